@@ -1,0 +1,87 @@
+"""Every error of the house, as a tree that says whose fault it is, what follows, and what a person does.
+
+    WeighbridgeError
+    ├── ConfigError      the operator's file      the daemon refuses to start        mend the file
+    ├── PolicyError      the policy author's      the old policy stays in force      mend the file
+    ├── StoreError       disk or database         nothing moves without the ledger   disk, rights, database
+    ├── Conflict         two people at once       nothing changed                    look again
+    └── NetworkError     the other side
+        ├── Unreachable  nobody's                 retried with a limit, order kept   look after a while
+        ├── Refused      the message or the peer  this delivery is parked            the desk decides
+        └── SignedOut    credentials              that network's rooms close         sign in
+
+Anything else is a bug: it ends the process, and the supervisor starts it again.
+No message of any error carries message text, names or secrets (invariant 6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class WeighbridgeError(Exception):
+    """The root: errors that we expect and can explain."""
+
+
+class ConfigError(WeighbridgeError):
+    """The configuration cannot be used. `problems` holds every one found, each with its remedy."""
+
+    def __init__(self, problems: Sequence[str] | str) -> None:
+        self.problems: tuple[str, ...] = (problems,) if isinstance(problems, str) else tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class PolicyError(WeighbridgeError):
+    """One or more policy files have errors. `problems` holds all diagnostics, each with its position."""
+
+    def __init__(self, problems: Sequence[object]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(f"{len(self.problems)} problem(s) in the policy")
+
+
+class StoreError(WeighbridgeError):
+    """The store could not do what it was asked: nothing was changed."""
+
+
+class Conflict(WeighbridgeError):
+    """Somebody else was faster, or the thing is not in a state in which this can be done."""
+
+
+class NetworkError(WeighbridgeError):
+    """A network did not do what we asked."""
+
+
+class Unreachable(NetworkError):
+    """The network could not be reached or was overloaded: worth another try.
+
+    `certain` is True when it is certain that nothing was sent. `retry_after` is in seconds, None when the
+    network named no time.
+    """
+
+    def __init__(self, why: str, *, certain: bool, retry_after: float | None = None) -> None:
+        self.certain = certain
+        self.retry_after = retry_after
+        super().__init__(why)
+
+
+class Refused(NetworkError):
+    """The network said no, and will say no again. Nothing was sent.
+
+    `code` is a short stable word ("compliance", "window", "quota", "too-large", "not-member", ...); `until_inbound` is True
+    when the delivery becomes possible again as soon as the person on the other side writes. `sent` holds
+    the network's ids of parts that went out before a later part was refused.
+    """
+
+    def __init__(self, code: str, why: str, *, until_inbound: bool = False, sent: Sequence[str] = ()) -> None:
+        self.code = code
+        self.until_inbound = until_inbound
+        self.sent = tuple(sent)
+        super().__init__(why)
+
+
+class SignedOut(NetworkError):
+    """Credentials or settings are refused. `remedy` says what a person has to do."""
+
+    def __init__(self, why: str, *, remedy: str) -> None:
+        self.remedy = remedy
+        super().__init__(f"{why} {remedy}")

@@ -1,0 +1,294 @@
+"""The nouns of the house: what crosses it, and what may be done with it.
+
+Rules of this file: values only. Nothing here reads a clock, a file or a socket; nothing is mutable.
+`Archived` and `Permit` are proofs, not records: holding one means that the store has committed what it
+says. Only `bridge.store` makes them (invariant 1, checked by `tests/test_house.py`).
+
+Times are integers, milliseconds since the Unix epoch, UTC, unless a name says otherwise.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+SYMPHONY = "symphony"
+WEIXIN = "weixin"
+
+
+class Kind(enum.StrEnum):
+    """What a message is to the people who talk. Networks name these differently; wire modules translate."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    VOICE = "voice"
+    VIDEO = "video"
+    FILE = "file"
+    STICKER = "sticker"
+    LOCATION = "location"
+    LINK = "link"
+    CARD = "card"  # a person's contact card
+    APP = "app"  # mini programs, products, orders, forms: readable only inside their network
+    RECORD = "record"  # a forwarded chat record
+    RECALL = "recall"  # the sender took `refers_to` back
+    FAILED = "failed"  # the network says that our message `refers_to` never reached its reader
+    NOTE = "note"  # the network's own remark (somebody entered, a session ended): archived, not relayed
+    UNKNOWN = "unknown"  # nobody here can read it: archived with its raw bytes, and held
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """An attachment as the network offers it: not fetched yet.
+
+    `ref` is the connector's own handle (opaque to everybody else, durable across restarts).
+    `size` is in bytes, -1 when the network does not say. `media_type` is a MIME type, "" if unknown.
+    """
+
+    ref: str
+    name: str
+    kind: Kind = Kind.FILE
+    media_type: str = ""
+    size: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """An attachment that the archive holds, by the SHA-256 of its bytes (lower-case hex)."""
+
+    digest: str
+    size: int
+    name: str
+    kind: Kind = Kind.FILE
+    media_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One thing a network showed us, in our words, beside the bytes it came in.
+
+    `id` is the network's own id for it and the key by which a second delivery is recognised.
+    `conversation` is the network's key of the chat: a Symphony stream id, or `open_kfid/external_userid`.
+    `text` is what a person reads, plain text; for other kinds a readable placeholder ("[Location] ...").
+    `address` is the sender's e-mail where the network tells it: policies name staff by address.
+    `replaces` names the message this one edits. `refers_to` names what is recalled, failed or answered.
+    `quote` is the text that is being answered. `defect` says why the raw bytes could not be fully read;
+    a message with a defect is always held.
+    """
+
+    network: str
+    id: str
+    conversation: str
+    sender: str
+    sent_at: int
+    kind: Kind = Kind.TEXT
+    text: str = ""
+    sender_name: str = ""
+    address: str = ""
+    files: tuple[File, ...] = ()
+    replaces: str = ""
+    refers_to: str = ""
+    quote: str = ""
+    defect: str = ""
+    raw: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Echo:
+    """Our own delivery, seen coming back in the network's stream: proof that `permit` arrived as `id`."""
+
+    permit: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What a connector received in one go, in the network's order.
+
+    `cursors` are positions that are ours to keep; they are committed in the same transaction as the
+    messages. `token` is the connector's own and comes back to it in `acknowledge`.
+    """
+
+    network: str
+    messages: tuple[Message, ...] = ()
+    echoes: tuple[Echo, ...] = ()
+    cursors: Mapping[str, str] = field(default_factory=dict)
+    token: object = None
+
+
+# --- people ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """One end of a conversation, as policies see it. `tags` are the directory's labels for the person."""
+
+    network: str
+    id: str
+    name: str = ""
+    address: str = ""
+    language: str = "en"
+    tags: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a message of a paired conversation goes: from whom, to whom, into which chat."""
+
+    sender: Party
+    recipient: Party
+    network: str
+    conversation: str
+
+
+# --- decisions ------------------------------------------------------------------------------------------
+
+
+class Outcome(enum.StrEnum):
+    """What the policy answers, weakest first. The strictest of all matching rules wins."""
+
+    DELIVER = "deliver"
+    REDACT = "redact"
+    HOLD = "hold"
+    BLOCK = "block"
+
+    @property
+    def rank(self) -> int:
+        """Position in the order of strictness; a higher rank beats a lower one."""
+        return list(Outcome).index(self)
+
+
+class Cause(enum.StrEnum):
+    """Why a verdict is what it is. Three different words for three different things, never mixed up."""
+
+    RULE = "rule"  # a rule that somebody wrote says so
+    DEFAULT = "default"  # nothing matched, or the people are not paired: what the policy says then
+    FAILURE = "failure"  # something could not be read or computed: whatever fails, holds
+    PERSON = "person"  # a reviewer decided
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One rule that found something, and where. Offsets count characters of the original text.
+
+    `enforced` is False for a rule in monitor mode: recorded, without effect. `spans` are (start, end)
+    pairs, end exclusive. `why` is a sentence without message text.
+    """
+
+    policy: str
+    rule: str
+    title: str
+    outcome: Outcome
+    enforced: bool = True
+    detectors: tuple[str, ...] = ()
+    spans: tuple[tuple[int, int], ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer of the policy for one message: a value, computed without I/O and computable again.
+
+    `text` is what may be delivered (masked where redacted). `tell` is what the sender is told, by
+    language tag ("en", "zh-Hans", "zh-Hant"; "zh" serves both scripts). `waits` makes the whole
+    conversation wait while this message is held. `policies` names the deciding files by name and hash.
+    """
+
+    outcome: Outcome
+    cause: Cause
+    text: str
+    reason: str = ""
+    matches: tuple[Match, ...] = ()
+    tell: Mapping[str, str] = field(default_factory=dict)
+    tags: tuple[str, ...] = ()
+    waits: bool = False
+    policies: tuple[tuple[str, str], ...] = ()
+
+
+# --- proofs: made by the store alone --------------------------------------------------------------------
+
+_SEAL = object()
+
+
+def _sealed(seal: object, name: str) -> None:
+    if seal is not _SEAL:
+        raise TypeError(f"{name} is a proof that the store has committed; only bridge.store makes one")
+
+
+@dataclass(frozen=True, slots=True)
+class Archived:
+    """A message that is in the archive for good: `seq` is its place there, and its id for people."""
+
+    seq: int
+    message: Message
+    route: Route | None
+    blobs: tuple[Blob, ...]
+    missing: tuple[str, ...]  # names of attachments that could not be had, each a reason to hold
+    archived_at: int
+    seal: object = field(repr=False, default=None)
+
+    def __post_init__(self) -> None:
+        _sealed(self.seal, "Archived")
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a permit lets out: final words and files, in the reader's language.
+
+    `author` is the name to show where the network would otherwise show the bridge. `notice` marks the
+    bridge's own words. `quote` is the text being answered, "" if none.
+    """
+
+    text: str
+    author: str = ""
+    files: tuple[Blob, ...] = ()
+    quote: str = ""
+    notice: bool = False
+    language: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """The right to send `content` once into `conversation` of `network`.
+
+    `id` is 20 characters of [0-9a-z]: the idempotency key where the network takes one. `attempt` counts
+    from 1. `uncertain` says that an earlier attempt may have arrived; `first_try_at` is when that was.
+    """
+
+    id: str
+    network: str
+    conversation: str
+    content: Content
+    message_seq: int
+    attempt: int = 1
+    uncertain: bool = False
+    first_try_at: int = 0
+    epoch: int = 0
+    seal: object = field(repr=False, default=None)
+
+    def __post_init__(self) -> None:
+        _sealed(self.seal, "Permit")
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """What counts against a network's reply window in one conversation.
+
+    `last_inbound_at` is when the person there last wrote (0: never), by the network's clock; `sent` is
+    how many network messages we have sent since.
+    """
+
+    last_inbound_at: int = 0
+    sent: int = 0
+
+    def spend(self, parts: int) -> Traffic:
+        """The traffic after `parts` more messages of ours."""
+        return replace(self, sent=self.sent + parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The network's proof that a permit was used: its ids for what was sent, in order."""
+
+    ids: tuple[str, ...]
+    found: bool = False  # True when an earlier, uncertain attempt was found to have arrived
