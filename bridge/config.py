@@ -1,0 +1,580 @@
+"""The settings: one table, read from `weighbridge.toml` and the environment.
+
+Rules of this file: the dataclasses below *are* the table. Every field carries its default, how it is
+written and what it means; reading, the manual (`docs/settings.md`, made by `python -m bridge.config`) and
+the file that `weighbridge init` writes all come from there. `parse` is pure: text and environment are
+arguments. `load` and `unlock` are the only two that open files, and say so.
+
+Two steps, because most commands need no network: `load` answers whether the file is well formed, `unlock`
+whether it is complete enough to run, and reads the secrets. Both report every problem at once.
+
+Secrets come from a file of their own (`secret_file = "..."`) or from the environment, never from the
+settings file itself and never from a flag. They print as `***`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from bridge.errors import ConfigError
+
+PREFIX = "WEIGHBRIDGE_"
+ELSEWHERE = frozenset({"WEIGHBRIDGE_CONFIG"})  # names of ours in the environment that are no settings
+REMOVED: Mapping[str, str] = {}  # "section.key" of an older version: what to write instead
+
+LANGUAGES = ("en", "zh-Hans", "zh-Hant")
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A value nobody may see: kept in `file`, or already read into `value`. Prints as `***`."""
+
+    file: Path | None = None
+    value: str = field(default="", repr=False)
+
+    def __repr__(self) -> str:
+        return "Secret(***)" if self.file or self.value else "Secret(unset)"
+
+    def reveal(self) -> str:
+        """The value itself; raises ConfigError if `unlock` has not read it yet."""
+        if not self.value:
+            raise ConfigError("a secret was asked for before it was read: call bridge.config.unlock first")
+        return self.value
+
+
+# --- how values are written -----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How a value is written. `read` makes it from TOML, and raises ValueError with what is wrong.
+
+    `from_text` turns an environment variable into what TOML would have given. `read` also gets the folder
+    of the settings file, against which relative paths are resolved.
+    """
+
+    name: str
+    read: Callable[[Any, Path], Any]
+    from_text: Callable[[str], Any] = str
+
+
+def _text(value: Any, _folder: Path) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("write it as text in quotes, not empty")
+    return value
+
+
+def _path(value: Any, folder: Path) -> Path:
+    return folder / Path(_text(value, folder)).expanduser()
+
+
+def _glob(value: Any, folder: Path) -> str:
+    return str(_path(value, folder))
+
+
+def _url(value: Any, folder: Path) -> str:
+    parts = urlsplit(_text(value, folder))
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("write a whole address, like https://pod.bank.example")
+    if parts.username or parts.password:
+        raise ValueError("addresses carry no user name or password")
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        raise ValueError("http:// is for this machine only: write https://")
+    return str(value).rstrip("/")
+
+
+def _database(value: Any, folder: Path) -> str:
+    kind, separator, rest = _text(value, folder).partition(":///")
+    if kind != "sqlite" or not separator or not rest:
+        raise ValueError("write sqlite:///FILE: this version keeps its store in SQLite")
+    return f"sqlite:///{folder / Path(rest).expanduser()}"
+
+
+def _address(value: Any, folder: Path) -> tuple[str, int]:
+    host, separator, port = _text(value, folder).rpartition(":")
+    if not separator or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise ValueError("write HOST:PORT, like 127.0.0.1:9470")
+    return host.strip("[]"), int(port)
+
+
+def _web_path(value: Any, folder: Path) -> str:
+    if not re.fullmatch(r"/[A-Za-z0-9/_.~-]*", _text(value, folder)):
+        raise ValueError("write a path that begins with a slash, like /weixin/callback")
+    return str(value)
+
+
+def _secret_file(value: Any, folder: Path) -> Secret:
+    return Secret(file=_path(value, folder))
+
+
+def _number(text: str) -> Any:
+    """A number as TOML writes it; anything else stays text, for `read` to refuse."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+def whole(low: int, high: int) -> Form:
+    """A whole number within limits, both included."""
+
+    def read(value: Any, _folder: Path) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise ValueError(f"write a whole number from {low} to {high}")
+        return value
+
+    return Form(f"whole number, {low} to {high}", read, _number)
+
+
+def number(low: float, high: float) -> Form:
+    """A number within limits, both included, with or without a fraction."""
+
+    def read(value: Any, _folder: Path) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise ValueError(f"write a number from {low:g} to {high:g}")
+        return float(value)
+
+    return Form(f"number, {low:g} to {high:g}", read, _number)
+
+
+def one_of(*words: str) -> Form:
+    """One of a few words."""
+
+    def read(value: Any, _folder: Path) -> str:
+        if value not in words:
+            raise ValueError("write one of " + ", ".join(words))
+        return str(value)
+
+    return Form("one of " + ", ".join(f"`{word}`" for word in words), read)
+
+
+def several(form: Form) -> Form:
+    """A list; in the environment, separated by commas."""
+
+    def read(value: Any, folder: Path) -> tuple[Any, ...]:
+        if not isinstance(value, list):
+            raise ValueError("write a list in square brackets")
+        return tuple(form.read(item, folder) for item in value)
+
+    def from_text(text: str) -> list[Any]:
+        return [form.from_text(item.strip()) for item in text.split(",") if item.strip()]
+
+    return Form(f"list: {form.name}", read, from_text)
+
+
+TEXT = Form("text", _text)
+PATH = Form("path", _path)
+GLOB = Form("path with `*`", _glob)
+URL = Form("address", _url)
+DATABASE = Form("`sqlite:///FILE`", _database)
+ADDRESS = Form("`HOST:PORT`", _address)
+WEB_PATH = Form("URL path", _web_path)
+SECRET = Form("secret file", _secret_file)
+LANGUAGE = one_of(*LANGUAGES)
+
+
+# --- the table ------------------------------------------------------------------------------------------
+
+
+def setting(default: Any, form: Form, meaning: str, *, needed: bool = False, follows: str = "") -> Any:
+    """One row. `needed`: `run` asks for it. `follows`: the key whose value is used when this is unset."""
+    return field(
+        default=default, metadata={"form": form, "meaning": meaning, "needed": needed, "follows": follows}
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Store:
+    """Where everything is written down."""
+
+    url: str = setting(
+        "sqlite:///weighbridge.db", DATABASE, "The database that holds archive, ledger and outbox."
+    )
+    blobs: Path = setting(Path("blobs"), PATH, "Folder of archived attachments, write-once.")
+    lanes: int = setting(
+        1, whole(1, 256), "Units of order and of lease, fixed when the store is made. SQLite has one."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What may pass."""
+
+    files: tuple[str, ...] = setting(
+        ("policies/*.yaml",), several(GLOB), "Policy files. Read at the start and on SIGHUP only."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Symphony:
+    """The pod, and our service account there."""
+
+    pod_url: str = setting("", URL, "Address of the pod, without a path.", needed=True)
+    agent_url: str = setting("", URL, "Address of the agent.", follows="pod_url")
+    login_url: str = setting("", URL, "Address where service accounts sign in.", follows="pod_url")
+    key_manager_url: str = setting("", URL, "Address of the key manager.", follows="pod_url")
+    username: str = setting("", TEXT, "User name of the service account.", needed=True)
+    private_key: Secret = setting(
+        Secret(), SECRET, "RSA private key (PEM) of the service account; `init` makes one.", needed=True
+    )
+    language: str = setting("en", LANGUAGE, "What notices to Symphony users are written in.")
+    max_file_mb: int = setting(25, whole(1, 1000), "Larger attachments are not carried, in MB (10⁶ bytes).")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weixin:
+    """WeCom customer service (微信客服), and the address at which it calls us."""
+
+    api_url: str = setting("https://qyapi.weixin.qq.com", URL, "Address of the WeCom API.")
+    corp_id: str = setting("", TEXT, "Corporation id (`ww…`), from the WeCom console.", needed=True)
+    secret: Secret = setting(Secret(), SECRET, "Secret of the customer service application.", needed=True)
+    token: Secret = setting(Secret(), SECRET, "Token that signs callbacks.", needed=True)
+    aes_key: Secret = setting(
+        Secret(), SECRET, "EncodingAESKey (43 characters) that encrypts callbacks.", needed=True
+    )
+    listen: tuple[str, int] = setting(
+        ("127.0.0.1", 9471), ADDRESS, "Where callbacks arrive; a proxy with TLS stands before it."
+    )
+    path: str = setting("/weixin/callback", WEB_PATH, "URL path of the callback.")
+    accounts: tuple[str, ...] = setting(
+        (), several(TEXT), "Customer service accounts (`open_kfid`) to serve. Empty: all that we may see."
+    )
+    poll_seconds: float = setting(
+        30.0, number(1, 3600), "How often to look for messages without being called, in seconds."
+    )
+    duplicate_errcodes: tuple[int, ...] = setting(
+        (), several(whole(-100, 9_999_999)), "Error codes that mean that this msgid was sent before."
+    )
+    language: str = setting("zh-Hans", LANGUAGE, "What notices to Weixin users are written in.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Daemon:
+    """The one process that runs the rooms."""
+
+    http: tuple[str, int] = setting(
+        ("127.0.0.1", 9470), ADDRESS, "Where /healthz, /readyz and /metrics answer."
+    )
+    log_level: str = setting(
+        "info", one_of("debug", "info", "warning", "error"), "The least serious line to write."
+    )
+    log_format: str = setting("json", one_of("json", "console"), "One JSON object per line, or for people.")
+    batch: int = setting(200, whole(1, 10_000), "Most messages a room takes at once.")
+    concurrency: int = setting(16, whole(1, 1000), "Deliveries under way at once, per network.")
+    attempts: int = setting(12, whole(1, 1000), "Attempts before a delivery is parked for a person.")
+    retry_first_seconds: float = setting(
+        2.0, number(0.01, 3600), "Wait before the second attempt; it doubles from there. In seconds."
+    )
+    retry_longest_seconds: float = setting(
+        600.0, number(0.01, 86_400), "The longest wait between two attempts, in seconds."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings. `origin` names the file they come from, "" when there is none."""
+
+    store: Store = Store()
+    policy: Policy = Policy()
+    symphony: Symphony = Symphony()
+    weixin: Weixin = Weixin()
+    daemon: Daemon = Daemon()
+    origin: str = ""
+
+
+SECTIONS: Mapping[str, type] = {
+    part.name: type(part.default) for part in fields(Settings) if is_dataclass(part.default)
+}
+
+
+def rows() -> Iterator[tuple[str, Field[Any]]]:
+    """The table: every section with each of its fields, in order."""
+    for section, kind in SECTIONS.items():
+        for row in fields(kind):
+            yield section, row
+
+
+def written_key(row: Field[Any]) -> str:
+    """The key in the file: a secret's is the name of the file it is kept in."""
+    return f"{row.name}_file" if row.metadata["form"] is SECRET else row.name
+
+
+def variable(section: str, key: str) -> str:
+    """The name in the environment that stands before the file."""
+    return f"{PREFIX}{section}_{key}".upper()
+
+
+# --- reading: pure --------------------------------------------------------------------------------------
+
+
+def parse(
+    text: str,
+    environ: Mapping[str, str],
+    *,
+    folder: Path = Path(),
+    origin: str = "weighbridge.toml",
+    removed: Mapping[str, str] = REMOVED,
+) -> Settings:
+    """The settings that `text` (TOML) and `environ` give; raises ConfigError with all problems at once."""
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{origin}: this is no TOML: {error}") from None
+    reading = _Reading(text, document, environ, folder, origin)
+    reading.refuse_strangers(removed)
+    parts = {section: kind(**reading.section(section, kind)) for section, kind in SECTIONS.items()}
+    settings = Settings(**parts, origin=origin)
+    if settings.store.lanes != 1:
+        reading.report("store", "lanes", "SQLite has one lane: write 1, or leave it out")
+    if reading.problems:
+        raise ConfigError(reading.problems)
+    return settings
+
+
+class _Reading:
+    """One pass over one document, collecting what is wrong."""
+
+    def __init__(
+        self, text: str, document: dict[str, Any], environ: Mapping[str, str], folder: Path, origin: str
+    ) -> None:
+        self.lines = _lines(text)
+        self.document = document
+        self.environ = environ
+        self.folder = folder
+        self.origin = origin
+        self.problems: list[str] = []
+
+    def report(self, section: str, key: str, problem: str) -> None:
+        """Note a problem at the place in the file where `section.key` is written."""
+        line = self.lines.get((section, key)) or self.lines.get((section, ""))
+        name = f"{section}.{key}" if key else f"[{section}]"
+        self.problems.append(f"{self.origin}{f':{line}' if line else ''}: {name}: {problem}")
+
+    def refuse_strangers(self, removed: Mapping[str, str]) -> None:
+        """Note every name that is no setting, in the file and in the environment."""
+        for section, content in self.document.items():
+            if section not in SECTIONS:
+                self.report(section, "", "no such section" + _near(section, SECTIONS))
+            elif not isinstance(content, dict):
+                self.report(section, "", f"is a section: write [{section}] on a line of its own")
+            else:
+                self._refuse_strange_keys(section, content, removed)
+        known = {variable(s, k) for s, row in rows() for k in {row.name, written_key(row)}} | ELSEWHERE
+        for name in sorted(self.environ):
+            if name.startswith(PREFIX) and name not in known:
+                self.problems.append(f"environment: {name}: no such setting{_near(name, known)}")
+
+    def _refuse_strange_keys(self, section: str, content: dict[str, Any], removed: Mapping[str, str]) -> None:
+        known = {written_key(row) for row in fields(SECTIONS[section])}
+        secret = {row.name for row in fields(SECTIONS[section]) if row.metadata["form"] is SECRET}
+        for key in content:
+            if key in known:
+                continue
+            if key in secret:
+                self.report(section, key, f"secrets are not written here: name a file in {key}_file")
+            elif successor := removed.get(f"{section}.{key}"):
+                self.report(section, key, f"no longer exists: {successor}")
+            else:
+                self.report(section, key, "no such setting" + _near(key, known))
+
+    def section(self, section: str, kind: type) -> dict[str, Any]:
+        """The values of one section: from the environment, else from the file, else the default."""
+        content = self.document.get(section, {})
+        content = content if isinstance(content, dict) else {}
+        values = {row.name: self._value(section, row, content) for row in fields(kind)}
+        for row in fields(kind):
+            values[row.name] = values[row.name] or values.get(row.metadata["follows"], values[row.name])
+        return values
+
+    def _value(self, section: str, row: Field[Any], content: dict[str, Any]) -> Any:
+        form: Form = row.metadata["form"]
+        key = written_key(row)
+        if form is SECRET and (value := self.environ.get(variable(section, row.name))):
+            return Secret(value=value)
+        try:
+            if (text := self.environ.get(variable(section, key))) is not None:
+                return form.read(form.from_text(text), self.folder)
+        except ValueError as problem:
+            self.problems.append(f"environment: {variable(section, key)}: {problem}")
+            return row.default
+        try:
+            if key in content:
+                return form.read(content[key], self.folder)
+        except ValueError as problem:
+            self.report(section, key, str(problem))
+        return _resolved(row, self.folder)
+
+
+def _resolved(row: Field[Any], folder: Path) -> Any:
+    """The default, with relative paths resolved like written ones."""
+    form: Form = row.metadata["form"]
+    if form in (PATH, DATABASE):
+        return form.read(str(row.default), folder)
+    if row.name == "files":
+        return form.read(list(row.default), folder)
+    return row.default
+
+
+def _near(name: str, known: Any) -> str:
+    """The nearest name that exists, as the end of a sentence."""
+    near = difflib.get_close_matches(name, sorted(known), n=1)
+    return f"; did you mean {near[0]}?" if near else "; docs/settings.md lists them all"
+
+
+def _lines(text: str) -> dict[tuple[str, str], int]:
+    """Where sections and keys are written. Plain `[section]` and `key =` lines only: enough to point at."""
+    found: dict[tuple[str, str], int] = {}
+    section = ""
+    for number_, line in enumerate(text.splitlines(), start=1):
+        if header := re.match(r"\s*\[\s*([\w-]+)\s*\]", line):
+            section = header[1]
+            found.setdefault((section, ""), number_)
+        elif key := re.match(r"\s*([\w-]+)\s*=", line):
+            found.setdefault((section, key[1]) if section else (key[1], ""), number_)
+    return found
+
+
+# --- reading: files -------------------------------------------------------------------------------------
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Settings:
+    """Read the settings file at `path`; raises ConfigError with all problems. Opens that one file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path}: no such file: name yours with --config, or make one with `weighbridge init`"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {_cause(error)}") from None
+    return parse(text, environ, folder=path.absolute().parent, origin=str(path))
+
+
+def unlock(settings: Settings) -> Settings:
+    """The same settings with every secret read, or ConfigError with all that is missing.
+
+    A secret file must not be readable by everybody. Blank space around a secret does not belong to it.
+    """
+    problems: list[str] = []
+    parts: dict[str, Any] = {}
+    for section in SECTIONS:
+        part = getattr(settings, section)
+        for row in fields(part):
+            value = getattr(part, row.name)
+            if row.metadata["needed"] and value in ("", Secret()):
+                problems.append(_missing(settings.origin, section, row))
+            elif isinstance(value, Secret) and value.file and not value.value:
+                try:
+                    part = replace(part, **{row.name: replace(value, value=_read_secret(value.file))})
+                except ConfigError as error:
+                    problems += [f"{section}.{written_key(row)}: {problem}" for problem in error.problems]
+        parts[section] = part
+    if problems:
+        raise ConfigError(problems)
+    return replace(settings, **parts)
+
+
+def _missing(origin: str, section: str, row: Field[Any]) -> str:
+    return (
+        f"{origin}: {section}.{written_key(row)}: is needed to run: {row.metadata['meaning']} "
+        f"Write it in [{section}], or set {variable(section, row.name)}"
+    )
+
+
+def _read_secret(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8") as file:
+            if path.stat().st_mode & 0o007:
+                raise ConfigError(f"{path} can be read by everybody: chmod 600 {path}")
+            value = file.read().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {_cause(error)}") from None
+    if not value:
+        raise ConfigError(f"{path} is empty: put the secret into it")
+    return value
+
+
+def _cause(error: Exception) -> str:
+    """Why a file cannot be read, without any of its content."""
+    return (error.strerror or "no reason given") if isinstance(error, OSError) else "it is not UTF-8 text"
+
+
+# --- writing: the manual and a first file ---------------------------------------------------------------
+
+
+def _written(value: Any) -> str:
+    """A default as TOML writes it."""
+    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], int):
+        return f'"{value[0]}:{value[1]}"'
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(_written(item) for item in value) + "]"
+    if isinstance(value, Secret):
+        return '""'
+    if isinstance(value, int | float):
+        return f"{value:g}"
+    return '"' + str(value).replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def sample(values: Mapping[str, Any]) -> str:
+    """A commented settings file with `values` ("section.key": value) written in, all else at its default."""
+    lines = ["# Settings of weighbridge. Lines that begin with # show defaults; docs/settings.md tells more."]
+    for section, kind in SECTIONS.items():
+        lines += ["", f"[{section}]"]
+        for row in fields(kind):
+            key = written_key(row)
+            lines.append(f"# {row.metadata['meaning']}{' Needed.' if row.metadata['needed'] else ''}")
+            given = values.get(f"{section}.{key}")
+            lines.append(
+                f"# {key} = {_written(row.default)}" if given is None else f"{key} = {_written(given)}"
+            )
+    return "\n".join(lines) + "\n"
+
+
+def manual() -> str:
+    """`docs/settings.md`: the table for people."""
+    lines = [_MANUAL_HEAD]
+    for section, kind in SECTIONS.items():
+        lines += [f"\n## [{section}]\n\n{kind.__doc__}\n"]
+        lines += ["| key | written as | default | meaning |", "|---|---|---|---|"]
+        for row in fields(kind):
+            form, follows = row.metadata["form"], row.metadata["follows"]
+            default = "**needed**" if row.metadata["needed"] else f"`{_written(row.default)}`"
+            default = f"as `{follows}`" if follows else default
+            lines.append(f"| `{written_key(row)}` | {form.name} | {default} | {row.metadata['meaning']} |")
+    return "\n".join(lines) + "\n"
+
+
+_MANUAL_HEAD = """\
+# Settings
+
+<!-- Made by `python -m bridge.config > docs/settings.md`, kept true by a test: change bridge/config.py. -->
+
+weighbridge reads `weighbridge.toml` in the working folder, or the file named by `--config` or
+`WEIGHBRIDGE_CONFIG`. Relative paths are resolved against the folder of that file. A name that does not exist
+is refused.
+
+Every setting can be given in the environment instead, as `WEIGHBRIDGE_SECTION_KEY`, which wins over the
+file: for example `WEIGHBRIDGE_DAEMON_LOG_LEVEL=debug`. Lists are separated by commas there.
+
+A **secret file** holds one secret and nothing else, and is not readable by everybody (mode 600 or 640).
+Instead of naming a file, the secret itself can be in the environment under the name without `_FILE`: for
+example `WEIGHBRIDGE_WEIXIN_SECRET`. Secrets are never written into `weighbridge.toml`, never given as flags
+and never printed.
+
+Settings marked **needed** are asked for by `weighbridge run`; commands that talk to no network work without
+them."""
+
+
+if __name__ == "__main__":
+    sys.stdout.write(manual())
