@@ -1,0 +1,118 @@
+"""The canonical bytes of a ledger entry, and the salted digest that stands in it for content.
+
+Rules of this file: pure, and versioned. An entry's bytes are hashed for ever, so nothing here may change
+what version 1 produces; a change gets a new number and a fixture of old bytes that still verifies
+(`tests/ledger/entries-v1.jsonl`).
+
+Version 1 is JSON in the canonical form that any language can make again: keys sorted, no white space,
+ASCII only, integers and strings (and lists and objects of them), no floats. An entry never holds content:
+what people wrote stands in the archive under a random salt, and the entry holds
+`SHA-256(salt || length of body, 8 bytes big-endian || body || raw)`. Without the salt, a digest of a short
+text could be guessed; with the salt destroyed, it says nothing any more.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import orjson
+
+VERSION = 1
+
+SALT_BYTES = 16
+
+#: Every kind of entry, and what it testifies. What is not in this table cannot be written.
+KINDS: Mapping[str, str] = {
+    "ledger:opened": "the ledger of this lane begins",
+    "lane:taken": "a daemon took this lane; its epoch fences the one before",
+    "message:archived": "a message is in the archive; nothing has been decided",
+    "notice:archived": "words of the bridge itself are in the archive, as any message is",
+    "file:archived": "an attachment's bytes are in the archive, by their digest",
+    "file:missing": "an attachment could not be had; its message is held",
+    "message:judged": "the policy answered",
+    "message:noted": "a network's own remark: archived, not relayed",
+    "message:recalled": "its sender took a message back",
+    "delivery:permitted": "one permit to send was made from a verdict",
+    "delivery:sent": "the network accepted what a permit allowed",
+    "delivery:found": "an uncertain attempt was looked up and found to have arrived",
+    "delivery:waiting": "the network's reply window is closed; the delivery waits for the reader to write",
+    "delivery:parked": "the network refused, or the retries ran out: a person decides",
+    "delivery:failed": "the network said later that the reader never got it",
+    "delivery:retried": "a person put a parked delivery back",
+    "delivery:dropped": "a delivery will never be made",
+    "hold:released": "a reviewer let a held message pass",
+    "hold:rejected": "a reviewer refused a held message",
+    "pair:made": "two people may talk",
+    "pair:ended": "two people may no longer talk",
+    "policy:activated": "these policy files decide from here on",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One fact. `subject` says whose ("message/42", "delivery/0abc..."); `at` is in milliseconds."""
+
+    lane: int
+    seq: int
+    at: int
+    kind: str
+    subject: str
+    facts: Mapping[str, object] = field(default_factory=dict)
+    digest: str = ""  # of the content beside it, "" if the entry has none
+
+
+def digest_of(salt: bytes, body: bytes, raw: bytes = b"") -> str:
+    """The salted digest of a piece of content, lower-case hex."""
+    return hashlib.sha256(b"".join((salt, len(body).to_bytes(8, "big"), body, raw))).hexdigest()
+
+
+def encode(entry: Entry) -> bytes:
+    """The canonical bytes of `entry`, version 1.
+
+    Raises ValueError for an unknown kind and for anything that has no canonical form (floats, text that
+    is not ASCII): such a value would be content, and content does not belong into the ledger.
+    """
+    if entry.kind not in KINDS:
+        raise ValueError(f"{entry.kind!r} is not a kind of ledger entry; see KINDS in {__name__}")
+    data = orjson.dumps(
+        {
+            "at": entry.at,
+            "digest": entry.digest,
+            "facts": entry.facts,
+            "kind": entry.kind,
+            "lane": entry.lane,
+            "seq": entry.seq,
+            "subject": entry.subject,
+            "v": VERSION,
+        },
+        option=orjson.OPT_SORT_KEYS,
+    )
+    if not data.isascii():
+        raise ValueError(f"a {entry.kind} entry holds text that is not ASCII: content does not belong here")
+    if b"." in data and _has_float(entry.facts):
+        raise ValueError(f"a {entry.kind} entry holds a float, which has no canonical form")
+    return data
+
+
+def decode(data: bytes) -> Entry:
+    """The entry that `data` encodes. Raises ValueError when the bytes are not a canonical entry."""
+    value = orjson.loads(data)
+    if not isinstance(value, dict) or value.pop("v", None) != VERSION:
+        raise ValueError("not a ledger entry of a version known here")
+    try:
+        entry = Entry(**value)
+    except TypeError:
+        raise ValueError("not a ledger entry: its fields are others") from None
+    if encode(entry) != data:
+        raise ValueError("not in canonical form")
+    return entry
+
+
+def _has_float(value: object) -> bool:
+    if isinstance(value, float):
+        return True
+    if isinstance(value, Mapping):
+        return any(_has_float(item) for item in value.values())
+    return isinstance(value, list | tuple) and any(_has_float(item) for item in value)

@@ -1,0 +1,248 @@
+"""The tables, as SQLAlchemy Core sees them. `migrations/` makes them; a test keeps the two alike.
+
+Rules of this file: columns say what is needed to find and to move things. What people wrote stands in
+`content` alone, beside the random salt of its digest; the ledger has the digest. (`blobs/` has attachments.)
+
+    messages ◄── verdicts ◄── deliveries     nothing can be sent that was not judged, nothing judged that
+       ▲             │                        was not archived: foreign keys say so (invariant 1)
+       └── files     └── reviews              every row names the ledger entry that testifies to it
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+#: What `init` fixed for good: number of lanes, id of this installation.
+meta = Table("meta", metadata, Column("key", String, primary_key=True), Column("value", String, nullable=False))
+
+#: One row a lane: who works it, and the right edge of its Merkle tree.
+lanes = Table(
+    "lanes",
+    metadata,
+    Column("lane", Integer, primary_key=True),
+    Column("owner", String, nullable=False, server_default=""),
+    Column("epoch", Integer, nullable=False, server_default="0"),
+    Column("lease_until", BigInteger, nullable=False, server_default="0"),
+    Column("size", BigInteger, nullable=False, server_default="0"),
+    Column("frontier", LargeBinary, nullable=False),
+)
+
+#: Facts, in order. `subject` repeats what the entry says, to find an entry by it.
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("lane", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("subject", String, nullable=False, index=True),
+    Column("entry", LargeBinary, nullable=False),
+    Column("leaf", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("lane", "seq"),
+)
+
+#: The tree's root after each transaction: what narrows a break down to a few entries.
+heads = Table(
+    "heads",
+    metadata,
+    Column("lane", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("root", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("lane", "size"),
+)
+
+#: What was written by people, beside the entry that has its digest.
+content = Table(
+    "content",
+    metadata,
+    Column("lane", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("salt", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("lane", "seq"),
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("lane", Integer, nullable=False),
+    Column("entry", BigInteger, nullable=False),
+    Column("network", String, nullable=False),
+    Column("source_id", String, nullable=False),
+    Column("conversation", String, nullable=False),
+    Column("sender", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("archived_at", BigInteger, nullable=False),
+    Column("state", String, nullable=False),
+    Column("pair", Integer, nullable=True),
+    Column("notice_for", BigInteger, nullable=True),
+    UniqueConstraint("network", "source_id"),
+)
+Index(
+    "ix_messages_open",
+    messages.c.state,
+    messages.c.id,
+    sqlite_where=text("state IN ('new', 'fetching')"),
+    postgresql_where=text("state IN ('new', 'fetching')"),
+)
+Index("ix_messages_conversation", messages.c.network, messages.c.conversation, messages.c.id)
+
+files = Table(
+    "files",
+    metadata,
+    Column("message", ForeignKey("messages.id"), nullable=False),
+    Column("n", Integer, nullable=False),
+    Column("network", String, nullable=False),
+    Column("state", String, nullable=False),  # wanted, archived, missing
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("next_at", BigInteger, nullable=False, server_default="0"),
+    Column("digest", String, nullable=False, server_default=""),
+    Column("size", BigInteger, nullable=False, server_default="-1"),
+    PrimaryKeyConstraint("message", "n"),
+)
+Index(
+    "ix_files_wanted",
+    files.c.network,
+    files.c.next_at,
+    sqlite_where=text("state = 'wanted'"),
+    postgresql_where=text("state = 'wanted'"),
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("message", ForeignKey("messages.id"), nullable=False, index=True),
+    Column("entry", BigInteger, nullable=False),
+    Column("outcome", String, nullable=False),
+    Column("cause", String, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+#: The outbox. `id` is the order of delivery within a conversation.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("permit", String, nullable=False, unique=True),
+    Column("message", ForeignKey("messages.id"), nullable=False, index=True),
+    Column("verdict", ForeignKey("verdicts.id"), nullable=False),
+    Column("lane", Integer, nullable=False),
+    Column("network", String, nullable=False),
+    Column("conversation", String, nullable=False),
+    Column("pair", Integer, nullable=True),
+    Column("marks", String, nullable=False, server_default=""),
+    Column("state", String, nullable=False),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("next_at", BigInteger, nullable=False),
+    Column("epoch", Integer, nullable=False, server_default="0"),
+    Column("uncertain", Integer, nullable=False, server_default="0"),
+    Column("first_try_at", BigInteger, nullable=False, server_default="0"),
+    Column("done_at", BigInteger, nullable=False, server_default="0"),
+    Column("reason", String, nullable=False, server_default=""),
+)
+Index(
+    "ix_deliveries_open",
+    deliveries.c.network,
+    deliveries.c.conversation,
+    deliveries.c.id,
+    sqlite_where=text("state IN ('ready', 'claimed', 'waiting')"),
+    postgresql_where=text("state IN ('ready', 'claimed', 'waiting')"),
+)
+Index(
+    "ix_deliveries_due",
+    deliveries.c.network,
+    deliveries.c.id,
+    sqlite_where=text("state = 'ready'"),
+    postgresql_where=text("state = 'ready'"),
+)
+
+#: The networks' own ids of what we sent: what a recall, a reply or a late failure names.
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("network", String, nullable=False),
+    Column("id", String, nullable=False),
+    Column("permit", String, nullable=False, index=True),
+    PrimaryKeyConstraint("network", "id"),
+)
+
+#: Held messages. `waits`: later messages of the conversation wait behind this one. `marked`: the other
+#: side was shown that something is missing here.
+reviews = Table(
+    "reviews",
+    metadata,
+    Column("message", ForeignKey("messages.id"), primary_key=True),
+    Column("verdict", ForeignKey("verdicts.id"), nullable=False),
+    Column("state", String, nullable=False),
+    Column("waits", Integer, nullable=False, server_default="0"),
+    Column("marked", Integer, nullable=False, server_default="0"),
+    Column("opened_at", BigInteger, nullable=False),
+    Column("decided_at", BigInteger, nullable=False, server_default="0"),
+    Column("entry", BigInteger, nullable=False, server_default="-1"),
+)
+Index(
+    "ix_reviews_open",
+    reviews.c.message,
+    sqlite_where=text("state = 'open'"),
+    postgresql_where=text("state = 'open'"),
+)
+
+#: Positions in the networks' streams that are ours to keep.
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("network", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("value", String, nullable=False),
+    PrimaryKeyConstraint("network", "name"),
+)
+
+#: What counts against a reply window.
+traffic = Table(
+    "traffic",
+    metadata,
+    Column("network", String, nullable=False),
+    Column("conversation", String, nullable=False),
+    Column("last_inbound_at", BigInteger, nullable=False),
+    Column("sent", Integer, nullable=False, server_default="0"),
+    PrimaryKeyConstraint("network", "conversation"),
+)
+
+#: Who may talk to whom: one advisor and one contact. Several advisors may share a stream with one contact.
+pairs = Table(
+    "pairs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("entry", BigInteger, nullable=False),
+    Column("lane", Integer, nullable=False),
+    Column("state", String, nullable=False),  # active, ended
+    Column("advisor", String, nullable=False),
+    Column("stream", String, nullable=False, index=True),
+    Column("contact", String, nullable=False, index=True),  # open_kfid/external_userid
+    Column("body", LargeBinary, nullable=False),  # names, address, languages, tags: JSON
+    Column("made_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger, nullable=False, server_default="0"),
+)

@@ -1,0 +1,212 @@
+"""One thread that writes, and many jobs to one transaction.
+
+Rules of this file: everything that changes the database goes through `Writer.submit`, as a function of a
+`Tx`. SQLite lets one connection write at a time, so one thread does, and it takes whatever jobs have
+gathered while the last commit was being flushed: one fsync then serves them all ("group commit"), which
+gives low latency to one message and throughput to many from the same loop.
+
+Each job runs inside a savepoint. A job that fails is rolled back alone and its caller gets the error; the
+others of its group go on. Nobody is told "done" before the commit that holds the job has returned.
+
+The ledger belongs to the transaction: `Tx.append` gives an entry its place, and the tree's right edge is
+read at the start of every transaction and written at its end, so that a second process (a reviewer's
+command beside the daemon) may write between two of ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import threading
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine, bindparam, insert, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from bridge.errors import StoreError, WeighbridgeError
+from bridge.ledger.entry import SALT_BYTES, Entry, digest_of, encode
+from bridge.ledger.tree import Frontier, leaf_hash
+from bridge.store import schema as s
+
+Result = TypeVar("Result")
+
+#: Jobs that one transaction carries at most: bounds the latency of the first by the work of the last.
+GROUP = 64
+
+_INSERT_LEDGER = insert(s.ledger)
+_INSERT_CONTENT = insert(s.content)
+_INSERT_HEAD = insert(s.heads)
+_UPDATE_LANE = (
+    update(s.lanes)
+    .where(s.lanes.c.lane == bindparam("b_lane"))
+    .values(size=bindparam("b_size"), frontier=bindparam("b_frontier"))
+)
+_SELECT_LANES = select(s.lanes.c.lane, s.lanes.c.size, s.lanes.c.frontier, s.lanes.c.epoch)
+
+
+class Tx:
+    """One transaction, as a job sees it: a connection, the time, and the ledger's right edge.
+
+    `db` executes statements; `now` is the transaction's time in milliseconds.
+    """
+
+    def __init__(self, db: Connection, now: int) -> None:
+        self.db = db
+        self.now = now
+        self._frontiers: dict[int, Frontier] = {}
+        self.epochs: dict[int, int] = {}
+        self._entries: list[dict] = []
+        self._contents: list[dict] = []
+        for lane, size, frontier, epoch in db.execute(_SELECT_LANES):
+            self._frontiers[lane] = Frontier.from_bytes(size, frontier)
+            self.epochs[lane] = epoch
+        self._grown: set[int] = set()
+
+    def append(
+        self,
+        lane: int,
+        kind: str,
+        subject: str,
+        facts: dict | None = None,
+        body: bytes | None = None,
+        raw: bytes = b"",
+    ) -> int:
+        """Write one fact, with its content if it has any, and give its place in the lane."""
+        frontier = self._frontiers[lane]
+        seq = frontier.size
+        digest = ""
+        if body is not None:
+            salt = os.urandom(SALT_BYTES)
+            digest = digest_of(salt, body, raw)
+            self._contents.append({"lane": lane, "seq": seq, "salt": salt, "body": body, "raw": raw})
+        data = encode(Entry(lane, seq, self.now, kind, subject, facts or {}, digest))
+        leaf = leaf_hash(data)
+        frontier.append(leaf)
+        self._grown.add(lane)
+        self._entries.append({"lane": lane, "seq": seq, "subject": subject, "entry": data, "leaf": leaf})
+        return seq
+
+    def fence(self, lane: int, epoch: int) -> None:
+        """Refuse to go on when somebody else has taken the lane since `epoch`. Raises StoreError."""
+        if self.epochs[lane] != epoch:
+            raise StoreError(f"lane {lane} was taken by another daemon (epoch {self.epochs[lane]}, ours {epoch})")
+
+    def mark(self) -> tuple[dict[int, Frontier], int, int]:
+        """Where the ledger stands, for `rewind`."""
+        return {k: f.copy() for k, f in self._frontiers.items()}, len(self._entries), len(self._contents)
+
+    def rewind(self, mark: tuple[dict[int, Frontier], int, int]) -> None:
+        """Forget the facts appended since `mark`: their job was rolled back."""
+        self._frontiers, entries, contents = mark
+        del self._entries[entries:], self._contents[contents:]
+
+    def flush(self) -> None:
+        """Write the gathered facts and the tree's new right edge."""
+        if not self._entries:
+            return
+        self.db.execute(_INSERT_LEDGER, self._entries)
+        if self._contents:
+            self.db.execute(_INSERT_CONTENT, self._contents)
+        for lane in self._grown:
+            frontier = self._frontiers[lane]
+            edge = {"b_lane": lane, "b_size": frontier.size, "b_frontier": frontier.to_bytes()}
+            self.db.execute(_UPDATE_LANE, edge)
+            self.db.execute(_INSERT_HEAD, {"lane": lane, "size": frontier.size, "root": frontier.root()})
+
+
+class Writer:
+    """The writing thread. `submit` may be called from any thread or loop; `close` waits for what is queued."""
+
+    def __init__(self, engine: Engine, now: Callable[[], int]) -> None:
+        self._engine = engine
+        self._now = now
+        self._jobs: queue.SimpleQueue = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread.start()
+
+    async def submit(self, job: Callable[[Tx], Result]) -> Result:
+        """Run `job` inside a transaction and answer its result once that has been committed.
+
+        Raises what the job raised (nothing of it was kept), or StoreError when the database failed.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Result] = loop.create_future()
+        self._jobs.put((job, loop, future))
+        # A room that is cancelled stops waiting; its job still runs to its end, whole.
+        return await asyncio.shield(future)
+
+    def close(self) -> None:
+        """Finish the queued jobs and end the thread."""
+        self._jobs.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        with self._engine.connect() as db:
+            while (job := self._jobs.get()) is not None:
+                group, ends = self._gather(job)
+                self._commit(db, group)
+                if ends:
+                    return
+
+    def _gather(self, first: tuple) -> tuple[list[tuple], bool]:
+        group = [first]
+        while len(group) < GROUP:
+            try:
+                job = self._jobs.get_nowait()
+            except queue.Empty:
+                return group, False
+            if job is None:
+                return group, True
+            group.append(job)
+        return group, False
+
+    def _commit(self, db: Connection, group: list[tuple]) -> None:
+        outcomes: list[tuple[object, BaseException | None]] = []
+        try:
+            with db.begin():
+                tx = Tx(db, self._now())
+                outcomes = [self._attempt(tx, job) for job, _, _ in group]
+                tx.flush()
+        except SQLAlchemyError as error:
+            failure = StoreError(f"the database failed and nothing was changed: {type(error).__name__}: {error}")
+            outcomes = [(None, failure)] * len(group)
+        except BaseException as error:  # the thread must answer its callers before it dies
+            _answer(group, [(None, error)] * len(group))
+            raise
+        _answer(group, outcomes)
+
+    @staticmethod
+    def _attempt(tx: Tx, job: Callable[[Tx], object]) -> tuple[object, BaseException | None]:
+        mark = tx.mark()
+        savepoint = tx.db.begin_nested()
+        try:
+            result = job(tx)
+            savepoint.commit()
+            return result, None
+        except (WeighbridgeError, SQLAlchemyError, ValueError, LookupError, TypeError) as error:
+            savepoint.rollback()
+            tx.rewind(mark)
+            if isinstance(error, SQLAlchemyError):
+                error = StoreError(f"{type(error).__name__}: {error.__cause__ or 'see the database log'}")
+            return None, error
+
+
+def _answer(group: list[tuple], outcomes: list[tuple[object, BaseException | None]]) -> None:
+    by_loop: dict[asyncio.AbstractEventLoop, list] = {}
+    for (_, loop, future), (result, error) in zip(group, outcomes, strict=True):
+        by_loop.setdefault(loop, []).append((future, result, error))
+    for loop, answers in by_loop.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_resolve, answers)
+
+
+def _resolve(answers: list[tuple[asyncio.Future, object, BaseException | None]]) -> None:
+    for future, result, error in answers:
+        if future.done():
+            continue
+        if error is None:
+            future.set_result(result)
+        else:
+            future.set_exception(error)
