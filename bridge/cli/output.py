@@ -1,0 +1,194 @@
+"""What commands print: tables, JSON lines, errors with their remedy, and exit codes.
+
+Rules of this file: data goes to standard output, everything else to standard error. Whatever came from a
+network may hold anything: `cell` makes it harmless for a terminal. The map from errors to exit codes stands
+here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import os
+import sys
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from bridge.errors import (
+    ConfigError,
+    Conflict,
+    PolicyError,
+    Refused,
+    SignedOut,
+    StoreError,
+    Unreachable,
+    WeighbridgeError,
+)
+
+
+class Exit(enum.IntEnum):
+    """What the process answers to whoever called it."""
+
+    DONE = 0
+    NO = 1  # the check ran, and the answer is no
+    WRONG = 2  # usage, settings or policy have to be mended
+    FORBIDDEN = 3  # not allowed, or not signed in
+    UNREACHABLE = 4  # daemon or store cannot be reached
+    INTEGRITY = 5  # a gap, a changed record, a bad signature
+    PARTIAL = 6  # what was printed is usable, but not all of it
+    LATER = 75  # try again later
+    INTERRUPTED = 130
+
+
+ERRORS: tuple[tuple[type[WeighbridgeError], Exit, str], ...] = (  # error, exit code, remedy
+    (ConfigError, Exit.WRONG, ""),
+    (PolicyError, Exit.WRONG, ""),
+    (StoreError, Exit.UNREACHABLE, "Nothing was changed. Look at the disk, the rights and the database."),
+    (Conflict, Exit.NO, "Nothing was changed. Look again."),
+    (Unreachable, Exit.LATER, "Try again later."),
+    (Refused, Exit.NO, ""),
+    (SignedOut, Exit.FORBIDDEN, ""),
+)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
+
+
+# --- listings -------------------------------------------------------------------------------------------
+
+
+def listing(
+    rows: Iterable[Mapping[str, Any]], columns: Mapping[str, str], *, as_json: bool, empty: str = ""
+) -> None:
+    """Print `rows`: as JSON lines with all they hold, or as a table of `columns` (key: title).
+
+    `empty` is said on standard error when there are none, because an empty table answers nothing.
+    """
+    if as_json:
+        for row in rows:
+            json_line(row)
+        return
+    cells = [[cell(row.get(key, "")) for key in columns] for row in rows]
+    if not cells:
+        note(empty)
+        return
+    right = [all(isinstance(row.get(key), int | float) for row in rows) for key in columns]
+    for line in table([list(columns.values()), *cells], right):
+        click.echo(line)
+
+
+def json_line(row: Mapping[str, Any]) -> None:
+    """Print one object on one line, in the script it is written in."""
+    click.echo(json.dumps(row, ensure_ascii=False, separators=(",", ":"), default=str))
+
+
+def details(pairs: Iterable[tuple[str, Any]], *, as_json: bool) -> None:
+    """Print one thing: its names and values below each other, or as one JSON object."""
+    pairs = list(pairs)
+    if as_json:
+        json_line(dict(pairs))
+        return
+    for line in table([[name, cell(value)] for name, value in pairs], [False, False]):
+        click.echo(line)
+
+
+def table(rows: list[list[str]], right: list[bool]) -> list[str]:
+    """Lines of aligned columns. `right` says which columns are aligned to the right."""
+    widths = [max(width(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(
+            " " * (size - width(text)) + text if to_right else text + " " * (size - width(text))
+            for text, size, to_right in zip(row, widths, right, strict=True)
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def width(text: str) -> int:
+    """How many terminal cells `text` takes: Han and full-width characters two, combining marks none."""
+    return sum(
+        0
+        if unicodedata.category(char) in ("Mn", "Me", "Cf")
+        else 1 + (unicodedata.east_asian_width(char) in "WF")
+        for char in text
+    )
+
+
+def cell(value: Any) -> str:
+    """A value on one line, with whatever could steer a terminal or turn text around written as its code."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "".join(
+        char if char in "\u200d\ufe0f" or unicodedata.category(char)[0] != "C" else f"\\u{ord(char):04x}"
+        for char in str(value)
+    )
+
+
+def cut(text: str, cells: int) -> str:
+    """`text`, shortened with "…" so that it takes at most `cells` terminal cells."""
+    if width(text) <= cells:
+        return text
+    while text and width(text) > cells - 1:
+        text = text[:-1]
+    return text + "…"
+
+
+def when(milliseconds: int) -> str:
+    """A time of ours (ms since the epoch) for people, in UTC to the second; "" for 0, which means never."""
+    if not milliseconds:
+        return ""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def note(text: str) -> None:
+    """Tell the person something that is not data."""
+    if text:
+        click.echo(text, err=True)
+
+
+# --- errors ---------------------------------------------------------------------------------------------
+
+
+def explain(error: WeighbridgeError) -> tuple[list[str], Exit]:
+    """What is printed for `error`, one line per problem, and the exit code that goes with it."""
+    for kind, code, remedy in ERRORS:
+        if isinstance(error, kind):
+            problems = getattr(error, "problems", (error,))
+            return [f"{problem} {remedy}".rstrip() for problem in problems], code
+    return [str(error)], Exit.NO
+
+
+def guarded(command: Callable[[], Any]) -> int:
+    """Run a command and return its exit code; expected errors are explained on standard error.
+
+    Anything else is a bug and passes through, with its traceback.
+    """
+    try:
+        answer = command()
+        sys.stdout.flush()
+    except WeighbridgeError as error:
+        lines, code = explain(error)
+        for line in lines:
+            click.echo(f"weighbridge: {line}", err=True)
+        return code
+    except click.ClickException as error:
+        return _usage(error)
+    except (click.Abort, KeyboardInterrupt):
+        return Exit.INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.DONE
+    return answer if isinstance(answer, int) else Exit.DONE
+
+
+def _usage(error: click.ClickException) -> int:
+    click.echo(f"weighbridge: {error.format_message()}", err=True)
+    ctx = getattr(error, "ctx", None)
+    if ctx is not None:
+        click.echo(f"  {ctx.get_usage()}", err=True)
+    return Exit.WRONG
