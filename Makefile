@@ -1,0 +1,69 @@
+# The front door. Everything lands in .venv; nothing outside this folder is touched.
+
+PYTHON ?= python3
+BIN := .venv/bin
+WEIGHBRIDGE := $(BIN)/weighbridge
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+WORKERS ?= 2
+
+.PHONY: help setup demo test lint bench lock clean
+.DEFAULT_GOAL := help
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+setup: .venv/.run ## Prepare .venv, nothing else
+
+demo: setup ## Both networks and the bridge on this machine, with a conversation
+	@$(WEIGHBRIDGE) demo
+
+test: .venv/.test .cache/bdk2/.ready .cache/bdk3/.ready .cache/npm.ready lint ## Everything that must hold, in under ten minutes
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+lint: .venv/.test
+	@$(BIN)/ruff check --quiet .
+
+bench: setup ## Measure the relay on this machine
+	@$(WEIGHBRIDGE) bench relay
+
+lock: .venv/.test ## Resolve requirements/*.in again, with hashes
+	@for list in run test; do \
+	    $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
+	        requirements/$$list.in -o requirements/$$list.txt || exit 1; \
+	done
+
+clean: ## Remove what make and the tests have made
+	@rm -rf .venv .cache .pytest_cache .hypothesis .ruff_cache .mypy_cache build ./*.egg-info demo
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- environments: a stamp file says that one is complete ---------------------------------------------
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	    echo "weighbridge needs Python 3.11 or newer, and '$(PYTHON)' is not: make setup PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	    echo "Python's venv module is missing: apt install python3-venv" >&2; exit 1; }
+	@echo "Preparing .venv (a minute or two, once)"
+	@$(PYTHON) -m venv .venv
+
+.venv/.run: requirements/run.txt pyproject.toml | $(BIN)/python
+	@$(PIP) install --require-hashes -r requirements/run.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.test: requirements/test.txt .venv/.run
+	@$(PIP) install --require-hashes -r requirements/test.txt
+	@touch $@
+
+# The official Symphony clients cap libraries that we do not, so each has an environment of its own.
+.cache/%/.ready: requirements/%.txt | $(BIN)/python
+	@$(PYTHON) -m venv .cache/$*
+	@.cache/$*/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/$*.txt
+	@touch $@
+
+# WeCom's own crypto package, where Node is installed; its tests skip, and say so, where it is not.
+.cache/npm.ready: $(wildcard tests/clients/wecom_crypto/package-lock.json)
+	@mkdir -p .cache
+	@if [ -n "$^" ] && command -v npm >/dev/null; then \
+	    npm ci --prefix tests/clients/wecom_crypto --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null; fi
+	@touch $@
