@@ -1,0 +1,145 @@
+"""`weighbridge init`: a folder that is ready for a bank's own values.
+
+Rules of this file: nothing that exists is ever touched; a secret is written to its file (mode 600) and not
+printed. The public half of the bot's key is printed, because a person has to carry it to the pod.
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import re
+import secrets
+import sysconfig
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bridge import config
+from bridge.errors import ConfigError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+KEY_BITS = 4096  # Symphony asks for RSA of at least 2048 bits
+SETTINGS = "weighbridge.toml"
+FILES = {  # setting: where init puts it
+    "symphony.private_key_file": "secrets/symphony-key.pem",
+    "weixin.secret_file": "secrets/weixin-secret",
+    "weixin.token_file": "secrets/weixin-token",
+    "weixin.aes_key_file": "secrets/weixin-aes-key",
+}
+PUBLIC_KEY = "secrets/symphony-public.pem"
+FOLDERS = ("secrets", "blobs", "policies")
+
+NEXT = """\
+Wrote {folder}: settings, keys, and policies {mode}.
+
+1. Give this public key to the administrator of your Symphony pod, for the service account "{username}"
+   (it is also in {folder}/secrets/symphony-public.pem):
+
+{public_key}
+2. In the WeCom console (customer service, receive messages) enter the callback address, with the token from
+   {folder}/secrets/weixin-token and the EncodingAESKey from {folder}/secrets/weixin-aes-key.
+3. Put the application's secret into {folder}/secrets/weixin-secret.
+4. Fill in what {folder}/weighbridge.toml still lacks. This says what:
+   weighbridge --config {folder}/weighbridge.toml doctor"""
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False), default=Path("."))
+@click.option("--pod-url", help="Address of the Symphony pod.")
+@click.option("--username", help="User name of the Symphony service account.")
+@click.option("--corp-id", help="WeCom corporation id.")
+@click.option("--enforce", is_flag=True, help="Let the shipped policies act; otherwise they only record.")
+def init(folder: Path, pod_url: str | None, username: str | None, corp_id: str | None, enforce: bool) -> None:
+    """Write settings, keys and policies into FOLDER (default: here). Never overwrites anything.
+
+    The shipped policies are written in monitor mode: they record what they would do, and change nothing.
+    """
+    values = {"symphony.pod_url": pod_url, "symphony.username": username, "weixin.corp_id": corp_id}
+    settings = config.sample({**FILES, **{key: value for key, value in values.items() if value}})
+    config.parse(settings, {}, folder=folder, origin="init")
+    policies = dict(shipped_policies(enforce=enforce))
+    _refuse_existing(folder, [SETTINGS, PUBLIC_KEY, *FILES.values(), *policies])
+    for name in ("", *FOLDERS, *{str(Path(name).parent) for name in policies}):
+        (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+    key = _new_key()
+    for name, content in {**_secret_files(key), SETTINGS: settings, **policies}.items():
+        _write(folder / name, content)
+    click.echo(
+        NEXT.format(
+            folder=folder,
+            mode="in force" if enforce else "in monitor mode",
+            username=username or "weighbridge",
+            public_key=_public_pem(key),
+        )
+    )
+
+
+def policy_source() -> Path:
+    """Where the shipped policies are: in the checkout, or beside the installed package."""
+    checkout = Path(__file__).resolve().parents[2] / "policies"
+    return checkout if checkout.is_dir() else Path(sysconfig.get_path("data"), "share/weighbridge/policies")
+
+
+def shipped_policies(*, enforce: bool) -> Iterator[tuple[str, str]]:
+    """Name and text of every shipped policy file, in monitor mode unless `enforce`."""
+    source = policy_source()
+    for path in sorted(path for path in source.rglob("*") if path.is_file()):
+        text = path.read_text(encoding="utf-8")
+        yield f"policies/{path.relative_to(source)}", text if enforce else monitored(text)
+
+
+def monitored(text: str) -> str:
+    """The same policy with every `mode: enforce` turned into `mode: monitor`, comments kept."""
+    return re.sub(r"\bmode:(\s*)enforce\b", r"mode:\1monitor", text)
+
+
+def _refuse_existing(folder: Path, names: list[str]) -> None:
+    existing = [
+        f"{folder / name} exists already: init never overwrites" for name in names if (folder / name).exists()
+    ]
+    if existing:
+        raise ConfigError(existing)
+
+
+def _new_key() -> RSAPrivateKey:
+    from cryptography.hazmat.primitives.asymmetric import rsa
+
+    return rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
+
+
+def _public_pem(key: RSAPrivateKey) -> str:
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
+
+
+def _secret_files(key: RSAPrivateKey) -> dict[str, str]:
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    return {
+        FILES["symphony.private_key_file"]: pem,
+        PUBLIC_KEY: _public_pem(key),
+        FILES["weixin.secret_file"]: "",
+        FILES["weixin.token_file"]: secrets.token_hex(16) + "\n",
+        FILES["weixin.aes_key_file"]: _aes_key() + "\n",
+    }
+
+
+def _aes_key() -> str:
+    """An EncodingAESKey: base64 of 32 random bytes without its "=", and of letters and digits alone."""
+    while True:
+        key = base64.b64encode(secrets.token_bytes(32)).decode().rstrip("=")
+        if key.isalnum():
+            return key
+
+
+def _write(path: Path, content: str) -> None:
+    """Write a new file that only its owner may read; fails if somebody made it in the meantime."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(content)
