@@ -1,11 +1,12 @@
 """WXBizMsgCrypt: the envelope of every WeCom and Weixin callback, in both directions.
 
-Rules of this file: pure (no I/O, no clock, and randomness is an argument), and shared by the connector and by the mock
-platform, so it knows nothing of either. Facts come from the vendor's callback documentation and are pinned by
-`tests/vectors/weixin.json`:
+Rules of this file: pure (no I/O, no clock, and randomness is an argument), and shared by the connector and
+by the mock platform, so it knows nothing of either. Facts come from the vendor's callback documentation and
+are pinned by `tests/vectors/weixin.json`:
 
 * AESKey = Base64(EncodingAESKey + "=") is 32 bytes; AES-256-CBC with IV = AESKey[:16];
-* plaintext = random(16) + length (uint32, network order) + message + receiveid, PKCS#7 padded to blocks of **32**;
+* plaintext = random(16) + length (uint32, network order) + message + receiveid, PKCS#7 padded to blocks of
+  **32**;
 * signature = SHA-1 hex of the sorted, concatenated strings token, timestamp, nonce and encrypted text.
 """
 
@@ -37,8 +38,8 @@ _HEAD = _RANDOM + 4
 class CryptError(Exception):
     """A callback that cannot be trusted or read.
 
-    `code` is the code of the vendor's library (-40001 signature ... -40010 Base64). The text never holds content,
-    keys or signatures.
+    `code` is the code of the vendor's library (-40001 signature ... -40010 Base64). The text never holds
+    content, keys or signatures.
     """
 
     def __init__(self, code: int, reason: str) -> None:
@@ -69,7 +70,8 @@ def aes_key(encoding_aes_key: str) -> bytes:
 class CallbackCrypt:
     """One callback configuration: its token, its key and the receiver it is meant for.
 
-    `receiveid` is the corpid for a self-built app, the suiteid for a third-party app, the appid for an official account.
+    `receiveid` is the corpid for a self-built app, the suiteid for a third-party app, the appid for an
+    official account.
     """
 
     token: str = field(repr=False)
@@ -81,7 +83,10 @@ class CallbackCrypt:
         object.__setattr__(self, "_key", aes_key(self.encoding_aes_key))
 
     def encrypt(self, message: bytes, random: bytes) -> str:
-        """Base64 text of `message`. `random` is 16 bytes, fresh for every call; fixed only to reproduce a vector."""
+        """Base64 text of `message`.
+
+        `random` is 16 bytes, fresh for every call; fixed only to reproduce a vector.
+        """
         if len(random) != _RANDOM:
             raise CryptError(BUFFER_WRONG, f"{_RANDOM} random bytes are needed")
         plain = random + struct.pack(">I", len(message)) + message + self.receiveid.encode()
@@ -91,7 +96,8 @@ class CallbackCrypt:
     def decrypt(self, encrypted: str) -> bytes:
         """The message inside. Check the signature first: decryption alone does not authenticate.
 
-        Raises CryptError: -40010 not Base64, -40007 not this key, -40008 lengths do not fit, -40005 another receiver.
+        Raises CryptError: -40010 not Base64, -40007 not this key, -40008 lengths do not fit, -40005 another
+        receiver.
         """
         padded = self._decipher(_unbase64(encrypted))
         plain = _unpad(padded)
@@ -113,12 +119,15 @@ class CallbackCrypt:
             )
 
     def verify_url(self, msg_signature: str, timestamp: str, nonce: str, echostr: str) -> bytes:
-        """What the platform's verification GET wants as the whole response body: no quotes, BOM or newline."""
+        """What the verification GET wants as the whole response body: no quotes, BOM or newline."""
         self.check(msg_signature, timestamp, nonce, echostr)
         return self.decrypt(echostr)
 
     def open(self, body: bytes, msg_signature: str, timestamp: str, nonce: str) -> bytes:
-        """Message of a pushed `<xml><Encrypt/>...</xml>` body. Raises CryptError; -40002 if the body is no such XML."""
+        """Message of a pushed `<xml><Encrypt/>...</xml>` body.
+
+        Raises CryptError; -40002 if the body is no such XML.
+        """
         encrypted = _encrypt_element(body)
         self.check(msg_signature, timestamp, nonce, encrypted)
         return self.decrypt(encrypted)

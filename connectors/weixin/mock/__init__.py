@@ -1,6 +1,7 @@
 """A mock of the WeCom platform with 微信客服, as far as its public documentation states it.
 
-An independent reading of the vendor's contract: it shares the pure callback crypto with the connector and nothing else.
+An independent reading of the vendor's contract: it shares the pure callback crypto with the connector and
+nothing else.
 
 * `platform`  the object a test or `serve` uses        * `world`    state and rules
 * `cgi`       the API under /cgi-bin                   * `outbound` what send_msg accepts

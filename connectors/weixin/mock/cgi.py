@@ -1,8 +1,8 @@
 """The WeCom API under /cgi-bin: tokens, customer service accounts, sync_msg, send_msg, media.
 
-Rules of this file: HTTP in, `World` asked, JSON out; no rule of the platform lives here. Errors are JSON with HTTP
-status 200. Bodies are read whatever their Content-Type says, since clients in use send none. Every call passes
-`_dispatch`, which counts, gates and records it; the one exception is the bytes of media.
+Rules of this file: HTTP in, `World` asked, JSON out; no rule of the platform lives here. Errors are JSON
+with HTTP status 200. Bodies are read whatever their Content-Type says, since clients in use send none.
+Every call passes `_dispatch`, which gates and records it.
 """
 
 import asyncio
@@ -104,6 +104,9 @@ class CgiBin:
                 reply = _json(await self._answer(path, request, raw))
         except ApiError as error:
             reply = self._refused(request, path, raw, stamp, error)
+        except web.HTTPException:
+            self._record(request, path, raw, stamp, None)
+            raise
         except Dropped:
             self._record(request, path, raw, stamp, None)
             return _hang_up(request)

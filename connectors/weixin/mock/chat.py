@@ -1,7 +1,7 @@
 """The chat window of a customer in a browser: one page, kept live by server-sent events.
 
-Rules of this file: it shows and never decides; the page (`chat.html`) is self-contained and does everything through
-/_mock. A reader that is slow loses its stream and reconnects to a fresh snapshot.
+Rules of this file: it shows and never decides; the page (`chat.html`) is self-contained and does everything
+through /_mock. A reader that is slow loses its stream and reconnects to a fresh snapshot.
 """
 
 import asyncio
@@ -131,7 +131,7 @@ class ChatPage:
 
 
 async def _next(feed: Feed) -> dict[str, Any] | None:
-    """The next update, {} when it stays quiet (which keeps the connection known to be alive), None at the end."""
+    """The next update, None at the end; {} when it stays quiet, to notice a reader that has gone."""
     try:
         async with asyncio.timeout(_KEEPALIVE):
             return await feed.get()

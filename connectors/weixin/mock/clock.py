@@ -1,14 +1,15 @@
 """The mock platform's clock: real time plus what a test has advanced it by.
 
-Rules of this file: the only place of the mock that asks the machine for the time of day. Windows of 48 hours, 3 days,
-10 minutes and 20 seconds are all measured with this clock, so a test crosses them without waiting.
+Rules of this file: the only place of the mock that asks the machine for the time of day. Windows of 48
+hours, 3 days, 10 minutes and 20 seconds are all measured with this clock, so a test crosses them without
+waiting.
 """
 
 import time
 
 
 class VirtualClock:
-    """Seconds since 1970, running with the machine's clock or standing still (`frozen_at`), never going back."""
+    """Seconds since 1970: running with the machine's clock or standing still (`frozen_at`), never back."""
 
     def __init__(self, frozen_at: float | None = None) -> None:
         self._frozen_at = frozen_at

@@ -1,7 +1,8 @@
 """Global error codes of the WeCom API, as far as this mock answers them.
 
-Rules of this file: a table and one exception. Texts are short English paraphrases: the vendor tells clients to branch on
-`errcode` only, so nothing may depend on them. Source: WeCom developer documentation, page 90313 (error codes).
+Rules of this file: a table and one exception. Texts are short English paraphrases: the vendor tells clients
+to branch on `errcode` only, so nothing may depend on them. Source: WeCom developer documentation, page
+90313 (error codes).
 """
 
 BUSY = -1

@@ -1,7 +1,7 @@
 """Driving the mock from another process: JSON under /_mock, one route per verb of `WeixinPlatform`.
 
-Rules of this file: every route is a thin wrapper; what it wants is in its docstring, what it lacks is told with status
-400. Nothing here exists on the real platform, and nothing a connector does may depend on it.
+Rules of this file: every route is a thin wrapper; what it wants is in its docstring, what it lacks is told
+with status 400. Nothing here exists on the real platform, and nothing a connector does may depend on it.
 """
 
 from collections.abc import Awaitable, Callable
@@ -108,7 +108,7 @@ class Control:
         return _json([asdict(one) for one in self._platform.callbacks])
 
     async def say(self, request: web.Request) -> web.Response:
-        """JSON {customer, account?, text | location | ... | msgtype + content}, or a form with a file -> {msgid}.
+        """JSON {customer, account?, text | location | ... | msgtype + content}, or a form -> {msgid}.
 
         The form's fields: customer, account?, kind (image, voice, video, file) before the part `file`.
         """
@@ -209,14 +209,14 @@ class Control:
         return _json(made)
 
     async def load(self, request: web.Request) -> web.Response:
-        """{count, conversations?, size?, rate?, first?, account?, customers?} -> {customers, count, started, ended}."""
+        """The fields of `Load` -> {customers, count, started, ended}."""
         wanted = await _object(request)
         if "customers" in wanted:
             wanted["customers"] = tuple(wanted["customers"])
         return _json(asdict(await self._platform.load(Load(**wanted))))
 
     async def stamps(self, request: web.Request) -> web.Response:
-        """?side=customer|bridge&after=N -> {next, rows [msgid, external_userid, open_kfid, ns, text head]}."""
+        """?side=customer or bridge&after=N -> {next, rows [msgid, customer, account, ns, text head]}."""
         lines = self._platform.world.lines
         after, side = int(request.query.get("after", 0)), request.query.get("side")
         rows = [stamp_row(line) for line in islice(lines, after, None) if side in (None, line.side)]

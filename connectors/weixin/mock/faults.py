@@ -1,11 +1,12 @@
 """Fault switches of the mock platform: one table of names, and the switchboard that arms them.
 
-Rules of this file: every name in `FAULTS` says what it does and how the real platform shows the same; every name is
-demonstrated by a test at the mock's own level. A switch is armed for a number of uses (default 1), for ever, or by
-probability, and for some or for all routes. With nothing armed the cost is one attribute look-up per call.
+Rules of this file: every name in `FAULTS` says what it does and how the real platform shows the same; every
+name is demonstrated by a test at the mock's own level. A switch is armed for a number of uses (default 1),
+for ever, or by probability, and for some or for all routes. With nothing armed the cost is one attribute
+look-up per call.
 
-`phase` says who asks for the switch: `gate` before an API call is worked, `reply` after it was worked, `send`, `sync`,
-`media`, `say`, `enter` and `callback` inside that work.
+`phase` says who asks for the switch: `gate` before an API call is worked, `reply` after it was worked,
+`send`, `sync`, `media`, `say`, `enter` and `callback` inside that work.
 """
 
 import random
@@ -23,7 +24,10 @@ GET_MEDIA = ("media/get",)
 
 @dataclass(frozen=True)
 class Fault:
-    """One line of the table. `routes` empty means every route; `defaults` are parameters an arming may override."""
+    """One line of the table.
+
+    `routes` empty means every route; `defaults` are parameters an arming may override.
+    """
 
     does: str
     shows: str

@@ -1,7 +1,7 @@
 """Customers in numbers: the traffic of a bench, put into the platform without a request per message.
 
-Rules of this file: text says its own number (`#00000042 ...`), so that a bench can match what went in with what came
-out by number; stamps of both ends are read from the chat lines.
+Rules of this file: text says its own number (`#00000042 ...`), so that a bench can match what went in with
+what came out by number; stamps of both ends are read from the chat lines.
 """
 
 import asyncio
@@ -18,9 +18,10 @@ HEAD = 64
 
 @dataclass(frozen=True)
 class Load:
-    """`count` messages round-robin over `conversations` customers, each text `size` characters; numbers from `first`.
+    """`count` messages round-robin over `conversations` customers, each text `size` characters long.
 
-    `rate` is messages per second (None: as fast as possible). `customers` writes as these instead of new ones.
+    Numbers start at `first`. `rate` is messages per second (None: as fast as possible). `customers` writes as these instead of new
+    ones.
     """
 
     count: int

@@ -1,7 +1,8 @@
 """Temporary media of the mock platform: files in a directory of its own, gone after 3 days of virtual time.
 
-Rules of this file: an upload is streamed to disk piece by piece and a download is streamed from disk; nothing is held
-whole in memory. Limits are those of documentation page 90253 (upload) and 94670 (what a customer's media may weigh).
+Rules of this file: an upload is streamed to disk piece by piece and a download is streamed from disk;
+nothing is held whole in memory. Limits are those of documentation page 90253 (upload) and 94670 (what a
+customer's media may weigh).
 """
 
 import os
@@ -92,7 +93,10 @@ class MediaStore:
         return media
 
     async def receive(self, kind: str, name: str, pieces: AsyncIterator[bytes]) -> Media:
-        """Keep an upload. Raises ApiError: 40004 kind, 45001 too large, 40006 too small, 40005 wrong format."""
+        """Keep an upload.
+
+        Raises ApiError: 40004 kind, 45001 too large, 40006 too small, 40005 wrong format.
+        """
         if kind not in UPLOAD_BYTES:
             raise ApiError(codes.MEDIA_TYPE_WRONG, f"type {kind}")
         media = self._new(kind, name)
@@ -136,7 +140,7 @@ class MediaStore:
 
 
 async def _stream(path: Path, pieces: AsyncIterator[bytes], limit: int) -> int:
-    """Write the pieces; reads on past the limit so that the client gets an answer instead of a cut connection."""
+    """Write the pieces; read on past the limit, so that the client gets an answer and no cut connection."""
     size = 0
     with path.open("wb") as file:
         async for piece in pieces:

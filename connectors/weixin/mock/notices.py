@@ -1,8 +1,9 @@
-"""Encrypted callbacks: posting "there is something to pull" to the configured URL, with the platform's manners.
+"""Encrypted callbacks: posting "there is something to pull" to the configured URL, as the platform does.
 
-Rules of this file: the platform's side of documentation page 90238: 5 s for the answer, then 3 retries, HTTP 200 means
-accepted. While one notice of an account waits to be posted further ones join it (a reader pulls everything anyway), so
-load does not multiply callbacks. Everything a network may do to a notice is a fault switch.
+Rules of this file: the platform's side of the callback documentation: 5 s for the answer, then 3 retries,
+HTTP 200 means accepted. While one notice of an account waits to be posted further ones join it (a reader
+pulls everything anyway), so load does not multiply callbacks. Everything a network may do to a notice is a
+fault switch.
 """
 
 import asyncio
@@ -38,7 +39,7 @@ _TRANSPORT = (aiohttp.ClientError, TimeoutError, OSError)
 
 @dataclass(frozen=True)
 class Manners:
-    """How the platform posts: seconds to wait for an answer, retries, seconds between them, whether notices join."""
+    """How the platform posts: seconds to wait, retries and seconds between them, whether notices join."""
 
     timeout: float = 5.0
     retries: int = 3
@@ -114,7 +115,10 @@ class Notifier:
         self._targets[corpid] = _Target(url, CallbackCrypt(token, encoding_aes_key, corpid))
 
     async def verify(self, corpid: str) -> None:
-        """The console's URL verification. Raises CallbackRefused when the answer is not the bare plaintext."""
+        """The console's URL verification.
+
+        Raises CallbackRefused when the answer is not the bare plaintext.
+        """
         target = self._targets[corpid]
         echo = str(int.from_bytes(os.urandom(7), "big"))
         timestamp, nonce = self._envelope()

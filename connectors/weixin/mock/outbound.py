@@ -1,7 +1,8 @@
 """What `kf/send_msg` accepts: types, fields and limits of documentation page 94677.
 
-Rules of this file: pure checks that raise ApiError; lengths are UTF-8 bytes. Media ids are only collected here, the media
-store judges them. Strict on purpose: a payload under the wrong key is refused, as clients with that defect must learn.
+Rules of this file: pure checks that raise ApiError; lengths are UTF-8 bytes. Media ids are only collected
+here, the media store judges them. Strict on purpose: a payload under the wrong key is refused, as clients
+with that defect must learn.
 """
 
 import re
@@ -34,7 +35,10 @@ def check_msgid(msgid: Any) -> str:
 def check_payload(
     body: dict[str, Any], allowed: frozenset[str] | None = None
 ) -> tuple[str, dict[str, Any], str]:
-    """(msgtype, content, media id or ""). Raises ApiError 40008 type, 40058 field, 45002 text, 95008/95009 menu."""
+    """(msgtype, content, media id or "").
+
+    Raises ApiError 40008 type, 40058 field, 45002 text, 95008/95009 menu.
+    """
     msgtype = body.get("msgtype")
     check = _CHECKS.get(msgtype) if isinstance(msgtype, str) else None
     if check is None or (allowed is not None and msgtype not in allowed):
@@ -122,7 +126,7 @@ def _menu_item(item: Any) -> None:
 
 
 def cut_bytes(text: str, limit: int) -> str:
-    """`text` cut to `limit` UTF-8 bytes without splitting a character, as the platform cuts a link's `desc`."""
+    """`text` cut to `limit` UTF-8 bytes between characters, as the platform cuts a link's `desc`."""
     return text.encode()[:limit].decode(errors="ignore")
 
 

@@ -1,7 +1,8 @@
-"""`WeixinPlatform`: the whole mock behind one object, for tests in this process and for `serve` to other processes.
+"""`WeixinPlatform`: the whole mock behind one object, for tests in this process and, served, for others.
 
-Rules of this file: composition and short verbs; the rules of the platform are in `world`, its API in `cgi`, its callbacks
-in `notices`. Everything a test can do here can be done over HTTP under /_mock (see `control`).
+Rules of this file: composition and short verbs; the rules of the platform are in `world`, its API in `cgi`,
+its callbacks in `notices`. Everything a test can do here can be done over HTTP under /_mock (see
+`control`).
 """
 
 from collections import deque
@@ -81,9 +82,10 @@ class Received:
 class WeixinPlatform:
     """A WeCom corp with 微信客服, its Weixin customers, and the platform between them.
 
-    `corpid` and `secret` make the first corp. `rules` and `manners` set what the vendor leaves open (duplicate errcode,
-    quota, callback retries). `record` is how many API calls are kept (0: none, for benches). `frozen_at` stops the
-    clock but for `clock.advance`. `directory` is where media is kept (a temporary one inside it, removed at the end).
+    `corpid` and `secret` make the first corp. `rules` and `manners` set what the vendor leaves open
+    (duplicate errcode, quota, callback retries). `record` is how many API calls are kept (0: none, for
+    benches). `frozen_at` stops the clock but for `clock.advance`. `directory` is where media is kept (a
+    temporary one inside it, removed at the end).
     """
 
     def __init__(
@@ -169,8 +171,9 @@ class WeixinPlatform:
     def say(self, customer: str, account: str | None = None, **what: Any) -> str:
         """The customer writes; returns the msgid. Give one of:
 
-        `text=` (with `menu_id=` for a menu click), `image=`/`voice=`/`video=` bytes, `file=(name, bytes)`, `location=`,
-        `link=`, `business_card=`, `miniprogram=`, `merged_msg=` objects, or `msgtype=` and `content=` as they come.
+        `text=` (with `menu_id=` for a menu click), `image=`/`voice=`/`video=` bytes, `file=(name, bytes)`,
+        `location=`, `link=`, `business_card=`, `miniprogram=`, `merged_msg=` objects, or `msgtype=` and
+        `content=` as they come.
         """
         msgtype, content = self._content(what)
         who = self.world.customer(customer)

@@ -1,7 +1,7 @@
 """The nouns of the mock platform: corp, account, customer, session, line, log entry, code.
 
-Rules of this file: plain records without behaviour beyond one-line answers; times are seconds since 1970 on the virtual
-clock, stamps are nanoseconds of CLOCK_MONOTONIC (comparable between processes of one machine).
+Rules of this file: plain records without behaviour beyond one-line answers; times are seconds since 1970 on
+the virtual clock, stamps are nanoseconds of CLOCK_MONOTONIC (comparable between processes of one machine).
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ CODE_LIFE = 20.0
 
 
 class State(IntEnum):
-    """Session states of 微信客服 (documentation page 94669)."""
+    """Session states of 微信客服."""
 
     UNTREATED = 0
     ASSISTANT = 1
@@ -27,7 +27,10 @@ class State(IntEnum):
 
 @dataclass(slots=True)
 class Line:
-    """One bubble in the customer's chat window. `side` is customer, bridge (API), servicer, or notice (grey text)."""
+    """One bubble in the customer's chat window.
+
+    `side` is customer, bridge (API), servicer, or notice (grey text).
+    """
 
     msgid: str
     open_kfid: str

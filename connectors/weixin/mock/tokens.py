@@ -1,7 +1,7 @@
 """Access tokens of the mock platform: stable per secret, 7200 s, ended or replaced on demand.
 
-Rules of this file: what `gettoken` promises and nothing else (documentation page 91039): the same token while it is
-valid, for each (corpid, secret) its own; the platform may end a token early.
+Rules of this file: what `gettoken` promises and nothing else (documentation page 91039): the same token
+while it is valid, for each (corpid, secret) its own; the platform may end a token early.
 """
 
 import secrets

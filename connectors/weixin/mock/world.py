@@ -1,8 +1,9 @@
 """The platform's state and its rules: who wrote what, what may be sent, what `sync_msg` yields.
 
-Rules of this file: no network and no tasks; time comes from the virtual clock, faults from the switchboard. Whatever
-changes a chat window calls `changed(line)`, whatever a reader of `sync_msg` should learn calls `ring(account)`.
-Sources: WeCom documentation pages 94669 (states), 94670 (receiving), 94677 (sending), 95122 (sending on an event).
+Rules of this file: no network and no tasks; time comes from the virtual clock, faults from the switchboard.
+Whatever changes a chat window calls `changed(line)`, whatever a reader of `sync_msg` should learn calls
+`ring(account)`. Sources: WeCom documentation pages 94670 (receiving) and 94677 (sending), and its pages on
+session states and on sending at an event.
 """
 
 import re
@@ -39,8 +40,8 @@ RETENTION = 3 * DAY
 PAGE = 1000
 CUSTOMER, SYSTEM, SERVICER = 3, 4, 5
 
-# From the state overview of page 94669: who may be handed over to whom. A session the API took over from a servicer
-# goes back to the assistant; an ended one waits for the customer.
+# From the vendor's overview of session states: what each may become. A session the API takes back from
+# a servicer goes to the assistant; an ended one waits for the customer.
 LEGAL_CHANGES: dict[State, frozenset[State]] = {
     State.UNTREATED: frozenset({State.ASSISTANT, State.POOL, State.SERVICER, State.ENDED}),
     State.ASSISTANT: frozenset({State.POOL, State.SERVICER, State.ENDED}),
@@ -57,7 +58,7 @@ _KIND_NAME = {"image": "图片", "voice": "语音", "video": "视频", "file": "
 
 @dataclass
 class Rules:
-    """What a deployment of the mock may set: sizes and codes the vendor does not state or a bench must lift."""
+    """What a deployment of the mock may set: what the vendor does not state, or a bench must lift."""
 
     quota: int | None = 5
     duplicate_errcode: int = codes.PARAMETER_WRONG
@@ -93,7 +94,10 @@ class World:
     # --- who there is
 
     def add_account(self, corpid: str, name: str, avatar: str = "") -> Account:
-        """A new customer service account. Raises ApiError 95006 without a name, 95005 when there are too many."""
+        """A new customer service account.
+
+        Raises ApiError 95006 without a name, 95005 when there are too many.
+        """
         if not name:
             raise ApiError(codes.ACCOUNT_NAME)
         if len(self.accounts_of(corpid)) >= self.rules.account_limit:
@@ -162,7 +166,7 @@ class World:
     def customer_says(
         self, account: Account, customer: Customer, msgtype: str, content: dict[str, Any]
     ) -> Line:
-        """A customer's message: opens the window, renews the quota, wakes an ended session, is logged and rung."""
+        """A customer's message: opens window and quota, wakes an ended session, is logged and rung."""
         session = self.session(account, customer)
         now = self.clock.now()
         if session.state is State.ENDED or not session.open_at(now):
@@ -176,7 +180,7 @@ class World:
     def servicer_says(
         self, account: Account, customer: Customer, userid: str, msgtype: str, content: dict[str, Any]
     ) -> Line:
-        """An employee answers in the WeCom client: the session becomes his (state 3), readers see origin 5."""
+        """An employee answers in the WeCom client: the session becomes his (state 3), origin is 5."""
         session = self.session(account, customer)
         session.state, session.servicer_userid = State.SERVICER, userid
         line = self._show(session, self._new_id(), "servicer", msgtype, content, userid)
@@ -184,7 +188,10 @@ class World:
         return line
 
     def recall(self, msgid: str) -> None:
-        """A customer or a servicer takes back his message. Raises KeyError, or ValueError for the bridge's own."""
+        """A customer or a servicer takes back his message.
+
+        Raises KeyError, or ValueError for the bridge's own.
+        """
         line = self._by_msgid[msgid]
         if line.side not in ("customer", "servicer"):
             raise ValueError("only a customer's or a servicer's message can be recalled")
@@ -227,7 +234,7 @@ class World:
         self._log_event(line.open_kfid, line.external_userid, event)
 
     def set_rejected(self, account: Account, customer: Customer, servicer: str, rejected: bool) -> None:
-        """The customer is put on (or taken off) a servicer's reject list: reject_customer_msg_switch_change."""
+        """A servicer starts or stops refusing this customer: reject_customer_msg_switch_change."""
         event = {
             "event_type": "reject_customer_msg_switch_change",
             "servicer_userid": servicer,
@@ -238,7 +245,7 @@ class World:
     def servicer_changes(
         self, account: Account, customer: Customer, state: State, servicer: str = "", change_type: int = 1
     ) -> str:
-        """An employee takes (1), hands on (2), ends (3) or re-opens (4) a session; returns the msg_code or ''."""
+        """An employee takes (1), hands on (2), ends (3) or re-opens (4) a session; returns a msg_code or ''."""
         session = self.session(account, customer)
         event = {"event_type": "session_status_change", "change_type": change_type}
         if change_type != 1:
@@ -316,7 +323,10 @@ class World:
     def page(
         self, corpid: str, account: Account | None, cursor: str, limit: int
     ) -> tuple[list[dict[str, Any]], str, bool]:
-        """`kf/sync_msg` without its faults: (messages, next cursor, whether there is more). Raises ApiError 40058."""
+        """`kf/sync_msg` without its faults: (messages, next cursor, whether there is more).
+
+        Raises ApiError 40058.
+        """
         log = account.log if account else self._logs.get(corpid, [])
         seq = _cursor_seq(cursor)
         start = max(
