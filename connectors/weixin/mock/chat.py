@@ -15,11 +15,12 @@ from aiohttp import web
 from connectors.weixin.mock.codes import ApiError
 from connectors.weixin.mock.control import line_view, window_of
 from connectors.weixin.mock.media import Media
-from connectors.weixin.mock.records import Account, Customer, Line
+from connectors.weixin.mock.records import Account, Customer, Line, Session
 from connectors.weixin.mock.world import World
 
 _QUEUE = 1000
 _KEEPALIVE = 15.0
+Key = tuple[str, str]
 Feed = asyncio.Queue[dict[str, Any] | None]
 
 
@@ -28,7 +29,7 @@ class ChatPage:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._feeds: dict[tuple[str, str], set[Feed]] = {}
+        self._feeds: dict[Key, set[Feed]] = {}
 
     def register(self, app: web.Application) -> None:
         """Put the page into a server."""
@@ -38,12 +39,19 @@ class ChatPage:
 
     def changed(self, line: Line) -> None:
         """A line is new or has another state: tell whoever looks at this chat."""
-        feeds = self._feeds.get((line.open_kfid, line.external_userid))
-        if not feeds:
-            return
-        update = {"line": line_view(line, self._media(line)), "window": self._window(line)}
-        for feed in list(feeds):
-            self._offer(feed, update)
+        key = (line.open_kfid, line.external_userid)
+        if key in self._feeds:
+            self._tell(key, {"line": line_view(line, self._media(line)), **self._standing(key)})
+
+    def session_changed(self, session: Session) -> None:
+        """A session has another state."""
+        key = (session.open_kfid, session.external_userid)
+        self._tell(key, self._standing(key))
+
+    def clock_moved(self) -> None:
+        """The platform's clock was advanced: every window is nearer to its end."""
+        for key in list(self._feeds):
+            self._tell(key, self._standing(key))
 
     def close(self) -> None:
         """End every stream, so that the server can stop."""
@@ -74,16 +82,20 @@ class ChatPage:
         reply = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await reply.prepare(request)
         feed: Feed = asyncio.Queue(_QUEUE)
-        feeds = self._feeds.setdefault((account.open_kfid, customer.external_userid), set())
+        key = (account.open_kfid, customer.external_userid)
+        snapshot = self._snapshot(account, customer)
+        feeds = self._feeds.setdefault(key, set())
         feeds.add(feed)
         try:
-            await _write(reply, self._snapshot(account, customer))
+            await _write(reply, snapshot)
             while (update := await _next(feed)) is not None:
                 await _write(reply, update)
         except ConnectionError:
             pass
         finally:
             feeds.discard(feed)
+            if not feeds:
+                self._feeds.pop(key, None)
         return reply
 
     def _who(self, request: web.Request) -> tuple[Account, Customer]:
@@ -108,13 +120,12 @@ class ChatPage:
             "account": {"open_kfid": account.open_kfid, "name": account.name},
             "customer": {"external_userid": customer.external_userid, "nickname": customer.nickname},
             "lines": [line_view(line, self._media(line)) for line in session.lines[-500:]],
-            "window": window_of(session, self._world.clock.now(), self._world.rules.quota),
-            "now": self._world.clock.now(),
+            **self._standing((account.open_kfid, customer.external_userid)),
         }
 
-    def _window(self, line: Line) -> dict[str, Any]:
-        session = self._world.sessions[line.open_kfid, line.external_userid]
-        return window_of(session, self._world.clock.now(), self._world.rules.quota)
+    def _standing(self, key: Key) -> dict[str, Any]:
+        now = self._world.clock.now()
+        return {"window": window_of(self._world.sessions[key], now, self._world.rules.quota), "now": now}
 
     def _media(self, line: Line) -> Media | None:
         if not line.media_id:
@@ -122,6 +133,10 @@ class ChatPage:
         with suppress(ApiError):
             return self._world.media.find(line.media_id)
         return None
+
+    def _tell(self, key: Key, update: dict[str, Any]) -> None:
+        for feed in list(self._feeds.get(key, ())):
+            self._offer(feed, update)
 
     def _offer(self, feed: Feed, update: dict[str, Any] | None) -> None:
         if feed.full():

@@ -6,14 +6,19 @@ waiting.
 """
 
 import time
+from collections.abc import Callable
 
 
 class VirtualClock:
-    """Seconds since 1970: running with the machine's clock or standing still (`frozen_at`), never back."""
+    """Seconds since 1970: running with the machine's clock or standing still (`frozen_at`), never back.
+
+    `moved` is called after every step made by `advance`.
+    """
 
     def __init__(self, frozen_at: float | None = None) -> None:
         self._frozen_at = frozen_at
         self._advanced = 0.0
+        self.moved: Callable[[], None] = lambda: None
 
     def now(self) -> float:
         """Seconds since 1970 as the platform believes."""
@@ -25,4 +30,5 @@ class VirtualClock:
         if seconds < 0:
             raise ValueError("the platform's clock cannot go back")
         self._advanced += seconds
+        self.moved()
         return self.now()

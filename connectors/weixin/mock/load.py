@@ -20,8 +20,8 @@ HEAD = 64
 class Load:
     """`count` messages round-robin over `conversations` customers, each text `size` characters long.
 
-    Numbers start at `first`. `rate` is messages per second (None: as fast as possible). `customers` writes as these instead of new
-    ones.
+    Numbers start at `first`. `rate` is messages per second (None: as fast as possible). `customers` writes as
+    these instead of new ones.
     """
 
     count: int

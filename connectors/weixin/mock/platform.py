@@ -114,6 +114,8 @@ class WeixinPlatform:
         self._generator = Generator(self.world)
         self.world.ring = self.notifier.ring
         self.world.changed = self._chat.changed
+        self.world.session_changed = self._chat.session_changed
+        self.clock.moved = self._chat.clock_moved
         self.cgi.account_change = self.notifier.account_change
         self.add_corp(corpid, secret)
 

@@ -1,9 +1,9 @@
 """The platform's state and its rules: who wrote what, what may be sent, what `sync_msg` yields.
 
 Rules of this file: no network and no tasks; time comes from the virtual clock, faults from the switchboard.
-Whatever changes a chat window calls `changed(line)`, whatever a reader of `sync_msg` should learn calls
-`ring(account)`. Sources: WeCom documentation pages 94670 (receiving) and 94677 (sending), and its pages on
-session states and on sending at an event.
+Whatever changes a chat window calls `changed` or `session_changed`, whatever a reader of `sync_msg` should
+learn calls `ring(account)`. Sources: WeCom documentation pages 94670 (receiving) and 94677 (sending), and its
+pages on session states and on sending at an event.
 """
 
 import re
@@ -81,6 +81,7 @@ class World:
         self.lines: list[Line] = []
         self.links: dict[str, tuple[str, str]] = {}
         self.changed: Callable[[Line], None] = lambda line: None
+        self.session_changed: Callable[[Session], None] = lambda session: None
         self.ring: Callable[[Account], None] = lambda account: None
         self._by_msgid: dict[str, Line] = {}
         self._logs: dict[str, list[LogEntry]] = {}
@@ -245,7 +246,7 @@ class World:
     def servicer_changes(
         self, account: Account, customer: Customer, state: State, servicer: str = "", change_type: int = 1
     ) -> str:
-        """An employee takes (1), hands on (2), ends (3) or re-opens (4) a session; returns a msg_code or ''."""
+        """An employee takes (1), hands on (2), ends (3) or re-opens (4) a session: a msg_code or ''."""
         session = self.session(account, customer)
         event = {"event_type": "session_status_change", "change_type": change_type}
         if change_type != 1:
@@ -253,6 +254,7 @@ class World:
         if change_type != 3:
             event["new_servicer_userid"] = servicer
         session.state, session.servicer_userid = state, servicer
+        self.session_changed(session)
         code = ""
         if change_type in (1, 3):
             code = event["msg_code"] = self._new_code(session, WINDOW if change_type == 1 else CODE_LIFE)
@@ -316,6 +318,7 @@ class World:
             self._check_servicer(account, servicer)
         session.state = after
         session.servicer_userid = servicer if after is State.SERVICER else ""
+        self.session_changed(session)
         if after in (State.POOL, State.SERVICER) and before is not State.SERVICER:
             return self._new_code(session, WINDOW)
         return self._new_code(session, CODE_LIFE) if after is State.ENDED else ""
