@@ -66,7 +66,6 @@ DELIVERY_STEPS: dict[tuple[DeliveryState, str], DeliveryState] = {
     (D.WAITING, "drop"): D.DROPPED,
     (D.WAITING, "retry"): D.READY,
     (D.SENT, "fail"): D.FAILED,
-    (D.FAILED, "retry"): D.READY,
     (D.FAILED, "drop"): D.DROPPED,
     (D.PARKED, "retry"): D.READY,
     (D.PARKED, "drop"): D.DROPPED,

@@ -6,10 +6,12 @@ is chosen in `bridge/cli`, the composition root.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
-from typing import Protocol, Self
+import enum
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol, Self
 
-from bridge.message import Batch, File, Permit, Receipt, Traffic
+from bridge.message import Archived, Batch, Blob, File, Permit, Receipt, Traffic, Verdict
 
 
 class Clock(Protocol):
@@ -72,3 +74,94 @@ class Connector(Protocol):
         `Unreachable(certain=...)` when it is worth another try; `certain=True` only when nothing of
         this permit can have arrived.
         """
+
+
+# --- between the rooms and the store --------------------------------------------------------------------
+
+
+class Wanted(NamedTuple):
+    """An attachment still to be fetched: file `n` of message `message_seq`. `attempt` counts from 1."""
+
+    message_seq: int
+    n: int
+    file: File
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """A verdict on its way to the record, with the words its sender is told ("" for none)."""
+
+    archived: Archived
+    verdict: Verdict
+    notice: str = ""
+
+
+class Claim(NamedTuple):
+    """A permit in our hands, and what counts against the reply window of its conversation."""
+
+    permit: Permit
+    traffic: Traffic
+
+
+class Step(enum.StrEnum):
+    """What became of one attempt: the steps of `flow.DELIVERY_STEPS` that a room may take."""
+
+    SEND = "send"
+    RETRY = "retry"
+    GIVE_BACK = "give back"
+    WAIT = "wait"
+    PARK = "park"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What became of a claimed delivery, as a value: deciding is one thing, recording another.
+
+    `at` is when to try again (milliseconds). `uncertain` says that the permit may have arrived. `reason`
+    is a short stable word. `notice` is the key of the words its sender is told, "" for none.
+    """
+
+    permit: Permit
+    step: Step
+    traffic: Traffic
+    receipt: Receipt | None = None
+    at: int = 0
+    uncertain: bool = False
+    reason: str = ""
+    notice: str = ""
+
+
+class Store(Protocol):
+    """What the rooms need from the disk. Whatever returns has been committed; whatever raises
+    `StoreError` has changed nothing."""
+
+    async def cursors(self, network: str) -> Mapping[str, str]:
+        """The positions that batches of this network were committed with."""
+
+    async def archive(self, batch: Batch) -> int:
+        """Keep a batch, once; gives how many of its messages were new."""
+
+    async def wanted_files(self, network: str, limit: int) -> Sequence[Wanted]:
+        """Attachments whose time to be fetched has come."""
+
+    async def keep(self, pieces: AsyncIterator[bytes], limit: int) -> tuple[str, int]:
+        """Keep an attachment's bytes; gives digest and size. Raises Refused past `limit` bytes."""
+
+    async def settle_file(self, wanted: Wanted, blob: Blob | None, reason: str = "") -> None:
+        """An attachment is archived as `blob`, or will never be had."""
+
+    async def postpone_file(self, wanted: Wanted, at: int) -> None:
+        """Try this attachment again at `at`."""
+
+    async def unjudged(self, limit: int) -> Sequence[Archived]:
+        """Messages that are whole and not judged, in order."""
+
+    async def record_rulings(self, rulings: Sequence[Ruling]) -> None:
+        """Write verdicts and what follows from them."""
+
+    async def claim(self, network: str, limit: int) -> Sequence[Claim]:
+        """Take deliveries that are due, in the order of their conversations."""
+
+    async def record_attempts(self, attempts: Sequence[Attempt]) -> None:
+        """Write what became of claimed deliveries."""

@@ -35,7 +35,12 @@ metadata = MetaData(
 )
 
 #: What `init` fixed for good: number of lanes, id of this installation.
-meta = Table("meta", metadata, Column("key", String, primary_key=True), Column("value", String, nullable=False))
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", String, primary_key=True),
+    Column("value", String, nullable=False),
+)
 
 #: One row a lane: who works it, and the right edge of its Merkle tree.
 lanes = Table(

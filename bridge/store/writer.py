@@ -91,7 +91,8 @@ class Tx:
     def fence(self, lane: int, epoch: int) -> None:
         """Refuse to go on when somebody else has taken the lane since `epoch`. Raises StoreError."""
         if self.epochs[lane] != epoch:
-            raise StoreError(f"lane {lane} was taken by another daemon (epoch {self.epochs[lane]}, ours {epoch})")
+            theirs = self.epochs[lane]
+            raise StoreError(f"lane {lane} was taken by another daemon (epoch {theirs}, ours {epoch})")
 
     def mark(self) -> tuple[dict[int, Frontier], int, int]:
         """Where the ledger stands, for `rewind`."""
@@ -117,7 +118,7 @@ class Tx:
 
 
 class Writer:
-    """The writing thread. `submit` may be called from any thread or loop; `close` waits for what is queued."""
+    """The writing thread. `submit` may be called from any loop; `close` waits for what is queued."""
 
     def __init__(self, engine: Engine, now: Callable[[], int]) -> None:
         self._engine = engine
@@ -170,8 +171,7 @@ class Writer:
                 outcomes = [self._attempt(tx, job) for job, _, _ in group]
                 tx.flush()
         except SQLAlchemyError as error:
-            failure = StoreError(f"the database failed and nothing was changed: {type(error).__name__}: {error}")
-            outcomes = [(None, failure)] * len(group)
+            outcomes = [(None, _failure(error))] * len(group)
         except BaseException as error:  # the thread must answer its callers before it dies
             _answer(group, [(None, error)] * len(group))
             raise
@@ -189,8 +189,14 @@ class Writer:
             savepoint.rollback()
             tx.rewind(mark)
             if isinstance(error, SQLAlchemyError):
-                error = StoreError(f"{type(error).__name__}: {error.__cause__ or 'see the database log'}")
+                error = _failure(error)
             return None, error
+
+
+def _failure(error: SQLAlchemyError) -> StoreError:
+    # The statement and its parameters stay out of the text: they may hold what people wrote.
+    cause = error.__cause__ or type(error).__name__
+    return StoreError(f"the database failed and nothing was changed: {cause}")
 
 
 def _answer(group: list[tuple], outcomes: list[tuple[object, BaseException | None]]) -> None:

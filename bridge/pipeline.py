@@ -1,0 +1,325 @@
+"""Three rooms, one door between each. In every room: take, decide, record.
+
+    INTAKE      connector.receive ─► store.archive ─► connector.acknowledge     (and: fetch attachments)
+    JUDGEMENT   store.unjudged    ─► policy.judge  ─► store.record_rulings
+    DELIVERY    store.claim       ─► connector.send ─► store.record_attempts
+
+Rules of this file: rooms share nothing but the store. A room takes its work from the store, never from
+another room; a `Bell` only saves waiting for the next look. What a room was doing when the process died is
+simply the next thing it takes: there is no recovery code. A room never looks at another room's state, and
+`except` names the errors it decides about; everything else ends the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import structlog
+
+from bridge import flow, words
+from bridge.errors import Refused, StoreError, Unreachable
+from bridge.flow import Patience
+from bridge.message import SYMPHONY, WEIXIN, Archived, Blob, Kind, Outcome, Receipt, Route, Verdict
+from bridge.ports import Attempt, Claim, Clock, Connector, Ruling, Step, Store, Wanted
+
+log = structlog.get_logger()
+
+#: What decides: `policy.judge` with its policies bound, so that a reload is the change of one name.
+Judge = Callable[[Archived, datetime], Verdict]
+
+
+class Bell:
+    """A doorbell: somebody may have put work into the store. Missing a ring costs one look's delay."""
+
+    def __init__(self) -> None:
+        self._rung = asyncio.Event()
+
+    def ring(self) -> None:
+        """Wake whoever waits, or the next one to wait."""
+        self._rung.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Wait until it rings, `seconds` at most: work may come in by a door without a bell."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._rung.wait()
+        except TimeoutError:
+            pass
+        self._rung.clear()
+
+
+@dataclass(slots=True)
+class Bells:
+    """The doorbells of one daemon: one for each room that waits."""
+
+    fetch: dict[str, Bell] = field(default_factory=lambda: {SYMPHONY: Bell(), WEIXIN: Bell()})
+    judge: Bell = field(default_factory=Bell)
+    deliver: dict[str, Bell] = field(default_factory=lambda: {SYMPHONY: Bell(), WEIXIN: Bell()})
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much a room takes at once, and how long it waits before it looks again unrung (seconds)."""
+
+    batch: int = 256
+    concurrency: int = 32
+    look: float = 0.25
+    max_file_bytes: int = 30 * 1024 * 1024
+    patience: Patience = field(default_factory=Patience)
+    fetch_patience: Patience = field(default_factory=lambda: Patience(first=500, longest=60_000, tries=8))
+
+
+# --- intake ---------------------------------------------------------------------------------------------
+
+
+async def intake(connector: Connector, store: Store, bells: Bells) -> None:
+    """Archive whatever a network has for us, and only then tell the network that we have it.
+
+    Ends only by `SignedOut` or cancellation.
+    """
+    async for batch in connector.receive(await store.cursors(connector.network)):
+        fresh = await store.archive(batch)
+        await connector.acknowledge(batch)
+        if fresh:
+            log.info("message:archived", network=connector.network, count=fresh)
+            bells.judge.ring()
+            bells.fetch[connector.network].ring()
+            bells.deliver[connector.network].ring()  # a reply window may have opened
+
+
+async def fetch(connector: Connector, store: Store, clock: Clock, bells: Bells, pace: Pace) -> None:
+    """Bring attachments into the archive; their messages are judged when all are there, or given up."""
+    while True:
+        wanted = await store.wanted_files(connector.network, pace.concurrency)
+        if wanted:
+            await asyncio.gather(*(_fetch_one(connector, store, clock, pace, one) for one in wanted))
+            bells.judge.ring()
+        else:
+            await bells.fetch[connector.network].wait(pace.look)
+
+
+async def _fetch_one(connector: Connector, store: Store, clock: Clock, pace: Pace, wanted: Wanted) -> None:
+    file = wanted.file
+    try:
+        digest, size = await store.keep(connector.fetch(file), pace.max_file_bytes)
+    except Refused as error:
+        await store.settle_file(wanted, None, error.code)
+        log.warning("file:missing", network=connector.network, seq=wanted.message_seq, code=error.code)
+    except Unreachable as error:
+        at = flow.retry_at(clock.now(), wanted.attempt, pace.fetch_patience, error.retry_after)
+        if at is None:
+            await store.settle_file(wanted, None, "unreachable")
+            log.warning("file:missing", network=connector.network, seq=wanted.message_seq, code="unreachable")
+        else:
+            await store.postpone_file(wanted, at)
+    else:
+        await store.settle_file(wanted, Blob(digest, size, file.name, file.kind, file.media_type))
+
+
+# --- judgement ------------------------------------------------------------------------------------------
+
+
+async def judgement(store: Store, judge: Judge, clock: Clock, bells: Bells, pace: Pace) -> None:
+    """Weigh every archived message, in order, and write down the answer and what follows from it."""
+    while True:
+        archived = await store.unjudged(pace.batch)
+        if not archived:
+            await bells.judge.wait(pace.look)
+            continue
+        rulings = decide(archived, judge, clock.now())
+        await store.record_rulings(rulings)
+        for ruling in rulings:
+            _log_ruling(ruling)
+        for bell in bells.deliver.values():
+            bell.ring()
+
+
+def decide(archived: Sequence[Archived], judge: Judge, now: int) -> list[Ruling]:
+    """Rulings on messages, in order. Behind a hold that makes its conversation wait, nothing more is
+    decided in that conversation: it is the store's to offer again once the hold has been decided."""
+    moment = datetime.fromtimestamp(now / 1000, UTC)
+    waiting: set[tuple[str, str]] = set()
+    rulings = []
+    for one in archived:
+        conversation = one.message.network, one.message.conversation
+        if conversation in waiting:
+            continue
+        verdict = judge(one, moment)
+        if verdict.waits:
+            waiting.add(conversation)
+        rulings.append(Ruling(one, verdict, _notice(one, verdict)))
+    return rulings
+
+
+def _notice(archived: Archived, verdict: Verdict) -> str:
+    if archived.message.kind in (Kind.NOTE, Kind.FAILED, Kind.RECALL):
+        return ""
+    return words.notice(archived.message, verdict, archived.route is not None, _language(archived))
+
+
+def _log_ruling(ruling: Ruling) -> None:
+    verdict = ruling.verdict
+    write = log.info if verdict.outcome in (Outcome.HOLD, Outcome.BLOCK) else log.debug
+    write("message:judged", seq=ruling.archived.seq, outcome=verdict.outcome.value, cause=verdict.cause.value)
+
+
+def _language(archived: Archived) -> str:
+    route: Route | None = archived.route
+    if route is not None:
+        return route.sender.language
+    return "en" if archived.message.network == SYMPHONY else "zh-Hans"
+
+
+# --- delivery -------------------------------------------------------------------------------------------
+
+
+async def delivery(
+    connector: Connector, store: Store, clock: Clock, bells: Bells, pace: Pace, stop: asyncio.Event
+) -> None:
+    """Send what permits allow: conversations side by side, each in its order.
+
+    A slow conversation holds up nobody else. Results are recorded as they gather, many to a transaction.
+    Once `stop` is set, what is under way is finished and recorded, the rest goes back to the outbox.
+    """
+    room = _Delivery(connector, store, clock, bells.deliver[connector.network], pace, stop)
+    async with asyncio.TaskGroup() as recording:
+        recording.create_task(room.record())
+        async with asyncio.TaskGroup() as sending:
+            await room.send(sending)
+        room.finish()
+
+
+class _Delivery:
+    def __init__(
+        self,
+        connector: Connector,
+        store: Store,
+        clock: Clock,
+        bell: Bell,
+        pace: Pace,
+        stop: asyncio.Event,
+    ) -> None:
+        self.connector, self.store, self.clock, self.bell, self.pace = connector, store, clock, bell, pace
+        self.stop = stop
+        self.busy = 0
+        self.slots = asyncio.Semaphore(pace.concurrency)
+        self.results: deque[Attempt] = deque()
+        self.gathered = asyncio.Event()
+        self.finished = False
+
+    async def send(self, tasks: asyncio.TaskGroup) -> None:
+        """Claim what is due and start one task for each conversation, until it is time to stop."""
+        while not self.stop.is_set():
+            claims: Sequence[Claim] = ()
+            if self.busy < self.pace.concurrency:
+                claims = await self.store.claim(self.connector.network, self.pace.batch)
+            for conversation in _by_conversation(claims):
+                self.busy += 1
+                tasks.create_task(self._converse(conversation))
+            if not claims:
+                await self.bell.wait(self.pace.look)
+
+    async def _converse(self, claims: Sequence[Claim]) -> None:
+        traffic = claims[0].traffic
+        rest = deque(claims)
+        while rest and not self.stop.is_set():
+            permit = rest.popleft().permit
+            async with self.slots:
+                attempt = await attempt_to_send(self.connector, Claim(permit, traffic), self.clock, self.pace)
+            self._gather(attempt)
+            if attempt.receipt is not None:
+                traffic = traffic.spend(len(attempt.receipt.ids))
+            if attempt.step in (Step.RETRY, Step.WAIT):
+                break
+        for claim in rest:
+            # What comes after must not overtake: it goes back to the outbox, untouched.
+            permit = claim.permit
+            self._gather(Attempt(permit, Step.GIVE_BACK, claim.traffic, uncertain=permit.uncertain))
+        self.busy -= 1
+
+    def _gather(self, attempt: Attempt) -> None:
+        self.results.append(attempt)
+        self.gathered.set()
+
+    async def record(self) -> None:
+        """Write results as they gather; a conversation's next claim sees only what has been written."""
+        while self.results or not self.finished:
+            await self.gathered.wait()
+            self.gathered.clear()
+            attempts = [self.results.popleft() for _ in range(len(self.results))]
+            if attempts:
+                await self.store.record_attempts(attempts)
+            for attempt in attempts:
+                _log_attempt(attempt)
+            self.bell.ring()
+
+    def finish(self) -> None:
+        """Nothing more will be sent: record what is left and end."""
+        self.finished = True
+        self.gathered.set()
+
+
+def _by_conversation(claims: Sequence[Claim]) -> list[list[Claim]]:
+    groups: dict[str, list[Claim]] = {}
+    for claim in claims:
+        groups.setdefault(claim.permit.conversation, []).append(claim)
+    return list(groups.values())
+
+
+async def attempt_to_send(connector: Connector, claim: Claim, clock: Clock, pace: Pace) -> Attempt:
+    """Use a permit once, and say what became of it. Raises only `SignedOut` and bugs."""
+    permit, traffic = claim
+    try:
+        receipt = await connector.send(permit, traffic)
+    except Unreachable as error:
+        uncertain = permit.uncertain or not error.certain
+        at = flow.retry_at(clock.now(), permit.attempt, pace.patience, error.retry_after)
+        if at is None:
+            return Attempt(
+                permit, Step.PARK, traffic, uncertain=uncertain, reason="unreachable", notice="undelivered"
+            )
+        return Attempt(permit, Step.RETRY, traffic, at=at, uncertain=uncertain, reason="unreachable")
+    except Refused as error:
+        return _refused(claim, error)
+    except StoreError:
+        # An attachment is no longer what was archived: a person must look, everything else goes on.
+        return Attempt(permit, Step.PARK, traffic, reason="archive-damaged", notice="undelivered")
+    return Attempt(permit, Step.SEND, traffic, receipt)
+
+
+def _refused(claim: Claim, error: Refused) -> Attempt:
+    permit, traffic = claim
+    receipt = Receipt(error.sent) if error.sent else None
+    uncertain = permit.uncertain or bool(error.sent)
+    if error.until_inbound:
+        notice = error.code if words.knows(error.code) else "window"
+        return Attempt(permit, Step.WAIT, traffic, receipt, 0, uncertain, error.code, notice)
+    notice = error.code if words.knows(error.code) else "undelivered"
+    return Attempt(permit, Step.PARK, traffic, receipt, 0, uncertain, error.code, notice)
+
+
+_LOG_NAMES = {
+    Step.SEND: "delivery:sent",
+    Step.RETRY: "delivery:delayed",
+    Step.WAIT: "delivery:waiting",
+    Step.PARK: "delivery:parked",
+}
+
+
+def _log_attempt(attempt: Attempt) -> None:
+    if attempt.step is Step.GIVE_BACK:
+        return
+    permit = attempt.permit
+    write = log.debug if attempt.step is Step.SEND else log.warning
+    write(
+        _LOG_NAMES[attempt.step],
+        network=permit.network,
+        permit=permit.id,
+        seq=permit.message_seq,
+        attempt=permit.attempt,
+        code=attempt.reason or "ok",
+    )

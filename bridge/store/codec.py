@@ -1,0 +1,121 @@
+"""Messages and verdicts as bytes: the bodies that the archive keeps and the ledger's digests cover.
+
+Rules of this file: pure; a body written once can be read for ever. Fields may be added with a default,
+never renamed or removed (`tests/store/bodies-v1.jsonl` holds old bodies that still read).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+import orjson
+
+from bridge.message import Cause, File, Kind, Match, Message, Outcome, Verdict
+
+_SORTED = orjson.OPT_SORT_KEYS
+
+
+def message_body(message: Message) -> bytes:
+    """The message without its raw bytes, which are kept beside it unchanged."""
+    body = {
+        "network": message.network,
+        "id": message.id,
+        "conversation": message.conversation,
+        "sender": message.sender,
+        "sent_at": message.sent_at,
+        "kind": message.kind.value,
+        "text": message.text,
+        "sender_name": message.sender_name,
+        "address": message.address,
+        "files": [asdict(file) for file in message.files],
+        "replaces": message.replaces,
+        "refers_to": message.refers_to,
+        "quote": message.quote,
+        "defect": message.defect,
+    }
+    return dump({key: value for key, value in body.items() if value != "" and value != []})
+
+
+def message_from(body: bytes, raw: bytes) -> Message:
+    """The message whose body and raw bytes these are."""
+    value = orjson.loads(body)
+    value["kind"] = Kind(value["kind"])
+    if "files" in value:
+        value["files"] = tuple(File(**{**file, "kind": Kind(file["kind"])}) for file in value["files"])
+    return Message(**value, raw=raw)
+
+
+def verdict_body(verdict: Verdict, text: str) -> bytes:
+    """The verdict on a message that says `text`. An unchanged text is not written twice."""
+    body = {
+        "outcome": verdict.outcome.value,
+        "cause": verdict.cause.value,
+        "reason": verdict.reason,
+        "matches": [asdict(match) for match in verdict.matches],
+        "tell": dict(verdict.tell),
+        "tags": list(verdict.tags),
+        "waits": verdict.waits,
+        "policies": [list(policy) for policy in verdict.policies],
+    }
+    if verdict.text != text:
+        body["text"] = verdict.text
+    return dump(body)
+
+
+def verdict_from(body: bytes, text: str) -> Verdict:
+    """The verdict whose body this is, on a message that says `text`."""
+    value = orjson.loads(body)
+    matches = tuple(_match(item) for item in value["matches"])
+    return Verdict(
+        outcome=Outcome(value["outcome"]),
+        cause=Cause(value["cause"]),
+        text=value.get("text", text),
+        reason=value["reason"],
+        matches=matches,
+        tell=value["tell"],
+        tags=tuple(value["tags"]),
+        waits=value["waits"],
+        policies=tuple((name, digest) for name, digest in value["policies"]),
+    )
+
+
+def dump(value: object) -> bytes:
+    """Any body: JSON with sorted keys. Text that JSON cannot carry (lone surrogates) is replaced."""
+    try:
+        return orjson.dumps(value, option=_SORTED)
+    except TypeError:
+        return orjson.dumps(_mended(value), option=_SORTED)
+
+
+_TEXTS = ("id", "conversation", "sender", "text", "sender_name", "address", "replaces", "refers_to", "quote")
+
+
+def mend(message: Message) -> Message:
+    """The message with text that UTF-8 can carry: a network's JSON may hold lone surrogates."""
+    texts = [getattr(message, name) for name in _TEXTS]
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        return replace(message, **{name: _mended(text) for name, text in zip(_TEXTS, texts, strict=True)})
+    return message
+
+
+def _mended(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_mended(key): _mended(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_mended(item) for item in value]
+    return value
+
+
+def _match(item: dict) -> Match:
+    return Match(
+        **{
+            **item,
+            "outcome": Outcome(item["outcome"]),
+            "detectors": tuple(item["detectors"]),
+            "spans": tuple((start, end) for start, end in item["spans"]),
+        }
+    )

@@ -1,0 +1,253 @@
+"""The store, opened: one writing thread, a few reading ones, migrations, and the files beside.
+
+Rules of this file: no SQL statement stands here (they are in `rows` and `views`), except the ones that
+set SQLite up. Whatever an `await` returns has been committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from bridge.errors import Conflict, StoreError
+from bridge.ledger.tree import Frontier
+from bridge.message import Archived, Batch, Blob
+from bridge.ports import Attempt, Claim, Clock, Ruling, Wanted
+from bridge.store import rows
+from bridge.store import schema as s
+from bridge.store.blobs import BlobFolder
+from bridge.store.writer import Tx, Writer
+
+Result = TypeVar("Result")
+
+LEASE_MS = 15_000
+"""How long a lane stays ours without a sign of life."""
+
+SCHEMA = "0001"
+"""The newest migration."""
+
+
+def open_engine(url: str) -> Engine:
+    """An engine whose SQLite connections are durable at every commit.
+
+    WAL lets readers read while the writer writes; `synchronous=FULL` flushes the log at each commit, so
+    that a committed message survives the loss of power (SQLite documentation, PRAGMA synchronous).
+    Statements' parameters never appear in error texts: they hold what people wrote.
+    """
+    engine = create_engine(url, hide_parameters=True)
+
+    @event.listens_for(engine, "connect")
+    def configure(connection: object, _: object) -> None:
+        connection.isolation_level = None  # SQLAlchemy's "begin" below is the only one
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "busy_timeout=10000",
+            "temp_store=MEMORY",
+            "cache_size=-32000",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def migrate(url: str) -> None:
+    """Bring the tables up to `SCHEMA`. Alembic is loaded only when there is something to do."""
+    engine = open_engine(url)
+    try:
+        with engine.connect() as db:
+            if inspect(db).has_table("alembic_version"):
+                version = db.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+                if version == SCHEMA:
+                    return
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        with engine.connect().execution_options(writes=True) as db:
+            config.attributes["connection"] = db
+            command.upgrade(config, "head")
+            db.commit()
+    except SQLAlchemyError as error:
+        raise StoreError(f"the database cannot be opened or migrated: {error.__cause__ or error}") from None
+    finally:
+        engine.dispose()
+
+
+def create(url: str, now: int, lanes: int = 1) -> None:
+    """Make the tables and begin each lane's ledger; nothing happens to a store that exists already."""
+    migrate(url)
+    engine = open_engine(url)
+    with engine.connect().execution_options(writes=True) as db, db.begin():
+        if db.execute(select(s.lanes.c.lane)).first():
+            engine.dispose()
+            return
+        for lane in range(lanes):
+            db.execute(insert(s.lanes).values(lane=lane, frontier=Frontier().to_bytes()))
+        db.execute(insert(s.meta).values(key="installation", value=secrets.token_hex(8)))
+        tx = Tx(db, now)
+        for lane in range(lanes):
+            tx.append(lane, "ledger:opened", f"lane/{lane}", {"lanes": lanes})
+        tx.flush()
+    engine.dispose()
+
+
+class Database:
+    """An open store: `bridge.ports.Store` for the rooms, `write` and `read` for desk and commands.
+
+    `own` makes this process the one that works the lane; without it, only the desk's acts may be written.
+    """
+
+    def __init__(self, url: str, blobs: Path, clock: Clock) -> None:
+        self.url = url
+        self.engine = open_engine(url)
+        self.blobs = BlobFolder(blobs)
+        self.clock = clock
+        self.lane = 0
+        self.epoch = -1
+        self._directory = rows.Directory()
+        self._reading_directory = rows.Directory()
+        self._writer = Writer(self.engine.execution_options(writes=True), clock.now)
+        self._readers = ThreadPoolExecutor(1, "store-reader")
+        self._reading: Connection | None = None
+        self._lock: int | None = None
+
+    # what everybody may do
+
+    async def write(self, job: Callable[[Tx], Result]) -> Result:
+        """Run `job` in a transaction; see `Writer.submit`."""
+        return await self._writer.submit(job)
+
+    async def read(self, query: Callable[[Connection], Result]) -> Result:
+        """Run `query` on a connection that only reads, in its own thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, query)
+
+    def _read(self, query: Callable[[Connection], Result]) -> Result:
+        try:
+            if self._reading is None:
+                self._reading = self.engine.connect()
+            with self._reading.begin():
+                return query(self._reading)
+        except SQLAlchemyError as error:
+            raise StoreError(f"the database could not be read: {error.__cause__ or error}") from None
+
+    def close(self) -> None:
+        """Finish what is being written, and let go of the files."""
+        self._writer.close()
+        self._readers.submit(self._stop_reading).result()
+        self._readers.shutdown()
+        self.engine.dispose()
+        if self._lock is not None:
+            os.close(self._lock)
+
+    def _stop_reading(self) -> None:
+        if self._reading is not None:
+            self._reading.close()
+
+    # owning the lane
+
+    async def own(self, owner: str) -> None:
+        """Become the worker of the lane. Raises Conflict while another daemon has it.
+
+        On SQLite a lock on a file beside the database proves that a former owner is dead, so its lease
+        need not be waited for.
+        """
+        dead = self._take_lock()
+        take = partial(rows.take_lane, lane=self.lane, owner=owner, ttl=LEASE_MS, force=dead)
+        epoch = await self.write(lambda tx: take(tx))
+        if epoch is None:
+            raise Conflict("another daemon works this store; stop it, or wait for its lease to run out")
+        self.epoch = epoch
+
+    def _take_lock(self) -> bool:
+        path = self.engine.url.database
+        if self.engine.dialect.name != "sqlite" or not path or path == ":memory:":
+            return False
+        handle = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            raise Conflict("another daemon works this store; stop it first (`weighbridge status`)") from None
+        self._lock = handle
+        return True
+
+    async def renew(self) -> None:
+        """Show that we live. Raises StoreError when somebody else has taken the lane."""
+        await self.write(lambda tx: rows.renew_lane(tx, self.lane, self.epoch, LEASE_MS))
+
+    async def leave(self) -> None:
+        """Give the lane up."""
+        await self.write(lambda tx: rows.leave_lane(tx, self.lane, self.epoch))
+
+    # bridge.ports.Store
+
+    async def cursors(self, network: str) -> Mapping[str, str]:
+        """The positions that batches of this network were committed with."""
+        c = s.cursors.c
+        query = select(c.name, c.value).where(c.network == network)
+        return await self.read(lambda db: {row.name: row.value for row in db.execute(query)})
+
+    async def archive(self, batch: Batch) -> int:
+        """Keep a batch, once; gives how many of its messages were new."""
+        return await self.write(lambda tx: rows.archive(tx, batch, self._directory, self.lane, self.epoch))
+
+    async def wanted_files(self, network: str, limit: int) -> Sequence[Wanted]:
+        """Attachments whose time to be fetched has come."""
+        now = self.clock.now()
+        return await self.read(lambda db: rows.wanted_files(db, network, now, limit))
+
+    async def keep(self, pieces: AsyncIterator[bytes], limit: int) -> tuple[str, int]:
+        """Keep an attachment's bytes; gives digest and size. Raises Refused past `limit` bytes."""
+        return await self.blobs.write(pieces, limit)
+
+    async def settle_file(self, wanted: Wanted, blob: Blob | None, reason: str = "") -> None:
+        """An attachment is archived as `blob`, or will never be had because of `reason`."""
+        await self.write(lambda tx: rows.settle_file(tx, wanted, blob, reason, self.lane, self.epoch))
+
+    async def postpone_file(self, wanted: Wanted, at: int) -> None:
+        """Try this attachment again at `at`."""
+        await self.write(lambda tx: rows.postpone_file(tx, wanted, at))
+
+    async def unjudged(self, limit: int) -> Sequence[Archived]:
+        """Messages that are whole and not judged, in order."""
+        return await self.read(lambda db: rows.unjudged(db, self._reading_directory, self.lane, limit))
+
+    async def record_rulings(self, rulings: Sequence[Ruling]) -> None:
+        """Write verdicts and what follows from them."""
+        await self.write(lambda tx: rows.record_rulings(tx, rulings, self.lane, self.epoch))
+
+    async def claim(self, network: str, limit: int) -> Sequence[Claim]:
+        """Take deliveries that are due, in the order of their conversations."""
+        if not await self.read(lambda db: rows.anything_due(db, network, self.lane, self.clock.now())):
+            return ()
+        return await self.write(
+            lambda tx: rows.claim(tx, self._directory, network, self.lane, self.epoch, limit)
+        )
+
+    async def record_attempts(self, attempts: Sequence[Attempt]) -> None:
+        """Write what became of claimed deliveries."""
+        await self.write(lambda tx: rows.record_attempts(tx, attempts, self.lane))
+
+    async def activate_policy(self, policies: Sequence[tuple[str, str]], person: str, reason: str) -> None:
+        """Record which policy files decide from here on."""
+        await self.write(lambda tx: rows.activate_policy(tx, self.lane, policies, person, reason))

@@ -1,0 +1,149 @@
+"""The bridge's own words to people, in their languages.
+
+Rules of this file: pure; whole sentences keyed by what happened, never assembled from fragments; no word
+of what a message said, and never the name of a rule's finding (that would teach evasion).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bridge.message import Content, Kind, Message, Outcome, Verdict
+
+LANGUAGES = ("en", "zh-Hans", "zh-Hant")
+
+_TEXTS: Mapping[str, Mapping[str, str]] = {
+    "hold": {
+        "en": "Your message is held for review and has not been delivered yet.",
+        "zh-Hans": "您的消息正在等待审核，尚未送达对方。",
+        "zh-Hant": "您的訊息正在等待審核，尚未送達對方。",
+    },
+    "block": {
+        "en": "Your message was not delivered: it does not comply with the firm's policy.",
+        "zh-Hans": "您的消息未送达：不符合公司的合规规定。",
+        "zh-Hant": "您的訊息未送達：不符合公司的合規規定。",
+    },
+    "unpaired": {
+        "en": "Your message was recorded but not delivered: this chat is not connected to anybody yet.",
+        "zh-Hans": "您的消息已留存但未送达：此会话尚未与任何人建立连接。",
+        "zh-Hant": "您的訊息已留存但未送達：此對話尚未與任何人建立連接。",
+    },
+    "unreadable": {
+        "en": "Your message is held for review: part of it could not be read.",
+        "zh-Hans": "您的消息正在等待审核：其中部分内容无法读取。",
+        "zh-Hant": "您的訊息正在等待審核：其中部分內容無法讀取。",
+    },
+    "released": {
+        "en": "Your held message was reviewed and is now being delivered.",
+        "zh-Hans": "您的消息已通过审核，正在发送给对方。",
+        "zh-Hant": "您的訊息已通過審核，正在發送給對方。",
+    },
+    "rejected": {
+        "en": "Your held message was reviewed and will not be delivered.",
+        "zh-Hans": "您的消息未通过审核，不会发送给对方。",
+        "zh-Hant": "您的訊息未通過審核，不會發送給對方。",
+    },
+    "window": {
+        "en": "Not delivered yet: the other side has not written within 48 hours, so the network lets "
+        "nothing through. Your message will go out as soon as they write.",
+        "zh-Hans": "尚未送达：对方超过48小时未发言，平台暂不允许发送。对方再次发言后将自动发送。",
+        "zh-Hant": "尚未送達：對方超過48小時未發言，平台暫不允許發送。對方再次發言後將自動發送。",
+    },
+    "quota": {
+        "en": "Not delivered yet: the network allows five messages until the other side answers. Your "
+        "message will go out as soon as they write.",
+        "zh-Hans": "尚未送达：对方回复之前平台最多允许发送五条消息。对方再次发言后将自动发送。",
+        "zh-Hant": "尚未送達：對方回覆之前平台最多允許發送五條訊息。對方再次發言後將自動發送。",
+    },
+    "undelivered": {
+        "en": "Your message could not be delivered. The compliance desk has been given the case.",
+        "zh-Hans": "您的消息未能送达，已转交合规人员处理。",
+        "zh-Hant": "您的訊息未能送達，已轉交合規人員處理。",
+    },
+    "compliance": {
+        "en": "Your message was refused by the other network's own compliance check.",
+        "zh-Hans": "您的消息被对方平台的合规检查拒绝。",
+        "zh-Hant": "您的訊息被對方平台的合規檢查拒絕。",
+    },
+    "too-large": {
+        "en": "Your message could not be delivered: it is larger than the other network allows.",
+        "zh-Hans": "您的消息未能送达：超过对方平台允许的大小。",
+        "zh-Hant": "您的訊息未能送達：超過對方平台允許的大小。",
+    },
+    "gap": {
+        "en": "[An earlier message is still under review]",
+        "zh-Hans": "［前面有一条消息仍在审核中］",
+        "zh-Hant": "［前面有一則訊息仍在審核中］",
+    },
+    "late": {
+        "en": "[Sent earlier, delivered after review]",
+        "zh-Hans": "［较早前发送，经审核后送达］",
+        "zh-Hant": "［較早前發送，經審核後送達］",
+    },
+    "edited": {
+        "en": "[Edited]",
+        "zh-Hans": "［已修改］",
+        "zh-Hant": "［已修改］",
+    },
+    "recalled": {
+        "en": "[Recalled a message]",
+        "zh-Hans": "［撤回了一条消息］",
+        "zh-Hant": "［收回了一則訊息］",
+    },
+}
+
+_SAME = {"zh": "zh-Hans", "zh-CN": "zh-Hans", "zh-SG": "zh-Hans", "zh-TW": "zh-Hant", "zh-HK": "zh-Hant"}
+
+
+def say(key: str, language: str) -> str:
+    """The sentence for `key` in `language`, a BCP 47 tag; English when the language is not spoken here."""
+    texts = _TEXTS[key]
+    return texts.get(_SAME.get(language, language), texts["en"])
+
+
+def knows(key: str) -> bool:
+    """Whether there is a sentence of its own for `key`."""
+    return key in _TEXTS
+
+
+def chosen(texts: Mapping[str, str], language: str) -> str:
+    """The text a policy's author wrote for `language`; "zh" serves both scripts, English serves anybody."""
+    exact = _SAME.get(language, language)
+    for tag in (language, exact, exact.split("-")[0], "en"):
+        if tag in texts:
+            return texts[tag]
+    return next(iter(texts.values()), "")
+
+
+def notice(message: Message, verdict: Verdict, paired: bool, language: str) -> str:
+    """What the sender is told about a verdict; "" when there is nothing to tell."""
+    written = chosen(verdict.tell, language)
+    if verdict.outcome not in (Outcome.HOLD, Outcome.BLOCK):
+        return written
+    if written:
+        return f"{say(verdict.outcome.value, language)} {written}"
+    if not paired:
+        return say("unpaired", language)
+    if verdict.cause.value == "failure":
+        return say("unreadable", language)
+    return say(verdict.outcome.value, language)
+
+
+def compose(
+    message: Message,
+    text: str,
+    marks: tuple[str, ...],
+    language: str,
+    author: str,
+    quote: str = "",
+) -> Content:
+    """What the reader gets: the allowed text, with the marks that say what the text alone does not.
+
+    `marks` are of "gap" (an earlier message is held), "late" (this one was), "edited" and "recalled".
+    """
+    lines = [say(mark, language) for mark in marks]
+    if message.kind is Kind.RECALL:
+        lines.append(say("recalled", language))
+    elif text:
+        lines.append(text)
+    return Content(text="\n".join(lines), author=author, quote=quote, language=language)
