@@ -1,0 +1,656 @@
+"""The Symphony connector: a datafeed read and acknowledged, messages sent once, attachments streamed.
+
+Rules of this file: I/O and its order only; what bytes mean is decided in `wire`. One process reads for one
+service account: two would split the feed between them. A batch is acknowledged by the *next* read, so that
+read waits until the batch is ours. The feed is not trusted to be complete: whenever it may have been away
+(a start, a vanished feed), the history of every known stream is read from its cursor.
+
+Symphony has no idempotency key. Each message carries its permit in its EntityJSON, and before an uncertain
+send is repeated, the stream's history is searched for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from functools import partial
+from typing import Any, NamedTuple, Self
+
+import aiohttp
+import orjson
+import structlog
+
+from bridge.errors import NetworkError, Refused, SignedOut, StoreError, Unreachable
+from bridge.message import SYMPHONY, Batch, Blob, Echo, File, Message, Party, Permit, Receipt, Traffic
+from bridge.ports import Blobs, Clock
+from connectors.symphony import wire
+from connectors.symphony.auth import SignIn, agent_version
+from connectors.symphony.http import Http
+from connectors.symphony.settings import SymphonySettings
+from connectors.symphony.wire import Item, Reply
+
+__all__ = ["SymphonyConnector", "SymphonySettings"]
+
+STREAM = "stream:"  # cursors: "stream:<id>" -> the time (ms) of the last message committed
+PAGE = 500  # messages of history per request, the platform's limit
+SEARCH_MARGIN = 120_000  # ms before the first try in which an uncertain send is looked for
+PIECE = 192 * 1024  # bytes of an attachment read at once
+UNREADABLE_LIMIT = 3  # replies in a row that are not JSON before they are held as they are
+STREAMS_AT_ONCE = 8
+
+Sleep = Callable[[float], Awaitable[object]]
+
+log = structlog.get_logger()
+
+
+class WallClock:
+    """The machine's clock."""
+
+    def now(self) -> int:
+        return time.time_ns() // 1_000_000
+
+
+class Token(NamedTuple):
+    """What acknowledges a batch: the id to send with the next read of the same feed."""
+
+    feed: str
+    ack_id: str
+
+
+class FeedLost(Exception):
+    """The agent does not know our feed any more."""
+
+
+class Pauses:
+    """Waiting between attempts: longer each time, never in step with others, never shorter than asked."""
+
+    def __init__(self, settings: SymphonySettings, sleep: Sleep, chance: Callable[[], float]) -> None:
+        self._settings = settings
+        self._sleep = sleep
+        self._chance = chance
+        self._failures = 0
+
+    def succeeded(self) -> None:
+        """The next pause is a short one again."""
+        self._failures = 0
+
+    def seconds(self, asked: float | None) -> float:
+        """The next pause; `asked` is what the other side wants, None if it did not say."""
+        doubled = self._settings.first_pause * 2 ** min(self._failures, 30)
+        own = min(doubled, self._settings.longest_pause) * (0.5 + self._chance() / 2)
+        return own if asked is None else max(asked * (1 + self._chance() / 10), own)
+
+    async def after(self, error: NetworkError) -> None:
+        """Wait, because of `error`."""
+        seconds = self.seconds(getattr(error, "retry_after", None))
+        self._failures += 1
+        log.warning("network:waiting", network=SYMPHONY, seconds=round(seconds, 1), why=str(error))
+        await self._sleep(seconds)
+
+
+class SymphonyConnector:
+    """Symphony behind `bridge.ports.Connector`, for one service account.
+
+    `blobs` serves attachments to send. `sleep`, `chance` (0 to 1) and `clock` are there for tests.
+    `heard_at` is when (ms) the feed last answered: an operator should be told after 90 s of silence.
+    """
+
+    network = SYMPHONY
+
+    def __init__(
+        self,
+        settings: SymphonySettings,
+        blobs: Blobs,
+        *,
+        clock: Clock | None = None,
+        sleep: Sleep = asyncio.sleep,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._settings = settings
+        self._blobs = blobs
+        self._clock = clock or WallClock()
+        self._http = Http(settings, self._clock)
+        self._sign_in = SignIn(settings, self._http, self._clock)
+        self._pauses = partial(Pauses, settings, sleep, chance)
+        self._me: Party | None = None
+        self._positions: dict[str, int] = {}
+        self._feed = ""
+        self._ack_id = ""
+        self._unacknowledged: Token | None = None
+        self._acknowledged = asyncio.Event()
+        self.heard_at = 0
+
+    async def __aenter__(self) -> Self:
+        """Sign in. An outage does not fail here: `receive` goes on trying, and a send says `Unreachable`."""
+        await self._http.open()
+        try:
+            await self._sign_in.prepare()
+            await self._sign_in.tokens()
+        except Unreachable as error:
+            log.warning("session:waiting", network=SYMPHONY, why=str(error))
+        except BaseException:
+            await self._http.close()
+            raise
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        """Hang up. The feed stays where it is, and keeps what was not acknowledged."""
+        await self._http.close()
+
+    @property
+    def refused_since(self) -> int:
+        """Since when (ms) our credentials are refused; 0 when they are not."""
+        return self._sign_in.refused_since
+
+    # --- requests
+
+    async def _ask(self, method: str, url: str, doing: str, *, within: float = 0.0, **request: Any) -> Reply:
+        """One request with tokens, repeated once with new ones if they are refused."""
+        within = within or self._settings.request_timeout
+        form: Callable[[], aiohttp.MultipartWriter] | None = request.pop("form", None)
+        tokens = await self._sign_in.tokens()
+        for _ in range(2):
+            body = {"data": form()} if form else {}
+            reply = await self._http.ask(
+                method, url, doing, within=within, headers=tokens.headers, **body, **request
+            )
+            if reply.status != 401:
+                return reply
+            tokens = await self._sign_in.renew(tokens.generation)
+        raise Unreachable(f"{doing}: new tokens are refused as well.", certain=True)
+
+    async def _get(self, url: str, doing: str, **params: str) -> Any:
+        """The JSON of a GET; None for 204."""
+        return _json(await self._ask("GET", url, doing, params=params), doing)
+
+    async def _post(self, url: str, doing: str, payload: object) -> Any:
+        """The JSON that answers a POST of JSON; None for 204."""
+        return _json(await self._ask("POST", url, doing, json=payload), doing)
+
+    def _agent(self, path: str) -> str:
+        return f"{self._settings.agent}/agent/{path}"
+
+    def _pod(self, path: str) -> str:
+        return f"{self._settings.pod}/pod/{path}"
+
+    async def _patiently(self, pauses: Pauses, call: Callable[[], Awaitable[Any]]) -> Any:
+        """The result of `call`, however long the network is away. Only `SignedOut` and `FeedLost` end it."""
+        while True:
+            try:
+                result = await call()
+            except (Unreachable, Refused) as error:
+                await pauses.after(error)
+            else:
+                pauses.succeeded()
+                return result
+
+    # --- receiving
+
+    async def receive(self, cursors: Mapping[str, str]) -> AsyncIterator[Batch]:
+        """See `bridge.ports.Connector`. Each batch must be acknowledged before the next is asked for."""
+        self._positions = _positions(cursors)
+        self._feed, self._ack_id, self._unacknowledged = "", "", None
+        pauses, losses = self._pauses(), self._pauses()
+        await self._patiently(pauses, self.whoami)
+        may_reuse = True
+        while True:
+            heard_at = self.heard_at
+            await self._patiently(pauses, partial(self._open_feed, may_reuse))
+            async for batch in self._missed(pauses):
+                yield batch
+            try:
+                async for batch in self._live(pauses):
+                    yield batch
+            except FeedLost:
+                log.warning("feed:lost", feed=self._feed, heard_at=self.heard_at)
+                may_reuse = False
+                if self.heard_at == heard_at:
+                    await losses.after(Unreachable("A new feed vanished at once.", certain=True))
+                else:
+                    losses.succeeded()
+
+    async def acknowledge(self, batch: Batch) -> None:
+        """See `bridge.ports.Connector`. The next read carries the acknowledgement."""
+        for stream, at in _positions(batch.cursors).items():
+            self._positions[stream] = max(at, self._positions.get(stream, 0))
+        if batch.token is not None and batch.token == self._unacknowledged:
+            self._ack_id = self._unacknowledged.ack_id
+            self._unacknowledged = None
+            self._acknowledged.set()
+
+    async def _live(self, pauses: Pauses) -> AsyncIterator[Batch]:
+        """Batches of the feed until it is lost."""
+        while True:
+            reading = await self._patiently(pauses, self._reader())
+            self.heard_at = self._clock.now()
+            if not reading.messages and not reading.echoes:
+                self._ack_id = reading.ack_id
+                continue
+            self._unacknowledged = Token(self._feed, reading.ack_id)
+            self._acknowledged.clear()
+            yield self._batch(reading.messages, reading.echoes, self._unacknowledged)
+            await self._acknowledged.wait()
+
+    def _reader(self) -> Callable[[], Awaitable[wire.Reading]]:
+        """One read of the feed, to be repeated with the same ackId until it succeeds."""
+        unreadable = 0
+
+        async def read() -> wire.Reading:
+            nonlocal unreadable
+            reply = await self._ask(
+                "POST",
+                self._agent(f"v5/datafeeds/{self._feed}/read"),
+                "reading the feed",
+                within=self._settings.poll_timeout,
+                json={"ackId": self._ack_id, "updatePresence": self._settings.update_presence},
+            )
+            if reply.status != 200:
+                raise await self._after_failed_read(reply)
+            try:
+                return wire.read_feed(reply.body, self._own_id)
+            except wire.Unreadable as why:
+                unreadable += 1
+                if unreadable < UNREADABLE_LIMIT or reply.page:
+                    raise Unreachable(f"reading the feed: {why}.", certain=True) from None
+            return _held(reply)
+
+        return read
+
+    async def _after_failed_read(self, reply: Reply) -> Exception:
+        """What a refused read means: the feed is gone, there are too many, or it is worth another try."""
+        if reply.status == 400 and reply.retry_after is None and not reply.page:
+            return FeedLost()
+        if reply.status == 403 and not reply.page:
+            await self._delete_feeds(keep=self._feed)
+        return wire.failure(reply, "reading the feed")
+
+    async def _open_feed(self, may_reuse: bool) -> None:
+        """Find our feed, or make one. What an old feed still holds comes again from its first read."""
+        feed = wire.reusable_feed(await self._list_feeds()) if may_reuse else ""
+        if not feed:
+            await self._delete_feed(self._feed)
+            feed = await self._create_feed()
+        self._feed, self._ack_id, self._unacknowledged = feed, "", None
+        log.info("feed:opened", feed=feed)
+
+    async def _list_feeds(self) -> Any:
+        tag = {"tag": self._settings.tag} if self._settings.tag else {}
+        return await self._get(self._agent("v5/datafeeds"), "listing feeds", **tag)
+
+    async def _create_feed(self) -> str:
+        wanted = {"tag": self._settings.tag} if self._settings.tag else {}
+        reply = await self._ask("POST", self._agent("v5/datafeeds"), "creating a feed", json=wanted)
+        if reply.status == 403 and not reply.page:
+            await self._delete_feeds(keep="")
+        made = _json(reply, "creating a feed")
+        if not isinstance(made, dict) or not isinstance(made.get("id"), str):
+            raise Unreachable("creating a feed: the answer names none.", certain=True)
+        return made["id"]
+
+    async def _delete_feeds(self, keep: str) -> None:
+        """Make room when there are too many feeds: all of this account's but `keep` are nobody's."""
+        feeds = await self._list_feeds()
+        names = [feed.get("id") for feed in feeds or () if isinstance(feed, dict)]
+        log.error("feed:crowded", feeds=len(names))
+        for name in names:
+            if isinstance(name, str) and name != keep:
+                await self._delete_feed(name)
+
+    async def _delete_feed(self, feed: str) -> None:
+        """Delete a feed, if it is still there; whatever the agent answers, it is of no use to us."""
+        if feed:
+            await self._ask("DELETE", self._agent(f"v5/datafeeds/{feed}"), "deleting a feed")
+
+    def _batch(self, messages: Iterable[Message], echoes: Iterable[Echo], token: object = None) -> Batch:
+        """A batch with the positions that its messages reach."""
+        messages = tuple(messages)
+        reached: dict[str, int] = {}
+        for message in messages:
+            if message.conversation and message.sent_at:
+                known = reached.get(message.conversation) or self._positions.get(message.conversation, 0)
+                reached[message.conversation] = max(message.sent_at, known)
+        cursors = {STREAM + stream: str(at) for stream, at in reached.items()}
+        return Batch(SYMPHONY, messages, tuple(echoes), cursors, token)
+
+    # --- history
+
+    async def _missed(self, pauses: Pauses) -> AsyncIterator[Batch]:
+        """What the streams hold since their cursors: the store drops what it has already."""
+        streams = sorted(self._positions)
+        for first in range(0, len(streams), STREAMS_AT_ONCE):
+            group = streams[first : first + STREAMS_AT_ONCE]
+            for items in await asyncio.gather(*(self._missed_in(pauses, stream) for stream in group)):
+                for batch in self._history_batches(items):
+                    yield batch
+        log.info("stream:backfilled", streams=len(streams))
+
+    def _history_batches(self, items: list[Item]) -> Iterable[Batch]:
+        echoes = [item for item in items if isinstance(item, Echo)]
+        messages = sorted((item for item in items if isinstance(item, Message)), key=lambda m: m.sent_at)
+        for first in range(0, len(messages), PAGE):
+            yield self._batch(messages[first : first + PAGE], echoes if not first else ())
+        if echoes and not messages:
+            yield self._batch((), echoes)
+
+    async def _missed_in(self, pauses: Pauses, stream: str) -> list[Item]:
+        """Everything in one stream since shortly before its cursor; nothing if it is closed to us."""
+        since = max(0, self._positions[stream] - int(self._settings.overlap * 1000))
+        while True:
+            try:
+                return [item async for item in self._history(stream, since)]
+            except Refused as error:
+                log.warning("stream:closed", stream=stream, why=str(error))
+                return []
+            except Unreachable as error:
+                await pauses.after(error)
+
+    async def _history(self, stream: str, since: int) -> AsyncIterator[Item]:
+        """A stream's messages from `since` (ms) on, page by page.
+
+        `since` stays and `skip` grows, which misses nothing whichever end of the stream comes first.
+        """
+        skip = 0
+        while True:
+            reply = await self._ask(
+                "GET",
+                self._agent(f"v4/stream/{stream}/message"),
+                "reading history",
+                params={"since": str(since), "skip": str(skip), "limit": str(PAGE)},
+            )
+            page = _page(reply, self._own_id)
+            for item in page:
+                yield item
+            skip += len(page)
+            if len(page) < PAGE:
+                return
+
+    # --- sending
+
+    async def send(self, permit: Permit, traffic: Traffic) -> Receipt:
+        """See `bridge.ports.Connector`. Symphony has no reply window, so `traffic` does not matter here."""
+        message = wire.compose(permit.content)
+        wire.check_limits(permit.content, message, self._settings.max_file_bytes)
+        try:
+            if permit.uncertain and (found := await self._look_up(permit)):
+                return Receipt((found,), found=True)
+            return Receipt((await self._send_now(permit, message),))
+        except Unreachable as error:
+            if permit.uncertain and error.certain:
+                # an earlier attempt may still be on its way: only a look-up can tell, each time
+                raise Unreachable(str(error), certain=False, retry_after=error.retry_after) from None
+            raise
+
+    async def _look_up(self, permit: Permit) -> str:
+        """The id of the message that carries `permit`, "" if the stream has none."""
+        since = max(0, permit.first_try_at - SEARCH_MARGIN)
+        try:
+            await self.whoami()
+            async for item in self._history(permit.conversation, since):
+                if isinstance(item, Echo) and item.permit == permit.id:
+                    return item.id
+        except Refused as error:
+            raise Unreachable(str(error), certain=False) from None
+        return ""
+
+    async def _send_now(self, permit: Permit, message: str) -> str:
+        files = [_FilePart(self._blobs, blob) for blob in permit.content.files]
+        try:
+            reply = await self._ask(
+                "POST",
+                self._agent(f"v4/stream/{permit.conversation}/message/create"),
+                "sending",
+                within=self._settings.send_timeout,
+                form=partial(_form, message, wire.permit_data(permit.id), files),
+            )
+        except Unreachable:
+            for part in files:
+                part.check()
+            raise
+        if reply.status != 200:
+            raise wire.failure(reply, "sending")
+        return _sent_id(reply)
+
+    # --- attachments
+
+    async def fetch(self, file: File) -> AsyncIterator[bytes]:
+        """See `bridge.ports.Connector`. The agent answers base64 text, decoded here as it comes."""
+        address = wire.file_address(file.ref)
+        if file.size > self._settings.max_file_bytes:
+            raise _too_large(self._settings.max_file_bytes)
+        url = self._agent(f"v1/stream/{address.stream}/attachment")
+        wanted = {"fileId": address.file, "messageId": address.message}
+        tokens = await self._sign_in.tokens()
+        for _ in range(2):
+            async with self._http.stream(
+                "GET",
+                url,
+                "fetching a file",
+                within=self._settings.send_timeout,
+                headers=tokens.headers | {"Accept": "application/octet-stream"},
+                params=wanted,
+            ) as response:
+                if response.status != 401:
+                    async for piece in self._pieces(response):
+                        yield piece
+                    return
+            tokens = await self._sign_in.renew(tokens.generation)
+        raise Unreachable("fetching a file: new tokens are refused as well.", certain=True)
+
+    async def _pieces(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
+        """The decoded bytes of an attachment, in pieces; raises what a refused download means."""
+        if response.status != 200:
+            raise _fetch_failure(await self._http.reply(response))
+        decoder, total = wire.Base64Text(), 0
+        try:
+            async for text in response.content.iter_chunked(PIECE):
+                piece = decoder.feed(text)
+                total += len(piece)
+                if total > self._settings.max_file_bytes:
+                    raise _too_large(self._settings.max_file_bytes)
+                if piece:
+                    yield piece
+            decoder.close()
+        except wire.Unreadable as why:
+            raise Unreachable(f"fetching a file: {why}.", certain=True) from None
+
+    # --- people and rooms
+
+    @property
+    def _own_id(self) -> str:
+        return self._me.id if self._me else ""
+
+    async def whoami(self) -> Party:
+        """The bridge's own account, asked once."""
+        if self._me is None:
+            user = await self._get(self._pod("v2/sessioninfo"), "asking who we are")
+            self._me = _party(user)
+        return self._me
+
+    async def find_user(self, address: str) -> Party | None:
+        """The active user with this e-mail address, of our pod or visible from it; None if there is none."""
+        found = await self._get(
+            self._pod("v3/users"), "looking a user up", email=address, local="false", active="true"
+        )
+        users = found.get("users") if isinstance(found, dict) else None
+        return _party(users[0]) if users else None
+
+    async def open_room(self, name: str, user_ids: Iterable[str], *, external: bool = False) -> str:
+        """A new private room with these people in it, who cannot invite others; its stream id.
+
+        `external` allows people of other companies. Raises `Refused` when the platform does not want it.
+        """
+        wanted = {
+            "name": name[:49],
+            "description": "A conversation across the bridge.",
+            "membersCanInvite": False,
+            "discoverable": False,
+            "public": False,
+            "readOnly": False,
+            "copyProtected": False,
+            "crossPod": external,
+            "viewHistory": False,
+        }
+        made = await self._post(self._pod("v3/room/create"), "creating a room", wanted)
+        stream = wire.normal_id(made["roomSystemInfo"]["id"])
+        for user_id in user_ids:
+            await self._post(
+                self._pod(f"v1/room/{stream}/membership/add"), "adding a member", {"id": int(user_id)}
+            )
+        return stream
+
+    async def check(self) -> list[tuple[str, bool, str]]:
+        """What a doctor wants to know, in order: what was tried, whether it went well, and a detail."""
+        results: list[tuple[str, bool, str]] = []
+        for what, examine in (
+            ("sign-in", self._check_sign_in),
+            ("agent", self._check_agent),
+            ("account", self._check_account),
+            ("datafeeds", self._check_feeds),
+        ):
+            try:
+                results.append((what, True, await examine()))
+            except NetworkError as error:
+                results.append((what, False, str(error)))
+                if isinstance(error, SignedOut) or what == "sign-in":
+                    break
+        return results
+
+    async def _check_sign_in(self) -> str:
+        tokens = await self._sign_in.tokens()
+        return "session and key manager" if tokens.key_manager else "session, simplified key delivery"
+
+    async def _check_agent(self) -> str:
+        reply = await self._ask("GET", self._agent("v1/info"), "asking for the agent's version")
+        _json(reply, "asking for the agent's version")
+        return "release {}.{}".format(*agent_version(reply.body))
+
+    async def _check_account(self) -> str:
+        me = await self.whoami()
+        return f"user {me.id}"
+
+    async def _check_feeds(self) -> str:
+        return f"{len(await self._list_feeds() or ())} of at most 20"
+
+
+# --- multipart ------------------------------------------------------------------------------------------
+
+
+class _FilePart(aiohttp.payload.Payload):
+    """An archived attachment as a part of a form: opened when it is written, and again for each attempt."""
+
+    _autoclose = True
+
+    def __init__(self, blobs: Blobs, blob: Blob) -> None:
+        super().__init__(blob, content_type=blob.media_type or "application/octet-stream")
+        self._blobs = blobs
+        self._blob = blob
+        self._size = blob.size
+        self._failure: StoreError | None = None
+        self._headers["Content-Disposition"] = (
+            f'form-data; name="attachment"; filename="{_file_name(blob.name)}"'
+        )
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        raise TypeError("an attachment is streamed, never held whole")
+
+    async def write(self, writer: Any) -> None:
+        try:
+            async for piece in self._blobs.read(self._blob.digest):
+                await writer.write(piece)
+        except StoreError as error:
+            self._failure = error
+            raise
+
+    def check(self) -> None:
+        """Raise what the archive said, if that is why a request broke off: nobody accepts half a form."""
+        if self._failure is not None:
+            raise self._failure
+
+
+def _file_name(name: str) -> str:
+    """A name inside the quotes of a form's header, spelled as browsers do (HTML, multipart/form-data)."""
+    escaped = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+    return "".join(letter if letter.isprintable() else "_" for letter in escaped) or "file"
+
+
+def _form(message: str, data: str, files: list[_FilePart]) -> aiohttp.MultipartWriter:
+    """The form of message/create."""
+    form = aiohttp.MultipartWriter("form-data")
+    for name, text in (("message", message), ("data", data)):
+        part = form.append(text, {"Content-Type": "text/plain; charset=utf-8"})
+        part.set_content_disposition("form-data", name=name)
+    for file in files:
+        form.append_payload(file)
+    return form
+
+
+# --- replies --------------------------------------------------------------------------------------------
+
+
+def _json(reply: Reply, doing: str) -> Any:
+    """The JSON of a successful reply, None for 204. Raises what any other reply means."""
+    if reply.status == 204:
+        return None
+    if reply.status not in (200, 201):
+        raise wire.failure(reply, doing)
+    try:
+        return orjson.loads(reply.body)
+    except orjson.JSONDecodeError:
+        raise Unreachable(f"{doing}: the answer is not JSON.", certain=False) from None
+
+
+def _page(reply: Reply, own_id: str) -> tuple[Item, ...]:
+    """One page of history. Raises what any other reply means."""
+    if reply.status == 204:
+        return ()
+    if reply.status != 200:
+        raise wire.failure(reply, "reading history")
+    try:
+        return wire.read_history(reply.body, own_id)
+    except wire.Unreadable as why:
+        raise Unreachable(f"reading history: {why}.", certain=True) from None
+
+
+def _held(reply: Reply) -> wire.Reading:
+    """A reply of the feed that nobody can read, to be archived and held as it is."""
+    try:
+        return wire.hold_reply(reply.body)
+    except wire.Unreadable as why:
+        raise Unreachable(f"reading the feed: {why}.", certain=True) from None
+
+
+def _sent_id(reply: Reply) -> str:
+    """The id of the message that was made. Without one nobody knows whether it was."""
+    try:
+        return wire.normal_id(orjson.loads(reply.body)["messageId"])
+    except (orjson.JSONDecodeError, KeyError, TypeError, wire.Unreadable):
+        raise Unreachable("sending: the answer names no message.", certain=False) from None
+
+
+def _fetch_failure(reply: Reply) -> NetworkError:
+    """What a refused download means: agents answer 400 for what is not there (any more)."""
+    if reply.status in (400, 404) and reply.retry_after is None and not reply.page:
+        return Refused("gone", f"fetching a file: HTTP {reply.status}, it is not there any more.")
+    return wire.failure(reply, "fetching a file")
+
+
+def _too_large(limit: int) -> Refused:
+    return Refused("too-large", f"The file is larger than {limit} bytes.")
+
+
+def _positions(cursors: Mapping[str, str]) -> dict[str, int]:
+    """The known streams and the times they were read up to."""
+    return {
+        name.removeprefix(STREAM): int(value)
+        for name, value in cursors.items()
+        if name.startswith(STREAM) and value.isdecimal()
+    }
+
+
+def _party(user: Any) -> Party:
+    """A pod's UserV2 as a party. Raises `Unreachable` if it is none."""
+    if not isinstance(user, dict) or not user.get("id"):
+        raise Unreachable("asking for a user: the answer holds none.", certain=True)
+    return Party(SYMPHONY, str(user["id"]), user.get("displayName") or "", user.get("emailAddress") or "")
