@@ -454,7 +454,6 @@ class Page:
     messages: tuple[Message, ...]
     cursor: str = ""
     has_more: bool = False
-    readable: bool = True
 
 
 def read_object(body: bytes) -> dict[str, Json] | None:
@@ -467,7 +466,12 @@ def read_page(body: bytes, account: str) -> Page:
     """All of a sync_msg answer. Never raises: a page that is no JSON object is one UNKNOWN message."""
     answer = read_object(body)
     if answer is None:
-        return Page((_unreadable(None, account, body, "the page is no JSON object"),), readable=False)
+        return Page((_unreadable(None, account, body, "the page is no JSON object"),))
+    return read_answer(answer, account, body)
+
+
+def read_answer(answer: Mapping[str, Json], account: str, body: bytes) -> Page:
+    """The members of a sync_msg answer, parsed already; `body` is what they came in. Never raises."""
     items = answer.get("msg_list", [])
     cursor = answer.get("next_cursor")
     return Page(
