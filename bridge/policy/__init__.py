@@ -1,0 +1,37 @@
+"""The policy: what compliance staff write, checked like a program and answered like a sum.
+
+    diagnostics   what is wrong, where, and what to write instead: texts keyed by code
+    document      YAML as a tree with positions; no scalar has a type yet
+    language      the grammar as models: the single source of what may be written
+    loader        text → models → PolicySet, every problem at once
+    folding       the many ways to write the same characters, with the way back to the original
+    detectors     what can be found in folded text
+    compiled      rules and detectors made ready to run
+    masking       what a reader gets to see of a masked passage
+    judge         message → verdict, pure
+    trial         the tests that live inside rules
+
+Nothing here opens a socket, reads a clock or throws dice. One function, `loader.read`, opens files.
+"""
+
+from bridge.policy.compiled import PolicySet
+from bridge.policy.diagnostics import Diagnostic, render
+from bridge.policy.judge import as_record, from_record, judge
+from bridge.policy.loader import Source, assemble, check, load, read
+from bridge.policy.trial import TrialResult, run_tests
+
+__all__ = [
+    "Diagnostic",
+    "PolicySet",
+    "Source",
+    "TrialResult",
+    "as_record",
+    "assemble",
+    "check",
+    "from_record",
+    "judge",
+    "load",
+    "read",
+    "render",
+    "run_tests",
+]

@@ -1,0 +1,226 @@
+"""Rules and detectors made ready to run: what `judge` works with.
+
+Rules of this file: built once per load from checked models, never changed afterwards. Names are scoped to
+their file: two files may both have a detector `card`, and each rule sees its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import re2
+
+from bridge.message import Outcome, Party
+from bridge.policy import detectors as d
+from bridge.policy import language as lang
+
+if TYPE_CHECKING:
+    from bridge.policy.diagnostics import Diagnostic
+    from bridge.policy.loader import Source
+
+_SEVERITY_OF_OUTCOME = ("block", "hold", "redact", "deliver")
+_DIRECTIONS = {"both": frozenset({"to_weixin", "to_symphony"})}
+
+
+class People:
+    """Who is meant by addresses, addresses with `*`, Weixin ids and `tag:…`."""
+
+    def __init__(self, members: Iterable[str]) -> None:
+        known = [_encodable(member).casefold() for member in members]
+        self._tags = frozenset(m.removeprefix("tag:") for m in known if m.startswith("tag:"))
+        self._exact = frozenset(m for m in known if "*" not in m and not m.startswith("tag:"))
+        globs = [m for m in known if "*" in m and not m.startswith("tag:")]
+        pattern = "|".join(".*".join(re2.escape(piece) for piece in glob.split("*")) for glob in globs)
+        self._globs = re2.compile(pattern, d.options()) if globs else None
+
+    def has(self, party: Party) -> bool:
+        """Whether `party` is one of them."""
+        names = [name.casefold() for name in (party.address, party.id) if name]
+        if any(name in self._exact for name in names):
+            return True
+        if self._tags and any(tag.casefold() in self._tags for tag in party.tags):
+            return True
+        return self._globs is not None and any(self._globs.fullmatch(_encodable(name)) for name in names)
+
+
+def _encodable(name: str) -> str:
+    return name.encode("utf-8", "replace").decode("utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """`when` or `unless`, ready: None means that the key was not written."""
+
+    directions: frozenset[str] | None
+    kinds: frozenset[str] | None
+    sender: People | None
+    groups: tuple[People, ...] | None
+    finders: tuple[tuple[str, d.Finder], ...] | None
+    floor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule, ready. `decides` is False for a rule that only tags or tells."""
+
+    policy: str
+    id: str
+    title: str
+    outcome: Outcome
+    enforced: bool
+    decides: bool
+    when: Condition
+    unless: Condition | None
+    redact: lang.Redact | None
+    tags: tuple[str, ...]
+    tell: Mapping[str, str]
+    show_match: bool
+    queue: str
+    waits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A checked file on its way: its model, the words of its lists, and where it came from.
+
+    `hash` is the SHA-256 of the file and its lists, lower-case hex.
+    """
+
+    model: lang.PolicyFile
+    words: Mapping[str, Sequence[str]] = field(repr=False)
+    hash: str
+    source: Source = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One file, ready."""
+
+    draft: Draft
+    rules: tuple[Rule, ...]
+
+    @property
+    def name(self) -> str:
+        """Its `policy:`."""
+        return self.draft.model.policy
+
+    @property
+    def model(self) -> lang.PolicyFile:
+        """What was written."""
+        return self.draft.model
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySet:
+    """Every file in force. `hashes` are (policy name, SHA-256 of the file and its lists), by name."""
+
+    policies: tuple[Policy, ...]
+    hashes: tuple[tuple[str, str], ...]
+    lexicon: d.Lexicon = field(repr=False)
+    patterns: d.PatternSet = field(repr=False)
+    warnings: tuple[Diagnostic, ...] = ()
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """The bytes that everything here was made from: enough to make it again."""
+        return tuple(policy.draft.source for policy in self.policies)
+
+
+class _Collector:
+    """Gives every word list and pattern of all files its number."""
+
+    def __init__(self) -> None:
+        self.lists: dict[int, Iterable[str]] = {}
+        self.patterns: list[str] = []
+        self.ticker = self.owner(d.TICKER_WORDS)
+
+    def owner(self, words: Iterable[str]) -> int:
+        """A new owner of `words`."""
+        self.lists[len(self.lists)] = words
+        return len(self.lists) - 1
+
+    def finder(self, model: lang.Detector, lists: Mapping[str, int]) -> d.Finder:
+        """`model`, ready to run."""
+        match model:
+            case lang.WordsDetector():
+                return d.WordsFinder(tuple(lists[name] for name in model.list), self.ticker)
+            case lang.PatternDetector():
+                return self._pattern(model)
+            case lang.PaymentCardDetector():
+                return d.PaymentCardFinder(tuple(model.brands or d.BRANDS))
+            case lang.ChinaResidentIdDetector():
+                return d.ChinaResidentIdFinder()
+        raise TypeError(type(model).__name__)
+
+    def _pattern(self, model: lang.PatternDetector) -> d.PatternFinder:
+        self.patterns.append(model.pattern)
+        context = model.context
+        # A pattern without context words is certain by itself unless it says otherwise.
+        sure = model.confidence or lang.Certainty(alone="low" if context else "high")
+        return d.PatternFinder(
+            index=len(self.patterns) - 1,
+            pattern=d.compile_pattern(model.pattern),
+            boundary=model.boundary,
+            context=None if context is None else self.owner(context.words),
+            within=context.within if context else 0,
+            alone=d.CONFIDENCE[sure.alone],
+            with_context=d.CONFIDENCE[sure.with_context],
+        )
+
+
+def _condition(
+    model: lang.Unless, finders: Mapping[str, d.Finder], groups: Mapping[str, People]
+) -> Condition:
+    direction = model.direction
+    return Condition(
+        directions=None if direction is None else _DIRECTIONS.get(direction, frozenset({direction})),
+        kinds=None if model.kind is None else frozenset(model.kind),
+        sender=None if model.sender is None else People(model.sender),
+        groups=None if model.groups is None else tuple(groups[name] for name in model.groups),
+        finders=None if model.finds is None else tuple((name, finders[name]) for name in model.finds),
+        floor=d.CONFIDENCE[model.confidence],
+    )
+
+
+def _rule(
+    file: lang.PolicyFile, rule: lang.Rule, finders: Mapping[str, d.Finder], groups: Mapping[str, People]
+) -> Rule:
+    then = rule.then
+    said = [word for word in _SEVERITY_OF_OUTCOME if getattr(then, word) is not None]
+    return Rule(
+        policy=file.policy,
+        id=rule.id,
+        title=rule.title,
+        outcome=Outcome(said[0]) if said else Outcome.DELIVER,
+        enforced=(rule.mode or file.defaults.mode) == "enforce",
+        decides=bool(said),
+        when=_condition(rule.when, finders, groups),
+        unless=None if rule.unless is None else _condition(rule.unless, finders, groups),
+        redact=then.redact,
+        tags=then.tag,
+        tell=then.tell_sender.texts() if then.tell_sender else {},
+        show_match=then.show_match,
+        queue=then.hold.queue if then.hold else "",
+        waits=then.hold is not None and then.hold.conversation == "wait",
+    )
+
+
+def _policy(draft: Draft, collector: _Collector) -> Policy:
+    file = draft.model
+    lists = {name: collector.owner(words) for name, words in draft.words.items()}
+    finders = {name: collector.finder(model, lists) for name, model in file.detectors.items()}
+    groups = {name: People((*group.symphony, *group.weixin)) for name, group in file.groups.items()}
+    live = (rule for rule in file.rules if (rule.mode or file.defaults.mode) != "off")
+    rules = tuple(_rule(file, rule, finders, groups) for rule in live)
+    return Policy(draft, rules)
+
+
+def build(drafts: Sequence[Draft], warnings: Sequence[Diagnostic] = ()) -> PolicySet:
+    """Everything ready to judge."""
+    collector = _Collector()
+    policies = tuple(_policy(draft, collector) for draft in drafts)
+    hashes = tuple(sorted((policy.name, policy.draft.hash) for policy in policies))
+    lexicon = d.Lexicon(collector.lists)
+    return PolicySet(policies, hashes, lexicon, d.PatternSet(collector.patterns), tuple(warnings))

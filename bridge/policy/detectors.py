@@ -1,0 +1,415 @@
+"""What can be found in a text: words, patterns, card and identity numbers.
+
+Rules of this file: everything works on folded text (`bridge.policy.folding`) and answers with hits in its
+offsets. All hits are found, overlapping ones too. Running time is linear in the text whatever a person
+wrote: words run on one Aho-Corasick automaton, written patterns on RE2, never on Python's `re`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple, Protocol
+
+import re2
+from ahocorasick_rs import AhoCorasick
+
+from bridge.policy.folding import Span, fold
+
+LOW, MEDIUM, HIGH = range(3)
+CONFIDENCE = {"low": LOW, "medium": MEDIUM, "high": HIGH}
+CONFIDENCE_WORDS = {level: word for word, level in CONFIDENCE.items()}
+
+# More hits of one pattern than this in one message are not looked at one by one: the message is held.
+MOST_HITS = 200
+MOST_MEMORY = 64 << 20
+# A bare number in a word list is a ticker only beside one of these words.
+TICKER_WORDS = ("股", "港股", "代码", "代碼", "hk", "hkd", "$", "stock", "ticker", "share", "shares", "code")
+TICKER_WITHIN = 12
+
+
+class TooMany(Exception):
+    """A pattern hits so often that the message must be read by a person."""
+
+
+class Hit(NamedTuple):
+    """A finding: (start, end) in the folded text, and how sure it is."""
+
+    start: int
+    end: int
+    confidence: int = HIGH
+
+
+# --- words ----------------------------------------------------------------------------------------------
+
+
+class Lexicon:
+    """Every word of every list in one automaton. Owners are numbers; a word may have several."""
+
+    def __init__(self, lists: Mapping[int, Iterable[str]]) -> None:
+        owners: dict[str, list[int]] = {}
+        for owner, words in lists.items():
+            for word in dict.fromkeys(fold(word).strip() for word in words):
+                if word:
+                    owners.setdefault(word, []).append(owner)
+        self._words = list(owners)
+        self._owners = list(owners.values())
+        self._automaton = AhoCorasick(self._words) if owners else None
+
+    def find(self, folded: str) -> dict[int, list[Span]]:
+        """Each owner's words in `folded`, overlapping ones too."""
+        found: dict[int, list[Span]] = {}
+        if self._automaton is None:
+            return found
+        for index, start, end in self._automaton.find_matches_as_indexes(folded, overlapping=True):
+            if _stands_alone(folded, start, end):
+                for owner in self._owners[index]:
+                    found.setdefault(owner, []).append((start, end))
+        return found
+
+
+def _is_latin(char: str) -> bool:
+    return char.isascii() and char.isalnum()
+
+
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    """Whether text[start:end] is a word of its own where it begins or ends with a Latin letter or digit.
+
+    Chinese needs no boundary. A number is not found inside a longer one, nor behind or before its dot:
+    7.0700 is not 0700.
+    """
+    first, last = text[start], text[end - 1]
+    if _is_latin(first) and start:
+        before = text[start - 1]
+        if _is_latin(before) or (before == "." and first.isdigit()):
+            return False
+    if _is_latin(last) and end < len(text):
+        after = text[end]
+        if _is_latin(after) or (after == "." and last.isdigit() and text[end + 1 : end + 2].isdigit()):
+            return False
+    return True
+
+
+def near(span: Span, others: Iterable[Span], within: int) -> bool:
+    """Whether one of `others` lies at most `within` characters before or behind `span`."""
+    return any(span[0] - end <= within and start - span[1] <= within for start, end in others)
+
+
+# --- patterns -------------------------------------------------------------------------------------------
+
+
+def options(max_memory: int = 8 << 20) -> re2.Options:
+    """RE2 as written patterns run on it: silent, case ignored (the text is folded), memory bounded."""
+    chosen = re2.Options()
+    chosen.log_errors = False
+    chosen.case_sensitive = False
+    chosen.max_mem = max_memory
+    return chosen
+
+
+def prepared(pattern: str) -> str:
+    """`pattern` for folded text: non-ASCII characters folded, `^` and `$` meaning the ends of each part."""
+    return "(?m)" + "".join(c if c.isascii() or len(fold(c)) != 1 else fold(c) for c in pattern)
+
+
+def compile_pattern(pattern: str) -> re2._Regexp:
+    """A written pattern, ready. Raises `re2.error`."""
+    return re2.compile(prepared(pattern), options())
+
+
+class PatternSet:
+    """All written patterns at once: which of them occur in a text at all."""
+
+    # RE2 answers "nothing" when its automaton does not fit in memory. One member is empty and occurs in
+    # every text: where it is missing from an answer the answer is void, and every pattern is tried.
+    CANARY = ""
+
+    def __init__(self, patterns: Sequence[str]) -> None:
+        self._all = frozenset(range(len(patterns)))
+        self._set = re2.Set.SearchSet(options(MOST_MEMORY))
+        for pattern in patterns:
+            self._set.Add(prepared(pattern))
+        self._canary = len(patterns)
+        self._set.Add(self.CANARY)
+        self._set.Compile()
+
+    def occurring(self, folded: str) -> frozenset[int]:
+        """The indexes of the patterns that may occur; none that occurs is missing."""
+        if not self._all:
+            return self._all
+        answer = frozenset(self._set.Match(folded))
+        return answer & self._all if self._canary in answer else self._all
+
+
+def pattern_hits(pattern: re2._Regexp, folded: str) -> list[Span]:
+    """Every place where `pattern` occurs. Raises `TooMany` beyond `MOST_HITS`."""
+    found: list[Span] = []
+    for match in pattern.finditer(folded):
+        if match.end() > match.start():
+            found.append(match.span())
+        if len(found) > MOST_HITS:
+            raise TooMany
+    return found
+
+
+# --- the text of one message ----------------------------------------------------------------------------
+
+
+class Scan:
+    """One folded text and what was found in it so far: each question is answered once."""
+
+    __slots__ = ("_hits", "_lexicon", "_occurring", "_patterns", "_words", "text")
+
+    def __init__(self, text: str, lexicon: Lexicon, patterns: PatternSet) -> None:
+        self.text = text
+        self._lexicon = lexicon
+        self._patterns = patterns
+        self._words: dict[int, list[Span]] | None = None
+        self._occurring: frozenset[int] | None = None
+        self._hits: dict[Finder, list[Hit]] = {}
+
+    def words(self, owner: int) -> list[Span]:
+        """Where words of `owner` stand."""
+        if self._words is None:
+            self._words = self._lexicon.find(self.text)
+        return self._words.get(owner, [])
+
+    def occurs(self, pattern: int) -> bool:
+        """Whether it is worth looking for `pattern`."""
+        if self._occurring is None:
+            self._occurring = self._patterns.occurring(self.text)
+        return pattern in self._occurring
+
+    def hits(self, finder: Finder) -> list[Hit]:
+        """What `finder` finds here."""
+        found = self._hits.get(finder)
+        if found is None:
+            found = self._hits[finder] = finder.find(self)
+        return found
+
+
+class Finder(Protocol):
+    """A detector, ready to run."""
+
+    def find(self, scan: Scan) -> list[Hit]:
+        """Every hit in the text, in any order."""
+
+
+@dataclass(frozen=True, eq=False)
+class WordsFinder:
+    """Words of several lists; a bare number counts only beside a word that makes it a ticker."""
+
+    owners: tuple[int, ...]
+    ticker: int
+
+    def find(self, scan: Scan) -> list[Hit]:
+        """See `Finder`."""
+        spans = {span for owner in self.owners for span in scan.words(owner)}
+        return [Hit(start, end) for start, end in spans if self._counts(scan, start, end)]
+
+    def _counts(self, scan: Scan, start: int, end: int) -> bool:
+        if not scan.text[start:end].isdigit():
+            return True
+        return near((start, end), scan.words(self.ticker), TICKER_WITHIN)
+
+
+@dataclass(frozen=True, eq=False)
+class PatternFinder:
+    """A written pattern with its boundary and context."""
+
+    index: int
+    pattern: re2._Regexp
+    boundary: str
+    context: int | None
+    within: int
+    alone: int
+    with_context: int
+
+    def find(self, scan: Scan) -> list[Hit]:
+        """See `Finder`."""
+        if not scan.occurs(self.index):
+            return []
+        return [
+            Hit(start, end, self._confidence(scan, start, end))
+            for start, end in pattern_hits(self.pattern, scan.text)
+            if self._bounded(scan.text, start, end)
+        ]
+
+    def _bounded(self, text: str, start: int, end: int) -> bool:
+        if self.boundary == "none":
+            return True
+        before, after = text[start - 1 : start], text[end : end + 1]
+        if self.boundary == "digits":
+            return not (before.isdigit() or after.isdigit())
+        return not ((before and _is_latin(before)) or (after and _is_latin(after)))
+
+    def _confidence(self, scan: Scan, start: int, end: int) -> int:
+        if self.context is None or not near((start, end), scan.words(self.context), self.within):
+            return self.alone
+        return self.with_context
+
+
+# --- numbers with a check digit ------------------------------------------------------------------------
+
+_DASHES = "-‐‒–—−"
+_CARD_RUN = re.compile(rf"[0-9](?:[ {_DASHES}]?[0-9]){{12,}}")
+_GROUP = re.compile(r"[0-9]+")
+# (first number, last number, lengths), compared over as many digits as the limits have (ISO/IEC 7812).
+BRANDS: Mapping[str, tuple[tuple[str, str, frozenset[int]], ...]] = {
+    "visa": (("4", "4", frozenset({13, 16, 19})),),
+    "mastercard": (("51", "55", frozenset({16})), ("2221", "2720", frozenset({16}))),
+    "amex": (("34", "34", frozenset({15})), ("37", "37", frozenset({15}))),
+    "unionpay": (("62", "62", frozenset({16, 17, 18, 19})), ("81", "81", frozenset({16, 17, 18, 19}))),
+    "jcb": (("3528", "3589", frozenset({16, 17, 18, 19})),),
+    "discover": (
+        ("6011", "6011", frozenset({16, 17, 18, 19})),
+        ("644", "649", frozenset({16, 17, 18, 19})),
+        ("65", "65", frozenset({16, 17, 18, 19})),
+    ),
+    "diners": (
+        ("300", "305", frozenset({14, 15, 16, 17, 18, 19})),
+        ("36", "36", frozenset({14, 15, 16, 17, 18, 19})),
+        ("38", "39", frozenset({16, 17, 18, 19})),
+    ),
+}
+_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
+
+
+def luhn(digits: str) -> bool:
+    """Whether the last digit is the Luhn check digit of the others (ISO/IEC 7812-1, annex B)."""
+    total = sum(int(d) if i % 2 == 0 else _DOUBLED[int(d)] for i, d in enumerate(reversed(digits)))
+    return total % 10 == 0
+
+
+def brand_of(digits: str, brands: Iterable[str] = BRANDS) -> str:
+    """The first of `brands` whose ranges and lengths take `digits`; "" if none."""
+    for brand in brands:
+        for low, high, lengths in BRANDS[brand]:
+            if len(digits) in lengths and low <= digits[: len(low)] <= high:
+                return brand
+    return ""
+
+
+class _LuhnSums:
+    """Luhn of every window of a long number in constant time: a hostile text of digits costs no more."""
+
+    def __init__(self, digits: str) -> None:
+        plain = [int(d) for d in digits]
+        self._even = [0, *accumulate(_DOUBLED[d] if i % 2 else d for i, d in enumerate(plain))]
+        self._odd = [0, *accumulate(d if i % 2 else _DOUBLED[d] for i, d in enumerate(plain))]
+
+    def holds(self, start: int, end: int) -> bool:
+        """Whether digits[start:end] ends in its check digit."""
+        sums = self._even if (end - 1) % 2 == 0 else self._odd
+        return (sums[end] - sums[start]) % 10 == 0
+
+
+@dataclass(frozen=True, eq=False)
+class PaymentCardFinder:
+    """Card numbers, in one piece or in groups with single spaces or hyphens; groups are never cut."""
+
+    brands: tuple[str, ...]
+
+    def find(self, scan: Scan) -> list[Hit]:
+        """See `Finder`."""
+        found: list[Hit] = []
+        for run in _CARD_RUN.finditer(scan.text):
+            found += self._in_run(run.group(), run.start())
+        return found
+
+    def _in_run(self, run: str, offset: int) -> list[Hit]:
+        groups = [match.span() for match in _GROUP.finditer(run)]
+        digits = "".join(run[start:end] for start, end in groups)
+        sums = _LuhnSums(digits)
+        ends = list(accumulate(end - start for start, end in groups))
+        starts = [0, *ends[:-1]]
+        return [
+            Hit(offset + groups[first][0], offset + groups[last][1])
+            for first, last in _windows(starts, ends)
+            if sums.holds(starts[first], ends[last])
+            and brand_of(digits[starts[first] : ends[last]], self.brands)
+        ]
+
+
+def _windows(starts: Sequence[int], ends: Sequence[int]) -> Iterable[tuple[int, int]]:
+    """Every (first, last) of neighbouring groups with 13 to 19 digits together."""
+    for first, start in enumerate(starts):
+        for last in range(first, min(first + 19, len(ends))):
+            length = ends[last] - start
+            if length > 19:
+                break
+            if length >= 13:
+                yield first, last
+
+
+# A look-ahead, so that a number is also found behind digits that do not belong to it.
+_ID_SHAPE = re.compile(r"(?<![0-9])(?=([1-9][0-9](?: ?[0-9]){15} ?[0-9x])(?![0-9]))")
+# GB/T 2260: the first two digits name the province.
+_PROVINCES = frozenset(
+    [
+        "11",
+        "12",
+        "13",
+        "14",
+        "15",
+        "21",
+        "22",
+        "23",
+        "31",
+        "32",
+        "33",
+        "34",
+        "35",
+        "36",
+        "37",
+        "41",
+        "42",
+        "43",
+        "44",
+        "45",
+        "46",
+        "50",
+        "51",
+        "52",
+        "53",
+        "54",
+        "61",
+        "62",
+        "63",
+        "64",
+        "65",
+        "71",
+        "81",
+        "82",
+        "83",
+    ]
+)
+_ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
+_ID_CHECKS = "10x98765432"
+
+
+def is_resident_id(number: str) -> bool:
+    """Whether 18 characters (digits, perhaps a final x) are a resident identity number (GB 11643-1999)."""
+    total = sum(weight * int(digit) for weight, digit in zip(_ID_WEIGHTS, number, strict=False))
+    if _ID_CHECKS[total % 11] != number[17] or number[:2] not in _PROVINCES:
+        return False
+    try:
+        return datetime.date(int(number[6:10]), int(number[10:12]), int(number[12:14])).year >= 1880
+    except ValueError:
+        return False
+
+
+@dataclass(frozen=True, eq=False)
+class ChinaResidentIdFinder:
+    """Resident identity numbers of China, in one piece or with single spaces."""
+
+    def find(self, scan: Scan) -> list[Hit]:
+        """See `Finder`."""
+        return [
+            Hit(*match.span(1))
+            for match in _ID_SHAPE.finditer(scan.text)
+            if is_resident_id(match.group(1).replace(" ", ""))
+        ]

@@ -1,0 +1,95 @@
+"""Folding: the many ways to write the same characters become one, and the way back stays known.
+
+Rules of this file: folding works one character at a time, so that the way back is exact. A character
+becomes its compatibility form (Unicode NFKC: full-width digits, ligatures), without case, without accents;
+every decimal digit becomes 0-9; invisible characters vanish; runs of white space become one space.
+A folded text therefore never contains a line end: "\\n" may separate several of them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+import regex
+
+Span = tuple[int, int]
+
+_INVISIBLE = {"Mn", "Me", "Cf", "Cc"}
+# Letters by category, blank by shape: fillers that are used to split words.
+_BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+# Kana voicing marks make another letter, as accents do not.
+_VOICING = frozenset("\u3099\u309a")
+_GRAPHEME = regex.compile(r"\X")
+
+
+def _bare(char: str) -> str:
+    """The visible letters of one compatibility-decomposed character."""
+    seen = (c for c in unicodedata.normalize("NFKD", char.casefold()) if c not in _BLANK)
+    return "".join(c for c in seen if c in _VOICING or unicodedata.category(c) not in _INVISIBLE)
+
+
+def _fold_character(char: str) -> str:
+    if char.isspace():
+        return " "
+    if unicodedata.category(char) == "Cs":
+        return "\ufffd"  # half of a pair: no encoder takes it
+    folded = unicodedata.normalize("NFKC", _bare(unicodedata.normalize("NFKC", char)).casefold())
+    digits = (c if c.isascii() or not c.isdecimal() else str(unicodedata.decimal(c)) for c in folded)
+    return "".join(" " if c.isspace() else c for c in digits)
+
+
+class _Table(dict[int, str]):
+    """Each character's fold, computed when it is first met. At most as large as Unicode."""
+
+    def __missing__(self, code: int) -> str:
+        self[code] = folded = _fold_character(chr(code))
+        return folded
+
+
+_TABLE = _Table()
+
+
+def fold(text: str) -> str:
+    """The folded form of `text`. Folding twice changes nothing."""
+    folded = text.translate(_TABLE)
+    while "  " in folded:
+        folded = folded.replace("  ", " ")
+    return folded
+
+
+def origins(text: str) -> Sequence[int]:
+    """For each character of `fold(text)`, the index of the character of `text` it comes from."""
+    found: list[int] = []
+    space = False
+    for index, char in enumerate(text):
+        for folded in _TABLE[ord(char)]:
+            if not (space and folded == " "):
+                found.append(index)
+            space = folded == " "
+    return found
+
+
+def widen(text: str, spans: Iterable[Span]) -> list[Span]:
+    """`spans` of `text`, grown to whole graphemes: nobody can mask half of what a reader sees as one."""
+    if text.isascii():
+        return sorted(set(spans))
+    edges = [match.start() for match in _GRAPHEME.finditer(text)] + [len(text)]
+    start_of = {}
+    end_of = {}
+    for left, right in itertools.pairwise(edges):
+        for index in range(left, right):
+            start_of[index], end_of[index] = left, right
+    return sorted({(start_of[start], end_of[end - 1]) for start, end in spans})
+
+
+def originals(text: str, spans: Iterable[Span]) -> list[Span]:
+    """The places in `text` of `spans` of `fold(text)`: sorted, whole graphemes, without repeats."""
+    source = origins(text)
+    return widen(text, ((source[start], source[end - 1] + 1) for start, end in spans if end > start))
+
+
+def graphemes(text: str) -> list[str]:
+    """What a reader sees as single characters."""
+    return _GRAPHEME.findall(text)

@@ -1,0 +1,306 @@
+"""Message in, verdict out: pure, the same answer every time, whatever the order of rules and files.
+
+Rules of this file: no I/O and no clock (`now` is an argument). Every rule of every file is evaluated and
+every match is written down, those of monitored rules too. The strictest answer wins. What fails, holds.
+A failure, a default and a rule are three different causes and never stand in for each other.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bridge.message import Cause, Kind, Match, Message, Outcome, Party, Route, Verdict
+from bridge.policy import masking
+from bridge.policy.compiled import Condition, Policy, PolicySet, Rule
+from bridge.policy.detectors import CONFIDENCE_WORDS, Hit, Scan
+from bridge.policy.folding import Span, fold, originals
+
+BETWEEN = "\n"  # no folded text contains it
+
+
+@dataclass(frozen=True, slots=True)
+class _Facts:
+    """What conditions may ask about one message. `body` is the length of the folded text of the message."""
+
+    message: Message
+    direction: str
+    sender: Party
+    people: tuple[Party, ...]
+    scan: Scan
+    body: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A rule that matched, with the places it covers in the message's own text."""
+
+    rule: Rule
+    match: Match
+    unreachable: bool  # it must mask a passage that is not in the message's own text
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """One reason for an outcome; the strictest answer becomes the verdict."""
+
+    outcome: Outcome
+    cause: Cause
+    reason: str
+
+    @property
+    def order(self) -> tuple[int, int, str]:
+        """Strictest first; of equals, a failure before a rule before a default."""
+        causes = (Cause.FAILURE, Cause.RULE, Cause.DEFAULT)
+        return (-self.outcome.rank, causes.index(self.cause), self.reason)
+
+
+def judge(
+    policies: PolicySet,
+    message: Message,
+    *,
+    route: Route | None,
+    direction: str,
+    missing: Sequence[str] = (),
+    now: datetime.datetime,
+) -> Verdict:
+    """The verdict on `message` going `direction` ("to_weixin" or "to_symphony").
+
+    `route` is None when the two people are not an approved pair; `missing` names attachments that could
+    not be had. `now` is when the message is judged, with its time zone. Never raises for any message.
+    """
+    facts = _facts(policies, message, route, direction)
+    found: list[_Found] = []
+    answers = _failures(policies, message, missing)
+    for policy in policies.policies:
+        decided = _evaluate(policy, facts, found, answers)
+        if route is None:
+            answers.append(_default(policy.model.defaults.unpaired, "the people are not an approved pair"))
+        elif not decided:
+            answers.append(_default(policy.model.defaults.unmatched, "no rule matched"))
+    return _verdict(policies, message, found, answers)
+
+
+def _default(word: str, reason: str) -> _Answer:
+    return _Answer(Outcome(word), Cause.DEFAULT, reason if word != "deliver" else "")
+
+
+def _facts(policies: PolicySet, message: Message, route: Route | None, direction: str) -> _Facts:
+    if route is None:
+        sender = Party(message.network, message.sender, message.sender_name, message.address)
+        people: tuple[Party, ...] = (sender,)
+    else:
+        sender, people = route.sender, (route.sender, route.recipient)
+    body = fold(message.text)
+    parts = [body, *(fold(part) for part in (message.quote, *(file.name for file in message.files)) if part)]
+    scan = Scan(BETWEEN.join(parts), policies.lexicon, policies.patterns)
+    return _Facts(message, direction, sender, people, scan, len(body))
+
+
+def _failures(policies: PolicySet, message: Message, missing: Sequence[str]) -> list[_Answer]:
+    """Answers because of what could not be read. Reasons count and classify; they never quote."""
+    reasons = []
+    if message.defect:
+        reasons.append("the message could not be fully read")
+    if message.kind is Kind.UNKNOWN:
+        reasons.append("the kind of message is not known")
+    if missing:
+        reasons.append(f"{len(missing)} attachment(s) could not be read")
+    if not reasons:
+        return []
+    words = [policy.model.defaults.on_error for policy in policies.policies] or ["hold"]
+    strictest = max((Outcome(word) for word in words), key=lambda outcome: outcome.rank)
+    return [_Answer(strictest, Cause.FAILURE, "; ".join(reasons))]
+
+
+def _evaluate(policy: Policy, facts: _Facts, found: list[_Found], answers: list[_Answer]) -> bool:
+    """Run the rules of one file, adding to `found` and `answers`; whether one of them decided."""
+    decided = False
+    for rule in policy.rules:
+        try:
+            hit = _match(rule, facts)
+        except Exception:  # one of the three places: a rule that crashes becomes a hold
+            reason = f"rule {rule.policy}/{rule.id} could not be computed"
+            answers.append(_Answer(Outcome.HOLD, Cause.FAILURE, reason))
+            continue
+        if hit is None:
+            continue
+        found.append(hit)
+        if rule.enforced and rule.decides:
+            decided = True
+            answers.append(_rule_answer(hit))
+    return decided
+
+
+def _rule_answer(found: _Found) -> _Answer:
+    name = f"{found.rule.policy}/{found.rule.id}"
+    if found.unreachable and found.rule.outcome is Outcome.REDACT:
+        reason = f"rule {name} must mask a quotation or a file name, which cannot be masked"
+        return _Answer(Outcome.HOLD, Cause.RULE, reason)
+    return _Answer(found.rule.outcome, Cause.RULE, f"rule {name}")
+
+
+# --- one rule -------------------------------------------------------------------------------------------
+
+
+def _match(rule: Rule, facts: _Facts) -> _Found | None:
+    hits = _holds(rule.when, facts)
+    if hits is None or (rule.unless is not None and _holds(rule.unless, facts) is not None):
+        return None
+    inside, outside = _placed(hits, facts)
+    names = tuple(sorted(hits))
+    spans = tuple(originals(facts.message.text, inside)) if inside else ()
+    why = _why(rule, hits, outside)
+    match = Match(rule.policy, rule.id, rule.title, rule.outcome, rule.enforced, names, spans, why)
+    return _Found(rule, match, bool(outside) and rule.redact is not None)
+
+
+def _holds(condition: Condition, facts: _Facts) -> dict[str, list[Hit]] | None:
+    """What was found, by detector, if every key of `condition` holds; else None."""
+    if condition.directions is not None and facts.direction not in condition.directions:
+        return None
+    if condition.kinds is not None and facts.message.kind not in condition.kinds:
+        return None
+    if condition.sender is not None and not condition.sender.has(facts.sender):
+        return None
+    if condition.groups is not None and not any(g.has(p) for g in condition.groups for p in facts.people):
+        return None
+    if condition.finders is None:
+        return {}
+    found: dict[str, list[Hit]] = {}
+    for name, finder in condition.finders:
+        hits = [hit for hit in facts.scan.hits(finder) if hit.confidence >= condition.floor]
+        if hits:
+            found[name] = hits
+    return found or None
+
+
+def _placed(hits: Mapping[str, list[Hit]], facts: _Facts) -> tuple[list[Span], list[Span]]:
+    """The hits inside and outside the message's own text, as spans of the folded text."""
+    inside: list[Span] = []
+    outside: list[Span] = []
+    for hit in (hit for some in hits.values() for hit in some):
+        if hit.start < facts.body:
+            inside.append((hit.start, min(hit.end, facts.body)))
+        if hit.end > facts.body + 1:
+            outside.append((hit.start, hit.end))
+    return inside, outside
+
+
+def _why(rule: Rule, hits: Mapping[str, list[Hit]], outside: list[Span]) -> str:
+    """A sentence without message text: what was found, how surely, and what it leads to."""
+    findings = [
+        f"{name} ({CONFIDENCE_WORDS[max(hit.confidence for hit in hits[name])]})" for name in sorted(hits)
+    ]
+    parts = ["found " + ", ".join(findings) if findings else "all conditions hold"]
+    if outside:
+        parts.append("partly in the quoted text or a file name")
+    if rule.queue:
+        parts.append(f"queue {rule.queue}")
+    return "; ".join(parts)
+
+
+# --- all rules together ---------------------------------------------------------------------------------
+
+
+def _verdict(policies: PolicySet, message: Message, found: list[_Found], answers: list[_Answer]) -> Verdict:
+    found = sorted(found, key=lambda f: (f.rule.policy, f.rule.id))
+    enforced = [f for f in found if f.rule.enforced]
+    answer = min(answers, key=lambda a: a.order, default=_Answer(Outcome.HOLD, Cause.FAILURE, "no policy"))
+    return Verdict(
+        outcome=answer.outcome,
+        cause=answer.cause,
+        text=masking.apply(message.text, _masks(enforced)),
+        reason=_reason(answer, answers),
+        matches=tuple(f.match for f in found),
+        tell=_tell(enforced, message.text),
+        tags=tuple(sorted({tag for f in enforced for tag in f.rule.tags})),
+        waits=answer.outcome is Outcome.HOLD and any(f.rule.waits for f in enforced),
+        policies=policies.hashes,
+    )
+
+
+def _reason(answer: _Answer, answers: Iterable[_Answer]) -> str:
+    """Every reason that leads to the answer, from the same cause, in a fixed order."""
+    equal = {a.reason for a in answers if (a.outcome, a.cause) == (answer.outcome, answer.cause)}
+    return "; ".join(sorted(equal - {""})) if equal else answer.reason
+
+
+def _masks(enforced: Iterable[_Found]) -> list[masking.Mask]:
+    return [
+        masking.Mask(start, end, f.rule.redact.keep_last, f.rule.redact.style == "fixed")
+        for f in enforced
+        if f.rule.redact is not None
+        for start, end in f.match.spans
+    ]
+
+
+def _tell(enforced: Sequence[_Found], text: str) -> dict[str, str]:
+    """The senders' texts of all rules, joined per language, each once."""
+    languages = sorted({language for f in enforced for language in f.rule.tell})
+    told = {}
+    for language in languages:
+        sentences = [_sentence(f, language, text) for f in enforced]
+        told[language] = " ".join(dict.fromkeys(sentence for sentence in sentences if sentence))
+    return told
+
+
+def _sentence(found: _Found, language: str, text: str) -> str:
+    """What `found` tells in `language`; a script of Chinese falls back to "zh"."""
+    tell = found.rule.tell
+    fallback = tell.get("zh", "") if language.startswith("zh") else ""
+    sentence = tell.get(language, fallback)
+    if sentence and found.rule.show_match and found.match.spans:
+        shown = dict.fromkeys(text[start:end] for start, end in found.match.spans)
+        return f"{sentence} ({', '.join(shown)})"
+    return sentence
+
+
+# --- records --------------------------------------------------------------------------------------------
+
+
+def as_record(verdict: Verdict) -> dict[str, Any]:
+    """`verdict` as plain values that any JSON encoder writes the same way."""
+    record = asdict(verdict)
+    record["outcome"], record["cause"] = str(verdict.outcome), str(verdict.cause)
+    record["tell"] = dict(sorted(verdict.tell.items()))
+    record["tags"] = list(verdict.tags)
+    record["policies"] = [list(pair) for pair in verdict.policies]
+    record["matches"] = [_match_record(match) for match in verdict.matches]
+    return record
+
+
+def _match_record(match: Match) -> dict[str, Any]:
+    record = asdict(match)
+    record["outcome"] = str(match.outcome)
+    record["detectors"] = list(match.detectors)
+    record["spans"] = [list(span) for span in match.spans]
+    return record
+
+
+def from_record(record: Mapping[str, Any]) -> Verdict:
+    """The verdict that `as_record` wrote down."""
+    return Verdict(
+        **{
+            **record,
+            "outcome": Outcome(record["outcome"]),
+            "cause": Cause(record["cause"]),
+            "matches": tuple(_match_from(match) for match in record["matches"]),
+            "tell": dict(record["tell"]),
+            "tags": tuple(record["tags"]),
+            "policies": tuple((name, digest) for name, digest in record["policies"]),
+        }
+    )
+
+
+def _match_from(record: Mapping[str, Any]) -> Match:
+    return Match(
+        **{
+            **record,
+            "outcome": Outcome(record["outcome"]),
+            "detectors": tuple(record["detectors"]),
+            "spans": tuple((start, end) for start, end in record["spans"]),
+        }
+    )

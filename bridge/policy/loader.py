@@ -1,0 +1,590 @@
+"""From bytes to a policy that can judge: every problem of every file at once, each with its position.
+
+Rules of this file: what checks is what runs. `check` and `load` are one function, and a file whose own
+tests fail is refused. Only `read` opens files; everything else works on `Source` values. Names are checked
+even where the schema is not kept, on whatever could be read.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+import re2
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from rapidfuzz import fuzz, process
+
+from bridge.errors import PolicyError
+from bridge.policy import language as lang
+from bridge.policy.compiled import Draft, PolicySet, build
+from bridge.policy.detectors import compile_pattern
+from bridge.policy.diagnostics import Diagnostic, Page, Place
+from bridge.policy.document import Document, Node, compose
+from bridge.policy.trial import TrialResult, run_tests
+
+LARGEST = 4 << 20  # bytes of one policy file
+NEAR = 65  # similarity, of 100, from which another word is suggested
+
+# What people write, and the word of the language.
+_ALIASES = {
+    "allow": "deliver", "pass": "deliver", "mask": "redact", "masked": "redact", "review": "hold",
+    "quarantine": "hold", "deny": "block", "reject": "block", "stop": "block", "drop": "block",
+    "outbound": "to_weixin", "outgoing": "to_weixin", "inbound": "to_symphony", "incoming": "to_symphony",
+    "any": "both", "enforced": "enforce", "on": "enforce", "log": "monitor", "audit": "monitor",
+    "regex": "pattern", "regexp": "pattern", "keywords": "words", "credit_card": "payment_card",
+    "card": "payment_card", "id_card": "china_resident_id", "name": "id", "reason": "because",
+    "description": "title", "detects": "finds", "find": "finds", "match": "finds", "text": "given",
+    "input": "given", "result": "becomes", "message": "tell_sender", "tags": "tag", "kinds": "kind",
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The bytes of one policy file and of the list files beside it that it names."""
+
+    name: str
+    data: bytes = field(repr=False)
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over the file and its lists, each with its name and length; lower-case hex."""
+        digest = hashlib.sha256(b"weighbridge policy 1\n")
+        for name, data in [("", self.data), *sorted(self.files.items())]:
+            digest.update(f"{name}\0{len(data)}\n".encode())
+            digest.update(data)
+        return digest.hexdigest()
+
+
+# --- the door -------------------------------------------------------------------------------------------
+
+
+def load(paths: Sequence[Path]) -> PolicySet:
+    """The policies of `paths`, ready to judge. Raises `PolicyError` with every diagnostic."""
+    policies, diagnostics = _load(paths)
+    if policies is None or any(problem.severity == "error" for problem in diagnostics):
+        raise PolicyError(diagnostics)
+    return policies
+
+
+def check(paths: Sequence[Path]) -> list[Diagnostic]:
+    """Every error and warning of the files at `paths`: what `load` would say."""
+    return _load(paths)[1]
+
+
+def _load(paths: Sequence[Path]) -> tuple[PolicySet | None, list[Diagnostic]]:
+    sources, unread = read(paths)
+    policies, diagnostics = assemble(sources)
+    return (None if unread else policies), [*unread, *diagnostics]
+
+
+def read(paths: Sequence[Path]) -> tuple[list[Source], list[Diagnostic]]:
+    """The files at `paths` with the lists they name, and a diagnostic for each that cannot be read."""
+    sources: list[Source] = []
+    problems: list[Diagnostic] = []
+    for path in map(Path, paths):
+        try:
+            data = path.read_bytes()
+        except OSError:
+            problems.append(Page(str(path), "").report("P008.missing", Place(1, 1), path=path))
+            continue
+        files = {name: beside for name in _list_files(data) if (beside := _beside(path, name)) is not None}
+        sources.append(Source(str(path), data, files))
+    return sources, problems
+
+
+def _beside(policy: Path, name: str) -> bytes | None:
+    try:
+        return (policy.parent / name).read_bytes()
+    except (OSError, ValueError):
+        return None
+
+
+def assemble(sources: Sequence[Source]) -> tuple[PolicySet | None, list[Diagnostic]]:
+    """The policies of `sources`, None if one of them cannot be used, and everything there is to say.
+
+    Failing tests are reported as errors (P060); the policies are there all the same, so that they can be
+    looked into.
+    """
+    readings = [_Reading(source) for source in sources]
+    problems = [problem for reading in readings for problem in reading.problems]
+    problems += _equal_names(readings)
+    drafts = [reading.draft for reading in readings if reading.draft is not None]
+    if any(problem.severity == "error" for problem in problems):
+        return None, problems
+    policies = build(drafts)
+    for reading, policy in zip(readings, policies.policies, strict=True):
+        problems += _trial_problems(reading, run_tests(policy))
+    warnings = [problem for problem in problems if problem.severity == "warning"]
+    return build(drafts, warnings), problems
+
+
+def _equal_names(readings: Sequence[_Reading]) -> Iterator[Diagnostic]:
+    first: dict[str, str] = {}
+    for reading in readings:
+        node = reading.root.child("policy") if reading.root else None
+        if node is None or not isinstance(node.value, str):
+            continue
+        if node.value in first:
+            values = {"name": node.value, "file": first[node.value]}
+            yield reading.page.report("P023.policy", node.place, **values)
+        first.setdefault(node.value, reading.page.name)
+
+
+def _trial_problems(reading: _Reading, results: Sequence[TrialResult]) -> Iterator[Diagnostic]:
+    assert reading.draft is not None and reading.root is not None
+    file = reading.draft.model
+    for result in results:
+        if not result.passed:
+            place = reading.place("rules", result.rule_index, "tests", result.test_index, "given")
+            yield reading.page.report("P060", place, rule=result.rule, problem=result.problem)
+    shown = {result.rule for result in results if result.acted}
+    for index, rule in enumerate(file.rules):
+        if (rule.mode or file.defaults.mode) == "enforce" and rule.id not in shown:
+            yield reading.page.report("P030", reading.place("rules", index, "id"), rule=rule.id)
+
+
+# --- one file -------------------------------------------------------------------------------------------
+
+
+def _decode(data: bytes) -> str:
+    return data.decode("utf-8-sig")
+
+
+def _list_files(data: bytes) -> list[str]:
+    """The list files that a policy names, as far as it can be read; never one that leads elsewhere."""
+    try:
+        root = compose("", _decode(data)).root if len(data) <= LARGEST else None
+    except UnicodeDecodeError:
+        return []
+    lists = root.child("lists") if root else None
+    files = [node.child("file") for node in _entries(lists).values()]
+    return [str(f.value) for f in files if f is not None and isinstance(f.value, str) and _is_beside(f.value)]
+
+
+def _is_beside(name: str) -> bool:
+    path = PurePosixPath(name)
+    return bool(name) and "\0" not in name and not path.is_absolute() and ".." not in path.parts
+
+
+def _entries(node: Node | None) -> dict[str, Node]:
+    """The keys and values of a mapping; nothing for anything else."""
+    if node is None or not isinstance(node.value, dict):
+        return {}
+    return {key: child for key, (_, child) in node.value.items()}
+
+
+def _scalars(node: Node | None) -> list[Node]:
+    """The texts of a value that is one text or a list of them."""
+    if node is None:
+        return []
+    nodes = node.value if isinstance(node.value, list) else [node]
+    return [n for n in nodes if isinstance(n.value, str)]
+
+
+class _Reading:
+    """One file, read as far as it goes."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.problems: list[Diagnostic] = []
+        self.draft: Draft | None = None
+        document = self._document()
+        self.page: Page = document.page
+        self.root: Node | None = document.root
+        self.problems += document.problems
+        if self.root is not None:
+            self._check(self.root)
+
+    def place(self, *steps: str | int) -> Place:
+        """Where the value at the end of `steps` stands, or the nearest thing above it."""
+        node = self.root
+        for step in steps:
+            node = (node and node.child(step)) or node
+        return node.place if node else Place(1, 1)
+
+    def report(self, key: str, place: Place, **values: Any) -> None:
+        """Add a diagnostic."""
+        self.problems.append(self.page.report(key, place, **values))
+
+    def _document(self) -> Document:
+        data, name = self.source.data, self.source.name
+        if len(data) > LARGEST:
+            page = Page(name, "")
+            return Document(page, None, [page.report("P008.large", Place(1, 1), limit=LARGEST >> 20)])
+        try:
+            return compose(name, _decode(data))
+        except UnicodeDecodeError as error:
+            page = Page(name, data.decode("utf-8", "replace"))
+            before = data[: error.start].decode("utf-8", "replace")
+            place = Place(before.count("\n") + 1, len(before) - before.rfind("\n"))
+            return Document(page, None, [page.report("P008.encoding", place)])
+
+    def _check(self, root: Node) -> None:
+        model = None
+        try:
+            model = lang.PolicyFile.model_validate(root.plain())
+        except ValidationError as errors:
+            self.problems += _Schema(self.page, root).explain(errors)
+        words = self._words(root)
+        self._names(root)
+        self._patterns(root)
+        if model is not None:
+            self._lint(root, model, words)
+        if model is not None and not any(problem.severity == "error" for problem in self.problems):
+            self.draft = Draft(model, words, self.source.hash, self.source)
+
+    # names
+
+    def _names(self, root: Node) -> None:
+        detectors, lists = _entries(root.child("detectors")), _entries(root.child("lists"))
+        groups = _entries(root.child("groups"))
+        for owner, node in detectors.items():
+            self._known("P021", _scalars(node.child("list")), lists, root.child("lists"), owner=owner)
+        first: dict[str, int] = {}
+        rules = root.child("rules")
+        for rule in rules.value if rules is not None and isinstance(rules.value, list) else []:
+            name = self._rule_name(rule, first)
+            for section in (rule.child("when"), rule.child("unless")):
+                if section is not None:
+                    finds, who = _scalars(section.child("finds")), _scalars(section.child("groups"))
+                    self._known("P020", finds, detectors, root.child("detectors"), rule=name)
+                    self._known("P022", who, groups, root.child("groups"), rule=name)
+
+    def _rule_name(self, rule: Node, first: dict[str, int]) -> str:
+        node = rule.child("id")
+        if node is None or not isinstance(node.value, str):
+            return "?"
+        if node.value in first:
+            self.report("P023.rule", node.place, name=node.value, line=first[node.value])
+        first.setdefault(node.value, node.place.line)
+        return node.value
+
+    def _known(
+        self, key: str, used: Sequence[Node], defined: Mapping[str, Node], section: Node | None, **who: str
+    ) -> None:
+        for node in used:
+            if node.value and node.value not in defined:
+                near = guess(node.value, defined)
+                line = section.key(near).line if near and section else 0
+                values = {
+                    "name": node.value,
+                    "guess": near,
+                    "line": line,
+                    "choices": _choices(defined),
+                    **who,
+                }
+                self.report(f"{key}.near" if near else key, node.place, **values)
+
+    # lists
+
+    def _words(self, root: Node) -> dict[str, list[str]]:
+        lists = root.child("lists")
+        found: dict[str, list[str]] = {}
+        for name, node in _entries(lists).items():
+            if isinstance(node.value, dict):
+                before = len(self.problems)
+                found[name] = self._words_of(node)
+                if not found[name] and len(self.problems) == before and "words" in node.value:
+                    self.report("P024.empty", lists.key(name) if lists else node.place, name=name)
+        return found
+
+    def _words_of(self, node: Node) -> list[str]:
+        file = node.child("file")
+        if file is not None and isinstance(file.value, str) and file.value:
+            return self._words_from_file(file, _scalars(node.child("columns")))
+        words = _scalars(node.child("words"))
+        for word in words:
+            self._short(word.value, word.place)
+        return [word.value for word in words]
+
+    def _short(self, word: str, place: Place) -> None:
+        if len(word) == 1 and not word.isascii():
+            self.report("P034", place, word=word)
+
+    def _words_from_file(self, file: Node, columns: Sequence[Node]) -> list[str]:
+        path = file.value
+        if not _is_beside(path):
+            self.report("P024.outside", file.place, path=path)
+            return []
+        data = self.source.files.get(path)
+        if data is None:
+            self.report("P024.missing", file.place, path=path)
+            return []
+        try:
+            rows = list(csv.DictReader(io.StringIO(_decode(data), newline=""), strict=True))
+            header = next(csv.reader(io.StringIO(_decode(data), newline=""), strict=True), [])
+        except UnicodeDecodeError:
+            self.report("P024.encoding", file.place, path=path)
+            return []
+        except csv.Error:
+            self.report("P024.csv", file.place, path=path)
+            return []
+        return self._cells(file, columns, header, rows)
+
+    def _cells(
+        self, file: Node, columns: Sequence[Node], header: Sequence[str], rows: Sequence[Mapping[str, Any]]
+    ) -> list[str]:
+        for column in columns:
+            if column.value not in header:
+                near = guess(column.value, header)
+                values = {
+                    "path": file.value,
+                    "name": column.value,
+                    "guess": near,
+                    "choices": _choices(header),
+                }
+                self.report("P024.column.near" if near else "P024.column", column.place, **values)
+        names = [column.value for column in columns if column.value in header]
+        words = [(row.get(name) or "").strip() for row in rows for name in names]
+        words = [word for word in words if word]
+        for word in words:
+            self._short(word, file.place)
+        if names and not words:
+            self.report("P024.empty", file.place, name=file.value)
+        return words
+
+    # patterns
+
+    def _patterns(self, root: Node) -> None:
+        for node in _entries(root.child("detectors")).values():
+            pattern = node.child("pattern")
+            if pattern is not None and isinstance(pattern.value, str) and pattern.value:
+                self._pattern(pattern)
+
+    def _pattern(self, node: Node) -> None:
+        if re.search(r"(?<!\\)(?:\\\\)*\\[bB]", node.value):
+            self.report("P042", self._fragment(node, "\\b"))
+            return
+        try:
+            compiled = compile_pattern(node.value)
+        except re2.error as error:
+            problem = error.args[0]
+            problem = problem.decode("utf-8", "replace") if isinstance(problem, bytes) else str(problem)
+            fragment = problem.partition(": ")[2]
+            place = self._fragment(node, fragment)
+            self.report("P040", place, problem=problem.replace("(?m)", ""), advice=_advice(problem))
+            return
+        if compiled.fullmatch(""):
+            self.report("P041", node.place)
+
+    def _fragment(self, node: Node, fragment: str) -> Place:
+        """Where `fragment` of a pattern stands, the whole pattern if that cannot be told."""
+        line = self.page.lines[node.place.line - 1]
+        start = line.find(fragment, node.place.column - 1) if fragment else -1
+        inside = node.place.column - 1 <= start < node.place.column - 1 + node.place.width
+        return Place(node.place.line, start + 1, len(fragment)) if inside else node.place
+
+    # lints
+
+    def _lint(self, root: Node, model: lang.PolicyFile, words: Mapping[str, Sequence[str]]) -> None:
+        conditions = [c for rule in model.rules for c in (rule.when, rule.unless) if c is not None]
+        finds = {name for c in conditions for name in c.finds or ()}
+        groups = {name for c in conditions for name in c.groups or ()}
+        lists = {n for d in model.detectors.values() if isinstance(d, lang.WordsDetector) for n in d.list}
+        for section, used, kind in (
+            ("detectors", finds, "detector"),
+            ("lists", lists, "list"),
+            ("groups", groups, "group"),
+        ):
+            node = root.child(section)
+            for name in _entries(node):
+                if node is not None and name not in used:
+                    self.report(f"P031.{kind}", node.key(name), name=name)
+        for index, rule in enumerate(model.rules):
+            if rule.because is None:
+                self.report("P033", self.place("rules", index, "id"), rule=rule.id)
+
+
+_ADVICE = (
+    ("(?<", "look-behind is not supported; use `boundary: digits` or `boundary: word` instead"),
+    ("(?", "look-ahead is not supported; use `boundary` or `context` instead"),
+    ("repetition size", "repeat at most 1000 times, the smaller number first"),
+    ("repetition operator", "one of * + ? {n} at a time; there are no possessive repetitions"),
+    ("no argument for repetition", "put something before * + or ?; a literal one is written \\*"),
+    ("missing )", "close the round bracket, or write \\( for a literal one"),
+    ("unexpected )", "delete the bracket, or write \\) for a literal one"),
+    ("missing ]", "close the square bracket, or write \\[ for a literal one"),
+    ("character class", "write ranges from the smaller to the larger character"),
+    (
+        "escape",
+        "this escape is not known (there are no back-references); a literal backslash is written \\\\",
+    ),
+    ("large", "make the pattern shorter, or its repetitions smaller"),
+)
+
+
+def _advice(problem: str) -> str:
+    return next((advice for said, advice in _ADVICE if said in problem), "see the guide for patterns")
+
+
+def guess(word: str, choices: Sequence[str] | Mapping[str, Any]) -> str:
+    """The one of `choices` that was probably meant, "" if none is near."""
+    known = list(choices)
+    lowered = word.strip().casefold().replace("wechat", "weixin").replace("-", "_")
+    for candidate in (lowered, _ALIASES.get(lowered, "")):
+        if candidate in known:
+            return candidate
+    best = process.extractOne(lowered, known, scorer=fuzz.ratio, score_cutoff=NEAR)
+    return best[0] if best else ""
+
+
+def _choices(names: Sequence[str] | Mapping[str, Any]) -> str:
+    return ", ".join(sorted(names)) or "none"
+
+
+# --- schema errors --------------------------------------------------------------------------------------
+
+# pydantic's word for an error → the key of our text.
+_KINDS = {
+    "string_type": "P013.text",
+    "string_too_short": "P013.none",
+    "string_too_long": "P013.long",
+    "string_pattern_mismatch": "P013.name",
+    "model_type": "P013.mapping",
+    "model_attributes_type": "P013.mapping",
+    "dict_type": "P013.mapping",
+    "tuple_type": "P013.list",
+    "list_type": "P013.list",
+    "greater_than_equal": "P013.range",
+    "less_than_equal": "P013.range",
+}
+
+Location = tuple[str | int, ...]
+
+
+class _Schema:
+    """Says in our words, and at a position, what pydantic found."""
+
+    def __init__(self, page: Page, root: Node) -> None:
+        self.page = page
+        self.root = root
+
+    def explain(self, errors: ValidationError) -> list[Diagnostic]:
+        """One diagnostic for each mistake; a missing key next to a misspelt one is one mistake."""
+        found = [(_without_tag(tuple(e["loc"])), e) for e in errors.errors(include_url=False)]
+        missing = {loc for loc, e in found if e["type"] == "missing"}
+        problems: list[Diagnostic] = []
+        for loc, error in found:
+            if error["type"] == "extra_forbidden":
+                problems.append(self._unknown_key(loc, missing))
+        for loc, error in found:
+            if error["type"] == "extra_forbidden" or (error["type"] == "missing" and loc not in missing):
+                continue
+            problems.append(self._explain(loc, error))
+        return problems
+
+    def _unknown_key(self, loc: Location, missing: set[Location]) -> Diagnostic:
+        """An unknown key; if it is one of `missing` misspelt, that one is taken out of there."""
+        parent, key = loc[:-1], str(loc[-1])
+        place = self._node(parent).key(key)
+        section = self._section(parent)
+        if key in section.LATER:
+            return self.page.report("P050", place, key=key)
+        written = set(_entries(self._node(parent)))
+        free = [name for name in _keys(section) if name not in written]
+        near = guess(key, free)
+        if (*parent, near) in missing:
+            missing.discard((*parent, near))
+            return self.page.report("P010.twin", place, key=key, guess=near)
+        if near:
+            return self.page.report("P010.near", place, key=key, guess=near)
+        return self.page.report("P010", place, key=key, choices=_choices(free))
+
+    def _explain(self, loc: Location, error: Mapping[str, Any]) -> Diagnostic:
+        kind, context = error["type"], error.get("ctx") or {}
+        node = self._node(loc)
+        key = next((step for step in reversed(loc) if isinstance(step, str) and step != "[key]"), "the file")
+        if kind == "missing":
+            return self.page.report("P012", self._node(loc[:-1]).place, key=key)
+        if kind.startswith("union_tag"):
+            return self._detector_type(loc, node, kind)
+        if loc and loc[-1] == "[key]":
+            place = self._node(loc[:-2]).key(str(loc[-2]))
+            return self.page.report("P013.name", place, value=loc[-2])
+        if node.value == "":
+            return self.page.report("P013.none", node.place, key=key)
+        if kind == "literal_error":
+            return self._word(node, str(key), context)
+        text = (
+            context["key"] if "key" in context and kind.startswith("P0") else _KINDS.get(kind, "P013.other")
+        )
+        values = {**context, "key": key, "value": node.value, "bound": _bound(context)}
+        return self.page.report(text, node.place, **values)
+
+    def _word(self, node: Node, key: str, context: Mapping[str, Any]) -> Diagnostic:
+        words = re.findall(r"'([^']*)'", str(context.get("expected", "")))
+        return self._one_of(node, key, words, frozenset())
+
+    def _one_of(self, node: Node, key: str, words: Sequence[str], later: frozenset[str]) -> Diagnostic:
+        if not isinstance(node.value, str):
+            return self.page.report("P013.text", node.place, key=key)
+        if node.value in later:
+            return self.page.report("P050", node.place, key=f"{key}: {node.value}")
+        near = guess(node.value, words)
+        values = {"value": node.value, "key": key, "guess": near, "choices": ", ".join(words)}
+        return self.page.report("P011.near" if near else "P011", node.place, **values)
+
+    def _detector_type(self, loc: Location, node: Node, kind: str) -> Diagnostic:
+        written = node.child("type")
+        if written is None:
+            return self.page.report("P012", node.place, key="type")
+        words = [tag for tag in _DETECTORS if tag not in lang.LATER_DETECTORS]
+        return self._one_of(written, "type", words, lang.LATER_DETECTORS)
+
+    def _node(self, loc: Location) -> Node:
+        """The node at `loc`, or the nearest above it."""
+        node = self.root
+        for step in loc:
+            node = node.child(step) or node
+        return node
+
+    def _section(self, loc: Location) -> type[lang.Section]:
+        """The model that describes the mapping at `loc`."""
+        section: type[lang.Section] = lang.PolicyFile
+        for depth, step in enumerate(loc):
+            field_ = _keys(section).get(str(step))
+            inner = _sections(field_.annotation) if field_ is not None else []
+            if len(inner) > 1:
+                tag = self._node(loc[: depth + 2]).child("type")
+                section = _DETECTORS.get(str(tag.value) if tag else "", inner[0])
+            elif inner:
+                section = inner[0]
+        return section
+
+
+def _bound(context: Mapping[str, Any]) -> str:
+    words = {"ge": "at least", "le": "at most", "max_length": "at most"}
+    return ", ".join(f"{word} {context[key]}" for key, word in words.items() if key in context)
+
+
+def _without_tag(loc: Location) -> Location:
+    """`loc` without the detector type that pydantic adds after a detector's name."""
+    return loc[:2] + loc[3:] if len(loc) > 2 and loc[0] == "detectors" and loc[2] in _DETECTORS else loc
+
+
+def _keys(section: type[lang.Section]) -> dict[str, FieldInfo]:
+    """The keys that may be written in `section`."""
+    return {info.alias or name: info for name, info in section.model_fields.items()}
+
+
+def _sections(annotation: Any) -> list[type[lang.Section]]:
+    """The sections inside an annotation, through lists, dictionaries and unions."""
+    if isinstance(annotation, type) and issubclass(annotation, lang.Section):
+        return [annotation]
+    if get_origin(annotation) in (Union, UnionType) or get_args(annotation):
+        return [section for inner in get_args(annotation) for section in _sections(inner)]
+    return []
+
+
+_DETECTORS: dict[str, type[lang.Section]] = {
+    get_args(model.model_fields["type"].annotation)[0]: model for model in _sections(lang.Detector)
+}
