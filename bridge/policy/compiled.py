@@ -10,8 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import re2
-
 from bridge.message import Outcome, Party
 from bridge.policy import detectors as d
 from bridge.policy import language as lang
@@ -28,12 +26,10 @@ class People:
     """Who is meant by addresses, addresses with `*`, Weixin ids and `tag:…`."""
 
     def __init__(self, members: Iterable[str]) -> None:
-        known = [_encodable(member).casefold() for member in members]
+        known = [member.casefold() for member in members]
         self._tags = frozenset(m.removeprefix("tag:") for m in known if m.startswith("tag:"))
         self._exact = frozenset(m for m in known if "*" not in m and not m.startswith("tag:"))
-        globs = [m for m in known if "*" in m and not m.startswith("tag:")]
-        pattern = "|".join(".*".join(re2.escape(piece) for piece in glob.split("*")) for glob in globs)
-        self._globs = re2.compile(pattern, d.options()) if globs else None
+        self._globs = [m.split("*") for m in known if "*" in m and not m.startswith("tag:")]
 
     def has(self, party: Party) -> bool:
         """Whether `party` is one of them."""
@@ -42,11 +38,21 @@ class People:
             return True
         if self._tags and any(tag.casefold() in self._tags for tag in party.tags):
             return True
-        return self._globs is not None and any(self._globs.fullmatch(_encodable(name)) for name in names)
+        return any(_fits(pieces, name) for pieces in self._globs for name in names)
 
 
-def _encodable(name: str) -> str:
-    return name.encode("utf-8", "replace").decode("utf-8")
+def _fits(pieces: Sequence[str], name: str) -> bool:
+    """Whether `name` is `pieces` with anything between them. Greedy from the left: linear, never stuck."""
+    first, *middle, last = pieces
+    if len(name) < len(first) + len(last) or not (name.startswith(first) and name.endswith(last)):
+        return False
+    at, stop = len(first), len(name) - len(last)
+    for piece in middle:
+        found = name.find(piece, at, stop)
+        if found < 0:
+            return False
+        at = found + len(piece)
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +147,11 @@ class _Collector:
         self.lists[len(self.lists)] = words
         return len(self.lists) - 1
 
+    def shape(self, pattern: str) -> int:
+        """The number of a pattern among those that are looked for all at once."""
+        self.patterns.append(pattern)
+        return len(self.patterns) - 1
+
     def finder(self, model: lang.Detector, lists: Mapping[str, int]) -> d.Finder:
         """`model`, ready to run."""
         match model:
@@ -149,18 +160,17 @@ class _Collector:
             case lang.PatternDetector():
                 return self._pattern(model)
             case lang.PaymentCardDetector():
-                return d.PaymentCardFinder(tuple(model.brands or d.BRANDS))
+                return d.PaymentCardFinder(self.shape(d.CARD_SHAPE), tuple(model.brands or d.BRANDS))
             case lang.ChinaResidentIdDetector():
-                return d.ChinaResidentIdFinder()
+                return d.ChinaResidentIdFinder(self.shape(d.ID_SHAPE))
         raise TypeError(type(model).__name__)
 
     def _pattern(self, model: lang.PatternDetector) -> d.PatternFinder:
-        self.patterns.append(model.pattern)
         context = model.context
         # A pattern without context words is certain by itself unless it says otherwise.
         sure = model.confidence or lang.Certainty(alone="low" if context else "high")
         return d.PatternFinder(
-            index=len(self.patterns) - 1,
+            index=self.shape(model.pattern),
             pattern=d.compile_pattern(model.pattern),
             boundary=model.boundary,
             context=None if context is None else self.owner(context.words),

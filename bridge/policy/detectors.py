@@ -207,8 +207,10 @@ class WordsFinder:
 
     def find(self, scan: Scan) -> list[Hit]:
         """See `Finder`."""
-        spans = {span for owner in self.owners for span in scan.words(owner)}
-        return [Hit(start, end) for start, end in spans if self._counts(scan, start, end)]
+        spans = [span for owner in self.owners for span in scan.words(owner)]
+        return (
+            [Hit(start, end) for start, end in set(spans) if self._counts(scan, start, end)] if spans else []
+        )
 
     def _counts(self, scan: Scan, start: int, end: int) -> bool:
         if not scan.text[start:end].isdigit():
@@ -255,7 +257,8 @@ class PatternFinder:
 # --- numbers with a check digit ------------------------------------------------------------------------
 
 _DASHES = "-‐‒–—−"
-_CARD_RUN = re.compile(rf"[0-9](?:[ {_DASHES}]?[0-9]){{12,}}")
+CARD_SHAPE = rf"[0-9](?:[ {_DASHES}]?[0-9]){{12,}}"
+_CARD_RUN = re.compile(CARD_SHAPE)
 _GROUP = re.compile(r"[0-9]+")
 # (first number, last number, lengths), compared over as many digits as the limits have (ISO/IEC 7812).
 BRANDS: Mapping[str, tuple[tuple[str, str, frozenset[int]], ...]] = {
@@ -311,11 +314,14 @@ class _LuhnSums:
 class PaymentCardFinder:
     """Card numbers, in one piece or in groups with single spaces or hyphens; groups are never cut."""
 
+    index: int
     brands: tuple[str, ...]
 
     def find(self, scan: Scan) -> list[Hit]:
         """See `Finder`."""
         found: list[Hit] = []
+        if not scan.occurs(self.index):
+            return found
         for run in _CARD_RUN.finditer(scan.text):
             found += self._in_run(run.group(), run.start())
         return found
@@ -346,7 +352,8 @@ def _windows(starts: Sequence[int], ends: Sequence[int]) -> Iterable[tuple[int, 
 
 
 # A look-ahead, so that a number is also found behind digits that do not belong to it.
-_ID_SHAPE = re.compile(r"(?<![0-9])(?=([1-9][0-9](?: ?[0-9]){15} ?[0-9x])(?![0-9]))")
+ID_SHAPE = r"[1-9][0-9](?: ?[0-9]){15} ?[0-9x]"
+_ID_IN_TEXT = re.compile(rf"(?<![0-9])(?=({ID_SHAPE})(?![0-9]))")
 # GB/T 2260: the first two digits name the province.
 _PROVINCES = frozenset(
     [
@@ -406,10 +413,14 @@ def is_resident_id(number: str) -> bool:
 class ChinaResidentIdFinder:
     """Resident identity numbers of China, in one piece or with single spaces."""
 
+    index: int
+
     def find(self, scan: Scan) -> list[Hit]:
         """See `Finder`."""
+        if not scan.occurs(self.index):
+            return []
         return [
             Hit(*match.span(1))
-            for match in _ID_SHAPE.finditer(scan.text)
+            for match in _ID_IN_TEXT.finditer(scan.text)
             if is_resident_id(match.group(1).replace(" ", ""))
         ]

@@ -22,6 +22,8 @@ _BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 # Kana voicing marks make another letter, as accents do not.
 _VOICING = frozenset("\u3099\u309a")
 _GRAPHEME = regex.compile(r"\X")
+# A text without any of these has one character to a grapheme (Unicode Annex 29).
+_JOINING = regex.compile(r"[^\p{GCB=Other}\p{GCB=Control}\p{GCB=LF}]")
 
 
 def _bare(char: str) -> str:
@@ -73,7 +75,7 @@ def origins(text: str) -> Sequence[int]:
 
 def widen(text: str, spans: Iterable[Span]) -> list[Span]:
     """`spans` of `text`, grown to whole graphemes: nobody can mask half of what a reader sees as one."""
-    if text.isascii():
+    if _JOINING.search(text) is None:
         return sorted(set(spans))
     edges = [match.start() for match in _GRAPHEME.finditer(text)] + [len(text)]
     start_of = {}

@@ -19,6 +19,8 @@ from bridge.policy.detectors import CONFIDENCE_WORDS, Hit, Scan
 from bridge.policy.folding import Span, fold, originals
 
 BETWEEN = "\n"  # no folded text contains it
+_RANK = {outcome: rank for rank, outcome in enumerate(Outcome)}
+_PRECEDENCE = {Cause.FAILURE: 0, Cause.RULE: 1, Cause.DEFAULT: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +55,7 @@ class _Answer:
     @property
     def order(self) -> tuple[int, int, str]:
         """Strictest first; of equals, a failure before a rule before a default."""
-        causes = (Cause.FAILURE, Cause.RULE, Cause.DEFAULT)
-        return (-self.outcome.rank, causes.index(self.cause), self.reason)
+        return (-_RANK[self.outcome], _PRECEDENCE[self.cause], self.reason)
 
 
 def judge(
@@ -94,7 +95,9 @@ def _facts(policies: PolicySet, message: Message, route: Route | None, direction
     else:
         sender, people = route.sender, (route.sender, route.recipient)
     body = fold(message.text)
-    parts = [body, *(fold(part) for part in (message.quote, *(file.name for file in message.files)) if part)]
+    parts = [body]
+    if message.quote or message.files:
+        parts += [fold(part) for part in (message.quote, *(file.name for file in message.files)) if part]
     scan = Scan(BETWEEN.join(parts), policies.lexicon, policies.patterns)
     return _Facts(message, direction, sender, people, scan, len(body))
 
@@ -111,7 +114,7 @@ def _failures(policies: PolicySet, message: Message, missing: Sequence[str]) -> 
     if not reasons:
         return []
     words = [policy.model.defaults.on_error for policy in policies.policies] or ["hold"]
-    strictest = max((Outcome(word) for word in words), key=lambda outcome: outcome.rank)
+    strictest = max((Outcome(word) for word in words), key=_RANK.__getitem__)
     return [_Answer(strictest, Cause.FAILURE, "; ".join(reasons))]
 
 
@@ -163,18 +166,22 @@ def _holds(condition: Condition, facts: _Facts) -> dict[str, list[Hit]] | None:
         return None
     if condition.kinds is not None and facts.message.kind not in condition.kinds:
         return None
-    if condition.sender is not None and not condition.sender.has(facts.sender):
-        return None
-    if condition.groups is not None and not any(g.has(p) for g in condition.groups for p in facts.people):
-        return None
-    if condition.finders is None:
-        return {}
     found: dict[str, list[Hit]] = {}
-    for name, finder in condition.finders:
+    for name, finder in condition.finders or ():
         hits = [hit for hit in facts.scan.hits(finder) if hit.confidence >= condition.floor]
         if hits:
             found[name] = hits
-    return found or None
+    # People are asked last: most messages have nothing to find, and then it does not matter who they are.
+    if (condition.finders is not None and not found) or not _concerns(condition, facts):
+        return None
+    return found
+
+
+def _concerns(condition: Condition, facts: _Facts) -> bool:
+    """Whether the right people take part."""
+    if condition.sender is not None and not condition.sender.has(facts.sender):
+        return False
+    return condition.groups is None or any(g.has(p) for g in condition.groups for p in facts.people)
 
 
 def _placed(hits: Mapping[str, list[Hit]], facts: _Facts) -> tuple[list[Span], list[Span]]:

@@ -65,6 +65,9 @@ def _covered(passage: str, mask: Mask) -> str:
 
 def apply(text: str, masks: Iterable[Mask]) -> str:
     """`text` with every mask applied."""
+    masks = list(masks)
+    if not masks:
+        return text
     pieces: list[str] = []
     done = 0
     for mask in unite(masks):
