@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from bridge.errors import NetworkError, SignedOut, Unreachable
+from bridge.message import SYMPHONY
 from bridge.ports import Clock
 from connectors.symphony.http import Http
 from connectors.symphony.settings import SymphonySettings
@@ -103,14 +104,14 @@ class SignIn:
         if isinstance(error, SignedOut):
             self._refused_since = self._refused_since or now
             pause = self._settings.sign_in_pause
-            log.error("session:refused", since=self._refused_since, remedy=error.remedy)
+            log.error("session:refused", network=SYMPHONY, seconds=pause)
             if now - self._refused_since < self._settings.sign_in_patience * 1000:
                 error = Unreachable(str(error), certain=True, retry_after=pause)
         else:
             wait = getattr(error, "retry_after", None)
             pause = self._settings.first_pause if wait is None else wait
             error = Unreachable(str(error), certain=True, retry_after=pause)
-            log.warning("session:unreachable", retry_after=pause)
+            log.warning("session:unreachable", network=SYMPHONY, seconds=pause)
         self._closed_until = now + int(pause * 1000)
         self._last_failure = error
         return error
@@ -125,7 +126,7 @@ class SignIn:
                 f"{self._settings.key_manager}/relay/pubkey/authenticate", token
             )
         self._generation += 1
-        log.info("session:opened", generation=self._generation)
+        log.info("session:opened", network=SYMPHONY, count=self._generation)
         return Tokens(session, key_manager, self._generation)
 
     def _signed_token(self, now: int) -> str:

@@ -49,6 +49,7 @@ class WallClock:
     """The machine's clock."""
 
     def now(self) -> int:
+        """Milliseconds since the Unix epoch."""
         return time.time_ns() // 1_000_000
 
 
@@ -86,7 +87,7 @@ class Pauses:
         """Wait, because of `error`."""
         seconds = self.seconds(getattr(error, "retry_after", None))
         self._failures += 1
-        log.warning("network:waiting", network=SYMPHONY, seconds=round(seconds, 1), why=str(error))
+        log.warning("network:waiting", network=SYMPHONY, seconds=round(seconds, 1), code=type(error).__name__)
         await self._sleep(seconds)
 
 
@@ -129,8 +130,8 @@ class SymphonyConnector:
             await self._sign_in.prepare()
             await self._sign_in.tokens()
         except Unreachable as error:
-            log.warning("session:waiting", network=SYMPHONY, why=str(error))
-        except BaseException:
+            log.warning("session:waiting", network=SYMPHONY, seconds=error.retry_after)
+        except SignedOut:
             await self._http.close()
             raise
         return self
@@ -204,7 +205,8 @@ class SymphonyConnector:
                 async for batch in self._live(pauses):
                     yield batch
             except FeedLost:
-                log.warning("feed:lost", feed=self._feed, heard_at=self.heard_at)
+                silence = self._clock.now() - self.heard_at
+                log.warning("feed:lost", network=SYMPHONY, seconds=silence // 1000)
                 may_reuse = False
                 if self.heard_at == heard_at:
                     await losses.after(Unreachable("A new feed vanished at once.", certain=True))
@@ -249,7 +251,7 @@ class SymphonyConnector:
             if reply.status != 200:
                 raise await self._after_failed_read(reply)
             try:
-                return wire.read_feed(reply.body, self._own_id)
+                return await self._completed(wire.read_feed(reply.body, self._own_id))
             except wire.Unreadable as why:
                 unreadable += 1
                 if unreadable < UNREADABLE_LIMIT or reply.page:
@@ -257,6 +259,25 @@ class SymphonyConnector:
             return _held(reply)
 
         return read
+
+    async def _completed(self, reading: wire.Reading) -> wire.Reading:
+        """The same reading, with the messages that some agents name but leave out."""
+        named = {m.refers_to: m for m in reading.messages if m.defect == wire.EMPTY and m.refers_to}
+        if not named:
+            return reading
+        found = [await self._message(message_id, held) for message_id, held in named.items()]
+        rest = [message for message in reading.messages if message not in named.values()]
+        return wire.reading(reading.ack_id, [*rest, *found, *reading.echoes])
+
+    async def _message(self, message_id: str, held: Message) -> Item:
+        """One message by its id; `held` if the platform does not give it."""
+        reply = await self._ask("GET", self._agent(f"v1/message/{message_id}"), "reading a message")
+        if reply.status != 200:
+            error = wire.failure(reply, "reading a message")
+            if isinstance(error, Unreachable):
+                raise error
+            return held
+        return wire.read_single(reply.body, self._own_id)
 
     async def _after_failed_read(self, reply: Reply) -> Exception:
         """What a refused read means: the feed is gone, there are too many, or it is worth another try."""
@@ -273,7 +294,7 @@ class SymphonyConnector:
             await self._delete_feed(self._feed)
             feed = await self._create_feed()
         self._feed, self._ack_id, self._unacknowledged = feed, "", None
-        log.info("feed:opened", feed=feed)
+        log.info("feed:opened", network=SYMPHONY)
 
     async def _list_feeds(self) -> Any:
         tag = {"tag": self._settings.tag} if self._settings.tag else {}
@@ -293,7 +314,7 @@ class SymphonyConnector:
         """Make room when there are too many feeds: all of this account's but `keep` are nobody's."""
         feeds = await self._list_feeds()
         names = [feed.get("id") for feed in feeds or () if isinstance(feed, dict)]
-        log.error("feed:crowded", feeds=len(names))
+        log.error("feed:crowded", network=SYMPHONY, count=len(names))
         for name in names:
             if isinstance(name, str) and name != keep:
                 await self._delete_feed(name)
@@ -324,7 +345,7 @@ class SymphonyConnector:
             for items in await asyncio.gather(*(self._missed_in(pauses, stream) for stream in group)):
                 for batch in self._history_batches(items):
                     yield batch
-        log.info("stream:backfilled", streams=len(streams))
+        log.info("history:read", network=SYMPHONY, count=len(streams))
 
     def _history_batches(self, items: list[Item]) -> Iterable[Batch]:
         echoes = [item for item in items if isinstance(item, Echo)]
@@ -341,7 +362,7 @@ class SymphonyConnector:
             try:
                 return [item async for item in self._history(stream, since)]
             except Refused as error:
-                log.warning("stream:closed", stream=stream, why=str(error))
+                log.warning("history:refused", conversation=wire.digest(stream), code=error.code)
                 return []
             except Unreachable as error:
                 await pauses.after(error)

@@ -106,7 +106,7 @@ def _xml_only(reference: re.Match[str]) -> str:
     character = _resolved(reference)
     if reference["name"] or reference[0] == "&":
         return character.replace("&", "&amp;").replace("<", "&lt;")
-    return REPLACEMENT if _NOT_XML.search(character) else reference[0]
+    return REPLACEMENT if character == REPLACEMENT or _NOT_XML.search(character) else reference[0]
 
 
 class _Page:
@@ -214,7 +214,7 @@ class _Page:
 
     def _span(self, element: Element) -> None:
         entity = self._entities.get(element.get("data-entity-id", ""))
-        kind = entity.get("type") if isinstance(entity, dict) else None
+        kind = str(entity.get("type")) if isinstance(entity, dict) else ""
         if kind == "com.symphony.emoji":
             self._write(_emoji_entity(entity.get("data"), self._aside(element)))
         elif kind in _ENTITY_TYPES:
@@ -251,6 +251,7 @@ _SPECIAL: dict[str, Callable[[_Page, Element], None]] = {
     "a": _Page._link,
     "img": _Page._image,
     "chime": _Page._chime,
+    "audio": _Page._chime,
     "emoji": _Page._emoji,
     "mention": _Page._mention,
     "hash": _Page._tag,

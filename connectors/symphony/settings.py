@@ -46,16 +46,20 @@ class SymphonySettings:
 
     @property
     def pod(self) -> str:
+        """Origin of the pod."""
         return self.pod_url.rstrip("/")
 
     @property
     def agent(self) -> str:
+        """Origin of the agent."""
         return (self.agent_url or self.pod_url).rstrip("/")
 
     @property
     def login(self) -> str:
+        """Origin of the session login."""
         return (self.login_url or self.pod_url).rstrip("/")
 
     @property
     def key_manager(self) -> str:
+        """Origin of the key manager login."""
         return (self.key_manager_url or self.pod_url).rstrip("/")

@@ -29,6 +29,7 @@ from connectors.symphony.markup import Unreadable
 
 MARK = "weighbridge"  # our key in a message's EntityJSON
 MARK_TYPE = "org.weighbridge.permit"
+EMPTY = "the event came without its message"
 BY_HAND = "sent by the bridge's own account, not by the bridge"
 
 MAX_FILES = 25  # recommended limit per message
@@ -62,6 +63,11 @@ def normal_id(value: object) -> str:
     return value.rstrip("=").replace("/", "_").replace("+", "-")
 
 
+def digest(key: str) -> str:
+    """A conversation's key as log lines may show it."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
 def _stable_id(kind: str, *parts: object) -> str:
     """An id for what has no safe id of its own: the same thing delivered again has the same id."""
     content = orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
@@ -86,7 +92,6 @@ class Reading(NamedTuple):
     ack_id: str
     messages: tuple[Message, ...]
     echoes: tuple[Echo, ...]
-    streams: dict[str, int]  # the latest time seen in each stream, ms
 
 
 def read_feed(body: bytes, own_id: str) -> Reading:
@@ -97,7 +102,7 @@ def read_feed(body: bytes, own_id: str) -> Reading:
     text, intact = _decoded(body)
     ack_id, slices = _split_reply(text)
     items = [_read_slice(value, source, intact, own_id, read_event) for value, source in slices]
-    return _reading(ack_id, items)
+    return reading(ack_id, items)
 
 
 def read_history(body: bytes, own_id: str) -> tuple[Item, ...]:
@@ -113,6 +118,13 @@ def read_history(body: bytes, own_id: str) -> tuple[Item, ...]:
     return tuple(_read_slice(value, source, intact, own_id, read_message) for value, source in slices)
 
 
+def read_single(body: bytes, own_id: str) -> Item:
+    """Read one V4Message that was asked for by its id. Raises `Unreadable` when it is none."""
+    text, intact = _decoded(body)
+    value, end = _value(text, 0)
+    return _read_slice(value, text[:end].strip(), intact, own_id, read_message)
+
+
 def hold_reply(body: bytes) -> Reading:
     """A reply of the feed that stays unreadable, as one message to be held.
 
@@ -121,17 +133,14 @@ def hold_reply(body: bytes) -> Reading:
     found = re.search(rb'"ackId"\s*:\s*"([^"\\]+)"', body)
     if not found:
         raise Unreadable("the reply has no ackId")
-    return _reading(found[1].decode(errors="replace"), [unknown(body, "the feed's reply could not be read")])
+    return reading(found[1].decode(errors="replace"), [unknown(body, "the feed's reply could not be read")])
 
 
-def _reading(ack_id: str, items: Sequence[Item]) -> Reading:
+def reading(ack_id: str, items: Sequence[Item]) -> Reading:
+    """Items as one reading, in the order of the network's clock: feeds keep none."""
     messages = sorted((item for item in items if isinstance(item, Message)), key=lambda m: m.sent_at)
-    streams: dict[str, int] = {}
-    for message in messages:
-        if message.conversation and message.sent_at:
-            streams[message.conversation] = message.sent_at
     echoes = tuple(item for item in items if isinstance(item, Echo))
-    return Reading(ack_id, tuple(messages), echoes, streams)
+    return Reading(ack_id, tuple(messages), echoes)
 
 
 _DECODER = json.JSONDecoder()
@@ -221,7 +230,10 @@ def _mended(value: Any) -> Any:
 
 
 def unknown(raw: bytes, why: str, value: object = None) -> Message:
-    """A message to be held, because nobody here can read `raw`. Of its content only addresses are guessed."""
+    """A message to be held, because nobody here can read `raw`.
+
+    Of its content only ids are guessed: its chat, its sender, and in `refers_to` the message it speaks of.
+    """
     return Message(
         network=SYMPHONY,
         id=f"unread-{hashlib.sha256(raw).hexdigest()[:32]}",
@@ -230,6 +242,7 @@ def unknown(raw: bytes, why: str, value: object = None) -> Message:
         sent_at=_time(value.get("timestamp")) if isinstance(value, dict) else 0,
         kind=Kind.UNKNOWN,
         text="[A message that could not be read]",
+        refers_to=_guess(value, "messageId"),
         defect=why,
         raw=raw,
     )
@@ -241,7 +254,7 @@ def _guess(value: object, key: str, depth: int = 5) -> str:
         return ""
     found = value.get(key)
     if isinstance(found, str | int) and found:
-        return str(found) if key == "userId" else normal_id(str(found))
+        return normal_id(str(found))
     return next(filter(None, (_guess(inner, key, depth - 1) for inner in value.values())), "")
 
 
@@ -261,7 +274,7 @@ def read_event(event: Json, raw: bytes, own_id: str) -> Item:
         raise Unreadable("the agent says that it could not read this event")
     kind, payload = event.get("type"), event.get("payload")
     if not payload:
-        raise Unreadable("the event is empty")
+        raise Unreadable(EMPTY)
     if kind == "MESSAGESENT":
         return read_message(payload["messageSent"]["message"], raw, own_id, event)
     if kind == "SHAREDPOST":
