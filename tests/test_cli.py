@@ -39,8 +39,8 @@ from bridge.errors import (
 
 START = "import sys; from bridge.cli import main; sys.argv[0] = 'weighbridge'; "
 HEAVY = {
-    "aiohttp", "alembic", "cryptography", "orjson", "prometheus_client", "pydantic", "re2", "rich", "sqlalchemy",
-    "structlog", "uvloop", "yaml",
+    "aiohttp", "alembic", "cryptography", "orjson", "prometheus_client", "pydantic", "re2", "rich",
+    "sqlalchemy", "structlog", "uvloop", "yaml",
 }  # fmt: skip
 
 
