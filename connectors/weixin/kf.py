@@ -99,7 +99,7 @@ class WeixinConnector:
         self._blobs = blobs
         self._clock = clock or _WallClock()
         self._pace = pace or Pace()
-        self._session: aiohttp.ClientSession | None = None
+        self._entered = contextlib.AsyncExitStack()
         self._api_or_none: WeComApi | None = None
         self._listener = self._new_listener()
         self._intake: Intake | None = None
@@ -118,28 +118,24 @@ class WeixinConnector:
 
     async def __aenter__(self) -> Self:
         settings = self._settings
-        self._session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=32, keepalive_timeout=30))
+        session = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=32, keepalive_timeout=30))
         self._api_or_none = WeComApi(
-            self._session,
+            session,
             settings.api_url,
             settings.corp_id,
             settings.secret,
             timeout=settings.timeout,
             pace=self._pace,
         )
-        try:
+        async with contextlib.AsyncExitStack() as entered:
+            await entered.enter_async_context(session)
             if self._listener is not None:
-                await self._listener.__aenter__()
-        except BaseException:
-            await self._session.close()
-            raise
+                await entered.enter_async_context(self._listener)
+            self._entered = entered.pop_all()
         return self
 
     async def __aexit__(self, *exc: object) -> None:
-        if self._listener is not None:
-            await self._listener.__aexit__()
-        if self._session is not None:
-            await self._session.close()
+        await self._entered.aclose()
 
     @property
     def bound_port(self) -> int:

@@ -673,19 +673,35 @@ def plan(content: Content, permit_id: str, traffic: Traffic, now_ms: int) -> tup
         raise Refused("window", "the customer has not written within 48 hours", until_inbound=True)
     media = tuple(_medium(blob) for blob in content.files)
     text = compose(content)
-    texts = tuple(Part("", "text", text=part) for part in split(text)) if text else ()
-    if not texts and not media:
+    if not text and not media:
         raise Refused("empty", "the message has neither text nor files")
     room = QUOTA - traffic.sent
-    if len(texts) <= TEXT_PARTS and len(texts) + len(media) <= room:
+    texts = _as_texts(text)
+    if texts is not None and len(texts) + len(media) <= room:
         return _numbered((*texts, *media), permit_id, "")
-    if len(texts) > 1 and 1 + len(media) <= room:
+    if (texts is None or len(texts) > 1) and 1 + len(media) <= room:
         return _numbered((*_as_file(text, content.language, room - len(media)), *media), permit_id, "f")
-    least = min(len(texts), 1) + len(media)
+    raise _too_many(bool(text) + len(media), room)
+
+
+def _too_many(least: int, room: int) -> Refused:
+    """Why `least` messages do not go out, `room` being left: not now, or never."""
     if least > QUOTA:
-        raise Refused("too-many", f"the message needs {least} messages of the platform, which allows {QUOTA}")
+        return Refused(
+            "too-many", f"the message needs {least} messages of the platform, which allows {QUOTA}"
+        )
     why = f"the message needs {least} messages of the platform and {max(room, 0)} of {QUOTA} are left"
-    raise Refused("quota", why, until_inbound=True)
+    return Refused("quota", why, until_inbound=True)
+
+
+def _as_texts(text: str) -> tuple[Part, ...] | None:
+    """The text as at most three messages, None if it needs more."""
+    if not text:
+        return ()
+    if len(text.encode()) > TEXT_PARTS * TEXT_BYTES:
+        return None
+    parts = split(text)
+    return tuple(Part("", "text", text=part) for part in parts) if len(parts) <= TEXT_PARTS else None
 
 
 def compose(content: Content) -> str:
