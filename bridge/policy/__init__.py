@@ -11,7 +11,7 @@
     judge         message → verdict, pure
     trial         the tests that live inside rules
 
-Nothing here opens a socket, reads a clock or throws dice. One function, `loader.read`, opens files.
+Nothing here opens a socket, reads a clock or throws dice. One function, `loader._bytes`, opens files.
 """
 
 from bridge.policy.compiled import PolicySet

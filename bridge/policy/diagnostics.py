@@ -133,6 +133,9 @@ _EN = {
         "no keys here",
         "write `key: value` lines below it, or {{ key: value }}",
     ),
+    "P013.root": Text(
+        "a policy file is made of keys and values", "no key", "begin with `policy:` and a name"
+    ),
     "P013.list": Text("`{key}` wants a list", "not a list", "write [one, two] or lines that begin with `- `"),
     "P013.number": Text("`{key}` wants a whole number", "not a number", "write digits only"),
     "P013.range": Text("`{key}` is out of range: {bound}", "out of range", "choose a number in the range"),
@@ -312,7 +315,7 @@ class Page:
             text = text.replace(mark, "\n")
         object.__setattr__(self, "lines", text.split("\n"))
 
-    def report(self, key: str, place: Place, **values: Any) -> Diagnostic:
+    def report(self, key: str, place: Place, /, **values: Any) -> Diagnostic:
         """A diagnostic about `place` of this page."""
         line = self.lines[place.line - 1] if place.line <= len(self.lines) else ""
         return Diagnostic(key, self.name, place, line, values)
@@ -340,10 +343,16 @@ def _cell_width(char: str) -> int:
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
+def _printable(line: str) -> str:
+    """`line` with nothing in it that a terminal would obey or a reader would not see."""
+    seen = ("�" if unicodedata.category(c) in ("Cc", "Cf") else c for c in line.replace("\t", " "))
+    return "".join(seen)
+
+
 def _as_text(diagnostic: Diagnostic, language: str) -> str:
     words = diagnostic.words(language)
     place = diagnostic.place
-    source = diagnostic.source.replace("\t", " ")
+    source = _printable(diagnostic.source)
     before = source[: place.column - 1]
     covered = source[place.column - 1 : place.column - 1 + place.width] or " "
     margin = " " * len(str(place.line))

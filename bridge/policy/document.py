@@ -80,7 +80,7 @@ def compose(name: str, text: str) -> Document:
         return Document(page, None, [page.report("P001.other", place, problem="a number is too large")])
     root = composer.root
     if root is not None and not isinstance(root.value, dict):
-        wrong = list(_chinese_punctuation(page)) or [page.report("P013.mapping", root.place, key="the file")]
+        wrong = list(_chinese_punctuation(page)) or [page.report("P013.root", root.place)]
         return Document(page, None, [*composer.problems, *wrong])
     if root is None and not composer.problems:
         composer.problems.append(page.report("P007.empty", Place(1, 1)))
@@ -131,7 +131,7 @@ class _Composer:
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 self._leave()
 
-    def _report(self, key: str, place: Place, **values: object) -> None:
+    def _report(self, key: str, place: Place, /, **values: object) -> None:
         self.problems.append(self.page.report(key, place, **values))
 
     def _document(self, event: yaml.Event) -> None:
@@ -192,9 +192,12 @@ class _Composer:
             top.pending = ("", node.place)
         else:
             key, place = top.pending
-            # What was reported above is not reported again as unknown; of two equal keys the first stays.
-            if key not in ("", "<<") and not any(mark in key for mark in "：，"):
-                top.node.value.setdefault(key, (place, node))
+            # Of two equal keys the first stays. A key with a Chinese mark in it stands for what was meant.
+            meant = re.split("[：，]", key)[0].strip()
+            if meant != key:
+                node = Node("", place)
+            if meant and key != "<<":
+                top.node.value.setdefault(meant, (place, node))
             top.pending = None
 
     def _enter(self, node: Node) -> None:
@@ -241,7 +244,7 @@ def _syntax(page: Page, error: yaml.YAMLError) -> Diagnostic:
     words = " ".join(str(part) for part in (error.context, error.problem) if part)
     mark = error.problem_mark or error.context_mark
     key = next((key for said, key in _PARSER_WORDS if said in words), "P001.other")
-    if key == "P001.quote" and error.context_mark is not None:
+    if key in ("P001.quote", "P001.star") and error.context_mark is not None:
         mark = error.context_mark
     place = Place(mark.line + 1, mark.column + 1) if mark is not None else Place(1, 1)
     return page.report(key, page.within(place), problem=error.problem or "")

@@ -1,15 +1,14 @@
 """From bytes to a policy that can judge: every problem of every file at once, each with its position.
 
 Rules of this file: what checks is what runs. `check` and `load` are one function, and a file whose own
-tests fail is refused. Only `read` opens files; everything else works on `Source` values. Names are checked
-even where the schema is not kept, on whatever could be read.
+tests fail is refused. Only `_bytes` opens files, for `read`; everything else works on `Source` values.
+Names are checked even where the schema is not kept, on whatever could be read.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -91,19 +90,20 @@ def read(paths: Sequence[Path]) -> tuple[list[Source], list[Diagnostic]]:
     sources: list[Source] = []
     problems: list[Diagnostic] = []
     for path in map(Path, paths):
-        try:
-            data = path.read_bytes()
-        except OSError:
+        data = _bytes(path)
+        if data is None:
             problems.append(Page(str(path), "").report("P008.missing", Place(1, 1), path=path))
-            continue
-        files = {name: beside for name in _list_files(data) if (beside := _beside(path, name)) is not None}
-        sources.append(Source(str(path), data, files))
+        else:
+            beside = {name: _bytes(path.parent / name) for name in _list_files(data)}
+            files = {name: found for name, found in beside.items() if found is not None}
+            sources.append(Source(str(path), data, files))
     return sources, problems
 
 
-def _beside(policy: Path, name: str) -> bytes | None:
+def _bytes(path: Path) -> bytes | None:
+    """What is in the file at `path`, None if it cannot be read: the one place here that opens files."""
     try:
-        return (policy.parent / name).read_bytes()
+        return path.read_bytes()
     except (OSError, ValueError):
         return None
 
@@ -146,7 +146,7 @@ def _trial_problems(reading: _Reading, results: Sequence[TrialResult]) -> Iterat
         if not result.passed:
             place = reading.place("rules", result.rule_index, "tests", result.test_index, "given")
             yield reading.page.report("P060", place, rule=result.rule, problem=result.problem)
-    shown = {result.rule for result in results if result.acted}
+    shown = {result.rule for result in results if result.acted or not result.passed}
     for index, rule in enumerate(file.rules):
         if (rule.mode or file.defaults.mode) == "enforce" and rule.id not in shown:
             yield reading.page.report("P030", reading.place("rules", index, "id"), rule=rule.id)
@@ -211,7 +211,7 @@ class _Reading:
             node = (node and node.child(step)) or node
         return node.place if node else Place(1, 1)
 
-    def report(self, key: str, place: Place, **values: Any) -> None:
+    def report(self, key: str, place: Place, /, **values: Any) -> None:
         """Add a diagnostic."""
         self.problems.append(self.page.report(key, place, **values))
 
@@ -233,13 +233,14 @@ class _Reading:
         try:
             model = lang.PolicyFile.model_validate(root.plain())
         except ValidationError as errors:
-            self.problems += _Schema(self.page, root).explain(errors)
+            said = {problem.place[:2] for problem in self.problems}
+            found = _Schema(self.page, root).explain(errors)
+            self.problems += [problem for problem in found if problem.place[:2] not in said]
         words = self._words(root)
         self._names(root)
         self._patterns(root)
-        if model is not None:
-            self._lint(root, model, words)
         if model is not None and not any(problem.severity == "error" for problem in self.problems):
+            self._lint(root, model)
             self.draft = Draft(model, words, self.source.hash, self.source)
 
     # names
@@ -320,8 +321,9 @@ class _Reading:
             self.report("P024.missing", file.place, path=path)
             return []
         try:
-            rows = list(csv.DictReader(io.StringIO(_decode(data), newline=""), strict=True))
-            header = next(csv.reader(io.StringIO(_decode(data), newline=""), strict=True), [])
+            lines = [line + "\n" for line in _decode(data).split("\n")]
+            header = next(csv.reader(lines, strict=True), [])
+            rows = list(csv.DictReader(lines, strict=True))
         except UnicodeDecodeError:
             self.report("P024.encoding", file.place, path=path)
             return []
@@ -369,9 +371,9 @@ class _Reading:
         except re2.error as error:
             problem = error.args[0]
             problem = problem.decode("utf-8", "replace") if isinstance(problem, bytes) else str(problem)
-            fragment = problem.partition(": ")[2]
-            place = self._fragment(node, fragment)
-            self.report("P040", place, problem=problem.replace("(?m)", ""), advice=_advice(problem))
+            problem = problem.replace("(?m)", "")
+            place = self._fragment(node, problem.partition(": ")[2])
+            self.report("P040", place, problem=problem, advice=_advice(problem))
             return
         if compiled.fullmatch(""):
             self.report("P041", node.place)
@@ -385,7 +387,7 @@ class _Reading:
 
     # lints
 
-    def _lint(self, root: Node, model: lang.PolicyFile, words: Mapping[str, Sequence[str]]) -> None:
+    def _lint(self, root: Node, model: lang.PolicyFile) -> None:
         conditions = [c for rule in model.rules for c in (rule.when, rule.unless) if c is not None]
         finds = {name for c in conditions for name in c.finds or ()}
         groups = {name for c in conditions for name in c.groups or ()}
