@@ -50,7 +50,7 @@ class CryptError(Exception):
 def signature(token: str, timestamp: str, nonce: str, encrypted: str) -> str:
     """SHA-1 hex over the four strings, sorted and joined: what `msg_signature` must be."""
     joined = "".join(sorted((token, timestamp, nonce, encrypted)))
-    return hashlib.sha1(joined.encode()).hexdigest()
+    return hashlib.sha1(joined.encode(errors="surrogatepass")).hexdigest()
 
 
 def aes_key(encoding_aes_key: str) -> bytes:
@@ -113,7 +113,7 @@ class CallbackCrypt:
     def check(self, msg_signature: str, timestamp: str, nonce: str, encrypted: str) -> None:
         """Raises CryptError -40001 unless the signature fits; compares in constant time."""
         expected = signature(self.token, timestamp, nonce, encrypted)
-        if not hmac.compare_digest(expected.encode(), msg_signature.encode()):
+        if not hmac.compare_digest(expected.encode(), msg_signature.encode(errors="surrogatepass")):
             raise CryptError(
                 SIGNATURE_WRONG, "callback signature does not fit its token, time, nonce and text"
             )

@@ -191,16 +191,16 @@ class CgiBin:
 
     async def _media_get(self, request: web.Request) -> web.StreamResponse:
         self._tokens.corp_of(request.query.get("access_token", ""))
-        if self._faults.take("media_gone", "media/get"):
+        if self._faults.fires("media_gone", "media/get"):
             raise ApiError(codes.MEDIA_ID_WRONG, "media_id expired")
         media = self._world.media.find(request.query.get("media_id", ""))
-        if self._faults.take("media_json_octets", "media/get"):
+        if self._faults.fires("media_json_octets", "media/get"):
             body = orjson.dumps(ApiError(codes.BUSY).body())
             return web.Response(body=body, content_type="application/octet-stream")
-        if self._faults.take("media_truncated", "media/get"):
+        if self._faults.fires("media_truncated", "media/get"):
             return await _send_half(request, media)
         headers = {"Content-Type": media.content_type}
-        if not self._faults.take("media_unnamed", "media/get"):
+        if not self._faults.fires("media_unnamed", "media/get"):
             headers["Content-Disposition"] = disposition(media)
         return web.FileResponse(media.path, chunk_size=PIECE, headers=headers)
 
@@ -308,7 +308,7 @@ class CgiBin:
         cursor, limit = _text(body, "cursor", 64), _number(body, "limit", PAGE, 1, PAGE)
         if body.get("voice_format", 0) not in (0, 1):
             raise ApiError(codes.PARAMETER_WRONG, "voice_format")
-        if self._faults.take("sync_empty_page", "kf/sync_msg"):
+        if self._faults.fires("sync_empty_page", "kf/sync_msg"):
             return {"next_cursor": cursor or self._world.rewind("", 0), "has_more": 1, "msg_list": []}
         cursor, limit = self._disturbed(cursor, limit)
         messages, after, more = self._world.page(call.corpid, account, cursor, limit)
@@ -318,16 +318,16 @@ class CgiBin:
         open_kfid = call.body.get("open_kfid")
         if open_kfid:
             return self._world.account(open_kfid, call.corpid)
-        if self._world.rules.strict_account or self._faults.take("sync_strict_account", "kf/sync_msg"):
+        if self._world.rules.strict_account or self._faults.fires("sync_strict_account", "kf/sync_msg"):
             raise ApiError(codes.PARAMETER_WRONG, "open_kfid is required")
         return None
 
     def _check_sync_token(self, token: str) -> None:
         if token:
             self._world.check_msg_token(token)
-        elif self._faults.take("sync_tokenless_limit", "kf/sync_msg"):
+        elif self._faults.fires("sync_tokenless_limit", "kf/sync_msg"):
             raise ApiError(codes.FREQUENCY_LIMIT, "no token")
-        if self._faults.take("sync_bad_token", "kf/sync_msg"):
+        if self._faults.fires("sync_bad_token", "kf/sync_msg"):
             raise ApiError(codes.MSG_TOKEN_WRONG)
 
     def _disturbed(self, cursor: str, limit: int) -> tuple[str, int]:

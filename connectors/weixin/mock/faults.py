@@ -260,6 +260,10 @@ class Switchboard:
                 return self._use(armed)
         return None
 
+    def fires(self, name: str, route: str = "") -> bool:
+        """Use `name` once if it is on for `route`: whether it was."""
+        return self.take(name, route) is not None
+
     def take_phase(self, phase: str, route: str) -> list[tuple[str, dict[str, Any]]]:
         """Use every switch of `phase` that is on for `route`, in the order they were armed."""
         used = []

@@ -174,19 +174,19 @@ class Notifier:
 
     async def _post_first(self, target: _Target, push: Push, account: Account) -> bool:
         kfid = account.open_kfid
-        if self._faults.take("callback_lost"):
+        if self._faults.fires("callback_lost"):
             return True
-        if self._faults.take("callback_reorder"):
+        if self._faults.fires("callback_reorder"):
             target.held.append(push)
             return True
         await self._post_strange(target, push, kfid)
         taken = await self._post(target, push, kfid, "notice")
         await self._post_again(target, push, account)
-        return taken and not self._faults.take("callback_late_ack")
+        return taken and not self._faults.fires("callback_late_ack")
 
     async def _post_strange(self, target: _Target, push: Push, kfid: str) -> None:
         """Posts no genuine platform makes, sent ahead of the genuine one."""
-        if self._faults.take("callback_forged"):
+        if self._faults.fires("callback_forged"):
             forged = {**push.query, "msg_signature": "0" * 40}
             await self._post(target, Push(forged, push.body), kfid, "forged")
         foreign = self._faults.take("callback_wrong_receiver")
@@ -194,14 +194,14 @@ class Notifier:
             crypt = CallbackCrypt(target.crypt.token, target.crypt.encoding_aes_key, foreign["receiveid"])
             stranger = _Target(target.url, crypt)
             await self._post(target, self._seal(stranger, "<xml/>"), kfid, "wrong_receiver")
-        if self._faults.take("callback_garbage"):
+        if self._faults.fires("callback_garbage"):
             await self._post(target, Push(push.query, b"\x00not xml"), kfid, "garbage")
 
     async def _post_again(self, target: _Target, push: Push, account: Account) -> None:
         kfid = account.open_kfid
-        if self._faults.take("callback_duplicate"):
+        if self._faults.fires("callback_duplicate"):
             await self._post(target, self._seal(target, self._event(account)), kfid, "duplicate")
-        if self._faults.take("callback_replay"):
+        if self._faults.fires("callback_replay"):
             await self._post(target, push, kfid, "replay")
         while target.held:
             await self._post(target, target.held.pop(0), kfid, "overtaken")
@@ -231,7 +231,7 @@ class Notifier:
         return status == 200
 
     def _event(self, account: Account) -> str:
-        expired = self._faults.take("callback_token_expired") is not None
+        expired = self._faults.fires("callback_token_expired")
         return _EVENT.format(
             corpid=account.corpid,
             at=int(self._world.clock.now()),

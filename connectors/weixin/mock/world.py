@@ -213,7 +213,7 @@ class World:
         params = self.faults.take("enter_scene_unknown")
         if params:
             scene_param = params["scene_param"]
-        if self.faults.take("enter_scene_reused"):
+        if self.faults.fires("enter_scene_reused"):
             scene_param = self._last_scene_param
         self._last_scene_param = scene_param
         customer.context = {"scene": scene, "scene_param": scene_param}
@@ -385,7 +385,7 @@ class World:
         failure = self.faults.take("msg_send_fail", "kf/send_msg")
         if failure:
             self.fail_delivery(msgid, failure["fail_type"])
-        if self.faults.take("duplicate_msgid", "kf/send_msg"):
+        if self.faults.fires("duplicate_msgid", "kf/send_msg"):
             raise ApiError(self.rules.duplicate_errcode, "msgid was used before")
         return msgid
 
@@ -403,7 +403,7 @@ class World:
         limit = self.rules.oversize[msgtype]
         media_id = content.get("media_id", "")
         too_big = bool(media_id) and self.media.find(media_id).size > limit
-        if too_big or self.faults.take("media_oversize"):
+        if too_big or self.faults.fires("media_oversize"):
             return "text", {"content": _OVERSIZE.format(kind=_KIND_NAME[msgtype])}
         return msgtype, content
 
@@ -462,18 +462,18 @@ class World:
 
     def _welcome_code(self, session: Session) -> str:
         now = self.clock.now()
-        if self.faults.take("welcome_code_absent"):
+        if self.faults.fires("welcome_code_absent"):
             return ""
         welcomed = session.welcomed_at is not None and now - session.welcomed_at <= WINDOW
         if welcomed or session.open_at(now):
             return ""
-        life = -1.0 if self.faults.take("welcome_code_expired") else CODE_LIFE
+        life = -1.0 if self.faults.fires("welcome_code_expired") else CODE_LIFE
         return self._new_code(session, life, welcome=True)
 
     def _times_entered(self) -> int:
-        if self.faults.take("enter_lost"):
+        if self.faults.fires("enter_lost"):
             return 0
-        return 2 if self.faults.take("enter_twice") else 1
+        return 2 if self.faults.fires("enter_twice") else 1
 
     def _new_code(self, session: Session, life: float, welcome: bool = False) -> str:
         code = secrets.token_urlsafe(32)
