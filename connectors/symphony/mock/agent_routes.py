@@ -231,7 +231,9 @@ async def _import(call: Call) -> list[dict[str, Any]]:
 
 
 def _imported(call: Call, item: dict[str, Any]) -> dict[str, Any]:
-    shown = {key: item[key] for key in ("originatingSystemId", "originalMessageId") if key in item}
+    shown: dict[str, Any] = {
+        key: item[key] for key in ("originatingSystemId", "originalMessageId") if key in item
+    }
     try:
         shown["messageId"] = _import_one(call, item).message_id
     except Refusal as refusal:
@@ -320,7 +322,7 @@ async def _attachment(call: Call) -> Answer:
     if message is not None and message.stream is stream:
         for file in message.files:
             if normal_id(file.file_id) == wanted:
-                return Answer(file=file.path)
+                return Answer(file=file)
     # The agent maps the pod's 404 to 400.
     raise Refusal(400, "The attachment was not found")
 

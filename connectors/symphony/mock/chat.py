@@ -1,7 +1,7 @@
 """The chat window of one person of the mock pod: a page for a browser, fed by server-sent events.
 
-The page is `chat.html`: self-contained, under a content security policy that lets nothing else load or run. Texts reach it as HTML that was
-reduced to harmless tags here, not in the browser.
+The page is `chat.html`: self-contained, under a content security policy that lets nothing else load or run.
+Texts reach it as HTML that was reduced to harmless tags here, not in the browser.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ def _page(pod: SymphonyPod, name: str) -> web.Response:
         "{{name}}", html.escape(user.display_name)
     )
     policy = (
-        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self' data:; connect-src 'self'; "
+        f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; "
+        "img-src 'self' data:; connect-src 'self'; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     headers = {

@@ -1,7 +1,7 @@
 """The mock pod's clock: real time plus whatever a test has added to it.
 
-Everything in the mock that ages (sessions, feeds, unacknowledged batches, long polls) asks this clock and waits on it, so
-a test moves half an hour in one call instead of sleeping.
+Everything in the mock that ages (sessions, feeds, unacknowledged batches, long polls) asks this clock and
+waits on it, so a test moves half an hour in one call instead of sleeping.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ NANOSECONDS_PER_MILLISECOND = 1_000_000
 
 
 def monotonic_ns() -> int:
-    """Nanoseconds of CLOCK_MONOTONIC: comparable between the processes of one machine, hence right for latency."""
+    """Nanoseconds of CLOCK_MONOTONIC, which all processes of one machine share: right for latency."""
     return time.monotonic_ns()
 
 
@@ -47,7 +47,7 @@ class PodClock:
         return self.now()
 
     async def wait(self, signal: Signal, until: float) -> None:
-        """Return when `signal` rings, when the clock is moved, or at `until`; the caller looks again which it was."""
+        """Return when `signal` rings, the clock is moved, or at `until`; the caller looks which it was."""
         loop = asyncio.get_running_loop()
         sleeper: asyncio.Future[None] = loop.create_future()
         signal.listeners.add(sleeper)

@@ -1,4 +1,4 @@
-"""The pod's own compliance features, as far as a bridge meets them: DLP, audit trail, disclaimers, information barriers.
+"""The pod's own compliance features that a bridge meets: DLP, audit trail, disclaimers, barriers.
 
 Small but true to the specification's shapes. A DLP block is what an API caller sees as HTTP 451.
 """

@@ -1,7 +1,8 @@
 """Routes under /_mock: another process drives the pod as a test in this one would, in JSON.
 
-Every route names its fields in the body it takes; a wrong one is a 400 with a sentence. These requests are not recorded and no fault falls on
-them. Times of arrival are CLOCK_MONOTONIC nanoseconds, comparable between processes of one machine.
+Every route names its fields in the body it takes; a wrong one is a 400 with a sentence. These requests are
+not recorded and no fault falls on them. Times of arrival are CLOCK_MONOTONIC nanoseconds, comparable between
+processes of one machine.
 """
 
 from __future__ import annotations
@@ -209,8 +210,9 @@ async def _add_dlp_rule(pod: SymphonyPod, request: web.Request) -> dict[str, Any
 async def _load(pod: SymphonyPod, request: web.Request) -> dict[str, Any]:
     """Inject messages as people would write them; answers when all are in.
 
-    Body: `streams` (ids or names), `count`, `size` (bytes of each text), `rate` (messages a second; absent: as fast as it goes), `user` (absent:
-    the first person of each stream), `label` (the first word of each text, before its seven-digit number).
+    Body: `streams` (ids or names), `count`, `size` (bytes of each text), `rate` (messages a second; absent:
+    as fast as it goes), `user` (absent: the first person of each stream), `label` (the first word of each
+    text, before its seven-digit number).
     """
     body = await _body(request)
     streams = [pod.stream(reference) for reference in body["streams"]]

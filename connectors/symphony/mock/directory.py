@@ -1,7 +1,8 @@
 """Who and what exists in the mock pod: users, streams, messages, files, and how the API shows them.
 
-Plain records and their JSON views; no I/O but the files' own bytes on disk, no clock. Field names and types follow the agent
-(OpenAPI 3) and pod (Swagger 2) specifications; JSON integers for user ids and times, strings for message and stream ids.
+Plain records and their JSON views; no I/O but the files' own bytes on disk, no clock. Field names and types
+follow the agent (OpenAPI 3) and pod (Swagger 2) specifications; JSON integers for user ids and times, strings
+for message and stream ids.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ ROOM_FLAGS = {
 
 
 def normal_id(written_id: str) -> str:
-    """A message or stream id in URL-safe form without padding: the screens of Symphony show it in standard base64."""
+    """A message or stream id in URL-safe form without padding; Symphony's screens show standard base64."""
     return written_id.replace("/", "_").replace("+", "-").rstrip("=")
 
 

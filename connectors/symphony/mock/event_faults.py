@@ -11,7 +11,7 @@ Damage = Callable[[list[Any]], list[Any]]
 
 
 def damaged(events: list[Any], falls: Callable[[str], bool]) -> list[Any]:
-    """The batch after every damage for which `falls(switch name)` is true; untouched ones stay as they are."""
+    """The batch after every damage for which `falls(switch name)` is true; untouched if none does."""
     for name, damage in DAMAGES.items():
         if falls(name):
             events = damage(orjson.loads(orjson.dumps(events)))

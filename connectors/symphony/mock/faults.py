@@ -1,7 +1,8 @@
-"""Everything that can be made to go wrong at the mock pod: one table of switches, one book of those that are on.
+"""What can be made to go wrong at the mock pod: a table of switches, a book of those that are on.
 
-A switch names an accident seen with real pods and agents. `FAULTS` is the whole list; a test enumerates it. Nothing here does
-I/O: `FaultBook.take` only answers "does a fault fall on this call?", and the server carries it out.
+A switch names an accident seen with real pods and agents. `FAULTS` is the whole list; a test enumerates it.
+Nothing here does I/O: `FaultBook.take` only answers "does a fault fall on this call?", and the server carries
+it out.
 """
 
 from __future__ import annotations
@@ -146,7 +147,8 @@ class Fault:
 class FaultBook:
     """The switches that are on, in the order they were set.
 
-    `after=True` lets the call take effect first and then spoils the answer: the accepted send whose reply is lost.
+    `after=True` lets the call take effect first and then spoils the answer: the accepted send whose reply is
+    lost.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -170,9 +172,10 @@ class FaultBook:
         after: bool = False,
         **settings: Any,
     ) -> Fault:
-        """Turn a switch on for the next `times` calls of `route` (None: until cleared), each with `probability`.
+        """Turn a switch on for the next `times` strikes on `route` (None: until cleared).
 
-        Raises UnknownFault for a name, route or setting that `FAULTS` does not have.
+        `probability` is the chance of a strike per call. Raises UnknownFault for a name, route or setting
+        that `FAULTS` does not have.
         """
         switch = _checked(name, route, settings)
         if after and switch.kind != ANSWER:

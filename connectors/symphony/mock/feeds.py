@@ -1,7 +1,8 @@
 """Datafeeds and datahoses: queues that keep what was handed out until it is acknowledged.
 
-A batch that is read goes in flight under its ackId. The ackId sent with a later read frees it; without one it returns to the head of the
-queue after the redelivery time. Pure state: times are arguments, in seconds of the pod's clock.
+A batch that is read goes in flight under its ackId. The ackId sent with a later read frees it; without one it
+returns to the head of the queue after the redelivery time. Pure state: times are arguments, in seconds of the
+pod's clock.
 """
 
 from __future__ import annotations
@@ -142,7 +143,7 @@ class FeedDesk:
         return [feed for feed in live if not tag or feed.tag == tag]
 
     def datahose(self, like: Feed, now: float) -> Feed:
-        """The live datahose with the same account, tag and filters as `like`, which is opened if there is none."""
+        """The live datahose with account, tag and filters of `like`, which is opened if there is none."""
         for feed in tuple(self._datahoses):
             same = (feed.owner, feed.tag, feed.event_types, feed.scopes) == (
                 like.owner,

@@ -1,7 +1,7 @@
 """Reading multipart forms: parts in any order, files to disk.
 
-A small body is read at once and cut at its boundaries: a text message is 600 bytes and a load test sends thousands a second. A large
-one is streamed part by part, so that an attachment is never in memory whole.
+A small body is read at once and cut at its boundaries: a text message is 600 bytes and a load test sends
+thousands a second. A large one is streamed part by part, so that an attachment is never in memory whole.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Form:
 
 
 async def read_form(request: web.BaseRequest, new_file: NewFile) -> Form:
-    """The form of a request. Raises Refusal 400 for another media type, a broken body, or too many attachment bytes."""
+    """The form of a request. Raises Refusal 400 for another media type, a broken body, too many bytes."""
     if not request.content_type.startswith("multipart/"):
         raise Refusal(400, f"Content type {request.content_type!r} is not multipart/form-data")
     small = request.content_length is not None and request.content_length <= SMALL_BODY

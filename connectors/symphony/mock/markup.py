@@ -1,8 +1,9 @@
 """MessageML in, PresentationML out: what the agent does to a text before it posts it. Pure.
 
-Sources: Symphony's MessageML and PresentationML pages. The agent's template engine (Freemarker) runs over the raw text first,
-so `${` and `#{` are errors here: an author must write the dollar or hash sign as a character reference. Most messages are plain text inside
-`<messageML>`; they take a fast path that a load test depends on.
+Sources: Symphony's MessageML and PresentationML pages. The agent's template engine (Freemarker) runs over the
+raw text first, so `${` and `#{` are errors here: an author must write the dollar or hash sign as a character
+reference. Most messages are plain text inside `<messageML>`; they take a fast path that a load test depends
+on.
 """
 
 from __future__ import annotations
@@ -33,9 +34,12 @@ _PLAIN = re.compile(r"\s*<messageML>([^<&\x00-\x08\x0b\x0c\x0e-\x1f]*)</messageM
 _TEMPLATE = re.compile(r"[$#]\{")
 _TAG = re.compile(r"<[^>]*>")
 _BLOCK_END = re.compile(r"<br\s*/?>|</(?:p|div|li|tr|h[1-6])>")
-_KEPT = frozenset(
-    ["div", "span", "p", "br", "hr", "b", "i", "u", "a", "ul", "ol", "li", "table", "thead", "tbody", "tfoot", "tr", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "code", "pre", "img", "form", "button", "text-field", "textarea", "checkbox", "radio", "select", "option", "person-selector", "tenure", "label", "audio", "strong", "em"]
+_KEPT_WORDS = (
+    "div span p br hr b i u a ul ol li table thead tbody tfoot tr td th h1 h2 h3 h4 h5 h6 code pre img "
+    "form button text-field textarea checkbox radio select option person-selector tenure label audio "
+    "strong em"
 )
+_KEPT = frozenset(_KEPT_WORDS.split())
 _VOID = frozenset(("br", "hr", "img"))
 _RENAMED = {"card": "div", "header": "div", "body": "div", "expandable-card": "div", "chime": "audio"}
 _CHIME = {"src": "https://asset.symphony.com/symphony/audio/chime.mp3", "autoplay": "true"}
@@ -126,8 +130,8 @@ class _Rendering:
 def present(message: str, data: str | None, find_person: FindPerson) -> tuple[str, str | None]:
     """The PresentationML and entity data (a JSON string, or None) of a message as an API caller sent it.
 
-    Raises MarkupError for a template expression, broken XML, an unknown tag, an unknown person, an entity without data, or a size over
-    the limits.
+    Raises MarkupError for a template expression, broken XML, an unknown tag, an unknown person, an entity
+    without data, or a size over the limits.
     """
     if not data:
         plain = _PLAIN.match(message)
@@ -184,7 +188,7 @@ def _entities(data: str | None) -> dict[str, Any]:
 
 def _parsed(message: str) -> Element:
     try:
-        root = fromstring(message)
+        root: Element = fromstring(message)
     except (ParseError, DefusedXmlException, ValueError) as fault:
         raise MarkupError(f"Invalid messageML: {fault}") from fault
     presentation = root.tag == "div" and root.get("data-format") == "PresentationML"
@@ -304,9 +308,10 @@ def plain_text(presentation: str) -> str:
     return html.unescape(_TAG.sub("", _BLOCK_END.sub("\n", presentation))).rstrip("\n")
 
 
-_SHOWN = frozenset(
-    ["div", "span", "p", "br", "hr", "b", "i", "u", "ul", "ol", "li", "table", "thead", "tbody", "tfoot", "tr", "td", "th", "h1", "h2", "h3", "h4", "h5", "h6", "code", "pre", "strong", "em"]
+_SHOWN_WORDS = (
+    "div span p br hr b i u ul ol li table thead tbody tfoot tr td th h1 h2 h3 h4 h5 h6 code pre strong em"
 )
+_SHOWN = frozenset(_SHOWN_WORDS.split())
 _SAFE_LINK = re.compile(r"(?:https?|mailto):", re.IGNORECASE)
 _SAFE_IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,", re.IGNORECASE)
 

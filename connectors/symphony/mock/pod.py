@@ -1,7 +1,7 @@
 """The mock Symphony pod as one object: its world, served over plain HTTP on loopback.
 
-In a test: `async with SymphonyPod().serve() as url`. As a process of its own: `run_pod`. Everything a test may ask of the world is a method of
-`World`; another process asks the same under `/_mock/`.
+In a test: `async with SymphonyPod().serve() as url`. As a process of its own: `run_pod`. Everything a test
+may ask of the world is a method of `World`; another process asks the same under `/_mock/`.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from connectors.symphony.mock.world import World
 LOOPBACK = "127.0.0.1"
 AGENT_VERSION = "Agent-25.10.1-Linux-4.14.355-277.643.amzn2.x86_64"
 SHUTDOWN_SECONDS = 0.5
-GONE_POLL_SECONDS = 0.02
-"""How often a held answer looks whether its client has hung up."""
 
 
 class SymphonyPod(World):
     """A pod, its agent and its key manager on one port.
 
-    Options (seconds are the pod clock's): `session_seconds` and `key_manager_seconds` are the lives of tokens, short so that a client's
-    new login is exercised; `poll_seconds` ends a long poll; `redelivery_seconds` returns an unacknowledged batch; `feed_seconds` ends an
-    unread feed; `batch_limit` events fit a read; `delete_feed_status` answers the deletion of a feed (200, or the specified 204);
-    `simplified_keys` issues session tokens that need no key manager; `bearer_tokens` turns `/login/idm/*` on; `keep_requests` bounds the record of
-    requests (0: off); `keep_messages` bounds remembered messages (None: all); `frozen_clock` stops time but for `clock.advance`; `seed` makes
-    faults with a probability repeatable; `directory` holds attachments (a temporary one if None).
+    Options (seconds are the pod clock's): `session_seconds` and `key_manager_seconds` are the lives of
+    tokens, short so that a client's new login is exercised; `poll_seconds` ends a long poll;
+    `redelivery_seconds` returns an unacknowledged batch; `feed_seconds` ends an unread feed; `batch_limit`
+    events fit a read; `delete_feed_status` answers the deletion of a feed (200, or the specified 204);
+    `simplified_keys` issues session tokens that need no key manager; `bearer_tokens` turns `/login/idm/*` on;
+    `keep_requests` bounds the record of requests (0: off); `keep_messages` bounds remembered messages (None:
+    all); `frozen_clock` stops time but for `clock.advance`; `seed` makes faults with a probability
+    repeatable; `directory` holds attachments (a temporary one if None).
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class SymphonyPod(World):
         self.delete_feed_status = delete_feed_status
         self.bearer_tokens = bearer_tokens
         self.agent_version = agent_version
-        self.stopping = False
+        self.stopped = asyncio.Event()
         self.front_desk = FrontDesk(self, keep_requests)
         self._runner: web.AppRunner | None = None
         self.url = ""
@@ -102,7 +102,7 @@ class SymphonyPod(World):
 
     async def start(self, port: int = 0, host: str = LOOPBACK) -> str:
         """Listen and return the base URL. Raises OSError if the port is taken."""
-        self.stopping = False
+        self.stopped.clear()
         self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
@@ -112,12 +112,17 @@ class SymphonyPod(World):
         return self.url
 
     async def stop(self) -> None:
-        """Let every long poll return, then close. Users, streams and messages stay, so `start` resumes the same pod."""
-        self.stopping = True
+        """Let every long poll return, then close. Users and messages stay: `start` resumes the same pod."""
+        self.stopped.set()
         self.clock.advance(0)
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
+
+    @property
+    def stopping(self) -> bool:
+        """Whether held calls should come to an end."""
+        return self.stopped.is_set()
 
     def _application(self) -> web.Application:
         application = web.Application(client_max_size=0)
@@ -126,11 +131,6 @@ class SymphonyPod(World):
         control.add_routes(application, self)
         chat.add_routes(application, self)
         return application
-
-    async def until_gone(self, gone: Callable[[], bool]) -> None:
-        """Hold an answer back until its client has hung up or the pod stops."""
-        while not (gone() or self.stopping):
-            await asyncio.sleep(GONE_POLL_SECONDS)
 
 
 async def run_pod(

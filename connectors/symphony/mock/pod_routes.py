@@ -1,4 +1,4 @@
-"""Routes under /pod: the session's user, users, streams, rooms, connections, suppression, receipts, compliance lists."""
+"""Routes under /pod: users, streams, rooms, connections, suppression, receipts, compliance lists."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The pod's front desk: one path for every request, whatever its route.
 
-Record it, let a fault fall on it, check its tokens, call the handler, turn what it returns into an answer, let a fault spoil that. The routes
-themselves are tables in `login_routes`, `agent_routes`, `pod_routes` and `control`.
+Record it, let a fault fall on it, check its tokens, call the handler, turn what it returns into an answer,
+let a fault spoil that. The routes themselves are tables in `login_routes`, `agent_routes`, `pod_routes` and
+`control`.
 """
 
 from __future__ import annotations
@@ -11,13 +12,12 @@ import base64
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from aiohttp import web
 
-from connectors.symphony.mock.directory import Stream, User, normal_id
+from connectors.symphony.mock.directory import StoredFile, Stream, User, normal_id
 from connectors.symphony.mock.faults import FAULTS, Fault
 from connectors.symphony.mock.sessions import Session
 from connectors.symphony.mock.world import Refusal
@@ -32,17 +32,19 @@ BASE64_CHUNK = 48 * 1024
 """Bytes of a file encoded at a time; a multiple of three, so that the pieces join to one base64 text."""
 RECORDED_BODY = 64 * 1024
 """Text of a request kept in its record, in characters."""
-BALANCER_PAGE = b"<html><head><title>Service unavailable</title></head><body><h1>Please try again later</h1></body></html>"
+BALANCER_PAGE = (
+    b"<html><head><title>Unavailable</title></head><body><h1>Please try again later</h1></body></html>"
+)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a handler answers when it is not simply JSON with 200: a status with a body, or a file as base64 text."""
+    """What a handler answers when it is not JSON with 200: a status with a body, or a file in base64."""
 
     status: int = 200
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
-    file: Path | None = None
+    file: StoredFile | None = None
 
 
 @dataclass(slots=True)
@@ -252,7 +254,7 @@ class FrontDesk:
         if fault.name == "drop":
             call.hang_up()
         elif fault.name == "timeout":
-            await self._pod.until_gone(call.gone)
+            await self._pod.stopped.wait()
         elif fault.name == "html":
             return web.Response(status=fault.settings["status"], body=BALANCER_PAGE, content_type="text/html")
         elif fault.name == "status":
@@ -292,7 +294,7 @@ async def _truncated(call: Call, response: web.StreamResponse) -> web.StreamResp
 
 
 async def respond(call: Call, answer: Any) -> web.StreamResponse:
-    """The HTTP answer of what a handler returned: JSON, None for 204, an Answer, or a response of its own making."""
+    """The HTTP answer of what a handler returned: JSON, None for 204, an Answer, or a ready response."""
     if isinstance(answer, web.StreamResponse):
         return answer
     if answer is None:
@@ -308,12 +310,11 @@ async def respond(call: Call, answer: Any) -> web.StreamResponse:
     )
 
 
-async def _base64_file(call: Call, path: Path) -> web.StreamResponse:
-    size = path.stat().st_size
+async def _base64_file(call: Call, file: StoredFile) -> web.StreamResponse:
     response = web.StreamResponse(headers={"Content-Type": "application/octet-stream"})
-    response.content_length = 4 * ((size + 2) // 3)
+    response.content_length = 4 * ((file.size + 2) // 3)
     await response.prepare(call.request)
-    with path.open("rb") as disk:
+    with file.path.open("rb") as disk:
         while chunk := disk.read(BASE64_CHUNK):
             await response.write(base64.b64encode(chunk))
     await response.write_eof()

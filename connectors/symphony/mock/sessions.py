@@ -1,7 +1,7 @@
 """Logins of the mock pod: real RS512 checks, short sessions, key manager tokens, acting on behalf of a user.
 
-Source: Symphony's RSA authentication pages and the login specification. Every fault of a login is the same 401: the platform does not
-say which it was.
+Source: Symphony's RSA authentication pages and the login specification. Every fault of a login is the same
+401: the platform does not say which it was.
 """
 
 from __future__ import annotations
@@ -147,7 +147,7 @@ class SessionDesk:
         return session
 
     def key_manager_ok(self, token: str | None, session: Session) -> bool:
-        """Whether the key manager token fits the session; sessions that need none accept an absent or empty one."""
+        """Whether the key manager token fits the session; those that need none accept an empty one."""
         if not session.needs_key_manager and not token:
             return True
         user, expires = self._key_manager.get(token or "", (None, 0.0))
@@ -193,7 +193,7 @@ class SessionDesk:
 
 
 def _verified(token: str, public_key: str) -> dict[str, Any] | None:
-    options = {"verify_exp": False, "verify_aud": False, "verify_nbf": False, "verify_iat": False}
+    options: Any = {"verify_exp": False, "verify_aud": False, "verify_nbf": False, "verify_iat": False}
     try:
         return jwt.decode(token, public_key, algorithms=["RS512"], options=options)
     except (jwt.InvalidTokenError, ValueError):

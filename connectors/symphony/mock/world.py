@@ -1,6 +1,7 @@
 """The mock pod without its sockets: what people and bots do in it, and what everyone's feeds then say.
 
-Every act checks its rights as the pod would and raises Refusal with the HTTP status a caller sees. Times come from the pod's clock.
+Every act checks its rights as the pod would and raises Refusal with the HTTP status a caller sees. Times come
+from the pod's clock.
 """
 
 from __future__ import annotations
@@ -139,7 +140,7 @@ class World:
         return private
 
     def replace_key(self, user: UserRef) -> str:
-        """Give a bot a new key; the one before it still works for 72 hours. Returns the private key in PEM."""
+        """Give a bot a new key and return it in PEM; the one before it still works for 72 hours."""
         owner = self.user(user)
         private, public = new_key_pair()
         if owner.public_key_pem:
@@ -213,7 +214,7 @@ class World:
         return stream.stream_id
 
     def open_room(self, creator: User, wanted: dict[str, Any]) -> Stream:
-        """Create a room with its creator as owner. Raises Refusal 400 for bad attributes, 451 for a name DLP blocks."""
+        """Create a room. Raises Refusal 400 for bad attributes, 451 for a name DLP blocks."""
         attributes = self._room_attributes(
             creator, {**ROOM_FLAGS, "keywords": [], "description": "", **wanted}, None
         )
@@ -368,7 +369,7 @@ class World:
         return self.replace(old, old.author, presentation, entities, [], by_agent=False)
 
     def composed(self, text: str | None, messageml: str | None, data: str | None) -> tuple[str, str | None]:
-        """PresentationML and data of what a person wrote: `text` as typed, or `messageml`. Raises Refusal 400."""
+        """PresentationML and data of what a person wrote. Raises Refusal 400."""
         if (text is None) == (messageml is None):
             raise Refusal(400, "give either text or messageml")
         return (written(text), data) if text is not None else self.presented(messageml or "", data)
@@ -391,7 +392,7 @@ class World:
         by_agent: bool,
         **rare: Any,
     ) -> Message:
-        """Put a message into a stream and tell every member's feeds, the author's too. Raises Refusal 403 or 451."""
+        """Put a message into a stream and tell all members' feeds, the author's too. Raises Refusal."""
         self._check_may_post(author, stream)
         rule = (
             self._enforce(plain_text(presentation), MESSAGES, author, stream)
@@ -501,7 +502,7 @@ class World:
         return message
 
     def suppress(self, message_id: str, by: UserRef | None = None) -> int:
-        """Delete a message, as its author or a content manager; returns the time in ms, 0 if it was deleted before."""
+        """Delete a message as its author or a content manager; returns the time in ms, 0 if done before."""
         message = self.message(message_id)
         actor = message.author if by is None else self.user(by)
         if actor is not message.author and not actor.content_manager:
@@ -553,7 +554,7 @@ class World:
         return message
 
     def messages(self, stream: StreamRef) -> list[Message]:
-        """What a reader of the stream sees now, oldest first: no suppressed message and no edit but the last."""
+        """What a reader sees now, oldest first: no suppressed message, no edit but the last."""
         return [
             message
             for message in self.stream(stream).messages
