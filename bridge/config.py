@@ -175,7 +175,7 @@ def several(form: Form) -> Form:
 
 TEXT = Form("text", _text)
 PATH = Form("path", _path)
-GLOB = Form("path with `*`", _glob)
+GLOBS = several(Form("path with `*`", _glob))
 URL = Form("address", _url)
 DATABASE = Form("`sqlite:///FILE`", _database)
 ADDRESS = Form("`HOST:PORT`", _address)
@@ -212,7 +212,7 @@ class Policy:
     """What may pass."""
 
     files: tuple[str, ...] = setting(
-        ("policies/*.yaml",), several(GLOB), "Policy files. Read at the start and on SIGHUP only."
+        ("policies/*.yaml",), GLOBS, "Policy files. Read at the start and on SIGHUP only."
     )
 
 
@@ -419,11 +419,12 @@ class _Reading:
 def _resolved(row: Field[Any], folder: Path) -> Any:
     """The default, with relative paths resolved like written ones."""
     form: Form = row.metadata["form"]
+    default: Any = row.default
     if form in (PATH, DATABASE):
-        return form.read(str(row.default), folder)
-    if row.name == "files":
-        return form.read(list(row.default), folder)
-    return row.default
+        return form.read(str(default), folder)
+    if form is GLOBS:
+        return form.read(list(default), folder)
+    return default
 
 
 def _near(name: str, known: Any) -> str:

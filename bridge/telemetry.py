@@ -13,7 +13,7 @@ import re
 import socket
 import sys
 from collections.abc import Mapping, MutableMapping
-from typing import IO, Any
+from typing import Any, TextIO
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -168,7 +168,7 @@ def place(error: BaseException) -> str:
 
 
 def configure(
-    *, level: str = "info", form: str = "json", strict: bool = False, to: IO[str] | None = None
+    *, level: str = "info", form: str = "json", strict: bool = False, to: TextIO | None = None
 ) -> None:
     """Send all log lines, ours and those of libraries, to `to` (standard error) as JSON lines or for people.
 

@@ -36,6 +36,7 @@ from bridge.errors import (
     Unreachable,
     WeighbridgeError,
 )
+from bridge.policy import check
 
 START = "import sys; from bridge.cli import main; sys.argv[0] = 'weighbridge'; "
 HEAVY = {
@@ -398,11 +399,34 @@ def test_init_copies_every_shipped_policy(made: tuple[Path, str]) -> None:
 
 
 def test_monitored_policies_only_record() -> None:
-    """`mode: enforce` becomes `mode: monitor`, whatever the spacing; nothing else changes."""
-    text = "defaults: { mode: enforce }  # mode\nrules:\n  a:\n    mode:  enforce\n    because: enforced\n"
-    assert init_module.monitored(text) == (
-        "defaults: { mode: monitor }  # mode\nrules:\n  a:\n    mode:  monitor\n    because: enforced\n"
+    """`mode: enforce` becomes `mode: monitor`, a test of acting one of recording; the rest stays."""
+    text = (
+        "defaults: { mode: enforce }  # mode\n"
+        "rules:\n"
+        "  - because: enforced\n"
+        "    tests:\n"
+        '      - { given: "a, b", expect: redact, becomes: "*, b", tags: [x, y], note: n }  # why\n'
+        "      - { given: c, expect: deliver }\n"
     )
+    assert init_module.monitored(text) == (
+        "defaults: { mode: monitor }  # mode\n"
+        "rules:\n"
+        "  - because: enforced\n"
+        "    tests:\n"
+        '      - { given: "a, b", would: redact, expect: deliver, note: n }  # why\n'
+        "      - { given: c, expect: deliver }\n"
+    )
+
+
+@pytest.mark.parametrize("enforce", [False, True])
+def test_the_policies_of_init_pass_their_own_tests(enforce: bool, tmp_path: Path) -> None:
+    """What `init` writes is accepted with no error or warning, recording or in force."""
+    for name, text in init_module.shipped_policies(enforce=enforce):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    written = sorted(tmp_path.glob("policies/*.yaml"))
+    assert written
+    assert check(written) == []
 
 
 def test_init_overwrites_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,7 @@ PURE = (
 )
 # fmt: off
 IMPURE_MODULES = {
-    "aiohttp", "asyncio", "http", "io", "logging", "os", "random", "secrets", "shutil", "socket",
+    "aiohttp", "asyncio", "http", "logging", "os", "random", "secrets", "shutil", "socket",
     "sqlalchemy", "sqlite3", "structlog", "subprocess", "tempfile", "threading", "time",
     "urllib.request", "uuid",
 }
@@ -72,6 +72,8 @@ PURE_EXCEPTIONS = {  # (module, name): why
     ("bridge.config", "read_text"): "load: one of its two functions that open files",
     ("bridge.config", "open"): "_read_secret: the other",
     ("bridge.config", "stat"): "_read_secret: a secret that everybody can read is refused",
+    ("bridge.policy.loader", "read_bytes"): "_bytes: the one function of the policy that opens files",
+    ("bridge.policy.loader", "read_bytes"): "_bytes: the one place of the policy that opens files",
 }
 
 CATCH_ALL = {  # module: what it does with anything at all
@@ -396,7 +398,7 @@ def test_nothing_swallows_bugs() -> None:
             for path in sources("bridge", "connectors")
             if module_name(path) not in CATCH_ALL
             for node in ast.walk(tree(path))
-            if isinstance(node, ast.ExceptHandler) and _catches_all(node)
+            if isinstance(node, ast.ExceptHandler) and _catches_all(node) and not _raises_again(node)
         ),
     )
 
@@ -404,6 +406,12 @@ def test_nothing_swallows_bugs() -> None:
 def _catches_all(handler: ast.ExceptHandler) -> bool:
     named = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
     return any(name is None or getattr(name, "id", "") in ("Exception", "BaseException") for name in named)
+
+
+def _raises_again(handler: ast.ExceptHandler) -> bool:
+    """Whether the handler ends in a bare `raise`: it looks on, and stops nothing."""
+    last = handler.body[-1]
+    return isinstance(last, ast.Raise) and last.exc is None
 
 
 def test_log_lines_keep_the_vocabulary() -> None:
@@ -504,7 +512,7 @@ def test_public_things_say_what_they_mean() -> None:
         for path in sources("bridge", "connectors"):
             if path.read_text(encoding="utf-8").strip() and not ast.get_docstring(tree(path)):
                 yield f"{at(path)}: the file does not say its own rules"
-            for node in _public(tree(path)):
+            for node in () if MIGRATIONS in str(path) else _public(tree(path)):
                 if not ast.get_docstring(node):
                     yield f"{at(path, node)}: {node.name}: say meaning, units, errors raised"
 

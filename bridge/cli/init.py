@@ -13,7 +13,7 @@ import secrets
 import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -22,6 +22,7 @@ from bridge.errors import ConfigError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from yaml import MappingNode, Node
 
 KEY_BITS = 4096  # Symphony asks for RSA of at least 2048 bits
 SETTINGS = "weighbridge.toml"
@@ -90,12 +91,59 @@ def shipped_policies(*, enforce: bool) -> Iterator[tuple[str, str]]:
     source = policy_source()
     for path in sorted(path for path in source.rglob("*") if path.is_file()):
         text = path.read_text(encoding="utf-8")
-        yield f"policies/{path.relative_to(source)}", text if enforce else monitored(text)
+        acts = enforce or path.suffix != ".yaml"
+        yield f"policies/{path.relative_to(source)}", text if acts else monitored(text)
 
 
 def monitored(text: str) -> str:
-    """The same policy with every `mode: enforce` turned into `mode: monitor`, comments kept."""
+    """The same policy with `mode: monitor` for `mode: enforce`, and its tests saying so; comments kept.
+
+    A test of an enforced rule (`expect: hold`) becomes one of a rule that records (`would: hold`).
+    Everything else is left as it is written, byte for byte.
+    """
+    for node in reversed(_acting_tests(text)):
+        start, end = node.start_mark.index, node.end_mark.index
+        text = text[:start] + _monitored_test(text, node) + text[end:]
     return re.sub(r"\bmode:(\s*)enforce\b", r"mode:\1monitor", text)
+
+
+def _acting_tests(text: str) -> list[MappingNode]:
+    """The tests, in order, that expect a rule to act: `{ given: ..., expect: hold }`, written on one line."""
+    import yaml
+
+    nodes = list(_mappings(yaml.compose(text, Loader=yaml.SafeLoader)))
+    return [
+        node
+        for node in nodes
+        if node.flow_style
+        and any(key.value == "given" for key, _ in node.value)
+        and any(
+            key.value == "expect" and value.value in ("redact", "hold", "block") for key, value in node.value
+        )
+    ]
+
+
+def _mappings(node: Node) -> Iterator[MappingNode]:
+    """Every mapping of a YAML document, in the order of writing."""
+    if node.id == "mapping":
+        yield cast("MappingNode", node)
+        for _, value in node.value:
+            yield from _mappings(value)
+    elif node.id == "sequence":
+        for item in node.value:
+            yield from _mappings(item)
+
+
+def _monitored_test(text: str, node: MappingNode) -> str:
+    """One test, as it reads when its rule only records: nothing is masked, tagged or decided."""
+    pairs = []
+    for key, value in node.value:
+        written = text[value.start_mark.index : value.end_mark.index]
+        if key.value == "expect":
+            pairs += [f"would: {written}", "expect: deliver"]
+        elif key.value not in ("becomes", "tags", "rule"):
+            pairs.append(f"{key.value}: {written}")
+    return "{ " + ", ".join(pairs) + " }"
 
 
 def _refuse_existing(folder: Path, names: list[str]) -> None:

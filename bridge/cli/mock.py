@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from connectors.symphony.mock import SymphonyPod
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-Facts = dict[str, Any]
 EXISTING = click.Path(path_type=Path, exists=True, dir_okay=False)
 
 
@@ -100,7 +100,7 @@ def symphony(
 @click.option("--token-file", type=EXISTING, help="Token that signs callbacks.")
 @click.option("--aes-key-file", type=EXISTING, help="EncodingAESKey that encrypts callbacks.")
 @click.option("--corp-id", default="ww1234567890abcdef", show_default=True)
-@click.option("--secret-file", type=EXISTING, help="Secret of the application; a known one without it.")
+@click.option("--secret-file", type=EXISTING, help="Secret of the application. Without it, mock-app-secret.")
 def weixin(
     host: str,
     port: int,
@@ -121,8 +121,9 @@ def weixin(
         raise click.UsageError("--callback needs --token-file and --aes-key-file")
 
     async def serve() -> None:
-        secret = {"secret": _content(secret_file)} if secret_file else {}
-        platform = WeixinPlatform(corpid=corp_id, seed=seed, **secret)
+        platform = WeixinPlatform(corpid=corp_id, seed=seed)
+        if secret_file:
+            platform.add_corp(corp_id, _content(secret_file))
         open_kfid = platform.add_account(account)
         people = {platform.add_customer(name): name for name in customers}
         if callback and token_file and aes_key_file:
@@ -169,7 +170,7 @@ def _content(path: Path) -> str:
     return path.read_text(encoding="utf-8").strip()
 
 
-async def _until_told(facts: Facts, as_json: bool) -> None:
+async def _until_told(facts: dict[str, Any], as_json: bool) -> None:
     """Say where the mock is, and return at Ctrl-C or SIGTERM."""
     told = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -182,5 +183,5 @@ async def _until_told(facts: Facts, as_json: bool) -> None:
             [(name, value) for name, value in facts.items() if name not in ("url", "chats")], as_json=False
         )
         output.details([(f"chat of {name}", link) for name, link in facts["chats"].items()], as_json=False)
-    click.get_text_stream("stdout").flush()
+    sys.stdout.flush()
     await told.wait()
