@@ -1,0 +1,114 @@
+"""What people are told about their mistakes: the exact words, at the exact place."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import string
+from pathlib import Path
+
+import pytest
+
+from bridge.policy import Source, assemble, diagnostics, render
+from bridge.policy.diagnostics import TEXTS, Page, Place, cells
+
+CATALOGUE = Path(__file__).with_name("mistakes.txt")
+
+
+def catalogue() -> list[tuple[str, str, dict[str, str], str]]:
+    """Name, policy, list files and expected answer of every case in `mistakes.txt`."""
+    cases = []
+    parts = re.split(r"^##### (.*)\n", CATALOGUE.read_text(encoding="utf-8"), flags=re.M)[1:]
+    titled = list(zip(parts[::2], parts[1::2], strict=True))
+    while titled:
+        name, policy = titled.pop(0)
+        files = {}
+        while titled[0][0] != "says":
+            title, content = titled.pop(0)
+            files[title.removeprefix("file ")] = content
+        cases.append((name, policy, files, titled.pop(0)[1].strip()))
+    return cases
+
+
+@pytest.mark.parametrize("case", catalogue(), ids=lambda case: case[0])
+def test_every_known_mistake_is_explained(case: tuple[str, str, dict[str, str], str]) -> None:
+    """Each broken file gives exactly its diagnosis: file, line, column, caret, sentence, suggestion."""
+    _, policy, files, expected = case
+    beside = {name: text.encode() for name, text in files.items()}
+    _, problems = assemble([Source("policy.yaml", policy.encode(), beside)])
+    assert render(problems).strip() == expected
+
+
+def test_the_catalogue_is_large_and_without_repeats() -> None:
+    """At least sixty different mistakes are known."""
+    names = [case[0] for case in catalogue()]
+    assert len(names) >= 60
+    assert len(set(names)) == len(names)
+
+
+def test_nearly_every_text_is_in_the_catalogue() -> None:
+    """Every code is provoked by a case, but for those of unreadable files, which have tests of their own."""
+    told = CATALOGUE.read_text(encoding="utf-8")
+    codes = {key.partition(".")[0] for key in TEXTS["en"]}
+    assert {code for code in codes if f"[{code}]" not in told} == {"P008"}
+
+
+def test_every_key_that_is_used_has_words() -> None:
+    """No diagnostic can be raised for which there is no sentence."""
+    package = Path(diagnostics.__file__).parent
+    used = set()
+    for path in package.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                used |= set(re.findall(r"^P0\d\d(?:\.[a-z_]+)*$", node.value))
+    assert used <= set(TEXTS["en"]) | {"P031"}
+
+
+@pytest.mark.parametrize("language", TEXTS)
+def test_texts_use_the_same_values_in_every_language(language: str) -> None:
+    """A translation names the same things as the English text."""
+
+    def names(key: str, table: str) -> set[str]:
+        fields = (name for part in TEXTS[table][key] for _, name, _, _ in string.Formatter().parse(part))
+        return {name for name in fields if name}
+
+    assert all(names(key, language) == names(key, "en") for key in TEXTS[language])
+
+
+def test_carets_count_cells() -> None:
+    """A Chinese character takes two cells, a combining mark none."""
+    assert [cells(text) for text in ("abc", "客户", "é", "e\u0301", "：")] == [3, 4, 1, 1, 2]
+
+
+def test_the_terminal_is_never_obeyed() -> None:
+    """Control and invisible characters of a file are shown, not executed."""
+    page = Page("p.yaml", "title: \x1b[31m\u202ered")
+    shown = render([page.report("P004", Place(1, 8), tag="x")])
+    assert "\x1b" not in shown and "\u202e" not in shown and "�[31m�red" in shown
+
+
+def test_at_most_twenty_are_shown_and_the_rest_counted() -> None:
+    """A file with many mistakes does not flood the screen; errors come before warnings."""
+    page = Page("p.yaml", "a: b")
+    many = [page.report("P030", Place(1, 1), rule="r")] + [page.report("P051", Place(1, 1))] * 24
+    assert render(many).count("error[P051]") == 20
+    assert render(many).endswith("and 5 more")
+
+
+def test_programs_get_json() -> None:
+    """The JSON form has the count and every field of a diagnostic."""
+    page = Page("p.yaml", "language: 2")
+    answer = json.loads(render([page.report("P051", Place(1, 11))], "json"))
+    assert answer["count"] == 1
+    assert answer["diagnostics"][0] == {
+        "code": "P051",
+        "severity": "error",
+        "file": "p.yaml",
+        "line": 1,
+        "column": 11,
+        "end_column": 12,
+        "message": "this version reads language 1",
+        "label": "another language",
+        "help": "write `language: 1`",
+    }
