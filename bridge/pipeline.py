@@ -206,7 +206,6 @@ class _Delivery:
         self.connector, self.store, self.clock, self.bell, self.pace = connector, store, clock, bell, pace
         self.stop = stop
         self.busy = 0
-        self.slots = asyncio.Semaphore(pace.concurrency)
         self.results: deque[Attempt] = deque()
         self.gathered = asyncio.Event()
         self.finished = False
@@ -215,8 +214,8 @@ class _Delivery:
         """Claim what is due and start one task for each conversation, until it is time to stop."""
         while not self.stop.is_set():
             claims: Sequence[Claim] = ()
-            if self.busy < self.pace.concurrency:
-                claims = await self.store.claim(self.connector.network, self.pace.batch)
+            if free := self.pace.concurrency - self.busy:
+                claims = await self.store.claim(self.connector.network, free)
             for conversation in _by_conversation(claims):
                 self.busy += 1
                 tasks.create_task(self._converse(conversation))
@@ -228,8 +227,7 @@ class _Delivery:
         rest = deque(claims)
         while rest and not self.stop.is_set():
             permit = rest.popleft().permit
-            async with self.slots:
-                attempt = await attempt_to_send(self.connector, Claim(permit, traffic), self.clock, self.pace)
+            attempt = await attempt_to_send(self.connector, Claim(permit, traffic), self.clock, self.pace)
             self._gather(attempt)
             if attempt.receipt is not None:
                 traffic = traffic.spend(len(attempt.receipt.ids))

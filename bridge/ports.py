@@ -160,8 +160,8 @@ class Store(Protocol):
     async def record_rulings(self, rulings: Sequence[Ruling]) -> None:
         """Write verdicts and what follows from them."""
 
-    async def claim(self, network: str, limit: int) -> Sequence[Claim]:
-        """Take deliveries that are due, in the order of their conversations."""
+    async def claim(self, network: str, chats: int) -> Sequence[Claim]:
+        """Take deliveries that are due from `chats` conversations at most, each one's in order."""
 
     async def record_attempts(self, attempts: Sequence[Attempt]) -> None:
         """Write what became of claimed deliveries."""

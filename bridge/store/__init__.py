@@ -1,8 +1,12 @@
 """Disk: the archive, the ledger and the outbox. The only place that knows SQL, and the only one that makes
 `Archived` and `Permit`.
 
-    schema      the tables            writer   one thread that writes, many jobs to a transaction
-    records     what the rooms do     blobs    attachments, by digest
-    desk_rows   what a person does    verify   reading everything again, through another door
+    database    the store, opened: what the rooms and the commands hold
+    schema      the tables                      writer    one thread writes, many jobs to a transaction
+    intake      messages in                     judging   verdicts, permits, holds, notices
+    sending     claims, and what became of them acts      what persons and daemons do
+    directory   pairs, as routes                rows      what these share
+    codec       messages and verdicts as bytes  blobs     attachments, by digest
+    views       what the commands list          verify    everything read again, through another door
     migrations  Alembic, from the first table on
 """

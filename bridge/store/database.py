@@ -1,6 +1,6 @@
 """The store, opened: one writing thread, a few reading ones, migrations, and the files beside.
 
-Rules of this file: no SQL statement stands here (they are in `rows` and `views`), except the ones that
+Rules of this file: no SQL statement stands here (they are in the modules beside it), except the ones that
 set SQLite up. Whatever an `await` returns has been committed.
 """
 
@@ -23,9 +23,10 @@ from bridge.errors import Conflict, StoreError
 from bridge.ledger.tree import Frontier
 from bridge.message import Archived, Batch, Blob
 from bridge.ports import Attempt, Claim, Clock, Ruling, Wanted
-from bridge.store import rows
+from bridge.store import acts, intake, judging, sending
 from bridge.store import schema as s
 from bridge.store.blobs import BlobFolder
+from bridge.store.directory import Directory
 from bridge.store.writer import Tx, Writer
 
 Result = TypeVar("Result")
@@ -108,6 +109,7 @@ def create(url: str, now: int, lanes: int = 1) -> None:
         for lane in range(lanes):
             tx.append(lane, "ledger:opened", f"lane/{lane}", {"lanes": lanes})
         tx.flush()
+        tx.seal()
     engine.dispose()
 
 
@@ -124,8 +126,8 @@ class Database:
         self.clock = clock
         self.lane = 0
         self.epoch = -1
-        self._directory = rows.Directory()
-        self._reading_directory = rows.Directory()
+        self._directory = Directory()
+        self._reading_directory = Directory()
         self._writer = Writer(self.engine.execution_options(writes=True), clock.now)
         self._readers = ThreadPoolExecutor(1, "store-reader")
         self._reading: Connection | None = None
@@ -172,7 +174,7 @@ class Database:
         need not be waited for.
         """
         dead = self._take_lock()
-        take = partial(rows.take_lane, lane=self.lane, owner=owner, ttl=LEASE_MS, force=dead)
+        take = partial(acts.take_lane, lane=self.lane, owner=owner, ttl=LEASE_MS, force=dead)
         epoch = await self.write(lambda tx: take(tx))
         if epoch is None:
             raise Conflict("another daemon works this store; stop it, or wait for its lease to run out")
@@ -193,11 +195,11 @@ class Database:
 
     async def renew(self) -> None:
         """Show that we live. Raises StoreError when somebody else has taken the lane."""
-        await self.write(lambda tx: rows.renew_lane(tx, self.lane, self.epoch, LEASE_MS))
+        await self.write(lambda tx: acts.renew_lane(tx, self.lane, self.epoch, LEASE_MS))
 
     async def leave(self) -> None:
         """Give the lane up."""
-        await self.write(lambda tx: rows.leave_lane(tx, self.lane, self.epoch))
+        await self.write(lambda tx: acts.leave_lane(tx, self.lane, self.epoch))
 
     # bridge.ports.Store
 
@@ -209,12 +211,12 @@ class Database:
 
     async def archive(self, batch: Batch) -> int:
         """Keep a batch, once; gives how many of its messages were new."""
-        return await self.write(lambda tx: rows.archive(tx, batch, self._directory, self.lane, self.epoch))
+        return await self.write(lambda tx: intake.archive(tx, batch, self._directory, self.lane, self.epoch))
 
     async def wanted_files(self, network: str, limit: int) -> Sequence[Wanted]:
         """Attachments whose time to be fetched has come."""
         now = self.clock.now()
-        return await self.read(lambda db: rows.wanted_files(db, network, now, limit))
+        return await self.read(lambda db: intake.wanted_files(db, network, now, limit))
 
     async def keep(self, pieces: AsyncIterator[bytes], limit: int) -> tuple[str, int]:
         """Keep an attachment's bytes; gives digest and size. Raises Refused past `limit` bytes."""
@@ -222,32 +224,32 @@ class Database:
 
     async def settle_file(self, wanted: Wanted, blob: Blob | None, reason: str = "") -> None:
         """An attachment is archived as `blob`, or will never be had because of `reason`."""
-        await self.write(lambda tx: rows.settle_file(tx, wanted, blob, reason, self.lane, self.epoch))
+        await self.write(lambda tx: intake.settle_file(tx, wanted, blob, reason, self.lane, self.epoch))
 
     async def postpone_file(self, wanted: Wanted, at: int) -> None:
         """Try this attachment again at `at`."""
-        await self.write(lambda tx: rows.postpone_file(tx, wanted, at))
+        await self.write(lambda tx: intake.postpone_file(tx, wanted, at))
 
     async def unjudged(self, limit: int) -> Sequence[Archived]:
         """Messages that are whole and not judged, in order."""
-        return await self.read(lambda db: rows.unjudged(db, self._reading_directory, self.lane, limit))
+        return await self.read(lambda db: judging.unjudged(db, self._reading_directory, self.lane, limit))
 
     async def record_rulings(self, rulings: Sequence[Ruling]) -> None:
         """Write verdicts and what follows from them."""
-        await self.write(lambda tx: rows.record_rulings(tx, rulings, self.lane, self.epoch))
+        await self.write(lambda tx: judging.record_rulings(tx, rulings, self.lane, self.epoch))
 
-    async def claim(self, network: str, limit: int) -> Sequence[Claim]:
+    async def claim(self, network: str, chats: int) -> Sequence[Claim]:
         """Take deliveries that are due, in the order of their conversations."""
-        if not await self.read(lambda db: rows.anything_due(db, network, self.lane, self.clock.now())):
+        if not await self.read(lambda db: sending.anything_due(db, network, self.lane, self.clock.now())):
             return ()
         return await self.write(
-            lambda tx: rows.claim(tx, self._directory, network, self.lane, self.epoch, limit)
+            lambda tx: sending.claim(tx, self._directory, network, self.lane, self.epoch, chats)
         )
 
     async def record_attempts(self, attempts: Sequence[Attempt]) -> None:
         """Write what became of claimed deliveries."""
-        await self.write(lambda tx: rows.record_attempts(tx, attempts, self.lane))
+        await self.write(lambda tx: sending.record_attempts(tx, attempts, self.lane))
 
     async def activate_policy(self, policies: Sequence[tuple[str, str]], person: str, reason: str) -> None:
         """Record which policy files decide from here on."""
-        await self.write(lambda tx: rows.activate_policy(tx, self.lane, policies, person, reason))
+        await self.write(lambda tx: acts.activate_policy(tx, self.lane, policies, person, reason))

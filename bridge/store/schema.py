@@ -34,6 +34,13 @@ metadata = MetaData(
     }
 )
 
+
+def _partial(name: str, *columns: Column, where: str) -> Index:
+    # An index over the few rows that are open: it stays small however long the history grows. A query
+    # uses it only when its WHERE repeats these very words, with literals.
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
 #: What `init` fixed for good: number of lanes, id of this installation.
 meta = Table(
     "meta",
@@ -105,12 +112,13 @@ messages = Table(
     Column("notice_for", BigInteger, nullable=True),
     UniqueConstraint("network", "source_id"),
 )
-Index(
-    "ix_messages_open",
-    messages.c.state,
+_partial("ix_messages_new", messages.c.lane, messages.c.id, where="state = 'new'")
+_partial(
+    "ix_messages_fetching",
+    messages.c.network,
+    messages.c.conversation,
     messages.c.id,
-    sqlite_where=text("state IN ('new', 'fetching')"),
-    postgresql_where=text("state IN ('new', 'fetching')"),
+    where="state = 'fetching'",
 )
 Index("ix_messages_conversation", messages.c.network, messages.c.conversation, messages.c.id)
 
@@ -127,13 +135,7 @@ files = Table(
     Column("size", BigInteger, nullable=False, server_default="-1"),
     PrimaryKeyConstraint("message", "n"),
 )
-Index(
-    "ix_files_wanted",
-    files.c.network,
-    files.c.next_at,
-    sqlite_where=text("state = 'wanted'"),
-    postgresql_where=text("state = 'wanted'"),
-)
+_partial("ix_files_wanted", files.c.network, files.c.next_at, where="state = 'wanted'")
 
 verdicts = Table(
     "verdicts",
@@ -168,20 +170,12 @@ deliveries = Table(
     Column("done_at", BigInteger, nullable=False, server_default="0"),
     Column("reason", String, nullable=False, server_default=""),
 )
-Index(
+_partial(
     "ix_deliveries_open",
     deliveries.c.network,
     deliveries.c.conversation,
     deliveries.c.id,
-    sqlite_where=text("state IN ('ready', 'claimed', 'waiting')"),
-    postgresql_where=text("state IN ('ready', 'claimed', 'waiting')"),
-)
-Index(
-    "ix_deliveries_due",
-    deliveries.c.network,
-    deliveries.c.id,
-    sqlite_where=text("state = 'ready'"),
-    postgresql_where=text("state = 'ready'"),
+    where="state IN ('ready', 'claimed', 'waiting')",
 )
 
 #: The networks' own ids of what we sent: what a recall, a reply or a late failure names.
@@ -201,6 +195,8 @@ reviews = Table(
     metadata,
     Column("message", ForeignKey("messages.id"), primary_key=True),
     Column("verdict", ForeignKey("verdicts.id"), nullable=False),
+    Column("network", String, nullable=False),
+    Column("conversation", String, nullable=False),
     Column("state", String, nullable=False),
     Column("waits", Integer, nullable=False, server_default="0"),
     Column("marked", Integer, nullable=False, server_default="0"),
@@ -208,12 +204,7 @@ reviews = Table(
     Column("decided_at", BigInteger, nullable=False, server_default="0"),
     Column("entry", BigInteger, nullable=False, server_default="-1"),
 )
-Index(
-    "ix_reviews_open",
-    reviews.c.message,
-    sqlite_where=text("state = 'open'"),
-    postgresql_where=text("state = 'open'"),
-)
+_partial("ix_reviews_open", reviews.c.network, reviews.c.conversation, where="state = 'open'")
 
 #: Positions in the networks' streams that are ours to keep.
 cursors = Table(
@@ -225,15 +216,19 @@ cursors = Table(
     PrimaryKeyConstraint("network", "name"),
 )
 
-#: What counts against a reply window.
-traffic = Table(
-    "traffic",
+#: One row a chat that we write into: what counts against its reply window, and when its next delivery is
+#: due. `due_at` is a hint that saves searching the outbox; the deliveries themselves say what may be sent.
+chats = Table(
+    "chats",
     metadata,
     Column("network", String, nullable=False),
     Column("conversation", String, nullable=False),
-    Column("last_inbound_at", BigInteger, nullable=False),
+    Column("lane", Integer, nullable=False, server_default="0"),
+    Column("last_inbound_at", BigInteger, nullable=False, server_default="0"),
     Column("sent", Integer, nullable=False, server_default="0"),
+    Column("due_at", BigInteger, nullable=False),
     PrimaryKeyConstraint("network", "conversation"),
+    Index("ix_chats_due", "network", "lane", "due_at"),
 )
 
 #: Who may talk to whom: one advisor and one contact. Several advisors may share a stream with one contact.

@@ -62,7 +62,7 @@ class Tx:
         for lane, size, frontier, epoch in db.execute(_SELECT_LANES):
             self._frontiers[lane] = Frontier.from_bytes(size, frontier)
             self.epochs[lane] = epoch
-        self._grown: set[int] = set()
+        self._sizes = {lane: frontier.size for lane, frontier in self._frontiers.items()}
 
     def append(
         self,
@@ -84,7 +84,6 @@ class Tx:
         data = encode(Entry(lane, seq, self.now, kind, subject, facts or {}, digest))
         leaf = leaf_hash(data)
         frontier.append(leaf)
-        self._grown.add(lane)
         self._entries.append({"lane": lane, "seq": seq, "subject": subject, "entry": data, "leaf": leaf})
         return seq
 
@@ -94,24 +93,30 @@ class Tx:
             theirs = self.epochs[lane]
             raise StoreError(f"lane {lane} was taken by another daemon (epoch {theirs}, ours {epoch})")
 
-    def mark(self) -> tuple[dict[int, Frontier], int, int]:
+    def mark(self) -> dict[int, Frontier]:
         """Where the ledger stands, for `rewind`."""
-        return {k: f.copy() for k, f in self._frontiers.items()}, len(self._entries), len(self._contents)
+        return {lane: frontier.copy() for lane, frontier in self._frontiers.items()}
 
-    def rewind(self, mark: tuple[dict[int, Frontier], int, int]) -> None:
+    def rewind(self, mark: dict[int, Frontier]) -> None:
         """Forget the facts appended since `mark`: their job was rolled back."""
-        self._frontiers, entries, contents = mark
-        del self._entries[entries:], self._contents[contents:]
+        self._frontiers = mark
+        self._entries.clear()
+        self._contents.clear()
 
     def flush(self) -> None:
-        """Write the gathered facts and the tree's new right edge."""
-        if not self._entries:
-            return
-        self.db.execute(_INSERT_LEDGER, self._entries)
+        """Write the gathered facts: at the end of every job, so that the next one can read them."""
         if self._contents:
             self.db.execute(_INSERT_CONTENT, self._contents)
-        for lane in self._grown:
-            frontier = self._frontiers[lane]
+            self._contents.clear()
+        if self._entries:
+            self.db.execute(_INSERT_LEDGER, self._entries)
+            self._entries.clear()
+
+    def seal(self) -> None:
+        """Write the tree's new right edge and its root: at the end of the transaction."""
+        for lane, frontier in self._frontiers.items():
+            if frontier.size == self._sizes[lane]:
+                continue
             edge = {"b_lane": lane, "b_size": frontier.size, "b_frontier": frontier.to_bytes()}
             self.db.execute(_UPDATE_LANE, edge)
             self.db.execute(_INSERT_HEAD, {"lane": lane, "size": frontier.size, "root": frontier.root()})
@@ -169,7 +174,7 @@ class Writer:
             with db.begin():
                 tx = Tx(db, self._now())
                 outcomes = [self._attempt(tx, job) for job, _, _ in group]
-                tx.flush()
+                tx.seal()
         except SQLAlchemyError as error:
             outcomes = [(None, _failure(error))] * len(group)
         except BaseException as error:  # the thread must answer its callers before it dies
@@ -183,6 +188,7 @@ class Writer:
         savepoint = tx.db.begin_nested()
         try:
             result = job(tx)
+            tx.flush()
             savepoint.commit()
             return result, None
         except (WeighbridgeError, SQLAlchemyError, ValueError, LookupError, TypeError) as error:

@@ -1,0 +1,57 @@
+"""Who may talk to whom, in memory: the active pairs as routes."""
+
+from __future__ import annotations
+
+import orjson
+from sqlalchemy import select
+
+from bridge.message import Message, Party, Route
+from bridge.store import schema as s
+
+
+class Directory:
+    """The active pairs in memory, read again when somebody changed them. Names are cheap; queries are not."""
+
+    def __init__(self) -> None:
+        self._version = ""
+        self._by_source: dict[tuple[str, str, str], tuple[int, Route]] = {}
+        self._routes: dict[tuple[int, str], Route] = {}
+
+    def refresh(self, db: object) -> None:
+        """Read the pairs again if their version moved on."""
+        version = db.execute(select(s.meta.c.value).where(s.meta.c.key == "pairs")).scalar() or "0"
+        if version == self._version:
+            return
+        self._by_source.clear()
+        for row in db.execute(select(s.pairs)):
+            inward, outward = _routes(row)
+            self._routes[row.id, "weixin"], self._routes[row.id, "symphony"] = inward, outward
+            if row.state == "active":
+                self._by_source["symphony", row.stream, row.advisor] = row.id, outward
+                # With several advisors in one stream, the first pair names the recipient.
+                self._by_source.setdefault(
+                    ("weixin", row.contact, row.contact.partition("/")[2]), (row.id, inward)
+                )
+        self._version = version
+
+    def find(self, message: Message) -> tuple[int | None, Route | None]:
+        """The pair and route of a message; (None, None) when its sender is not paired in that chat."""
+        return self._by_source.get((message.network, message.conversation, message.sender), (None, None))
+
+    def route(self, pair: int | None, network: str) -> Route | None:
+        """The route of a known pair for messages that come from `network`, ended pairs too."""
+        return None if pair is None else self._routes.get((pair, network))
+
+
+def _routes(row: object) -> tuple[Route, Route]:
+    body = orjson.loads(row.body)
+    advisor = Party(
+        "symphony", row.advisor, body["advisor_name"], body["advisor_address"], body["advisor_language"],
+        frozenset(body["advisor_tags"]),
+    )  # fmt: skip
+    contact = Party(
+        "weixin", row.contact.partition("/")[2], body["contact_name"], "", body["contact_language"],
+        frozenset(body["contact_tags"]),
+    )  # fmt: skip
+    inward = Route(contact, advisor, "symphony", row.stream)
+    return inward, Route(advisor, contact, "weixin", row.contact)

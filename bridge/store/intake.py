@@ -1,0 +1,184 @@
+"""What the intake room does to the tables: messages, their attachments, cursors and reply windows.
+
+Rules of this file: a message and the position in the network's stream that lies behind it are written in
+one transaction, with the ledger entry that testifies to it. What is known already is passed over.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import and_, bindparam, case, exists, insert, not_, select, update
+
+from bridge.flow import DeliveryState, MessageState, after
+from bridge.message import Batch, Blob, Kind, Message
+from bridge.ports import Wanted
+from bridge.store import schema as s
+from bridge.store.codec import mend, message_body, message_from
+from bridge.store.directory import Directory
+from bridge.store.rows import _earlier_due, is_open, message_row, next_number, states_in, upsert
+from bridge.store.writer import Tx
+
+
+def archive(tx: Tx, batch: Batch, directory: Directory, lane: int, epoch: int) -> int:
+    """Keep what a network showed us, once; gives how many messages were new.
+
+    Cursors, reply windows and deliveries that waited for these people to write move in the same step.
+    """
+    tx.fence(lane, epoch)
+    directory.refresh(tx.db)
+    fresh = _unknown(tx, batch)
+    if fresh:
+        _insert_messages(tx, fresh, directory, lane)
+        _count_inbound(tx, fresh, lane)
+    if batch.cursors:
+        rows = [{"network": batch.network, "name": k, "value": v} for k, v in batch.cursors.items()]
+        upsert(tx, s.cursors, rows, ("network", "name"), value=lambda new: new.value)
+    return len(fresh)
+
+
+def _unknown(tx: Tx, batch: Batch) -> list[Message]:
+    unique: dict[str, Message] = {}
+    for message in map(mend, batch.messages):
+        unique.setdefault(message.id, message)
+    known: set[str] = set()
+    ids = list(unique)
+    for start in range(0, len(ids), 500):
+        chosen = ids[start : start + 500]
+        query = select(s.messages.c.source_id).where(
+            s.messages.c.network == batch.network, s.messages.c.source_id.in_(chosen)
+        )
+        known.update(tx.db.execute(query).scalars())
+    return [message for message in unique.values() if message.id not in known]
+
+
+_INSERT_MESSAGE = insert(s.messages)
+
+
+_INSERT_FILE = insert(s.files)
+
+
+def _insert_messages(tx: Tx, fresh: list[Message], directory: Directory, lane: int) -> None:
+    rows, file_rows = [], []
+    for number, message in enumerate(fresh, next_number(tx, s.messages.c.id)):
+        pair, _ = directory.find(message)
+        facts = {"message": number, "network": message.network, "kind": message.kind.value}
+        entry = tx.append(
+            lane, "message:archived", f"message/{number}", facts, message_body(message), message.raw
+        )
+        state = MessageState.FETCHING if message.files else MessageState.NEW
+        rows.append(message_row(number, message, lane, entry, tx.now, state, pair))
+        file_rows += [
+            {"message": number, "n": n, "network": message.network, "state": "wanted"}
+            for n in range(len(message.files))
+        ]
+    tx.db.execute(_INSERT_MESSAGE, rows)
+    if file_rows:
+        tx.db.execute(_INSERT_FILE, file_rows)
+
+
+def _count_inbound(tx: Tx, fresh: list[Message], lane: int) -> None:
+    silent = (Kind.NOTE, Kind.FAILED, Kind.RECALL)
+    latest: dict[tuple[str, str], int] = {}
+    for message in fresh:
+        if message.kind not in silent and not message.defect:
+            key = message.network, message.conversation
+            latest[key] = max(latest.get(key, 0), message.sent_at)
+    if not latest:
+        return
+    keys = [{"b_network": network, "b_chat": chat, "b_now": tx.now} for network, chat in latest]
+    tx.db.execute(_OPEN_WINDOW, keys)
+    rows = [
+        {
+            "network": network,
+            "conversation": chat,
+            "lane": lane,
+            "last_inbound_at": at,
+            "sent": 0,
+            "due_at": tx.now,
+        }
+        for (network, chat), at in latest.items()
+    ]
+    upsert(
+        tx,
+        s.chats,
+        rows,
+        ("network", "conversation"),
+        sent=lambda new: case((new.last_inbound_at > s.chats.c.last_inbound_at, 0), else_=s.chats.c.sent),
+        last_inbound_at=lambda new: case(
+            (new.last_inbound_at > s.chats.c.last_inbound_at, new.last_inbound_at),
+            else_=s.chats.c.last_inbound_at,
+        ),
+        due_at=_earlier_due,
+    )
+
+
+_OPEN_WINDOW = (
+    update(s.deliveries)
+    .where(
+        is_open(s.deliveries),
+        s.deliveries.c.state == DeliveryState.WAITING,
+        s.deliveries.c.network == bindparam("b_network"),
+        s.deliveries.c.conversation == bindparam("b_chat"),
+    )
+    .values(state=DeliveryState.READY.value, next_at=bindparam("b_now"), reason="")
+)
+
+
+def wanted_files(db: object, network: str, now: int, limit: int) -> list[Wanted]:
+    """Attachments that are still to be fetched, oldest first."""
+    f, m, c = s.files.c, s.messages.c, s.content.c
+    query = (
+        select(f.message, f.n, f.attempt, c.body, c.raw)
+        .join(s.messages, m.id == f.message)
+        .join(s.content, and_(c.lane == m.lane, c.seq == m.entry))
+        .where(states_in(f.state, "wanted"), f.network == network, f.next_at <= now)
+        .order_by(f.message, f.n)
+        .limit(limit)
+    )
+    return [
+        Wanted(row.message, row.n, message_from(row.body, row.raw).files[row.n], row.attempt + 1)
+        for row in db.execute(query)
+    ]
+
+
+def settle_file(tx: Tx, wanted: Wanted, blob: Blob | None, reason: str, lane: int, epoch: int) -> None:
+    """An attachment is in the archive as `blob`, or cannot be had because of `reason` (a short word)."""
+    tx.fence(lane, epoch)
+    subject = f"message/{wanted.message_seq}"
+    facts: dict[str, object] = {"message": wanted.message_seq, "file": wanted.n}
+    if blob:
+        facts |= {"sha256": blob.digest, "size": blob.size}
+        tx.append(lane, "file:archived", subject, facts)
+    else:
+        tx.append(lane, "file:missing", subject, facts | {"reason": reason})
+    values = {
+        "state": "archived" if blob else "missing",
+        "digest": blob.digest if blob else "",
+        "size": blob.size if blob else -1,
+        "attempt": wanted.attempt,
+    }
+    tx.db.execute(
+        update(s.files)
+        .where(s.files.c.message == wanted.message_seq, s.files.c.n == wanted.n, s.files.c.state == "wanted")
+        .values(**values)
+    )
+    open_files = select(s.files.c.n).where(
+        s.files.c.message == wanted.message_seq, s.files.c.state == "wanted"
+    )
+    tx.db.execute(
+        update(s.messages)
+        .where(
+            s.messages.c.id == wanted.message_seq,
+            s.messages.c.state == MessageState.FETCHING,
+            not_(exists(open_files)),
+        )
+        .values(state=after(MessageState.FETCHING, "settle").value)
+    )
+
+
+def postpone_file(tx: Tx, wanted: Wanted, at: int) -> None:
+    """An attachment could not be had this time; try again at `at`."""
+    tx.db.execute(
+        update(s.files)
+        .where(s.files.c.message == wanted.message_seq, s.files.c.n == wanted.n, s.files.c.state == "wanted")
+        .values(attempt=wanted.attempt, next_at=at)
+    )

@@ -1,0 +1,322 @@
+"""What the judgement room does to the tables: verdicts, and the permits, holds and notices that follow.
+
+Rules of this file: a permit is made from a verdict, in the same transaction, and nowhere else. Every
+change of state is a ledger entry. The room passes the epoch of its lease; `Tx.fence` refuses whoever lost it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import orjson
+from sqlalchemy import and_, bindparam, exists, insert, not_, select, update
+
+from bridge import words
+from bridge.errors import Conflict
+from bridge.flow import DeliveryState, MessageState, after
+from bridge.message import _SEAL, Archived, Cause, Kind, Message, Outcome, Verdict
+from bridge.ports import Ruling
+from bridge.store import schema as s
+from bridge.store.codec import message_body, message_from, verdict_body
+from bridge.store.directory import Directory
+from bridge.store.rows import (
+    WORDS_OF_OURS,
+    blobs_of,
+    close_review,
+    drop_delivery,
+    find_message,
+    message_row,
+    next_number,
+    permit_id,
+    plan_chats,
+    set_delivery,
+    set_message,
+    states_in,
+)
+from bridge.store.writer import Tx
+
+_EARLIER = s.messages.alias("earlier")
+
+
+_UNJUDGED = (
+    select(s.messages, s.content.c.body, s.content.c.raw)
+    .join(s.content, and_(s.content.c.lane == s.messages.c.lane, s.content.c.seq == s.messages.c.entry))
+    .where(
+        states_in(s.messages.c.state, "new"),
+        s.messages.c.lane == bindparam("b_lane"),
+        not_(
+            exists().where(
+                states_in(_EARLIER.c.state, "fetching"),
+                _EARLIER.c.network == s.messages.c.network,
+                _EARLIER.c.conversation == s.messages.c.conversation,
+                _EARLIER.c.id < s.messages.c.id,
+            )
+        ),
+        not_(
+            exists().where(
+                states_in(s.reviews.c.state, "open"),
+                s.reviews.c.waits == 1,
+                s.reviews.c.network == s.messages.c.network,
+                s.reviews.c.conversation == s.messages.c.conversation,
+            )
+        ),
+    )
+    .order_by(s.messages.c.id)
+    .limit(bindparam("b_limit"))
+)
+
+
+def unjudged(db: object, directory: Directory, lane: int, limit: int) -> list[Archived]:
+    """Archived messages that are whole and not judged, in order.
+
+    A conversation stops before a message whose attachments are still being fetched, and behind a held
+    message whose rule makes the conversation wait.
+    """
+    directory.refresh(db)
+    rows = db.execute(_UNJUDGED, {"b_lane": lane, "b_limit": limit}).all()
+    found = []
+    for row in rows:
+        message = message_from(row.body, row.raw)
+        blobs, missing = blobs_of(db, row.id, message) if message.files else ((), ())
+        _, route = directory.find(message)
+        found.append(Archived(row.id, message, route, blobs, missing, row.archived_at, _SEAL))
+    return found
+
+
+def record_rulings(tx: Tx, rulings: Iterable[Ruling], lane: int, epoch: int) -> None:
+    """Write verdicts, and what follows from each: a permit, a hold, a notice to the sender."""
+    tx.fence(lane, epoch)
+    work = Rulings(tx, lane)
+    for ruling in rulings:
+        work.add(ruling)
+    work.write()
+
+
+class Rulings:
+    """Gathers the rows of many rulings, so that each table is written once."""
+
+    def __init__(self, tx: Tx, lane: int) -> None:
+        self.tx, self.lane = tx, lane
+        self.next_verdict = next_number(tx, s.verdicts.c.id)
+        self.next_message = 0  # looked up when the first notice needs it
+        self.states: list[dict] = []
+        self.verdicts: list[dict] = []
+        self.deliveries: list[dict] = []
+        self.reviews: list[dict] = []
+        self.messages: list[dict] = []
+        open_reviews = select(s.reviews.c.message).where(states_in(s.reviews.c.state, "open")).limit(1)
+        self.any_held = tx.db.execute(open_reviews).first() is not None
+
+    def add(self, ruling: Ruling) -> None:
+        """One message's verdict and its consequences."""
+        message = ruling.archived.message
+        if message.kind is Kind.NOTE or message.kind is Kind.FAILED:
+            self._note(ruling)
+        elif message.kind is Kind.RECALL and self._recall(ruling):
+            return
+        else:
+            self._judge(ruling)
+
+    def _note(self, ruling: Ruling) -> None:
+        number = ruling.archived.seq
+        self.tx.append(self.lane, "message:noted", f"message/{number}", {"message": number})
+        self._step(number, "note")
+        if ruling.archived.message.kind is Kind.FAILED:
+            self.write()  # the failed delivery may be of this very batch
+            _fail(self, ruling)
+
+    def _recall(self, ruling: Ruling) -> bool:
+        """Take an original that has not gone out yet off its way; False when the reader has it already."""
+        self.write()
+        archived = ruling.archived
+        original = find_message(self.tx.db, archived.message.network, archived.message.refers_to)
+        if original is None or not _withdraw(self.tx, self.lane, original, archived.seq):
+            return original is None and self._unseen(ruling)
+        self.tx.append(self.lane, "message:noted", f"message/{archived.seq}", {"message": archived.seq})
+        self._step(archived.seq, "note")
+        return True
+
+    def _unseen(self, ruling: Ruling) -> bool:
+        # A recall of something that never passed here tells the other side nothing.
+        self._note(ruling)
+        return True
+
+    def _judge(self, ruling: Ruling) -> None:
+        archived, verdict = ruling.archived, ruling.verdict
+        step = {Outcome.HOLD: "hold", Outcome.BLOCK: "block"}.get(verdict.outcome, "pass")
+        self._step(archived.seq, step)
+        number = self.verdict(archived.seq, verdict, archived.message.text, "message:judged")
+        if step == "pass" and archived.route is not None:
+            marks = self._marks(archived)
+            self.permit(archived.seq, number, archived.route.network, archived.route.conversation, marks)
+        if step == "hold":
+            self.any_held = True
+            self.reviews.append(
+                {
+                    "message": archived.seq,
+                    "verdict": number,
+                    "network": archived.message.network,
+                    "conversation": archived.message.conversation,
+                    "state": "open",
+                    "waits": int(verdict.waits),
+                    # Nobody is on the other side of an unpaired chat to be shown a gap.
+                    "marked": int(archived.route is None),
+                    "opened_at": self.tx.now,
+                }
+            )
+        if ruling.notice:
+            self.notice(archived.seq, archived.message.network, archived.message.conversation, ruling.notice)
+
+    def verdict(self, number: int, verdict: Verdict, text: str, kind: str, extra: dict | None = None) -> int:
+        """A verdict row and its entry; gives the verdict's number."""
+        facts = {"message": number, "outcome": verdict.outcome.value, "cause": verdict.cause.value}
+        facts["policies"] = [digest for _, digest in verdict.policies]
+        body = verdict_body(verdict, text)
+        entry = self.tx.append(self.lane, kind, f"message/{number}", facts | (extra or {}), body)
+        row = {"id": self.next_verdict, "message": number, "entry": entry, "at": self.tx.now}
+        self.verdicts.append(row | {"outcome": verdict.outcome.value, "cause": verdict.cause.value})
+        self.next_verdict += 1
+        return self.next_verdict - 1
+
+    def permit(self, number: int, verdict: int, network: str, conversation: str, marks: tuple = ()) -> None:
+        """The right to send message `number` once, as `verdict` allows it."""
+        permit = permit_id()
+        facts = {"message": number, "network": network}
+        self.tx.append(self.lane, "delivery:permitted", f"delivery/{permit}", facts)
+        self.deliveries.append(
+            {
+                "permit": permit,
+                "message": number,
+                "verdict": verdict,
+                "lane": self.lane,
+                "network": network,
+                "conversation": conversation,
+                "marks": " ".join(marks),
+                "state": DeliveryState.READY.value,
+                "next_at": self.tx.now,
+            }
+        )
+
+    def notice(self, about: int, network: str, conversation: str, text: str) -> None:
+        """Words of the bridge itself: archived, judged and delivered as any message is."""
+        self.next_message = self.next_message or next_number(self.tx, s.messages.c.id)
+        number = self.next_message
+        self.next_message += 1
+        words_of_ours = Message(
+            network, f"notice/{number}", conversation, WORDS_OF_OURS, self.tx.now, text=text
+        )
+        facts = {"message": number, "about": about, "network": network}
+        body = message_body(words_of_ours)
+        entry = self.tx.append(self.lane, "notice:archived", f"message/{number}", facts, body)
+        row = message_row(number, words_of_ours, self.lane, entry, self.tx.now, MessageState.PASSED, None)
+        self.messages.append(row | {"notice_for": about})
+        reason = "the bridge's own notice"
+        verdict = Verdict(Outcome.DELIVER, Cause.DEFAULT, text, reason)
+        self.permit(number, self.verdict(number, verdict, text, "message:judged"), network, conversation)
+
+    def _marks(self, archived: Archived) -> tuple[str, ...]:
+        marks = []
+        if self.any_held and self._gap(archived):
+            marks.append("gap")
+        if archived.message.replaces:
+            marks.append("edited")
+        return tuple(marks)
+
+    def _gap(self, archived: Archived) -> bool:
+        # Shown once for each message that is missing: the first later one that passes carries the mark.
+        self.write()
+        r, message = s.reviews.c, archived.message
+        result = self.tx.db.execute(
+            update(s.reviews)
+            .where(states_in(r.state, "open"), r.network == message.network)
+            .where(r.conversation == message.conversation, r.message < archived.seq, r.marked == 0)
+            .values(marked=1)
+        )
+        return result.rowcount > 0
+
+    def _step(self, number: int, step: str) -> None:
+        self.states.append({"b_id": number, "b_state": after(MessageState.NEW, step).value})
+
+    def write(self) -> None:
+        """Write what has been gathered so far."""
+        db = self.tx.db
+        due = {(row["network"], row["conversation"]) for row in self.deliveries}
+        plan_chats(self.tx, self.lane, due, self.tx.now)
+        for table, rows in (
+            (s.messages, self.messages),
+            (s.verdicts, self.verdicts),
+            (s.deliveries, self.deliveries),
+            (s.reviews, self.reviews),
+        ):
+            if rows:
+                db.execute(insert(table), rows)
+                rows.clear()
+        if self.states:
+            result = db.execute(_STEP_MESSAGE, self.states)
+            if result.rowcount != len(self.states):
+                raise Conflict("a message of this batch was judged by somebody else")
+            self.states.clear()
+
+
+_STEP_MESSAGE = (
+    update(s.messages)
+    .where(s.messages.c.id == bindparam("b_id"), s.messages.c.state == MessageState.NEW.value)
+    .values(state=bindparam("b_state"))
+)
+
+
+def _withdraw(tx: Tx, lane: int, original: int, recall: int) -> bool:
+    """Stop what has not gone out of a recalled message; False when the reader has it (or may have it)."""
+    facts = {"message": original, "by": recall}
+    state = tx.db.execute(select(s.messages.c.state).where(s.messages.c.id == original)).scalar()
+    if state == MessageState.HELD:
+        tx.append(lane, "message:recalled", f"message/{original}", facts)
+        close_review(tx, original, "recalled", -1)
+        set_message(tx, original, MessageState.HELD, "recall")
+        return True
+    if state in (MessageState.BLOCKED, MessageState.REJECTED, MessageState.RECALLED):
+        return True
+    d = s.deliveries.c
+    rows = tx.db.execute(select(d.permit, d.state, d.uncertain).where(d.message == original)).all()
+    if not rows or any(
+        row.uncertain or row.state not in (DeliveryState.READY, DeliveryState.WAITING) for row in rows
+    ):
+        return False
+    for row in rows:
+        drop_delivery(tx, lane, row.permit, {"reason": "recalled", "by": recall})
+    return True
+
+
+def _fail(work: Rulings, ruling: Ruling) -> None:
+    """The network says that something of ours never arrived: note it on the delivery, tell its sender."""
+    tx, message = work.tx, ruling.archived.message
+    d, r = s.deliveries.c, s.receipts.c
+    row = tx.db.execute(
+        select(d.permit, d.message, d.state)
+        .join(s.receipts, r.permit == d.permit)
+        .where(r.network == message.network, r.id == message.refers_to)
+    ).first()
+    if row is None or row.state != DeliveryState.SENT:
+        return
+    facts = {"message": row.message, "said_by": ruling.archived.seq}
+    tx.append(work.lane, "delivery:failed", f"delivery/{row.permit}", facts)
+    set_delivery(tx, row.permit, "fail", reason="undelivered", done_at=tx.now)
+    tell_sender(work, row.message, "undelivered")
+
+
+def tell_sender(work: Rulings, number: int, key: str) -> None:
+    """A notice into the chat that message `number` came from, unless it is itself a notice."""
+    m = s.messages.c
+    row = work.tx.db.execute(
+        select(m.network, m.conversation, m.notice_for, m.pair).where(m.id == number)
+    ).one()
+    if row.notice_for is None:
+        language = _language(work.tx.db, row.pair, row.network)
+        work.notice(number, row.network, row.conversation, words.say(key, language))
+
+
+def _language(db: object, pair: int | None, network: str) -> str:
+    body = pair and db.execute(select(s.pairs.c.body).where(s.pairs.c.id == pair)).scalar()
+    if not body:
+        return "en" if network == "symphony" else "zh-Hans"
+    return orjson.loads(body)["advisor_language" if network == "symphony" else "contact_language"]

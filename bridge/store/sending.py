@@ -1,0 +1,314 @@
+"""What the delivery room does to the tables: claims and what became of them.
+
+Rules of this file: deliveries of one conversation are claimed in order and never past one that is not due,
+claimed or waiting. The claim is committed before anything is sent, so that a crash leaves a trace of every
+attempt that may have been made. Only here are permits put together (with the reader's final words).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import and_, bindparam, case, func, select, update
+
+from bridge import words
+from bridge.flow import DeliveryState, after
+from bridge.message import _SEAL, Content, Message, Permit, Traffic
+from bridge.ports import Attempt, Claim, Step
+from bridge.store import schema as s
+from bridge.store.codec import message_from, verdict_from
+from bridge.store.directory import Directory
+from bridge.store.judging import Rulings, tell_sender
+from bridge.store.rows import (
+    FAR,
+    MESSAGE_CONTENT,
+    VERDICT_CONTENT,
+    blobs_of,
+    delivered_text,
+    find_message,
+    is_open,
+    plan_chats,
+    upsert,
+)
+from bridge.store.writer import Tx
+
+PER_CHAT = 16
+"""Deliveries of one conversation that are claimed at once: they are sent one after another."""
+
+
+_DUE_CHATS = (
+    select(s.chats.c.conversation)
+    .where(
+        s.chats.c.network == bindparam("b_network"),
+        s.chats.c.lane == bindparam("b_lane"),
+        s.chats.c.due_at <= bindparam("b_now"),
+    )
+    .order_by(s.chats.c.due_at)
+    .limit(bindparam("b_limit"))
+)
+
+
+_NEXT_IN_CHAT = (
+    select(s.deliveries.c.id, s.deliveries.c.state, s.deliveries.c.next_at)
+    .where(
+        is_open(s.deliveries),
+        s.deliveries.c.network == bindparam("b_network"),
+        s.deliveries.c.conversation == bindparam("b_chat"),
+    )
+    .order_by(s.deliveries.c.id)
+    .limit(bindparam("b_limit"))
+)
+
+
+_PLAN_CHAT = (
+    update(s.chats)
+    .where(s.chats.c.network == bindparam("b_network"), s.chats.c.conversation == bindparam("b_chat"))
+    .values(due_at=bindparam("b_due"))
+)
+
+
+_CLAIMED = (
+    select(
+        s.deliveries,
+        s.messages.c.notice_for,
+        s.messages.c.pair.label("pair_of_message"),
+        MESSAGE_CONTENT.c.body,
+        VERDICT_CONTENT.c.body.label("verdict_body"),
+        func.coalesce(s.chats.c.last_inbound_at, 0).label("last_inbound_at"),
+        func.coalesce(s.chats.c.sent, 0).label("traffic_sent"),
+    )
+    .join(s.messages, s.messages.c.id == s.deliveries.c.message)
+    .join(s.verdicts, s.verdicts.c.id == s.deliveries.c.verdict)
+    .join(
+        MESSAGE_CONTENT,
+        and_(MESSAGE_CONTENT.c.lane == s.messages.c.lane, MESSAGE_CONTENT.c.seq == s.messages.c.entry),
+    )
+    .join(
+        VERDICT_CONTENT,
+        and_(VERDICT_CONTENT.c.lane == s.messages.c.lane, VERDICT_CONTENT.c.seq == s.verdicts.c.entry),
+    )
+    .outerjoin(
+        s.chats,
+        and_(
+            s.chats.c.network == s.deliveries.c.network,
+            s.chats.c.conversation == s.deliveries.c.conversation,
+        ),
+    )
+    .where(s.deliveries.c.id.in_(bindparam("b_ids", expanding=True)))
+    .order_by(s.deliveries.c.id)
+)
+
+
+_CLAIM = (
+    update(s.deliveries)
+    .where(s.deliveries.c.id == bindparam("b_id"))
+    .values(
+        state=DeliveryState.CLAIMED.value,
+        attempt=s.deliveries.c.attempt + 1,
+        epoch=bindparam("b_epoch"),
+        first_try_at=case(
+            (s.deliveries.c.first_try_at == 0, bindparam("b_now")), else_=s.deliveries.c.first_try_at
+        ),
+    )
+)
+
+
+def anything_due(db: object, network: str, lane: int, now: int) -> bool:
+    """Whether `claim` is likely to find something: a cheap look that writes nothing."""
+    look = {"b_network": network, "b_lane": lane, "b_now": now, "b_limit": 1}
+    return db.execute(_DUE_CHATS, look).first() is not None
+
+
+def claim(tx: Tx, directory: Directory, network: str, lane: int, epoch: int, chats: int) -> list[Claim]:
+    """Take deliveries that are due, from `chats` conversations at most, and make their permits.
+
+    Of each conversation the first ones are taken, in order, up to one whose time has not come.
+    """
+    tx.fence(lane, epoch)
+    due = {"b_network": network, "b_lane": lane, "b_now": tx.now, "b_limit": chats}
+    ids: list[int] = []
+    plans: list[dict] = []
+    for chat in tx.db.execute(_DUE_CHATS, due).scalars().all():
+        taken, again = _head(tx, network, chat)
+        ids += taken
+        plans.append({"b_network": network, "b_chat": chat, "b_due": again})
+    if plans:
+        tx.db.execute(_PLAN_CHAT, plans)
+    if not ids:
+        return []
+    directory.refresh(tx.db)
+    rows = tx.db.execute(_CLAIMED, {"b_ids": ids}).all()
+    tx.db.execute(_CLAIM, [{"b_id": number, "b_epoch": epoch, "b_now": tx.now} for number in ids])
+    return [_claimed(tx, directory, row, epoch) for row in rows]
+
+
+def _head(tx: Tx, network: str, chat: str) -> tuple[list[int], int]:
+    """The deliveries of a chat that may be sent now, in order, and when to look at it again."""
+    look = {"b_network": network, "b_chat": chat, "b_limit": PER_CHAT}
+    taken: list[int] = []
+    for row in tx.db.execute(_NEXT_IN_CHAT, look):
+        if row.state != DeliveryState.READY or row.next_at > tx.now:
+            # What is claimed or waiting looks after itself: its end plans the chat anew.
+            again = row.next_at if row.state == DeliveryState.READY and not taken else FAR
+            return taken, again
+        taken.append(row.id)
+    return taken, FAR
+
+
+def _claimed(tx: Tx, directory: Directory, row: object, epoch: int) -> Claim:
+    permit = Permit(
+        id=row.permit,
+        network=row.network,
+        conversation=row.conversation,
+        content=_content(tx.db, directory, row),
+        message_seq=row.message,
+        attempt=row.attempt + 1,
+        uncertain=bool(row.uncertain),
+        first_try_at=row.first_try_at or tx.now,
+        epoch=epoch,
+        seal=_SEAL,
+    )
+    return Claim(permit, Traffic(row.last_inbound_at, row.traffic_sent))
+
+
+def _content(db: object, directory: Directory, row: object) -> Content:
+    message = message_from(row.body, b"")
+    if row.notice_for is not None:
+        return Content(message.text, notice=True)
+    verdict = verdict_from(row.verdict_body, message.text)
+    route = directory.route(row.pair_of_message, message.network)
+    language = route.recipient.language if route else "en"
+    author = message.sender_name or (route.sender.name if route else "")
+    marks = tuple(row.marks.split())
+    quote = _quoted(db, message)
+    content = words.compose(message, verdict.text, marks, language, author, quote)
+    if not message.files:
+        return content
+    blobs, _ = blobs_of(db, row.message, message)
+    return Content(content.text, content.author, blobs, quote, language=language)
+
+
+def _quoted(db: object, message: Message) -> str:
+    """What the reader knows of the message that is answered, edited or recalled: what passed here of it."""
+    number = find_message(db, message.network, message.replaces or message.refers_to)
+    return delivered_text(db, number) if number is not None else ""
+
+
+def record_attempts(tx: Tx, attempts: Iterable[Attempt], lane: int) -> None:
+    """Write what became of claimed deliveries.
+
+    An attempt made under an epoch that has been superseded changes nothing: the new owner of the lane has
+    already taken the delivery as uncertain and looks it up.
+    """
+    work = _Attempts(tx, lane)
+    for attempt in attempts:
+        work.add(attempt)
+    work.write()
+
+
+class _Attempts:
+    """Gathers what became of many attempts, so that each table is written once."""
+
+    def __init__(self, tx: Tx, lane: int) -> None:
+        self.tx, self.lane = tx, lane
+        self.rows: list[dict] = []
+        self.receipts: list[dict] = []
+        self.spent: dict[tuple[str, str], int] = {}
+        self.chats: set[tuple[str, str]] = set()
+        self.notices: list[tuple[int, str]] = []
+
+    def add(self, attempt: Attempt) -> None:
+        """One attempt: sent, or what else."""
+        permit = attempt.permit
+        if permit.epoch != self.tx.epochs[self.lane]:
+            return
+        state = after(DeliveryState.CLAIMED, attempt.step.value)
+        row = {"b_permit": permit.id, "b_epoch": permit.epoch, "b_state": state.value}
+        row |= {"b_next": attempt.at or self.tx.now, "b_reason": attempt.reason}
+        row |= {"b_uncertain": int(attempt.uncertain), "b_done": 0}
+        row["b_undo"] = int(attempt.step is Step.GIVE_BACK)
+        self._receive(attempt)
+        if attempt.step is Step.SEND:
+            row["b_done"] = self.tx.now
+        elif attempt.step is Step.WAIT:
+            row |= self._wait(attempt)
+        elif attempt.step is Step.PARK:
+            self._fact("delivery:parked", permit, {"reason": attempt.reason})
+            self.notices.append((permit.message_seq, attempt.notice))
+        self.rows.append(row)
+        self.chats.add((permit.network, permit.conversation))
+
+    def _receive(self, attempt: Attempt) -> None:
+        permit, receipt = attempt.permit, attempt.receipt
+        if receipt is None:
+            return
+        self.receipts += [{"network": permit.network, "id": one, "permit": permit.id} for one in receipt.ids]
+        if not receipt.found:
+            key = permit.network, permit.conversation
+            self.spent[key] = self.spent.get(key, 0) + len(receipt.ids)
+        if attempt.step is Step.SEND:
+            kind = "delivery:found" if receipt.found else "delivery:sent"
+            self._fact(kind, permit, {"ids": [one for one in receipt.ids if one.isascii()]})
+
+    def _wait(self, attempt: Attempt) -> dict:
+        permit = attempt.permit
+        c = s.chats.c
+        query = select(c.last_inbound_at).where(
+            c.network == permit.network, c.conversation == permit.conversation
+        )
+        if (self.tx.db.execute(query).scalar() or 0) > attempt.traffic.last_inbound_at:
+            # They wrote while we were finding out that they had not: the window is open again.
+            return {"b_state": DeliveryState.READY.value, "b_next": self.tx.now}
+        self._fact("delivery:waiting", permit, {"reason": attempt.reason})
+        self.notices.append((permit.message_seq, attempt.notice))
+        return {"b_next": FAR}
+
+    def _fact(self, kind: str, permit: Permit, facts: dict) -> None:
+        facts = {"message": permit.message_seq, "attempt": permit.attempt} | facts
+        self.tx.append(self.lane, kind, f"delivery/{permit.id}", facts)
+
+    def write(self) -> None:
+        """Write what has been gathered."""
+        db = self.tx.db
+        if self.rows:
+            db.execute(_END_ATTEMPT, self.rows)
+        if self.receipts:
+            upsert(self.tx, s.receipts, self.receipts, ("network", "id"), permit=lambda new: new.permit)
+        if self.spent:
+            spent = [
+                {"b_network": network, "b_chat": chat, "b_count": count}
+                for (network, chat), count in self.spent.items()
+            ]
+            db.execute(_SPEND, spent)
+        plan_chats(self.tx, self.lane, self.chats, self.tx.now)
+        if any(key for _, key in self.notices):
+            rulings = Rulings(self.tx, self.lane)
+            for number, key in self.notices:
+                if key:
+                    tell_sender(rulings, number, key)
+            rulings.write()
+
+
+_SPEND = (
+    update(s.chats)
+    .where(s.chats.c.network == bindparam("b_network"), s.chats.c.conversation == bindparam("b_chat"))
+    .values(sent=s.chats.c.sent + bindparam("b_count"))
+)
+
+
+_END_ATTEMPT = (
+    update(s.deliveries)
+    .where(
+        s.deliveries.c.permit == bindparam("b_permit"),
+        s.deliveries.c.state == DeliveryState.CLAIMED.value,
+        s.deliveries.c.epoch == bindparam("b_epoch"),
+    )
+    .values(
+        state=bindparam("b_state"),
+        next_at=bindparam("b_next"),
+        reason=bindparam("b_reason"),
+        uncertain=bindparam("b_uncertain"),
+        done_at=bindparam("b_done"),
+        attempt=s.deliveries.c.attempt - bindparam("b_undo"),
+    )
+)
