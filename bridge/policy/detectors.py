@@ -123,25 +123,46 @@ def compile_pattern(pattern: str) -> re2._Regexp:
 class PatternSet:
     """All written patterns at once: which of them occur in a text at all."""
 
-    # RE2 answers "nothing" when its automaton does not fit in memory. One member is empty and occurs in
-    # every text: where it is missing from an answer the answer is void, and every pattern is tried.
-    CANARY = ""
-
     def __init__(self, patterns: Sequence[str]) -> None:
-        self._all = frozenset(range(len(patterns)))
-        self._set = re2.Set.SearchSet(options(MOST_MEMORY))
-        for pattern in patterns:
-            self._set.Add(prepared(pattern))
-        self._canary = len(patterns)
-        self._set.Add(self.CANARY)
-        self._set.Compile()
+        self._sure: set[int] = set()  # too large for any set: tried on every text
+        self._sets: list[tuple[re2.Set, Sequence[int]]] = []
+        self._add(patterns, range(len(patterns)))
+
+    def _add(self, patterns: Sequence[str], numbers: Sequence[int]) -> None:
+        """Take in the patterns with these numbers: in one set, or in halves where one is too large."""
+        if not numbers:
+            return
+        members = re2.Set.SearchSet(options(MOST_MEMORY))
+        for number in numbers:
+            members.Add(prepared(patterns[number]))
+        members.Add("")
+        try:
+            members.Compile()
+        except re2.error:
+            self._divide(patterns, numbers)
+        else:
+            self._sets.append((members, numbers))
+
+    def _divide(self, patterns: Sequence[str], numbers: Sequence[int]) -> None:
+        half = len(numbers) // 2
+        if half == 0:
+            self._sure.update(numbers)
+            return
+        self._add(patterns, numbers[:half])
+        self._add(patterns, numbers[half:])
 
     def occurring(self, folded: str) -> frozenset[int]:
-        """The indexes of the patterns that may occur; none that occurs is missing."""
-        if not self._all:
-            return self._all
-        answer = frozenset(self._set.Match(folded))
-        return answer & self._all if self._canary in answer else self._all
+        """The numbers of the patterns that may occur; none that occurs is missing."""
+        found = set(self._sure)
+        for members, numbers in self._sets:
+            answer = members.Match(folded)
+            # RE2 answers "nothing" when its memory is used up. The last member is empty and occurs in every
+            # text: where it is missing, the answer is void and every pattern of the set is tried.
+            if len(numbers) not in answer:
+                found.update(numbers)
+            else:
+                found.update(numbers[place] for place in answer if place < len(numbers))
+        return frozenset(found)
 
 
 def pattern_hits(pattern: re2._Regexp, folded: str) -> list[Span]:
@@ -256,7 +277,8 @@ class PatternFinder:
 
 # --- numbers with a check digit ------------------------------------------------------------------------
 
-_DASHES = "-‐‒–—−"
+# Hyphens as they remain after folding; the plain one last, where no range can begin.
+_DASHES = "\u2010\u2012\u2013\u2014\u2212-"
 CARD_SHAPE = rf"[0-9](?:[ {_DASHES}]?[0-9]){{12,}}"
 _CARD_RUN = re.compile(CARD_SHAPE)
 _GROUP = re.compile(r"[0-9]+")

@@ -14,7 +14,7 @@ from bridge.policy.folding import fold, graphemes
 
 STAR = "*"
 FIXED = STAR * 4
-_SEPARATORS = frozenset("-‐‑‒–—−")
+_SEPARATORS = frozenset("-\u2010\u2011\u2012\u2013\u2014\u2212\uff0d")
 
 
 @dataclass(frozen=True, slots=True)
