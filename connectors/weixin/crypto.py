@@ -137,7 +137,7 @@ class CallbackCrypt:
         encrypted = self.encrypt(message, random)
         return encrypted, signature(self.token, timestamp, nonce, encrypted)
 
-    def _cipher(self) -> Cipher:
+    def _cipher(self) -> Cipher[modes.CBC]:
         return Cipher(algorithms.AES(self._key), modes.CBC(self._key[:16]))
 
     def _decipher(self, ciphertext: bytes) -> bytes:
@@ -169,7 +169,7 @@ def _unpad(padded: bytes) -> bytes:
 
 def _encrypt_element(body: bytes) -> str:
     try:
-        text = fromstring(body, forbid_dtd=True).findtext("Encrypt")
+        text: str | None = fromstring(body, forbid_dtd=True).findtext("Encrypt")
     except (ParseError, DefusedXmlException, ValueError, LookupError):
         text = None
     if not text:

@@ -1,8 +1,8 @@
 """Other people's software, unmodified, against the mock WeCom and our callback crypto.
 
 wechatpy 2.0.0a26 calls the API through its own classes (a transport adapter leads its fixed addresses to
-loopback) and opens our callbacks; werobot 1.13.1 opens them with its own code; the vendor's @wecom/crypto 1.0.1
-gives the same bytes and opens them too.
+loopback) and opens our callbacks; werobot 1.13.1 opens them with its own code; the vendor's @wecom/crypto
+1.0.1 gives the same bytes and opens them too.
 
 Rules of this file: nothing of the connector; what a client does wrong is pinned here as its quirk, so that
 nobody takes it for the platform's behaviour.

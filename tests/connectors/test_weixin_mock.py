@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from weixin_rig import PNG, Rig, open_rig
 
-from connectors.weixin.mock import ApiError, Rules
+from connectors.weixin.mock import ApiError, Rules, WeixinPlatform
 from connectors.weixin.mock.media import INBOUND_BYTES, MIB, UPLOAD_BYTES
 
 HOUR, DAY = 3600, 86400
@@ -100,6 +100,17 @@ async def test_an_unknown_path_is_404(rig: Rig) -> None:
         assert reply.status == 404
 
 
+async def test_an_outage_forgets_nothing() -> None:
+    """Served again after a stop, on the same port: messages, media and ids are still there."""
+    platform = WeixinPlatform()
+    async with platform.serve() as url:
+        customer = (platform.add_account("客服"), platform.add_customer("李雷"))[1]
+        platform.say(customer, image=PNG)
+    async with platform.serve(port=int(url.rpartition(":")[2])) as again:
+        assert again == url
+        assert platform.conversation(customer)[0].media() == PNG
+
+
 async def test_calls_are_recorded_up_to_the_limit() -> None:
     """The last `record` calls are kept with route, body and errcode; 0 keeps none."""
     async with open_rig(record=2) as rig:
@@ -149,16 +160,17 @@ async def test_another_corps_account_is_unknown(rig: Rig) -> None:
 
 async def test_servicers_are_added_listed_and_deleted(rig: Rig) -> None:
     """servicer/add, list (GET) and del; the list shows 0 serving, 1 stopped."""
-    both = {"open_kfid": rig.account, "userid_list": ["alice", "bob"]}
+    both = {"open_kfid": rig.account, "userid_list": ["alice", "bob"], "department_id_list": [2]}
     added = await rig.post("kf/servicer/add", both)
-    await rig.post("kf/servicer/del", {**both, "userid_list": ["bob"]})
+    await rig.post("kf/servicer/del", {"open_kfid": rig.account, "userid_list": ["bob"]})
     rig.platform.world.set_servicer_status(rig.platform.account(), "alice", stopped=True)
     query = {"access_token": rig.token, "open_kfid": rig.account}
     async with rig.http.get(f"{rig.url}/cgi-bin/kf/servicer/list", params=query) as reply:
         listed = await reply.json()
-    assert [one["errcode"] for one in added["result_list"]] == [0, 0]
-    assert listed["servicer_list"] == [{"userid": "alice", "status": 1}]
+    assert [one["errcode"] for one in added["result_list"]] == [0, 0, 0]
+    assert listed["servicer_list"] == [{"userid": "alice", "status": 1}, {"department_id": 2}]
     assert (await rig.events("servicer_status_change"))[0]["status"] == 2
+    assert (await rig.post("kf/servicer/add", {"open_kfid": rig.account}))["errcode"] == 40058
 
 
 async def test_batchget_tells_known_from_unknown(rig: Rig) -> None:

@@ -43,7 +43,7 @@ async def get(rig: Rig, path: str, **query: Any) -> Any:
 async def test_a_conversation_can_be_driven_over_http(rig: Rig) -> None:
     """Account, customer, words both ways, recall, session: each by its route."""
     account = (await post(rig, "accounts", name="二号"))["open_kfid"]
-    customer = (await post(rig, "customers", nickname="韩梅梅"))["external_userid"]
+    customer = (await post(rig, "customers", nickname="客户乙"))["external_userid"]
     where = {"customer": customer, "account": account}
     said = (await post(rig, "say", **where, text="你好"))["msgid"]
     body = {"touser": customer, "open_kfid": account, "msgtype": "text", "text": {"content": "您好"}}
@@ -58,7 +58,7 @@ async def test_a_conversation_can_be_driven_over_http(rig: Rig) -> None:
     await post(rig, "fail_delivery", msgid=sent, fail_type=10)
     assert await get(rig, "received", **where) == []
     listed = await get(rig, "")
-    assert {one["nickname"] for one in listed["customers"]} == {"李雷", "韩梅梅"}
+    assert {one["nickname"] for one in listed["customers"]} == {"李雷", "客户乙"}
 
 
 async def test_employees_and_entries_can_be_driven_over_http(rig: Rig) -> None:

@@ -289,7 +289,7 @@ async def _enter_scene_reused(rig: Rig, receiver: Receiver) -> None:
     rig.platform.faults.clear()
     rig.platform.enter(rig.customer, scene_param="hers")
     rig.platform.faults.arm("enter_scene_reused")
-    rig.platform.enter(rig.platform.add_customer("韩梅梅"), scene_param="his")
+    rig.platform.enter(rig.platform.add_customer("客户乙"), scene_param="his")
     assert [one["scene_param"] for one in await rig.events("enter_session")] == ["hers", "hers"]
 
 
@@ -419,6 +419,13 @@ async def test_a_switch_can_be_meant_for_one_route(rig: Rig) -> None:
     rig.platform.say(rig.customer, text="你好")
     assert (await rig.sync())["errcode"] == 0
     assert (await rig.send())["errcode"] == -1
+
+
+async def test_a_token_fault_waits_for_a_call_with_a_token(rig: Rig) -> None:
+    """gettoken neither answers 40014 nor uses the switch up."""
+    rig.platform.faults.arm("token_invalid")
+    assert (await rig.gettoken())["errcode"] == 0
+    assert (await rig.sync())["errcode"] == 40014
 
 
 async def test_a_switch_can_fire_by_chance() -> None:

@@ -7,6 +7,7 @@ nothing of the connector is used to test the mock.
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -91,7 +92,7 @@ class Rig:
     async def upload(self, kind: str = "image", data: bytes = PNG, name: str = "a.png") -> dict[str, Any]:
         """media/upload of a form with the part `media`."""
         form = aiohttp.FormData(quote_fields=False)
-        form.add_field("media", data, filename=name)
+        form.add_field("media", io.BytesIO(data), filename=name)
         self.token = self.token or (await self.gettoken())["access_token"]
         query = {"access_token": self.token, "type": kind}
         async with self.http.post(f"{self.url}/cgi-bin/media/upload", params=query, data=form) as reply:

@@ -242,25 +242,22 @@ class CgiBin:
 
     def _servicer_add(self, call: Call) -> dict[str, Any]:
         account = self._account(call)
-        return self._each_servicer(call, lambda userid: account.servicers.setdefault(userid, 0))
+        users, departments = _staff(call.body)
+        account.servicers = {**dict.fromkeys(users, 0), **account.servicers}
+        account.departments += [one for one in departments if one not in account.departments]
+        return _staff_result(users, departments)
 
     def _servicer_del(self, call: Call) -> dict[str, Any]:
         account = self._account(call)
-        return self._each_servicer(call, lambda userid: account.servicers.pop(userid, None))
-
-    def _each_servicer(self, call: Call, act: Callable[[str], Any]) -> dict[str, Any]:
-        users = call.body.get("userid_list", [])
-        if not isinstance(users, list) or not users or not all(isinstance(one, str) for one in users):
-            raise ApiError(codes.PARAMETER_WRONG, "userid_list")
-        for userid in users:
-            act(userid)
-        return {"result_list": [{"userid": userid, "errcode": 0, "errmsg": "success"} for userid in users]}
+        users, departments = _staff(call.body)
+        account.servicers = {one: state for one, state in account.servicers.items() if one not in users}
+        account.departments = [one for one in account.departments if one not in departments]
+        return _staff_result(users, departments)
 
     def _servicer_list(self, call: Call) -> dict[str, Any]:
         account = self._world.account(call.query.get("open_kfid"), call.corpid)
-        return {
-            "servicer_list": [{"userid": one, "status": state} for one, state in account.servicers.items()]
-        }
+        rows: list[dict[str, Any]] = [{"userid": one, "status": at} for one, at in account.servicers.items()]
+        return {"servicer_list": rows + [{"department_id": one} for one in account.departments]}
 
     def _batchget(self, call: Call) -> dict[str, Any]:
         wanted = call.body.get("external_userid_list")
@@ -395,6 +392,22 @@ def _number(body: dict[str, Any], name: str, default: int, low: int, high: int) 
     if not isinstance(value, int) or not low <= value <= high:
         raise ApiError(codes.PARAMETER_WRONG, f"{name}: {low} to {high}")
     return value
+
+
+def _staff(body: dict[str, Any]) -> tuple[list[str], list[int]]:
+    """(userids, department ids) of a servicer call, at least one in all."""
+    users, departments = body.get("userid_list") or [], body.get("department_id_list") or []
+    good = isinstance(users, list) and isinstance(departments, list)
+    good = good and all(isinstance(one, str) for one in users)
+    if not good or not all(isinstance(one, int) for one in departments) or not users + departments:
+        raise ApiError(codes.PARAMETER_WRONG, "userid_list or department_id_list")
+    return users, departments
+
+
+def _staff_result(users: list[str], departments: list[int]) -> dict[str, Any]:
+    named: list[dict[str, Any]] = [{"userid": one} for one in users]
+    named += [{"department_id": one} for one in departments]
+    return {"result_list": [{**one, "errcode": 0, "errmsg": "success"} for one in named]}
 
 
 def _account_row(account: Account) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import Any
 
 from connectors.weixin.mock import codes
 
+GETTOKEN = ("gettoken",)
 SEND = ("kf/send_msg",)
 SYNC = ("kf/sync_msg",)
 GET_MEDIA = ("media/get",)
@@ -26,7 +27,8 @@ GET_MEDIA = ("media/get",)
 class Fault:
     """One line of the table.
 
-    `routes` empty means every route; `defaults` are parameters an arming may override.
+    `routes` empty means every route; `defaults` are parameters an arming may override. Routes
+    in `spares` are never hit: gettoken takes no token that could be wrong.
     """
 
     does: str
@@ -34,10 +36,13 @@ class Fault:
     phase: str
     routes: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    spares: tuple[str, ...] = ()
 
 
-def _refusal(errcode: int, does: str, shows: str, routes: tuple[str, ...] = ()) -> Fault:
-    return Fault(does, shows, "gate", routes, {"errcode": errcode})
+def _refusal(
+    errcode: int, does: str, shows: str, routes: tuple[str, ...] = (), spares: tuple[str, ...] = ()
+) -> Fault:
+    return Fault(does, shows, "gate", routes, {"errcode": errcode}, spares)
 
 
 FAULTS: dict[str, Fault] = {
@@ -55,6 +60,7 @@ FAULTS: dict[str, Fault] = {
         codes.TOKEN_INVALID,
         "answers 40014 though the token is good; arm with count 1 or for ever",
         "the platform replaced the token early",
+        spares=GETTOKEN,
     ),
     "token_expired": Fault(
         "ends the token's life and answers 42001",
@@ -62,15 +68,16 @@ FAULTS: dict[str, Fault] = {
         "gate",
         (),
         {"errcode": codes.TOKEN_EXPIRED},
+        GETTOKEN,
     ),
     "secret_refused": _refusal(
-        codes.SECRET_WRONG, "gettoken answers 40001", "secret was reset in the console", ("gettoken",)
+        codes.SECRET_WRONG, "gettoken answers 40001", "secret was reset in the console", GETTOKEN
     ),
     "address_untrusted": _refusal(
         codes.ADDRESS_UNTRUSTED, "answers 60020", "caller is not on the trusted IP list"
     ),
     "api_switched_off": _refusal(
-        codes.API_SWITCHED_OFF, "answers 95017", "account was taken out of API management"
+        codes.API_SWITCHED_OFF, "answers 95017", "account was taken out of API management", spares=GETTOKEN
     ),
     # any route: transport
     "http_5xx": Fault("answers an HTTP error page", "gateway trouble", "gate", (), {"status": 502}),
@@ -105,7 +112,7 @@ FAULTS: dict[str, Fault] = {
         "an employee answered in the WeCom client",
         "send",
         SEND,
-        {"servicer": "zhangsan"},
+        {"servicer": "bob.li"},
     ),
     "duplicate_msgid": Fault(
         "accepts the message, answers as if its msgid had been used before",
@@ -219,6 +226,8 @@ class Armed:
 
     def fits(self, route: str) -> bool:
         """Whether this switch concerns `route`."""
+        if route in FAULTS[self.name].spares:
+            return False
         return not self.routes or route in self.routes
 
 

@@ -6,7 +6,9 @@ customer's media may weigh).
 """
 
 import os
+import shutil
 import tempfile
+import weakref
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,19 +73,14 @@ _UPLOAD_TYPES = {"image": {"image/jpeg", "image/png"}, "voice": {"audio/amr"}, "
 
 
 class MediaStore:
-    """Files by media id. Call `close` (or let the process end) to remove the directory."""
+    """Files by media id. Their directory goes with `close()`, with this object, or with the process."""
 
     def __init__(self, clock: VirtualClock, directory: Path | None = None) -> None:
         self._clock = clock
-        self._own = tempfile.TemporaryDirectory(prefix="mock-weixin-", dir=directory)
-        self._directory = Path(self._own.name)
+        self._directory = Path(tempfile.mkdtemp(prefix="mock-weixin-", dir=directory))
+        self.close = weakref.finalize(self, shutil.rmtree, self._directory, ignore_errors=True)
         self._files: dict[str, Media] = {}
         self._count = 0
-
-    def close(self) -> None:
-        """Remove everything stored."""
-        self._files.clear()
-        self._own.cleanup()
 
     def put(self, kind: str, name: str, data: bytes) -> Media:
         """Keep bytes that are in memory already (a test's or the chat page's small file)."""

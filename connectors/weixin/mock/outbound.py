@@ -39,8 +39,8 @@ def check_payload(
 
     Raises ApiError 40008 type, 40058 field, 45002 text, 95008/95009 menu.
     """
-    msgtype = body.get("msgtype")
-    check = _CHECKS.get(msgtype) if isinstance(msgtype, str) else None
+    msgtype = str(body.get("msgtype"))
+    check = _CHECKS.get(msgtype)
     if check is None or (allowed is not None and msgtype not in allowed):
         raise ApiError(codes.MSGTYPE_WRONG, f"msgtype {msgtype}")
     content = body.get(msgtype)

@@ -123,7 +123,10 @@ class WeixinPlatform:
 
     @asynccontextmanager
     async def serve(self, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
-        """Listen while the block runs; yields the base URL (`<url>/cgi-bin/...`). Port 0 picks a free one."""
+        """Listen while the block runs; yields the base URL (`<url>/cgi-bin/...`). Port 0 picks a free one.
+
+        It can be served again afterwards, on the same port too: that is an outage, and nothing is forgotten.
+        """
         runner = web.AppRunner(self.app(), access_log=None)
         await runner.setup()
         await self.notifier.start()
@@ -136,7 +139,6 @@ class WeixinPlatform:
             await self.notifier.stop()
             self._chat.close()
             await runner.cleanup()
-            self.media.close()
 
     def app(self) -> web.Application:
         """The aiohttp application: /cgi-bin, /_mock and /kfid."""

@@ -47,12 +47,12 @@ class Line:
     @property
     def text(self) -> str:
         """Text of a text line, else an empty string."""
-        return self.content.get("content", "") if self.msgtype == "text" else ""
+        return str(self.content.get("content", "")) if self.msgtype == "text" else ""
 
     @property
     def media_id(self) -> str:
         """Media id of an image, voice, video or file, else an empty string."""
-        return self.content.get("media_id", "")
+        return str(self.content.get("media_id", ""))
 
 
 class LogEntry(NamedTuple):
@@ -72,7 +72,7 @@ class Account:
     name: str
     avatar: str = ""
     servicers: dict[str, int] = field(default_factory=dict)
-    departments: set[int] = field(default_factory=set)
+    departments: list[int] = field(default_factory=list)
     log: list[LogEntry] = field(default_factory=list)
     used_msgids: set[str] = field(default_factory=set)
     notice_token: str = ""
