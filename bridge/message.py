@@ -252,7 +252,8 @@ class Permit:
     """The right to send `content` once into `conversation` of `network`.
 
     `id` is 20 characters of [0-9a-z]: the idempotency key where the network takes one. `attempt` counts
-    from 1. `uncertain` says that an earlier attempt may have arrived; `first_try_at` is when that was.
+    from 1. `uncertain` says that an earlier attempt may have arrived; `first_try_at` is when the first was
+    made, `archived_at` when the message came into the archive. `epoch` is that of the lane's lease.
     """
 
     id: str
@@ -263,6 +264,7 @@ class Permit:
     attempt: int = 1
     uncertain: bool = False
     first_try_at: int = 0
+    archived_at: int = 0
     epoch: int = 0
     seal: object = field(repr=False, default=None)
 

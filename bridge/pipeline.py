@@ -24,7 +24,7 @@ from bridge import flow, words
 from bridge.errors import Refused, StoreError, Unreachable
 from bridge.flow import Patience
 from bridge.message import SYMPHONY, WEIXIN, Archived, Blob, Kind, Outcome, Receipt, Route, Verdict
-from bridge.ports import Attempt, Claim, Clock, Connector, Ruling, Step, Store, Wanted
+from bridge.ports import Attempt, Claim, Clock, Connector, Ruling, Step, Store, Tally, Wanted
 
 log = structlog.get_logger()
 
@@ -73,44 +73,57 @@ class Pace:
     fetch_patience: Patience = field(default_factory=lambda: Patience(first=500, longest=60_000, tries=8))
 
 
+@dataclass(frozen=True, slots=True)
+class House:
+    """What every room is given: the store they share, the time, the bells, the pace, and who counts."""
+
+    store: Store
+    clock: Clock
+    tally: Tally
+    bells: Bells = field(default_factory=Bells)
+    pace: Pace = field(default_factory=Pace)
+
+
 # --- intake ---------------------------------------------------------------------------------------------
 
 
-async def intake(connector: Connector, store: Store, bells: Bells) -> None:
+async def intake(connector: Connector, house: House) -> None:
     """Archive whatever a network has for us, and only then tell the network that we have it.
 
     Ends only by `SignedOut` or cancellation.
     """
-    async for batch in connector.receive(await store.cursors(connector.network)):
-        fresh = await store.archive(batch)
+    network, bells = connector.network, house.bells
+    async for batch in connector.receive(await house.store.cursors(network)):
+        fresh = await house.store.archive(batch)
         await connector.acknowledge(batch)
         if fresh:
-            log.info("message:archived", network=connector.network, count=fresh)
+            house.tally.archived(network, fresh)
+            log.info("message:archived", network=network, count=fresh)
             bells.judge.ring()
-            bells.fetch[connector.network].ring()
-            bells.deliver[connector.network].ring()  # a reply window may have opened
+            bells.fetch[network].ring()
+            bells.deliver[network].ring()  # a reply window may have opened
 
 
-async def fetch(connector: Connector, store: Store, clock: Clock, bells: Bells, pace: Pace) -> None:
+async def fetch(connector: Connector, house: House) -> None:
     """Bring attachments into the archive; their messages are judged when all are there, or given up."""
     while True:
-        wanted = await store.wanted_files(connector.network, pace.concurrency)
+        wanted = await house.store.wanted_files(connector.network, house.pace.concurrency)
         if wanted:
-            await asyncio.gather(*(_fetch_one(connector, store, clock, pace, one) for one in wanted))
-            bells.judge.ring()
+            await asyncio.gather(*(_fetch_one(connector, house, one) for one in wanted))
+            house.bells.judge.ring()
         else:
-            await bells.fetch[connector.network].wait(pace.look)
+            await house.bells.fetch[connector.network].wait(house.pace.look)
 
 
-async def _fetch_one(connector: Connector, store: Store, clock: Clock, pace: Pace, wanted: Wanted) -> None:
-    file = wanted.file
+async def _fetch_one(connector: Connector, house: House, wanted: Wanted) -> None:
+    file, store, pace = wanted.file, house.store, house.pace
     try:
         digest, size = await store.keep(connector.fetch(file), pace.max_file_bytes)
     except Refused as error:
         await store.settle_file(wanted, None, error.code)
         log.warning("file:missing", network=connector.network, seq=wanted.message_seq, code=error.code)
     except Unreachable as error:
-        at = flow.retry_at(clock.now(), wanted.attempt, pace.fetch_patience, error.retry_after)
+        at = flow.retry_at(house.clock.now(), wanted.attempt, pace.fetch_patience, error.retry_after)
         if at is None:
             await store.settle_file(wanted, None, "unreachable")
             log.warning("file:missing", network=connector.network, seq=wanted.message_seq, code="unreachable")
@@ -123,18 +136,19 @@ async def _fetch_one(connector: Connector, store: Store, clock: Clock, pace: Pac
 # --- judgement ------------------------------------------------------------------------------------------
 
 
-async def judgement(store: Store, judge: Judge, clock: Clock, bells: Bells, pace: Pace) -> None:
+async def judgement(judge: Judge, house: House) -> None:
     """Weigh every archived message, in order, and write down the answer and what follows from it."""
     while True:
-        archived = await store.unjudged(pace.batch)
+        archived = await house.store.unjudged(house.pace.batch)
         if not archived:
-            await bells.judge.wait(pace.look)
+            await house.bells.judge.wait(house.pace.look)
             continue
-        rulings = decide(archived, judge, clock.now())
-        await store.record_rulings(rulings)
+        rulings = decide(archived, judge, house.clock.now())
+        await house.store.record_rulings(rulings)
         for ruling in rulings:
+            house.tally.judged(ruling.verdict)
             _log_ruling(ruling)
-        for bell in bells.deliver.values():
+        for bell in house.bells.deliver.values():
             bell.ring()
 
 
@@ -177,15 +191,13 @@ def _language(archived: Archived) -> str:
 # --- delivery -------------------------------------------------------------------------------------------
 
 
-async def delivery(
-    connector: Connector, store: Store, clock: Clock, bells: Bells, pace: Pace, stop: asyncio.Event
-) -> None:
+async def delivery(connector: Connector, house: House, stop: asyncio.Event) -> None:
     """Send what permits allow: conversations side by side, each in its order.
 
     A slow conversation holds up nobody else. Results are recorded as they gather, many to a transaction.
     Once `stop` is set, what is under way is finished and recorded, the rest goes back to the outbox.
     """
-    room = _Delivery(connector, store, clock, bells.deliver[connector.network], pace, stop)
+    room = _Delivery(connector, house, stop)
     async with asyncio.TaskGroup() as recording:
         recording.create_task(room.record())
         async with asyncio.TaskGroup() as sending:
@@ -194,17 +206,9 @@ async def delivery(
 
 
 class _Delivery:
-    def __init__(
-        self,
-        connector: Connector,
-        store: Store,
-        clock: Clock,
-        bell: Bell,
-        pace: Pace,
-        stop: asyncio.Event,
-    ) -> None:
-        self.connector, self.store, self.clock, self.bell, self.pace = connector, store, clock, bell, pace
-        self.stop = stop
+    def __init__(self, connector: Connector, house: House, stop: asyncio.Event) -> None:
+        self.connector, self.house, self.stop = connector, house, stop
+        self.bell = house.bells.deliver[connector.network]
         self.busy = 0
         self.results: deque[Attempt] = deque()
         self.gathered = asyncio.Event()
@@ -214,20 +218,20 @@ class _Delivery:
         """Claim what is due and start one task for each conversation, until it is time to stop."""
         while not self.stop.is_set():
             claims: Sequence[Claim] = ()
-            if free := self.pace.concurrency - self.busy:
-                claims = await self.store.claim(self.connector.network, free)
+            if free := self.house.pace.concurrency - self.busy:
+                claims = await self.house.store.claim(self.connector.network, free)
             for conversation in _by_conversation(claims):
                 self.busy += 1
                 tasks.create_task(self._converse(conversation))
             if not claims:
-                await self.bell.wait(self.pace.look)
+                await self.bell.wait(self.house.pace.look)
 
     async def _converse(self, claims: Sequence[Claim]) -> None:
         traffic = claims[0].traffic
         rest = deque(claims)
         while rest and not self.stop.is_set():
             permit = rest.popleft().permit
-            attempt = await attempt_to_send(self.connector, Claim(permit, traffic), self.clock, self.pace)
+            attempt = await attempt_to_send(self.connector, Claim(permit, traffic), self.house)
             self._gather(attempt)
             if attempt.receipt is not None:
                 traffic = traffic.spend(len(attempt.receipt.ids))
@@ -250,8 +254,9 @@ class _Delivery:
             self.gathered.clear()
             attempts = [self.results.popleft() for _ in range(len(self.results))]
             if attempts:
-                await self.store.record_attempts(attempts)
+                await self.house.store.record_attempts(attempts)
             for attempt in attempts:
+                self.house.tally.attempted(attempt, self.house.clock.now())
                 _log_attempt(attempt)
             self.bell.ring()
 
@@ -268,14 +273,14 @@ def _by_conversation(claims: Sequence[Claim]) -> list[list[Claim]]:
     return list(groups.values())
 
 
-async def attempt_to_send(connector: Connector, claim: Claim, clock: Clock, pace: Pace) -> Attempt:
+async def attempt_to_send(connector: Connector, claim: Claim, house: House) -> Attempt:
     """Use a permit once, and say what became of it. Raises only `SignedOut` and bugs."""
     permit, traffic = claim
     try:
         receipt = await connector.send(permit, traffic)
     except Unreachable as error:
         uncertain = permit.uncertain or not error.certain
-        at = flow.retry_at(clock.now(), permit.attempt, pace.patience, error.retry_after)
+        at = flow.retry_at(house.clock.now(), permit.attempt, house.pace.patience, error.retry_after)
         if at is None:
             return Attempt(
                 permit, Step.PARK, traffic, uncertain=uncertain, reason="unreachable", notice="undelivered"

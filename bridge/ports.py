@@ -165,3 +165,40 @@ class Store(Protocol):
 
     async def record_attempts(self, attempts: Sequence[Attempt]) -> None:
         """Write what became of claimed deliveries."""
+
+
+class Tally(Protocol):
+    """Whoever counts what the rooms do. Counting MUST NOT fail and MUST NOT wait."""
+
+    def archived(self, network: str, count: int) -> None:
+        """`count` new messages of a network are in the archive."""
+
+    def judged(self, verdict: Verdict) -> None:
+        """A message was judged."""
+
+    def attempted(self, attempt: Attempt, now: int) -> None:
+        """An attempt to deliver was made and recorded at `now`."""
+
+
+class Acts(Protocol):
+    """What a person's act needs from the store. Each is one transaction, recorded with who and why.
+
+    Each raises `Conflict`, and changes nothing, when the thing is not in a state for it.
+    """
+
+    async def decide_hold(
+        self, message: int, person: str, reason: str, *, passed: bool, as_written: bool = False
+    ) -> None:
+        """A held message passes, or never will."""
+
+    async def retry_delivery(self, permit: str, person: str, reason: str) -> None:
+        """A delivery is tried again now."""
+
+    async def drop_delivery(self, permit: str, person: str, reason: str) -> None:
+        """A delivery is given up."""
+
+    async def make_pair(self, pair: Mapping[str, object], person: str, reason: str) -> int:
+        """Two people may talk."""
+
+    async def end_pair(self, number: int, person: str, reason: str) -> None:
+        """Two people may no longer talk."""

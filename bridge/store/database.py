@@ -26,7 +26,9 @@ from bridge.ports import Attempt, Claim, Clock, Ruling, Wanted
 from bridge.store import acts, intake, judging, sending
 from bridge.store import schema as s
 from bridge.store.blobs import BlobFolder
+from bridge.store.codec import dump
 from bridge.store.directory import Directory
+from bridge.store.rows import drop_delivery
 from bridge.store.writer import Tx, Writer
 
 Result = TypeVar("Result")
@@ -253,3 +255,29 @@ class Database:
     async def activate_policy(self, policies: Sequence[tuple[str, str]], person: str, reason: str) -> None:
         """Record which policy files decide from here on."""
         await self.write(lambda tx: acts.activate_policy(tx, self.lane, policies, person, reason))
+
+    # bridge.ports.Acts
+
+    async def decide_hold(
+        self, message: int, person: str, reason: str, *, passed: bool, as_written: bool = False
+    ) -> None:
+        """A held message passes, or never will."""
+        await self.write(lambda tx: acts.decide_hold(tx, message, person, reason, passed, as_written))
+
+    async def retry_delivery(self, permit: str, person: str, reason: str) -> None:
+        """A delivery is tried again now."""
+        act = dump({"person": person, "reason": reason})
+        await self.write(lambda tx: acts.retry_delivery(tx, self.lane, permit, act))
+
+    async def drop_delivery(self, permit: str, person: str, reason: str) -> None:
+        """A delivery is given up."""
+        act = dump({"person": person, "reason": reason})
+        await self.write(lambda tx: drop_delivery(tx, self.lane, permit, {"reason": "dropped"}, act))
+
+    async def make_pair(self, pair: Mapping[str, object], person: str, reason: str) -> int:
+        """Two people may talk."""
+        return await self.write(lambda tx: acts.make_pair(tx, self.lane, pair, person, reason))
+
+    async def end_pair(self, number: int, person: str, reason: str) -> None:
+        """Two people may no longer talk."""
+        await self.write(lambda tx: acts.end_pair(tx, number, person, reason))

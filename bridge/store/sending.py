@@ -71,6 +71,7 @@ _CLAIMED = (
     select(
         s.deliveries,
         s.messages.c.notice_for,
+        s.messages.c.archived_at,
         s.messages.c.pair.label("pair_of_message"),
         MESSAGE_CONTENT.c.body,
         VERDICT_CONTENT.c.body.label("verdict_body"),
@@ -165,6 +166,7 @@ def _claimed(tx: Tx, directory: Directory, row: object, epoch: int) -> Claim:
         attempt=row.attempt + 1,
         uncertain=bool(row.uncertain),
         first_try_at=row.first_try_at or tx.now,
+        archived_at=row.archived_at,
         epoch=epoch,
         seal=_SEAL,
     )
