@@ -1,0 +1,644 @@
+"""The Symphony client against the mock pod: the shared contract, and each decision of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.register_assert_rewrite("contract")
+
+from contract import (  # noqa: E402
+    DEADLINE,
+    ConnectorContract,
+    MemoryBlobs,
+    batches_until,
+    content_of,
+    messages,
+    permit,
+    said,
+    settle,
+)
+from cryptography.hazmat.primitives import serialization  # noqa: E402
+from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: E402
+
+from bridge.errors import Refused, SignedOut, StoreError, Unreachable  # noqa: E402
+from bridge.message import SYMPHONY, Batch, Content, File, Kind, Traffic  # noqa: E402
+from connectors.symphony.client import STREAM, Pauses, SymphonyConnector, SymphonySettings  # noqa: E402
+from connectors.symphony.mock import SymphonyPod  # noqa: E402
+
+BOT = "bridge-bot"
+ALICE = "awong"
+HELLO = Content("hello")
+
+
+@pytest.fixture(scope="session")
+def key_pair() -> tuple[str, str]:
+    """An RSA key in PEM, private and public."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return private.decode(), public.decode()
+
+
+class PodHarness:
+    """Alice Wong and the bridge's account in one room of a mock pod."""
+
+    network = SYMPHONY
+    traffic = Traffic()
+
+    def __init__(self, pod: SymphonyPod, private_key: str) -> None:
+        self.pod = pod
+        self.blobs = MemoryBlobs()
+        self.conversation = ""
+        self.slept: list[float] = []
+        self._private_key = private_key
+
+    def settings(self, **more: Any) -> SymphonySettings:
+        quick = {"first_pause": 0.01, "longest_pause": 0.05, "sign_in_pause": 0.01, "poll_timeout": 5.0}
+        return SymphonySettings(self.pod.url, BOT, self._private_key, **(quick | more))
+
+    def connector(self, **more: Any) -> SymphonyConnector:
+        return SymphonyConnector(self.settings(**more), self.blobs)
+
+    def impatient(self, **more: Any) -> SymphonyConnector:
+        """A connector whose pauses are written down instead of slept, and are never shortened by chance."""
+
+        async def sleep(seconds: float) -> None:
+            self.slept.append(seconds)
+            await asyncio.sleep(0)
+
+        return SymphonyConnector(self.settings(**more), self.blobs, sleep=sleep, chance=lambda: 1.0)
+
+    def paired(self) -> dict[str, str]:
+        return {STREAM + self.conversation: str(self.now())}
+
+    def now(self) -> int:
+        return self.pod.clock.now_ms()
+
+    def requests(self, route: str) -> list[Any]:
+        """The recorded requests of one route."""
+        return [request for request in self.pod.requests if request.route == route]
+
+    async def asked(self, route: str, times: int) -> None:
+        """Wait until a route was asked so often."""
+        async with asyncio.timeout(DEADLINE):
+            while len(self.requests(route)) < times:  # noqa: ASYNC110  the mock rings no bell for it
+                await asyncio.sleep(0)
+
+    async def say(self, text: str) -> None:
+        self.pod.say(ALICE, self.conversation, text)
+
+    async def give(self, name: str, content: bytes) -> None:
+        self.pod.say(
+            ALICE, self.conversation, "a file", attachments=[(name, "application/octet-stream", content)]
+        )
+
+    async def heard(self) -> list[str]:
+        ours = [m for m in self.pod.messages(self.conversation) if m.author.username == BOT]
+        return [" ".join([m.text, *(file.name for file in m.files)]).strip() for m in ours]
+
+    async def garble_next(self) -> None:
+        self.pod.faults.add("null_event", route="datafeed.read")
+
+    async def refuse_next(self) -> str:
+        self.pod.faults.add("status", route="message.create", status=451)
+        return "compliance"
+
+    async def lose_next_answer(self) -> None:
+        self.pod.faults.add("drop", route="message.create", after=True)
+
+    async def forget_files(self) -> None:
+        self.pod.faults.add("status", route="attachment.get", status=400, times=None)
+
+    async def go_away(self) -> None:
+        await self.pod.stop()
+
+    async def come_back(self) -> None:
+        await self.pod.start(int(self.pod.url.rpartition(":")[2]))
+
+
+@pytest.fixture
+async def harness(key_pair: tuple[str, str], tmp_path: Path) -> AsyncIterator[PodHarness]:
+    """A pod with short polls and quick redelivery."""
+    private, public = key_pair
+    pod = SymphonyPod(directory=tmp_path, poll_seconds=0.2, redelivery_seconds=0.3)
+    async with pod.serve():
+        pod.add_user(BOT, "bridge@bank.example", "Bridge", True, public)
+        pod.add_user(ALICE, "alice.wong@bank.example", "Alice Wong")
+        rig = PodHarness(pod, private)
+        rig.conversation = pod.create_room("Alice Wong and 李雷", [BOT, ALICE])
+        yield rig
+
+
+class TestSymphonyKeepsTheContract(ConnectorContract):
+    """Every promise of the port, against the mock pod."""
+
+
+# --- receiving ------------------------------------------------------------------------------------------
+
+
+async def test_the_read_after_a_batch_waits_until_it_is_acknowledged(harness: PodHarness) -> None:
+    """No read carries the id of a batch that was not acknowledged; the next one after it does."""
+    async with harness.connector() as connector:
+        cursors = await settle(harness, connector)
+        receiving = connector.receive(cursors)
+        await harness.say("one")
+        batch = await anext(receiving)
+        while "one" not in {message.text for message in batch.messages}:
+            await connector.acknowledge(batch)
+            batch = await anext(receiving)
+        if batch.token is None:  # the backfill was faster than the feed
+            batch = await anext(receiving)
+        reads = len(harness.requests("datafeed.read"))
+        following = asyncio.create_task(anext(receiving))
+        await connector.send(permit(harness, HELLO), Traffic())
+        assert len(harness.requests("datafeed.read")) == reads and not following.done()
+        await connector.acknowledge(batch)
+        async with asyncio.timeout(DEADLINE):
+            echoing = await following
+        assert echoing.echoes
+        assert harness.requests("datafeed.read")[reads].body["ackId"] == batch.token.ack_id
+        await receiving.aclose()
+
+
+async def test_a_failed_read_is_repeated_with_the_same_id(harness: PodHarness) -> None:
+    """An error between two reads acknowledges nothing and forgets nothing."""
+    async with harness.connector() as connector:
+        cursors = await settle(harness, connector)
+        for status in (500, 429, 502, 404):
+            harness.pod.faults.add("status", route="datafeed.read", status=status)
+        await harness.say("after the errors")
+        before = len(harness.requests("datafeed.read"))
+        await batches_until(connector, cursors, said("after the errors"))
+        await harness.say("and more")
+        await batches_until(connector, cursors, said("and more"))
+    failed = [request for request in harness.requests("datafeed.read")[before:] if request.status != 200]
+    assert len(failed) == 4 and {request.body["ackId"] for request in failed} == {""}
+
+
+@pytest.mark.parametrize(
+    ("fault", "settings"),
+    [
+        ("drop", {}),
+        ("truncate", {}),
+        ("html", {"status": 502}),
+        ("html", {"status": 200}),
+        ("status", {"status": 403}),
+        ("status", {"status": 400}),
+        ("status", {"status": 503, "retry_after": 0}),
+        ("session_expired", {}),
+        ("key_manager_expired", {}),
+        ("duplicate_delivery", {}),
+        ("out_of_order", {}),
+        ("same_event_id", {}),
+        ("attachment_without_images", {}),
+        ("user_id_as_string", {}),
+        ("null_event", {}),
+        ("empty_payload", {}),
+        ("unknown_event_type", {}),
+        ("no_initiator", {}),
+        ("feed_expired", {}),
+        ("feed_vanished", {}),
+    ],
+)
+async def test_whatever_happens_to_a_read_the_words_arrive(
+    harness: PodHarness, fault: str, settings: dict[str, Any]
+) -> None:
+    """Each accident of the feed costs time at most: what was said while it happened is received."""
+    async with harness.connector() as connector:
+        cursors = await settle(harness, connector)
+        receiving = asyncio.create_task(batches_until(connector, cursors, said("one", "two")))
+        harness.pod.faults.add(fault, route="datafeed.read", times=2, **settings)
+        await harness.say("one")
+        await harness.say("two")
+        received = messages(await receiving)
+    assert [m.defect for m in received if m.text in ("one", "two") and m.defect] == []
+
+
+async def test_a_lost_feed_is_replaced_and_its_gap_filled_from_history(harness: PodHarness) -> None:
+    """What a feed took with it when it vanished is found in the streams."""
+    async with harness.connector() as connector:
+        cursors = await settle(harness, connector)
+        receiving = asyncio.create_task(batches_until(connector, cursors, said("in the gap")))
+        await harness.asked("datafeed.list", 1)
+        harness.pod.faults.add("feed_expired", route="datafeed.read", times=1)
+        await harness.say("in the gap")
+        await receiving
+    assert len(harness.requests("datafeed.create")) >= 1
+    assert harness.requests("message.history")
+
+
+async def test_history_is_read_to_its_end_whatever_its_length(harness: PodHarness) -> None:
+    """More messages than fit a page come all, in order, in batches that move the cursor with them."""
+    bot, room = harness.pod.user(ALICE), harness.pod.stream(harness.conversation)
+    start = harness.now() - 3_600_000
+    for number in range(1203):
+        harness.pod.insert(bot, room, f"<div>{number}</div>", None, [], start + number // 10)
+    cursors = {STREAM + harness.conversation: str(start), "something else": "5", STREAM + "odd": "x"}
+    async with harness.connector() as connector:
+        batches = await batches_until(connector, cursors, said("1202"))
+    received = [message.text for message in messages(batches) if message.text.isdecimal()]
+    assert received == [str(number) for number in range(1203)]
+    assert all(len(batch.messages) <= 500 and batch.token is None for batch in batches)
+    assert cursors[STREAM + harness.conversation] == str(start + 120)
+
+
+async def test_a_stream_that_is_closed_to_us_does_not_stop_the_others(harness: PodHarness) -> None:
+    """A room that the bridge was removed from cannot be read any more; everything else can."""
+    closed = harness.pod.create_room("Closed", [ALICE])
+    cursors = {STREAM + closed: "1", STREAM + harness.conversation: "1"}
+    await harness.say("still here")
+    async with harness.connector() as connector:
+        await batches_until(connector, cursors, said("still here"))
+
+
+async def test_a_restart_goes_on_with_the_same_feed(harness: PodHarness) -> None:
+    """A feed outlives its reader: another one is not made."""
+    async with harness.connector() as connector:
+        cursors = await settle(harness, connector)
+    async with harness.connector() as connector:
+        await harness.say("again")
+        await batches_until(connector, cursors, said("again"))
+    assert len(harness.requests("datafeed.create")) == 1
+
+
+async def test_a_tag_is_sent_only_if_there_is_one(harness: PodHarness) -> None:
+    """A tag names feeds; no tag is no key at all, since a null once made a new feed at every start."""
+    async with harness.connector(tag="bridge-1") as connector:
+        await settle(harness, connector)
+    async with harness.connector() as connector:
+        await settle(harness, connector)
+    assert harness.requests("datafeed.list")[0].query == {"tag": "bridge-1"}
+    assert harness.requests("datafeed.create")[0].body == {"tag": "bridge-1"}
+    assert harness.requests("datafeed.list")[-1].query == {}
+
+
+async def test_too_many_feeds_are_cleared_away(harness: PodHarness) -> None:
+    """When the platform refuses one feed more, stale ones of this account make room."""
+    bot = harness.pod.user(BOT)
+    for _ in range(3):
+        harness.pod.new_feed(bot, None)
+    harness.pod.faults.add("feed_expired", route="datafeed.read")
+    harness.pod.faults.add("feed_cap", route="datafeed.create")
+    async with harness.connector() as connector:
+        receiving = asyncio.create_task(batches_until(connector, {}, said("room again")))
+        await harness.asked("datafeed.create", 2)
+        await harness.say("room again")
+        await receiving
+    assert len(harness.requests("datafeed.delete")) >= 2
+
+
+async def test_a_feed_that_keeps_vanishing_is_not_made_in_a_storm(harness: PodHarness) -> None:
+    """Losing a new feed before it ever answered is answered with longer and longer pauses."""
+    harness.pod.faults.add("feed_expired", route="datafeed.read", times=5)
+    async with harness.impatient(first_pause=1.0, longest_pause=60.0) as connector:
+        receiving = asyncio.create_task(batches_until(connector, {}, said("at last")))
+        await harness.asked("datafeed.create", 6)
+        await harness.say("at last")
+        await receiving
+    assert harness.slept[:5] == [1.0, 2.0, 4.0, 8.0, 16.0]
+
+
+async def test_retry_after_is_obeyed_and_pauses_grow_to_their_limit(harness: PodHarness) -> None:
+    """What the platform asks for is the least that is waited; else pauses double, up to the longest."""
+    async with harness.impatient(first_pause=1.0, longest_pause=5.0) as connector:
+        cursors = await settle(harness, connector)
+        harness.pod.faults.add("status", route="datafeed.read", status=429, retry_after=70)
+        harness.pod.faults.add("status", route="datafeed.read", status=503, times=4)
+        await harness.say("at last")
+        await batches_until(connector, cursors, said("at last"))
+    assert 70 <= harness.slept[0] <= 77
+    assert harness.slept[1:5] == [2.0, 4.0, 5.0, 5.0]
+
+
+def test_pauses_are_spread_by_chance_and_start_over_after_success() -> None:
+    """Two bridges that failed together do not return together."""
+
+    async def sleep(_seconds: float) -> None: ...
+
+    settings = SymphonySettings("http://pod.example", BOT, "", first_pause=1.0, longest_pause=60.0)
+    assert Pauses(settings, sleep, lambda: 0.0).seconds(None) == 0.5
+    assert Pauses(settings, sleep, lambda: 1.0).seconds(None) == 1.0
+    assert Pauses(settings, sleep, lambda: 0.5).seconds(10.0) == pytest.approx(10.5)
+
+
+async def test_a_reply_that_stays_unreadable_is_held_and_the_feed_goes_on(harness: PodHarness) -> None:
+    """After three attempts the bytes are archived as one held message: silence would be a loss."""
+    broken = '{"events":[{"a":}],"ackId":"nobody-knows"}'
+    async with harness.connector() as connector:
+        cursors = await settle(harness, connector)
+        harness.pod.faults.add("status", route="datafeed.read", status=200, body=broken, times=3)
+        batches = await batches_until(
+            connector, cursors, lambda taken: any(m.kind is Kind.UNKNOWN for m in messages(taken))
+        )
+        await harness.say("going on")
+        await batches_until(connector, cursors, said("going on"))
+    (held,) = [message for message in messages(batches) if message.kind is Kind.UNKNOWN]
+    assert held.raw == broken.encode()
+
+
+async def test_a_message_left_out_of_its_event_is_fetched(harness: PodHarness) -> None:
+    """An event that only names its message is completed by asking for it; if that fails, it is held."""
+    async with harness.connector() as connector:
+        cursors = await settle(harness, connector)
+        async with asyncio.timeout(DEADLINE):
+            receiving = connector.receive({})
+            harness.pod.faults.add("empty_payload", route="datafeed.read", times=2)
+            await harness.say("named only")
+            first = await anext(receiving)
+            assert [message.text for message in first.messages] == ["named only"]
+            await connector.acknowledge(first)
+            harness.pod.faults.add("empty_payload", route="datafeed.read")
+            harness.pod.faults.add("status", route="message.get", status=403)
+            await harness.say("refused as well")
+            second = await anext(receiving)
+            await receiving.aclose()
+    assert [message.kind for message in second.messages] == [Kind.UNKNOWN]
+    assert second.messages[0].refers_to and cursors
+
+
+async def test_a_start_during_an_outage_waits_for_its_end(harness: PodHarness) -> None:
+    """Entering does not fail when the platform is away, and receiving begins when it is back."""
+    connector = harness.connector()
+    await harness.go_away()
+    async with connector:
+        with pytest.raises(Unreachable) as caught:
+            await connector.send(permit(harness, HELLO), Traffic())
+        assert caught.value.certain
+        await harness.come_back()
+        await harness.say("good morning")
+        await batches_until(connector, {STREAM + harness.conversation: "1"}, said("good morning"))
+
+
+async def test_refused_credentials_end_in_signed_out_with_a_remedy(harness: PodHarness) -> None:
+    """Only after its patience does receiving end, and it says what a person has to do."""
+    harness.pod.revoke_key(BOT)
+    async with harness.connector(sign_in_patience=0.05) as connector:
+        with pytest.raises(SignedOut) as caught:
+            async with asyncio.timeout(DEADLINE):
+                await anext(connector.receive({}))
+        assert caught.value.remedy and connector.refused_since
+        assert (await connector.check())[0][:2] == ("sign-in", False)
+
+
+async def test_an_unusable_key_is_said_at_once(harness: PodHarness) -> None:
+    """No waiting mends a key that is no key."""
+    connector = SymphonyConnector(SymphonySettings(harness.pod.url, BOT, "no key"), harness.blobs)
+    with pytest.raises(SignedOut):
+        async with connector:
+            pass
+
+
+# --- sending --------------------------------------------------------------------------------------------
+
+
+async def test_ten_refused_tokens_are_one_login(harness: PodHarness) -> None:
+    """Many calls find their token refused together: one signs in, all repeat, each message arrives once."""
+    async with harness.connector() as connector:
+        harness.pod.faults.add("status", route="message.create", status=401, times=10)
+        await asyncio.gather(
+            *(connector.send(permit(harness, f"m{number}", number), Traffic()) for number in range(10))
+        )
+    assert len(harness.requests("login.session")) == len(harness.requests("login.keymanager")) == 2
+    assert sorted(await harness.heard()) == [f"m{number}" for number in range(10)]
+
+
+async def test_tokens_that_stay_refused_are_not_renewed_for_ever(harness: PodHarness) -> None:
+    """One renewal and one repetition, then the caller hears of it; nothing was sent."""
+    async with harness.connector() as connector:
+        harness.pod.faults.add("status", route="message.create", status=401, times=None)
+        with pytest.raises(Unreachable) as caught:
+            await connector.send(permit(harness, HELLO), Traffic())
+    assert caught.value.certain
+    assert len(harness.requests("message.create")) == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "settings", "expected"),
+    [
+        ("status", {"status": 400}, "rejected"),
+        ("status", {"status": 403}, "not-member"),
+        ("status", {"status": 451}, "compliance"),
+        ("status", {"status": 400, "retry_after": 3}, True),
+        ("status", {"status": 429, "retry_after": 3}, True),
+        ("status", {"status": 404}, True),
+        ("status", {"status": 500}, False),
+        ("status", {"status": 503}, False),
+        ("html", {"status": 502}, False),
+        ("html", {"status": 200}, False),
+        ("drop", {}, False),
+        ("truncate", {}, False),
+        ("timeout", {}, False),
+    ],
+)
+async def test_what_each_answer_to_a_send_means(
+    harness: PodHarness, fault: str, settings: dict[str, Any], expected: str | bool
+) -> None:
+    """Refused with its code, or unreachable with what is certain; never tried again by itself."""
+    async with harness.connector(send_timeout=0.5) as connector:
+        harness.pod.faults.add(fault, route="message.create", times=None, **settings)
+        with pytest.raises((Refused, Unreachable)) as caught:
+            await connector.send(permit(harness, HELLO), Traffic())
+    error = caught.value
+    assert (error.code if isinstance(error, Refused) else error.certain) == expected
+    if "retry_after" in settings:
+        assert isinstance(error, Unreachable) and error.retry_after == settings["retry_after"]
+    assert len(harness.requests("message.create")) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "settings"),
+    [("status", {"status": 500}), ("drop", {}), ("truncate", {}), ("timeout", {}), ("html", {"status": 200})],
+)
+async def test_an_uncertain_send_is_looked_up_and_not_repeated(
+    harness: PodHarness, fault: str, settings: dict[str, Any]
+) -> None:
+    """The message arrived and its answer was lost: the stream tells, and the receipt says `found`."""
+    ours = permit(harness, HELLO, first_try_at=harness.now())
+    async with harness.connector(send_timeout=0.5) as connector:
+        harness.pod.faults.add(fault, route="message.create", after=True, **settings)
+        with pytest.raises(Unreachable) as caught:
+            await connector.send(ours, Traffic())
+        again = permit(harness, HELLO, attempt=2, uncertain=True, first_try_at=ours.first_try_at)
+        receipt = await connector.send(again, Traffic())
+    assert caught.value.certain is False
+    assert receipt.found and receipt.ids == tuple(
+        message.message_id for message in harness.pod.messages(harness.conversation)
+    )
+    assert len(harness.requests("message.create")) == 1
+
+
+async def test_an_uncertain_send_that_never_arrived_is_sent(harness: PodHarness) -> None:
+    """Not found is sent: the look-up comes first, and somebody else's copy of the permit does not count."""
+    async with harness.connector() as connector:
+        ours = permit(harness, HELLO, uncertain=True, attempt=2, first_try_at=harness.now())
+        harness.pod.say(
+            ALICE, harness.conversation, messageml="<messageML>forged</messageML>", data=_data(ours.id)
+        )
+        receipt = await connector.send(ours, Traffic())
+    routes = [request.route for request in harness.pod.requests]
+    assert routes.index("message.history") < routes.index("message.create")
+    assert not receipt.found and await harness.heard() == ["hello"]
+
+
+def _data(permit_id: str) -> str:
+    mark = {"type": "org.weighbridge.permit", "version": "1.0", "permit": permit_id}
+    return json.dumps({"weighbridge": mark})
+
+
+@pytest.mark.parametrize(
+    ("route", "status"), [("message.history", 403), ("message.history", 500), ("message.create", 429)]
+)
+async def test_an_uncertain_send_stays_uncertain_until_it_is_found(
+    harness: PodHarness, route: str, status: int
+) -> None:
+    """Nobody claims that nothing was sent as long as an earlier attempt may be on its way."""
+    async with harness.connector() as connector:
+        harness.pod.faults.add("status", route=route, status=status)
+        with pytest.raises(Unreachable) as caught:
+            await connector.send(
+                permit(harness, HELLO, uncertain=True, attempt=2, first_try_at=harness.now()), Traffic()
+            )
+    assert caught.value.certain is False
+    assert await harness.heard() == []
+
+
+async def test_attachments_are_opened_again_for_a_repetition(harness: PodHarness) -> None:
+    """A repeated form carries the whole file, not the empty rest of a read one."""
+    content = bytes(range(256)) * 200
+    blob = harness.blobs.add(content, 'a "b"\r\n研究.pdf', Kind.FILE, "application/pdf")
+    async with harness.connector() as connector:
+        harness.pod.faults.add("status", route="message.create", status=401)
+        await connector.send(permit(harness, Content("see", files=(blob,))), Traffic())
+    assert harness.blobs.opened == 2
+    (message,) = harness.pod.messages(harness.conversation)
+    assert message.files[0].path.read_bytes() == content
+    assert "研究.pdf" in message.files[0].name
+
+
+async def test_a_damaged_blob_stops_the_send_and_says_so(harness: PodHarness) -> None:
+    """What the archive cannot vouch for is not sent, and the archive's error is what the caller hears."""
+    blob = harness.blobs.add(b"x" * 1000, "a.pdf")
+    harness.blobs.spoil(blob)
+    async with harness.connector() as connector:
+        with pytest.raises(StoreError):
+            await connector.send(permit(harness, Content("see", files=(blob,))), Traffic())
+    assert await harness.heard() == []
+
+
+async def test_what_is_too_large_never_leaves(harness: PodHarness) -> None:
+    """Limits are checked before anything is sent."""
+    async with harness.connector() as connector:
+        with pytest.raises(Refused) as caught:
+            await connector.send(permit(harness, Content("x" * 70_000)), Traffic())
+    assert caught.value.code == "too-large"
+    assert not harness.requests("message.create")
+
+
+async def test_the_message_names_its_author_and_carries_its_permit(harness: PodHarness) -> None:
+    """People see who speaks; the data lets us know our own again."""
+    ours = permit(harness, Content("你好", author="李雷", quote="price?"))
+    async with harness.connector() as connector:
+        await connector.send(ours, Traffic())
+    (message,) = harness.pod.messages(harness.conversation)
+    assert "<b>李雷:</b> 你好" in message.presentation and "<i>│ price?</i>" in message.presentation
+    assert json.loads(message.data or "{}")["weighbridge"]["permit"] == ours.id
+
+
+# --- attachments ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fault", "settings", "expected"),
+    [
+        ("status", {"status": 400}, "gone"),
+        ("status", {"status": 404}, "gone"),
+        ("status", {"status": 403}, "not-member"),
+        ("status", {"status": 429, "retry_after": 3}, Unreachable),
+        ("status", {"status": 500}, Unreachable),
+        ("html", {"status": 502}, Unreachable),
+        ("html", {"status": 200}, Unreachable),
+        ("truncate", {}, Unreachable),
+        ("drop", {}, Unreachable),
+        ("status", {"status": 401}, None),
+    ],
+)
+async def test_what_each_answer_to_a_fetch_means(
+    harness: PodHarness, fault: str, settings: dict[str, Any], expected: str | type[Exception] | None
+) -> None:
+    """Gone is refused, an accident is worth another try, a refused token is renewed; no half file passes."""
+    async with harness.connector() as connector:
+        message = await _file(harness, connector, b"\x00\xff" * 300_000)
+        harness.pod.faults.add(fault, route="attachment.get", **settings)
+        if expected is None:
+            assert (await content_of(connector, message))[0] == b"\x00\xff" * 300_000
+            return
+        with pytest.raises((Refused, Unreachable)) as caught:
+            await content_of(connector, message)
+    if isinstance(expected, str):
+        assert isinstance(caught.value, Refused) and caught.value.code == expected
+    else:
+        assert isinstance(caught.value, expected)
+
+
+async def test_a_file_over_the_limit_is_refused_however_it_is_announced(harness: PodHarness) -> None:
+    """By its announced size before it is fetched, and by what comes while it is."""
+    async with harness.connector(max_file_bytes=1000) as connector:
+        message = await _file(harness, connector, b"x" * 1001)
+        with pytest.raises(Refused) as caught:
+            await content_of(connector, message)
+        assert caught.value.code == "too-large" and not harness.requests("attachment.get")
+        silent = File(message.files[0].ref, "a", size=-1)
+        with pytest.raises(Refused) as caught:
+            _ = [piece async for piece in connector.fetch(silent)]
+        assert caught.value.code == "too-large" and harness.requests("attachment.get")
+
+
+async def _file(harness: PodHarness, connector: SymphonyConnector, content: bytes) -> Any:
+    cursors = await settle(harness, connector)
+    await harness.give("a.bin", content)
+    with_files: Callable[[list[Batch]], bool] = lambda taken: any(m.files for m in messages(taken))  # noqa: E731
+    batches = await batches_until(connector, cursors, with_files)
+    return next(message for message in messages(batches) if message.files)
+
+
+# --- people and rooms -----------------------------------------------------------------------------------
+
+
+async def test_people_are_found_and_rooms_opened(harness: PodHarness) -> None:
+    """An advisor is found by address, and gets a room in which both sides can speak."""
+    async with harness.connector() as connector:
+        alice = await connector.find_user("alice.wong@bank.example")
+        assert alice is not None
+        assert (alice.network, alice.name, alice.address) == (
+            SYMPHONY,
+            "Alice Wong",
+            "alice.wong@bank.example",
+        )
+        assert await connector.find_user("nobody@bank.example") is None
+        room = await connector.open_room("Alice Wong / 李雷", [alice.id])
+        me = await connector.whoami()
+    harness.pod.say(ALICE, room, "I am in")
+    assert {str(user.user_id) for user in harness.pod.stream(room).members} >= {alice.id, me.id}
+
+
+async def test_the_doctor_hears_what_works_and_what_does_not(harness: PodHarness) -> None:
+    """Every step is named with its result; the first broken door is said plainly."""
+    async with harness.connector() as connector:
+        assert [result[:2] for result in await connector.check()] == [
+            ("sign-in", True),
+            ("agent", True),
+            ("account", True),
+            ("datafeeds", True),
+        ]
+        harness.pod.faults.add("status", route="datafeed.list", status=403)
+        assert (await connector.check())[-1][:2] == ("datafeeds", False)
