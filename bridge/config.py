@@ -81,15 +81,21 @@ def _glob(value: Any, folder: Path) -> str:
     return str(_path(value, folder))
 
 
-def _url(value: Any, folder: Path) -> str:
+def _proxy(value: Any, folder: Path) -> str:
     parts = urlsplit(_text(value, folder))
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("write a whole address, like https://pod.bank.example")
     if parts.username or parts.password:
         raise ValueError("addresses carry no user name or password")
+    return str(value).rstrip("/")
+
+
+def _url(value: Any, folder: Path) -> str:
+    address = _proxy(value, folder)
+    parts = urlsplit(address)
     if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         raise ValueError("http:// is for this machine only: write https://")
-    return str(value).rstrip("/")
+    return address
 
 
 def _database(value: Any, folder: Path) -> str:
@@ -177,6 +183,7 @@ TEXT = Form("text", _text)
 PATH = Form("path", _path)
 GLOBS = several(Form("path with `*`", _glob))
 URL = Form("address", _url)
+PROXY = Form("address", _proxy)
 DATABASE = Form("`sqlite:///FILE`", _database)
 ADDRESS = Form("`HOST:PORT`", _address)
 WEB_PATH = Form("URL path", _web_path)
@@ -229,7 +236,13 @@ class Symphony:
         Secret(), SECRET, "RSA private key (PEM) of the service account; `init` makes one.", needed=True
     )
     language: str = setting("en", LANGUAGE, "What notices to Symphony users are written in.")
-    max_file_mb: int = setting(25, whole(1, 1000), "Larger attachments are not carried, in MB (10⁶ bytes).")
+    max_file_mb: int = setting(
+        30, whole(1, 1000), "Larger attachments from Symphony are not carried, in MB (10⁶ bytes)."
+    )
+    proxy: str = setting("", PROXY, "Proxy for everything to Symphony, like http://proxy.bank.example:3128.")
+    ca_file: Path | None = setting(
+        None, PATH, "Certificates (PEM) to trust for Symphony instead of the system's."
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +267,10 @@ class Weixin:
         30.0, number(1, 3600), "How often to look for messages without being called, in seconds."
     )
     duplicate_errcodes: tuple[int, ...] = setting(
-        (), several(whole(-100, 9_999_999)), "Error codes that mean that this msgid was sent before."
+        (40058,), several(whole(-100, 9_999_999)), "Error codes that mean that this msgid was sent before."
+    )
+    max_file_mb: int = setting(
+        30, whole(1, 1000), "Larger attachments from Weixin are not carried, in MB (10⁶ bytes)."
     )
     language: str = setting("zh-Hans", LANGUAGE, "What notices to Weixin users are written in.")
 
@@ -420,6 +436,8 @@ def _resolved(row: Field[Any], folder: Path) -> Any:
     """The default, with relative paths resolved like written ones."""
     form: Form = row.metadata["form"]
     default: Any = row.default
+    if default is None:
+        return None
     if form in (PATH, DATABASE):
         return form.read(str(default), folder)
     if form is GLOBS:
@@ -520,7 +538,7 @@ def _written(value: Any) -> str:
         return f'"{value[0]}:{value[1]}"'
     if isinstance(value, tuple | list):
         return "[" + ", ".join(_written(item) for item in value) + "]"
-    if isinstance(value, Secret):
+    if value is None or isinstance(value, Secret):
         return '""'
     if isinstance(value, int | float):
         return f"{value:g}"

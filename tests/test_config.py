@@ -180,6 +180,12 @@ def test_addresses_that_would_leak_are_refused(url: str) -> None:
     assert "pw" not in problem
 
 
+def test_a_proxy_may_be_plain_but_never_carries_a_password() -> None:
+    """What goes through a proxy is encrypted to its end; the way to the proxy need not be."""
+    assert parse('[symphony]\nproxy = "http://proxy.bank.example:3128"').symphony.proxy.endswith(":3128")
+    assert "hush" not in the_problem('[symphony]\nproxy = "http://u:hush@proxy.bank.example"')
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8101", "http://localhost:8101", "http://[::1]:8101"])
 def test_plain_http_is_for_this_machine(url: str) -> None:
     """The mocks on loopback need no certificate."""
@@ -318,7 +324,7 @@ def test_every_setting_has_a_meaning_and_a_default_it_accepts() -> None:
     """The table is complete, and no default would be refused if somebody wrote it down."""
     for section, row in config.rows():
         assert row.metadata["meaning"].endswith("."), (section, row.name)
-        if row.default not in ("", (), Secret()):
+        if row.default not in ("", (), None, Secret()):
             parse(f"[{section}]\n{config.written_key(row)} = {config._written(row.default)}")
 
 

@@ -1,0 +1,116 @@
+"""From settings to connectors: what an operator writes reaches the connector it is meant for."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bridge import config
+from bridge.cli import networks
+from bridge.config import Settings
+from bridge.errors import ConfigError
+
+WRITTEN = """\
+[symphony]
+pod_url = "https://pod.example"
+agent_url = "https://agent.example"
+login_url = "https://login.example"
+key_manager_url = "https://keys.example"
+username = "weighbridge"
+proxy = "http://proxy.example:3128"
+ca_file = "ca.pem"
+max_file_mb = 12
+
+[weixin]
+api_url = "https://wecom.example"
+corp_id = "ww1234567890abcdef"
+listen = "127.0.0.1:0"
+path = "/called"
+accounts = ["wk1", "wk2"]
+poll_seconds = 7.5
+duplicate_errcodes = [1, 2]
+max_file_mb = 34
+"""
+SECRETS = {
+    "WEIGHBRIDGE_SYMPHONY_PRIVATE_KEY": "hush-key",
+    "WEIGHBRIDGE_WEIXIN_SECRET": "hush-secret",
+    "WEIGHBRIDGE_WEIXIN_TOKEN": "hushtoken",
+    "WEIGHBRIDGE_WEIXIN_AES_KEY": "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C",
+}
+
+
+class NoBlobs:
+    """No attachments."""
+
+    async def read(self, digest: str) -> AsyncIterator[bytes]:
+        """Nothing."""
+        for piece in ():
+            yield piece
+
+
+class Midnight:
+    """A clock that stands."""
+
+    def now(self) -> int:
+        """Always the epoch."""
+        return 0
+
+
+@pytest.fixture
+def settings() -> Settings:
+    """Settings in which every value differs from its default."""
+    return config.unlock(config.parse(WRITTEN, SECRETS, folder=Path("/etc/weighbridge")))
+
+
+def test_symphony_is_told_what_was_written(settings: Settings) -> None:
+    """Addresses, account, key, proxy, certificates and limit arrive unchanged; MB become bytes."""
+    told = networks.symphony_settings(settings.symphony)
+    assert (told.pod, told.agent) == ("https://pod.example", "https://agent.example")
+    assert (told.login, told.key_manager) == ("https://login.example", "https://keys.example")
+    assert (told.username, told.private_key) == ("weighbridge", "hush-key")
+    assert (told.proxy, told.ca_file) == ("http://proxy.example:3128", "/etc/weighbridge/ca.pem")
+    assert told.max_file_bytes == 12_000_000
+
+
+def test_weixin_is_told_what_was_written(settings: Settings) -> None:
+    """Address, corporation, secrets, callback, accounts, pace and limit arrive unchanged."""
+    told = networks.weixin_settings(settings.weixin)
+    assert (told.api_url, told.corp_id, told.secret) == (
+        "https://wecom.example",
+        "ww1234567890abcdef",
+        "hush-secret",
+    )
+    assert (told.callback_token, told.callback_aes_key) == (
+        "hushtoken",
+        SECRETS["WEIGHBRIDGE_WEIXIN_AES_KEY"],
+    )
+    assert (told.listen_host, told.listen_port, told.callback_path) == ("127.0.0.1", 0, "/called")
+    assert (told.open_kfids, told.poll_interval) == (("wk1", "wk2"), 7.5)
+    assert told.duplicate_errcodes == {1, 2}
+    assert told.media_limit == 34_000_000
+
+
+def test_what_a_connector_was_told_prints_no_secret(settings: Settings) -> None:
+    """The translated settings keep secrets to themselves, too."""
+    shown = repr(networks.symphony_settings(settings.symphony)) + repr(
+        networks.weixin_settings(settings.weixin)
+    )
+    assert not [secret for secret in SECRETS.values() if secret in shown]
+
+
+async def test_both_networks_are_there(settings: Settings) -> None:
+    """One connector per network, each under the name it calls itself."""
+    made = networks.connectors(settings, NoBlobs(), Midnight())
+    assert {name: connector.network for name, connector in made.items()} == {
+        "symphony": "symphony",
+        "weixin": "weixin",
+    }
+
+
+def test_locked_settings_are_refused() -> None:
+    """Connectors are not made from secrets nobody read: that is an error, not an empty password."""
+    locked = config.parse(WRITTEN, {"WEIGHBRIDGE_SYMPHONY_PRIVATE_KEY_FILE": "key.pem"})
+    with pytest.raises(ConfigError):
+        networks.symphony_settings(locked.symphony)
