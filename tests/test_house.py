@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge import telemetry
+from bridge import config, telemetry
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -438,6 +438,21 @@ def _is_log_line(node: ast.AST) -> bool:
     first = node.args[0]
     owner = ast.unparse(node.func.value) if isinstance(node.func, ast.Attribute) else ""
     return isinstance(first, ast.Constant) and isinstance(first.value, str) and "log" in owner.lower()
+
+
+def test_every_setting_is_read() -> None:
+    """No setting is offered that nobody looks at: what it promises would silently not happen."""
+    code = "\n".join(
+        path.read_text(encoding="utf-8") for path in sources("bridge") if module_name(path) != "bridge.config"
+    )
+    obey(
+        "A setting that nobody reads is removed.",
+        (
+            f"bridge/config.py: {section}.{row.name}: read it (as {section}.{row.name}), or take it out"
+            for section, row in config.rows()
+            if not re.search(rf"\b({section}|part)\.{row.name}\b", code)
+        ),
+    )
 
 
 # --- shape ----------------------------------------------------------------------------------------------
