@@ -1,4 +1,4 @@
-"""What an errcode asks for: every row is looked up here; that the client does it is tested with the client."""
+"""What an errcode asks for: every row is looked up here; the client's tests show that it is done."""
 
 from __future__ import annotations
 
