@@ -17,7 +17,7 @@ setup: .venv/.run ## Prepare .venv, nothing else
 demo: setup ## Both networks and the bridge on this machine, with a conversation
 	@$(WEIGHBRIDGE) demo
 
-test: .venv/.test .cache/bdk2/.ready .cache/bdk3/.ready .cache/npm.ready ## Everything that must hold, in under ten minutes
+test: .venv/.test ## Everything that must hold, in under ten minutes
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 lint: .venv/.test ## What the linter has to say (a test asks it, too)
@@ -53,17 +53,4 @@ $(BIN)/python:
 
 .venv/.test: requirements/test.txt .venv/.run
 	@$(PIP) install --require-hashes -r requirements/test.txt
-	@touch $@
-
-# The official Symphony clients cap libraries that we do not, so each has an environment of its own.
-.cache/%/.ready: requirements/%.txt | $(BIN)/python
-	@$(PYTHON) -m venv .cache/$*
-	@.cache/$*/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/$*.txt
-	@touch $@
-
-# WeCom's own crypto package, where Node is installed; its tests skip, and say so, where it is not.
-.cache/npm.ready: $(wildcard tests/clients/wecom_crypto/package-lock.json)
-	@mkdir -p .cache
-	@if [ -n "$^" ] && command -v npm >/dev/null; then \
-	    npm ci --prefix tests/clients/wecom_crypto --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null; fi
 	@touch $@

@@ -604,21 +604,31 @@ def test_tests_state_their_promise() -> None:
 
 
 def test_tests_do_not_sleep() -> None:
-    """A test waits for a condition with a deadline, or moves a clock of its own; `sleep(0)` only yields."""
+    """A test waits for a condition, or moves a clock of its own; `sleep(0)` only yields."""
     obey(
         "Tests wait for what they want, not for time.",
         (
             f"{at(path, node)}: sleeps: wait for the condition, with a deadline"
             for path in sources("tests")
             if str(path.relative_to(ROOT)) not in SLEEPS
-            for node in ast.walk(tree(path))
-            if _called(node) == "sleep" and not _is_zero(node.args)
+            for node in _sleeps(tree(path))
         ),
     )
 
 
-def _is_zero(arguments: list[ast.expr]) -> bool:
-    return len(arguments) == 1 and isinstance(arguments[0], ast.Constant) and arguments[0].value == 0
+def _sleeps(node: ast.AST, longest: float = 0.0) -> Iterator[ast.Call]:
+    """Calls of `sleep` for longer than allowed: not at all, or 0.05 s between two looks at a condition."""
+    if isinstance(node, ast.While) and not isinstance(node.test, ast.Constant):
+        longest = 0.05
+    if isinstance(node, ast.Call) and _called(node) == "sleep" and not _at_most(longest, node.args):
+        yield node
+    for child in ast.iter_child_nodes(node):
+        yield from _sleeps(child, longest)
+
+
+def _at_most(seconds: float, arguments: list[ast.expr]) -> bool:
+    value = arguments[0].value if len(arguments) == 1 and isinstance(arguments[0], ast.Constant) else None
+    return isinstance(value, int | float) and value <= seconds
 
 
 @pytest.mark.parametrize(
