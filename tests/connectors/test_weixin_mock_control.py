@@ -61,6 +61,15 @@ async def test_a_conversation_can_be_driven_over_http(rig: Rig) -> None:
     assert {one["nickname"] for one in listed["customers"]} == {"李雷", "客户乙"}
 
 
+async def test_another_corp_can_be_added_over_http(rig: Rig) -> None:
+    """Its secret fetches a token of its own, and its account is its own."""
+    await post(rig, "corps", corpid="ww_other", secret="other-secret")
+    account = (await post(rig, "accounts", name="别家", corpid="ww_other"))["open_kfid"]
+    rig.token = (await rig.gettoken(corpid="ww_other", corpsecret="other-secret"))["access_token"]
+    listed = await rig.post("kf/account/list")
+    assert [one["open_kfid"] for one in listed["account_list"]] == [account]
+
+
 async def test_employees_and_entries_can_be_driven_over_http(rig: Rig) -> None:
     """enter, servicer_says, take_over, end_session return what their Python verbs return."""
     code = (await post(rig, "enter", customer=rig.customer, scene="s", scene_param="p"))["welcome_code"]

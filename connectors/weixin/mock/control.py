@@ -39,6 +39,7 @@ class Control:
         app.router.add_routes(
             [
                 web.get("/_mock/", _answered(self.overview)),
+                web.post("/_mock/corps", _answered(self.add_corp)),
                 web.post("/_mock/accounts", _answered(self.add_account)),
                 web.post("/_mock/customers", _answered(self.add_customer)),
                 web.post("/_mock/callback", _answered(self.set_callback)),
@@ -82,6 +83,11 @@ class Control:
                 ],
             }
         )
+
+    async def add_corp(self, request: web.Request) -> web.Response:
+        """{corpid, secret}: another corp, or another secret of one."""
+        self._platform.add_corp(**await _object(request))
+        return _json({})
 
     async def add_account(self, request: web.Request) -> web.Response:
         """{name, corpid?} -> {open_kfid}."""
