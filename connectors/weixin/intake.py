@@ -32,6 +32,7 @@ _CURSOR_UNKNOWN = 40058
 _MARK_EVERY_MS = 3600 * 1000
 _UNREADABLE_PAGES = 5
 _ACCOUNTS_EVERY = 600.0
+_SHORTEST_WAIT = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,14 +195,18 @@ class Intake:
                 failures += 1
                 if isinstance(error, Unreadable) and failures == _UNREADABLE_PAGES:
                     await self._offer(account, wire.read_page(error.body, account.open_kfid).messages)
-                await self._sit_out(account, self._delay(error, failures - 1))
+                await self._sit_out(account, error, self._delay(error, failures - 1))
 
-    async def _sit_out(self, account: Account, seconds: float) -> None:
-        """Wait after a failure. The limit for pulls without a token does not concern one that has a token."""
-        if account.token:
-            await self._pace.sleep(seconds)
-        else:
-            await _rung_within(account.bell, seconds)
+    async def _sit_out(self, account: Account, error: NetworkError, seconds: float) -> None:
+        """Wait after a failure, less if the account rings: then the platform is there again.
+
+        A time that the platform asked for is kept. Only its limit for pulls without a token does not concern
+        one that has a token, and that is what the bell brings.
+        """
+        asked = getattr(error, "retry_after", None) is not None
+        floor = seconds if asked and account.token else min(seconds, _SHORTEST_WAIT)
+        await self._pace.sleep(floor)
+        await _rung_within(account.bell, seconds - floor)
 
     async def _pull(self, account: Account) -> None:
         """Everything the account has, page by page; returns when there is no more."""
@@ -267,7 +272,7 @@ class Intake:
 
 
 async def _rung_within(bell: asyncio.Event, seconds: float) -> None:
-    """Return when `bell` rings, after `seconds` at the latest."""
+    """Return when `bell` rings, after `seconds` at the latest; at once if there are none."""
     try:
         async with asyncio.timeout(seconds):
             await bell.wait()
