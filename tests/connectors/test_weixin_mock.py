@@ -86,6 +86,37 @@ async def test_unreadable_bodies_have_codes(rig: Rig, body: bytes, errcode: int)
     assert (await rig.post("kf/send_msg", body))["errcode"] == errcode
 
 
+# fmt: off
+FIELDS = [
+    "open_kfid", "external_userid", "touser", "msgid", "msgtype", "text", "code", "cursor", "token", "limit",
+    "voice_format", "service_state", "name", "scene", "servicer_userid", "userid_list", "department_id_list",
+    "external_userid_list", "media_id", "offset", "msgmenu", "image", "location",
+]
+ROUTES = [
+    "kf/account/add", "kf/account/update", "kf/account/list", "kf/add_contact_way", "kf/servicer/add",
+    "kf/servicer/del", "kf/customer/batchget", "kf/service_state/get", "kf/service_state/trans",
+    "kf/sync_msg", "kf/send_msg", "kf/send_msg_on_event",
+]
+# fmt: on
+
+
+@pytest.mark.parametrize("value", [None, 1, 1.5, True, "x", [], [[]], {}, {"list": [1]}], ids=str)
+async def test_nonsense_is_answered_by_code(rig: Rig, value: Any) -> None:
+    """Any value in any field of any call is answered with HTTP 200 and an errcode, never by a crash."""
+    rig.platform.say(rig.customer, text="你好")
+    good = {
+        "touser": rig.customer,
+        "open_kfid": rig.account,
+        "external_userid": rig.customer,
+        "msgtype": "text",
+    }
+    bodies = [dict.fromkeys(FIELDS, value)] + [{**good, field: value} for field in FIELDS]
+    bodies += [{**good, "msgtype": kind, kind: value} for kind in ("msgmenu", "image", "location", "link")]
+    for route in ROUTES:
+        for body in bodies:
+            assert "errcode" in await rig.post(route, body), (route, body)
+
+
 async def test_get_is_refused_where_post_is_needed(rig: Rig) -> None:
     """40058, as the vendor says for GET instead of POST."""
     token = (await rig.gettoken())["access_token"]

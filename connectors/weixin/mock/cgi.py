@@ -207,7 +207,7 @@ class CgiBin:
     # --- accounts and people
 
     def _account_add(self, call: Call) -> dict[str, Any]:
-        avatar = call.body.get("media_id", "")
+        avatar = _text(call.body, "media_id")
         if avatar:
             self._world.media.find(avatar)
         account = self._world.add_account(call.corpid, _text(call.body, "name"), avatar)
@@ -222,7 +222,7 @@ class CgiBin:
 
     def _account_update(self, call: Call) -> dict[str, Any]:
         account = self._account(call)
-        avatar = call.body.get("media_id", "")
+        avatar = _text(call.body, "media_id")
         if avatar:
             self._world.media.find(avatar)
             account.avatar = avatar
@@ -261,7 +261,8 @@ class CgiBin:
 
     def _batchget(self, call: Call) -> dict[str, Any]:
         wanted = call.body.get("external_userid_list")
-        if not isinstance(wanted, list) or not 1 <= len(wanted) <= 100:
+        strings = isinstance(wanted, list) and all(isinstance(one, str) for one in wanted)
+        if not isinstance(wanted, list) or not strings or not 1 <= len(wanted) <= 100:
             raise ApiError(codes.PARAMETER_WRONG, "external_userid_list: 1 to 100")
         known = [one for one in wanted if one in self._world.customers]
         context = call.body.get("need_enter_session_context") == 1

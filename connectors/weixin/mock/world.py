@@ -292,7 +292,7 @@ class World:
 
     def send_on_event(self, corpid: str, body: dict[str, Any]) -> str:
         """`kf/send_msg_on_event`: one message for a welcome_code or msg_code, outside window and quota."""
-        code = self._codes.get(body.get("code") or "")
+        code = self._codes.get(str(body.get("code")))
         if code is None or code.expires < self.clock.now():
             raise ApiError(codes.PARAMETER_WRONG, "code is unknown, used or expired")
         account = self.account(code.session.open_kfid, corpid)
