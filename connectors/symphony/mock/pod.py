@@ -91,6 +91,12 @@ class SymphonyPod(World):
         """The last requests of the Symphony API, oldest first."""
         return self.front_desk.requests
 
+    async def until_requested(self, route: str, times: int = 1, *, within: float = 30.0) -> None:
+        """Return once `route` was requested so often. Raises TimeoutError after `within` real seconds."""
+        async with asyncio.timeout(within):
+            while sum(record.route == route for record in self.requests) < times:
+                await self.clock.wait(self.front_desk.arrived, self.clock.now() + within)
+
     @asynccontextmanager
     async def serve(self, port: int = 0, host: str = LOOPBACK) -> AsyncIterator[str]:
         """Serve while the block runs; yields the base URL. Port 0 lets the system choose."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from aiohttp import web
 
+from connectors.symphony.mock.clock import Signal
 from connectors.symphony.mock.directory import StoredFile, Stream, User, normal_id
 from connectors.symphony.mock.faults import FAULTS, Fault
 from connectors.symphony.mock.sessions import Session
@@ -174,6 +175,7 @@ class FrontDesk:
         self._pod = pod
         self.requests: deque[RequestRecord] = deque(maxlen=keep_requests)
         self.recording = keep_requests > 0
+        self.arrived = Signal()
 
     def attend(self, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
         """The aiohttp handler of a route."""
@@ -201,6 +203,7 @@ class FrontDesk:
             self._pod.clock.now(),
         )
         self.requests.append(call.record)
+        self.arrived.ring()
 
     async def _answered(self, call: Call) -> web.StreamResponse:
         faults = self._pod.faults

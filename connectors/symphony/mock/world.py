@@ -216,7 +216,7 @@ class World:
     def open_room(self, creator: User, wanted: dict[str, Any]) -> Stream:
         """Create a room. Raises Refusal 400 for bad attributes, 451 for a name DLP blocks."""
         attributes = self._room_attributes(
-            creator, {**ROOM_FLAGS, "keywords": [], "description": "", **wanted}, None
+            creator, {**ROOM_FLAGS, "keywords": [], "description": "", **_given(wanted)}, None
         )
         stream = self._open("ROOM", creator, [creator], attributes)
         stream.members[creator.user_id].owner = True
@@ -231,7 +231,7 @@ class World:
     def update_room(self, by: User, stream: Stream, wanted: dict[str, Any]) -> None:
         """Change a room's attributes, as its owner. Raises Refusal."""
         self._need_owner(by, stream)
-        stream.attributes = self._room_attributes(by, {**stream.attributes, **wanted}, stream)
+        stream.attributes = self._room_attributes(by, {**stream.attributes, **_given(wanted)}, stream)
         stream.forget_view()
         self.tell(
             "ROOMUPDATED",
@@ -254,7 +254,7 @@ class World:
             raise Refusal(400, "A room with this name already exists")
         self._enforce(f"{name}\n{attributes.get('description', '')}", ROOM_META, by, present_stream)
         known = (*ROOM_FLAGS, "name", "description", "keywords", "pinnedMessageId", "subType")
-        return {key: value for key, value in attributes.items() if key in known and value is not None}
+        return {key: value for key, value in attributes.items() if key in known}
 
     def add_dlp_rule(
         self, name: str, pattern: str, action: str = BLOCK, data_type: str = MESSAGES
@@ -688,6 +688,11 @@ class World:
         """Open a datafeed."""
         feed_id = f"{secrets.token_hex(16)}_f_{self.mint.hex()}"
         return self.feeds.open(Feed(feed_id, owner, tag, self.clock.now()))
+
+
+def _given(attributes: dict[str, Any]) -> dict[str, Any]:
+    """What is really set: some clients send every attribute they know, as null."""
+    return {key: value for key, value in attributes.items() if value is not None}
 
 
 def _timestamp(message: Message) -> int:
