@@ -59,6 +59,23 @@ def take_lane(tx: Tx, lane: int, owner: str, ttl: int, *, force: bool = False) -
     return epoch
 
 
+def give_back(tx: Tx, lane: int, network: str, epoch: int) -> None:
+    """Put back what a network's closed room had claimed, as uncertain: it may have been sent."""
+    tx.fence(lane, epoch)
+    tx.db.execute(
+        update(s.deliveries)
+        .where(
+            is_open(s.deliveries),
+            s.deliveries.c.lane == lane,
+            s.deliveries.c.network == network,
+            s.deliveries.c.state == DeliveryState.CLAIMED,
+        )
+        .values(state=DeliveryState.READY.value, uncertain=1, next_at=tx.now)
+    )
+    where = (s.chats.c.lane == lane, s.chats.c.network == network)
+    tx.db.execute(update(s.chats).where(*where).values(due_at=tx.now))
+
+
 def renew_lane(tx: Tx, lane: int, epoch: int, ttl: int) -> None:
     """Go on owning a lane. Raises StoreError when somebody else has it."""
     tx.fence(lane, epoch)

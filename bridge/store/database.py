@@ -203,6 +203,10 @@ class Database:
         """Give the lane up."""
         await self.write(lambda tx: acts.leave_lane(tx, self.lane, self.epoch))
 
+    async def give_back(self, network: str) -> None:
+        """Put back what a network's closed room had claimed."""
+        await self.write(lambda tx: acts.give_back(tx, self.lane, network, self.epoch))
+
     # bridge.ports.Store
 
     async def cursors(self, network: str) -> Mapping[str, str]:

@@ -1,0 +1,141 @@
+"""The composition root: settings become a store, connectors, policies and a daemon.
+
+Rules of this file: the only place that knows both `connectors` and the concrete store. It decides nothing
+else; whatever has a choice has a setting. Imports are made where they are used, for commands that need
+only a part.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import time
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bridge.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bridge.config import Settings
+    from bridge.daemon import Daemon
+    from bridge.pipeline import Pace
+    from bridge.policy import PolicySet
+    from bridge.ports import Blobs, Clock, Connector
+    from bridge.store.database import Database
+
+
+class WallClock:
+    """The time of this machine."""
+
+    def now(self) -> int:
+        """Milliseconds since the Unix epoch, UTC."""
+        return time.time_ns() // 1_000_000
+
+
+def store(settings: Settings, clock: Clock | None = None) -> Database:
+    """The store, migrated and open. The caller closes it."""
+    from bridge.store.database import Database, create
+
+    clock = clock or WallClock()
+    create(settings.store.url, clock.now(), settings.store.lanes)
+    return Database(settings.store.url, settings.store.blobs, clock)
+
+
+def policy_files(settings: Settings) -> list[Path]:
+    """The policy files that the settings name, sorted. Raises ConfigError when there is none."""
+    paths = sorted({Path(path) for pattern in settings.policy.files for path in glob.glob(pattern)})
+    if not paths:
+        patterns = ", ".join(settings.policy.files)
+        raise ConfigError(f"[policy] files: no file matches {patterns}; without a policy nothing may pass")
+    return paths
+
+
+def policies(settings: Settings) -> PolicySet:
+    """The policies that decide. Raises PolicyError with every problem in every file."""
+    from bridge.policy import load
+
+    return load(policy_files(settings))
+
+
+def symphony(settings: Settings, blobs: Blobs) -> Connector:
+    """The connector to Symphony."""
+    from connectors.symphony.client import SymphonyConnector
+    from connectors.symphony.settings import SymphonySettings
+
+    part = settings.symphony
+    return SymphonyConnector(
+        SymphonySettings(
+            pod_url=part.pod_url,
+            agent_url=part.agent_url,
+            login_url=part.login_url,
+            key_manager_url=part.key_manager_url,
+            username=part.username,
+            private_key=part.private_key.reveal(),
+            max_file_bytes=part.max_file_mb * 1_000_000,
+        ),
+        blobs,
+    )
+
+
+def weixin(settings: Settings, blobs: Blobs, *, listen: bool = True) -> Connector:
+    """The connector to Weixin customer service; it takes callbacks only when it is to `listen`."""
+    from connectors.weixin.kf import WeixinConnector
+    from connectors.weixin.settings import WeixinSettings
+
+    part = settings.weixin
+    host, port = part.listen
+    codes = {"duplicate_errcodes": frozenset(part.duplicate_errcodes)} if part.duplicate_errcodes else {}
+    return WeixinConnector(
+        WeixinSettings(
+            api_url=part.api_url,
+            corp_id=part.corp_id,
+            secret=part.secret.reveal(),
+            callback_token=part.token.reveal() if listen else "",
+            callback_aes_key=part.aes_key.reveal() if listen else "",
+            listen_host=host,
+            listen_port=port,
+            callback_path=part.path,
+            open_kfids=part.accounts,
+            poll_interval=part.poll_seconds,
+            **codes,
+        ),
+        blobs,
+    )
+
+
+@contextlib.asynccontextmanager
+async def networks(settings: Settings, blobs: Blobs) -> AsyncIterator[dict[str, Connector]]:
+    """Both networks, signed in, for a command: nothing listens and nothing is received."""
+    async with contextlib.AsyncExitStack() as stack:
+        both = (symphony(settings, blobs), weixin(settings, blobs, listen=False))
+        yield {one.network: await stack.enter_async_context(one) for one in both}
+
+
+def pace(settings: Settings) -> Pace:
+    """How much at once, and how patiently."""
+    from bridge.flow import Patience
+    from bridge.pipeline import Pace
+
+    part = settings.daemon
+    patience = Patience(
+        first=int(part.retry_first_seconds * 1000),
+        longest=int(part.retry_longest_seconds * 1000),
+        tries=part.attempts,
+    )
+    return Pace(
+        batch=part.batch,
+        concurrency=part.concurrency,
+        max_file_bytes=settings.symphony.max_file_mb * 1_000_000,
+        patience=patience,
+    )
+
+
+def daemon(settings: Settings, database: Database, connectors: Sequence[Connector] = ()) -> Daemon:
+    """The daemon on an open store, with the two networks of the settings unless others are given."""
+    from bridge.daemon import Counting, Daemon
+    from bridge.pipeline import House
+
+    both = connectors or (symphony(settings, database.blobs), weixin(settings, database.blobs))
+    house = House(database, database.clock, Counting(), pace=pace(settings))
+    return Daemon(house, database, both, lambda: policies(settings), settings.daemon.http)

@@ -1,0 +1,118 @@
+"""`weighbridge doctor`: everything that could keep the bridge from running, looked at once.
+
+Rules of this file: every check answers "ok" or what to do; one failure does not hide the next; nothing is
+changed and nothing secret is printed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import click
+
+from bridge.cli.output import Exit, json_option, listing
+from bridge.cli.root import Root, pass_root
+from bridge.errors import ConfigError, PolicyError, WeighbridgeError
+
+if TYPE_CHECKING:
+    from bridge.config import Settings
+
+Check = tuple[str, bool, str]
+
+ENOUGH_DISK = 1 << 30
+"""Bytes that should be free where archive and attachments grow."""
+
+
+@click.command()
+@json_option
+@click.option("--offline", is_flag=True, help="Leave the two networks out.")
+@pass_root
+def doctor(root: Root, as_json: bool, offline: bool) -> int:
+    """Check settings, secrets, store, policies and both networks; exit code 1 when something is wrong."""
+    checks = list(_settings(root))
+    if all(ok for _, ok, _ in checks):
+        settings = root.unlocked()
+        checks += [*_policies(settings), *_store(settings)]
+        if not offline:
+            checks += asyncio.run(_networks(settings))
+    rows = [{"check": what, "ok": ok, "detail": detail} for what, ok, detail in checks]
+    marked = rows if as_json else [{**row, "ok": "✓" if row["ok"] else "✗"} for row in rows]
+    listing(marked, {"ok": "", "check": "check", "detail": "detail"}, as_json=as_json)
+    return Exit.DONE if all(ok for _, ok, _ in checks) else Exit.NO
+
+
+def _settings(root: Root) -> Iterator[Check]:
+    try:
+        settings = root.unlocked()
+    except ConfigError as error:
+        for problem in error.problems:
+            yield "settings", False, problem
+        return
+    yield "settings", True, settings.origin
+    yield from _rights(settings)
+
+
+def _rights(settings: Settings) -> Iterator[Check]:
+    for section in (settings.symphony, settings.weixin):
+        for name in ("private_key", "secret", "token", "aes_key"):
+            secret = getattr(section, name, None)
+            if secret is None or secret.file is None:
+                continue
+            open_to_others = secret.file.stat().st_mode & 0o077
+            detail = f"chmod 600 {secret.file}" if open_to_others else str(secret.file)
+            yield f"secret {name}", not open_to_others, detail
+
+
+def _policies(settings: Settings) -> Iterator[Check]:
+    from bridge.cli import compose
+
+    try:
+        loaded = compose.policies(settings)
+    except PolicyError as error:
+        yield "policies", False, f"{len(error.problems)} problem(s): run `weighbridge policy check`"
+    except ConfigError as error:
+        yield "policies", False, str(error)
+    else:
+        for name, digest in loaded.hashes:
+            yield f"policy {name}", True, digest
+
+
+def _store(settings: Settings) -> Iterator[Check]:
+    from bridge.cli import compose
+
+    try:
+        database = compose.store(settings)
+    except WeighbridgeError as error:
+        yield "store", False, str(error)
+        return
+    database.close()
+    yield "store", True, settings.store.url
+    for what, path in (("disk of blobs", settings.store.blobs),):
+        free = shutil.disk_usage(path).free
+        yield what, free > ENOUGH_DISK, f"{free / 1e9:.1f} GB free"
+    yield "rights of blobs", os.access(settings.store.blobs, os.W_OK), str(settings.store.blobs)
+
+
+async def _networks(settings: Settings) -> list[Check]:
+    from bridge.cli import compose
+
+    checks: list[Check] = []
+    blobs = compose.store(settings)
+    try:
+        for name, connector in (
+            ("symphony", compose.symphony(settings, blobs.blobs)),
+            ("weixin", compose.weixin(settings, blobs.blobs, listen=False)),
+        ):
+            try:
+                async with connector:
+                    found = await connector.check()
+            except WeighbridgeError as error:
+                found = [("signing in", False, str(error))]
+            checks += [(f"{name}: {what}", ok, detail) for what, ok, detail in found]
+    finally:
+        blobs.close()
+    return checks

@@ -1,0 +1,313 @@
+"""One process that runs the rooms: lease, networks, policy, signals, and three pages for machines.
+
+Rules of this file: one `TaskGroup`; when a part dies of anything but an expected error, all of it ends and
+the supervisor starts it again. Nothing is repaired at the start: taking the lane is enough.
+
+    SIGTERM, SIGINT   stop taking, finish what is being sent, give the lane up, leave
+    SIGHUP            read the policies again; bad ones change nothing and say so; sign in again at once
+
+A network that refuses our credentials closes its own rooms only: the other one goes on, and what was
+archived for the closed one waits in the outbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from aiohttp import web
+
+from bridge import pipeline, telemetry
+from bridge.errors import PolicyError, SignedOut
+from bridge.message import SYMPHONY, Archived, Verdict
+from bridge.pipeline import Bell, House
+from bridge.policy import PolicySet, judge
+from bridge.ports import Attempt, Connector, Step
+from bridge.store import views
+from bridge.store.database import LEASE_MS, Database
+
+log = telemetry.log()
+
+DRAIN_SECONDS = 20.0
+"""How long sends that are under way may take to finish when the daemon is asked to leave."""
+
+SIGN_IN_AGAIN = (60.0, 300.0, 900.0, 3600.0)
+"""Pauses, in seconds, before refused credentials are tried again: WeCom blocks an address that insists."""
+
+
+class Counting:
+    """`bridge.ports.Tally` onto the metrics."""
+
+    def archived(self, network: str, count: int) -> None:
+        """New messages are in the archive."""
+        telemetry.metrics.archived.labels(network).inc(count)
+
+    def judged(self, verdict: Verdict) -> None:
+        """A message was judged."""
+        telemetry.metrics.verdicts.labels(verdict.outcome.value, verdict.cause.value).inc()
+
+    def attempted(self, attempt: Attempt, now: int) -> None:
+        """An attempt was recorded."""
+        permit = attempt.permit
+        telemetry.metrics.deliveries.labels(permit.network, attempt.step.value).inc()
+        if attempt.step is Step.SEND:
+            telemetry.metrics.latency.labels(permit.network).observe((now - permit.archived_at) / 1000)
+
+
+class Judging:
+    """The judge of the judgement room: the policies that are in force now. A reload is one assignment."""
+
+    def __init__(self, policies: PolicySet) -> None:
+        self.policies = policies
+
+    def __call__(self, archived: Archived, now: datetime) -> Verdict:
+        """The verdict of the policies in force."""
+        message = archived.message
+        direction = "to_weixin" if message.network == SYMPHONY else "to_symphony"
+        return judge(
+            self.policies,
+            message,
+            route=archived.route,
+            direction=direction,
+            missing=archived.missing,
+            now=now,
+        )
+
+
+@dataclass(slots=True)
+class NetworkState:
+    """Whether a network's rooms are open, and if not, what a person has to do."""
+
+    open: bool = False
+    remedy: str = ""
+    since: int = 0
+    retry: Bell = field(default_factory=Bell)
+
+
+class Daemon:
+    """The whole bridge, running. `run` returns when it was asked to leave and has left in order.
+
+    `load` reads the policies (raising PolicyError); `address` is where /healthz, /readyz, /status and
+    /metrics answer, None for nowhere.
+    """
+
+    def __init__(
+        self,
+        house: House,
+        database: Database,
+        connectors: Sequence[Connector],
+        load: Callable[[], PolicySet],
+        address: tuple[str, int] | None,
+    ) -> None:
+        self.house, self.database, self.connectors, self.load = house, database, connectors, load
+        self.address = address
+        self.judging = Judging(load())
+        self.stop = asyncio.Event()
+        self.networks = {connector.network: NetworkState() for connector in connectors}
+        self.started_at = house.clock.now()
+        self.bound_port = 0
+        self.renewed = 0.0
+        self._reload = asyncio.Event()
+
+    async def run(self) -> None:
+        """Own the lane, run the rooms until `stop`, then leave in order.
+
+        Raises Conflict when another daemon owns the lane, StoreError when the store fails.
+        """
+        await self.database.own(f"{socket.gethostname()}:{os.getpid()}")
+        self.renewed = asyncio.get_running_loop().time()
+        await self._activate("weighbridge", "start of the daemon")
+        async with contextlib.AsyncExitStack() as stack:
+            self._listen_to_signals(stack)
+            await self._serve_pages(stack)
+            try:
+                await self._run_rooms()
+            finally:
+                telemetry.sd_notify("STOPPING=1")
+        await self.database.leave()
+        log.info("daemon:left")
+
+    # --- rooms
+
+    async def _run_rooms(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            beside = [
+                tasks.create_task(self._keep_lease()),
+                tasks.create_task(self._watch_policies()),
+                tasks.create_task(pipeline.judgement(self.judging, self.house)),
+            ]
+            networks = [tasks.create_task(self._network(one)) for one in self.connectors]
+            log.info("daemon:started")
+            # Ready means that the store is ours; a network that is away or refuses us is told by /readyz.
+            telemetry.sd_notify("READY=1")
+            await self.stop.wait()
+            for bell in (*self.house.bells.deliver.values(), *(n.retry for n in self.networks.values())):
+                bell.ring()
+            _, late = await asyncio.wait(networks, timeout=DRAIN_SECONDS)
+            for task in (*late, *beside):
+                task.cancel()
+
+    async def _network(self, connector: Connector) -> None:
+        """Run one network's rooms; when it refuses our credentials, try again after a while, or when told."""
+        refusals = 0
+        while not self.stop.is_set():
+            refused = await self._network_once(connector)
+            if refused is None:
+                return
+            state = self.networks[connector.network]
+            self._open(connector.network, False, refused.remedy)
+            pause = SIGN_IN_AGAIN[min(refusals, len(SIGN_IN_AGAIN) - 1)]
+            refusals += 1
+            log.error("network:signed-out", network=connector.network, seconds=pause)
+            await state.retry.wait(pause)
+
+    async def _network_once(self, connector: Connector) -> SignedOut | None:
+        refusal: SignedOut | None = None
+        try:
+            async with connector, asyncio.TaskGroup() as rooms:
+                self._open(connector.network, True)
+                taking = [
+                    rooms.create_task(pipeline.intake(connector, self.house)),
+                    rooms.create_task(pipeline.fetch(connector, self.house)),
+                ]
+                rooms.create_task(pipeline.delivery(connector, self.house, self.stop))
+                await self.stop.wait()
+                for task in taking:
+                    task.cancel()
+        except* SignedOut as group:
+            refusal = _first(group)
+        if refusal is not None:
+            await self.database.give_back(connector.network)
+        return refusal
+
+    def _open(self, network: str, is_open: bool, remedy: str = "") -> None:
+        state = self.networks[network]
+        state.open, state.remedy, state.since = is_open, remedy, self.house.clock.now()
+        telemetry.metrics.signed_in.labels(network).set(is_open)
+        closed = [name for name, state in self.networks.items() if not state.open]
+        telemetry.sd_notify(f"STATUS=closed: {', '.join(closed)}" if closed else "STATUS=both networks open")
+
+    async def _keep_lease(self) -> None:
+        """Show the lane that we live, and systemd too: only a process that can still write is alive."""
+        watchdog = telemetry.watchdog_seconds() or LEASE_MS / 1000
+        while True:
+            await self.database.renew()
+            self.renewed = asyncio.get_running_loop().time()
+            telemetry.sd_notify("WATCHDOG=1")
+            await asyncio.sleep(min(watchdog, LEASE_MS / 3000))
+
+    # --- policies
+
+    async def _activate(self, person: str, reason: str) -> None:
+        await self.database.activate_policy(self.judging.policies.hashes, person, reason)
+
+    async def _watch_policies(self) -> None:
+        while True:
+            await self._reload.wait()
+            self._reload.clear()
+            try:
+                policies = await asyncio.to_thread(self.load)
+            except PolicyError as error:
+                log.error("policy:refused", count=len(error.problems))
+                continue
+            self.judging.policies = policies
+            await self._activate("weighbridge", "SIGHUP")
+            log.info("policy:activated", count=len(policies.hashes))
+
+    # --- signals
+
+    def _listen_to_signals(self, stack: contextlib.AsyncExitStack) -> None:
+        loop = asyncio.get_running_loop()
+        for number, act in (
+            (signal.SIGTERM, self.leave),
+            (signal.SIGINT, self.leave),
+            (signal.SIGHUP, self.reload),
+        ):
+            loop.add_signal_handler(number, act)
+            stack.callback(loop.remove_signal_handler, number)
+
+    def leave(self) -> None:
+        """Begin to leave, in order."""
+        log.info("daemon:leaving")
+        self.stop.set()
+
+    def reload(self) -> None:
+        """Read the policies again, and try closed networks at once."""
+        self._reload.set()
+        for state in self.networks.values():
+            state.retry.ring()
+
+    # --- pages
+
+    async def _serve_pages(self, stack: contextlib.AsyncExitStack) -> None:
+        if self.address is None:
+            return
+        pages = web.Application()
+        pages.router.add_get("/healthz", self._healthz)
+        pages.router.add_get("/readyz", self._readyz)
+        pages.router.add_get("/status", self._status)
+        pages.router.add_get("/metrics", self._metrics)
+        runner = web.AppRunner(pages, access_log=None)
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, *self.address)
+        await site.start()
+        self.bound_port = runner.addresses[0][1]
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        silent = asyncio.get_running_loop().time() - self.renewed
+        alive = silent < LEASE_MS / 1000
+        text = (
+            "alive\n" if alive else f"the lease was renewed {silent:.0f} s ago: the store does not answer\n"
+        )
+        return web.Response(text=text, status=200 if alive else 503)
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        closed = [
+            f"{network}: {state.remedy or 'opening'}"
+            for network, state in self.networks.items()
+            if not state.open
+        ]
+        return web.Response(text="\n".join(closed or ["ready"]) + "\n", status=503 if closed else 200)
+
+    async def _status(self, _: web.Request) -> web.Response:
+        networks = {
+            network: {"open": state.open, "remedy": state.remedy, "since": state.since}
+            for network, state in self.networks.items()
+        }
+        policies = [list(policy) for policy in self.judging.policies.hashes]
+        answer = {
+            "state": "leaving" if self.stop.is_set() else "running",
+            "pid": os.getpid(),
+            "since": self.started_at,
+            "epoch": self.database.epoch,
+            "networks": networks,
+            "policies": policies,
+        }
+        return web.json_response(answer)
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        await self._measure()
+        return web.Response(body=telemetry.render(), content_type="text/plain", charset="utf-8")
+
+    async def _measure(self) -> None:
+        """Set the gauges from the store, when somebody asks."""
+        depths = await self.database.read(views.depths)
+        gauges = telemetry.metrics
+        gauges.unjudged.set(depths.unjudged)
+        gauges.held.set(depths.held)
+        gauges.lease.labels(str(self.database.lane)).set(1)
+        for network, counts in depths.networks.items():
+            gauges.outbox_depth.labels(network).set(counts.open)
+            gauges.parked.labels(network).set(counts.parked)
+
+
+def _first(group: BaseExceptionGroup) -> SignedOut:
+    error = group.exceptions[0]
+    return _first(error) if isinstance(error, BaseExceptionGroup) else error
