@@ -325,13 +325,17 @@ class SymphonyConnector:
             await self._ask("DELETE", self._agent(f"v5/datafeeds/{feed}"), "deleting a feed")
 
     def _batch(self, messages: Iterable[Message], echoes: Iterable[Echo], token: object = None) -> Batch:
-        """A batch with the positions that its messages reach."""
+        """A batch with the positions that its messages reach.
+
+        None lies in the future: one absurd timestamp must not close a stream to every later backfill.
+        """
         messages = tuple(messages)
         reached: dict[str, int] = {}
+        now = self._clock.now()
         for message in messages:
             if message.conversation and message.sent_at:
                 known = reached.get(message.conversation) or self._positions.get(message.conversation, 0)
-                reached[message.conversation] = max(message.sent_at, known)
+                reached[message.conversation] = max(min(message.sent_at, now), known)
         cursors = {STREAM + stream: str(at) for stream, at in reached.items()}
         return Batch(SYMPHONY, messages, tuple(echoes), cursors, token)
 

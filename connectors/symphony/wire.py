@@ -186,7 +186,7 @@ def _split_reply(text: str) -> tuple[str, list[Slice]]:
     if text[at : at + 1] != "{":
         raise Unreadable("the reply is not a JSON object")
     ack_id: object = None
-    slices: list[Slice] = []
+    slices: list[Slice] | None = None
     while text[at : at + 1] in ("{", ","):
         key, colon = _value(text, at + 1)
         start = _SPACE.match(text, colon + 1).end()
@@ -197,8 +197,8 @@ def _split_reply(text: str) -> tuple[str, list[Slice]]:
         else:
             value, at = _value(text, start)
             ack_id = value if key == "ackId" else ack_id
-    if text[at : at + 1] != "}" or not isinstance(ack_id, str):
-        raise Unreadable("the reply is cut off, or has no ackId")
+    if text[at : at + 1] != "}" or slices is None or not isinstance(ack_id, str):
+        raise Unreadable("the reply is cut off, or has no events or no ackId")
     return ack_id, slices
 
 

@@ -293,11 +293,12 @@ class ConnectorContract:
         """No connection, no message: worth another try, without looking first."""
         async with harness.connector() as connector:
             await harness.go_away()
-            with pytest.raises(Unreachable) as caught:
-                await connector.send(permit(harness, "nobody there"), harness.traffic)
+            for number in range(3):  # the first may still write into a connection that is half closed
+                with pytest.raises(Unreachable) as caught:
+                    await connector.send(permit(harness, "nobody there", number), harness.traffic)
             assert caught.value.certain is True
             await harness.come_back()
-            await self._until_sent(connector, permit(harness, "somebody there", 2), harness.traffic)
+            await self._until_sent(connector, permit(harness, "somebody there", 9), harness.traffic)
         assert await harness.heard() == ["somebody there"]
 
     async def test_our_own_words_do_not_come_back_as_a_message(self, harness: Harness) -> None:

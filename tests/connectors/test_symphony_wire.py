@@ -387,11 +387,13 @@ def test_a_batch_is_put_into_the_order_of_time() -> None:
     assert [message.text for message in read(late, early)] == ["1", "2"]
 
 
-NAMES = (
-    ["type", "payload", "messageSent", "message", "messageId", "user", "userId", "stream", "streamId"]
-    + ["initiator", "timestamp", "attachments", "data", "roomCreated", "sharedPost", "sharedMessage"]
-    + ["messageSuppressed", "displayName"]
-)
+# fmt: off
+NAMES = [
+    "type", "payload", "messageSent", "message", "messageId", "user", "userId", "stream", "streamId",
+    "initiator", "timestamp", "attachments", "data", "roomCreated", "sharedPost", "sharedMessage",
+    "messageSuppressed", "displayName",
+]
+# fmt: on
 json_values = st.recursive(
     st.none()
     | st.booleans()
