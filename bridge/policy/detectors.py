@@ -297,7 +297,7 @@ BRANDS: Mapping[str, tuple[tuple[str, str, frozenset[int]], ...]] = {
     "diners": (
         ("300", "305", frozenset({14, 15, 16, 17, 18, 19})),
         ("36", "36", frozenset({14, 15, 16, 17, 18, 19})),
-        ("38", "39", frozenset({16, 17, 18, 19})),
+        ("38", "39", frozenset({14, 15, 16, 17, 18, 19})),
     ),
 }
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)

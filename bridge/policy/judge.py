@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from bridge.message import Cause, Kind, Match, Message, Outcome, Party, Route, Verdict
@@ -125,8 +125,10 @@ def _evaluate(policy: Policy, facts: _Facts, found: list[_Found], answers: list[
         try:
             hit = _match(rule, facts)
         except Exception:  # one of the three places: a rule that crashes becomes a hold
-            reason = f"rule {rule.policy}/{rule.id} could not be computed"
-            answers.append(_Answer(Outcome.HOLD, Cause.FAILURE, reason))
+            found.append(_crashed(rule))
+            if rule.enforced:
+                reason = f"rule {rule.policy}/{rule.id} could not be computed"
+                answers.append(_Answer(Outcome.HOLD, Cause.FAILURE, reason))
             continue
         if hit is None:
             continue
@@ -135,6 +137,14 @@ def _evaluate(policy: Policy, facts: _Facts, found: list[_Found], answers: list[
             decided = True
             answers.append(_rule_answer(hit))
     return decided
+
+
+def _crashed(rule: Rule) -> _Found:
+    """A rule that could not be computed: it masks, tags and tells nothing, and is written down as a hold."""
+    silent = replace(rule, redact=None, tags=(), tell={}, waits=False)
+    why = "could not be computed"
+    match = Match(rule.policy, rule.id, rule.title, Outcome.HOLD, rule.enforced, why=why)
+    return _Found(silent, match, unreachable=False)
 
 
 def _rule_answer(found: _Found) -> _Answer:

@@ -48,8 +48,6 @@ TEST_CARDS = {
 @pytest.mark.parametrize("number", [number for numbers in TEST_CARDS.values() for number in numbers])
 def test_published_test_cards_are_found(number: str) -> None:
     """In one piece, in groups, full-width, inside Chinese text."""
-    if number == "38520000023237":
-        pytest.skip("a 14-digit number of a range that now has 16 to 19 digits")
     groups = " ".join(number[i : i + 4] for i in range(0, len(number), 4))
     wide = number.translate({ord("0") + i: chr(ord("０") + i) for i in range(10)})
     for written in (number, groups, groups.replace(" ", "-"), wide):
@@ -61,8 +59,7 @@ def test_brands_are_told_apart(brand: str) -> None:
     """A published number belongs to its brand and to no other."""
     for number in TEST_CARDS[brand][:2]:
         others = [other for other in d.BRANDS if other != brand]
-        if d.brand_of(number):
-            assert d.brand_of(number, [brand]) == brand and not d.brand_of(number, others)
+        assert d.brand_of(number, [brand]) == brand and not d.brand_of(number, others)
 
 
 @given(st.sampled_from([n for numbers in TEST_CARDS.values() for n in numbers]), st.data())

@@ -1,0 +1,219 @@
+"""From files to policies: what is read, what is refused, and that nothing ever crashes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from policy_rig import one_rule, policy_set, weigh
+
+from bridge.errors import PolicyError
+from bridge.message import Outcome
+from bridge.policy import PolicySet, Source, assemble, check, load, read
+from bridge.policy.loader import guess
+
+WITH_LIST = one_rule(
+    "w: { type: words, list: ws }",
+    "{ direction: both, finds: w }",
+    top="lists:\n  ws: { file: lists/ws.csv, columns: [code, name] }\n",
+)
+CSV = "code,name,note\n700,腾讯,x\n,Tencent,y\n"
+
+
+def codes(*texts: str | bytes, files: dict[str, bytes] | None = None) -> list[str]:
+    """The codes of everything that is said about policies."""
+    data = [text.encode() if isinstance(text, str) else text for text in texts]
+    _, problems = assemble([Source(f"{n}.yaml", d, files or {}) for n, d in enumerate(data)])
+    return [problem.code for problem in problems]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Path:
+    """A policy file with a list beside it."""
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / "ws.csv").write_text(CSV, encoding="utf-8-sig")
+    path = tmp_path / "desk.yaml"
+    path.write_text(WITH_LIST, encoding="utf-8")
+    return path
+
+
+def test_lists_come_from_the_columns_that_are_named(desk: Path) -> None:
+    """Words are the cells of the named columns, without empty ones; Excel's byte order mark is no word."""
+    policies = load([desk])
+    assert weigh(policies, "腾讯").outcome is Outcome.BLOCK
+    assert weigh(policies, "buy 700 HK").outcome is Outcome.BLOCK
+    assert weigh(policies, "x y code name note").outcome is Outcome.DELIVER
+
+
+def test_the_hash_covers_the_file_and_its_lists(desk: Path) -> None:
+    """Any changed byte of either changes the hash; nothing else does."""
+    first = load([desk]).hashes
+    assert load([desk]).hashes == first
+    (desk.parent / "lists" / "ws.csv").write_text(CSV + "9988,阿里\n", encoding="utf-8-sig")
+    second = load([desk]).hashes
+    desk.write_text(WITH_LIST + "# a comment\n", encoding="utf-8")
+    third = load([desk]).hashes
+    assert len({first, second, third}) == 3
+    assert [name for name, _ in first] == ["p"] and len(first[0][1]) == 64
+
+
+def test_all_problems_of_all_files_come_at_once(tmp_path: Path) -> None:
+    """Loading raises one error with every diagnostic, the missing file among them."""
+    one, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
+    one.write_text(one_rule().replace("severity: high", "severity: hgih"), encoding="utf-8")
+    two.write_text(one_rule(name="q").replace("title: t", "titel: t"), encoding="utf-8")
+    with pytest.raises(PolicyError) as caught:
+        load([one, two, tmp_path / "three.yaml"])
+    found = [(Path(p.file).name, p.code) for p in caught.value.problems]
+    assert found == [("three.yaml", "P008"), ("one.yaml", "P011"), ("two.yaml", "P010")]
+    assert check([one, two, tmp_path / "three.yaml"]) == list(caught.value.problems)
+
+
+def test_a_policy_with_a_failing_test_does_not_load(tmp_path: Path) -> None:
+    """What a file claims about itself must be true before it decides about others."""
+    path = tmp_path / "p.yaml"
+    path.write_text(one_rule() + "    tests: [{ given: hello, expect: block }]\n", encoding="utf-8")
+    with pytest.raises(PolicyError) as caught:
+        load([path])
+    assert [problem.code for problem in caught.value.problems] == ["P060"]
+
+
+def test_warnings_do_not_stop_a_policy(tmp_path: Path) -> None:
+    """A rule without tests loads, and says so."""
+    path = tmp_path / "p.yaml"
+    path.write_text(one_rule(), encoding="utf-8")
+    assert [warning.code for warning in load([path]).warnings] == ["P030"]
+
+
+def test_two_files_cannot_have_one_name() -> None:
+    """A name says which policy decided; it must be one."""
+    assert "P023" in codes(one_rule(), one_rule())
+
+
+@pytest.mark.parametrize("name", ["../secret.csv", "/etc/passwd", "a/../../b.csv"])
+def test_only_files_beside_the_policy_are_read(tmp_path: Path, name: str) -> None:
+    """A list that leads out of the folder is refused and its file never opened."""
+    path = tmp_path / "in" / "p.yaml"
+    path.parent.mkdir()
+    (tmp_path / "secret.csv").write_text("name\nx\n")
+    path.write_text(WITH_LIST.replace("lists/ws.csv", name), encoding="utf-8")
+    sources, problems = read([path])
+    assert sources[0].files == {} and not problems
+    assert [problem.key for problem in check([path])] == ["P024.outside"]
+
+
+@pytest.mark.parametrize(
+    ("data", "key"),
+    [
+        (b"\xff\xfe", "P024.encoding"),
+        ("代码,名称\n".encode("gbk"), "P024.encoding"),
+        (b'code,name\n"1,2\n', "P024.csv"),
+        (b"code,name\n,\n", "P024.empty"),
+        (b"", "P024.column"),
+    ],
+)
+def test_unusable_list_files_are_explained(data: bytes, key: str) -> None:
+    """Encoding, form, columns and emptiness each have their own sentence."""
+    _, problems = assemble([Source("p.yaml", WITH_LIST.encode(), {"lists/ws.csv": data})])
+    assert {problem.key for problem in problems} == {key}
+
+
+@pytest.mark.parametrize(
+    ("data", "place"),
+    [(one_rule().encode("utf-16"), (1, 1)), (b"policy: p\ntitle: " + "腾讯".encode("gbk"), (2, 8))],
+)
+def test_other_encodings_are_pointed_at(data: bytes, place: tuple[int, int]) -> None:
+    """The first byte that is not UTF-8 is named by line and column."""
+    _, problems = assemble([Source("p.yaml", data)])
+    assert [(p.key, p.place[:2]) for p in problems] == [("P008.encoding", place)]
+
+
+def test_a_file_too_large_is_not_read() -> None:
+    """Reading a huge file would stall the reload."""
+    assert codes(b"#" * (5 << 20)) == ["P008"]
+
+
+def test_yaml_never_types_a_word() -> None:
+    """Every word of a list is what was written, whatever YAML would make of it."""
+    words = ["'股0700'", "NO", "ON", "18:30", "1_000", "~", "2026-11-20", "0x1F", "null"]
+    text = one_rule(
+        "w: { type: words, list: ws }",
+        "{ direction: both, finds: w }",
+        top=f"lists:\n  ws: {{ words: [{', '.join(words)}] }}\n",
+    )
+    policies = policy_set(text)
+    for word in words:
+        assert weigh(policies, f"x {word.strip(chr(39))} x").outcome is Outcome.BLOCK, word
+    assert weigh(policies, "x 448 False True 1110 1000 31 x").outcome is Outcome.DELIVER
+
+
+@pytest.mark.parametrize(
+    ("word", "choices", "meant"),
+    [
+        ("expct", ["expect", "given"], "expect"),
+        ("to_wechat", ["to_weixin", "both"], "to_weixin"),
+        ("keep-last", ["keep_last", "style"], "keep_last"),
+        ("mask", ["redact", "hold"], "redact"),
+        ("colour", ["mode", "unless"], ""),
+        ("x", [], ""),
+    ],
+)
+def test_suggestions_are_near_or_silent(word: str, choices: list[str], meant: str) -> None:
+    """A suggestion is a near word or a known other name, never a guess at random."""
+    assert guess(word, choices) == meant
+
+
+# --- nothing crashes ------------------------------------------------------------------------------------
+
+VALID = (Path(__file__).parents[2] / "policies" / "firm-wide.yaml").read_text(encoding="utf-8")
+
+
+def survives(text: str) -> None:
+    """`text` becomes policies or diagnostics that can be shown, never an exception."""
+    policies, problems = assemble([Source("p.yaml", text.encode("utf-8", "surrogatepass"))])
+    assert isinstance(policies, PolicySet) or problems
+    assert all(str(problem) and problem.words().help is not None for problem in problems)
+
+
+@given(st.text())
+def test_no_text_crashes_the_loader(text: str) -> None:
+    """Any Unicode at all."""
+    survives(text)
+
+
+KEYS = [
+    *("rules", "detectors", "lists", "groups", "when", "then", "unless", "tests", "finds", "direction"),
+    *("type", "words", "list", "id", "title", "severity", "redact", "hold", "tell_sender", "given", "expect"),
+    *("pattern", "context", "file", "columns"),
+]
+VALUES = ["", "x", "true", "both", "card", "1", "腾讯", "[", "\\b", "payment_card", "\x85"]
+TREE = st.recursive(
+    st.sampled_from(VALUES) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=4), inner, max_size=4)
+    ),
+    max_leaves=25,
+)
+
+
+@settings(max_examples=200)
+@given(st.dictionaries(st.sampled_from(["rules", "detectors", "lists", "groups", "defaults", "title"]), TREE))
+def test_no_tree_crashes_the_loader(tree: dict[str, object]) -> None:
+    """The language's own keys in any order and nesting, with any values, also JSON's surrogates."""
+    survives(json.dumps({"policy": "p", "language": "1", "title": "t", "owner": "o", **tree}))
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_no_damaged_policy_crashes_the_loader(data: st.DataObject) -> None:
+    """A good file with a piece cut out, doubled or replaced."""
+    start = data.draw(st.integers(0, len(VALID)))
+    end = data.draw(st.integers(start, min(len(VALID), start + 60)))
+    piece = data.draw(
+        st.sampled_from(["", VALID[start:end] * 2, "：", "\t", "*x", "&x ", "{", "]", "'", "\n", "\n  "])
+    )
+    survives(VALID[:start] + piece + VALID[end:])
