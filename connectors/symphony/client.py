@@ -28,6 +28,7 @@ from bridge.ports import Blobs, Clock
 from connectors.symphony import wire
 from connectors.symphony.auth import SignIn, agent_version
 from connectors.symphony.http import Http
+from connectors.symphony.markup import Unreadable
 from connectors.symphony.settings import SymphonySettings
 from connectors.symphony.wire import Item, Reply
 
@@ -79,7 +80,7 @@ class Pauses:
 
     def seconds(self, asked: float | None) -> float:
         """The next pause; `asked` is what the other side wants, None if it did not say."""
-        doubled = self._settings.first_pause * 2 ** min(self._failures, 30)
+        doubled = self._settings.first_pause * 2.0 ** min(self._failures, 30)
         own = min(doubled, self._settings.longest_pause) * (0.5 + self._chance() / 2)
         return own if asked is None else max(asked * (1 + self._chance() / 10), own)
 
@@ -217,8 +218,9 @@ class SymphonyConnector:
         """See `bridge.ports.Connector`. The next read carries the acknowledgement."""
         for stream, at in _positions(batch.cursors).items():
             self._positions[stream] = max(at, self._positions.get(stream, 0))
-        if batch.token is not None and batch.token == self._unacknowledged:
-            self._ack_id = self._unacknowledged.ack_id
+        waiting = self._unacknowledged
+        if waiting is not None and batch.token == waiting:
+            self._ack_id = waiting.ack_id
             self._unacknowledged = None
             self._acknowledged.set()
 
@@ -252,7 +254,7 @@ class SymphonyConnector:
                 raise await self._after_failed_read(reply)
             try:
                 return await self._completed(wire.read_feed(reply.body, self._own_id))
-            except wire.Unreadable as why:
+            except Unreadable as why:
                 unreadable += 1
                 if unreadable < UNREADABLE_LIMIT or reply.page:
                     raise Unreachable(f"reading the feed: {why}.", certain=True) from None
@@ -308,7 +310,7 @@ class SymphonyConnector:
         made = _json(reply, "creating a feed")
         if not isinstance(made, dict) or not isinstance(made.get("id"), str):
             raise Unreachable("creating a feed: the answer names none.", certain=True)
-        return made["id"]
+        return str(made["id"])
 
     async def _delete_feeds(self, keep: str) -> None:
         """Make room when there are too many feeds: all of this account's but `keep` are nobody's."""
@@ -477,7 +479,7 @@ class SymphonyConnector:
                 if piece:
                     yield piece
             decoder.close()
-        except wire.Unreadable as why:
+        except Unreadable as why:
             raise Unreachable(f"fetching a file: {why}.", certain=True) from None
 
     # --- people and rooms
@@ -634,7 +636,7 @@ def _page(reply: Reply, own_id: str) -> tuple[Item, ...]:
         raise wire.failure(reply, "reading history")
     try:
         return wire.read_history(reply.body, own_id)
-    except wire.Unreadable as why:
+    except Unreadable as why:
         raise Unreachable(f"reading history: {why}.", certain=True) from None
 
 
@@ -642,7 +644,7 @@ def _held(reply: Reply) -> wire.Reading:
     """A reply of the feed that nobody can read, to be archived and held as it is."""
     try:
         return wire.hold_reply(reply.body)
-    except wire.Unreadable as why:
+    except Unreadable as why:
         raise Unreachable(f"reading the feed: {why}.", certain=True) from None
 
 
@@ -650,7 +652,7 @@ def _sent_id(reply: Reply) -> str:
     """The id of the message that was made. Without one nobody knows whether it was."""
     try:
         return wire.normal_id(orjson.loads(reply.body)["messageId"])
-    except (orjson.JSONDecodeError, KeyError, TypeError, wire.Unreadable):
+    except (orjson.JSONDecodeError, KeyError, TypeError, Unreadable):
         raise Unreachable("sending: the answer names no message.", certain=False) from None
 
 

@@ -83,9 +83,11 @@ def to_text(markup: str, entities: Entities | None = None) -> str:
 def _parsed(markup: str) -> Element:
     """The element tree of untrusted markup, with HTML's named characters understood."""
     try:
-        return fromstring(_REFERENCE.sub(_xml_only, _NOT_XML.sub(REPLACEMENT, markup)), forbid_dtd=True)
+        legal = _REFERENCE.sub(_xml_only, _NOT_XML.sub(REPLACEMENT, markup))
+        tree: Element = fromstring(legal, forbid_dtd=True)
     except (ParseError, DefusedXmlException):
         raise Unreadable("the markup is not well-formed") from None
+    return tree
 
 
 def _resolved(reference: re.Match[str]) -> str:
@@ -214,7 +216,10 @@ class _Page:
 
     def _span(self, element: Element) -> None:
         entity = self._entities.get(element.get("data-entity-id", ""))
-        kind = str(entity.get("type")) if isinstance(entity, dict) else ""
+        if not isinstance(entity, dict):
+            self._inside(element)
+            return
+        kind = str(entity.get("type"))
         if kind == "com.symphony.emoji":
             self._write(_emoji_entity(entity.get("data"), self._aside(element)))
         elif kind in _ENTITY_TYPES:
@@ -237,8 +242,9 @@ def _emoji_entity(data: Any, shown: str) -> str:
     """An emoji by its entity data: the character, else the short name's, else what the sender showed."""
     if not isinstance(data, dict):
         return shown
-    if isinstance(data.get("unicode"), str) and data["unicode"]:
-        return data["unicode"]
+    picture = data.get("unicode")
+    if isinstance(picture, str) and picture:
+        return picture
     name = data.get("shortcode") or data.get("annotation")
     return emoji.character(name) if isinstance(name, str) and name else shown
 

@@ -111,7 +111,7 @@ def read_history(body: bytes, own_id: str) -> tuple[Item, ...]:
     Raises `Unreadable` when the page as a whole is no such array.
     """
     text, intact = _decoded(body)
-    start = _SPACE.match(text, 0).end()
+    start = _past_space(text, 0)
     if text[start : start + 1] != "[":
         raise Unreadable("the page of history is not an array")
     slices, _ = _elements(text, start)
@@ -144,7 +144,6 @@ def reading(ack_id: str, items: Sequence[Item]) -> Reading:
 
 
 _DECODER = json.JSONDecoder()
-_SPACE = re.compile(r"[ \t\n\r]*")
 Slice = tuple[Any, str]
 
 
@@ -156,40 +155,47 @@ def _decoded(body: bytes) -> tuple[str, bool]:
         return body.decode(errors="surrogateescape"), False
 
 
+def _past_space(text: str, at: int) -> int:
+    """Where the next token at or after `at` starts."""
+    while text.startswith((" ", "\t", "\n", "\r"), at):
+        at += 1
+    return at
+
+
 def _value(text: str, at: int) -> tuple[Any, int]:
     """The JSON value at or after `at`, and where the next token starts."""
     try:
-        value, end = _DECODER.raw_decode(text, _SPACE.match(text, at).end())
+        value, end = _DECODER.raw_decode(text, _past_space(text, at))
     except (ValueError, RecursionError):
         raise Unreadable("the reply is not JSON, or it is cut off") from None
-    return value, _SPACE.match(text, end).end()
+    return value, _past_space(text, end)
 
 
 def _elements(text: str, at: int) -> tuple[list[Slice], int]:
     """The elements of the array that starts at `at`, each with its exact source, and where the array ends."""
     slices: list[Slice] = []
-    at = _SPACE.match(text, at + 1).end()
+    at = _past_space(text, at + 1)
     while text[at : at + 1] != "]":
         value, after = _value(text, at)
         slices.append((value, text[at:after].rstrip()))
         at = after
         if text[at : at + 1] == ",":
-            at = _SPACE.match(text, at + 1).end()
+            at = _past_space(text, at + 1)
         elif text[at : at + 1] != "]":
             raise Unreadable("the reply is not JSON, or it is cut off")
-    return slices, _SPACE.match(text, at + 1).end()
+    return slices, _past_space(text, at + 1)
 
 
 def _split_reply(text: str) -> tuple[str, list[Slice]]:
     """The ackId and the sources of the events of a feed's reply, whatever else it holds, in any order."""
-    at = _SPACE.match(text, 0).end()
+    at = _past_space(text, 0)
     if text[at : at + 1] != "{":
         raise Unreadable("the reply is not a JSON object")
     ack_id: object = None
     slices: list[Slice] | None = None
     while text[at : at + 1] in ("{", ","):
         key, colon = _value(text, at + 1)
-        start = _SPACE.match(text, colon + 1).end()
+        start = _past_space(text, colon + 1)
         if text[colon : colon + 1] != ":":
             raise Unreadable("the reply is not JSON, or it is cut off")
         if key == "events" and text[start : start + 1] == "[":
