@@ -1,14 +1,15 @@
-"""From settings to connectors: what an operator writes reaches the connector it is meant for."""
+"""The composition root: what an operator writes reaches the connector it is meant for."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bridge import config
-from bridge.cli import networks
+from bridge.cli import compose
 from bridge.config import Settings
 from bridge.errors import ConfigError
 
@@ -50,12 +51,14 @@ class NoBlobs:
             yield piece
 
 
-class Midnight:
-    """A clock that stands."""
+def told_symphony(settings: Settings) -> Any:
+    """What the connector was told."""
+    return compose.symphony(settings, NoBlobs())._settings  # type: ignore[attr-defined]
 
-    def now(self) -> int:
-        """Always the epoch."""
-        return 0
+
+def told_weixin(settings: Settings, **options: bool) -> Any:
+    """What the connector was told."""
+    return compose.weixin(settings, NoBlobs(), **options)._settings  # type: ignore[attr-defined]
 
 
 @pytest.fixture
@@ -66,7 +69,7 @@ def settings() -> Settings:
 
 def test_symphony_is_told_what_was_written(settings: Settings) -> None:
     """Addresses, account, key, proxy, certificates and limit arrive unchanged; MB become bytes."""
-    told = networks.symphony_settings(settings.symphony)
+    told = told_symphony(settings)
     assert (told.pod, told.agent) == ("https://pod.example", "https://agent.example")
     assert (told.login, told.key_manager) == ("https://login.example", "https://keys.example")
     assert (told.username, told.private_key) == ("weighbridge", "hush-key")
@@ -76,7 +79,7 @@ def test_symphony_is_told_what_was_written(settings: Settings) -> None:
 
 def test_weixin_is_told_what_was_written(settings: Settings) -> None:
     """Address, corporation, secrets, callback, accounts, pace and limit arrive unchanged."""
-    told = networks.weixin_settings(settings.weixin)
+    told = told_weixin(settings)
     assert (told.api_url, told.corp_id, told.secret) == (
         "https://wecom.example",
         "ww1234567890abcdef",
@@ -94,23 +97,24 @@ def test_weixin_is_told_what_was_written(settings: Settings) -> None:
 
 def test_what_a_connector_was_told_prints_no_secret(settings: Settings) -> None:
     """The translated settings keep secrets to themselves, too."""
-    shown = repr(networks.symphony_settings(settings.symphony)) + repr(
-        networks.weixin_settings(settings.weixin)
-    )
+    shown = repr(told_symphony(settings)) + repr(told_weixin(settings))
     assert not [secret for secret in SECRETS.values() if secret in shown]
 
 
-async def test_both_networks_are_there(settings: Settings) -> None:
-    """One connector per network, each under the name it calls itself."""
-    made = networks.connectors(settings, NoBlobs(), Midnight())
-    assert {name: connector.network for name, connector in made.items()} == {
-        "symphony": "symphony",
-        "weixin": "weixin",
-    }
+def test_commands_do_not_listen(settings: Settings) -> None:
+    """A command that signs in beside a running daemon leaves the callback address alone."""
+    told = told_weixin(settings, listen=False)
+    assert (told.callback_token, told.callback_aes_key) == ("", "")
+
+
+def test_each_network_is_under_its_own_name(settings: Settings) -> None:
+    """One connector per network."""
+    assert compose.symphony(settings, NoBlobs()).network == "symphony"
+    assert compose.weixin(settings, NoBlobs()).network == "weixin"
 
 
 def test_locked_settings_are_refused() -> None:
     """Connectors are not made from secrets nobody read: that is an error, not an empty password."""
     locked = config.parse(WRITTEN, {"WEIGHBRIDGE_SYMPHONY_PRIVATE_KEY_FILE": "key.pem"})
     with pytest.raises(ConfigError):
-        networks.symphony_settings(locked.symphony)
+        compose.symphony(locked, NoBlobs())
