@@ -4,6 +4,7 @@ Rules of this file: HTTP only, as another process would; the chat page is driven
 is one.
 """
 
+import asyncio
 import json
 import shutil
 import time
@@ -12,9 +13,9 @@ from typing import Any
 
 import aiohttp
 import pytest
-from weixin_rig import AES_KEY, PNG, TOKEN, Rig, open_receiver, open_rig
+from weixin_rig import AES_KEY, DEADLINE, PNG, TOKEN, Rig, open_receiver, open_rig
 
-from connectors.weixin.mock import FAULTS, Load
+from connectors.weixin.mock import FAULTS, Load, WeixinPlatform
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -219,6 +220,18 @@ async def test_the_chat_stream_starts_with_a_snapshot_and_follows(rig: Rig) -> N
     assert (update["line"]["content"]["content"], update["window"]["left"]) == ("您好", 4)
     assert (recalled["line"]["msgid"], recalled["line"]["state"]) == (said, "recalled")
     assert later["window"]["seconds_left"] == 0
+
+
+async def test_an_open_chat_does_not_hold_the_server(rig: Rig) -> None:
+    """Stopping ends every stream at once: the reader sees its end, the server does not wait for it."""
+    platform = WeixinPlatform()
+    async with asyncio.timeout(DEADLINE):
+        async with platform.serve() as url:
+            platform.add_account("客服")
+            query = {"customer": platform.add_customer("李雷")}
+            reply = await rig.http.get(f"{url}/_mock/chat/stream", params=query)
+            await reply.content.readline()
+        await reply.read()
 
 
 async def test_a_chat_of_nobody_is_404(rig: Rig) -> None:

@@ -124,10 +124,11 @@ def test_any_page_sizes_read_the_same_log(limits: list[int]) -> None:
     assert course.read_ids == course.said
 
 
-def test_pages_say_whether_there_is_more() -> None:
-    """has_more is true until the last message was handed out."""
+@pytest.mark.parametrize("count", [5, 6])
+def test_pages_say_whether_there_is_more(count: int) -> None:
+    """has_more is true until the last message was handed out, on a page's edge too."""
     course = Course()
-    for _ in range(5):
+    for _ in range(count):
         course.say(0)
     account = course.platform.account()
     answers = []
