@@ -93,7 +93,7 @@ class Intake:
     ) -> None:
         self._api = api
         self._settings = settings
-        self._cursors = cursors
+        self._cursors = dict(cursors)
         self._list_accounts = list_accounts
         self._describe = describe
         self._clock = clock
@@ -239,6 +239,7 @@ class Intake:
         committed = asyncio.Event()
         await self.offered.put(Batch(WEIXIN, messages, cursors=cursors, token=committed))
         await committed.wait()
+        self._cursors.update(cursors)
         account.marked_at = account.seen_at
 
     async def _page(self, account: Account) -> wire.Page:

@@ -48,6 +48,7 @@ _ENDED = 4
 _MEDIA_LIFE = 66 * 3600.0  # seconds; the platform forgets after 72 h
 _NAME_LIFE = 24 * 3600.0
 _NAME_PATIENCE = 3.0
+_COURTESY_REST = 60.0
 
 
 class _WallClock:
@@ -105,7 +106,7 @@ class WeixinConnector:
         self._intake: Intake | None = None
         self._media: _Recent[str] = _Recent(4096, _MEDIA_LIFE, self._pace)
         self._names: _Recent[str] = _Recent(10_000, _NAME_LIFE, self._pace)
-        self._names_rest_until = 0.0
+        self._courtesies_rest_until = 0.0
 
     def _new_listener(self) -> CallbackListener | None:
         settings = self._settings
@@ -155,7 +156,7 @@ class WeixinConnector:
         intake = Intake(
             self._api,
             self._settings,
-            dict(cursors),
+            cursors,
             list_accounts=self.accounts,
             describe=self._described,
             clock=self._clock,
@@ -196,15 +197,22 @@ class WeixinConnector:
     async def _nicknames(self, customers: set[str]) -> dict[str, str]:
         names = {customer: self._names.get(customer) for customer in customers}
         unknown = [customer for customer, name in names.items() if name is None]
-        if unknown and self._pace.monotonic() >= self._names_rest_until:
+        if unknown and self._may_ask():
             try:
                 async with asyncio.timeout(_NAME_PATIENCE):
                     for start in range(0, len(unknown), 100):
                         names.update(await self._ask_nicknames(unknown[start : start + 100]))
             except (NetworkError, Declined, TimeoutError) as error:
-                self._names_rest_until = self._pace.monotonic() + 60.0
-                log.info("names:unknown", network=WEIXIN, code=type(error).__name__, count=len(unknown))
+                self._stop_asking(error)
         return {customer: name or "" for customer, name in names.items()}
+
+    def _may_ask(self) -> bool:
+        return self._pace.monotonic() >= self._courtesies_rest_until
+
+    def _stop_asking(self, error: Exception) -> None:
+        """Names are a courtesy: where one cannot be had, messages do not wait for more of them for a while."""
+        self._courtesies_rest_until = self._pace.monotonic() + _COURTESY_REST
+        log.info("names:unknown", network=WEIXIN, code=type(error).__name__)
 
     async def _ask_nicknames(self, customers: list[str]) -> dict[str, str]:
         """Nicknames are for display alone; people change and repeat them."""
@@ -219,12 +227,13 @@ class WeixinConnector:
 
     async def _with_name(self, file: File) -> File:
         """A file's own name stands only in the headers of its download; the other media have none."""
-        if file.kind is not Kind.FILE:
+        if file.kind is not Kind.FILE or not self._may_ask():
             return file
         try:
             async with asyncio.timeout(_NAME_PATIENCE):
                 name = await self._api.file_name(wire.media_of(file))
-        except (NetworkError, TimeoutError):
+        except (NetworkError, TimeoutError) as error:
+            self._stop_asking(error)
             return file
         return replace(file, name=name) if name else file
 

@@ -226,6 +226,30 @@ async def test_an_account_added_while_we_run_is_followed() -> None:
         await reader.until(lambda it: "新的" in it.texts)
 
 
+async def test_accounts_come_and_go_by_callback() -> None:
+    """What the console changes is followed at once, and an account that returns goes on where it was."""
+    async with staged(poll_interval=3600) as stage, Reader(stage.connector) as reader:
+        await reader.until(lambda it: it.texts == ["在吗"])
+        account = stage.platform.world.accounts.pop(stage.account)
+        changed = b"<xml><Event>kf_account_auth_change</Event><AuthDelOpenKfId>x</AuthDelOpenKfId></xml>"
+        new = stage.platform.add_account("新")
+        stage.connector._rung(wire.read_callback(changed))
+        await stage.until_called("kf/account/list", 2)
+        await reader.until(lambda it: f"kf:{new}" in it.committed)
+        stage.platform.world.accounts[stage.account] = account
+        stage.platform.say(stage.customer, stage.account, text="回来了")
+        await reader.until(lambda it: it.texts == ["在吗", "回来了"])
+
+
+async def test_an_account_that_refuses_its_pulls_does_not_stop_the_others() -> None:
+    """95000 for one account is logged and tried again later; the rest goes on."""
+    async with staged(poll_interval=3600) as stage, Reader(stage.connector) as reader:
+        await reader.until(lambda it: it.texts == ["在吗"])
+        stage.platform.faults.arm("errcode", route="kf/sync_msg", errcode=95000)
+        stage.platform.say(stage.customer, text="你好")
+        await reader.until(lambda it: it.texts == ["在吗", "你好"])
+
+
 async def test_only_the_accounts_asked_for_are_followed() -> None:
     """An account outside the settings is none of ours, even when it rings."""
     async with (

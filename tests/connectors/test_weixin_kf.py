@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from weixin_stage import PERMIT, Reader, Stage, staged
 
-from bridge.errors import NetworkError, Refused, SignedOut, StoreError, Unreachable
+from bridge.errors import Refused, SignedOut, StoreError, Unreachable
 from bridge.message import Content, File, Kind, Receipt, Traffic
 from connectors.weixin.kf import WeixinConnector, WeixinSettings
 from connectors.weixin.mock import State
@@ -207,6 +207,14 @@ async def test_an_illegal_take_over_reads_the_state(state: State, outcome: bool 
         assert (error.code, error.until_inbound) == ("session", outcome)
 
 
+async def test_a_take_over_that_is_refused_refuses_the_send() -> None:
+    """The reason of the take-over's refusal is the one that is told."""
+    async with staged() as stage:
+        stage.platform.faults.arm("errcode", route=SEND, errcode=95018)
+        stage.platform.faults.arm("errcode", route="kf/service_state/trans", errcode=95014)
+        assert (await refused(stage)).code == "servicer"
+
+
 async def test_refused_settings_sign_out() -> None:
     """Nothing went out, and a person is told what to do."""
     async with staged() as stage:
@@ -343,17 +351,27 @@ async def test_a_file_has_its_own_name_and_can_be_fetched() -> None:
         assert b"".join([piece async for piece in stage.connector.fetch(file)]) == PDF
 
 
-async def test_an_unknown_name_does_not_hold_up_a_message() -> None:
+@pytest.mark.parametrize("fault", ["http_5xx", "drop_before"])
+async def test_an_unknown_name_does_not_hold_up_a_message(fault: str) -> None:
     """Nicknames and file names are courtesy: when they cannot be had the message comes without."""
     async with staged() as stage:
-        stage.platform.faults.arm("http_5xx", route="kf/customer/batchget", count=None)
-        stage.platform.faults.arm("http_5xx", route="media/get", count=None)
+        stage.platform.faults.arm(fault, route="kf/customer/batchget", count=None)
+        stage.platform.faults.arm(fault, route="media/get", count=None)
         stage.platform.say(stage.customer, file=("合同.pdf", PDF))
         async with Reader(stage.connector) as reader:
             await reader.until(lambda it: len(it.messages) == 2)
             assert [message.sender_name for message in reader.messages] == ["", ""]
             assert reader.messages[1].files[0].name.startswith("file-")
             assert len(stage.calls("kf/customer/batchget")) == 1
+
+
+async def test_pictures_are_not_asked_for_a_name() -> None:
+    """Only files have one; every question is a call."""
+    async with staged() as stage, Reader(stage.connector) as reader:
+        stage.platform.say(stage.customer, image=PNG)
+        await reader.until(lambda it: len(it.messages) == 2)
+        assert reader.messages[1].kind is Kind.IMAGE
+        assert stage.calls("media/get") == []
 
 
 async def test_names_are_asked_for_once() -> None:
@@ -478,10 +496,19 @@ async def test_check_says_what_is_wrong() -> None:
         assert (what, good) == ("token", False) and "IP" in detail
 
 
+@pytest.mark.parametrize("fault", [{"errcode": 95004}, {"errcode": 45033}])
+async def test_check_says_why_accounts_cannot_be_listed(fault: dict[str, int]) -> None:
+    """A refusal and an outage are findings, not crashes."""
+    async with staged() as stage:
+        stage.platform.faults.arm("errcode", route="kf/account/list", **fault)
+        found = {what: (good, detail) for what, good, detail in await stage.connector.check()}
+        assert found["accounts"][0] is False
+        assert str(fault["errcode"]) in found["accounts"][1]
+
+
 async def test_the_connector_is_used_inside_its_block() -> None:
     """Outside there is no connection, and the mistake is named."""
     async with staged() as stage:
         outside = WeixinConnector(WeixinSettings("ww1", "s"), stage.archive)
         with pytest.raises(RuntimeError, match="async with"):
             await outside.accounts()
-        assert not isinstance(RuntimeError(), NetworkError)
