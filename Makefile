@@ -27,6 +27,7 @@ bench: setup ## Measure the relay on this machine
 	@$(WEIGHBRIDGE) bench relay
 
 lock: .venv/.test ## Resolve requirements/*.in again, with hashes
+	@test -x $(BIN)/uv || $(PIP) install uv
 	@for list in run test; do \
 	    $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 	        requirements/$$list.in -o requirements/$$list.txt || exit 1; \
