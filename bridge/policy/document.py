@@ -36,9 +36,11 @@ class Node:
     def child(self, step: str | int) -> Node | None:
         """The value under a key or at an index, None if there is none."""
         if isinstance(self.value, dict) and step in self.value:
-            return self.value[step][1]
+            found: Node = self.value[step][1]
+            return found
         if isinstance(self.value, list) and isinstance(step, int) and step < len(self.value):
-            return self.value[step]
+            item: Node = self.value[step]
+            return item
         return None
 
     def key(self, name: str) -> Place:

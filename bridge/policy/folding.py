@@ -94,4 +94,4 @@ def originals(text: str, spans: Iterable[Span]) -> list[Span]:
 
 def graphemes(text: str) -> list[str]:
     """What a reader sees as single characters."""
-    return _GRAPHEME.findall(text)
+    return list(_GRAPHEME.findall(text))

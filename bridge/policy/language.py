@@ -139,10 +139,10 @@ Brand = Literal["visa", "mastercard", "amex", "unionpay", "jcb", "discover", "di
 class Defaults(Section):
     """What happens when nothing else is said."""
 
-    mode: Mode = Field("enforce", description="mode of rules that name none")
-    unmatched: Literal["deliver", "hold"] = Field("deliver", description="no rule decided")
-    unpaired: Literal["block", "hold"] = Field("hold", description="the two people are not an approved pair")
-    on_error: Literal["hold", "block"] = Field("hold", description="something could not be read or computed")
+    mode: Mode = Field(default="enforce", description="mode of rules that name none")
+    unmatched: Literal["deliver", "hold"] = Field(default="deliver", description="no rule decided")
+    unpaired: Literal["block", "hold"] = Field(default="hold", description="the people are no approved pair")
+    on_error: Literal["hold", "block"] = Field(default="hold", description="something could not be read")
 
 
 class Group(Section):
@@ -177,7 +177,7 @@ class Context(Section):
 
     LATER = frozenset({"messages"})
     words: Texts
-    within: Whole = Field(20, ge=1, le=1000)
+    within: Whole = Field(default=20, ge=1, le=1000)
 
 
 class Certainty(Section):
@@ -275,7 +275,7 @@ class When(Unless):
 class Redact(Section):
     """Masking: `position` keeps the length, `fixed` hides it; `keep_last` characters stay readable."""
 
-    keep_last: Whole = Field(0, ge=0, le=8)
+    keep_last: Whole = Field(default=0, ge=0, le=8)
     style: Literal["position", "fixed"] = "position"
 
 
@@ -293,8 +293,8 @@ class Tell(Section):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
     en: Text | None = None
     zh: Text | None = None
-    zh_hans: Text | None = Field(None, alias="zh-Hans")
-    zh_hant: Text | None = Field(None, alias="zh-Hant")
+    zh_hans: Text | None = Field(default=None, alias="zh-Hans")
+    zh_hant: Text | None = Field(default=None, alias="zh-Hant")
 
     def texts(self) -> dict[str, str]:
         """The texts that are there, by language tag."""
@@ -330,9 +330,9 @@ class Trial(Section):
 
     LATER = frozenset({"recipient", "consent"})
     given: Text
-    from_: Literal["symphony", "weixin"] | None = Field(None, alias="from")
+    from_: Literal["symphony", "weixin"] | None = Field(default=None, alias="from")
     sender: Text | None = None
-    at: Moment | None = Field(None, description="YYYY-MM-DD HH:MM in the policy's timezone")
+    at: Moment | None = Field(default=None, description="YYYY-MM-DD HH:MM in the policy's timezone")
     expect: OutcomeWord
     becomes: Text | None = None
     would: OutcomeWord | None = None
@@ -347,7 +347,7 @@ class Rule(Section):
     LATER = frozenset({"rollout"})
     id: Name
     title: Text
-    because: Text | None = Field(None, description="the regulation or memo behind the rule")
+    because: Text | None = Field(default=None, description="the regulation or memo behind the rule")
     severity: Literal["low", "medium", "high", "critical"]
     mode: Mode | None = None
     review_by: Day | None = None

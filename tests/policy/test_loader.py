@@ -13,7 +13,6 @@ from policy_rig import one_rule, policy_set, weigh
 from bridge.errors import PolicyError
 from bridge.message import Outcome
 from bridge.policy import PolicySet, Source, assemble, check, load, read
-from bridge.policy.loader import guess
 
 WITH_LIST = one_rule(
     "w: { type: words, list: ws }",
@@ -148,22 +147,6 @@ def test_yaml_never_types_a_word() -> None:
     for word in words:
         assert weigh(policies, f"x {word.strip(chr(39))} x").outcome is Outcome.BLOCK, word
     assert weigh(policies, "x 448 False True 1110 1000 31 x").outcome is Outcome.DELIVER
-
-
-@pytest.mark.parametrize(
-    ("word", "choices", "meant"),
-    [
-        ("expct", ["expect", "given"], "expect"),
-        ("to_wechat", ["to_weixin", "both"], "to_weixin"),
-        ("keep-last", ["keep_last", "style"], "keep_last"),
-        ("mask", ["redact", "hold"], "redact"),
-        ("colour", ["mode", "unless"], ""),
-        ("x", [], ""),
-    ],
-)
-def test_suggestions_are_near_or_silent(word: str, choices: list[str], meant: str) -> None:
-    """A suggestion is a near word or a known other name, never a guess at random."""
-    assert guess(word, choices) == meant
 
 
 # --- nothing crashes ------------------------------------------------------------------------------------

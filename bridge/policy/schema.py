@@ -1,0 +1,210 @@
+"""What the models refuse, said in our words and at a position.
+
+Rules of this file: the models of `bridge.policy.language` decide; nothing is checked here a second time. One
+mistake is one diagnostic: a missing key beside a misspelt one is the misspelt one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from rapidfuzz import fuzz, process
+
+from bridge.policy import language as lang
+from bridge.policy.diagnostics import Diagnostic, Page
+from bridge.policy.document import Node
+
+NEAR = 65  # similarity, of 100, from which another word is suggested
+
+# What people write, and the word of the language.
+_ALIASES = {
+    "allow": "deliver", "pass": "deliver", "mask": "redact", "masked": "redact", "review": "hold",
+    "quarantine": "hold", "deny": "block", "reject": "block", "stop": "block", "drop": "block",
+    "outbound": "to_weixin", "outgoing": "to_weixin", "inbound": "to_symphony", "incoming": "to_symphony",
+    "any": "both", "enforced": "enforce", "on": "enforce", "log": "monitor", "audit": "monitor",
+    "regex": "pattern", "regexp": "pattern", "keywords": "words", "credit_card": "payment_card",
+    "card": "payment_card", "id_card": "china_resident_id", "name": "id", "reason": "because",
+    "description": "title", "detects": "finds", "find": "finds", "match": "finds", "text": "given",
+    "input": "given", "result": "becomes", "message": "tell_sender", "tags": "tag", "kinds": "kind",
+}  # fmt: skip
+
+
+def guess(word: str, choices: Sequence[str] | Mapping[str, Any]) -> str:
+    """The one of `choices` that was probably meant, "" if none is near."""
+    known = list(choices)
+    lowered = word.strip().casefold().replace("wechat", "weixin").replace("-", "_")
+    for candidate in (lowered, _ALIASES.get(lowered, "")):
+        if candidate in known:
+            return candidate
+    best = process.extractOne(lowered, known, scorer=fuzz.ratio, score_cutoff=NEAR)
+    return best[0] if best else ""
+
+
+def listing(names: Sequence[str] | Mapping[str, Any]) -> str:
+    """`names` as a reader gets them, "none" if there are none."""
+    return ", ".join(sorted(names)) or "none"
+
+
+# pydantic's word for an error → the key of our text.
+_KINDS = {
+    "string_type": "P013.text",
+    "string_too_short": "P013.none",
+    "string_too_long": "P013.long",
+    "string_pattern_mismatch": "P013.name",
+    "model_type": "P013.mapping",
+    "model_attributes_type": "P013.mapping",
+    "dict_type": "P013.mapping",
+    "tuple_type": "P013.list",
+    "list_type": "P013.list",
+    "greater_than_equal": "P013.range",
+    "less_than_equal": "P013.range",
+}
+
+Location = tuple[str | int, ...]
+
+
+def decode(page: Page, root: Node) -> tuple[lang.PolicyFile | None, list[Diagnostic]]:
+    """The model of a whole file, None if the grammar is not kept, and what is wrong."""
+    try:
+        return lang.PolicyFile.model_validate(root.plain()), []
+    except ValidationError as errors:
+        return None, _Explainer(page, root).explain(errors)
+
+
+class _Explainer:
+    """Finds the place and the words for what pydantic found."""
+
+    def __init__(self, page: Page, root: Node) -> None:
+        self.page = page
+        self.root = root
+
+    def explain(self, errors: ValidationError) -> list[Diagnostic]:
+        """One diagnostic for each mistake; a missing key next to a misspelt one is one mistake."""
+        found = [(_without_tag(tuple(e["loc"])), e) for e in errors.errors(include_url=False)]
+        missing = {loc for loc, e in found if e["type"] == "missing"}
+        problems: list[Diagnostic] = []
+        for loc, error in found:
+            if error["type"] == "extra_forbidden":
+                problems.append(self._unknown_key(loc, missing))
+        for loc, error in found:
+            if error["type"] == "extra_forbidden" or (error["type"] == "missing" and loc not in missing):
+                continue
+            problems.append(self._explain(loc, error))
+        return problems
+
+    def _unknown_key(self, loc: Location, missing: set[Location]) -> Diagnostic:
+        """An unknown key; if it is one of `missing` misspelt, that one is taken out of there."""
+        parent, key = loc[:-1], str(loc[-1])
+        place = self._node(parent).key(key)
+        section = self._section(parent)
+        if key in section.LATER:
+            return self.page.report("P050", place, key=key)
+        written = set(self._written(parent))
+        free = [name for name in _keys(section) if name not in written]
+        near = guess(key, free)
+        if (*parent, near) in missing:
+            missing.discard((*parent, near))
+            return self.page.report("P010.twin", place, key=key, guess=near)
+        if near:
+            return self.page.report("P010.near", place, key=key, guess=near)
+        return self.page.report("P010", place, key=key, choices=listing(free))
+
+    def _written(self, loc: Location) -> list[str]:
+        """The keys of the mapping at `loc`."""
+        value = self._node(loc).value
+        return list(value) if isinstance(value, dict) else []
+
+    def _explain(self, loc: Location, error: Mapping[str, Any]) -> Diagnostic:
+        kind, context = error["type"], error.get("ctx") or {}
+        node = self._node(loc)
+        key = next((step for step in reversed(loc) if isinstance(step, str) and step != "[key]"), "the file")
+        if kind == "missing":
+            return self.page.report("P012", self._node(loc[:-1]).place, key=key)
+        if kind.startswith("union_tag"):
+            return self._detector_type(loc, node, kind)
+        if loc and loc[-1] == "[key]":
+            place = self._node(loc[:-2]).key(str(loc[-2]))
+            return self.page.report("P013.name", place, value=loc[-2])
+        if node.value == "":
+            return self.page.report("P013.none", node.place, key=key)
+        if kind == "literal_error":
+            return self._word(node, str(key), context)
+        text = (
+            context["key"] if "key" in context and kind.startswith("P0") else _KINDS.get(kind, "P013.other")
+        )
+        values = {**context, "key": key, "value": node.value, "bound": _bound(context)}
+        return self.page.report(text, node.place, **values)
+
+    def _word(self, node: Node, key: str, context: Mapping[str, Any]) -> Diagnostic:
+        words = re.findall(r"'([^']*)'", str(context.get("expected", "")))
+        return self._one_of(node, key, words, frozenset())
+
+    def _one_of(self, node: Node, key: str, words: Sequence[str], later: frozenset[str]) -> Diagnostic:
+        if not isinstance(node.value, str):
+            return self.page.report("P013.text", node.place, key=key)
+        if node.value in later:
+            return self.page.report("P050", node.place, key=f"{key}: {node.value}")
+        near = guess(node.value, words)
+        values = {"value": node.value, "key": key, "guess": near, "choices": ", ".join(words)}
+        return self.page.report("P011.near" if near else "P011", node.place, **values)
+
+    def _detector_type(self, loc: Location, node: Node, kind: str) -> Diagnostic:
+        written = node.child("type")
+        if written is None:
+            return self.page.report("P012", node.place, key="type")
+        words = [tag for tag in _DETECTORS if tag not in lang.LATER_DETECTORS]
+        return self._one_of(written, "type", words, lang.LATER_DETECTORS)
+
+    def _node(self, loc: Location) -> Node:
+        """The node at `loc`, or the nearest above it."""
+        node = self.root
+        for step in loc:
+            node = node.child(step) or node
+        return node
+
+    def _section(self, loc: Location) -> type[lang.Section]:
+        """The model that describes the mapping at `loc`."""
+        section: type[lang.Section] = lang.PolicyFile
+        for depth, step in enumerate(loc):
+            field_ = _keys(section).get(str(step))
+            inner = _sections(field_.annotation) if field_ is not None else []
+            if len(inner) > 1:
+                tag = self._node(loc[: depth + 2]).child("type")
+                section = _DETECTORS.get(str(tag.value) if tag else "", inner[0])
+            elif inner:
+                section = inner[0]
+        return section
+
+
+def _bound(context: Mapping[str, Any]) -> str:
+    words = {"ge": "at least", "le": "at most", "max_length": "at most"}
+    return ", ".join(f"{word} {context[key]}" for key, word in words.items() if key in context)
+
+
+def _without_tag(loc: Location) -> Location:
+    """`loc` without the detector type that pydantic adds after a detector's name."""
+    return loc[:2] + loc[3:] if len(loc) > 2 and loc[0] == "detectors" and loc[2] in _DETECTORS else loc
+
+
+def _keys(section: type[lang.Section]) -> dict[str, FieldInfo]:
+    """The keys that may be written in `section`."""
+    return {info.alias or name: info for name, info in section.model_fields.items()}
+
+
+def _sections(annotation: Any) -> list[type[lang.Section]]:
+    """The sections inside an annotation, through lists, dictionaries and unions."""
+    if isinstance(annotation, type) and issubclass(annotation, lang.Section):
+        return [annotation]
+    if get_origin(annotation) in (Union, UnionType) or get_args(annotation):
+        return [section for inner in get_args(annotation) for section in _sections(inner)]
+    return []
+
+
+_DETECTORS: dict[str, type[lang.Section]] = {
+    get_args(model.model_fields["type"].annotation)[0]: model for model in _sections(lang.Detector)
+}

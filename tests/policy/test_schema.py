@@ -1,0 +1,81 @@
+"""What the models refuse is said once, in words, at the place that a reader would point at.
+
+The sentences themselves are in `mistakes.txt`.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from bridge.policy.document import compose
+from bridge.policy.language import PolicyFile
+from bridge.policy.schema import decode, guess
+
+GOOD = "policy: p\nlanguage: 1\ntitle: t\nowner: o\n"
+
+
+def said(text: str) -> list[tuple[str, tuple[int, ...]]]:
+    """Key, line and column of everything that is wrong with a file."""
+    document = compose("p.yaml", text)
+    assert document.root is not None
+    _, problems = decode(document.page, document.root)
+    return [(problem.key, problem.place[:2]) for problem in problems]
+
+
+def test_a_good_file_becomes_its_model() -> None:
+    """Nothing to say, and the model."""
+    document = compose("p.yaml", GOOD)
+    assert document.root is not None
+    model, problems = decode(document.page, document.root)
+    assert isinstance(model, PolicyFile) and problems == []
+
+
+@pytest.mark.parametrize(
+    ("more", "key", "place"),
+    [
+        ("defaults: { unpaird: hold }", "P010.near", (5, 13)),
+        ("defaults: { consent: x }", "P010", (5, 13)),
+        ("groups: { a b: {} }", "P013.name", (5, 11)),
+        ("detectors: { x: { type: words } }", "P012", (5, 19)),
+        ("detectors: { x: { list: w } }", "P012", (5, 19)),
+        ("detectors: { x: { type: words, words: w, list: w } }", "P010", (5, 32)),
+        ("detectors: { x: { type: [words] } }", "P013.text", (5, 25)),
+        ("detectors: { x: { type: words, list: w, context: {} } }", "P050", (5, 41)),
+        (
+            "detectors: { x: { type: pattern, pattern: x, context: { messages: 2, words: x } } }",
+            "P050",
+            (5, 57),
+        ),
+        ("detectors: { x: { type: payment_card, brands: [visa, mastercrad] } }", "P011.near", (5, 54)),
+        ("detectors: { x: { type: pattern, pattern: %s } }" % ("x" * 1001), "P013.long", (5, 43)),
+        ("rules: x", "P013.list", (5, 8)),
+        ("rules: [x]", "P013.mapping", (5, 9)),
+        ("lists: { w: { words: [[a]] } }", "P013.text", (5, 23)),
+        ("lists: { w: { words: '' } }", "P013.none", (5, 22)),
+    ],
+)
+def test_a_mistake_is_said_once_at_its_place(more: str, key: str, place: tuple[int, int]) -> None:
+    """Whatever the section, one mistake gives one diagnostic."""
+    assert said(GOOD + more) == [(key, place)]
+
+
+def test_a_missing_key_is_the_misspelt_one() -> None:
+    """Two misspelt keys are two mistakes, not four."""
+    text = GOOD.replace("title:", "titel:").replace("owner:", "ownr:")
+    assert said(text) == [("P010.twin", (3, 1)), ("P010.twin", (4, 1))]
+
+
+@pytest.mark.parametrize(
+    ("word", "choices", "meant"),
+    [
+        ("expct", ["expect", "given"], "expect"),
+        ("to_wechat", ["to_weixin", "both"], "to_weixin"),
+        ("keep-last", ["keep_last", "style"], "keep_last"),
+        ("mask", ["redact", "hold"], "redact"),
+        ("colour", ["mode", "unless"], ""),
+        ("x", [], ""),
+    ],
+)
+def test_suggestions_are_near_or_silent(word: str, choices: list[str], meant: str) -> None:
+    """A suggestion is a near word or a known other name, never a guess at random."""
+    assert guess(word, choices) == meant
