@@ -107,7 +107,12 @@ def _named(disposition: str) -> tuple[str, str | None]:
     kind, parameters = parse_content_disposition(disposition)
     if kind != "form-data" or "name" not in parameters:
         raise Refusal(400, "A part of the multipart body has no name")
-    return parameters["name"], content_disposition_filename(parameters, "filename")
+    return parameters["name"], _unquoted(content_disposition_filename(parameters, "filename"))
+
+
+def _unquoted(filename: str | None) -> str | None:
+    """A file name as its sender meant it: a form writes `"` and line ends as %22, %0D, %0A (WHATWG)."""
+    return filename and filename.replace("%22", '"').replace("%0D", "\r").replace("%0A", "\n")
 
 
 def _text(content: bytes) -> str:
@@ -135,7 +140,7 @@ async def _add_streamed(form: Form, part: BodyPartReader, new_file: NewFile) -> 
         form.texts[part.name or ""] = _text(await _read_text(part))
         return
     file = new_file(
-        part.filename or "unnamed", part.headers.get(hdrs.CONTENT_TYPE, "application/octet-stream")
+        _unquoted(part.filename) or "unnamed", part.headers.get(hdrs.CONTENT_TYPE, "application/octet-stream")
     )
     form.files.append((part.name or "", file))
     with file.path.open("wb") as disk:

@@ -391,7 +391,10 @@ async def _allowed_types(call: Call) -> list[str]:
 
 async def _allowed_extensions(call: Call) -> dict[str, Any]:
     everywhere = {"scope_internal": True, "scope_external": True, "scope_xpod": True, "source": "SYSTEM"}
-    return {"data": [{"extension": extension.lstrip("."), **everywhere} for extension in ALLOWED_TYPES]}
+    return {
+        "data": [{"extension": extension.lstrip("."), **everywhere} for extension in ALLOWED_TYPES],
+        "paging": {"cursors": {"before": "0"}},
+    }
 
 
 async def _barriers(call: Call) -> list[dict[str, Any]]:
