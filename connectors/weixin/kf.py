@@ -210,7 +210,7 @@ class WeixinConnector:
         return self._pace.monotonic() >= self._courtesies_rest_until
 
     def _stop_asking(self, error: Exception) -> None:
-        """Names are a courtesy: where one cannot be had, messages do not wait for more of them for a while."""
+        """Names are a courtesy: where one cannot be had, messages do not wait for others for a while."""
         self._courtesies_rest_until = self._pace.monotonic() + _COURTESY_REST
         log.info("names:unknown", network=WEIXIN, code=type(error).__name__)
 

@@ -365,6 +365,17 @@ async def test_an_unknown_name_does_not_hold_up_a_message(fault: str) -> None:
             assert len(stage.calls("kf/customer/batchget")) == 1
 
 
+async def test_after_a_name_that_did_not_come_none_is_asked_for_a_while() -> None:
+    """A thousand files in an outage of the media server must not wait for a thousand timeouts."""
+    async with staged() as stage:
+        stage.platform.faults.arm("drop_before", route="media/get", count=None)
+        for number in range(5):
+            stage.platform.say(stage.customer, file=(f"{number}.pdf", PDF))
+        async with Reader(stage.connector) as reader:
+            await reader.until(lambda it: len(it.messages) == 6)
+        assert len(stage.calls("media/get")) <= 2  # the HTTP client may try one GET a second time
+
+
 async def test_pictures_are_not_asked_for_a_name() -> None:
     """Only files have one; every question is a call."""
     async with staged() as stage, Reader(stage.connector) as reader:
