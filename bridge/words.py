@@ -116,12 +116,12 @@ def chosen(texts: Mapping[str, str], language: str) -> str:
 
 
 def notice(message: Message, verdict: Verdict, paired: bool, language: str) -> str:
-    """What the sender is told about a verdict; "" when there is nothing to tell."""
+    """What the sender is told about a verdict; "" when there is nothing to tell.
+
+    The words of the policy's author come before ours."""
     written = chosen(verdict.tell, language)
-    if verdict.outcome not in (Outcome.HOLD, Outcome.BLOCK):
+    if written or verdict.outcome not in (Outcome.HOLD, Outcome.BLOCK):
         return written
-    if written:
-        return f"{say(verdict.outcome.value, language)} {written}"
     if not paired:
         return say("unpaired", language)
     if verdict.cause.value == "failure":

@@ -12,7 +12,7 @@ import contextlib
 import secrets
 import string
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,7 +41,16 @@ class Stage:
     stream: str
     customer: str
     account: str
-    tasks: list[asyncio.Task] = field(default_factory=list)
+
+    async def held(self, text: str) -> int:
+        """The number of the message in review that says `text`, once there is one."""
+        from bridge.store import views
+
+        while True:
+            for row in await self.database.read(views.held):
+                if text in row.text:
+                    return row.message
+            await asyncio.sleep(0.01)
 
     @property
     def symphony_chat(self) -> str:
