@@ -5,8 +5,15 @@ Rules of this file: only what nearly all tests need. Everything else is a fixtur
 
 from __future__ import annotations
 
+import contextlib
 import io
+import json
 import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -25,3 +32,22 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def strict_telemetry() -> None:
     """A log line of any level with a key or value outside the vocabulary fails the test that wrote it."""
     telemetry.configure(level="debug", strict=True, to=io.StringIO())
+
+
+@pytest.fixture
+def mock_process() -> Callable[..., contextlib.AbstractContextManager[dict[str, Any]]]:
+    """`weighbridge mock ...` as a process: what it says about itself. SIGTERM ends it, cleanly."""
+
+    @contextlib.contextmanager
+    def running(*arguments: str) -> Iterator[dict[str, Any]]:
+        start = "import sys; from bridge.cli import main; sys.argv[0] = 'weighbridge'; main()"
+        command = [sys.executable, "-c", start, "mock", *arguments, "--port", "0", "--json"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            try:
+                yield json.loads(process.stdout.readline())
+            finally:
+                process.send_signal(signal.SIGTERM)
+            assert process.wait(20) == 0
+
+    return running

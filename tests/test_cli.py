@@ -6,7 +6,6 @@ import base64
 import contextlib
 import json
 import os
-import signal
 import stat
 import subprocess
 import sys
@@ -38,6 +37,7 @@ from bridge.errors import (
 )
 from bridge.policy import check
 
+MockProcess = Callable[..., contextlib.AbstractContextManager[dict[str, Any]]]
 START = "import sys; from bridge.cli import main; sys.argv[0] = 'weighbridge'; "
 HEAVY = {
     "aiohttp", "alembic", "cryptography", "orjson", "prometheus_client", "pydantic", "re2", "rich",
@@ -450,19 +450,6 @@ def test_init_refuses_wrong_values_before_it_writes(tmp_path: Path) -> None:
 # --- mock -----------------------------------------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def running(*arguments: str) -> Iterator[dict[str, Any]]:
-    """A mock in a process of its own: what it said about itself; ended with SIGTERM, which must be clean."""
-    command = [sys.executable, "-c", START + "main()", "mock", *arguments, "--port", "0", "--json"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield json.loads(process.stdout.readline())
-        finally:
-            process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
-
-
 def get(url: str) -> bytes:
     """The body of a page on this machine."""
     assert url.startswith("http://127.0.0.1:")
@@ -471,10 +458,10 @@ def get(url: str) -> bytes:
     return body
 
 
-def test_mock_symphony_serves_until_told(tmp_path: Path) -> None:
+def test_mock_symphony_serves_until_told(tmp_path: Path, mock_process: MockProcess) -> None:
     """It says where it listens, has a chat window per person, and keeps the bot's key to its owner."""
     key = tmp_path / "key.pem"
-    with running("symphony", "--bot-key-out", str(key), "--user", "bob.li@bank.example=Bob Li") as facts:
+    with mock_process("symphony", "--bot-key-out", str(key), "--user", "bob.li@bank.example=Bob Li") as facts:
         assert facts["bot"] == "weighbridge"
         assert list(facts["chats"]) == ["bob.li"]
         assert b"Bob Li" in get(facts["chats"]["bob.li"])
@@ -482,16 +469,16 @@ def test_mock_symphony_serves_until_told(tmp_path: Path) -> None:
         assert b"PRIVATE KEY" in key.read_bytes()
 
 
-def test_mock_symphony_takes_the_key_that_init_made(made: tuple[Path, str]) -> None:
+def test_mock_symphony_takes_the_key_of_init(made: tuple[Path, str], mock_process: MockProcess) -> None:
     """The public half from `init` is what the pod's administrator would be given."""
-    with running("symphony", "--bot-key", str(made[0] / "secrets/symphony-public.pem")) as facts:
+    with mock_process("symphony", "--bot-key", str(made[0] / "secrets/symphony-public.pem")) as facts:
         assert facts["url"].startswith("http://127.0.0.1:")
 
 
-def test_mock_weixin_serves_until_told(made: tuple[Path, str]) -> None:
+def test_mock_weixin_serves_until_told(made: tuple[Path, str], mock_process: MockProcess) -> None:
     """It has an account, a chat window per customer, and takes the callback secrets from files."""
     secrets = made[0] / "secrets"
-    with running(
+    with mock_process(
         "weixin", "--customer", "李雷", "--callback", "http://127.0.0.1:9/weixin/callback",
         "--token-file", str(secrets / "weixin-token"), "--aes-key-file", str(secrets / "weixin-aes-key"),
     ) as facts:  # fmt: skip
