@@ -22,11 +22,12 @@ import aiohttp
 import orjson
 import structlog
 
-from bridge.errors import NetworkError, Refused, SignedOut, StoreError, Unreachable
-from bridge.message import SYMPHONY, Batch, Blob, Echo, File, Message, Party, Permit, Receipt, Traffic
+from bridge.errors import NetworkError, Refused, SignedOut, Unreachable
+from bridge.message import SYMPHONY, Batch, Echo, File, Message, Party, Permit, Receipt, Traffic
 from bridge.ports import Blobs, Clock
 from connectors.symphony import wire
 from connectors.symphony.auth import SignIn, agent_version
+from connectors.symphony.form import MessageForm
 from connectors.symphony.http import Http
 from connectors.symphony.markup import Unreadable
 from connectors.symphony.settings import SymphonySettings
@@ -151,13 +152,9 @@ class SymphonyConnector:
     async def _ask(self, method: str, url: str, doing: str, *, within: float = 0.0, **request: Any) -> Reply:
         """One request with tokens, repeated once with new ones if they are refused."""
         within = within or self._settings.request_timeout
-        form: Callable[[], aiohttp.MultipartWriter] | None = request.pop("form", None)
         tokens = await self._sign_in.tokens()
         for _ in range(2):
-            body = {"data": form()} if form else {}
-            reply = await self._http.ask(
-                method, url, doing, within=within, headers=tokens.headers, **body, **request
-            )
+            reply = await self._http.ask(method, url, doing, within=within, headers=tokens.headers, **request)
             if reply.status != 401:
                 return reply
             tokens = await self._sign_in.renew(tokens.generation)
@@ -422,18 +419,12 @@ class SymphonyConnector:
         return ""
 
     async def _send_now(self, permit: Permit, message: str) -> str:
-        files = [_FilePart(self._blobs, blob) for blob in permit.content.files]
+        form = MessageForm(message, wire.permit_data(permit.id), permit.content.files, self._blobs)
+        url = self._agent(f"v4/stream/{permit.conversation}/message/create")
         try:
-            reply = await self._ask(
-                "POST",
-                self._agent(f"v4/stream/{permit.conversation}/message/create"),
-                "sending",
-                within=self._settings.send_timeout,
-                form=partial(_form, message, wire.permit_data(permit.id), files),
-            )
+            reply = await self._ask("POST", url, "sending", within=self._settings.send_timeout, data=form)
         except Unreachable:
-            for part in files:
-                part.check()
+            form.check()
             raise
         if reply.status != 200:
             raise wire.failure(reply, "sending")
@@ -559,58 +550,6 @@ class SymphonyConnector:
 
     async def _check_feeds(self) -> str:
         return f"{len(await self._list_feeds() or ())} of at most 20"
-
-
-# --- multipart ------------------------------------------------------------------------------------------
-
-
-class _FilePart(aiohttp.payload.Payload):
-    """An archived attachment as a part of a form: opened when it is written, and again for each attempt."""
-
-    _autoclose = True
-
-    def __init__(self, blobs: Blobs, blob: Blob) -> None:
-        super().__init__(blob, content_type=blob.media_type or "application/octet-stream")
-        self._blobs = blobs
-        self._blob = blob
-        self._size = blob.size
-        self._failure: StoreError | None = None
-        self._headers["Content-Disposition"] = (
-            f'form-data; name="attachment"; filename="{_file_name(blob.name)}"'
-        )
-
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        raise TypeError("an attachment is streamed, never held whole")
-
-    async def write(self, writer: Any) -> None:
-        try:
-            async for piece in self._blobs.read(self._blob.digest):
-                await writer.write(piece)
-        except StoreError as error:
-            self._failure = error
-            raise
-
-    def check(self) -> None:
-        """Raise what the archive said, if that is why a request broke off: nobody accepts half a form."""
-        if self._failure is not None:
-            raise self._failure
-
-
-def _file_name(name: str) -> str:
-    """A name inside the quotes of a form's header, spelled as browsers do (HTML, multipart/form-data)."""
-    escaped = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
-    return "".join(letter if letter.isprintable() else "_" for letter in escaped) or "file"
-
-
-def _form(message: str, data: str, files: list[_FilePart]) -> aiohttp.MultipartWriter:
-    """The form of message/create."""
-    form = aiohttp.MultipartWriter("form-data")
-    for name, text in (("message", message), ("data", data)):
-        part = form.append(text, {"Content-Type": "text/plain; charset=utf-8"})
-        part.set_content_disposition("form-data", name=name)
-    for file in files:
-        form.append_payload(file)
-    return form
 
 
 # --- replies --------------------------------------------------------------------------------------------

@@ -1,0 +1,86 @@
+"""The form of message/create: texts in one piece, attachments streamed out of the archive.
+
+Rules of this file: an attachment is never held whole, and is opened again each time the form is written, so
+that a repeated request carries the whole file. The form's length is known before it is written, because
+gateways in front of an agent dislike chunked requests.
+
+Sources: RFC 7578 (multipart/form-data); HTML standard, "multipart/form-data encoding algorithm" (file names).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+import aiohttp
+
+from bridge.errors import StoreError
+from bridge.message import Blob
+from bridge.ports import Blobs
+
+
+class MessageForm(aiohttp.payload.Payload):
+    """What `message/create` takes: MessageML, EntityJSON, and attachments."""
+
+    _autoclose = True
+
+    def __init__(self, message: str, data: str, files: Sequence[Blob], blobs: Blobs) -> None:
+        boundary = secrets.token_hex(16)
+        super().__init__(None, content_type=f"multipart/form-data; boundary={boundary}")
+        opening = f"--{boundary}\r\n".encode()
+        self._texts = b"".join(opening + _text_part(*part) for part in (("message", message), ("data", data)))
+        self._files = [(opening + _file_head(blob), blob) for blob in files]
+        self._end = f"--{boundary}--\r\n".encode()
+        self._blobs = blobs
+        self._failure: StoreError | None = None
+        whole = sum(len(head) + blob.size + 2 for head, blob in self._files)
+        self._size = len(self._texts) + whole + len(self._end)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """Never: a form is streamed."""
+        raise TypeError("a form is streamed, never held whole")
+
+    async def write(self, writer: Any) -> None:
+        """Write the whole form. Raises StoreError when the archive cannot vouch for an attachment."""
+        if not self._files:
+            await writer.write(self._texts + self._end)
+            return
+        await writer.write(self._texts)
+        for head, blob in self._files:
+            await writer.write(head)
+            await self._write_file(writer, blob)
+            await writer.write(b"\r\n")
+        await writer.write(self._end)
+
+    async def _write_file(self, writer: Any, blob: Blob) -> None:
+        try:
+            async for piece in self._blobs.read(blob.digest):
+                await writer.write(piece)
+        except StoreError as error:
+            self._failure = error  # the HTTP library turns it into a broken connection
+            raise
+
+    def check(self) -> None:
+        """Raise what the archive said, if that is why a request broke off: nobody accepts half a form."""
+        if self._failure is not None:
+            raise self._failure
+
+
+def _text_part(name: str, text: str) -> bytes:
+    head = f'Content-Disposition: form-data; name="{name}"\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n'
+    return f"{head}{text}\r\n".encode()
+
+
+def _file_head(blob: Blob) -> bytes:
+    media_type = blob.media_type if blob.media_type.isascii() and blob.media_type.isprintable() else ""
+    return (
+        f'Content-Disposition: form-data; name="attachment"; filename="{file_name(blob.name)}"\r\n'
+        f"Content-Type: {media_type or 'application/octet-stream'}\r\n\r\n"
+    ).encode()
+
+
+def file_name(name: str) -> str:
+    """A name as it stands between the quotes of a form's header: as browsers spell it, and never empty."""
+    escaped = name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A")
+    return "".join(letter if letter.isprintable() else "_" for letter in escaped) or "file"
