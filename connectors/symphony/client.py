@@ -233,6 +233,9 @@ class SymphonyConnector:
             self._acknowledged.clear()
             yield self._batch(reading.messages, reading.echoes, self._unacknowledged)
             await self._acknowledged.wait()
+            if not reading.whole:
+                async for batch in self._missed(pauses):
+                    yield batch
 
     def _reader(self) -> Callable[[], Awaitable[wire.Reading]]:
         """One read of the feed, to be repeated with the same ackId until it succeeds."""

@@ -31,7 +31,6 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 _PLAIN = re.compile(r"<div\b[^<>]*>([^<\r\n]*)</div>")
 _REFERENCE = re.compile(r"&(?:#(?P<dec>[0-9]{1,8})|#[xX](?P<hex>[0-9a-fA-F]{1,7})|(?P<name>\w{1,32}));|&")
 _XML_NAMES = {"amp": "&", "lt": "<", "gt": ">", "quot": '"', "apos": "'"}
-_INDENT = re.compile(r"[ \t]*\n[ \t]*")
 _ENTITY_TYPES = {
     "com.symphony.user.mention": "@",
     "org.symphonyoss.taxonomy": "#",
@@ -159,7 +158,7 @@ class _Page:
         if "\n" not in text:
             self._write(text)
             return
-        text = _INDENT.sub("\n", text)
+        text = _without_indents(text)
         words = text.strip("\n")
         if words:
             if text[0] == "\n":
@@ -236,6 +235,13 @@ class _Page:
 
     def _row(self, element: Element) -> None:
         self._line(" | ".join(self._aside(cell).replace("\n", " ") for cell in element))
+
+
+def _without_indents(text: str) -> str:
+    """The same lines without the blanks around their breaks."""
+    first, *rest = text.split("\n")
+    inner = [line.strip(" \t") for line in rest[:-1]]
+    return "\n".join([first.rstrip(" \t"), *inner, rest[-1].lstrip(" \t")])
 
 
 def _emoji_entity(data: Any, shown: str) -> str:

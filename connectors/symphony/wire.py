@@ -39,7 +39,7 @@ MAX_BODY_BYTES = 1_500_000  # message and data together
 
 _REUSABLE_FEED = re.compile(r"[^\s_]+_f(_[^\s_]+)?")
 _QUOTED = re.compile(
-    r"\W*In reply to:?\W*\n(?P<who>[^\n]*)\n(?P<quote>.*?)\n?[—_\-]{8,}\n?(?P<text>.*)", re.DOTALL
+    r"[*_ ]*In reply to:?[*_ ]*\n(?P<who>[^\n]*)\n(?P<quote>.*?)\n?[—_\-]{8,}\n?(?P<text>.*)", re.DOTALL
 )
 _KINDS = {"image": Kind.IMAGE, "video": Kind.VIDEO, "audio": Kind.VOICE}
 _MEDIA_TYPES = mimetypes.MimeTypes()  # the built-in table alone: the host's files must not change an answer
@@ -87,11 +87,15 @@ def reusable_feed(feeds: object) -> str:
 
 
 class Reading(NamedTuple):
-    """One reply of the datafeed: what it held, by the network's clock, and the id that acknowledges it."""
+    """One reply of the datafeed: what it held, by the network's clock, and the id that acknowledges it.
+
+    `whole` is False for a reply that could only be held as it is: what it said is to be found in history.
+    """
 
     ack_id: str
     messages: tuple[Message, ...]
     echoes: tuple[Echo, ...]
+    whole: bool = True
 
 
 def read_feed(body: bytes, own_id: str) -> Reading:
@@ -133,7 +137,8 @@ def hold_reply(body: bytes) -> Reading:
     found = re.search(rb'"ackId"\s*:\s*"([^"\\]+)"', body)
     if not found:
         raise Unreadable("the reply has no ackId")
-    return reading(found[1].decode(errors="replace"), [unknown(body, "the feed's reply could not be read")])
+    held = unknown(body, "the feed's reply could not be read")
+    return reading(found[1].decode(errors="replace"), [held])._replace(whole=False)
 
 
 def reading(ack_id: str, items: Sequence[Item]) -> Reading:
@@ -213,10 +218,12 @@ def _read_slice(
 ) -> Item:
     """One foreign object, read as far as it can be: the place where nothing may spoil its neighbours."""
     raw = source.encode(errors="surrogateescape" if not intact else "strict")
-    if not intact or _SURROGATE_ESCAPE.search(source):
-        value = _mended(value)
     try:
+        if not intact or _SURROGATE_ESCAPE.search(source):
+            value = _mended(value)
         return reader(value, raw, own_id)
+    except RecursionError:
+        return unknown(raw, "nested too deeply to be read")
     except Unreadable as why:
         return unknown(raw, str(why), value)
     except Exception as error:  # a foreign object may break anything: it is archived with its bytes, and held

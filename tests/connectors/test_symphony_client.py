@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives import serialization  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: E402
 
 from bridge.errors import Refused, SignedOut, StoreError, Unreachable  # noqa: E402
-from bridge.message import SYMPHONY, Batch, Content, File, Kind, Traffic  # noqa: E402
+from bridge.message import SYMPHONY, Batch, Content, File, Kind, Message, Traffic  # noqa: E402
 from connectors.symphony.client import STREAM, Pauses, SymphonyConnector, SymphonySettings  # noqa: E402
 from connectors.symphony.mock import SymphonyPod  # noqa: E402
 
@@ -354,19 +354,25 @@ def test_pauses_are_spread_by_chance_and_start_over_after_success() -> None:
     assert Pauses(settings, sleep, lambda: 0.5).seconds(10.0) == pytest.approx(10.5)
 
 
-async def test_a_reply_that_stays_unreadable_is_held_and_the_feed_goes_on(harness: PodHarness) -> None:
-    """After three attempts the bytes are archived as one held message: silence would be a loss."""
+async def test_a_reply_that_stays_unreadable_is_held_and_its_words_are_found(harness: PodHarness) -> None:
+    """After three attempts the bytes are archived as one held message, and history tells what they said."""
     broken = {"events": "lost", "ackId": "nobody-knows"}
+    held: list[Message] = []
+
+    def going_on(taken: list[Batch]) -> bool:
+        if not held:
+            held.extend(m for m in messages(taken) if m.kind is Kind.UNKNOWN)
+            if held:
+                harness.pod.say(ALICE, harness.conversation, "going on")
+        return bool(held) and said("going on")(taken)
+
     async with harness.connector() as connector:
         cursors = await settle(harness, connector)
+        looked = len(harness.requests("message.history"))
         harness.pod.faults.add("status", route="datafeed.read", status=200, body=broken, times=3)
-        batches = await batches_until(
-            connector, cursors, lambda taken: any(m.kind is Kind.UNKNOWN for m in messages(taken))
-        )
-        await harness.say("going on")
-        await batches_until(connector, cursors, said("going on"))
-    (held,) = [message for message in messages(batches) if message.kind is Kind.UNKNOWN]
-    assert json.loads(held.raw) == broken
+        await batches_until(connector, cursors, going_on)
+    assert json.loads(held[0].raw) == broken
+    assert len(harness.requests("message.history")) >= looked + 2
 
 
 async def test_a_message_left_out_of_its_event_is_fetched(harness: PodHarness) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from typing import Any
 
 import orjson
@@ -484,6 +485,40 @@ def test_deeply_nested_json_is_unreadable_not_a_crash() -> None:
     for body in (b'{"ackId":"a","events":[' + b"[" * 100_000, b"[" * 100_000):
         with pytest.raises(Unreadable):
             wire.read_feed(body, ME)
+
+
+@pytest.mark.parametrize("depth", [50, 400, 900])
+def test_a_deep_event_is_held_and_its_neighbours_are_read(depth: int) -> None:
+    """What is nested too deeply for us is held, surrogates and all, in markup as in JSON."""
+    deep_json = "[" * depth + '"\\ud800"' + "]" * depth
+    deep_markup = json.dumps(sent("<b>" * depth + "x" + "</b>" * depth))
+    body = f'{{"events":[{deep_json},{deep_markup},{json.dumps(sent("intact"))}],"ackId":"a"}}'.encode()
+    found = wire.read_feed(body, ME).messages
+    assert len(found) == 3 and "intact" in [message.text for message in found]
+    assert deep_json.encode() in [message.raw for message in found]
+
+
+LONG = 200_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "In reply to:" + "\n" * LONG,
+        "In reply to:\nx\n" + "-------a" * (LONG // 8),
+        " " * LONG + "\n" + "\t" * LONG,
+        "<br/>" * (LONG // 5),
+        "&" * LONG,
+        "&#" * (LONG // 2),
+        "<p> \n</p>" * (LONG // 9),
+    ],
+)
+def test_no_text_makes_the_reader_slow(text: str) -> None:
+    """Time grows with length, not with its square: nobody can stop the bridge with a message."""
+    body = feed_reply(sent("<b>x</b>" + text, parentMessageId="p"), sent(text, parentMessageId="p"))
+    started = time.perf_counter()
+    wire.read_feed(body, ME)
+    assert time.perf_counter() - started < 5
 
 
 def test_a_reply_that_stays_unreadable_is_held_whole() -> None:
