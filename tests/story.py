@@ -1,0 +1,270 @@
+"""A small store with a bit of everything in it, made through the store's own doors: for tests that read it.
+
+Rules of this file: no network and no policy; verdicts are written by hand. The clock moves by one
+millisecond whenever it is read, so that no two transactions have the same time.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bridge.message import (
+    SYMPHONY,
+    WEIXIN,
+    Archived,
+    Batch,
+    Blob,
+    Cause,
+    File,
+    Kind,
+    Match,
+    Message,
+    Outcome,
+    Party,
+    Receipt,
+    Verdict,
+)
+from bridge.people import Pair
+from bridge.ports import Attempt, Claim, Ruling, Step
+from bridge.store.database import Database, create
+
+START = 1_790_000_000_000  # milliseconds: a day in September 2026
+REVIEWER = "bob.li@bank.example"
+STREAM, ACCOUNT, CONTACT = "room-li-lei", "wkWealth", "wmLiLei"
+CHAT = f"{ACCOUNT}/{CONTACT}"
+POLICIES = (("cards", "a" * 64),)
+
+ALICE = Party(SYMPHONY, "7001", "Alice Wong", "alice.wong@bank.example", "en")
+LI_LEI = Party(WEIXIN, CONTACT, "李雷", "", "zh-Hans")
+
+
+@dataclass
+class Ticking:
+    """A clock that moves by a millisecond whenever somebody looks."""
+
+    at: int = START
+
+    def now(self) -> int:
+        """The next millisecond."""
+        self.at += 1
+        return self.at
+
+
+async def pieces(data: bytes) -> AsyncIterator[bytes]:
+    """An attachment's bytes, as a connector gives them."""
+    yield data
+
+
+@dataclass
+class Story:
+    """A store under way: what people write, what is decided, what becomes of it."""
+
+    folder: Path
+    clock: Ticking = field(default_factory=Ticking)
+    ids: itertools.count = field(default_factory=lambda: itertools.count(1))
+
+    def __post_init__(self) -> None:
+        self.url = f"sqlite:///{self.folder / 'weighbridge.db'}"
+        self.blobs = self.folder / "blobs"
+        create(self.url, self.clock.now())
+        self.store = Database(self.url, self.blobs, self.clock)
+
+    async def begin(self) -> None:
+        """A daemon owns the lane, a policy decides, and Alice is paired with 李雷."""
+        await self.store.own("daemon")
+        await self.store.activate_policy(POLICIES, "daemon", "started")
+        await self.pair()
+
+    async def pair(self, stream: str = STREAM, contact: Party = LI_LEI, account: str = ACCOUNT) -> int:
+        """Alice and a contact may talk; gives the pair's number."""
+        two = Pair(ALICE, stream, contact, account)
+        return await self.store.make_pair(two.record(), REVIEWER, "known client")
+
+    def says(self, text: str, **fields: object) -> Message:
+        """Something Alice writes."""
+        fields = {"sender_name": ALICE.name, "address": ALICE.address} | fields
+        number = next(self.ids)
+        return Message(SYMPHONY, f"s{number}", STREAM, ALICE.id, self.clock.at, text=text, **fields)
+
+    def answers(self, text: str, **fields: object) -> Message:
+        """Something 李雷 writes."""
+        return Message(WEIXIN, f"w{next(self.ids)}", CHAT, CONTACT, self.clock.at, text=text, **fields)
+
+    async def archive(self, *messages: Message) -> None:
+        """The networks show these messages, each in a batch of its own."""
+        for message in messages:
+            await self.store.archive(Batch(message.network, (message,), cursors={"main": message.id}))
+
+    async def judge(self, *answers: Verdict, notice: str = "") -> Sequence[Archived]:
+        """Rule on what waits, in order; messages beyond the `answers` given are delivered as they are."""
+        waiting = await self.store.unjudged(100)
+        chosen = itertools.chain(answers, itertools.repeat(None))
+        pairs = zip(waiting, chosen, strict=False)
+        await self.store.record_rulings([Ruling(one, answer or passed(one), notice) for one, answer in pairs])
+        return waiting
+
+    async def claim(self) -> list[Claim]:
+        """Take every delivery that is due."""
+        return [*await self.store.claim(SYMPHONY, 9), *await self.store.claim(WEIXIN, 9)]
+
+    async def deliver(self) -> None:
+        """Send everything that is due, until nothing is."""
+        while claims := await self.claim():
+            await self.store.record_attempts([self.sent(claim) for claim in claims])
+
+    def sent(self, claim: Claim, *, found: bool = False) -> Attempt:
+        """The network took it."""
+        receipt = Receipt((f"out{next(self.ids)}",), found)
+        return Attempt(claim.permit, Step.SEND, claim.traffic, receipt)
+
+    async def refuse(self, step: Step, reason: str, **more: object) -> str:
+        """The one delivery that is due is not taken; gives its permit."""
+        (claim,) = await self.claim()
+        await self.store.record_attempts(
+            [Attempt(claim.permit, step, claim.traffic, reason=reason, **more)],
+        )
+        return claim.permit.id
+
+    async def keep_file(self, data: bytes) -> None:
+        """The one attachment that is wanted arrives."""
+        (wanted,) = await self.store.wanted_files(SYMPHONY, 9)
+        digest, size = await self.store.keep(pieces(data), 1000)
+        file = wanted.file
+        await self.store.settle_file(wanted, Blob(digest, size, file.name, file.kind, file.media_type))
+
+    async def lose_file(self) -> None:
+        """The one attachment that is wanted cannot be had."""
+        (wanted,) = await self.store.wanted_files(SYMPHONY, 9)
+        await self.store.settle_file(wanted, None, "gone")
+
+
+def passed(one: Archived) -> Verdict:
+    """Nothing to say against it."""
+    return Verdict(Outcome.DELIVER, Cause.DEFAULT, one.message.text, policies=POLICIES)
+
+
+def ruled(outcome: Outcome, text: str, *spans: tuple[int, int]) -> Verdict:
+    """A rule found something at `spans`; `text` is what may be delivered."""
+    found = Match("cards", "card", "Payment card numbers", outcome, True, ("payment_card",), spans, "a card")
+    return Verdict(outcome, Cause.RULE, text, "rule card of policy cards", (found,), policies=POLICIES)
+
+
+def held(text: str, *spans: tuple[int, int]) -> Verdict:
+    """A rule holds the message."""
+    return ruled(Outcome.HOLD, text, *spans)
+
+
+async def varied(folder: Path) -> Story:
+    """Text both ways, edits, recalls, files, holds decided and open, blocks, parked and failed deliveries."""
+    story = Story(folder)
+    await story.begin()
+    await _talk(story)
+    await _hold(story)
+    await _trouble(story)
+    await _leftovers(story)
+    return story
+
+
+async def _talk(story: Story) -> None:
+    """What passes: text, an edit, a masked number, an attachment, one that is gone, a notice."""
+    first = story.says("Good morning 李雷")
+    await story.archive(first, story.answers("你好！", raw=b'{"msgtype":"text"}'))
+    await story.judge()
+    await story.deliver()
+    await story.archive(story.says("Good morning, 李雷", replaces=first.id))
+    await story.judge()
+    await story.archive(story.answers("卡号 4111111111111111", refers_to="out2", quote="Good morning"))
+    await story.judge(ruled(Outcome.REDACT, "卡号 ************1111", (3, 19)))
+    await story.deliver()
+    await story.archive(story.says("The report", files=(File("ref-1", "report.pdf", Kind.FILE),)))
+    await story.keep_file(b"%PDF-1.7 a report")
+    await story.judge()
+    await story.archive(story.says("And this", files=(File("ref-2", "lost.png", Kind.IMAGE),)))
+    await story.lose_file()
+    verdict = Verdict(Outcome.HOLD, Cause.FAILURE, "And this", "1 attachment(s) could not be read")
+    await story.judge(verdict, notice="Your message is held for review.")
+    await story.deliver()
+    await story.archive(Message(WEIXIN, "n1", CHAT, CONTACT, START, Kind.NOTE, "entered the chat"))
+    await story.judge()
+
+
+async def _hold(story: Story) -> None:
+    """What waits for a person: released, passed as written, rejected, recalled, and one still open."""
+    messages = [story.says(f"{word} 4111111111111111") for word in ("one", "two", "six", "ten", "odd")]
+    numbers = []
+    for message in messages:
+        await story.archive(message)
+        verdict = held(f"{message.text[:3]} ****", (4, 20))
+        numbers += [one.seq for one in await story.judge(verdict, notice="Held.")]
+    await story.deliver()
+    decide = story.store.decide_hold
+    await decide(numbers[0], REVIEWER, "his own card", passed=True)
+    await decide(numbers[1], REVIEWER, "a test number", passed=True, as_written=True)
+    await decide(numbers[2], REVIEWER, "not by chat", passed=False)
+    await story.deliver()
+    await story.archive(story.says("[Recalled]", kind=Kind.RECALL, refers_to=messages[3].id))
+    await story.judge()
+    await story.archive(story.says("blocked outright"))
+    await story.judge(ruled(Outcome.BLOCK, "", (0, 7)), notice="Not delivered.")
+    await story.archive(story.says("after a gap"))
+    await story.judge()
+    await story.deliver()
+
+
+async def _trouble(story: Story) -> None:
+    """What the networks refuse: waiting, parked, failed, retried, dropped, looked up."""
+    await story.archive(story.says("too late"))
+    await story.judge()
+    await story.refuse(Step.WAIT, "window", notice="window")
+    await story.deliver()
+    await story.archive(story.answers("我在"))
+    await story.judge()
+    await story.deliver()
+    for text in ("to be tried again", "to be given up", "to stay"):
+        await story.archive(story.says(text))
+        await story.judge()
+        part = Receipt((f"part{next(story.ids)}",))
+        permit = await story.refuse(Step.PARK, "compliance", receipt=part, notice="compliance")
+        if text.endswith("again"):
+            await story.store.retry_delivery(permit, REVIEWER, "the account was unblocked")
+        if text.endswith("up"):
+            await story.store.drop_delivery(permit, REVIEWER, "said by telephone")
+        await story.deliver()
+    await _late_failures(story)
+
+
+async def _late_failures(story: Story) -> None:
+    """Two deliveries that the network took and then failed: one stays, one is sent anew."""
+    for text in ("lost on the way", "lost, then sent anew"):
+        await story.archive(story.says(text))
+        await story.judge()
+        (claim,) = await story.claim()
+        attempt = story.sent(claim, found=True)
+        await story.store.record_attempts([attempt])
+        lost = attempt.receipt.ids[0]
+        await story.archive(story.answers("", kind=Kind.FAILED, refers_to=lost))
+        await story.judge()
+        await story.deliver()
+    await story.store.retry_delivery(claim.permit.id, REVIEWER, "they have unblocked us")
+    await story.deliver()
+
+
+async def _leftovers(story: Story) -> None:
+    """Under way when the daemon stops: a stranger, another pair ended, claimed, due, unjudged, a file."""
+    other = Party(WEIXIN, "wmHanMei", "韩梅梅", "", "zh-Hans")
+    number = await story.pair("room-han", other)
+    await story.store.end_pair(number, REVIEWER, "moved to another bank")
+    stranger = Message(WEIXIN, "w-stranger", f"{ACCOUNT}/wmStranger", "wmStranger", START, text="在吗？")
+    await story.archive(stranger)
+    verdict = Verdict(Outcome.HOLD, Cause.DEFAULT, "在吗？", "the people are not an approved pair")
+    await story.judge(verdict)
+    await story.archive(story.says("on its way"))
+    await story.judge()
+    await story.claim()
+    await story.archive(story.says("next in line"))
+    await story.judge()
+    await story.archive(story.says("", files=(File("ref-3", "photo.jpg", Kind.IMAGE),)))
+    await story.archive(story.answers("还没看"))
