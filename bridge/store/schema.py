@@ -177,6 +177,9 @@ _partial(
     deliveries.c.id,
     where="state IN ('ready', 'claimed', 'waiting')",
 )
+_partial(
+    "ix_deliveries_stuck", deliveries.c.network, deliveries.c.id, where="state IN ('parked', 'failed')"
+)
 
 #: The networks' own ids of what we sent: what a recall, a reply or a late failure names.
 receipts = Table(

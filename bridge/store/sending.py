@@ -13,7 +13,7 @@ from sqlalchemy import and_, bindparam, case, func, select, update
 
 from bridge import words
 from bridge.flow import DeliveryState, after
-from bridge.message import _SEAL, Content, Message, Permit, Traffic
+from bridge.message import _SEAL, Content, Message, Permit, Receipt, Traffic
 from bridge.ports import Attempt, Claim, Step
 from bridge.store import schema as s
 from bridge.store.codec import message_from, verdict_from
@@ -235,7 +235,7 @@ class _Attempts:
         elif attempt.step is Step.WAIT:
             row |= self._wait(attempt)
         elif attempt.step is Step.PARK:
-            self._fact("delivery:parked", permit, {"reason": attempt.reason})
+            self._fact("delivery:parked", permit, {"reason": attempt.reason} | _ids(attempt.receipt))
             self.notices.append((permit.message_seq, attempt.notice))
         self.rows.append(row)
         self.chats.add((permit.network, permit.conversation))
@@ -250,7 +250,7 @@ class _Attempts:
             self.spent[key] = self.spent.get(key, 0) + len(receipt.ids)
         if attempt.step is Step.SEND:
             kind = "delivery:found" if receipt.found else "delivery:sent"
-            self._fact(kind, permit, {"ids": [one for one in receipt.ids if one.isascii()]})
+            self._fact(kind, permit, _ids(receipt))
 
     def _wait(self, attempt: Attempt) -> dict:
         permit = attempt.permit
@@ -258,10 +258,10 @@ class _Attempts:
         query = select(c.last_inbound_at).where(
             c.network == permit.network, c.conversation == permit.conversation
         )
+        self._fact("delivery:waiting", permit, {"reason": attempt.reason} | _ids(attempt.receipt))
         if (self.tx.db.execute(query).scalar() or 0) > attempt.traffic.last_inbound_at:
             # They wrote while we were finding out that they had not: the window is open again.
             return {"b_state": DeliveryState.READY.value, "b_next": self.tx.now}
-        self._fact("delivery:waiting", permit, {"reason": attempt.reason})
         self.notices.append((permit.message_seq, attempt.notice))
         return {"b_next": FAR}
 
@@ -289,6 +289,11 @@ class _Attempts:
                 if key:
                     tell_sender(rulings, number, key)
             rulings.write()
+
+
+def _ids(receipt: Receipt | None) -> dict[str, list[str]]:
+    """What an entry says of a receipt: the network's ids, also of parts that went out before a refusal."""
+    return {"ids": [one for one in receipt.ids if one.isascii()]} if receipt else {}
 
 
 _SPEND = (

@@ -208,6 +208,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("state IN ('ready', 'claimed', 'waiting')"),
             postgresql_where=sa.text("state IN ('ready', 'claimed', 'waiting')"),
         )
+        batch_op.create_index(
+            "ix_deliveries_stuck",
+            ["network", "id"],
+            unique=False,
+            sqlite_where=sa.text("state IN ('parked', 'failed')"),
+            postgresql_where=sa.text("state IN ('parked', 'failed')"),
+        )
 
     op.create_table(
         "reviews",
