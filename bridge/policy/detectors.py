@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple, Protocol
@@ -26,6 +27,9 @@ CONFIDENCE_WORDS = {level: word for word, level in CONFIDENCE.items()}
 # More hits of one pattern than this in one message are not looked at one by one: the message is held.
 MOST_HITS = 200
 MOST_MEMORY = 64 << 20
+# The same for all words together. Long texts are searched in pieces, so that it is noticed in time.
+MOST_WORDS = 10_000
+PIECE = 4_000
 # A bare number in a word list is a ticker only beside one of these words.
 TICKER_WORDS = ("股", "港股", "代码", "代碼", "hk", "hkd", "$", "stock", "ticker", "share", "shares", "code")
 TICKER_WITHIN = 12
@@ -57,18 +61,32 @@ class Lexicon:
                     owners.setdefault(word, []).append(owner)
         self._words = list(owners)
         self._owners = list(owners.values())
+        self._longest = max(map(len, owners), default=0)
         self._automaton = AhoCorasick(self._words) if owners else None
 
     def find(self, folded: str) -> dict[int, list[Span]]:
-        """Each owner's words in `folded`, overlapping ones too."""
+        """Each owner's words in `folded`, overlapping ones too. Raises `TooMany`."""
         found: dict[int, list[Span]] = {}
-        if self._automaton is None:
-            return found
-        for index, start, end in self._automaton.find_matches_as_indexes(folded, overlapping=True):
+        for count, (index, start, end) in enumerate(self._matches(folded)):
+            if count == MOST_WORDS:
+                raise TooMany
             if _stands_alone(folded, start, end):
                 for owner in self._owners[index]:
                     found.setdefault(owner, []).append((start, end))
         return found
+
+    def _matches(self, folded: str) -> Iterator[tuple[int, int, int]]:
+        """(word, start, end) of every match, each once."""
+        if self._automaton is None:
+            return
+        if len(folded) <= PIECE:
+            yield from self._automaton.find_matches_as_indexes(folded, overlapping=True)
+            return
+        for offset in range(0, len(folded), PIECE):
+            piece = folded[offset : offset + PIECE + self._longest]
+            for index, start, end in self._automaton.find_matches_as_indexes(piece, overlapping=True):
+                if start < PIECE:
+                    yield index, offset + start, offset + end
 
 
 def _is_latin(char: str) -> bool:
@@ -93,9 +111,23 @@ def _stands_alone(text: str, start: int, end: int) -> bool:
     return True
 
 
-def near(span: Span, others: Iterable[Span], within: int) -> bool:
-    """Whether one of `others` lies at most `within` characters before or behind `span`."""
-    return any(span[0] - end <= within and start - span[1] <= within for start, end in others)
+class Surroundings:
+    """The places at most `within` characters before or behind one of `spans`."""
+
+    def __init__(self, spans: Iterable[Span], within: int) -> None:
+        self._starts: list[int] = []
+        self._ends: list[int] = []
+        for start, end in sorted((start - within, end + within) for start, end in spans):
+            if self._ends and start <= self._ends[-1]:
+                self._ends[-1] = max(self._ends[-1], end)
+            else:
+                self._starts.append(start)
+                self._ends.append(end)
+
+    def touch(self, start: int, end: int) -> bool:
+        """Whether text[start:end] lies in them, in part or whole."""
+        first = bisect_left(self._ends, start)
+        return first < len(self._starts) and self._starts[first] <= end
 
 
 # --- patterns -------------------------------------------------------------------------------------------
@@ -182,13 +214,14 @@ def pattern_hits(pattern: re2._Regexp, folded: str) -> list[Span]:
 class Scan:
     """One folded text and what was found in it so far: each question is answered once."""
 
-    __slots__ = ("_hits", "_lexicon", "_occurring", "_patterns", "_words", "text")
+    __slots__ = ("_hits", "_lexicon", "_near", "_occurring", "_patterns", "_words", "text")
 
     def __init__(self, text: str, lexicon: Lexicon, patterns: PatternSet) -> None:
         self.text = text
         self._lexicon = lexicon
         self._patterns = patterns
         self._words: dict[int, list[Span]] | None = None
+        self._near: dict[tuple[int, int], Surroundings] = {}
         self._occurring: frozenset[int] | None = None
         self._hits: dict[Finder, list[Hit]] = {}
 
@@ -197,6 +230,13 @@ class Scan:
         if self._words is None:
             self._words = self._lexicon.find(self.text)
         return self._words.get(owner, [])
+
+    def near(self, owner: int, within: int, start: int, end: int) -> bool:
+        """Whether a word of `owner` lies at most `within` characters before or behind text[start:end]."""
+        around = self._near.get((owner, within))
+        if around is None:
+            around = self._near[owner, within] = Surroundings(self.words(owner), within)
+        return around.touch(start, end)
 
     def occurs(self, pattern: int) -> bool:
         """Whether it is worth looking for `pattern`."""
@@ -236,7 +276,7 @@ class WordsFinder:
     def _counts(self, scan: Scan, start: int, end: int) -> bool:
         if not scan.text[start:end].isdigit():
             return True
-        return near((start, end), scan.words(self.ticker), TICKER_WITHIN)
+        return scan.near(self.ticker, TICKER_WITHIN, start, end)
 
 
 @dataclass(frozen=True, eq=False)
@@ -270,7 +310,7 @@ class PatternFinder:
         return not ((before and _is_latin(before)) or (after and _is_latin(after)))
 
     def _confidence(self, scan: Scan, start: int, end: int) -> int:
-        if self.context is None or not near((start, end), scan.words(self.context), self.within):
+        if self.context is None or not scan.near(self.context, self.within, start, end):
             return self.alone
         return self.with_context
 

@@ -224,6 +224,10 @@ _EN = {
     "P024.csv": Text(
         "the list file `{path}` is not CSV", "this file", "save it as CSV with a first line of column names"
     ),
+    "P024.invisible": Text("a word has no visible character", "this word", "delete it"),
+    "P024.long": Text(
+        "the list file `{path}` has a word of more than {limit} characters", "this file", "shorten the word"
+    ),
     "P030": Text(
         "rule `{rule}` is enforced, but no test shows it acting",
         "never seen acting",

@@ -8,8 +8,8 @@ A folded text therefore never contains a line end: "\\n" may separate several of
 
 from __future__ import annotations
 
-import itertools
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
 import regex
@@ -78,18 +78,27 @@ def widen(text: str, spans: Iterable[Span]) -> list[Span]:
     if _JOINING.search(text) is None:
         return sorted(set(spans))
     edges = [match.start() for match in _GRAPHEME.finditer(text)] + [len(text)]
-    start_of = {}
-    end_of = {}
-    for left, right in itertools.pairwise(edges):
-        for index in range(left, right):
-            start_of[index], end_of[index] = left, right
-    return sorted({(start_of[start], end_of[end - 1]) for start, end in spans})
+    return sorted(
+        {(edges[bisect_right(edges, start) - 1], edges[bisect_left(edges, end)]) for start, end in spans}
+    )
 
 
-def originals(text: str, spans: Iterable[Span]) -> list[Span]:
-    """The places in `text` of `spans` of `fold(text)`: sorted, whole graphemes, without repeats."""
-    source = origins(text)
-    return widen(text, ((source[start], source[end - 1] + 1) for start, end in spans if end > start))
+class Folded:
+    """One text and its folded form; the way back is computed when it is first asked for."""
+
+    __slots__ = ("_origins", "folded", "text")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.folded = fold(text)
+        self._origins: Sequence[int] | None = None
+
+    def originals(self, spans: Iterable[Span]) -> list[Span]:
+        """The places in the text of `spans` of its folded form: sorted, whole graphemes, no repeats."""
+        if self._origins is None:
+            self._origins = origins(self.text)
+        source = self._origins
+        return widen(self.text, [(source[start], source[end - 1] + 1) for start, end in spans if end > start])
 
 
 def graphemes(text: str) -> list[str]:

@@ -16,23 +16,24 @@ from bridge.message import Cause, Kind, Match, Message, Outcome, Party, Route, V
 from bridge.policy import masking
 from bridge.policy.compiled import Condition, Policy, PolicySet, Rule
 from bridge.policy.detectors import CONFIDENCE_WORDS, Hit, Scan
-from bridge.policy.folding import Span, fold, originals
+from bridge.policy.folding import Folded, Span, fold
 
 BETWEEN = "\n"  # no folded text contains it
+DIRECTIONS = ("to_weixin", "to_symphony")
 _RANK = {outcome: rank for rank, outcome in enumerate(Outcome)}
 _PRECEDENCE = {Cause.FAILURE: 0, Cause.RULE: 1, Cause.DEFAULT: 2}
 
 
 @dataclass(frozen=True, slots=True)
 class _Facts:
-    """What conditions may ask about one message. `body` is the length of the folded text of the message."""
+    """What conditions may ask about one message. `body` is its own text, the beginning of what is scanned."""
 
     message: Message
     direction: str
     sender: Party
     people: tuple[Party, ...]
     scan: Scan
-    body: int
+    body: Folded
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,11 @@ def judge(
     """The verdict on `message` going `direction` ("to_weixin" or "to_symphony").
 
     `route` is None when the two people are not an approved pair; `missing` names attachments that could
-    not be had. `now` is when the message is judged, with its time zone. Never raises for any message.
+    not be had. `now` is when the message is judged, with its time zone. Never raises for any message;
+    raises ValueError for another direction, under which no rule would apply.
     """
+    if direction not in DIRECTIONS:
+        raise ValueError(f"direction must be one of {', '.join(DIRECTIONS)}")
     facts = _facts(policies, message, route, direction)
     found: list[_Found] = []
     answers = _failures(policies, message, missing)
@@ -94,12 +98,12 @@ def _facts(policies: PolicySet, message: Message, route: Route | None, direction
         people: tuple[Party, ...] = (sender,)
     else:
         sender, people = route.sender, (route.sender, route.recipient)
-    body = fold(message.text)
-    parts = [body]
+    body = Folded(message.text)
+    parts = [body.folded]
     if message.quote or message.files:
         parts += [fold(part) for part in (message.quote, *(file.name for file in message.files)) if part]
     scan = Scan(BETWEEN.join(parts), policies.lexicon, policies.patterns)
-    return _Facts(message, direction, sender, people, scan, len(body))
+    return _Facts(message, direction, sender, people, scan, body)
 
 
 def _failures(policies: PolicySet, message: Message, missing: Sequence[str]) -> list[_Answer]:
@@ -164,7 +168,7 @@ def _match(rule: Rule, facts: _Facts) -> _Found | None:
         return None
     inside, outside = _placed(hits, facts)
     names = tuple(sorted(hits))
-    spans = tuple(originals(facts.message.text, inside)) if inside else ()
+    spans = tuple(facts.body.originals(inside)) if inside else ()
     why = _why(rule, hits, outside)
     match = Match(rule.policy, rule.id, rule.title, rule.outcome, rule.enforced, names, spans, why)
     return _Found(rule, match, bool(outside) and rule.redact is not None)
@@ -198,10 +202,11 @@ def _placed(hits: Mapping[str, list[Hit]], facts: _Facts) -> tuple[list[Span], l
     """The hits inside and outside the message's own text, as spans of the folded text."""
     inside: list[Span] = []
     outside: list[Span] = []
+    body = len(facts.body.folded)
     for hit in (hit for some in hits.values() for hit in some):
-        if hit.start < facts.body:
-            inside.append((hit.start, min(hit.end, facts.body)))
-        if hit.end > facts.body + 1:
+        if hit.start < body:
+            inside.append((hit.start, min(hit.end, body)))
+        if hit.end > body + 1:
             outside.append((hit.start, hit.end))
     return inside, outside
 

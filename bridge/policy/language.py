@@ -18,6 +18,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstr
 from pydantic_core import PydanticCustomError
 
 LANGUAGE = 1
+LONGEST_WORD = 100  # characters of a word in a list
 NAME = r"^\w[\w.-]*$"
 
 
@@ -103,6 +104,7 @@ def _version(value: Any) -> Any:
 
 
 Text = Annotated[str, StringConstraints(min_length=1)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_WORD)]
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 Whole = Annotated[int, BeforeValidator(_whole)]
 Yes = Annotated[Literal[True], BeforeValidator(_yes)]
@@ -156,7 +158,7 @@ class WordList(Section):
     """Words, written here or in columns of a CSV file beside the policy."""
 
     LATER = frozenset({"stale_after", "unless_words", "owner", "languages", "review_by", "evasion"})
-    words: Texts | None = None
+    words: Annotated[tuple[Word, ...], BeforeValidator(_listed)] | None = None
     file: Text | None = None
     columns: Names | None = None
 
@@ -176,7 +178,7 @@ class Context(Section):
     """Words that must be near: at most `within` characters away."""
 
     LATER = frozenset({"messages"})
-    words: Texts
+    words: Annotated[tuple[Word, ...], BeforeValidator(_listed)]
     within: Whole = Field(default=20, ge=1, le=1000)
 
 

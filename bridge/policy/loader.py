@@ -23,6 +23,7 @@ from bridge.policy.compiled import Draft, PolicySet, build
 from bridge.policy.detectors import compile_pattern
 from bridge.policy.diagnostics import Diagnostic, Page, Place
 from bridge.policy.document import Document, Node, compose
+from bridge.policy.folding import fold
 from bridge.policy.schema import decode, guess, listing
 from bridge.policy.trial import TrialResult, run_tests
 
@@ -284,11 +285,14 @@ class _Reading:
             return self._words_from_file(file, _scalars(node.child("columns")))
         words = _scalars(node.child("words"))
         for word in words:
-            self._short(word.value, word.place)
+            self._odd(word.value, word.place)
         return [word.value for word in words]
 
-    def _short(self, word: str, place: Place) -> None:
-        if len(word) == 1 and not word.isascii():
+    def _odd(self, word: str, place: Place) -> None:
+        """Report a word that finds nothing or nearly everything."""
+        if word and not fold(word).strip():
+            self.report("P024.invisible", place)
+        elif len(word) == 1 and not word.isascii():
             self.report("P034", place, word=word)
 
     def _words_from_file(self, file: Node, columns: Sequence[Node]) -> list[str]:
@@ -329,7 +333,9 @@ class _Reading:
         words = [(row.get(name) or "").strip() for row in rows for name in names]
         words = [word for word in words if word]
         for word in words:
-            self._short(word, file.place)
+            self._odd(word, file.place)
+            if len(word) > lang.LONGEST_WORD:
+                self.report("P024.long", file.place, path=file.value, limit=lang.LONGEST_WORD)
         if names and not words:
             self.report("P024.empty", file.place, name=file.value)
         return words

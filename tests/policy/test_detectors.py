@@ -13,7 +13,7 @@ from policy_rig import one_rule, policy_set, weigh, words_rule
 from stdnum import luhn as reference_luhn
 from stdnum.cn import ric as reference_id
 
-from bridge.message import Outcome
+from bridge.message import Cause, Outcome
 from bridge.policy import PolicySet
 from bridge.policy import detectors as d
 
@@ -272,34 +272,64 @@ def test_thousands_of_entries_cost_microseconds() -> None:
 
 # --- hostility ------------------------------------------------------------------------------------------
 
-HOSTILE = [
-    "1 " * 40_000,
-    "4" * 80_000,
-    "4 " * 40_000,
-    "11010519491231002" * 4_000,
-    "a" * 80_000,
-    "内\u200b" * 40_000,
-]
-
-
-@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
-def test_hostile_text_does_not_stall(text: str) -> None:
-    """The longest message a network takes, made to hurt, is judged within a second and with an answer."""
-    policies = policy_set(
-        one_rule(
-            "{ card: { type: payment_card }, id: { type: china_resident_id },"
-            " x: { type: pattern, pattern: '(a+)+$|(a.*z)|a' } }".strip("{} ")
-            + " }",
-            "{ direction: both, finds: [card, id, x] }",
-            "{ redact: { keep_last: 4 } }",
-        )
-        .replace("detectors:\n  card", "detectors: {  card")
-        .replace("\nrules", " }\nrules", 1)
+HOSTILE = {
+    "groups of one digit": "1 " * 40_000,
+    "one long number": "4" * 80_000,
+    "groups of fours": "4 " * 40_000,
+    "nearly an identity": "11010519491231002" * 4_000,
+    "what the pattern loves": "a" * 80_000,
+    "invisible characters": "内\u200b" * 40_000,
+    "words in words": "哈" * 80_000,
+    "tickers far from their word": "0700 " * 8_000 + "$" * 40_000,
+    "marks on marks": "4" + "\u0301" * 80_000,
+}
+HATED = policy_set(
+    one_rule(
+        "card: { type: payment_card }\n  id: { type: china_resident_id }\n"
+        "  x: { type: pattern, pattern: '(a+)+$|(a.*z)|a', context: { words: ['4'], within: 1000 } }\n"
+        "  w: { type: words, list: ws }",
+        "{ direction: both, finds: [card, id, x, w], confidence: low }",
+        "{ redact: { keep_last: 4 } }",
+        top=f"lists:\n  ws: {{ words: ['0700', {', '.join('哈' * n for n in range(2, 100))}] }}\n",
     )
+)
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_hostile_text_does_not_stall(text: str) -> None:
+    """A message of 80,000 characters, made to hurt, is judged within a second, and has an answer."""
     started = time.process_time()
-    verdict = weigh(policies, text)
+    verdict = weigh(HATED, text)
     assert time.process_time() - started < 1.5
     assert verdict.outcome in Outcome
+
+
+def test_words_everywhere_hold_the_message() -> None:
+    """More words than anybody would look at: the message waits for a person."""
+    verdict = weigh(HATED, "哈" * 80_000)
+    assert verdict.outcome is Outcome.HOLD and verdict.cause is Cause.FAILURE
+
+
+@pytest.mark.parametrize("at", [0, d.PIECE - 5, d.PIECE - 1, d.PIECE, 3 * d.PIECE - 2, 5 * d.PIECE])
+def test_a_word_in_a_long_text_is_found_once(at: int) -> None:
+    """Long texts are searched in pieces; a word across two of them is one word."""
+    lexicon = d.Lexicon({0: ["内幕消息", "消息"]})
+    text = "。" * at + "内幕消息" + "。" * d.PIECE
+    assert sorted(lexicon.find(text)[0]) == [(at, at + 4), (at + 2, at + 4)]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 50), st.integers(1, 5)), max_size=6),
+    st.integers(0, 50),
+    st.integers(0, 9),
+)
+def test_surroundings_are_measured_in_characters_between(
+    others: list[tuple[int, int]], start: int, within: int
+) -> None:
+    """Near means: at most `within` characters lie between, or they overlap."""
+    spans = [(left, left + width) for left, width in others]
+    near = any(left - (start + 2) <= within and start - right <= within for left, right in spans)
+    assert d.Surroundings(spans, within).touch(start, start + 2) is near
 
 
 def test_a_pattern_that_hits_everywhere_holds_the_message() -> None:

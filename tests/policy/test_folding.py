@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.policy.folding import fold, graphemes, originals, origins, widen
+from bridge.policy.folding import Folded, fold, graphemes, origins, widen
 
 ANY = st.text(st.characters(exclude_categories=()))
 
@@ -60,7 +60,7 @@ def test_a_word_is_found_where_it_was_written(before: str, after: str) -> None:
     word = "内幕"
     text = before + "|内\u200b幕|" + after
     start = fold(text).index(word)
-    ((left, right),) = originals(text, [(start, start + len(word))])
+    ((left, right),) = Folded(text).originals([(start, start + len(word))])
     assert word in fold(text[left:right])
 
 

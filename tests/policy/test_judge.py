@@ -98,6 +98,12 @@ def test_the_conversation_waits_only_when_held_by_a_rule_that_says_so() -> None:
     assert not weigh(policy_set(many_rules(passing)), "secret").waits
 
 
+def test_another_direction_is_a_mistake_of_the_caller() -> None:
+    """A direction that no rule knows must not let everything through."""
+    with pytest.raises(ValueError, match="direction"):
+        weigh(policy_set(one_rule()), CARD, direction="both")
+
+
 # --- conditions -----------------------------------------------------------------------------------------
 
 

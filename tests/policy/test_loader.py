@@ -112,6 +112,8 @@ def test_only_files_beside_the_policy_are_read(tmp_path: Path, name: str) -> Non
         (b'code,name\n"1,2\n', "P024.csv"),
         (b"code,name\n,\n", "P024.empty"),
         (b"", "P024.column"),
+        (b"code,name\n" + b"x" * 101 + b",y\n", "P024.long"),
+        ("code,name\n\u200b,y\n".encode(), "P024.invisible"),
     ],
 )
 def test_unusable_list_files_are_explained(data: bytes, key: str) -> None:
