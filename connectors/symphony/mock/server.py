@@ -66,7 +66,8 @@ class RequestRecord:
 
     def as_json(self) -> dict[str, Any]:
         """The record as the control interface shows it."""
-        return {name: getattr(self, name) for name in self.__slots__}
+        headers = {str(name): value for name, value in self.headers.items()}
+        return {name: getattr(self, name) for name in self.__slots__} | {"headers": headers}
 
 
 class Call:
