@@ -231,6 +231,12 @@ def test_a_command_may_choose_its_exit_code() -> None:
     assert output.guarded(lambda: verify.main([], standalone_mode=False)) == 5
 
 
+@pytest.mark.parametrize(("answer", "code"), [(Exit.PARTIAL, 6), (None, 0), (True, 0), ("text", 0)])
+def test_what_a_command_returns(answer: object, code: int) -> None:
+    """An exit code is an exit code; anything else a command returns is none."""
+    assert output.guarded(lambda: answer) == code
+
+
 def test_a_reader_that_leaves_is_no_error() -> None:
     """`weighbridge audit list | head` ends quietly."""
     code = (

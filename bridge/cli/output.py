@@ -164,9 +164,9 @@ def explain(error: WeighbridgeError) -> tuple[list[str], Exit]:
 
 
 def guarded(command: Callable[[], Any]) -> int:
-    """Run a command and return its exit code; expected errors are explained on standard error.
+    """Run a command and return its exit code: an `Exit` it returns, else what its errors stand for.
 
-    Anything else is a bug and passes through, with its traceback.
+    Expected errors are explained on standard error. Anything else is a bug and passes through, with its traceback.
     """
     try:
         answer = command()
@@ -183,7 +183,7 @@ def guarded(command: Callable[[], Any]) -> int:
     except BrokenPipeError:  # whoever read our output has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.DONE
-    return answer if isinstance(answer, int) else Exit.DONE
+    return answer if isinstance(answer, int) and not isinstance(answer, bool) else Exit.DONE
 
 
 def _usage(error: click.ClickException) -> int:
