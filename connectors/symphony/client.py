@@ -41,6 +41,7 @@ SEARCH_MARGIN = 120_000  # ms before the first try in which an uncertain send is
 PIECE = 192 * 1024  # bytes of an attachment read at once
 UNREADABLE_LIMIT = 3  # replies in a row that are not JSON before they are held as they are
 STREAMS_AT_ONCE = 8
+SHORT_POLL = 50  # ms: an empty answer that comes faster is no long poll, and is not asked for in a storm
 
 Sleep = Callable[[float], Awaitable[object]]
 
@@ -116,6 +117,7 @@ class SymphonyConnector:
         self._clock = clock or WallClock()
         self._http = Http(settings, self._clock)
         self._sign_in = SignIn(settings, self._http, self._clock)
+        self._sleep = sleep
         self._pauses = partial(Pauses, settings, sleep, chance)
         self._me: Party | None = None
         self._positions: dict[str, int] = {}
@@ -153,11 +155,13 @@ class SymphonyConnector:
         """One request with tokens, repeated once with new ones if they are refused."""
         within = within or self._settings.request_timeout
         tokens = await self._sign_in.tokens()
-        for _ in range(2):
-            reply = await self._http.ask(method, url, doing, within=within, headers=tokens.headers, **request)
-            if reply.status != 401:
-                return reply
-            tokens = await self._sign_in.renew(tokens.generation)
+        reply = await self._http.ask(method, url, doing, within=within, headers=tokens.headers, **request)
+        if reply.status != 401:
+            return reply
+        tokens = await self._sign_in.renew(tokens.generation)
+        reply = await self._http.ask(method, url, doing, within=within, headers=tokens.headers, **request)
+        if reply.status != 401:
+            return reply
         raise Unreachable(f"{doing}: new tokens are refused as well.", certain=True)
 
     async def _get(self, url: str, doing: str, **params: str) -> Any:
@@ -191,6 +195,7 @@ class SymphonyConnector:
         """See `bridge.ports.Connector`. Each batch must be acknowledged before the next is asked for."""
         self._positions = _positions(cursors)
         self._feed, self._ack_id, self._unacknowledged = "", "", None
+        self.heard_at = self._clock.now()
         pauses, losses = self._pauses(), self._pauses()
         await self._patiently(pauses, self.whoami)
         may_reuse = True
@@ -224,10 +229,13 @@ class SymphonyConnector:
     async def _live(self, pauses: Pauses) -> AsyncIterator[Batch]:
         """Batches of the feed until it is lost."""
         while True:
+            asked_at = self._clock.now()
             reading = await self._patiently(pauses, self._reader())
             self.heard_at = self._clock.now()
             if not reading.messages and not reading.echoes:
                 self._ack_id = reading.ack_id
+                if self.heard_at - asked_at < SHORT_POLL:
+                    await self._sleep(self._settings.first_pause)
                 continue
             self._unacknowledged = Token(self._feed, reading.ack_id)
             self._acknowledged.clear()
@@ -443,7 +451,7 @@ class SymphonyConnector:
         url = self._agent(f"v1/stream/{address.stream}/attachment")
         wanted = {"fileId": address.file, "messageId": address.message}
         tokens = await self._sign_in.tokens()
-        for _ in range(2):
+        for last in (False, True):
             async with self._http.stream(
                 "GET",
                 url,
@@ -452,12 +460,11 @@ class SymphonyConnector:
                 headers=tokens.headers | {"Accept": "application/octet-stream"},
                 params=wanted,
             ) as response:
-                if response.status != 401:
+                if response.status != 401 or last:
                     async for piece in self._pieces(response):
                         yield piece
                     return
             tokens = await self._sign_in.renew(tokens.generation)
-        raise Unreachable("fetching a file: new tokens are refused as well.", certain=True)
 
     async def _pieces(self, response: aiohttp.ClientResponse) -> AsyncIterator[bytes]:
         """The decoded bytes of an attachment, in pieces; raises what a refused download means."""
@@ -513,8 +520,7 @@ class SymphonyConnector:
             "crossPod": external,
             "viewHistory": False,
         }
-        made = await self._post(self._pod("v3/room/create"), "creating a room", wanted)
-        stream = wire.normal_id(made["roomSystemInfo"]["id"])
+        stream = _room_id(await self._post(self._pod("v3/room/create"), "creating a room", wanted))
         for user_id in user_ids:
             await self._post(
                 self._pod(f"v1/room/{stream}/membership/add"), "adding a member", {"id": int(user_id)}
@@ -616,6 +622,14 @@ def _positions(cursors: Mapping[str, str]) -> dict[str, int]:
         for name, value in cursors.items()
         if name.startswith(STREAM) and value.isdecimal()
     }
+
+
+def _room_id(made: Any) -> str:
+    """The stream id of a room just made. Raises `Unreachable` when the answer names none."""
+    try:
+        return wire.normal_id(made["roomSystemInfo"]["id"])
+    except (KeyError, TypeError, Unreadable):
+        raise Unreachable("creating a room: the answer names none.", certain=False) from None
 
 
 def _party(user: Any) -> Party:

@@ -37,7 +37,7 @@ class Http:
         if self._settings.ca_file:
             trust = await asyncio.to_thread(ssl.create_default_context, cafile=self._settings.ca_file)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(ssl=trust, limit=64, keepalive_timeout=60),
+            connector=aiohttp.TCPConnector(ssl=trust, limit=64, keepalive_timeout=15),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"Accept": "application/json", **self._settings.headers},
         )

@@ -343,6 +343,17 @@ async def test_retry_after_is_obeyed_and_pauses_grow_to_their_limit(harness: Pod
     assert harness.slept[1:5] == [2.0, 4.0, 5.0, 5.0]
 
 
+async def test_empty_answers_without_a_wait_are_not_asked_for_in_a_storm(harness: PodHarness) -> None:
+    """A long poll that does not poll long is slowed down on our side."""
+    harness.pod.poll_seconds = 0
+    async with harness.impatient(first_pause=1.5) as connector:
+        receiving = asyncio.create_task(batches_until(connector, harness.paired(), heard_live("news")))
+        await harness.asked("datafeed.read", 4)
+        await harness.say("news")
+        await receiving
+    assert harness.slept[:3] == [1.5, 1.5, 1.5]
+
+
 def test_pauses_are_spread_by_chance_and_start_over_after_success() -> None:
     """Two bridges that failed together do not return together."""
 
@@ -448,7 +459,7 @@ async def test_tokens_that_stay_refused_are_not_renewed_for_ever(harness: PodHar
         with pytest.raises(Unreachable) as caught:
             await connector.send(permit(harness, HELLO), Traffic())
     assert caught.value.certain
-    assert len(harness.requests("message.create")) == 2
+    assert len(harness.requests("message.create")) == len(harness.requests("login.session")) == 2
 
 
 @pytest.mark.parametrize(
@@ -599,6 +610,7 @@ async def test_the_message_names_its_author_and_carries_its_permit(harness: PodH
         ("drop", {"times": None}, Unreachable),
         ("drop", {}, None),
         ("status", {"status": 401}, None),
+        ("status", {"status": 401, "times": None}, Unreachable),
     ],
 )
 async def test_what_each_answer_to_a_fetch_means(
