@@ -6,7 +6,7 @@ one transaction, with the ledger entry that testifies to it. What is known alrea
 
 from __future__ import annotations
 
-from sqlalchemy import and_, bindparam, case, exists, insert, not_, select, update
+from sqlalchemy import and_, bindparam, case, exists, insert, literal_column, not_, select, update
 
 from bridge.flow import DeliveryState, MessageState, after
 from bridge.message import Batch, Blob, Kind, Message
@@ -14,7 +14,16 @@ from bridge.ports import Wanted
 from bridge.store import schema as s
 from bridge.store.codec import mend, message_body, message_from
 from bridge.store.directory import Directory
-from bridge.store.rows import _earlier_due, is_open, message_row, next_number, states_in, upsert
+from bridge.store.prepared import Prepared
+from bridge.store.rows import (
+    INSERT_MESSAGE,
+    earlier_due,
+    is_open,
+    message_row,
+    next_number,
+    states_in,
+    upserting,
+)
 from bridge.store.writer import Tx
 
 
@@ -31,7 +40,7 @@ def archive(tx: Tx, batch: Batch, directory: Directory, lane: int, epoch: int) -
         _count_inbound(tx, fresh, lane)
     if batch.cursors:
         rows = [{"network": batch.network, "name": k, "value": v} for k, v in batch.cursors.items()]
-        upsert(tx, s.cursors, rows, ("network", "name"), value=lambda new: new.value)
+        _KEEP_CURSOR.many(tx.db, rows)
     return len(fresh)
 
 
@@ -50,10 +59,10 @@ def _unknown(tx: Tx, batch: Batch) -> list[Message]:
     return [message for message in unique.values() if message.id not in known]
 
 
-_INSERT_MESSAGE = insert(s.messages)
-
-
-_INSERT_FILE = insert(s.files)
+_KEEP_CURSOR = upserting(
+    s.cursors, ("network", "name", "value"), ("network", "name"), value=lambda new: new.value
+)
+_INSERT_FILE = Prepared(insert(s.files), ("message", "n", "network", "state"))
 
 
 def _insert_messages(tx: Tx, fresh: list[Message], directory: Directory, lane: int) -> None:
@@ -70,9 +79,9 @@ def _insert_messages(tx: Tx, fresh: list[Message], directory: Directory, lane: i
             {"message": number, "n": n, "network": message.network, "state": "wanted"}
             for n in range(len(message.files))
         ]
-    tx.db.execute(_INSERT_MESSAGE, rows)
+    INSERT_MESSAGE.many(tx.db, rows)
     if file_rows:
-        tx.db.execute(_INSERT_FILE, file_rows)
+        _INSERT_FILE.many(tx.db, file_rows)
 
 
 def _count_inbound(tx: Tx, fresh: list[Message], lane: int) -> None:
@@ -85,7 +94,7 @@ def _count_inbound(tx: Tx, fresh: list[Message], lane: int) -> None:
     if not latest:
         return
     keys = [{"b_network": network, "b_chat": chat, "b_now": tx.now} for network, chat in latest]
-    tx.db.execute(_OPEN_WINDOW, keys)
+    _OPEN_WINDOW.many(tx.db, keys)
     rows = [
         {
             "network": network,
@@ -97,29 +106,30 @@ def _count_inbound(tx: Tx, fresh: list[Message], lane: int) -> None:
         }
         for (network, chat), at in latest.items()
     ]
-    upsert(
-        tx,
-        s.chats,
-        rows,
-        ("network", "conversation"),
-        sent=lambda new: case((new.last_inbound_at > s.chats.c.last_inbound_at, 0), else_=s.chats.c.sent),
-        last_inbound_at=lambda new: case(
-            (new.last_inbound_at > s.chats.c.last_inbound_at, new.last_inbound_at),
-            else_=s.chats.c.last_inbound_at,
-        ),
-        due_at=_earlier_due,
-    )
+    _COUNT_INBOUND.many(tx.db, rows)
 
 
-_OPEN_WINDOW = (
+_COUNT_INBOUND = upserting(
+    s.chats,
+    ("network", "conversation", "lane", "last_inbound_at", "sent", "due_at"),
+    ("network", "conversation"),
+    sent=lambda new: case((new.last_inbound_at > s.chats.c.last_inbound_at, 0), else_=s.chats.c.sent),
+    last_inbound_at=lambda new: case(
+        (new.last_inbound_at > s.chats.c.last_inbound_at, new.last_inbound_at),
+        else_=s.chats.c.last_inbound_at,
+    ),
+    due_at=earlier_due,
+)
+
+_OPEN_WINDOW = Prepared(
     update(s.deliveries)
     .where(
         is_open(s.deliveries),
-        s.deliveries.c.state == DeliveryState.WAITING,
+        states_in(s.deliveries.c.state, DeliveryState.WAITING.value),
         s.deliveries.c.network == bindparam("b_network"),
         s.deliveries.c.conversation == bindparam("b_chat"),
     )
-    .values(state=DeliveryState.READY.value, next_at=bindparam("b_now"), reason="")
+    .values(state=literal_column("'ready'"), next_at=bindparam("b_now"), reason=literal_column("''"))
 )
 
 

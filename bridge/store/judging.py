@@ -19,7 +19,9 @@ from bridge.ports import Ruling
 from bridge.store import schema as s
 from bridge.store.codec import message_body, message_from, verdict_body
 from bridge.store.directory import Directory
+from bridge.store.prepared import Prepared
 from bridge.store.rows import (
+    INSERT_MESSAGE,
     WORDS_OF_OURS,
     blobs_of,
     close_review,
@@ -38,7 +40,7 @@ from bridge.store.writer import Tx
 _EARLIER = s.messages.alias("earlier")
 
 
-_UNJUDGED = (
+_UNJUDGED = Prepared(
     select(s.messages, s.content.c.body, s.content.c.raw)
     .join(s.content, and_(s.content.c.lane == s.messages.c.lane, s.content.c.seq == s.messages.c.entry))
     .where(
@@ -73,7 +75,7 @@ def unjudged(db: object, directory: Directory, lane: int, limit: int) -> list[Ar
     message whose rule makes the conversation wait.
     """
     directory.refresh(db)
-    rows = db.execute(_UNJUDGED, {"b_lane": lane, "b_limit": limit}).all()
+    rows = _UNJUDGED.one(db, {"b_lane": lane, "b_limit": limit}).all()
     found = []
     for row in rows:
         message = message_from(row.body, row.raw)
@@ -242,26 +244,35 @@ class Rulings:
         db = self.tx.db
         due = {(row["network"], row["conversation"]) for row in self.deliveries}
         plan_chats(self.tx, self.lane, due, self.tx.now)
-        for table, rows in (
-            (s.messages, self.messages),
-            (s.verdicts, self.verdicts),
-            (s.deliveries, self.deliveries),
-            (s.reviews, self.reviews),
+        for statement, rows in (
+            (INSERT_MESSAGE, self.messages),
+            (_INSERT_VERDICT, self.verdicts),
+            (_INSERT_DELIVERY, self.deliveries),
+            (_INSERT_REVIEW, self.reviews),
         ):
             if rows:
-                db.execute(insert(table), rows)
+                statement.many(db, rows)
                 rows.clear()
         if self.states:
-            result = db.execute(_STEP_MESSAGE, self.states)
+            result = _STEP_MESSAGE.many(db, self.states)
             if result.rowcount != len(self.states):
                 raise Conflict("a message of this batch was judged by somebody else")
             self.states.clear()
 
 
-_STEP_MESSAGE = (
+_STEP_MESSAGE = Prepared(
     update(s.messages)
-    .where(s.messages.c.id == bindparam("b_id"), s.messages.c.state == MessageState.NEW.value)
+    .where(s.messages.c.id == bindparam("b_id"), states_in(s.messages.c.state, MessageState.NEW.value))
     .values(state=bindparam("b_state"))
+)
+_INSERT_VERDICT = Prepared(insert(s.verdicts), ("id", "message", "entry", "outcome", "cause", "at"))
+_INSERT_DELIVERY = Prepared(
+    insert(s.deliveries),
+    ("permit", "message", "verdict", "lane", "network", "conversation", "marks", "state", "next_at"),
+)
+_INSERT_REVIEW = Prepared(
+    insert(s.reviews),
+    ("message", "verdict", "network", "conversation", "state", "waits", "marked", "opened_at"),
 )
 
 

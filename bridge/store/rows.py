@@ -7,9 +7,10 @@ through `flow.after` or an UPDATE whose WHERE names the states it may start from
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import ModuleType
 
-from sqlalchemy import and_, case, func, literal_column, select, update
+from sqlalchemy import and_, case, func, insert, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.errors import Conflict
@@ -17,6 +18,7 @@ from bridge.flow import DELIVERY_STEPS, OPEN, MessageState, after, sources
 from bridge.message import Blob, File, Message, Outcome
 from bridge.store import schema as s
 from bridge.store.codec import message_from, verdict_from
+from bridge.store.prepared import Prepared
 from bridge.store.writer import Tx
 
 FAR = 1 << 62
@@ -57,6 +59,22 @@ def upsert(tx: Tx, table: object, rows: Sequence[Mapping], keys: Sequence[str], 
     tx.db.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=values), list(rows))
 
 
+def upserting(
+    table: object, names: Sequence[str], keys: Sequence[str], **changes: Callable[[object], object]
+) -> Prepared:
+    """An INSERT of `names` that changes the row with the same `keys` instead, if there is one.
+
+    `changes` say how, each from the row that would have been inserted.
+    """
+
+    def make(dialect: ModuleType) -> object:
+        statement = dialect.insert(table)
+        values = {name: change(statement.excluded) for name, change in changes.items()}
+        return statement.on_conflict_do_update(index_elements=list(keys), set_=values)
+
+    return Prepared(make, names)
+
+
 def next_number(tx: Tx, column: object) -> int:
     return (tx.db.execute(select(func.max(column))).scalar() or 0) + 1
 
@@ -80,16 +98,30 @@ def message_row(
     }
 
 
+INSERT_MESSAGE = Prepared(
+    insert(s.messages),
+    [
+        *("id", "lane", "entry", "network", "source_id", "conversation", "sender", "kind"),
+        *("archived_at", "state", "pair", "notice_for"),
+    ],
+)
+
+
 def plan_chats(tx: Tx, lane: int, chats: Iterable[tuple[str, str]], at: int) -> None:
     """Look at these chats' deliveries at `at`, or earlier if that was planned."""
     rows = [{"network": n, "conversation": c, "lane": lane, "due_at": at} for n, c in chats]
     if rows:
-        keys = ("network", "conversation")
-        upsert(tx, s.chats, rows, keys, due_at=_earlier_due)
+        _PLAN.many(tx.db, rows)
 
 
-def _earlier_due(new: object) -> object:
+def earlier_due(new: object) -> object:
+    """The earlier of a chat's time and a new one, as SQL."""
     return case((new.due_at < s.chats.c.due_at, new.due_at), else_=s.chats.c.due_at)
+
+
+_PLAN = upserting(
+    s.chats, ("network", "conversation", "lane", "due_at"), ("network", "conversation"), due_at=earlier_due
+)
 
 
 def blobs_of(db: object, number: int, message: Message) -> tuple[tuple[Blob, ...], tuple[str, ...]]:

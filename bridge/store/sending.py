@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import and_, bindparam, case, func, select, update
+from sqlalchemy import and_, bindparam, case, func, literal_column, select, update
 
 from bridge import words
 from bridge.flow import DeliveryState, after
@@ -19,6 +19,7 @@ from bridge.store import schema as s
 from bridge.store.codec import message_from, verdict_from
 from bridge.store.directory import Directory
 from bridge.store.judging import Rulings, tell_sender
+from bridge.store.prepared import Prepared
 from bridge.store.rows import (
     FAR,
     MESSAGE_CONTENT,
@@ -28,7 +29,8 @@ from bridge.store.rows import (
     find_message,
     is_open,
     plan_chats,
-    upsert,
+    states_in,
+    upserting,
 )
 from bridge.store.writer import Tx
 
@@ -36,7 +38,7 @@ PER_CHAT = 16
 """Deliveries of one conversation that are claimed at once: they are sent one after another."""
 
 
-_DUE_CHATS = (
+_DUE_CHATS = Prepared(
     select(s.chats.c.conversation)
     .where(
         s.chats.c.network == bindparam("b_network"),
@@ -48,7 +50,7 @@ _DUE_CHATS = (
 )
 
 
-_NEXT_IN_CHAT = (
+_NEXT_IN_CHAT = Prepared(
     select(s.deliveries.c.id, s.deliveries.c.state, s.deliveries.c.next_at)
     .where(
         is_open(s.deliveries),
@@ -60,7 +62,7 @@ _NEXT_IN_CHAT = (
 )
 
 
-_PLAN_CHAT = (
+_PLAN_CHAT = Prepared(
     update(s.chats)
     .where(s.chats.c.network == bindparam("b_network"), s.chats.c.conversation == bindparam("b_chat"))
     .values(due_at=bindparam("b_due"))
@@ -100,15 +102,16 @@ _CLAIMED = (
 )
 
 
-_CLAIM = (
+_CLAIM = Prepared(
     update(s.deliveries)
     .where(s.deliveries.c.id == bindparam("b_id"))
     .values(
-        state=DeliveryState.CLAIMED.value,
-        attempt=s.deliveries.c.attempt + 1,
+        state=literal_column("'claimed'"),
+        attempt=s.deliveries.c.attempt + literal_column("1"),
         epoch=bindparam("b_epoch"),
         first_try_at=case(
-            (s.deliveries.c.first_try_at == 0, bindparam("b_now")), else_=s.deliveries.c.first_try_at
+            (s.deliveries.c.first_try_at == literal_column("0"), bindparam("b_now")),
+            else_=s.deliveries.c.first_try_at,
         ),
     )
 )
@@ -117,7 +120,7 @@ _CLAIM = (
 def anything_due(db: object, network: str, lane: int, now: int) -> bool:
     """Whether `claim` is likely to find something: a cheap look that writes nothing."""
     look = {"b_network": network, "b_lane": lane, "b_now": now, "b_limit": 1}
-    return db.execute(_DUE_CHATS, look).first() is not None
+    return _DUE_CHATS.one(db, look).first() is not None
 
 
 def claim(tx: Tx, directory: Directory, network: str, lane: int, epoch: int, chats: int) -> list[Claim]:
@@ -129,17 +132,17 @@ def claim(tx: Tx, directory: Directory, network: str, lane: int, epoch: int, cha
     due = {"b_network": network, "b_lane": lane, "b_now": tx.now, "b_limit": chats}
     ids: list[int] = []
     plans: list[dict] = []
-    for chat in tx.db.execute(_DUE_CHATS, due).scalars().all():
+    for chat in _DUE_CHATS.one(tx.db, due).scalars().all():
         taken, again = _head(tx, network, chat)
         ids += taken
         plans.append({"b_network": network, "b_chat": chat, "b_due": again})
     if plans:
-        tx.db.execute(_PLAN_CHAT, plans)
+        _PLAN_CHAT.many(tx.db, plans)
     if not ids:
         return []
     directory.refresh(tx.db)
     rows = tx.db.execute(_CLAIMED, {"b_ids": ids}).all()
-    tx.db.execute(_CLAIM, [{"b_id": number, "b_epoch": epoch, "b_now": tx.now} for number in ids])
+    _CLAIM.many(tx.db, [{"b_id": number, "b_epoch": epoch, "b_now": tx.now} for number in ids])
     return [_claimed(tx, directory, row, epoch) for row in rows]
 
 
@@ -147,7 +150,7 @@ def _head(tx: Tx, network: str, chat: str) -> tuple[list[int], int]:
     """The deliveries of a chat that may be sent now, in order, and when to look at it again."""
     look = {"b_network": network, "b_chat": chat, "b_limit": PER_CHAT}
     taken: list[int] = []
-    for row in tx.db.execute(_NEXT_IN_CHAT, look):
+    for row in _NEXT_IN_CHAT.one(tx.db, look):
         if row.state != DeliveryState.READY or row.next_at > tx.now:
             # What is claimed or waiting looks after itself: its end plans the chat anew.
             again = row.next_at if row.state == DeliveryState.READY and not taken else FAR
@@ -273,15 +276,15 @@ class _Attempts:
         """Write what has been gathered."""
         db = self.tx.db
         if self.rows:
-            db.execute(_END_ATTEMPT, self.rows)
+            _END_ATTEMPT.many(db, self.rows)
         if self.receipts:
-            upsert(self.tx, s.receipts, self.receipts, ("network", "id"), permit=lambda new: new.permit)
+            _INSERT_RECEIPT.many(db, self.receipts)
         if self.spent:
             spent = [
                 {"b_network": network, "b_chat": chat, "b_count": count}
                 for (network, chat), count in self.spent.items()
             ]
-            db.execute(_SPEND, spent)
+            _SPEND.many(db, spent)
         plan_chats(self.tx, self.lane, self.chats, self.tx.now)
         if any(key for _, key in self.notices):
             rulings = Rulings(self.tx, self.lane)
@@ -296,18 +299,22 @@ def _ids(receipt: Receipt | None) -> dict[str, list[str]]:
     return {"ids": [one for one in receipt.ids if one.isascii()]} if receipt else {}
 
 
-_SPEND = (
+_INSERT_RECEIPT = upserting(
+    s.receipts, ("network", "id", "permit"), ("network", "id"), permit=lambda new: new.permit
+)
+
+_SPEND = Prepared(
     update(s.chats)
     .where(s.chats.c.network == bindparam("b_network"), s.chats.c.conversation == bindparam("b_chat"))
     .values(sent=s.chats.c.sent + bindparam("b_count"))
 )
 
 
-_END_ATTEMPT = (
+_END_ATTEMPT = Prepared(
     update(s.deliveries)
     .where(
         s.deliveries.c.permit == bindparam("b_permit"),
-        s.deliveries.c.state == DeliveryState.CLAIMED.value,
+        states_in(s.deliveries.c.state, DeliveryState.CLAIMED.value),
         s.deliveries.c.epoch == bindparam("b_epoch"),
     )
     .values(

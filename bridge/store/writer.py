@@ -29,14 +29,15 @@ from bridge.errors import StoreError, WeighbridgeError
 from bridge.ledger.entry import SALT_BYTES, Entry, digest_of, encode
 from bridge.ledger.tree import Frontier, leaf_hash
 from bridge.store import schema as s
+from bridge.store.prepared import Prepared
 
 Result = TypeVar("Result")
 
 #: Jobs that one transaction carries at most: bounds the latency of the first by the work of the last.
 GROUP = 64
 
-_INSERT_LEDGER = insert(s.ledger)
-_INSERT_CONTENT = insert(s.content)
+_INSERT_LEDGER = Prepared(insert(s.ledger), ("lane", "seq", "subject", "entry", "leaf"))
+_INSERT_CONTENT = Prepared(insert(s.content), ("lane", "seq", "salt", "body", "raw"))
 _INSERT_HEAD = insert(s.heads)
 _UPDATE_LANE = (
     update(s.lanes)
@@ -106,10 +107,10 @@ class Tx:
     def flush(self) -> None:
         """Write the gathered facts: at the end of every job, so that the next one can read them."""
         if self._contents:
-            self.db.execute(_INSERT_CONTENT, self._contents)
+            _INSERT_CONTENT.many(self.db, self._contents)
             self._contents.clear()
         if self._entries:
-            self.db.execute(_INSERT_LEDGER, self._entries)
+            _INSERT_LEDGER.many(self.db, self._entries)
             self._entries.clear()
 
     def seal(self) -> None:
