@@ -275,6 +275,35 @@ async def test_an_absurd_timestamp_does_not_move_a_cursor_into_the_future(harnes
     assert int(cursors[STREAM + harness.conversation]) <= harness.now()
 
 
+async def test_what_people_do_in_symphony_reads_as_they_meant_it(harness: PodHarness) -> None:
+    """Mentions, tags, emoji, lists, links, replies, edits and recalls of the pod's own client are read."""
+    pod, room = harness.pod, harness.conversation
+    rich = (
+        '<mention email="alice.wong@bank.example"/> likes <hash tag="gold"/> <cash tag="ibm"/> '
+        '<emoji shortcode="tada"/><ul><li>one</li><li>two</li></ul><a href="https://bank.example/x">more</a>'
+    )
+    async with harness.connector() as connector:
+        cursors = await settle(harness, connector)
+        first = pod.say(ALICE, room, messageml=f"<messageML>{rich}</messageML>")
+        answer = pod.say(ALICE, room, "an answer", reply_to=first.message_id)
+        edited = pod.edit(answer.message_id, "a better answer")
+        pod.suppress(edited.message_id)
+        received = messages(
+            await batches_until(
+                connector, cursors, lambda taken: any(m.kind is Kind.RECALL for m in messages(taken))
+            )
+        )
+    by_id = {message.id: message for message in received}
+    assert by_id[first.message_id].text == (
+        "@Alice Wong likes #gold $ibm 🎉\n• one\n• two\nmore (https://bank.example/x)"
+    )
+    assert by_id[answer.message_id].refers_to == first.message_id
+    assert by_id[edited.message_id].replaces == answer.message_id
+    recall = next(message for message in received if message.kind is Kind.RECALL)
+    assert recall.refers_to == edited.message_id
+    assert not [message.defect for message in received if message.defect]
+
+
 async def test_a_stream_that_is_closed_to_us_does_not_stop_the_others(harness: PodHarness) -> None:
     """A room that the bridge was removed from cannot be read any more; everything else can."""
     closed = harness.pod.create_room("Closed", [ALICE])
