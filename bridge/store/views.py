@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -69,29 +70,64 @@ _VERDICTS = (
 # --- how much waits -------------------------------------------------------------------------------------
 
 
-def depths(db: Connection) -> Record:
-    """How much waits in each room, and since when (`oldest_at`, 0 when nothing waits).
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """How many wait, and since when the first of them does (milliseconds, 0 when nothing waits)."""
+
+    count: int
+    oldest_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """Deliveries into one network, by state; `oldest_at` is when the oldest one's message was archived."""
+
+    ready: int = 0
+    claimed: int = 0
+    waiting: int = 0
+    parked: int = 0
+    failed: int = 0
+    oldest_at: int = 0
+
+    @property
+    def open(self) -> int:
+        """Deliveries that are not finished and need no person."""
+        return self.ready + self.claimed + self.waiting
+
+
+@dataclass(frozen=True, slots=True)
+class Depths:
+    """How much waits in each room."""
+
+    unjudged: Waiting
+    fetching: Waiting
+    held: Waiting
+    networks: dict[str, Outbox]
+
+
+def depths(db: Connection) -> Depths:
+    """How much waits in each room.
 
     Reads only the indexes of what is open, so that it costs the same however long the history is.
     """
     m, r = s.messages.c, s.reviews.c
-    return {
-        "unjudged": _depth(db, m.archived_at, states_in(m.state, "new")),
-        "fetching": _depth(db, m.archived_at, states_in(m.state, "fetching")),
-        "held": _depth(db, r.opened_at, states_in(r.state, "open")),
-        "networks": {network: _outbox_depths(db, network) for network in (SYMPHONY, WEIXIN)},
-    }
+    return Depths(
+        unjudged=_depth(db, m.archived_at, states_in(m.state, "new")),
+        fetching=_depth(db, m.archived_at, states_in(m.state, "fetching")),
+        held=_depth(db, r.opened_at, states_in(r.state, "open")),
+        networks={network: _outbox_depths(db, network) for network in (SYMPHONY, WEIXIN)},
+    )
 
 
-def _depth(db: Connection, at: Any, where: Any) -> Record:
+def _depth(db: Connection, at: Any, where: Any) -> Waiting:
     row = db.execute(select(func.count(), func.coalesce(func.min(at), 0)).where(where)).one()
-    return {"count": row[0], "oldest_at": row[1]}
+    return Waiting(row[0], row[1])
 
 
-def _outbox_depths(db: Connection, network: str) -> Record:
+def _outbox_depths(db: Connection, network: str) -> Outbox:
     d = s.deliveries.c
-    found = dict.fromkeys(UNDER_WAY, 0)
-    oldest = 0
+    found: dict[str, int] = {}
+    oldest: list[int] = []
     for where in (is_open(s.deliveries), states_in(d.state, *(state.value for state in STUCK))):
         query = (
             select(d.state, func.count(), func.min(s.messages.c.archived_at))
@@ -101,8 +137,8 @@ def _outbox_depths(db: Connection, network: str) -> Record:
         )
         for state, count, since in db.execute(query):
             found[state] = count
-            oldest = min(oldest or since, since)
-    return {**found, "oldest_at": oldest}
+            oldest.append(since)
+    return Outbox(**found, oldest_at=min(oldest, default=0))
 
 
 def lanes(db: Connection) -> list[Record]:
@@ -238,7 +274,7 @@ def _about(person: str, record: Record, message: Message, route: Route | None) -
     if not person:
         return True
     ends = (route.sender, route.recipient) if route else ()
-    texts = [record["from"], record["to"], message.sender, message.address, message.conversation]
+    texts = [record["sender"], record["recipient"], message.sender, message.address, message.conversation]
     texts += [text for end in ends for text in (end.id, end.name, end.address)]
     return person.casefold() in "\n".join(texts).casefold()
 
@@ -246,18 +282,18 @@ def _about(person: str, record: Record, message: Message, route: Route | None) -
 def _line(db: Connection, directory: Directory, row: Row, message: Message) -> Record:
     ends = _ends(db, directory, row, message)
     return {
-        "id": row.id,
+        "message": row.id,
         "at": row.archived_at,
         "network": row.network,
-        "from": ends.sender,
-        "to": ends.recipient,
+        "sender": ends.sender,
+        "recipient": ends.recipient,
         "kind": row.kind,
         "state": row.state,
         "outcome": row.outcome or "",
         "text": message.text,
         "files": [file.name for file in message.files],
         "pair": row.pair,
-        "sender": row.sender,
+        "sender_id": row.sender,
         "conversation": row.conversation,
         "source_id": row.source_id,
         "notice_for": row.notice_for,
@@ -416,8 +452,28 @@ def _entry(entry: Entry, leaf: bytes, body: bytes | None) -> Record:
 # --- what waits for a person ----------------------------------------------------------------------------
 
 
-def held(db: Connection) -> list[Record]:
-    """The messages that wait for a reviewer, the longest waiting first, with the rules that hold them."""
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One message that waits for a reviewer: what it says, and the titles of the rules that hold it."""
+
+    message: int
+    at: int
+    held_at: int
+    network: str
+    sender: str
+    recipient: str
+    kind: str
+    text: str
+    files: tuple[str, ...]
+    pair: int | None
+    waits: bool
+    cause: str
+    reason: str
+    rules: tuple[str, ...]
+
+
+def held(db: Connection) -> list[Held]:
+    """The messages that wait for a reviewer, the longest waiting first."""
     r, v = s.reviews.c, s.verdicts.c
     query = (
         _MESSAGES.add_columns(r.opened_at, r.waits, VERDICT_CONTENT.c.body.label("verdict_body"))
@@ -434,18 +490,27 @@ def held(db: Connection) -> list[Record]:
     return [_held(db, directory, row) for row in db.execute(query).all()]
 
 
-def _held(db: Connection, directory: Directory, row: Row) -> Record:
+def _held(db: Connection, directory: Directory, row: Row) -> Held:
     written = message_from(row.body, b"")
     verdict = verdict_from(row.verdict_body, written.text)
-    titles = [match.title or match.rule for match in verdict.matches if match.enforced]
-    return {
-        **_line(db, directory, row, written),
-        "held_at": row.opened_at,
-        "waits": bool(row.waits),
-        "cause": verdict.cause.value,
-        "reason": verdict.reason,
-        "rules": list(dict.fromkeys(titles)),
-    }
+    ends = _ends(db, directory, row, written)
+    titles = (match.title or match.rule for match in verdict.matches if match.enforced)
+    return Held(
+        message=row.id,
+        at=row.archived_at,
+        held_at=row.opened_at,
+        network=row.network,
+        sender=ends.sender,
+        recipient=ends.recipient,
+        kind=row.kind,
+        text=written.text,
+        files=tuple(file.name for file in written.files),
+        pair=row.pair,
+        waits=bool(row.waits),
+        cause=verdict.cause.value,
+        reason=verdict.reason,
+        rules=tuple(dict.fromkeys(titles)),
+    )
 
 
 def outbox(db: Connection, states: Iterable[str] = UNDER_WAY, limit: int = 100) -> list[Record]:
@@ -492,8 +557,8 @@ def _outbox_line(db: Connection, directory: Directory, row: Row) -> Record:
         "message": row.message,
         "network": row.network,
         "conversation": row.conversation,
-        "from": ends.sender,
-        "to": ends.recipient,
+        "sender": ends.sender,
+        "recipient": ends.recipient,
         "state": row.state,
         "attempt": row.attempt,
         "next_at": row.next_at if row.state == DeliveryState.READY else 0,
@@ -533,14 +598,20 @@ _SHOWN = {
 _STOPPED = {Outcome.HOLD.value: "held", Outcome.BLOCK.value: "blocked"}
 
 
+FEED_START = 0
+"""The position from which `feed` shows everything."""
+
+
 def feed_end(db: Connection, lane: int = 0) -> int:
     """The position from which `feed` shows only what happens from now on."""
     end: int = db.execute(select(s.lanes.c.size).where(s.lanes.c.lane == lane)).scalar_one()
     return end
 
 
-def feed(db: Connection, after: int = 0, lane: int = 0, limit: int = 200) -> tuple[list[Record], int]:
-    """What was decided or delivered from position `after` of a lane on, in order, and the next position.
+def feed(
+    db: Connection, after: int = FEED_START, lane: int = 0, limit: int = 200
+) -> tuple[int, list[Record]]:
+    """The next position, and what was decided or delivered from position `after` of a lane on, in order.
 
     A position is a place in the ledger, so that whoever asks again with the answer's position sees each
     thing once: something that stops (held, blocked, rejected, waiting, ...) when it is decided, something
@@ -551,10 +622,10 @@ def feed(db: Connection, after: int = 0, lane: int = 0, limit: int = 200) -> tup
     query = select(le.entry).where(le.lane == lane, le.seq >= after).order_by(le.seq).limit(limit)
     entries = [decode(data) for data in db.execute(query).scalars()]
     if not entries:
-        return [], after
+        return after, []
     directory = _directory(db)
     shown = (_shown(db, directory, entry) for entry in entries if entry.kind in _SHOWN)
-    return [item for item in shown if item], entries[-1].seq + 1
+    return entries[-1].seq + 1, [item for item in shown if item]
 
 
 def _shown(db: Connection, directory: Directory, entry: Entry) -> Record | None:
@@ -574,11 +645,12 @@ def _shown(db: Connection, directory: Directory, entry: Entry) -> Record | None:
     return {
         "seq": entry.seq,
         "at": entry.at,
+        "time": datetime.fromtimestamp(entry.at / 1000, UTC).strftime("%H:%M:%S"),
         "message": row.id,
         "permit": permit,
         "network": row.network,
-        "from": ends.sender,
-        "to": ends.recipient,
+        "sender": ends.sender,
+        "recipient": ends.recipient,
         "kind": row.kind,
         "files": [file.name for file in written.files],
         "text": text,
@@ -611,4 +683,3 @@ def _as_delivered(
     language = ends.route.recipient.language if ends.route else "en"
     content = words.compose(written, verdict.text, tuple(found.marks.split()), language, ends.sender)
     return content.text, outcome
-
