@@ -71,14 +71,6 @@ _VERDICTS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """How many wait, and since when the first of them does (milliseconds, 0 when nothing waits)."""
-
-    count: int
-    oldest_at: int
-
-
-@dataclass(frozen=True, slots=True)
 class Outbox:
     """Deliveries into one network, by state; `oldest_at` is when the oldest one's message was archived."""
 
@@ -97,11 +89,14 @@ class Outbox:
 
 @dataclass(frozen=True, slots=True)
 class Depths:
-    """How much waits in each room."""
+    """How much waits in each room, and since when the first of it does (milliseconds, 0: nothing waits)."""
 
-    unjudged: Waiting
-    fetching: Waiting
-    held: Waiting
+    unjudged: int
+    unjudged_since: int
+    fetching: int
+    fetching_since: int
+    held: int
+    held_since: int
     networks: dict[str, Outbox]
 
 
@@ -111,17 +106,16 @@ def depths(db: Connection) -> Depths:
     Reads only the indexes of what is open, so that it costs the same however long the history is.
     """
     m, r = s.messages.c, s.reviews.c
-    return Depths(
-        unjudged=_depth(db, m.archived_at, states_in(m.state, "new")),
-        fetching=_depth(db, m.archived_at, states_in(m.state, "fetching")),
-        held=_depth(db, r.opened_at, states_in(r.state, "open")),
-        networks={network: _outbox_depths(db, network) for network in (SYMPHONY, WEIXIN)},
-    )
+    unjudged = _waiting(db, m.archived_at, states_in(m.state, "new"))
+    fetching = _waiting(db, m.archived_at, states_in(m.state, "fetching"))
+    reviews = _waiting(db, r.opened_at, states_in(r.state, "open"))
+    networks = {network: _outbox_depths(db, network) for network in (SYMPHONY, WEIXIN)}
+    return Depths(*unjudged, *fetching, *reviews, networks)
 
 
-def _depth(db: Connection, at: Any, where: Any) -> Waiting:
+def _waiting(db: Connection, at: Any, where: Any) -> tuple[int, int]:
     row = db.execute(select(func.count(), func.coalesce(func.min(at), 0)).where(where)).one()
-    return Waiting(row[0], row[1])
+    return row[0], row[1]
 
 
 def _outbox_depths(db: Connection, network: str) -> Outbox:
