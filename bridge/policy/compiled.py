@@ -63,7 +63,8 @@ class Condition:
     kinds: frozenset[str] | None
     sender: People | None
     groups: tuple[People, ...] | None
-    finders: tuple[tuple[str, d.Finder], ...] | None
+    finders: frozenset[d.Finder] | None
+    names: Mapping[d.Finder, str]
     floor: int
 
 
@@ -124,8 +125,7 @@ class PolicySet:
 
     policies: tuple[Policy, ...]
     hashes: tuple[tuple[str, str], ...]
-    lexicon: d.Lexicon = field(repr=False)
-    patterns: d.PatternSet = field(repr=False)
+    engine: d.Engine = field(repr=False)
     warnings: tuple[Diagnostic, ...] = ()
 
     @property
@@ -135,42 +135,59 @@ class PolicySet:
 
 
 class _Collector:
-    """Gives every word list and pattern of all files its number."""
+    """Gives every word list and pattern of all files its number, and remembers who asks for it."""
 
     def __init__(self) -> None:
-        self.lists: dict[int, Iterable[str]] = {}
-        self.patterns: list[str] = []
-        self.ticker = self.owner(d.TICKER_WORDS)
+        self._lists: list[Iterable[str]] = []
+        self._patterns: list[str] = []
+        self._by_owner: dict[int, set[d.Finder]] = {}
+        self._by_pattern: dict[int, set[d.Finder]] = {}
+        self._ticker = self.owner(d.TICKER_WORDS)
 
     def owner(self, words: Iterable[str]) -> int:
         """A new owner of `words`."""
-        self.lists[len(self.lists)] = words
-        return len(self.lists) - 1
+        self._lists.append(words)
+        return len(self._lists) - 1
 
-    def shape(self, pattern: str) -> int:
-        """The number of a pattern among those that are looked for all at once."""
-        self.patterns.append(pattern)
-        return len(self.patterns) - 1
+    def engine(self) -> d.Engine:
+        """All of it, ready to search."""
+        return d.Engine(
+            lexicon=d.Lexicon(dict(enumerate(self._lists))),
+            patterns=d.PatternSet(self._patterns),
+            by_owner={owner: frozenset(finders) for owner, finders in self._by_owner.items()},
+            by_pattern={number: frozenset(finders) for number, finders in self._by_pattern.items()},
+        )
 
     def finder(self, model: lang.Detector, lists: Mapping[str, int]) -> d.Finder:
         """`model`, ready to run."""
         match model:
             case lang.WordsDetector():
-                return d.WordsFinder(tuple(lists[name] for name in model.list), self.ticker)
+                return self._words([lists[name] for name in model.list])
             case lang.PatternDetector():
-                return self._pattern(model)
+                return self._met(self._pattern(model), model.pattern)
             case lang.PaymentCardDetector():
-                return d.PaymentCardFinder(self.shape(d.CARD_SHAPE), tuple(model.brands or d.BRANDS))
+                return self._met(d.PaymentCardFinder(tuple(model.brands or d.BRANDS)), d.CARD_SHAPE)
             case lang.ChinaResidentIdDetector():
-                return d.ChinaResidentIdFinder(self.shape(d.ID_SHAPE))
+                return self._met(d.ChinaResidentIdFinder(), d.ID_SHAPE)
         raise TypeError(type(model).__name__)
+
+    def _met(self, finder: d.Finder, shape: str) -> d.Finder:
+        """`finder`, to be asked where `shape` occurs."""
+        self._by_pattern[len(self._patterns)] = {finder}
+        self._patterns.append(shape)
+        return finder
+
+    def _words(self, owners: Sequence[int]) -> d.Finder:
+        finder = d.WordsFinder(tuple(owners), self._ticker)
+        for owner in owners:
+            self._by_owner.setdefault(owner, set()).add(finder)
+        return finder
 
     def _pattern(self, model: lang.PatternDetector) -> d.PatternFinder:
         context = model.context
         # A pattern without context words is certain by itself unless it says otherwise.
         sure = model.confidence or lang.Certainty(alone="low" if context else "high")
         return d.PatternFinder(
-            index=self.shape(model.pattern),
             pattern=d.compile_pattern(model.pattern),
             boundary=model.boundary,
             context=None if context is None else self.owner(context.words),
@@ -189,7 +206,8 @@ def _condition(
         kinds=None if model.kind is None else frozenset(model.kind),
         sender=None if model.sender is None else People(model.sender),
         groups=None if model.groups is None else tuple(groups[name] for name in model.groups),
-        finders=None if model.finds is None else tuple((name, finders[name]) for name in model.finds),
+        finders=None if model.finds is None else frozenset(finders[name] for name in model.finds),
+        names={finders[name]: name for name in model.finds or ()},
         floor=d.CONFIDENCE[model.confidence],
     )
 
@@ -232,5 +250,4 @@ def build(drafts: Sequence[Draft], warnings: Sequence[Diagnostic] = ()) -> Polic
     collector = _Collector()
     policies = tuple(_policy(draft, collector) for draft in drafts)
     hashes = tuple(sorted((policy.name, policy.draft.hash) for policy in policies))
-    lexicon = d.Lexicon(collector.lists)
-    return PolicySet(policies, hashes, lexicon, d.PatternSet(collector.patterns), tuple(warnings))
+    return PolicySet(policies, hashes, collector.engine(), tuple(warnings))

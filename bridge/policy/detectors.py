@@ -211,24 +211,60 @@ def pattern_hits(pattern: re2._Regexp, folded: str) -> list[Span]:
 # --- the text of one message ----------------------------------------------------------------------------
 
 
+class Finder(Protocol):
+    """A detector, ready to run."""
+
+    def find(self, scan: Scan) -> list[Hit]:
+        """Every hit in the text, in any order."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """Everything that is looked for, in two passes over a text whatever its number.
+
+    `by_owner` and `by_pattern` say which finders are worth asking once a word or a pattern was met.
+    """
+
+    lexicon: Lexicon
+    patterns: PatternSet
+    by_owner: Mapping[int, frozenset[Finder]]
+    by_pattern: Mapping[int, frozenset[Finder]]
+
+
 class Scan:
     """One folded text and what was found in it so far: each question is answered once."""
 
-    __slots__ = ("_hits", "_lexicon", "_near", "_occurring", "_patterns", "_words", "text")
+    __slots__ = ("_candidates", "_engine", "_hits", "_near", "_words", "text")
 
-    def __init__(self, text: str, lexicon: Lexicon, patterns: PatternSet) -> None:
+    def __init__(self, text: str, engine: Engine) -> None:
         self.text = text
-        self._lexicon = lexicon
-        self._patterns = patterns
+        self._engine = engine
         self._words: dict[int, list[Span]] | None = None
         self._near: dict[tuple[int, int], Surroundings] = {}
-        self._occurring: frozenset[int] | None = None
+        self._candidates: frozenset[Finder] | None = None
         self._hits: dict[Finder, list[Hit]] = {}
 
+    def candidates(self) -> frozenset[Finder]:
+        """The finders that may find something; no other one can."""
+        if self._candidates is None:
+            self._candidates = frozenset().union(*self._by_words(), *self._by_patterns())
+        return self._candidates
+
+    def _by_words(self) -> list[frozenset[Finder]]:
+        try:
+            if self._words is None:
+                self._words = self._engine.lexicon.find(self.text)
+        except TooMany:  # each of them will meet it again, for itself
+            return list(self._engine.by_owner.values())
+        return [self._engine.by_owner[owner] for owner in self._words if owner in self._engine.by_owner]
+
+    def _by_patterns(self) -> list[frozenset[Finder]]:
+        return [self._engine.by_pattern[number] for number in self._engine.patterns.occurring(self.text)]
+
     def words(self, owner: int) -> list[Span]:
-        """Where words of `owner` stand."""
+        """Where words of `owner` stand. Raises `TooMany`."""
         if self._words is None:
-            self._words = self._lexicon.find(self.text)
+            self._words = self._engine.lexicon.find(self.text)
         return self._words.get(owner, [])
 
     def near(self, owner: int, within: int, start: int, end: int) -> bool:
@@ -238,25 +274,12 @@ class Scan:
             around = self._near[owner, within] = Surroundings(self.words(owner), within)
         return around.touch(start, end)
 
-    def occurs(self, pattern: int) -> bool:
-        """Whether it is worth looking for `pattern`."""
-        if self._occurring is None:
-            self._occurring = self._patterns.occurring(self.text)
-        return pattern in self._occurring
-
     def hits(self, finder: Finder) -> list[Hit]:
-        """What `finder` finds here."""
+        """What `finder`, one of the candidates, finds here."""
         found = self._hits.get(finder)
         if found is None:
             found = self._hits[finder] = finder.find(self)
         return found
-
-
-class Finder(Protocol):
-    """A detector, ready to run."""
-
-    def find(self, scan: Scan) -> list[Hit]:
-        """Every hit in the text, in any order."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -283,7 +306,6 @@ class WordsFinder:
 class PatternFinder:
     """A written pattern with its boundary and context."""
 
-    index: int
     pattern: re2._Regexp
     boundary: str
     context: int | None
@@ -293,8 +315,6 @@ class PatternFinder:
 
     def find(self, scan: Scan) -> list[Hit]:
         """See `Finder`."""
-        if not scan.occurs(self.index):
-            return []
         return [
             Hit(start, end, self._confidence(scan, start, end))
             for start, end in pattern_hits(self.pattern, scan.text)
@@ -376,14 +396,11 @@ class _LuhnSums:
 class PaymentCardFinder:
     """Card numbers, in one piece or in groups with single spaces or hyphens; groups are never cut."""
 
-    index: int
     brands: tuple[str, ...]
 
     def find(self, scan: Scan) -> list[Hit]:
         """See `Finder`."""
         found: list[Hit] = []
-        if not scan.occurs(self.index):
-            return found
         for run in _CARD_RUN.finditer(scan.text):
             found += self._in_run(run.group(), run.start())
         return found
@@ -475,12 +492,8 @@ def is_resident_id(number: str) -> bool:
 class ChinaResidentIdFinder:
     """Resident identity numbers of China, in one piece or with single spaces."""
 
-    index: int
-
     def find(self, scan: Scan) -> list[Hit]:
         """See `Finder`."""
-        if not scan.occurs(self.index):
-            return []
         return [
             Hit(*match.span(1))
             for match in _ID_IN_TEXT.finditer(scan.text)

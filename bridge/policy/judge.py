@@ -102,7 +102,7 @@ def _facts(policies: PolicySet, message: Message, route: Route | None, direction
     parts = [body.folded]
     if message.quote or message.files:
         parts += [fold(part) for part in (message.quote, *(file.name for file in message.files)) if part]
-    scan = Scan(BETWEEN.join(parts), policies.lexicon, policies.patterns)
+    scan = Scan(BETWEEN.join(parts), policies.engine)
     return _Facts(message, direction, sender, people, scan, body)
 
 
@@ -180,15 +180,24 @@ def _holds(condition: Condition, facts: _Facts) -> dict[str, list[Hit]] | None:
         return None
     if condition.kinds is not None and facts.message.kind not in condition.kinds:
         return None
-    found: dict[str, list[Hit]] = {}
-    for name, finder in condition.finders or ():
-        hits = [hit for hit in facts.scan.hits(finder) if hit.confidence >= condition.floor]
-        if hits:
-            found[name] = hits
     # People are asked last: most messages have nothing to find, and then it does not matter who they are.
-    if (condition.finders is not None and not found) or not _concerns(condition, facts):
+    found = _finds(condition, facts.scan)
+    return found if found is not None and _concerns(condition, facts) else None
+
+
+def _finds(condition: Condition, scan: Scan) -> dict[str, list[Hit]] | None:
+    """What the detectors of `condition` find, by name; None if they find nothing."""
+    if condition.finders is None:
+        return {}
+    candidates = scan.candidates()
+    if condition.finders.isdisjoint(candidates):
         return None
-    return found
+    found: dict[str, list[Hit]] = {}
+    for finder in condition.finders & candidates:
+        hits = [hit for hit in scan.hits(finder) if hit.confidence >= condition.floor]
+        if hits:
+            found[condition.names[finder]] = hits
+    return found or None
 
 
 def _concerns(condition: Condition, facts: _Facts) -> bool:

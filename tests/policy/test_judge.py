@@ -215,7 +215,9 @@ def test_a_rule_that_crashes_holds(finder: type, monkeypatch: pytest.MonkeyPatch
         words_rule("hello", "{ tag: seen }").replace("policy: p", "policy: c"),
     )
     monkeypatch.setattr(finder, "find", crash)
-    verdict = weigh(policies, "hello")
+    verdict = weigh(
+        policies, "hello 11010519491231002X" if finder is ChinaResidentIdFinder else f"hello {CARD}"
+    )
     named = "a" if finder is ChinaResidentIdFinder else "b"
     assert (verdict.outcome, verdict.cause) == (Outcome.HOLD, Cause.FAILURE)
     assert verdict.reason == f"rule {named}/rule could not be computed"
@@ -303,7 +305,7 @@ def test_the_order_of_files_does_not_matter(text: str) -> None:
     assert weigh(policy_set(*files), text) == weigh(policy_set(*reversed(files)), text)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sets(st.sampled_from(RULES), min_size=1), st.sampled_from(RULES), st.sampled_from(TEXTS))
 def test_another_rule_never_loosens_an_outcome(rules: set[str], another: str, text: str) -> None:
     """Adding a rule that restricts gives the same or a stricter outcome."""
