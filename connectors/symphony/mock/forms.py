@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from aiohttp import (
     BodyPartReader,
@@ -103,6 +104,7 @@ def _add(form: Form, headers: dict[str, str], content: bytes, new_file: NewFile)
         form.texts[name] = _text(content)
 
 
+@lru_cache(maxsize=1024)
 def _named(disposition: str) -> tuple[str, str | None]:
     kind, parameters = parse_content_disposition(disposition)
     if kind != "form-data" or "name" not in parameters:

@@ -133,21 +133,23 @@ def present(message: str, data: str | None, find_person: FindPerson) -> tuple[st
     Raises MarkupError for a template expression, broken XML, an unknown tag, an unknown person, an entity
     without data, or a size over the limits.
     """
-    if not data:
-        plain = _PLAIN.match(message)
-        if plain is not None and not _TEMPLATE.search(message) and len(message) <= MAX_TEXT_CHARACTERS:
-            return _checked_plain(plain.group(1)), None
+    _check_size(message, data)
+    plain = _PLAIN.match(message)
+    if plain is not None and not _TEMPLATE.search(message):
+        return _present_plain(plain.group(1), _entities(data))
     return _present_marked(message, data, find_person)
 
 
-def _checked_plain(text: str) -> str:
-    if not text:
-        raise MarkupError("The message is empty: send at least one space")
-    return OPENING + text + CLOSING
+def _present_plain(text: str, entities: dict[str, Any]) -> tuple[str, str | None]:
+    _check_text(text, text, entities)
+    return OPENING + text + CLOSING, _written_entities(entities)
+
+
+def _written_entities(entities: dict[str, Any]) -> str | None:
+    return orjson.dumps(entities).decode() if entities else None
 
 
 def _present_marked(message: str, data: str | None, find_person: FindPerson) -> tuple[str, str | None]:
-    _check_size(message, data)
     if _TEMPLATE.search(message):
         raise MarkupError(
             "Error parsing Freemarker template: invalid user input; write ${ as &#36;{ and #{ as &#35;{"
@@ -155,9 +157,9 @@ def _present_marked(message: str, data: str | None, find_person: FindPerson) -> 
     root = _parsed(message)
     rendering = _Rendering(find_person, _entities(data))
     inner = _children(root, rendering)
-    _check_text(inner, rendering)
+    _check_text(inner, plain_text(inner), rendering.data)
     opening = OPENING if root.tag == "messageML" else _opening(root)
-    return opening + inner + CLOSING, orjson.dumps(rendering.data).decode() if rendering.data else None
+    return opening + inner + CLOSING, _written_entities(rendering.data)
 
 
 def _check_size(message: str, data: str | None) -> None:
@@ -165,12 +167,12 @@ def _check_size(message: str, data: str | None) -> None:
         raise MarkupError("Limit message-content-max-total-size reached")
 
 
-def _check_text(inner: str, rendering: _Rendering) -> None:
+def _check_text(inner: str, words: str, entities: dict[str, Any]) -> None:
     if not inner:
         raise MarkupError("The message is empty: send at least one space")
-    if len(plain_text(inner)) > MAX_TEXT_CHARACTERS:
+    if len(words) > MAX_TEXT_CHARACTERS:
         raise MarkupError(f"The message is longer than {MAX_TEXT_CHARACTERS} characters")
-    if len(rendering.data) > MAX_ENTITIES:
+    if len(entities) > MAX_ENTITIES:
         raise MarkupError(f"The message has more than {MAX_ENTITIES} entities")
 
 
