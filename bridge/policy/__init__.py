@@ -3,7 +3,7 @@
     diagnostics   what is wrong, where, and what to write instead: texts keyed by code
     document      YAML as a tree with positions; no scalar has a type yet
     language      the grammar as models: the single source of what may be written
-    schema        the tree against the grammar: what the models refuse, in words and at a place
+    decoding      the tree against the grammar: what the models refuse, in words and at a place
     loader        bytes → models → PolicySet, every problem at once
     folding       the many ways to write the same characters, with the way back to the original
     detectors     what can be found in folded text

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import pytest
 
+from bridge.policy.decoding import decode, guess
 from bridge.policy.document import compose
 from bridge.policy.language import PolicyFile
-from bridge.policy.schema import decode, guess
 
 GOOD = "policy: p\nlanguage: 1\ntitle: t\nowner: o\n"
 
