@@ -166,7 +166,8 @@ def explain(error: WeighbridgeError) -> tuple[list[str], Exit]:
 def guarded(command: Callable[[], Any]) -> int:
     """Run a command and return its exit code: an `Exit` it returns, else what its errors stand for.
 
-    Expected errors are explained on standard error. Anything else is a bug and passes through, with its traceback.
+    Expected errors are explained on standard error. Anything else is a bug and passes through, with its
+    traceback.
     """
     try:
         answer = command()
