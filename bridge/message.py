@@ -277,11 +277,13 @@ class Traffic:
     """What counts against a network's reply window in one conversation.
 
     `last_inbound_at` is when the person there last wrote (0: never), by the network's clock; `sent` is
-    how many network messages we have sent since.
+    how many network messages we have sent since. `inbound` counts what they have ever written: it tells
+    two messages of the same second apart, which the network's clock does not.
     """
 
     last_inbound_at: int = 0
     sent: int = 0
+    inbound: int = 0
 
     def spend(self, parts: int) -> Traffic:
         """The traffic after `parts` more messages of ours."""

@@ -258,7 +258,8 @@ class _Delivery:
             for attempt in attempts:
                 self.house.tally.attempted(attempt, self.house.clock.now())
                 _log_attempt(attempt)
-            self.bell.ring()
+            for bell in self.house.bells.deliver.values():
+                bell.ring()  # ours may go on, and senders on the other side may have to be told
 
     def finish(self) -> None:
         """Nothing more will be sent: record what is left and end."""

@@ -11,10 +11,10 @@ import os
 import signal
 import tempfile
 import webbrowser
-from collections.abc import AsyncIterator
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 PAUSE = 1.5
 """Seconds between scenes when somebody watches."""
+
+LOUD = ("held", "blocked", "parked", "failed")
+"""Outcomes that stand out in the feed."""
 
 
 @click.command()
@@ -147,22 +150,23 @@ def _introduce(on_stage: Stage, browser: bool) -> None:
 
 
 async def _print_feed(on_stage: Stage, as_json: bool) -> None:
-    async for line in _feed(on_stage):
-        if as_json:
-            json_line(line)
-            continue
-        people = padded(f"{line['sender']} → {line['recipient']}", 24)
-        text = padded(cut(cell(str(line["text"]).replace("\n", " ⏎ ")), 58), 60)
-        took = f"{line['ms']:>6} ms" if line["ms"] is not None else ""
-        click.echo(f"  {line['time']}  {people}{text}{padded(str(line['outcome']), 18)}{took}")
-
-
-async def _feed(on_stage: Stage) -> AsyncIterator[dict[str, object]]:
     from bridge.store import views
 
     position = views.FEED_START
     while True:
         position, lines = await on_stage.database.read(lambda db, at=position: views.feed(db, at))
         for line in lines:
-            yield line
+            if as_json:
+                json_line(line)
+            else:
+                click.echo(_feed_line(line))
         await asyncio.sleep(0.05)
+
+
+def _feed_line(line: dict[str, Any]) -> str:
+    time = datetime.fromtimestamp(line["at"] / 1000).astimezone().strftime("%H:%M:%S")
+    people = padded(f"{line['from']} → {line['to']}", 26)
+    said = " ".join([line["text"], *(f"[{name}]" for name in line["files"])]).strip()
+    text = padded(cut(cell(said.replace("\n", " ⏎ ")), 60), 62)
+    outcome = line["outcome"].upper() if line["outcome"] in LOUD else line["outcome"]
+    return f"  {time}  {people}{text}{padded(outcome, 11)}{line['ms']:>6} ms"

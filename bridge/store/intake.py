@@ -6,6 +6,8 @@ one transaction, with the ledger entry that testifies to it. What is known alrea
 
 from __future__ import annotations
 
+from collections import Counter
+
 from sqlalchemy import and_, bindparam, case, exists, insert, literal_column, not_, select, update
 
 from bridge.flow import DeliveryState, MessageState, after
@@ -87,9 +89,11 @@ def _insert_messages(tx: Tx, fresh: list[Message], directory: Directory, lane: i
 def _count_inbound(tx: Tx, fresh: list[Message], lane: int) -> None:
     silent = (Kind.NOTE, Kind.FAILED, Kind.RECALL)
     latest: dict[tuple[str, str], int] = {}
+    counts: Counter[tuple[str, str]] = Counter()
     for message in fresh:
         if message.kind not in silent and not message.defect:
             key = message.network, message.conversation
+            counts[key] += 1
             latest[key] = max(latest.get(key, 0), message.sent_at)
     if not latest:
         return
@@ -101,6 +105,7 @@ def _count_inbound(tx: Tx, fresh: list[Message], lane: int) -> None:
             "conversation": chat,
             "lane": lane,
             "last_inbound_at": at,
+            "inbound": counts[network, chat],
             "sent": 0,
             "due_at": tx.now,
         }
@@ -111,9 +116,11 @@ def _count_inbound(tx: Tx, fresh: list[Message], lane: int) -> None:
 
 _COUNT_INBOUND = upserting(
     s.chats,
-    ("network", "conversation", "lane", "last_inbound_at", "sent", "due_at"),
+    ("network", "conversation", "lane", "last_inbound_at", "inbound", "sent", "due_at"),
     ("network", "conversation"),
-    sent=lambda new: case((new.last_inbound_at > s.chats.c.last_inbound_at, 0), else_=s.chats.c.sent),
+    # The networks' clocks count seconds: what comes in the same second came later all the same.
+    sent=lambda new: case((new.last_inbound_at >= s.chats.c.last_inbound_at, 0), else_=s.chats.c.sent),
+    inbound=lambda new: s.chats.c.inbound + new.inbound,
     last_inbound_at=lambda new: case(
         (new.last_inbound_at > s.chats.c.last_inbound_at, new.last_inbound_at),
         else_=s.chats.c.last_inbound_at,

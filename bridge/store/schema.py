@@ -177,9 +177,7 @@ _partial(
     deliveries.c.id,
     where="state IN ('ready', 'claimed', 'waiting')",
 )
-_partial(
-    "ix_deliveries_stuck", deliveries.c.network, deliveries.c.id, where="state IN ('parked', 'failed')"
-)
+_partial("ix_deliveries_stuck", deliveries.c.network, deliveries.c.id, where="state IN ('parked', 'failed')")
 
 #: The networks' own ids of what we sent: what a recall, a reply or a late failure names.
 receipts = Table(
@@ -228,6 +226,7 @@ chats = Table(
     Column("conversation", String, nullable=False),
     Column("lane", Integer, nullable=False, server_default="0"),
     Column("last_inbound_at", BigInteger, nullable=False, server_default="0"),
+    Column("inbound", BigInteger, nullable=False, server_default="0"),
     Column("sent", Integer, nullable=False, server_default="0"),
     Column("due_at", BigInteger, nullable=False),
     PrimaryKeyConstraint("network", "conversation"),

@@ -79,6 +79,7 @@ _CLAIMED = (
         VERDICT_CONTENT.c.body.label("verdict_body"),
         func.coalesce(s.chats.c.last_inbound_at, 0).label("last_inbound_at"),
         func.coalesce(s.chats.c.sent, 0).label("traffic_sent"),
+        func.coalesce(s.chats.c.inbound, 0).label("inbound"),
     )
     .join(s.messages, s.messages.c.id == s.deliveries.c.message)
     .join(s.verdicts, s.verdicts.c.id == s.deliveries.c.verdict)
@@ -173,7 +174,7 @@ def _claimed(tx: Tx, directory: Directory, row: object, epoch: int) -> Claim:
         epoch=epoch,
         seal=_SEAL,
     )
-    return Claim(permit, Traffic(row.last_inbound_at, row.traffic_sent))
+    return Claim(permit, Traffic(row.last_inbound_at, row.traffic_sent, row.inbound))
 
 
 def _content(db: object, directory: Directory, row: object) -> Content:
@@ -258,11 +259,9 @@ class _Attempts:
     def _wait(self, attempt: Attempt) -> dict:
         permit = attempt.permit
         c = s.chats.c
-        query = select(c.last_inbound_at).where(
-            c.network == permit.network, c.conversation == permit.conversation
-        )
+        query = select(c.inbound).where(c.network == permit.network, c.conversation == permit.conversation)
         self._fact("delivery:waiting", permit, {"reason": attempt.reason} | _ids(attempt.receipt))
-        if (self.tx.db.execute(query).scalar() or 0) > attempt.traffic.last_inbound_at:
+        if (self.tx.db.execute(query).scalar() or 0) > attempt.traffic.inbound:
             # They wrote while we were finding out that they had not: the window is open again.
             return {"b_state": DeliveryState.READY.value, "b_next": self.tx.now}
         self.notices.append((permit.message_seq, attempt.notice))

@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("conversation", sa.String(), nullable=False),
         sa.Column("lane", sa.Integer(), server_default="0", nullable=False),
         sa.Column("last_inbound_at", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("inbound", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("sent", sa.Integer(), server_default="0", nullable=False),
         sa.Column("due_at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("network", "conversation", name=op.f("pk_chats")),
