@@ -297,6 +297,16 @@ async def test_a_deleted_message_is_announced_once_and_gone_from_history() -> No
         assert refused.status == 403
 
 
+async def test_deleting_an_edited_message_takes_all_its_versions() -> None:
+    """Nothing of it is left in history, whichever version was named."""
+    async with scene() as act:
+        for name_first in (True, False):
+            first = act.pod.say(ALICE, act.room, "one")
+            last = act.pod.edit(first.message_id, "two")
+            act.pod.suppress((first if name_first else last).message_id)
+        assert (await act.bot.get(f"/agent/v4/stream/{act.room}/message?since=0")).status == 204
+
+
 async def test_history_can_be_paged_without_loss_or_repetition() -> None:
     """The cursor rule: since = the last timestamp seen, skip = how many with that timestamp were seen."""
     async with scene(frozen_clock=True) as act:

@@ -183,6 +183,10 @@ async def test_the_page_hears_what_happens_in_its_persons_streams_only(act: Scen
     assert [(message["author"], message["mine"], message["html"]) for message in stream["messages"]] == [
         ("Bob Li", False, "<b>x</b>")
     ]
+    status = (await act.bot.get(f"/pod/v1/message/{said.message_id}/status")).json
+    assert [reader["displayName"] for reader in status["read"]] == ["Alice Wong"], (
+        "whoever sees it has read it"
+    )
     act.pod.suppress(said.message_id)
     (stream,) = (await anext(feed))["changed"]
     assert (stream["messages"][0]["gone"], stream["messages"][0]["html"]) == (True, "")

@@ -212,7 +212,11 @@ async def _blast(call: Call) -> dict[str, Any]:
     if not 1 <= len(sids) <= MAX_BLAST:
         form.discard()
         raise Refusal(400, f"A blast goes to 1 to {MAX_BLAST} streams")
-    presentation, data = _presented(call, form)
+    try:
+        presentation, data = _presented(call, form)
+    except Refusal:
+        form.discard()
+        raise
     messages: list[Any] = []
     errors: dict[str, dict[str, Any]] = {}
     for sid in sids:

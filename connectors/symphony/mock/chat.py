@@ -82,6 +82,8 @@ async def _feed(pod: SymphonyPod, user: User, request: web.Request) -> web.Strea
     while not pod.stopping and request.transport is not None and not request.transport.is_closing():
         changed = [stream for stream in pod.streams_of(user) if sent.get(stream.stream_id) != stream.revision]
         sent.update({stream.stream_id: stream.revision for stream in changed})
+        for stream in changed:
+            stream.read_marks[user.user_id] = pod.clock.now_ms()
         await response.write(_frame(pod, user, changed))
         await pod.clock.wait(pod.news, pod.clock.now() + KEEP_ALIVE_SECONDS)
     return response

@@ -509,12 +509,21 @@ class World:
             raise Refusal(403, "The user lacks the required entitlement to perform this operation")
         if message.suppressed_at is not None:
             return 0
-        message.suppressed_at = self.clock.now_ms()
+        now = self.clock.now_ms()
+        for version in self._versions(message):
+            version.suppressed_at = now
         if actor is not message.author:
-            self.compliance.note("suppressMessage", "Suppress message", actor, message.suppressed_at)
+            self.compliance.note("suppressMessage", "Suppress message", actor, now)
         told = {"messageId": message.message_id, "stream": message.stream.view()}
         self.tell("MESSAGESUPPRESSED", actor, message.stream, messageSuppressed=told)
-        return message.suppressed_at
+        return now
+
+    def _versions(self, message: Message) -> list[Message]:
+        """A message with all its edits, latest first."""
+        versions = [self.latest(message)]
+        while versions[-1].replacing in self._messages:
+            versions.append(self._messages[versions[-1].replacing or ""])
+        return versions
 
     def message(self, message_id: str) -> Message:
         """The message of that id, suppressed or not. Raises Refusal 404."""
