@@ -145,6 +145,14 @@ def when(milliseconds: int) -> str:
     return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
 
 
+def span(milliseconds: int) -> str:
+    """How long something took or has waited, in the largest unit that tells: "3 min", "2 h", "5 d"."""
+    for size, unit in ((86_400_000, "d"), (3_600_000, "h"), (60_000, "min"), (1000, "s")):
+        if milliseconds >= size:
+            return f"{milliseconds // size} {unit}"
+    return f"{max(milliseconds, 0)} ms"
+
+
 def note(text: str) -> None:
     """Tell the person something that is not data."""
     if text:

@@ -1,19 +1,31 @@
-"""What every command starts from: which settings file, and what it says.
+"""What every command starts from: which settings file, what it says, which store, and who is asking.
 
-Rules of this file: nothing is read before a command asks for it, so that `--help` needs no file.
+Rules of this file: nothing is read before a command asks for it, so that `--help` needs no file. A command
+that only reads opens no writer; only `opened(new=True)` makes a store.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import getpass
 import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from bridge.errors import StoreError
+
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from bridge.config import Settings
+    from bridge.store.database import Database
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,5 +46,120 @@ class Root:
 
         return config.unlock(self.settings())
 
+    def read(self, query: Callable[[Connection], Result]) -> Result:
+        """Ask the store; raises StoreError when there is none, or it cannot be read."""
+        with reading(self.settings()) as db:
+            return query(db)
+
+    def act(self, job: Callable[[Database], Awaitable[Result]]) -> Result:
+        """Do something to the store, beside the daemon or without one."""
+
+        async def work() -> Result:
+            async with opened(self.settings()) as store:
+                return await job(store)
+
+        return asyncio.run(work())
+
 
 pass_root = click.make_pass_decorator(Root)
+
+
+# --- the store ------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def reading(settings: Settings) -> Iterator[Connection]:
+    """A connection to the store in one transaction that only reads: all its answers are of one moment."""
+    import sqlite3
+
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from bridge.store.database import open_engine
+
+    _require(settings.store.url)
+    engine = open_engine(settings.store.url)
+    try:
+        with engine.connect() as db, db.begin():
+            _require_version(db)
+            yield db
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        raise StoreError(f"the database cannot be read: {error.__cause__ or error}.") from None
+    finally:
+        engine.dispose()
+
+
+@contextlib.asynccontextmanager
+async def opened(settings: Settings, *, new: bool = False) -> AsyncIterator[Database]:
+    """The store, open for a person's acts; with `new`, made if there is none yet.
+
+    Raises StoreError when there is none, or it cannot be read.
+    """
+    from bridge.cli import compose
+    from bridge.store.database import create
+
+    if new:
+        create(settings.store.url, compose.WallClock().now(), settings.store.lanes)
+    with reading(settings):
+        pass  # a store that cannot be used says so before the writer starts
+    store = compose.store(settings)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def _require(url: str) -> None:
+    from sqlalchemy import make_url
+
+    address = make_url(url)
+    path = address.database or ""
+    if address.get_backend_name() == "sqlite" and not Path(path).exists():
+        raise StoreError(f"there is no store at {path} yet: `weighbridge run` makes it when it first starts.")
+
+
+def _require_version(db: Connection) -> None:
+    from sqlalchemy import inspect
+
+    from bridge.store.database import SCHEMA
+
+    found = "none"
+    if inspect(db).has_table("alembic_version"):
+        found = db.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() or "none"
+    if found != SCHEMA:
+        raise StoreError(
+            f"the store's tables are of version {found} and this program needs {SCHEMA}: start the daemon of "
+            "this program once, or use the program that made the store."
+        )
+
+
+# --- who acts, and why ----------------------------------------------------------------------------------
+
+
+def _login_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # an account without a name, as in some containers
+        return ""
+
+
+def _said(_: click.Context, parameter: click.Parameter, value: str) -> str:
+    if not value.strip():
+        raise click.BadParameter("say who, and why: it is written down for whoever reads it later.")
+    return value.strip()
+
+
+person_option = click.option(
+    "--as",
+    "person",
+    metavar="PERSON",
+    envvar="WEIGHBRIDGE_PERSON",
+    show_envvar=True,
+    default=_login_name,
+    show_default="your login name",
+    callback=_said,
+    help="Who does this; goes into the record.",
+)
+
+reason_option = click.option(
+    "--reason", required=True, metavar="TEXT", callback=_said, help="Why; goes into the record."
+)

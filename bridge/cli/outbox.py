@@ -1,0 +1,91 @@
+"""`weighbridge outbox`: deliveries that are under way, wait, or need a person.
+
+Rules of this file: no logic; questions go to `bridge.store.views`, acts to `bridge.desk`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from bridge.cli import output
+from bridge.cli.root import Root, pass_root, person_option, reason_option
+from bridge.flow import DeliveryState
+
+_PERMIT = click.argument("permit")
+
+_COLUMNS = {
+    "permit": "PERMIT", "message": "MESSAGE", "state": "STATE", "sender": "FROM", "recipient": "TO",
+    "network": "INTO", "attempt": "TRIES", "age": "AGE", "what": "WHY",
+}  # fmt: skip
+
+
+@click.group()
+def outbox() -> None:
+    """Deliveries: what is under way, what waits, what was refused.
+
+    \b
+    weighbridge outbox list --state parked
+    weighbridge outbox retry 0a1b2c3d4e5f6g7h8i9j --reason "the account was unblocked"
+    """
+
+
+@outbox.command("list")
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    type=click.Choice([state.value for state in DeliveryState]),
+    help="Only these; may be given more than once. Default: all that is not finished.",
+)
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="How many at most.")
+@output.json_option
+@pass_root
+def list_(root: Root, states: tuple[str, ...], limit: int, as_json: bool) -> None:
+    """Deliveries that are not finished, in their order; or those in a state you name."""
+    from bridge.cli.compose import WallClock
+    from bridge.store import views
+
+    rows = root.read(lambda db: views.outbox(db, states or views.UNDER_WAY, limit))
+    now = WallClock().now()
+    shown = rows if as_json else [_line(row, now) for row in rows]
+    output.listing(shown, _COLUMNS, as_json=as_json, empty="No such delivery: the outbox is in order.")
+    if len(rows) == limit:
+        output.note(f"There may be more than these {limit}: use --limit.")
+
+
+def _line(row: Mapping[str, Any], now: int) -> dict[str, Any]:
+    what = row["reason"]
+    if row["state"] == "ready" and row["next_at"] > now:
+        what = f"{what}, again in {output.span(row['next_at'] - now)}".lstrip(", ")
+    if row["uncertain"] and row["state"] not in ("sent", "dropped"):
+        what = f"{what}, may have arrived".lstrip(", ")
+    return {**row, "age": output.span(now - row["archived_at"]), "what": what}
+
+
+@outbox.command()
+@_PERMIT
+@reason_option
+@person_option
+@pass_root
+def retry(root: Root, permit: str, reason: str, person: str) -> None:
+    """Try a parked, waiting or failed delivery again now."""
+    from bridge import desk
+
+    root.act(lambda store: desk.retry(store, permit, person, reason))
+    click.echo(f"Delivery {permit} is tried again; said by {output.cell(person)}.")
+
+
+@outbox.command()
+@_PERMIT
+@reason_option
+@person_option
+@pass_root
+def drop(root: Root, permit: str, reason: str, person: str) -> None:
+    """Give a delivery up: its message stays in the archive."""
+    from bridge import desk
+
+    root.act(lambda store: desk.drop(store, permit, person, reason))
+    click.echo(f"Delivery {permit} will never be made; said by {output.cell(person)}.")

@@ -1,0 +1,190 @@
+"""`weighbridge review`: held messages, and what a reviewer does with them.
+
+Rules of this file: no logic; questions go to `bridge.store.views`, acts to `bridge.desk`. Text that people
+wrote is made harmless for the terminal before it is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import click
+
+from bridge.cli import output
+from bridge.cli.root import Root, pass_root, person_option, reason_option
+from bridge.errors import Conflict
+
+_NUMBER = click.argument("number", metavar="ID", type=click.IntRange(min=1))
+
+_COLUMNS = {
+    "message": "ID", "age": "HELD", "sender": "FROM", "recipient": "TO", "why": "WHY", "text": "TEXT",
+}  # fmt: skip
+
+MARKS = ("⟦", "⟧")
+"""What stands around a passage that a rule found."""
+
+
+@click.group()
+def review() -> None:
+    """Held messages: look at them, let them pass, or refuse them.
+
+    \b
+    weighbridge review list
+    weighbridge review show 17
+    weighbridge review release 17 --reason "the client's own card"
+    """
+
+
+@review.command("list")
+@output.json_option
+@pass_root
+def list_(root: Root, as_json: bool) -> None:
+    """What waits for a reviewer, the longest waiting first."""
+    from bridge.cli.compose import WallClock
+    from bridge.store import views
+
+    held = root.read(views.held)
+    now = WallClock().now()
+    rows = (asdict(one) for one in held)
+    shown = rows if as_json else [_line(row, now) for row in rows]
+    output.listing(shown, _COLUMNS, as_json=as_json, empty="Nothing is held.")
+
+
+def _line(row: Mapping[str, Any], now: int) -> dict[str, Any]:
+    parts = [row["text"].replace("\n", " ⏎ "), *(f"📎 {name}" for name in row["files"])]
+    return {
+        **row,
+        "age": output.span(now - row["held_at"]),
+        "recipient": row["recipient"] or "nobody (not paired)",
+        "why": output.cut("; ".join(row["rules"]) or row["reason"], 36),
+        "text": output.cut(" · ".join(filter(None, parts)), 48),
+    }
+
+
+@review.command()
+@_NUMBER
+@output.json_option
+@pass_root
+def show(root: Root, number: int, as_json: bool) -> None:
+    """One held message: what it says, what was found in it, and what can be done."""
+    from bridge.cli.compose import WallClock
+    from bridge.store import views
+
+    found = root.read(lambda db: views.message(db, number))
+    if found is None or found["review"] is None:
+        raise Conflict(f"message {number} is not and was not held; see `weighbridge review list`.")
+    if as_json:
+        output.json_line(found)
+        return
+    for line in _page(found, WallClock().now()):
+        click.echo(line)
+
+
+def _page(found: Mapping[str, Any], now: int) -> Iterator[str]:
+    verdict = next(one for one in found["verdicts"] if one["outcome"] == "hold")
+    matches = [match for match in verdict["matches"] if match["enforced"]]
+    yield f"Message {found['message']}, {_standing(found['review'], now)}"
+    yield ""
+    address = output.cell(found["address"] or found["sender_id"])
+    yield f"  from     {output.cell(found['sender'])} ({address}, {found['network']})"
+    yield f"  to       {output.cell(found['recipient']) or 'nobody: this chat is not paired'}"
+    yield f"  written  {output.when(found['sent_at'])}"
+    yield ""
+    yield from quoted(marked(found["text"], [span for match in matches for span in match["spans"]]))
+    yield from _files(found["files"])
+    if verdict["text"] != found["text"]:
+        yield ""
+        yield "  Released as it is masked:"
+        yield from quoted(output.cell(line) for line in verdict["text"].split("\n"))
+    yield ""
+    yield from _why(verdict, matches)
+    if found["review"]["waits"]:
+        yield "  Everything later in this conversation waits behind it."
+    yield ""
+    yield from _next_commands(found, masked=verdict["text"] != found["text"])
+
+
+def _standing(review: Mapping[str, Any], now: int) -> str:
+    if review["state"] == "open":
+        return f"held for {output.span(now - review['opened_at'])}"
+    return f"{review['state']} at {output.when(review['decided_at'])}"
+
+
+def _files(files: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for file in files:
+        size = f"{file['size']:,} bytes" if file["state"] == "archived" else file["state"]
+        yield f"  │ 📎 {output.cell(file['name'])} ({size})"
+
+
+def _why(verdict: Mapping[str, Any], matches: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    if not matches:
+        yield f"  Held because {output.cell(verdict['reason'])}."
+    for match in matches:
+        title = output.cell(match["title"] or match["rule"])
+        yield f"  {title} (rule {match['rule']} of {match['policy']}, would {match['outcome']})"
+        if match["why"]:
+            yield f"    {output.cell(match['why'])}"
+
+
+def _next_commands(found: Mapping[str, Any], *, masked: bool) -> Iterator[str]:
+    number = found["message"]
+    if found["review"]["state"] != "open":
+        yield f"  weighbridge audit show {number}"
+        return
+    if not found["recipient"]:
+        yield f"  weighbridge people pair ADVISOR {output.cell(found['conversation'])} --reason TEXT"
+    yield f"  weighbridge review release {number} --reason TEXT"
+    if masked:
+        yield f"  weighbridge review release {number} --reason TEXT --as-written"
+    yield f"  weighbridge review reject {number} --reason TEXT"
+
+
+def quoted(lines: Iterable[str]) -> Iterator[str]:
+    """Lines of somebody's text, set apart from ours."""
+    return (f"  │ {line}" for line in lines)
+
+
+def marked(text: str, spans: Sequence[Sequence[int]]) -> list[str]:
+    """Lines of `text`, harmless, with every character that any of `spans` covers between marks.
+
+    Spans are (start, end) in characters, end exclusive; they may overlap.
+    """
+    inside = {index for start, end in spans for index in range(start, end)}
+    pieces: list[str] = []
+    for index, char in enumerate(text):
+        if index in inside and index - 1 not in inside:
+            pieces.append(MARKS[0])
+        pieces.append("\n" if char == "\n" else output.cell(char))
+        if index in inside and index + 1 not in inside:
+            pieces.append(MARKS[1])
+    return "".join(pieces).split("\n")
+
+
+@review.command()
+@_NUMBER
+@click.option("--as-written", is_flag=True, help="Take the masks off: the reader gets what was written.")
+@reason_option
+@person_option
+@pass_root
+def release(root: Root, number: int, as_written: bool, reason: str, person: str) -> None:
+    """Let a held message go on its way; its sender is told. Masks stay on."""
+    from bridge import desk
+
+    root.act(lambda store: desk.release(store, number, person, reason, as_written=as_written))
+    how = "as it was written" if as_written else "as the policy leaves it"
+    click.echo(f"Message {number} goes on its way {how}; released by {output.cell(person)}.")
+
+
+@review.command()
+@_NUMBER
+@reason_option
+@person_option
+@pass_root
+def reject(root: Root, number: int, reason: str, person: str) -> None:
+    """Refuse a held message: it stays in the archive and goes nowhere; its sender is told."""
+    from bridge import desk
+
+    root.act(lambda store: desk.reject(store, number, person, reason))
+    click.echo(f"Message {number} goes nowhere; rejected by {output.cell(person)}.")
