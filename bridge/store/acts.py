@@ -150,6 +150,10 @@ def _target(db: object, row: object) -> tuple[str, str]:
     return route.network, route.conversation
 
 
+# A claimed delivery is being sent at this moment: only the room that sends it may put it back.
+_A_PERSONS_TO_RETRY = (DeliveryState.PARKED, DeliveryState.WAITING, DeliveryState.FAILED)
+
+
 def retry_delivery(tx: Tx, lane: int, permit: str, act: bytes) -> None:
     """Put a parked, waiting or failed delivery back, to be tried at once and as if for the first time.
 
@@ -158,8 +162,11 @@ def retry_delivery(tx: Tx, lane: int, permit: str, act: bytes) -> None:
     """
     d = s.deliveries.c
     row = tx.db.execute(select(s.deliveries).where(d.permit == permit)).first()
+    if row is None or row.state not in _A_PERSONS_TO_RETRY:
+        states = ", ".join(state.value for state in _A_PERSONS_TO_RETRY)
+        raise Conflict(f"delivery {permit} does not exist, or is not {states}")
     tx.append(lane, "delivery:retried", f"delivery/{permit}", {}, act)
-    if row is None or row.state != DeliveryState.FAILED:
+    if row.state != DeliveryState.FAILED:
         set_delivery(tx, permit, "retry", next_at=tx.now, attempt=0, reason="")
         return
     work = Rulings(tx, lane)
