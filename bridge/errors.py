@@ -67,9 +67,9 @@ class Unreachable(NetworkError):
 class Refused(NetworkError):
     """The network said no, and will say no again. Nothing was sent.
 
-    `code` is a short stable word ("compliance", "window", "quota", "too-large", "not-member", ...); `until_inbound` is True
-    when the delivery becomes possible again as soon as the person on the other side writes. `sent` holds
-    the network's ids of parts that went out before a later part was refused.
+    `code` is a short stable word ("compliance", "window", "quota", "too-large", "not-member", ...).
+    `until_inbound` is True when the delivery becomes possible again as soon as the person on the other
+    side writes. `sent` holds the network's ids of parts that went out before a later part was refused.
     """
 
     def __init__(self, code: str, why: str, *, until_inbound: bool = False, sent: Sequence[str] = ()) -> None:

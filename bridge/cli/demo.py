@@ -11,6 +11,7 @@ import os
 import signal
 import tempfile
 import webbrowser
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ import click
 from bridge.cli.output import Exit, cell, cut, json_line, json_option, note, width
 
 if TYPE_CHECKING:
-    from bridge.cli.play import Check
+    from bridge.cli.play import Check, Play
     from bridge.cli.stage import Stage
 
 PAUSE = 1.5
@@ -122,14 +123,20 @@ async def _watched(place: Path, port: int, *, browser: bool, as_json: bool) -> N
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        feed = asyncio.create_task(_print_feed(on_stage, as_json))
-        playing = asyncio.create_task(perform(Play(on_stage), before=lambda: asyncio.sleep(PAUSE)))
-        playing.add_done_callback(lambda _: note("  The play is over. Type in either window; Ctrl-C ends."))
-        await stop.wait()
-        for task in (playing, feed):
-            task.cancel()
-        await asyncio.gather(playing, feed, return_exceptions=True)
+        async with asyncio.TaskGroup() as tasks:
+            going = [
+                tasks.create_task(_print_feed(on_stage, as_json)),
+                tasks.create_task(_play(Play(on_stage), perform)),
+            ]
+            await stop.wait()
+            for task in going:
+                task.cancel()
     note("\n  Everything is down again.")
+
+
+async def _play(play: Play, perform: Callable[..., Awaitable[None]]) -> None:
+    await perform(play, before=lambda: asyncio.sleep(PAUSE))
+    note("  The play is over. Type in either window; Ctrl-C ends.")
 
 
 def _introduce(on_stage: Stage, browser: bool) -> None:
@@ -165,7 +172,7 @@ async def _print_feed(on_stage: Stage, as_json: bool) -> None:
 
 def _feed_line(line: dict[str, Any]) -> str:
     time = datetime.fromtimestamp(line["at"] / 1000).astimezone().strftime("%H:%M:%S")
-    people = padded(f"{line['from']} → {line['to']}", 26)
+    people = padded(f"{line['sender']} → {line['recipient']}", 26)
     said = " ".join([line["text"], *(f"[{name}]" for name in line["files"])]).strip()
     text = padded(cut(cell(said.replace("\n", " ⏎ ")), 60), 62)
     outcome = line["outcome"].upper() if line["outcome"] in LOUD else line["outcome"]
