@@ -122,6 +122,7 @@ class Daemon:
         """
         await self.database.own(f"{socket.gethostname()}:{os.getpid()}")
         self.renewed = asyncio.get_running_loop().time()
+        await self.database.set_languages(self.house.languages)
         await self._activate("weighbridge", "start of the daemon")
         async with contextlib.AsyncExitStack() as stack:
             self._listen_to_signals(stack)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -23,7 +23,7 @@ import structlog
 from bridge import flow, words
 from bridge.errors import Refused, StoreError, Unreachable
 from bridge.flow import Patience
-from bridge.message import SYMPHONY, WEIXIN, Archived, Blob, Kind, Outcome, Receipt, Route, Verdict
+from bridge.message import SYMPHONY, WEIXIN, Archived, Blob, Kind, Outcome, Receipt, Verdict
 from bridge.ports import Attempt, Claim, Clock, Connector, Ruling, Step, Store, Tally, Wanted
 
 log = structlog.get_logger()
@@ -75,13 +75,17 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """What every room is given: the store they share, the time, the bells, the pace, and who counts."""
+    """What every room is given: the store they share, the time, the bells, the pace, and who counts.
+
+    `languages` says in which language people of a network are addressed whose own is not known.
+    """
 
     store: Store
     clock: Clock
     tally: Tally
     bells: Bells = field(default_factory=Bells)
     pace: Pace = field(default_factory=Pace)
+    languages: Mapping[str, str] = field(default_factory=lambda: {SYMPHONY: "en", WEIXIN: "zh-Hans"})
 
 
 # --- intake ---------------------------------------------------------------------------------------------
@@ -143,7 +147,7 @@ async def judgement(judge: Judge, house: House) -> None:
         if not archived:
             await house.bells.judge.wait(house.pace.look)
             continue
-        rulings = decide(archived, judge, house.clock.now())
+        rulings = decide(archived, judge, house.clock.now(), house.languages)
         await house.store.record_rulings(rulings)
         for ruling in rulings:
             house.tally.judged(ruling.verdict)
@@ -152,7 +156,9 @@ async def judgement(judge: Judge, house: House) -> None:
             bell.ring()
 
 
-def decide(archived: Sequence[Archived], judge: Judge, now: int) -> list[Ruling]:
+def decide(
+    archived: Sequence[Archived], judge: Judge, now: int, languages: Mapping[str, str]
+) -> list[Ruling]:
     """Rulings on messages, in order. Behind a hold that makes its conversation wait, nothing more is
     decided in that conversation: it is the store's to offer again once the hold has been decided."""
     moment = datetime.fromtimestamp(now / 1000, UTC)
@@ -165,27 +171,21 @@ def decide(archived: Sequence[Archived], judge: Judge, now: int) -> list[Ruling]
         verdict = judge(one, moment)
         if verdict.waits:
             waiting.add(conversation)
-        rulings.append(Ruling(one, verdict, _notice(one, verdict)))
+        language = one.route.sender.language if one.route else languages[one.message.network]
+        rulings.append(Ruling(one, verdict, _notice(one, verdict, language)))
     return rulings
 
 
-def _notice(archived: Archived, verdict: Verdict) -> str:
+def _notice(archived: Archived, verdict: Verdict, language: str) -> str:
     if archived.message.kind in (Kind.NOTE, Kind.FAILED, Kind.RECALL):
         return ""
-    return words.notice(archived.message, verdict, archived.route is not None, _language(archived))
+    return words.notice(archived.message, verdict, archived.route is not None, language)
 
 
 def _log_ruling(ruling: Ruling) -> None:
     verdict = ruling.verdict
     write = log.info if verdict.outcome in (Outcome.HOLD, Outcome.BLOCK) else log.debug
     write("message:judged", seq=ruling.archived.seq, outcome=verdict.outcome.value, cause=verdict.cause.value)
-
-
-def _language(archived: Archived) -> str:
-    route: Route | None = archived.route
-    if route is not None:
-        return route.sender.language
-    return "en" if archived.message.network == SYMPHONY else "zh-Hans"
 
 
 # --- delivery -------------------------------------------------------------------------------------------

@@ -140,5 +140,6 @@ def daemon(settings: Settings, database: Database, connectors: Sequence[Connecto
     from bridge.pipeline import House
 
     both = connectors or (symphony(settings, database.blobs), weixin(settings, database.blobs))
-    house = House(database, database.clock, Counting(), pace=pace(settings))
+    languages = {"symphony": settings.symphony.language, "weixin": settings.weixin.language}
+    house = House(database, database.clock, Counting(), pace=pace(settings), languages=languages)
     return Daemon(house, database, both, lambda: policies(settings), settings.daemon.http)

@@ -230,6 +230,12 @@ def _bump_pairs(tx: Tx) -> None:
     upsert(tx, s.meta, [row], ("key",), value=lambda new: new.value)
 
 
+def set_languages(tx: Tx, languages: Mapping[str, str]) -> None:
+    """The language, by network, in which people are addressed who are paired with nobody."""
+    rows = [{"key": f"language.{network}", "value": tag} for network, tag in languages.items()]
+    upsert(tx, s.meta, rows, ("key",), value=lambda new: new.value)
+
+
 def activate_policy(tx: Tx, lane: int, policies: Sequence[tuple[str, str]], person: str, reason: str) -> None:
     """These policy files decide from here on. Nothing is written when they already did."""
     value = dump([list(policy) for policy in policies]).decode()

@@ -256,6 +256,10 @@ class Database:
         """Write what became of claimed deliveries."""
         await self.write(lambda tx: sending.record_attempts(tx, attempts, self.lane))
 
+    async def set_languages(self, languages: Mapping[str, str]) -> None:
+        """The language, by network, of people who are paired with nobody."""
+        await self.write(lambda tx: acts.set_languages(tx, languages))
+
     async def activate_policy(self, policies: Sequence[tuple[str, str]], person: str, reason: str) -> None:
         """Record which policy files decide from here on."""
         await self.write(lambda tx: acts.activate_policy(tx, self.lane, policies, person, reason))

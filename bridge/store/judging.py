@@ -329,5 +329,6 @@ def tell_sender(work: Rulings, number: int, key: str) -> None:
 def _language(db: object, pair: int | None, network: str) -> str:
     body = pair and db.execute(select(s.pairs.c.body).where(s.pairs.c.id == pair)).scalar()
     if not body:
-        return "en" if network == "symphony" else "zh-Hans"
+        key = f"language.{network}"
+        return db.execute(select(s.meta.c.value).where(s.meta.c.key == key)).scalar() or "en"
     return orjson.loads(body)["advisor_language" if network == "symphony" else "contact_language"]
