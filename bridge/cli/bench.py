@@ -1,0 +1,120 @@
+"""`weighbridge bench`: how much the relay carries on this machine, and how fast.
+
+Rules of this file: options and printing; what is measured stands in `bench_relay`. Figures go to standard
+output, progress to standard error.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from bridge.cli import output
+
+COUNT = click.IntRange(min=1)
+
+MEASURED = {
+    "kind": "load", "round": "round", "system": "system", "direction": "direction",
+    "per_second": "messages/s", "p50_ms": "p50 ms", "p99_ms": "p99 ms", "cpu_us": "CPU µs/message",
+    "cpu_share": "CPU", "networks_cpu_share": "networks' CPU", "rss_end_mb": "RSS MB",
+}  # fmt: skip
+COMPARED = {
+    "direction": "direction", "per_second": "messages/s", "bare_per_second": "bare relay", "ratio": "ratio",
+    "cpu_us": "CPU µs/message", "bare_cpu_us": "bare relay", "added_p50_ms": "added p50 ms",
+}  # fmt: skip
+COMMITTED = {"transactions_per_second": "commits/s, 1 row", "rows_per_second": "rows/s, 64 to a commit"}
+SAMPLED = {"messages": "messages", "rss_mb": "RSS MB"}
+GROWN = {
+    "rss_settled_mb": "RSS MB after a quarter", "rss_end_mb": "at the end",
+    "bytes_per_message": "grown, bytes/message",
+}  # fmt: skip
+
+
+@click.group()
+def bench() -> None:
+    """Measure on this machine, over loopback alone."""
+
+
+@bench.command()
+@click.option("--messages", type=COUNT, default=20_000, show_default=True, help="Per measurement.")
+@click.option("--conversations", type=COUNT, default=64, show_default=True, help="Side by side.")
+@click.option("--rounds", type=COUNT, default=3, show_default=True, help="Bridge and bare relay in turn.")
+@click.option(
+    "--seconds", type=click.FloatRange(min=0.1), default=15.0, show_default=True,
+    help="At a tenth of full load, per direction.",
+)  # fmt: skip
+@click.option("--memory", type=COUNT, metavar="MESSAGES", help="Instead: one long run, watching its memory.")
+@click.option(
+    "--folder", type=click.Path(path_type=Path, file_okay=False, exists=True), default=Path("/var/tmp"),
+    show_default=True, help="Where stores are made: on a disk, or commits cost nothing.",
+)  # fmt: skip
+@output.json_option
+def relay(
+    messages: int,
+    conversations: int,
+    rounds: int,
+    seconds: float,
+    memory: int | None,
+    folder: Path,
+    as_json: bool,
+) -> None:
+    """Compare the bridge with a relay that keeps nothing, and with the bare database.
+
+    Both networks are mocks on this machine. The bridge runs alone in its process on a core of its own, with
+    the shipped policies and everything on disk. Takes some minutes; nothing is left behind.
+    """
+    import uvloop
+
+    from bridge import telemetry
+    from bridge.cli import bench_relay
+
+    telemetry.configure(level="error", form="console")
+    plan = bench_relay.Plan(memory or messages, conversations, rounds, seconds, folder)
+    told = Telling(as_json)
+    uvloop.run((bench_relay.memory if memory else bench_relay.relay)(plan, told.row))
+    told.end()
+
+
+class Telling:
+    """What a person or a script is told of the rows: JSON lines at once, or tables at the end."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._as_json = as_json
+        self._started = time.monotonic()
+        self._rows: dict[str, list[Mapping[str, Any]]] = {}
+
+    def row(self, row: Mapping[str, Any]) -> None:
+        """Take one row."""
+        self._rows.setdefault(row["kind"], []).append(row)
+        if self._as_json:
+            output.json_line(row)
+        facts = [row.get(key) for key in ("system", "direction", "per_second") if key in row]
+        output.note(f"{time.monotonic() - self._started:6.0f} s  {row['kind']:8}" + " ".join(map(str, facts)))
+        if row.get("filesystem") == "tmpfs":
+            output.note("this folder is in memory: commits cost nothing here, and figures mean little")
+
+    def end(self) -> None:
+        """All rows are there."""
+        if self._as_json:
+            return
+        measured = [*self._rows.get("full", ()), *self._rows.get("tenth", ())]
+        compared = [
+            {"direction": name, **row[name]}
+            for row in self._rows.get("summary", ())
+            for name in row
+            if name not in ("kind", "commits")
+        ]
+        for rows, columns in (
+            (measured, MEASURED),
+            (self._rows.get("commits", ()), COMMITTED),
+            (self._rows.get("memory", ()), SAMPLED),
+            (self._rows.get("growth", ()), GROWN),
+            (compared, COMPARED),
+        ):
+            if rows:
+                output.listing(rows, columns, as_json=False)
+                click.echo()
