@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bridge.policy.diagnostics import Diagnostic
     from bridge.policy.loader import Source
 
-_SEVERITY_OF_OUTCOME = ("block", "hold", "redact", "deliver")
+_STRICTEST_FIRST = ("block", "hold", "redact", "deliver")
 _DIRECTIONS = {"both": frozenset({"to_weixin", "to_symphony"})}
 
 
@@ -216,7 +216,7 @@ def _rule(
     file: lang.PolicyFile, rule: lang.Rule, finders: Mapping[str, d.Finder], groups: Mapping[str, People]
 ) -> Rule:
     then = rule.then
-    said = [word for word in _SEVERITY_OF_OUTCOME if getattr(then, word) is not None]
+    said = [word for word in _STRICTEST_FIRST if getattr(then, word) is not None]
     return Rule(
         policy=file.policy,
         id=rule.id,
