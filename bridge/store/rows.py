@@ -32,6 +32,7 @@ def states_in(column: object, *states: str) -> object:
 
 
 def is_open(table: object) -> object:
+    """A delivery that is not finished: ready, claimed or waiting."""
     return states_in(table.c.state, *(state.value for state in OPEN))
 
 
@@ -53,6 +54,7 @@ def permit_id() -> str:
 
 
 def upsert(tx: Tx, table: object, rows: Sequence[Mapping], keys: Sequence[str], **changes: object) -> None:
+    """INSERT rows, or change those that have the same `keys` already; see `upserting`."""
     dialect = sqlite if tx.db.dialect.name == "sqlite" else postgresql
     statement = dialect.insert(table)
     values = {name: make(statement.excluded) for name, make in changes.items()}
@@ -76,12 +78,14 @@ def upserting(
 
 
 def next_number(tx: Tx, column: object) -> int:
+    """The next number of a table that counts its own rows; the writing thread is the only one to ask."""
     return (tx.db.execute(select(func.max(column))).scalar() or 0) + 1
 
 
 def message_row(
     number: int, message: Message, lane: int, entry: int, now: int, state: MessageState, pair: int | None
 ) -> dict:
+    """A row of `messages` for an archived message."""
     return {
         "id": number,
         "lane": lane,
@@ -125,6 +129,7 @@ _PLAN = upserting(
 
 
 def blobs_of(db: object, number: int, message: Message) -> tuple[tuple[Blob, ...], tuple[str, ...]]:
+    """A message's attachments: those in the archive, and the names of those that could not be had."""
     blobs, missing = [], []
     for row in db.execute(select(s.files).where(s.files.c.message == number).order_by(s.files.c.n)):
         file: File = message.files[row.n]
@@ -172,6 +177,7 @@ VERDICT_CONTENT = s.content.alias("verdict_content")
 
 
 def set_message(tx: Tx, number: int, state: MessageState, step: str) -> None:
+    """Take a message from `state` by `step`. Raises Conflict when it is in another state by now."""
     result = tx.db.execute(
         update(s.messages)
         .where(s.messages.c.id == number, s.messages.c.state == state.value)
@@ -182,6 +188,7 @@ def set_message(tx: Tx, number: int, state: MessageState, step: str) -> None:
 
 
 def close_review(tx: Tx, number: int, state: str, entry: int) -> None:
+    """End a review as `state`, by the act of ledger entry `entry`. Raises Conflict when it has ended."""
     result = tx.db.execute(
         update(s.reviews)
         .where(s.reviews.c.message == number, s.reviews.c.state == "open")
@@ -192,6 +199,7 @@ def close_review(tx: Tx, number: int, state: str, entry: int) -> None:
 
 
 def set_delivery(tx: Tx, permit: str, step: str, **values: object) -> None:
+    """Take a delivery one `step` on, and plan its chat. Raises Conflict when it is in no state for it."""
     start = sources(step, DELIVERY_STEPS)
     target = DELIVERY_STEPS[(start[0], step)]
     result = tx.db.execute(
