@@ -28,6 +28,9 @@ from bridge.ports import Attempt, Claim, Clock, Connector, Ruling, Step, Store, 
 
 log = structlog.get_logger()
 
+MANY = 4
+"""Conversations being sent at once from which on the delivery room gathers results before it records them."""
+
 #: What decides: `policy.judge` with its policies bound, so that a reload is the change of one name.
 Judge = Callable[[Archived, datetime], Verdict]
 
@@ -63,11 +66,15 @@ class Bells:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How much a room takes at once, and how long it waits before it looks again unrung (seconds)."""
+    """How much a room takes at once, and how long it waits (seconds).
+
+    `look`: before it looks again unrung. `gather`: under load, for more results to share a transaction.
+    """
 
     batch: int = 256
     concurrency: int = 32
     look: float = 0.25
+    gather: float = 0.008
     max_file_bytes: int = 30 * 1024 * 1024
     patience: Patience = field(default_factory=Patience)
     fetch_patience: Patience = field(default_factory=lambda: Patience(first=500, longest=60_000, tries=8))
@@ -104,7 +111,8 @@ async def intake(connector: Connector, house: House) -> None:
             house.tally.archived(network, fresh)
             log.info("message:archived", network=network, count=fresh)
             bells.judge.ring()
-            bells.fetch[network].ring()
+            if any(message.files for message in batch.messages):
+                bells.fetch[network].ring()
             bells.deliver[network].ring()  # a reply window may have opened
 
 
@@ -151,7 +159,7 @@ async def judgement(judge: Judge, house: House) -> None:
         await house.store.record_rulings(rulings)
         for ruling in rulings:
             house.tally.judged(ruling.verdict)
-            _log_ruling(ruling)
+        _log_rulings(rulings)
         for bell in house.bells.deliver.values():
             bell.ring()
 
@@ -182,10 +190,13 @@ def _notice(archived: Archived, verdict: Verdict, language: str) -> str:
     return words.notice(archived.message, verdict, archived.route is not None, language)
 
 
-def _log_ruling(ruling: Ruling) -> None:
-    verdict = ruling.verdict
-    write = log.info if verdict.outcome in (Outcome.HOLD, Outcome.BLOCK) else log.debug
-    write("message:judged", seq=ruling.archived.seq, outcome=verdict.outcome.value, cause=verdict.cause.value)
+def _log_rulings(rulings: Sequence[Ruling]) -> None:
+    log.info("message:judged", count=len(rulings))
+    for ruling in rulings:
+        verdict = ruling.verdict
+        if verdict.outcome in (Outcome.HOLD, Outcome.BLOCK):
+            outcome, cause = verdict.outcome.value, verdict.cause.value
+            log.info("message:stopped", seq=ruling.archived.seq, outcome=outcome, cause=cause)
 
 
 # --- delivery -------------------------------------------------------------------------------------------
@@ -197,42 +208,62 @@ async def delivery(connector: Connector, house: House, stop: asyncio.Event) -> N
     A slow conversation holds up nobody else. Results are recorded as they gather, many to a transaction.
     Once `stop` is set, what is under way is finished and recorded, the rest goes back to the outbox.
     """
-    room = _Delivery(connector, house, stop)
-    async with asyncio.TaskGroup() as recording:
-        recording.create_task(room.record())
-        async with asyncio.TaskGroup() as sending:
-            await room.send(sending)
-        room.finish()
+    async with asyncio.TaskGroup() as tasks:
+        await _Delivery(connector, house, stop, tasks).run()
 
 
 class _Delivery:
-    def __init__(self, connector: Connector, house: House, stop: asyncio.Event) -> None:
-        self.connector, self.house, self.stop = connector, house, stop
+    """The delivery room at work: `busy` conversations are being sent, `results` wait to be recorded."""
+
+    def __init__(
+        self, connector: Connector, house: House, stop: asyncio.Event, tasks: asyncio.TaskGroup
+    ) -> None:
+        self.connector, self.house, self.stop, self.tasks = connector, house, stop, tasks
         self.bell = house.bells.deliver[connector.network]
         self.busy = 0
-        self.results: deque[Attempt] = deque()
-        self.gathered = asyncio.Event()
-        self.finished = False
+        self.results: list[Attempt] = []
 
-    async def send(self, tasks: asyncio.TaskGroup) -> None:
-        """Claim what is due and start one task for each conversation, until it is time to stop."""
-        while not self.stop.is_set():
-            claims: Sequence[Claim] = ()
-            if free := self.house.pace.concurrency - self.busy:
-                claims = await self.house.store.claim(self.connector.network, free)
-            for conversation in _by_conversation(claims):
-                self.busy += 1
-                tasks.create_task(self._converse(conversation))
-            if not claims:
+    async def run(self) -> None:
+        """Turn after turn, until it is time to stop and everything that was begun is recorded."""
+        while not self.stop.is_set() or self.busy or self.results:
+            await self._turn()
+            if not self.results:
                 await self.bell.wait(self.house.pace.look)
+            if self.busy > MANY:
+                # Under load, what ends within the next moments shares one transaction.
+                await asyncio.sleep(self.house.pace.gather)
+
+    async def _turn(self) -> None:
+        """Record what has ended and claim what is due: two jobs, handed over together, one commit."""
+        results, self.results = self.results, []
+        free = 0 if self.stop.is_set() else self.house.pace.concurrency - self.busy
+        store, network = self.house.store, self.connector.network
+        _, claims = await asyncio.gather(
+            store.record_attempts(results) if results else _nothing(),
+            store.claim(network, free) if free else _nothing(),
+        )
+        for conversation in _by_conversation(claims):
+            self.busy += 1
+            self.tasks.create_task(self._converse(conversation))
+        if results:
+            self._tell(results)
+
+    def _tell(self, results: Sequence[Attempt]) -> None:
+        now = self.house.clock.now()
+        for attempt in results:
+            self.house.tally.attempted(attempt, now)
+        _log_attempts(self.connector.network, results)
+        for bell in self.house.bells.deliver.values():
+            bell.ring()  # later ones may go now, and senders on the other side may have to be told
 
     async def _converse(self, claims: Sequence[Claim]) -> None:
+        """Send one conversation's deliveries, one after another."""
         traffic = claims[0].traffic
         rest = deque(claims)
         while rest and not self.stop.is_set():
             permit = rest.popleft().permit
             attempt = await attempt_to_send(self.connector, Claim(permit, traffic), self.house)
-            self._gather(attempt)
+            self._ended(attempt)
             if attempt.receipt is not None:
                 traffic = traffic.spend(len(attempt.receipt.ids))
             if attempt.step in (Step.RETRY, Step.WAIT):
@@ -240,31 +271,17 @@ class _Delivery:
         for claim in rest:
             # What comes after must not overtake: it goes back to the outbox, untouched.
             permit = claim.permit
-            self._gather(Attempt(permit, Step.GIVE_BACK, claim.traffic, uncertain=permit.uncertain))
+            self._ended(Attempt(permit, Step.GIVE_BACK, claim.traffic, uncertain=permit.uncertain))
         self.busy -= 1
+        self.bell.ring()
 
-    def _gather(self, attempt: Attempt) -> None:
+    def _ended(self, attempt: Attempt) -> None:
         self.results.append(attempt)
-        self.gathered.set()
+        self.bell.ring()
 
-    async def record(self) -> None:
-        """Write results as they gather; a conversation's next claim sees only what has been written."""
-        while self.results or not self.finished:
-            await self.gathered.wait()
-            self.gathered.clear()
-            attempts = [self.results.popleft() for _ in range(len(self.results))]
-            if attempts:
-                await self.house.store.record_attempts(attempts)
-            for attempt in attempts:
-                self.house.tally.attempted(attempt, self.house.clock.now())
-                _log_attempt(attempt)
-            for bell in self.house.bells.deliver.values():
-                bell.ring()  # ours may go on, and senders on the other side may have to be told
 
-    def finish(self) -> None:
-        """Nothing more will be sent: record what is left and end."""
-        self.finished = True
-        self.gathered.set()
+async def _nothing() -> Sequence[Claim]:
+    return ()
 
 
 def _by_conversation(claims: Sequence[Claim]) -> list[list[Claim]]:
@@ -307,23 +324,24 @@ def _refused(claim: Claim, error: Refused) -> Attempt:
 
 
 _LOG_NAMES = {
-    Step.SEND: "delivery:sent",
     Step.RETRY: "delivery:delayed",
     Step.WAIT: "delivery:waiting",
     Step.PARK: "delivery:parked",
 }
 
 
-def _log_attempt(attempt: Attempt) -> None:
-    if attempt.step is Step.GIVE_BACK:
-        return
-    permit = attempt.permit
-    write = log.debug if attempt.step is Step.SEND else log.warning
-    write(
-        _LOG_NAMES[attempt.step],
-        network=permit.network,
-        permit=permit.id,
-        seq=permit.message_seq,
-        attempt=permit.attempt,
-        code=attempt.reason or "ok",
-    )
+def _log_attempts(network: str, attempts: Sequence[Attempt]) -> None:
+    sent = sum(attempt.step is Step.SEND for attempt in attempts)
+    if sent:
+        log.info("delivery:sent", network=network, count=sent)
+    for attempt in attempts:
+        if attempt.step in _LOG_NAMES:
+            permit = attempt.permit
+            log.warning(
+                _LOG_NAMES[attempt.step],
+                network=network,
+                permit=permit.id,
+                seq=permit.message_seq,
+                attempt=permit.attempt,
+                code=attempt.reason,
+            )

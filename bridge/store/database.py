@@ -133,6 +133,7 @@ class Database:
         self._writer = Writer(self.engine.execution_options(writes=True), clock.now)
         self._readers = ThreadPoolExecutor(1, "store-reader")
         self._reading: Connection | None = None
+        self._quiet: set[str] = set()
         self._lock: int | None = None
 
     # what everybody may do
@@ -246,11 +247,16 @@ class Database:
 
     async def claim(self, network: str, chats: int) -> Sequence[Claim]:
         """Take deliveries that are due, in the order of their conversations."""
-        if not await self.read(lambda db: sending.anything_due(db, network, self.lane, self.clock.now())):
+        if network in self._quiet and not await self.read(
+            lambda db: sending.anything_due(db, network, self.lane, self.clock.now())
+        ):
             return ()
-        return await self.write(
+        claims = await self.write(
             lambda tx: sending.claim(tx, self._directory, network, self.lane, self.epoch, chats)
         )
+        # After a claim that found nothing, a look that writes nothing comes first.
+        (self._quiet.discard if claims else self._quiet.add)(network)
+        return claims
 
     async def record_attempts(self, attempts: Sequence[Attempt]) -> None:
         """Write what became of claimed deliveries."""

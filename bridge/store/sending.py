@@ -18,7 +18,7 @@ from bridge.ports import Attempt, Claim, Step
 from bridge.store import schema as s
 from bridge.store.codec import message_from, verdict_from
 from bridge.store.directory import Directory
-from bridge.store.judging import Rulings, tell_sender
+from bridge.store.judging import Rulings, fail_delivery, tell_sender
 from bridge.store.prepared import Prepared
 from bridge.store.rows import (
     FAR,
@@ -130,21 +130,33 @@ def claim(tx: Tx, directory: Directory, network: str, lane: int, epoch: int, cha
     Of each conversation the first ones are taken, in order, up to one whose time has not come.
     """
     tx.fence(lane, epoch)
-    due = {"b_network": network, "b_lane": lane, "b_now": tx.now, "b_limit": chats}
     ids: list[int] = []
-    plans: list[dict] = []
-    for chat in _DUE_CHATS.one(tx.db, due).scalars().all():
-        taken, again = _head(tx, network, chat)
-        ids += taken
-        plans.append({"b_network": network, "b_chat": chat, "b_due": again})
-    if plans:
-        _PLAN_CHAT.many(tx.db, plans)
+    while chats > 0:
+        taken = _take(tx, network, lane, chats)
+        if not taken:
+            break  # nothing is due any more
+        ids += (number for chat in taken for number in chat)
+        chats -= sum(bool(chat) for chat in taken)
     if not ids:
         return []
     directory.refresh(tx.db)
     rows = tx.db.execute(_CLAIMED, {"b_ids": ids}).all()
     _CLAIM.many(tx.db, [{"b_id": number, "b_epoch": epoch, "b_now": tx.now} for number in ids])
     return [_claimed(tx, directory, row, epoch) for row in rows]
+
+
+def _take(tx: Tx, network: str, lane: int, chats: int) -> list[list[int]]:
+    """What can be sent now in each of the next due chats (nothing, where the plan was wrong)."""
+    due = {"b_network": network, "b_lane": lane, "b_now": tx.now, "b_limit": chats}
+    taken: list[list[int]] = []
+    plans: list[dict] = []
+    for chat in _DUE_CHATS.one(tx.db, due).scalars().all():
+        numbers, again = _head(tx, network, chat)
+        taken.append(numbers)
+        plans.append({"b_network": network, "b_chat": chat, "b_due": again})
+    if plans:
+        _PLAN_CHAT.many(tx.db, plans)
+    return taken
 
 
 def _head(tx: Tx, network: str, chat: str) -> tuple[list[int], int]:
@@ -222,6 +234,7 @@ class _Attempts:
         self.spent: dict[tuple[str, str], int] = {}
         self.chats: set[tuple[str, str]] = set()
         self.notices: list[tuple[int, str]] = []
+        self.since: dict[str, int] = {}  # network: when the first of what is now known as sent was tried
 
     def add(self, attempt: Attempt) -> None:
         """One attempt: sent, or what else."""
@@ -253,6 +266,7 @@ class _Attempts:
             key = permit.network, permit.conversation
             self.spent[key] = self.spent.get(key, 0) + len(receipt.ids)
         if attempt.step is Step.SEND:
+            self.since[permit.network] = min(permit.first_try_at, self.since.get(permit.network, FAR))
             kind = "delivery:found" if receipt.found else "delivery:sent"
             self._fact(kind, permit, _ids(receipt))
 
@@ -285,12 +299,26 @@ class _Attempts:
             ]
             _SPEND.many(db, spent)
         plan_chats(self.tx, self.lane, self.chats, self.tx.now)
-        if any(key for _, key in self.notices):
+        failed = self._failed_early()
+        if failed or any(key for _, key in self.notices):
             rulings = Rulings(self.tx, self.lane)
+            for permit, said_by in failed:
+                fail_delivery(rulings, permit, said_by)
             for number, key in self.notices:
                 if key:
                     tell_sender(rulings, number, key)
             rulings.write()
+
+    def _failed_early(self) -> list[tuple[str, int]]:
+        """What the network had called failed before its receipt was recorded: permit, and by which message."""
+        found = []
+        for network, since in self.since.items():
+            permits = {row["id"]: row["permit"] for row in self.receipts if row["network"] == network}
+            look = {"b_network": network, "b_since": since}
+            for number, body in _FAILURES_SINCE.one(self.tx.db, look).all():
+                if permit := permits.get(message_from(body, b"").refers_to):
+                    found.append((permit, number))
+        return found
 
 
 def _ids(receipt: Receipt | None) -> dict[str, list[str]]:
@@ -300,6 +328,18 @@ def _ids(receipt: Receipt | None) -> dict[str, list[str]]:
 
 _INSERT_RECEIPT = upserting(
     s.receipts, ("network", "id", "permit"), ("network", "id"), permit=lambda new: new.permit
+)
+
+# A failure may be told while the answer to our post is still on its way, or was lost with a process.
+_FAILURES_SINCE = Prepared(
+    select(s.messages.c.id, s.content.c.body)
+    .join(s.content, and_(s.content.c.lane == s.messages.c.lane, s.content.c.seq == s.messages.c.entry))
+    .where(
+        s.messages.c.kind == literal_column("'failed'"),
+        s.messages.c.state == literal_column("'noted'"),
+        s.messages.c.network == bindparam("b_network"),
+        s.messages.c.archived_at >= bindparam("b_since"),
+    )
 )
 
 _SPEND = Prepared(
