@@ -276,6 +276,10 @@ _INSERT_REVIEW = Prepared(
 )
 
 
+#: Deliveries whose reader has seen nothing; a parked one must not go out after its sender took it back.
+_UNSEEN = (DeliveryState.READY, DeliveryState.WAITING, DeliveryState.PARKED, DeliveryState.FAILED)
+
+
 def _withdraw(tx: Tx, lane: int, original: int, recall: int) -> bool:
     """Stop what has not gone out of a recalled message; False when the reader has it (or may have it)."""
     facts = {"message": original, "by": recall}
@@ -289,9 +293,7 @@ def _withdraw(tx: Tx, lane: int, original: int, recall: int) -> bool:
         return True
     d = s.deliveries.c
     rows = tx.db.execute(select(d.permit, d.state, d.uncertain).where(d.message == original)).all()
-    if not rows or any(
-        row.uncertain or row.state not in (DeliveryState.READY, DeliveryState.WAITING) for row in rows
-    ):
+    if not rows or any(row.uncertain or row.state not in _UNSEEN for row in rows):
         return False
     for row in rows:
         drop_delivery(tx, lane, row.permit, {"reason": "recalled", "by": recall})
@@ -299,19 +301,28 @@ def _withdraw(tx: Tx, lane: int, original: int, recall: int) -> bool:
 
 
 def _fail(work: Rulings, ruling: Ruling) -> None:
-    """The network says that something of ours never arrived: note it on the delivery, tell its sender."""
-    tx, message = work.tx, ruling.archived.message
+    """The network says that something of ours never arrived."""
+    message = ruling.archived.message
     d, r = s.deliveries.c, s.receipts.c
-    row = tx.db.execute(
-        select(d.permit, d.message, d.state)
+    permit = work.tx.db.execute(
+        select(d.permit)
         .join(s.receipts, r.permit == d.permit)
         .where(r.network == message.network, r.id == message.refers_to)
-    ).first()
-    if row is None or row.state != DeliveryState.SENT:
+    ).scalar()
+    if permit is not None:
+        fail_delivery(work, permit, ruling.archived.seq)
+
+
+def fail_delivery(work: Rulings, permit: str, said_by: int) -> None:
+    """Note on a delivery that the network took it and, as it said in message `said_by`, never delivered it;
+    its sender is told. Nothing happens when it is not known as sent (any more)."""
+    d = s.deliveries.c
+    row = work.tx.db.execute(select(d.message, d.state).where(d.permit == permit)).one()
+    if row.state != DeliveryState.SENT:
         return
-    facts = {"message": row.message, "said_by": ruling.archived.seq}
-    tx.append(work.lane, "delivery:failed", f"delivery/{row.permit}", facts)
-    set_delivery(tx, row.permit, "fail", reason="undelivered", done_at=tx.now)
+    facts = {"message": row.message, "said_by": said_by}
+    work.tx.append(work.lane, "delivery:failed", f"delivery/{permit}", facts)
+    set_delivery(work.tx, permit, "fail", reason="undelivered", done_at=work.tx.now)
     tell_sender(work, row.message, "undelivered")
 
 

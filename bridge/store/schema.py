@@ -120,6 +120,7 @@ _partial(
     messages.c.id,
     where="state = 'fetching'",
 )
+_partial("ix_messages_failed", messages.c.network, messages.c.archived_at, where="kind = 'failed'")
 Index("ix_messages_conversation", messages.c.network, messages.c.conversation, messages.c.id)
 
 files = Table(

@@ -92,6 +92,13 @@ def upgrade() -> None:
     with op.batch_alter_table("messages", schema=None) as batch_op:
         batch_op.create_index("ix_messages_conversation", ["network", "conversation", "id"], unique=False)
         batch_op.create_index(
+            "ix_messages_failed",
+            ["network", "archived_at"],
+            unique=False,
+            sqlite_where=sa.text("kind = 'failed'"),
+            postgresql_where=sa.text("kind = 'failed'"),
+        )
+        batch_op.create_index(
             "ix_messages_fetching",
             ["network", "conversation", "id"],
             unique=False,
