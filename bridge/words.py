@@ -130,7 +130,7 @@ def notice(message: Message, verdict: Verdict, paired: bool, language: str) -> s
 
 
 def compose(
-    message: Message,
+    kind: Kind,
     text: str,
     marks: tuple[str, ...],
     language: str,
@@ -142,7 +142,7 @@ def compose(
     `marks` are of "gap" (an earlier message is held), "late" (this one was), "edited" and "recalled".
     """
     lines = [say(mark, language) for mark in marks]
-    if message.kind is Kind.RECALL:
+    if kind is Kind.RECALL:
         lines.append(say("recalled", language))
     elif text:
         lines.append(text)

@@ -79,6 +79,11 @@ def verdict_from(body: bytes, text: str) -> Verdict:
     )
 
 
+def verdict_text(body: bytes, text: str) -> str:
+    """What the verdict whose body this is lets out of a message that says `text`."""
+    return orjson.loads(body).get("text", text)
+
+
 def dump(value: object) -> bytes:
     """Any body: JSON with sorted keys. Text that JSON cannot carry (lone surrogates) is replaced."""
     try:

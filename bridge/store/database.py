@@ -60,6 +60,7 @@ def open_engine(url: str) -> Engine:
             "busy_timeout=10000",
             "temp_store=MEMORY",
             "cache_size=-32000",
+            "wal_autocheckpoint=4000",
         ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()

@@ -41,7 +41,7 @@ _EARLIER = s.messages.alias("earlier")
 
 
 _UNJUDGED = Prepared(
-    select(s.messages, s.content.c.body, s.content.c.raw)
+    select(s.messages, s.content.c.body)
     .join(s.content, and_(s.content.c.lane == s.messages.c.lane, s.content.c.seq == s.messages.c.entry))
     .where(
         states_in(s.messages.c.state, "new"),
@@ -78,7 +78,7 @@ def unjudged(db: object, directory: Directory, lane: int, limit: int) -> list[Ar
     rows = _UNJUDGED.one(db, {"b_lane": lane, "b_limit": limit}).all()
     found = []
     for row in rows:
-        message = message_from(row.body, row.raw)
+        message = message_from(row.body, b"")
         blobs, missing = blobs_of(db, row.id, message) if message.files else ((), ())
         _, route = directory.find(message)
         found.append(Archived(row.id, message, route, blobs, missing, row.archived_at, _SEAL))
@@ -182,7 +182,7 @@ class Rulings:
 
     def permit(self, number: int, verdict: int, network: str, conversation: str, marks: tuple = ()) -> None:
         """The right to send message `number` once, as `verdict` allows it."""
-        permit = permit_id()
+        permit = permit_id(self.tx.now)
         facts = {"message": number, "network": network}
         self.tx.append(self.lane, "delivery:permitted", f"delivery/{permit}", facts)
         self.deliveries.append(

@@ -121,7 +121,6 @@ _partial(
     where="state = 'fetching'",
 )
 _partial("ix_messages_failed", messages.c.network, messages.c.archived_at, where="kind = 'failed'")
-Index("ix_messages_conversation", messages.c.network, messages.c.conversation, messages.c.id)
 
 files = Table(
     "files",

@@ -16,7 +16,7 @@ from bridge.flow import DeliveryState, after
 from bridge.message import _SEAL, Content, Message, Permit, Receipt, Traffic
 from bridge.ports import Attempt, Claim, Step
 from bridge.store import schema as s
-from bridge.store.codec import message_from, verdict_from
+from bridge.store.codec import message_from, verdict_text
 from bridge.store.directory import Directory
 from bridge.store.judging import Rulings, fail_delivery, tell_sender
 from bridge.store.prepared import Prepared
@@ -193,13 +193,13 @@ def _content(db: object, directory: Directory, row: object) -> Content:
     message = message_from(row.body, b"")
     if row.notice_for is not None:
         return Content(message.text, notice=True)
-    verdict = verdict_from(row.verdict_body, message.text)
+    text = verdict_text(row.verdict_body, message.text)
     route = directory.route(row.pair_of_message, message.network)
     language = route.recipient.language if route else "en"
     author = message.sender_name or (route.sender.name if route else "")
     marks = tuple(row.marks.split())
     quote = _quoted(db, message)
-    content = words.compose(message, verdict.text, marks, language, author, quote)
+    content = words.compose(message.kind, text, marks, language, author, quote)
     if not message.files:
         return content
     blobs, _ = blobs_of(db, row.message, message)
@@ -310,7 +310,7 @@ class _Attempts:
             rulings.write()
 
     def _failed_early(self) -> list[tuple[str, int]]:
-        """What the network had called failed before its receipt was recorded: permit, and by which message."""
+        """What the network called failed before its receipt was recorded: permit, and by which message."""
         found = []
         for network, since in self.since.items():
             permits = {row["id"]: row["permit"] for row in self.receipts if row["network"] == network}

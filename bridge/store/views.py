@@ -675,5 +675,5 @@ def _as_delivered(
         return written.text, outcome
     verdict = verdict_from(found.body, written.text)
     language = ends.route.recipient.language if ends.route else "en"
-    content = words.compose(written, verdict.text, tuple(found.marks.split()), language, ends.sender)
+    content = words.compose(written.kind, verdict.text, tuple(found.marks.split()), language, ends.sender)
     return content.text, outcome

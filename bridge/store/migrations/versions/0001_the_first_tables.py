@@ -90,7 +90,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("network", "source_id", name=op.f("uq_messages_network_source_id")),
     )
     with op.batch_alter_table("messages", schema=None) as batch_op:
-        batch_op.create_index("ix_messages_conversation", ["network", "conversation", "id"], unique=False)
         batch_op.create_index(
             "ix_messages_failed",
             ["network", "archived_at"],
