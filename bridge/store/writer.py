@@ -16,6 +16,7 @@ command beside the daemon) may write between two of ours.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import queue
 import threading
@@ -94,13 +95,13 @@ class Tx:
             theirs = self.epochs[lane]
             raise StoreError(f"lane {lane} was taken by another daemon (epoch {theirs}, ours {epoch})")
 
-    def mark(self) -> dict[int, Frontier]:
-        """Where the ledger stands, for `rewind`."""
-        return {lane: frontier.copy() for lane, frontier in self._frontiers.items()}
+    def mark(self) -> tuple[dict[int, Frontier], dict[int, int]]:
+        """Where the ledger stands and who owns the lanes, for `rewind`."""
+        return {lane: frontier.copy() for lane, frontier in self._frontiers.items()}, self.epochs.copy()
 
-    def rewind(self, mark: dict[int, Frontier]) -> None:
+    def rewind(self, mark: tuple[dict[int, Frontier], dict[int, int]]) -> None:
         """Forget the facts appended since `mark`: their job was rolled back."""
-        self._frontiers = mark
+        self._frontiers, self.epochs = mark
         self._entries.clear()
         self._contents.clear()
 
@@ -150,12 +151,23 @@ class Writer:
         self._thread.join()
 
     def _run(self) -> None:
-        with self._engine.connect() as db:
-            while (job := self._jobs.get()) is not None:
-                group, ends = self._gather(job)
-                self._commit(db, group)
-                if ends:
-                    return
+        try:
+            with self._engine.connect() as db:
+                while (job := self._jobs.get()) is not None:
+                    group, ends = self._gather(job)
+                    self._commit(db, group)
+                    if ends:
+                        return
+        except SQLAlchemyError as error:
+            self._refuse(_failure(error))
+        except BaseException:
+            self._refuse(StoreError("the writing thread ended by a bug: restart the process"))
+            raise
+
+    def _refuse(self, error: StoreError) -> None:
+        """Nothing can be written any more: say so to everybody, rather than let them wait for ever."""
+        while (job := self._jobs.get()) is not None:
+            _answer([job], [(None, error)])
 
     def _gather(self, first: tuple) -> tuple[list[tuple], bool]:
         group = [first]
@@ -211,7 +223,7 @@ def _answer(group: list[tuple], outcomes: list[tuple[object, BaseException | Non
     for (_, loop, future), (result, error) in zip(group, outcomes, strict=True):
         by_loop.setdefault(loop, []).append((future, result, error))
     for loop, answers in by_loop.items():
-        if not loop.is_closed():
+        with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits there any more
             loop.call_soon_threadsafe(_resolve, answers)
 
 
