@@ -91,8 +91,8 @@ def encode(entry: Entry) -> bytes:
     )
     if not data.isascii():
         raise ValueError(f"a {entry.kind} entry holds text that is not ASCII: content does not belong here")
-    if b"." in data and _has_float(entry.facts):
-        raise ValueError(f"a {entry.kind} entry holds a float, which has no canonical form")
+    if not _is_canonical(entry.facts):
+        raise ValueError(f"a {entry.kind} entry holds what has no canonical form, such as a float")
     return data
 
 
@@ -110,9 +110,9 @@ def decode(data: bytes) -> Entry:
     return entry
 
 
-def _has_float(value: object) -> bool:
-    if isinstance(value, float):
+def _is_canonical(value: object) -> bool:
+    if isinstance(value, int | str):
         return True
     if isinstance(value, Mapping):
-        return any(_has_float(item) for item in value.values())
-    return isinstance(value, list | tuple) and any(_has_float(item) for item in value)
+        return all(map(_is_canonical, value.values()))
+    return isinstance(value, list | tuple) and all(map(_is_canonical, value))
