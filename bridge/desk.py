@@ -15,29 +15,30 @@ async def release(acts: Acts, message: int, person: str, reason: str, *, as_writ
 
     Raises Conflict when the message is not held, or its sender is paired with nobody.
     """
-    _signed(person, reason)
+    signed(person, reason)
     await acts.decide_hold(message, person, reason, passed=True, as_written=as_written)
 
 
 async def reject(acts: Acts, message: int, person: str, reason: str) -> None:
     """Refuse a held message: it stays in the archive and goes nowhere. Raises Conflict when not held."""
-    _signed(person, reason)
+    signed(person, reason)
     await acts.decide_hold(message, person, reason, passed=False)
 
 
 async def retry(acts: Acts, permit: str, person: str, reason: str) -> None:
     """Try a parked, waiting or failed delivery again now. Raises Conflict when it is none of these."""
-    _signed(person, reason)
+    signed(person, reason)
     await acts.retry_delivery(permit, person, reason)
 
 
 async def drop(acts: Acts, permit: str, person: str, reason: str) -> None:
     """Give a delivery up; its message stays in the archive. Raises Conflict when it is on its way."""
-    _signed(person, reason)
+    signed(person, reason)
     await acts.drop_delivery(permit, person, reason)
 
 
-def _signed(person: str, reason: str) -> None:
+def signed(person: str, reason: str) -> None:
+    """Raises ConfigError when an act lacks its person or its reason."""
     problems = []
     if not person.strip():
         problems.append("an act needs the person who does it")

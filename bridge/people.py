@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bridge.desk import signed
 from bridge.errors import ConfigError
 from bridge.message import Party
 from bridge.ports import Acts
@@ -62,9 +63,11 @@ async def pair(acts: Acts, two: Pair, person: str, reason: str) -> int:
     Raises Conflict when one of the two chats leads to somebody else already: a chat that leads to two
     places would sooner or later lead to the wrong one.
     """
+    signed(person, reason)
     return await acts.make_pair(two.record(), person, reason)
 
 
 async def unpair(acts: Acts, number: int, person: str, reason: str) -> None:
     """The two may no longer talk; what they said stays. Raises Conflict when the pair is not active."""
+    signed(person, reason)
     await acts.end_pair(number, person, reason)
