@@ -1,0 +1,178 @@
+"""The auditor's own reader: statements and decoding that share nothing with what wrote.
+
+Rules of this file: it only reads, in chunks, so that memory does not grow with the history. What cannot be
+read becomes a finding, never an end: the place that reads a row first reports it, others leave it out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row, bindparam, text
+
+from bridge.ledger.entry import Entry, decode
+
+CHUNK = 400
+"""Rows that are looked at together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is not as it was recorded: where it is, and what that means."""
+
+    table: str
+    key: str
+    column: str
+    meaning: str
+
+    def __str__(self) -> str:
+        place = f"{self.table} {self.key}" + (f", {self.column}" if self.column else "")
+        return f"{place}: {self.meaning}"
+
+
+@dataclass(slots=True)
+class Summary:
+    """What was read. `roots` has each lane's number of entries and root hash, `bytes` counts content."""
+
+    findings: int = 0
+    entries: int = 0
+    contents: int = 0
+    messages: int = 0
+    verdicts: int = 0
+    deliveries: int = 0
+    receipts: int = 0
+    blobs: int = 0
+    bytes: int = 0
+    roots: dict[int, tuple[int, str]] = field(default_factory=dict)
+
+
+class Work:
+    """What every check is given: the reader, the way out, and what the ledger said about the whole."""
+
+    def __init__(
+        self,
+        db: Connection,
+        blobs: Path,
+        found: Callable[[Finding], None],
+        progress: Callable[[int, int], None],
+    ) -> None:
+        self.db, self.blobs, self._found, self._progress = db, blobs, found, progress
+        self.summary = Summary()
+        self.done = self.total = 0
+        self.lanes = 0
+        self.policy: bytes | None = None
+        self.pair_acts = 0
+        self.pairs: dict[int, Row] = {}
+        self.pair_ended: dict[int, Entry] = {}
+        self.last_delivery: dict[int, tuple[int, int]] = {}  # by lane: number, place of its permit's entry
+
+    def report(self, table: str, key: str, column: str, meaning: str) -> None:
+        """Hand a finding over."""
+        self.summary.findings += 1
+        self._found(Finding(table, key, column, meaning))
+
+    def compare(self, table: str, key: str, pairs: Iterable[tuple[str, object, object]], source: str) -> None:
+        """Report every (column, is, should be) whose values differ, without showing either."""
+        for column, is_, should_be in pairs:
+            if is_ != should_be:
+                self.report(table, key, column, f"is not what {source} says")
+
+    def tick(self, rows: int) -> None:
+        """So many rows more are done."""
+        self.done += rows
+        self._progress(self.done, self.total)
+
+    def rows(self, statement: str, **values: object) -> list[Row]:
+        """The rows of a statement; a list among `values` is for an IN."""
+        lists = [bindparam(name, expanding=True) for name, value in values.items() if isinstance(value, list)]
+        return list(self.db.execute(text(statement).bindparams(*lists), values).all())
+
+    def column(self, statement: str, **values: object) -> list[Any]:
+        """The first column of a statement's rows."""
+        return [row[0] for row in self.rows(statement, **values)]
+
+    def count(self, table: str) -> int:
+        """How many rows a table has."""
+        number: int = self.column(f"SELECT count(*) FROM {table}")[0]
+        return number
+
+    def chunks(self, statement: str, **values: object) -> Iterator[list[Row]]:
+        """Rows in order of `id`, a chunk at a time."""
+        after = -(1 << 62)
+        while rows := self.rows(statement, after=after, chunk=CHUNK, **values):
+            yield rows
+            after = rows[-1].id
+
+    def entries(self, subjects: Sequence[str]) -> dict[str, list[Entry]]:
+        """What the ledger says about each of `subjects`, in order. What cannot be read is left out: it has
+        been reported where the ledger itself was read."""
+        statement = "SELECT subject, entry FROM ledger WHERE subject IN :subjects ORDER BY lane, seq"
+        found: dict[str, list[Entry]] = defaultdict(list)
+        for row in self.rows(statement, subjects=list(subjects)):
+            entry = readable(row.entry)
+            if entry is not None:
+                found[row.subject].append(entry)
+        return found
+
+    def bodies(self, places: Iterable[tuple[int, int]]) -> dict[tuple[int, int], dict[str, Any]]:
+        """The JSON bodies at these places (lane, seq); unreadable ones are left out, for the same reason."""
+        by_lane: dict[int, list[int]] = defaultdict(list)
+        for lane, seq in places:
+            by_lane[lane].append(seq)
+        found = {}
+        for lane, seqs in by_lane.items():
+            statement = "SELECT seq, body FROM content WHERE lane = :lane AND seq IN :seqs"
+            for row in self.rows(statement, lane=lane, seqs=seqs):
+                body = parsed(row.body)
+                if isinstance(body, dict):
+                    found[lane, row.seq] = body
+        return found
+
+
+@contextmanager
+def any_text(db: Connection) -> Iterator[None]:
+    """Let SQLite hand over text that is no longer UTF-8, so that it becomes a finding and not an end."""
+    if db.dialect.name != "sqlite":
+        yield
+        return
+    connection = db.connection.dbapi_connection
+    before = connection.text_factory
+    connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+    try:
+        yield
+    finally:
+        connection.text_factory = before
+
+
+def readable(data: object) -> Entry | None:
+    """The entry that a column holds; None when it holds none."""
+    try:
+        return decode(as_bytes(data))
+    except ValueError:
+        return None
+
+
+def parsed(data: object) -> object:
+    """The JSON value that a column holds; None when it holds none."""
+    try:
+        return json.loads(as_bytes(data))
+    except ValueError:
+        return None
+
+
+def as_bytes(data: object) -> bytes:
+    """A column that should hold bytes, as bytes: SQLite lets any column hold anything."""
+    if isinstance(data, bytes):
+        return data
+    return str(data).encode("utf-8", "surrogateescape")
+
+
+def place_of(entry: Entry) -> str:
+    """Where an entry stands, for people."""
+    return f"entry {entry.seq} of lane {entry.lane}"

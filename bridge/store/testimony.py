@@ -1,0 +1,428 @@
+"""Rows against the entries that testify to them: pairs, messages and what hangs on them, deliveries.
+
+Rules of this file: it reads through `reread` alone. A row is compared column by column with what its ledger
+entries and its archived content say; a finding names the column and never shows what was written.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Row
+
+from bridge.ledger.entry import Entry
+from bridge.store.reread import Work, parsed, place_of
+
+# --- people ---------------------------------------------------------------------------------------------
+
+
+def check_pairs(work: Work) -> None:
+    """Pairs against their entries and acts. They stay in memory: as many as people, not as messages."""
+    for rows in work.chunks("SELECT * FROM pairs WHERE id > :after ORDER BY id LIMIT :chunk"):
+        entries = work.entries([f"pair/{row.id}" for row in rows])
+        bodies = work.bodies((row.lane, row.entry) for row in rows)
+        for row in rows:
+            work.pairs[row.id] = row
+            _pair(work, row, entries[f"pair/{row.id}"], bodies.get((row.lane, row.entry)))
+
+
+def _pair(work: Work, row: Row, entries: Sequence[Entry], act: Mapping[str, Any] | None) -> None:
+    key = f"id {row.id}"
+    made = next((e for e in entries if e.kind == "pair:made"), None)
+    if made is None:
+        work.report("pairs", key, "", "no entry testifies that these two were paired")
+        return
+    ended = next((e for e in entries if e.kind == "pair:ended"), None)
+    facts = [("lane", row.lane, made.lane), ("entry", row.entry, made.seq), ("made_at", row.made_at, made.at)]
+    facts.append(("state", row.state, "ended" if ended else "active"))
+    facts.append(("ended_at", row.ended_at, ended.at if ended else 0))
+    work.compare("pairs", key, facts, "its entry")
+    if act is None:
+        return
+    names = {name: value for name, value in act.items() if name not in _NOT_NAMES}
+    words = [(column, getattr(row, column), act.get(column)) for column in ("advisor", "stream", "contact")]
+    work.compare("pairs", key, [*words, ("body", parsed(row.body), names)], "the act in the archive")
+
+
+_NOT_NAMES = ("person", "reason", "advisor", "stream", "contact")
+
+
+# --- messages -------------------------------------------------------------------------------------------
+
+
+_STATES = {
+    "message:noted": "noted",
+    "message:recalled": "recalled",
+    "notice:archived": "passed",
+    "hold:released": "released",
+    "hold:rejected": "rejected",
+}
+
+_JUDGED = {"deliver": "passed", "redact": "passed", "hold": "held", "block": "blocked"}
+
+_REVIEWS = {"held": "open", "released": "released", "rejected": "rejected", "recalled": "recalled"}
+
+
+class Messages:
+    """A chunk of messages, with everything that hangs on them."""
+
+    def __init__(self, work: Work, rows: Sequence[Row]) -> None:
+        self.work, self.rows = work, rows
+        ids = [row.id for row in rows]
+        self.entries = work.entries([f"message/{number}" for number in ids])
+        self.bodies = work.bodies((row.lane, row.entry) for row in rows)
+        self.files = _grouped(work, "files", "n", ids)
+        self.verdicts = _grouped(work, "verdicts", "id", ids)
+        self.reviews = _grouped(work, "reviews", "message", ids)
+        places = ((row.lane, v.entry) for row in rows for v in self.verdicts[row.id] if v.outcome == "hold")
+        self.holds = work.bodies(places)
+        self.receipts = self._failed()
+
+    def _failed(self) -> dict[tuple[str, str], str]:
+        """The receipts that messages of kind "failed" speak of."""
+        ids = [self._refers_to(row) for row in self.rows if row.kind == "failed"]
+        statement = "SELECT network, id, permit FROM receipts WHERE id IN :ids"
+        return {(row.network, row.id): row.permit for row in self.work.rows(statement, ids=ids)}
+
+    def _refers_to(self, row: Row) -> str:
+        return str(self.bodies.get((row.lane, row.entry), {}).get("refers_to", ""))
+
+    def check(self) -> None:
+        """Compare each, and count it."""
+        for row in self.rows:
+            self._message(row)
+            self.work.summary.messages += 1
+        self.work.tick(len(self.rows))
+
+    def _message(self, row: Row) -> None:
+        key, entries = f"id {row.id}", self.entries[f"message/{row.id}"]
+        first = next((e for e in entries if e.kind.endswith(":archived") and e.kind != "file:archived"), None)
+        if first is None:
+            self.work.report("messages", key, "", "no entry testifies that it was archived")
+            return
+        self._columns(row, first)
+        self._order(row, first, entries)
+        state = _state(entries, self.files[row.id])
+        self.work.compare("messages", key, [("state", row.state, state)], "the ledger")
+        self._files(row, entries)
+        self._verdicts(row, entries)
+        self._review(row, state, entries)
+        if row.kind == "failed" and state == "noted":
+            self._failure(row)
+        if row.notice_for is None:
+            self._pair(row, first, entries)
+        else:
+            self.work.compare("messages", key, [("pair", row.pair, None)], "the kind of message")
+
+    def _failure(self, row: Row) -> None:
+        """What the network called failed is a receipt of ours, or kept for one that may still come."""
+        failed = self._refers_to(row)
+        permit = self.receipts.get((row.network, failed), "")
+        if failed and not permit:
+            meaning = f"is gone: message {row.id} calls it failed"
+            self.work.report("receipts", f"{row.network} {failed}", "", meaning)
+
+    def _columns(self, row: Row, first: Entry) -> None:
+        facts = [("lane", row.lane, first.lane), ("entry", row.entry, first.seq)]
+        facts += [
+            ("archived_at", row.archived_at, first.at),
+            ("network", row.network, first.facts["network"]),
+        ]
+        facts.append(("notice_for", row.notice_for, first.facts.get("about")))
+        self.work.compare("messages", f"id {row.id}", facts, "its entry")
+        body = self.bodies.get((row.lane, row.entry))
+        if body is None:
+            return
+        words = [("source_id", row.source_id, body.get("id", ""))]
+        columns = ("network", "conversation", "sender", "kind")
+        words += [(column, getattr(row, column), body.get(column, "")) for column in columns]
+        self.work.compare("messages", f"id {row.id}", words, "the archived message")
+
+    def _order(self, row: Row, first: Entry, entries: Sequence[Entry]) -> None:
+        """Archived before anything else; attachments settled before anything was decided."""
+        key = f"id {row.id}"
+        for entry in entries:
+            if entry.lane == first.lane and entry.seq < first.seq:
+                self.work.report(
+                    "messages", key, "entry", f"{place_of(entry)} ({entry.kind}) is older than it"
+                )
+        judged = next((e.seq for e in entries if e.kind == "message:judged"), None)
+        late = [e for e in entries if e.kind.startswith("file:") and judged is not None and e.seq > judged]
+        for entry in late:
+            meaning = f"{place_of(entry)}: the attachment was settled after the message was judged"
+            self.work.report("messages", key, "entry", meaning)
+
+    def _files(self, row: Row, entries: Sequence[Entry]) -> None:
+        said = {int(str(e.facts["file"])): e for e in reversed(entries) if e.kind.startswith("file:")}
+        body = self.bodies.get((row.lane, row.entry))
+        rows = {file.n: file for file in self.files[row.id]}
+        wanted = range(len(body.get("files", ()))) if body is not None else rows
+        for n in sorted(set(wanted) | set(said) | set(rows)):
+            key = f"message {row.id} n {n}"
+            if n not in rows:
+                self.work.report("files", key, "", "is gone: the archived message has this attachment")
+            elif n not in wanted:
+                self.work.report("files", key, "n", "the archived message has no such attachment")
+            else:
+                self._file(key, row, rows[n], said.get(n))
+
+    def _file(self, key: str, row: Row, file: Row, said: Entry | None) -> None:
+        state, digest, size = "wanted", "", -1
+        if said is not None:
+            state = said.kind.partition(":")[2]
+            digest, size = str(said.facts.get("sha256", "")), int(str(said.facts.get("size", -1)))
+        facts = [("state", file.state, state), ("digest", file.digest, digest), ("size", file.size, size)]
+        facts.append(("network", file.network, row.network))
+        self.work.compare("files", key, facts, "the ledger")
+
+    def _verdicts(self, row: Row, entries: Sequence[Entry]) -> None:
+        judged = {e.seq: e for e in entries if e.kind == "message:judged"}
+        for verdict in self.verdicts[row.id]:
+            key, said = f"id {verdict.id}", judged.pop(verdict.entry, None)
+            if said is None:
+                self.work.report("verdicts", key, "entry", "no entry testifies to this verdict")
+                continue
+            facts = [(name, getattr(verdict, name), said.facts[name]) for name in ("outcome", "cause")]
+            facts += [("at", verdict.at, said.at), ("message", verdict.message, number_of(said))]
+            self.work.compare("verdicts", key, facts, "its entry")
+        for entry in judged.values():
+            meaning = f"a verdict is gone: {place_of(entry)} testifies to it"
+            self.work.report("verdicts", f"message {row.id}", "", meaning)
+
+    def _review(self, row: Row, state: str, entries: Sequence[Entry]) -> None:
+        key = f"message {row.id}"
+        hold = next((v for v in self.verdicts[row.id] if v.outcome == "hold"), None)
+        review = next(iter(self.reviews[row.id]), None)
+        if review is None:
+            if hold is not None:
+                self.work.report("reviews", key, "", "is gone: the message was held")
+            return
+        if hold is None:
+            self.work.report("reviews", key, "verdict", "no verdict held this message")
+            return
+        ends = ("hold:released", "hold:rejected", "message:recalled")
+        end = next((e for e in entries if e.kind in ends), None)
+        by_person = end is not None and end.kind.startswith("hold:")
+        facts = [("verdict", review.verdict, hold.id), ("opened_at", review.opened_at, hold.at)]
+        facts += [("state", review.state, _REVIEWS.get(state, "")), ("network", review.network, row.network)]
+        facts.append(("conversation", review.conversation, row.conversation))
+        facts.append(("decided_at", review.decided_at, end.at if end else 0))
+        facts.append(("entry", review.entry, end.seq if end and by_person else -1))
+        body = self.holds.get((row.lane, hold.entry))
+        if body is not None:
+            facts.append(("waits", review.waits, int(body.get("waits", False))))
+        self.work.compare("reviews", key, facts, "the ledger")
+
+    def _pair(self, row: Row, first: Entry, entries: Sequence[Entry]) -> None:
+        """The pair is one that held when the message came, or when it was released."""
+        released = [e for e in entries if e.kind == "hold:released"]
+        allowed = _paired(self.work, row, first)
+        if not allowed and released:
+            allowed = _paired(self.work, row, released[0])
+        if row.pair not in (allowed or {None}):
+            meaning = "is not the pair that these people and this chat had"
+            self.work.report("messages", f"id {row.id}", "pair", meaning)
+
+
+def _paired(work: Work, row: Row, moment: Entry) -> set[int]:
+    """The pairs that a message's sender and chat had when `moment` was written."""
+    found = set()
+    for pair in work.pairs.values():
+        if _source(pair, row.network) != (row.conversation, row.sender):
+            continue
+        ended = work.pair_ended.get(pair.id)
+        made_before = pair.lane != moment.lane or pair.entry < moment.seq
+        if made_before and (ended is None or ended.lane != moment.lane or ended.seq > moment.seq):
+            found.add(pair.id)
+    return found
+
+
+def _source(pair: Row, network: str) -> tuple[str, str]:
+    """The chat and sender that a pair's messages from `network` have."""
+    if network == "symphony":
+        return pair.stream, pair.advisor
+    return pair.contact, str(pair.contact).partition("/")[2]
+
+
+def _grouped(work: Work, table: str, order: str, messages: list[int]) -> dict[int, list[Row]]:
+    found: dict[int, list[Row]] = defaultdict(list)
+    for row in work.rows(f"SELECT * FROM {table} WHERE message IN :ids ORDER BY {order}", ids=messages):
+        found[row.message].append(row)
+    return found
+
+
+def _state(entries: Sequence[Entry], files: Sequence[Row]) -> str:
+    """What the ledger says became of a message."""
+    state = "fetching" if any(file.state == "wanted" for file in files) else "new"
+    for entry in entries:
+        if entry.kind == "message:judged" and entry.facts["cause"] != "person" and state != "passed":
+            state = _JUDGED.get(str(entry.facts["outcome"]), "")
+        state = _STATES.get(entry.kind, state)
+    return state
+
+
+# --- deliveries -----------------------------------------------------------------------------------------
+
+
+_DELIVERED = {
+    "delivery:permitted": ("ready", "claimed"),
+    "delivery:sent": ("sent",),
+    "delivery:found": ("sent",),
+    "delivery:waiting": ("waiting", "ready", "claimed"),  # a window that opens leaves no entry
+    "delivery:parked": ("parked",),
+    "delivery:failed": ("failed",),
+    "delivery:retried": ("ready", "claimed", "dropped"),  # dropped: a failed one is sent anew
+    "delivery:dropped": ("dropped",),
+}
+
+_ENDED = ("sent", "failed", "dropped")
+
+
+class Deliveries:
+    """A chunk of deliveries, with their verdicts, messages and receipts."""
+
+    def __init__(self, work: Work, rows: Sequence[Row]) -> None:
+        self.work, self.rows = work, rows
+        permits = [row.permit for row in rows]
+        self.entries = work.entries([f"delivery/{permit}" for permit in permits])
+        self.receipts: dict[str, list[Row]] = defaultdict(list)
+        for receipt in work.rows("SELECT * FROM receipts WHERE permit IN :permits", permits=permits):
+            self.receipts[receipt.permit].append(receipt)
+        numbers = [row.message for row in rows]
+        self.messages = {
+            row.id: row for row in work.rows("SELECT * FROM messages WHERE id IN :ids", ids=numbers)
+        }
+        verdicts = [row.verdict for row in rows]
+        self.verdicts = {
+            row.id: row for row in work.rows("SELECT * FROM verdicts WHERE id IN :ids", ids=verdicts)
+        }
+        self.bodies = work.bodies((row.lane, row.entry) for row in self.messages.values())
+
+    def check(self) -> None:
+        """Compare each, and count it."""
+        for row in self.rows:
+            self._delivery(row)
+            self.work.summary.deliveries += 1
+        self.work.tick(len(self.rows))
+
+    def _delivery(self, row: Row) -> None:
+        entries = self.entries[f"delivery/{row.permit}"]
+        permitted = next((e for e in entries if e.kind == "delivery:permitted"), None)
+        if permitted is None:
+            self.work.report(
+                "deliveries", f"permit {row.permit}", "permit", "no entry testifies to this permit"
+            )
+            return
+        self._number(row, permitted)
+        self._permit(row, permitted)
+        self._state(row, entries)
+        self._receipts(row, entries)
+        for entry in entries:
+            if entry.kind in ("delivery:sent", "delivery:found") and entry.seq < permitted.seq:
+                meaning = f"{place_of(entry)}: it was sent before it was permitted"
+                self.work.report("deliveries", f"permit {row.permit}", "", meaning)
+
+    def _number(self, row: Row, permitted: Entry) -> None:
+        """Deliveries are numbered in the order of their permits; in SQLite without a gap."""
+        last_id, last_seq = self.work.last_delivery.get(row.lane, (0, -1))
+        gap = self.work.db.dialect.name == "sqlite" and row.id != last_id + 1
+        if gap or permitted.seq < last_seq:
+            meaning = "is out of order: deliveries are numbered as they were permitted"
+            self.work.report("deliveries", f"permit {row.permit}", "id", meaning)
+        self.work.last_delivery[row.lane] = row.id, permitted.seq
+
+    def _permit(self, row: Row, permitted: Entry) -> None:
+        key = f"permit {row.permit}"
+        facts = [("lane", row.lane, permitted.lane), ("message", row.message, number_of(permitted))]
+        facts.append(("network", row.network, permitted.facts["network"]))
+        self.work.compare("deliveries", key, facts, "its entry")
+        message, verdict = self.messages.get(row.message), self.verdicts.get(row.verdict)
+        if message is None or verdict is None:
+            missing = "message" if message is None else "verdict"
+            self.work.report("deliveries", key, missing, f"names a {missing} that is not there")
+            return
+        self._order(key, message, verdict, permitted)
+        self._target(key, row, message)
+        self._marks(key, row, message, verdict)
+
+    def _order(self, key: str, message: Row, verdict: Row, permitted: Entry) -> None:
+        """Archived, then judged so that it may pass, then permitted: invariant 1."""
+        if verdict.message != message.id:
+            self.work.report("deliveries", key, "verdict", "is a verdict on another message")
+        elif verdict.outcome not in ("deliver", "redact"):
+            self.work.report("deliveries", key, "verdict", "is a verdict that lets nothing pass")
+        if not message.entry < verdict.entry < permitted.seq:
+            meaning = "was permitted before its message was archived and judged"
+            self.work.report("deliveries", key, "verdict", meaning)
+
+    def _target(self, key: str, row: Row, message: Row) -> None:
+        if message.notice_for is not None:
+            chats = {(message.network, message.conversation)}
+        else:
+            chats = {
+                ("weixin", pair.contact) if message.network == "symphony" else ("symphony", pair.stream)
+                for pair in self.work.pairs.values()
+                if message.pair in (None, pair.id)
+                and _source(pair, message.network) == (message.conversation, message.sender)
+            }
+        if (row.network, row.conversation) not in chats:
+            meaning = "is not the chat that its people were paired in"
+            self.work.report("deliveries", key, "conversation", meaning)
+
+    def _marks(self, key: str, row: Row, message: Row, verdict: Row) -> None:
+        """ "gap" stands in the row alone; the other marks follow from what was archived and judged."""
+        marks = row.marks.split()
+        body = self.bodies.get((message.lane, message.entry), {})
+        should_be = {"late"} if verdict.cause == "person" else set()
+        should_be |= {"edited"} if body.get("replaces") and message.notice_for is None else set()
+        if set(marks) - {"gap"} != should_be or len(set(marks)) != len(marks):
+            self.work.report("deliveries", key, "marks", "are not what the archived message and verdict say")
+
+    def _state(self, row: Row, entries: Sequence[Entry]) -> None:
+        key, last = f"permit {row.permit}", entries[-1]
+        if row.state not in _DELIVERED.get(last.kind, ()):
+            meaning = f"is not what its last entry says ({last.kind}, {place_of(last)})"
+            self.work.report("deliveries", key, "state", meaning)
+            return
+        facts: list[tuple[str, object, object]] = []
+        facts.append(("done_at", row.done_at, last.at if row.state in _ENDED else 0))
+        if row.state not in ("ready", "claimed"):
+            facts.append(("reason", row.reason, _reason(row.state, last)))
+            tries = [e.facts["attempt"] for e in entries if "attempt" in e.facts]
+            if row.state != "dropped":
+                facts.append(("attempt", row.attempt, tries[-1] if tries else 0))
+        self.work.compare("deliveries", key, facts, f"its last entry ({last.kind})")
+
+    def _receipts(self, row: Row, entries: Sequence[Entry]) -> None:
+        named = {str(one): e for e in entries for one in _ids(e)}
+        rows = {receipt.id: receipt for receipt in self.receipts[row.permit]}
+        self.work.summary.receipts += len(rows)
+        for one in sorted(set(named) - set(rows)):
+            meaning = f"is gone, or names another permit: {place_of(named[one])} testifies to it"
+            self.work.report("receipts", f"{row.network} {one}", "", meaning)
+        for one, receipt in rows.items():
+            key = f"{receipt.network} {one}"
+            if one not in named and str(one).isascii():  # the ledger takes no others
+                meaning = f"no entry says that {row.permit} arrived as this"
+                self.work.report("receipts", key, "id, permit", meaning)
+            self.work.compare("receipts", key, [("network", receipt.network, row.network)], "its delivery")
+
+
+def _reason(state: str, last: Entry) -> object:
+    if state == "failed":
+        return "undelivered"
+    if last.kind == "delivery:retried":
+        return "sent anew"
+    return last.facts.get("reason", "")
+
+
+def _ids(entry: Entry) -> Sequence[object]:
+    ids = entry.facts.get("ids", ())
+    return ids if isinstance(ids, list) else ()
+
+
+def number_of(entry: Entry) -> int:
+    """The message that an entry is about; 0 when it names none."""
+    return int(str(entry.facts.get("message", 0)))

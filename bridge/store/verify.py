@@ -1,0 +1,372 @@
+"""Everything read again, through another door: does the record still say what it said?
+
+Rules of this file: it shares nothing with the modules that write, neither statements nor decoding, only the
+ledger's definition (`bridge.ledger`). It reads in chunks, so that memory does not grow with the history, and
+in one transaction, so that a daemon may go on writing beside it. It never stops at the first finding.
+
+What is checked, and against what:
+
+    ledger     canonical form, no gap, leaf = hash of the entry, columns = the entry
+    heads      the tree over all leaves, recomputed; one head at least wherever the time moves on
+    lanes      size, right edge, epoch
+    content    the salted digest in its entry; none without an entry, no entry's without it
+    messages   their archived entry and body; state = what the entries say became of them; pair
+    files      their entries; the blob on the disk has the size and SHA-256 that was archived
+    verdicts, reviews, deliveries, receipts, pairs, meta (policy, pairs): their entries
+
+and for each delivery that it was permitted after it was judged after it was archived (invariant 1).
+
+Not evidence, and not checked, because moving things needs it and nothing is proven by it: the tables
+`cursors` and `chats`, who holds a lease until when, and the columns in `OPERATIONAL`. Of a delivery's marks,
+"gap" stands in its row alone. Not visible from inside: a tail cut off together with its heads, right edge and
+rows, and a history rewritten from some entry on with every hash after it. Against both, compare the root that
+this prints with one that was noted elsewhere before. A blob without an entry is no finding: a crash between
+keeping an attachment and recording it leaves one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Row
+
+from bridge.ledger.entry import Entry, decode, digest_of
+from bridge.ledger.tree import Frontier, leaf_hash
+from bridge.store.reread import CHUNK, Finding, Summary, Work, any_text, as_bytes, parsed, place_of
+from bridge.store.testimony import Deliveries, Messages, check_pairs, number_of
+
+__all__ = ["OPERATIONAL", "WHILE_OPEN", "Finding", "Summary", "verify"]
+
+OPERATIONAL: Mapping[str, frozenset[str]] = {
+    "lanes": frozenset({"owner", "lease_until"}),
+    "meta": frozenset({"installation"}),
+    "files": frozenset({"attempt", "next_at"}),
+    "deliveries": frozenset({"pair", "next_at", "epoch", "uncertain", "first_try_at"}),
+    "reviews": frozenset({"marked"}),
+}
+"""Columns of the evidence tables that say how to go on, not what happened."""
+
+WHILE_OPEN = frozenset({"attempt", "reason"})
+"""Columns of deliveries that are operational too, until a delivery has ended."""
+
+
+def verify(
+    db: Connection,
+    blobs: Path,
+    found: Callable[[Finding], None],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Summary:
+    """Check the store behind `db` and the attachments under `blobs`.
+
+    Each finding is handed to `found` as it comes up; `progress` is told how many rows of how many are done.
+    """
+    work = Work(db, blobs, found, progress)
+    with any_text(db):
+        _file_itself(work)
+        work.total = work.count("ledger") + work.count("messages") + work.count("deliveries")
+        for lane in work.column("SELECT lane FROM lanes UNION SELECT lane FROM ledger ORDER BY 1"):
+            _Lane(work, lane).check()
+        _orphans(work)
+        check_pairs(work)
+        _meta(work)
+        _verdict_numbers(work)
+        for rows in work.chunks("SELECT * FROM messages WHERE id > :after ORDER BY id LIMIT :chunk"):
+            Messages(work, rows).check()
+        for rows in work.chunks("SELECT * FROM deliveries WHERE id > :after ORDER BY id LIMIT :chunk"):
+            Deliveries(work, rows).check()
+        _blobs(work)
+    return work.summary
+
+
+def _file_itself(work: Work) -> None:
+    if work.db.dialect.name != "sqlite":
+        return
+    for (answer,) in work.db.exec_driver_sql("PRAGMA integrity_check(100)"):
+        if answer != "ok":
+            work.report("the database file", "", "", f"SQLite finds it damaged: {answer}")
+
+
+# --- the ledger -----------------------------------------------------------------------------------------
+
+
+class _Lane:
+    """One lane's entries, in order, with their content, their tree and the rows that they speak of."""
+
+    def __init__(self, work: Work, lane: int) -> None:
+        self.work, self.lane = work, lane
+        self.frontier = Frontier()
+        self.next = 0
+        self.whole = True  # no entry is missing so far: the tree can be recomputed
+        self.last_at: int | None = None
+        self.epoch = 0
+        self.wrong_heads: list[int] = []
+
+    def check(self) -> None:
+        statement = (
+            "SELECT l.lane, l.seq AS id, l.subject, l.entry, l.leaf, c.salt, c.body, c.raw FROM ledger l "
+            "LEFT JOIN content c ON c.lane = l.lane AND c.seq = l.seq "
+            "WHERE l.lane = :lane AND l.seq > :after ORDER BY l.seq LIMIT :chunk"
+        )
+        for rows in self.work.chunks(statement, lane=self.lane):
+            heads = self._heads(rows[0].id, rows[-1].id + 1)
+            entries = [entry for row in rows if (entry := self._entry(row, heads))]
+            _rows_of(self.work, entries)
+            self.work.tick(len(rows))
+        self._end()
+
+    def _heads(self, after: int, upto: int) -> dict[int, bytes]:
+        statement = "SELECT size, root FROM heads WHERE lane = :lane AND size > :after AND size <= :upto"
+        rows = self.work.rows(statement, lane=self.lane, after=after, upto=upto)
+        return {row.size: as_bytes(row.root) for row in rows}
+
+    def _entry(self, row: Row, heads: Mapping[int, bytes]) -> Entry | None:
+        key = self._key(row.id)
+        self._order(row.id)
+        leaf, data = as_bytes(row.leaf), as_bytes(row.entry)
+        if leaf_hash(data) != leaf:
+            self.work.report(
+                "ledger", key, "leaf", "is not the hash of its entry: one of the two was changed"
+            )
+        entry = self._decoded(row, key, data)
+        self._content(row, key, entry)
+        if entry is not None:
+            self._time(row.id, entry)
+        self.frontier.append(leaf)
+        self._head(heads.get(row.id + 1))
+        self.work.summary.entries += 1
+        return entry
+
+    def _key(self, seq: int) -> str:
+        return f"lane {self.lane} seq {seq}"
+
+    def _order(self, seq: int) -> None:
+        if seq != self.next:
+            missing = f"{self.next}" if seq == self.next + 1 else f"{self.next} to {seq - 1}"
+            meaning = "missing: what they testified to is no longer proven, nor the tree after them"
+            self.work.report("ledger", self._key(self.next), "", f"entries {missing} are {meaning}")
+            self.whole = False
+        self.next = seq + 1
+
+    def _decoded(self, row: Row, key: str, data: bytes) -> Entry | None:
+        try:
+            entry = decode(data)
+        except ValueError as error:
+            self.work.report("ledger", key, "entry", f"cannot be read: {error}")
+            return None
+        columns = (("lane", row.lane, entry.lane), ("seq", row.id, entry.seq))
+        columns += (("subject", row.subject, entry.subject),)
+        self.work.compare("ledger", key, columns, "the entry itself")
+        self._whole_store(entry, row.body)
+        return entry
+
+    def _whole_store(self, entry: Entry, body: object) -> None:
+        """What single entries say about the store as a whole."""
+        if entry.kind == "ledger:opened":
+            self.work.lanes = int(str(entry.facts.get("lanes", 0)))
+        elif entry.kind == "lane:taken":
+            self.epoch = int(str(entry.facts.get("epoch", 0)))
+        elif entry.kind == "policy:activated":
+            self.work.policy = as_bytes(body) if body is not None else None
+        elif entry.kind.startswith("pair:"):
+            self.work.pair_acts += 1
+            if entry.kind == "pair:ended":
+                self.work.pair_ended[int(str(entry.facts.get("pair", 0)))] = entry
+
+    def _content(self, row: Row, key: str, entry: Entry | None) -> None:
+        if row.body is None:
+            if entry is not None and entry.digest:
+                meaning = "is gone: its entry has the digest of something that is no longer there"
+                self.work.report("content", key, "", meaning)
+            return
+        salt, body, raw = (as_bytes(value) for value in (row.salt, row.body, row.raw))
+        self.work.summary.contents += 1
+        self.work.summary.bytes += len(body) + len(raw)
+        if entry is not None and digest_of(salt, body, raw) != entry.digest:
+            meaning = "does not have the digest that its entry recorded: salt, body or raw bytes were changed"
+            self.work.report("content", key, "salt, body, raw", meaning)
+
+    def _time(self, seq: int, entry: Entry) -> None:
+        """Entries of different times were written by different transactions, and each left a head."""
+        if self.last_at is not None and entry.at != self.last_at and self._head_missing(seq):
+            self.work.report("heads", f"lane {self.lane} size {seq}", "", "is missing")
+        self.last_at = entry.at
+
+    def _head_missing(self, size: int) -> bool:
+        statement = "SELECT 1 FROM heads WHERE lane = :lane AND size = :size"
+        return not self.work.rows(statement, lane=self.lane, size=size)
+
+    def _head(self, root: bytes | None) -> None:
+        if root is None or not self.whole:
+            return
+        if self.frontier.root() == root:
+            self._wrong_heads()
+        else:
+            self.wrong_heads.append(self.frontier.size)
+
+    def _wrong_heads(self) -> None:
+        """Report a row of wrong heads as one finding: they follow from one change before the first."""
+        if not self.wrong_heads:
+            return
+        first, last = self.wrong_heads[0], self.wrong_heads[-1]
+        more = f" (and {len(self.wrong_heads) - 1} later ones, to size {last})" if last != first else ""
+        meaning = f"does not match the entries{more}: it was changed, or an entry before {first} was"
+        self.work.report("heads", f"lane {self.lane} size {first}", "root", meaning)
+        self.wrong_heads.clear()
+
+    def _end(self) -> None:
+        self._wrong_heads()
+        work, size, key = self.work, self.frontier.size, f"lane {self.lane}"
+        work.summary.roots[self.lane] = (size, self.frontier.root().hex())
+        if self.whole and self._head_missing(size):
+            work.report("heads", f"{key} size {size}", "", "is missing: the newest head")
+        beyond = "SELECT size FROM heads WHERE lane = :lane AND size > :size ORDER BY size LIMIT 1"
+        for larger in work.column(beyond, lane=self.lane, size=self.next):
+            meaning = f"speaks of more entries than there are: those after {self.next - 1} are missing"
+            work.report("heads", f"{key} size {larger}", "size", meaning)
+        for larger in work.column("SELECT size FROM heads WHERE lane = :lane AND size < 1", lane=self.lane):
+            work.report("heads", f"{key} size {larger}", "size", "is not the size of any tree")
+        rows = work.rows("SELECT size, frontier, epoch FROM lanes WHERE lane = :lane", lane=self.lane)
+        if not rows:
+            work.report("lanes", key, "", "is gone, and the ledger has entries of it")
+        for row in rows:
+            facts = [("size", row.size, self.next), ("epoch", row.epoch, self.epoch)]
+            if self.whole:
+                facts.append(("frontier", as_bytes(row.frontier), self.frontier.to_bytes()))
+            work.compare("lanes", key, facts, "the ledger")
+
+
+def _rows_of(work: Work, entries: Sequence[Entry]) -> None:
+    """Every row that these entries speak of must be there."""
+    archived = {number_of(e): e for e in entries if e.kind in ("message:archived", "notice:archived")}
+    there = set(work.column("SELECT id FROM messages WHERE id IN :ids", ids=list(archived)))
+    _gone(work, "messages", "id", archived, there)
+    permitted = {e.subject.partition("/")[2]: e for e in entries if e.kind == "delivery:permitted"}
+    there = set(
+        work.column("SELECT permit FROM deliveries WHERE permit IN :permits", permits=list(permitted))
+    )
+    _gone(work, "deliveries", "permit", permitted, there)
+    made = {int(str(e.facts.get("pair", 0))): e for e in entries if e.kind == "pair:made"}
+    there = set(work.column("SELECT id FROM pairs WHERE id IN :ids", ids=list(made)))
+    _gone(work, "pairs", "id", made, there)
+
+
+def _gone(work: Work, table: str, column: str, named: Mapping[Any, Entry], there: set[Any]) -> None:
+    for name, entry in named.items():
+        if name not in there:
+            meaning = f"is gone: {place_of(entry)} ({entry.kind}) testifies that it was there"
+            work.report(table, f"{column} {name}", "", meaning)
+
+
+def _orphans(work: Work) -> None:
+    """Rows whose other half is gone, or was never there."""
+    for table, key, statement, meaning in _ORPHANS:
+        for row in work.rows(statement):
+            work.report(table, key.format(*row), "", meaning)
+
+
+_ORPHANS = (
+    (
+        "content",
+        "lane {} seq {}",
+        "SELECT c.lane, c.seq FROM content c LEFT JOIN ledger l ON l.lane = c.lane AND l.seq = c.seq "
+        "WHERE l.seq IS NULL",
+        "has no entry that testifies to it",
+    ),
+    (
+        "verdicts",
+        "id {}",
+        "SELECT v.id FROM verdicts v LEFT JOIN messages m ON m.id = v.message WHERE m.id IS NULL",
+        "belongs to no message",
+    ),
+    (
+        "files",
+        "message {} n {}",
+        "SELECT f.message, f.n FROM files f LEFT JOIN messages m ON m.id = f.message WHERE m.id IS NULL",
+        "belongs to no message",
+    ),
+    (
+        "reviews",
+        "message {}",
+        "SELECT r.message FROM reviews r LEFT JOIN messages m ON m.id = r.message WHERE m.id IS NULL",
+        "belongs to no message",
+    ),
+    (
+        "receipts",
+        "{} {}",
+        "SELECT r.network, r.id FROM receipts r LEFT JOIN deliveries d ON d.permit = r.permit "
+        "LEFT JOIN messages m ON r.permit = 'failed/' || m.id AND m.kind = 'failed' "
+        "WHERE d.permit IS NULL AND (m.id IS NULL OR m.network <> r.network)",
+        "belongs to no delivery, and to no message that called it failed",
+    ),
+)
+
+
+# --- the store as a whole ---------------------------------------------------------------------------
+
+
+def _meta(work: Work) -> None:
+    meta = dict(work.rows("SELECT key, value FROM meta"))
+    pairs = str(work.pair_acts) if work.pair_acts else None
+    work.compare("meta", "key pairs", [("value", meta.get("pairs"), pairs)], "the number of pair entries")
+    policy = parsed(work.policy) if work.policy is not None else None
+    files = policy.get("policies") if isinstance(policy, dict) else None
+    said = parsed(meta["policy"]) if "policy" in meta else None
+    work.compare("meta", "key policy", [("value", said, files)], "the last policy:activated entry")
+    if "installation" not in meta:
+        work.report("meta", "key installation", "", "is gone")
+    for key in sorted(set(meta) - {"pairs", "policy", "installation"}):
+        work.report("meta", f"key {key}", "key", "is not a key that this program writes")
+    lanes = work.count("lanes")
+    work.compare("lanes", "all", [("", lanes, work.lanes)], "the ledger's first entry")
+
+
+def _verdict_numbers(work: Work) -> None:
+    """Verdicts are numbered from 1 without a gap, in the order of their entries within a lane."""
+    expected = 1
+    last: dict[int, int] = {}
+    statement = (
+        "SELECT v.id, v.entry, m.lane FROM verdicts v LEFT JOIN messages m ON m.id = v.message "
+        "WHERE v.id > :after ORDER BY v.id LIMIT :chunk"
+    )
+    for rows in work.chunks(statement):
+        for row in rows:
+            if row.id != expected or row.entry <= last.get(row.lane, -1):
+                meaning = f"is out of order: number {expected} was due, after entry {last.get(row.lane, -1)}"
+                work.report("verdicts", f"id {row.id}", "id", meaning)
+            expected = row.id + 1
+            last[row.lane] = row.entry
+            work.summary.verdicts += 1
+
+
+# --- attachments ----------------------------------------------------------------------------------------
+
+
+def _blobs(work: Work) -> None:
+    """Every archived attachment is on the disk, whole and unchanged; each is read once."""
+    after = ""
+    statement = (
+        "SELECT digest, max(size) AS size FROM files WHERE state = 'archived' AND digest > :after "
+        "GROUP BY digest ORDER BY digest LIMIT :chunk"
+    )
+    while rows := work.rows(statement, after=after, chunk=CHUNK):
+        for row in rows:
+            _blob(work, str(row.digest), row.size)
+        after = rows[-1].digest
+
+
+def _blob(work: Work, digest: str, size: int) -> None:
+    work.summary.blobs += 1
+    path = work.blobs / digest[:2] / digest[2:4] / digest
+    try:
+        with path.open("rb") as file:
+            is_ = hashlib.file_digest(file, "sha256").hexdigest()
+            length = file.tell()
+    except OSError as error:
+        work.report("blobs", digest, "", f"cannot be read: {error.strerror}")
+        return
+    work.summary.bytes += length
+    if is_ != digest or length != size:
+        work.report("blobs", digest, "", "is not what was archived: its bytes were changed")
