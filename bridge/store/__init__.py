@@ -8,5 +8,6 @@
     directory   pairs, as routes                rows      what these share
     codec       messages and verdicts as bytes  blobs     attachments, by digest
     views       what the commands list          verify    everything read again, through another door
+    reread      that door: an auditor's reader  testimony rows against the entries that testify to them
     migrations  Alembic, from the first table on
 """

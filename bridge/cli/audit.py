@@ -1,0 +1,329 @@
+"""`weighbridge audit`: the archive and its ledger, for whoever has to know what happened.
+
+Rules of this file: no logic; questions go to `bridge.store.views` and `bridge.store.verify`. Nothing is ever
+changed. Text that people wrote is made harmless for the terminal before it is shown.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bridge.cli import output
+from bridge.cli.output import Exit
+from bridge.cli.root import Root, pass_root, reading
+from bridge.errors import Conflict, StoreError
+from bridge.flow import MessageState
+from bridge.message import SYMPHONY, WEIXIN, Outcome
+
+if TYPE_CHECKING:
+    from bridge.store.verify import Finding, Summary
+
+_COLUMNS = {
+    "message": "ID", "time": "ARCHIVED", "sender": "FROM", "recipient": "TO", "kind": "KIND",
+    "state": "STATE", "outcome": "POLICY", "text": "TEXT",
+}  # fmt: skip
+
+_SPANS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+@click.group()
+def audit() -> None:
+    """The archive: list messages, show a message's whole life, verify that nothing was changed.
+
+    \b
+    weighbridge audit list --since 24h --person alice.wong
+    weighbridge audit show 17
+    weighbridge audit verify
+    """
+
+
+def moment(text: str, now: int) -> int:
+    """A time in milliseconds from what a person writes: a day, a day and time (UTC), or a span before `now`.
+
+    Raises ValueError when it is none of these.
+    """
+    if found := re.fullmatch(r"(\d{1,6})\s*([mhd])", text.strip()):
+        return now - int(found[1]) * _SPANS[found[2]]
+    written = datetime.fromisoformat(text.strip())
+    if written.tzinfo is None:
+        written = written.replace(tzinfo=UTC)
+    return int(written.timestamp() * 1000)
+
+
+class _Moment(click.ParamType):
+    """An option that takes a time."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Milliseconds since the epoch."""
+        try:
+            return moment(str(value), time.time_ns() // 1_000_000)
+        except ValueError:
+            self.fail(
+                f"{value!r} is no time: write 2026-11-22, 2026-11-22T10:30, or 90m, 24h, 7d ago", param, ctx
+            )
+
+
+_TIME = _Moment()
+
+
+@audit.command("list")
+@click.option("--since", type=_TIME, help="Archived at this time or later, UTC: a day, a time, or 24h, 7d.")
+@click.option("--until", type=_TIME, help="Archived before this time.")
+@click.option("--person", default="", metavar="TEXT", help="A part of anybody's name, address or id.")
+@click.option("--network", type=click.Choice([SYMPHONY, WEIXIN]), help="Where it was written.")
+@click.option("--outcome", type=click.Choice([one.value for one in Outcome]), help="The last verdict.")
+@click.option("--state", type=click.Choice([one.value for one in MessageState]), help="Where it stands.")
+@click.option("--pair", type=click.IntRange(1), help="The number of a pair.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="How many at most.")
+@click.option("--before", type=click.IntRange(1), metavar="ID", help="Only older than this: the next page.")
+@output.json_option
+@pass_root
+def list_(root: Root, limit: int, as_json: bool, **wanted: Any) -> None:
+    """Messages in the archive, the newest first; the bridge's own notices too."""
+    from bridge.store import views
+
+    chosen = views.Filter(**{key: value for key, value in wanted.items() if value is not None})
+    rows = root.read(lambda db: views.archive(db, chosen, limit))
+    shown = rows if as_json else [_line(row) for row in rows]
+    output.listing(shown, _COLUMNS, as_json=as_json, empty="No such message.")
+    if len(rows) == limit:
+        output.note(f"There may be more: add --before {rows[-1]['message']}.")
+
+
+def _line(row: Mapping[str, Any]) -> dict[str, Any]:
+    parts = [row["text"].replace("\n", " ⏎ "), *(f"📎 {name}" for name in row["files"])]
+    return {
+        **row,
+        "time": output.when(row["at"]),
+        "text": output.cut(" · ".join(filter(None, parts)), 48),
+    }
+
+
+# --- one message ----------------------------------------------------------------------------------------
+
+
+@audit.command()
+@click.argument("number", metavar="ID", type=click.IntRange(min=1))
+@click.option("--raw", is_flag=True, help="Print the very bytes that the network sent, and nothing else.")
+@output.json_option
+@pass_root
+def show(root: Root, number: int, raw: bool, as_json: bool) -> None:
+    """One message's whole life: as it came, every verdict, every delivery, and the entries that prove it."""
+    from bridge.store import views
+
+    if raw:
+        data = root.read(lambda db: views.raw(db, number))
+        if data is None:
+            raise _unknown(number)
+        click.get_binary_stream("stdout").write(data)
+        return
+    found = root.read(lambda db: views.message(db, number))
+    if found is None:
+        raise _unknown(number)
+    if as_json:
+        output.json_line(found)
+        return
+    for line in _life(found):
+        click.echo(line)
+
+
+def _unknown(number: int) -> Conflict:
+    return Conflict(f"there is no message {number}; see `weighbridge audit list`.")
+
+
+def _life(found: Mapping[str, Any]) -> Iterator[str]:
+    yield click.style(f"Message {found['message']}, {found['state']}", bold=True)
+    yield ""
+    yield from _indented(_facts(found))
+    yield ""
+    yield from _quoted(found["text"])
+    for title, lines in (
+        ("Attachments", _files(found["files"])),
+        ("Verdicts", _verdicts(found)),
+        ("Review", _review(found)),
+        ("Deliveries", _deliveries(found["deliveries"])),
+        ("Notices to its sender", _notices(found["notices"])),
+        ("Ledger", _entries(found["entries"])),
+    ):
+        lines = list(lines)
+        if lines:
+            yield ""
+            yield click.style(title, bold=True)
+            yield from lines
+
+
+def _facts(found: Mapping[str, Any]) -> Iterator[list[str]]:
+    who = found["address"] or found["sender_id"]
+    yield ["from", f"{output.cell(found['sender'])} ({output.cell(who)}, {found['network']})"]
+    yield ["to", output.cell(found["recipient"]) or "nobody: this chat was not paired"]
+    yield ["kind", found["kind"]]
+    yield ["written", output.when(found["sent_at"])]
+    yield ["archived", output.when(found["at"])]
+    yield ["id there", output.cell(found["source_id"])]
+    yield ["chat there", output.cell(found["conversation"])]
+    for key, title in (("replaces", "edits"), ("refers_to", "refers to"), ("notice_for", "notice on")):
+        if found[key]:
+            yield [title, f"message {found[key]}"]
+    for key in ("quote", "defect"):
+        if found[key]:
+            yield [key, output.cell(found[key])]
+    if found["raw_bytes"]:
+        yield ["original", f"{found['raw_bytes']:,} bytes (--raw)"]
+
+
+def _indented(rows: Iterable[list[str]]) -> Iterator[str]:
+    rows = list(rows)
+    if rows:
+        yield from (f"  {line}" for line in output.table(rows, [False] * len(rows[0])))
+
+
+def _quoted(text: str) -> Iterator[str]:
+    return (f"  │ {output.cell(line)}" for line in text.split("\n") if text)
+
+
+def _files(files: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    return _indented(
+        [output.cell(file["name"]), file["state"], f"{file['size']:,} bytes", f"sha256 {file['digest']}"]
+        if file["state"] == "archived"
+        else [output.cell(file["name"]), file["state"], "", ""]
+        for file in files
+    )
+
+
+def _verdicts(found: Mapping[str, Any]) -> Iterator[str]:
+    for verdict in found["verdicts"]:
+        reason = f": {output.cell(verdict['reason'])}" if verdict["reason"] else ""
+        yield f"  {output.when(verdict['at'])}  {verdict['outcome']}, by {verdict['cause']}{reason}"
+        for match in verdict["matches"]:
+            mode = "" if match["enforced"] else ", recorded only"
+            places = ", ".join(f"{start}-{end}" for start, end in match["spans"])
+            where = f" at characters {places}" if places else ""
+            title = output.cell(match["title"] or match["rule"])
+            yield f"    {title} ({match['policy']}/{match['rule']}: {match['outcome']}{mode}){where}"
+        if verdict["outcome"] in ("deliver", "redact") and verdict["text"] != found["text"]:
+            yield from (f"  {line}" for line in _quoted(verdict["text"]))
+
+
+def _review(found: Mapping[str, Any]) -> Iterator[str]:
+    if review := found["review"]:
+        act = next((entry for entry in found["entries"] if entry["kind"].startswith("hold:")), None)
+        by = f" by {output.cell(act['person'])}: {output.cell(act['reason'])}" if act else ""
+        yield f"  {output.when(review['decided_at'] or review['opened_at'])}  {review['state']}{by}"
+
+
+def _deliveries(deliveries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    return _indented(
+        [
+            one["permit"],
+            one["state"],
+            f"into {one['network']}",
+            output.when(one["done_at"]),
+            f"{one['attempt']} tries" if one["attempt"] != 1 else "1 try",
+            output.cell(one["reason"]) or output.cell(" ".join(one["receipts"])),
+        ]
+        for one in deliveries
+    )
+
+
+def _notices(numbers: Iterable[int]) -> Iterator[str]:
+    if listed := ", ".join(str(number) for number in numbers):
+        yield f"  message {listed}"
+
+
+def _entries(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    return _indented(
+        [
+            f"{entry['lane']}/{entry['seq']}",
+            output.when(entry["at"]),
+            entry["kind"],
+            entry["leaf"][:16],
+            output.cell(": ".join(filter(None, (entry["person"], entry["reason"])))),
+        ]
+        for entry in entries
+    )
+
+
+# --- verification ---------------------------------------------------------------------------------------
+
+
+@audit.command()
+@output.json_option
+@pass_root
+def verify(root: Root, as_json: bool) -> int:
+    """Read everything again: is any byte other than it was recorded? Exit code 5 if so.
+
+    Compare the root with one that was noted elsewhere: it changes with every entry, and proves all before it.
+    """
+    from bridge.store.verify import verify as verify_store
+
+    settings = root.settings()
+    findings = 0
+
+    def found(finding: Finding) -> None:
+        nonlocal findings
+        findings += 1
+        if as_json:
+            output.json_line(asdict(finding))
+        else:
+            click.echo(f"✗ {output.cell(finding)}")
+
+    try:
+        with reading(settings) as db, _progress() as progress:
+            started = time.monotonic()
+            summary = verify_store(db, settings.store.blobs, found, progress)
+    except StoreError as error:
+        if not findings:
+            raise
+        output.note(f"weighbridge: {error} Nothing more could be read.")
+        return Exit.INTEGRITY
+    _conclude(summary, time.monotonic() - started, as_json=as_json)
+    return Exit.INTEGRITY if summary.findings else Exit.DONE
+
+
+def _conclude(summary: Summary, seconds: float, *, as_json: bool) -> None:
+    if as_json:
+        output.json_line({**asdict(summary), "seconds": round(seconds, 3)})
+        return
+    for line in _verdict(summary, seconds):
+        click.echo(line)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """A bar on standard error, for people; nothing when nobody looks."""
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("reading again"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _verdict(summary: Summary, seconds: float) -> Iterator[str]:
+    counts = (
+        f"{summary.entries:,} entries, {summary.messages:,} messages, {summary.verdicts:,} verdicts, "
+        f"{summary.deliveries:,} deliveries, {summary.receipts:,} receipts, {summary.blobs:,} blobs"
+    )
+    yield f"  {counts}"
+    yield f"  {summary.bytes / 1e6:,.1f} MB of content, in {seconds:.1f} s"
+    for lane, (size, root) in summary.roots.items():
+        yield f"  lane {lane}: root of {size:,} entries  {root}"
+    if summary.findings:
+        yield click.style(f"✗ {summary.findings:,} finding(s): this is not what was recorded.", bold=True)
+    else:
+        yield "✓ Everything is as it was recorded."

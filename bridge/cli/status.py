@@ -1,0 +1,120 @@
+"""`weighbridge status`: what the bridge is doing, and what waits.
+
+Rules of this file: it asks the store and, on loopback, the daemon; it changes nothing. Exit code 4 says that
+no daemon answers.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bridge.cli import output
+from bridge.cli.output import Exit
+from bridge.cli.root import Root, pass_root
+from bridge.errors import StoreError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+PATIENCE = 3.0
+"""Seconds that the daemon has to answer."""
+
+
+@click.command()
+@output.json_option
+@pass_root
+def status(root: Root, as_json: bool) -> int:
+    """What the bridge is doing and what waits. Exit code 4 when no daemon answers."""
+    from bridge.cli.compose import WallClock
+
+    host, port = root.settings().daemon.http
+    url = f"http://{host}:{port}/status"
+    daemon = ask(url)
+    try:
+        store: dict[str, Any] | None = root.read(_store)
+        trouble = ""
+    except StoreError as error:
+        store, trouble = None, str(error)
+    if as_json:
+        output.json_line({"daemon": daemon, "store": store, "problem": trouble})
+    else:
+        now = WallClock().now()
+        for line in (*_daemon_lines(daemon, url, now), *_store_lines(store, trouble, now)):
+            click.echo(line)
+    return Exit.DONE if daemon and store else Exit.UNREACHABLE
+
+
+def ask(url: str) -> dict[str, Any] | None:
+    """What the daemon says of itself; None when nobody answers there, or somebody else does."""
+    straight = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with straight.open(url, timeout=PATIENCE) as answer:
+            said = json.load(answer)
+    except (OSError, ValueError):
+        return None
+    return said if isinstance(said, dict) and "state" in said else None
+
+
+def _store(db: Connection) -> dict[str, Any]:
+    from bridge.store import views
+
+    return {**asdict(views.depths(db)), "lanes": views.lanes(db), "policies": views.policies(db)}
+
+
+def _daemon_lines(daemon: Mapping[str, Any] | None, url: str, now: int) -> Iterator[str]:
+    if daemon is None:
+        yield f"✗ daemon     nobody answers at {url}: start it with `weighbridge run`"
+        return
+    since = output.span(now - int(daemon.get("since", now)))
+    yield f"✓ daemon     {output.cell(daemon['state'])} for {since}"
+    for network, state in daemon.get("networks", {}).items():
+        remedy = output.cell(state.get("remedy") or "opening")
+        yield f"✓ {network:<10} open" if state.get("open") else f"✗ {network:<10} closed: {remedy}"
+
+
+def _store_lines(store: Mapping[str, Any] | None, trouble: str, now: int) -> Iterator[str]:
+    if store is None:
+        yield f"✗ store      {trouble}"
+        return
+    entries = sum(lane["size"] for lane in store["lanes"])
+    names = ", ".join(f"{name} {digest[:12]}" for name, digest in store["policies"])
+    yield f"✓ store      {entries:,} entries in the ledger"
+    yield f"  policies   {names or 'none yet: the daemon has not run'}"
+    yield ""
+    yield from (f"  {line}" for line in output.table(list(_waiting(store, now)), [False, True, False, False]))
+
+
+def _waiting(store: Mapping[str, Any], now: int) -> Iterator[list[str]]:
+    """Rows of: what, how many, since when, and what to do."""
+    yield ["WAITS", "", "OLDEST", "SEE"]
+    for key, what, see in _ROOMS:
+        yield [what, str(store[key]), _age(store[f"{key}_since"], now), see if store[key] else ""]
+    for network, outbox in store["networks"].items():
+        under_way = outbox["ready"] + outbox["claimed"]
+        yield [f"to be sent to {network}", str(under_way), _age(outbox["oldest_at"], now), ""]
+        for key, what in _STOPPED:
+            see = f"weighbridge outbox list --state {key}" if outbox[key] else ""
+            yield [f"  {what}", str(outbox[key]), "", see]
+
+
+_ROOMS = (
+    ("fetching", "attachments being fetched", ""),
+    ("unjudged", "to be judged", ""),
+    ("held", "held for a reviewer", "weighbridge review list"),
+)
+
+_STOPPED = (
+    ("waiting", "until the reader writes"),
+    ("parked", "refused: for a person"),
+    ("failed", "never arrived: for a person"),
+)
+
+
+def _age(since: int, now: int) -> str:
+    return output.span(now - since) if since else ""
