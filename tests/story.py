@@ -6,11 +6,21 @@ millisecond whenever it is read, so that no two transactions have the same time.
 
 from __future__ import annotations
 
+import asyncio
+import atexit
+import functools
 import itertools
+import json
+import shutil
+import tempfile
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
+import pytest
+
+from bridge.cli import output, weighbridge
 from bridge.message import (
     SYMPHONY,
     WEIXIN,
@@ -268,3 +278,61 @@ async def _leftovers(story: Story) -> None:
     await story.judge()
     await story.archive(story.says("", files=(File("ref-3", "photo.jpg", Kind.IMAGE),)))
     await story.archive(story.answers("还没看"))
+
+
+# --- copies, and a terminal on them ---------------------------------------------------------------------
+
+
+@functools.cache
+def _told() -> Path:
+    """A folder with the varied store in it, made once."""
+    folder = Path(tempfile.mkdtemp(prefix="weighbridge-story-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+
+    async def tell() -> None:
+        (await varied(folder)).store.close()
+
+    asyncio.run(tell())
+    return folder
+
+
+def copy_of_the_story(folder: Path) -> Path:
+    """A copy of the varied store in `folder`, to read or to spoil; gives the database's path."""
+    shutil.copytree(_told(), folder, dirs_exist_ok=True)
+    return folder / "weighbridge.db"
+
+
+class Answer(NamedTuple):
+    """What a command answered: exit code, and what it printed where."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def records(self) -> list[dict]:
+        """The JSON objects printed, one a line."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+@dataclass
+class Terminal:
+    """A person who types commands, with the settings and the store of `folder`."""
+
+    folder: Path
+    capsys: pytest.CaptureFixture[str]
+
+    def __post_init__(self) -> None:
+        self.settings("")
+
+    def settings(self, more: str) -> None:
+        """Write the settings file, with `more` behind what names the store."""
+        store = f'[store]\nurl = "sqlite:///{self.folder}/weighbridge.db"\nblobs = "{self.folder}/blobs"\n'
+        (self.folder / "weighbridge.toml").write_text(store + more)
+
+    def type(self, *arguments: str) -> Answer:
+        """Run a command in this process, as `main` does."""
+        self.capsys.readouterr()
+        typed = ["--config", str(self.folder / "weighbridge.toml"), *arguments]
+        code = output.guarded(lambda: weighbridge.main(typed, standalone_mode=False))
+        return Answer(int(code), *self.capsys.readouterr())

@@ -1,0 +1,196 @@
+"""`weighbridge review`: a reviewer sees what waits and why, and decides; each act is recorded and told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from story import REVIEWER, Terminal, copy_of_the_story
+
+from bridge.cli.output import Exit
+from bridge.cli.review import MARKS, marked
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    """A terminal on a copy of the story."""
+    copy_of_the_story(tmp_path)
+    return Terminal(tmp_path, capsys)
+
+
+def held(terminal: Terminal, text: str) -> str:
+    """The number of the held message that says `text`."""
+    (found,) = (row for row in terminal.type("review", "list", "--json").records if text in row["text"])
+    return str(found["message"])
+
+
+def test_the_list_says_who_what_and_why(terminal: Terminal) -> None:
+    """Each held message stands on a line of its own: sender, reader, the rule's title, the text."""
+    answer = terminal.type("review", "list")
+    assert answer.code == Exit.DONE
+    head, *lines = answer.out.splitlines()
+    assert head.split() == ["ID", "HELD", "FROM", "TO", "WHY", "TEXT"]
+    assert len(lines) == 3
+    assert "Alice Wong  李雷" in lines[1]
+    assert "Payment card numbers" in lines[1]
+    assert "odd 4111111111111111" in lines[1]
+    assert "nobody (not paired)" in lines[2]
+
+
+def test_the_list_in_json_has_times_and_rules(terminal: Terminal) -> None:
+    """`--json` gives one object a line, with times in milliseconds and the titles of the rules."""
+    rows = terminal.type("review", "list", "--json").records
+    assert [row["cause"] for row in rows] == ["failure", "rule", "default"]
+    assert rows[1]["rules"] == ["Payment card numbers"]
+    assert rows[0]["held_at"] > rows[0]["at"] > 0
+
+
+def test_an_empty_list_says_so(terminal: Terminal) -> None:
+    """With nothing held, standard output is empty and standard error says it."""
+    for row in terminal.type("review", "list", "--json").records:
+        terminal.type("review", "reject", str(row["message"]), "--reason", "cleaning up")
+    answer = terminal.type("review", "list")
+    assert (answer.code, answer.out, answer.err) == (Exit.DONE, "", "Nothing is held.\n")
+
+
+def test_show_marks_what_was_found(terminal: Terminal) -> None:
+    """The passage a rule found stands between marks, beside the rule, its reason, and what would go out."""
+    answer = terminal.type("review", "show", held(terminal, "odd"))
+    assert answer.code == Exit.DONE
+    assert "│ odd ⟦4111111111111111⟧" in answer.out
+    assert "│ odd ****" in answer.out
+    assert "Payment card numbers (rule card of cards, would hold)" in answer.out
+    assert "alice.wong@bank.example" in answer.out
+
+
+def test_show_prints_commands_that_work(terminal: Terminal) -> None:
+    """The commands that `show` prints can be typed as they stand, with a reason put in."""
+    page = terminal.type("review", "show", held(terminal, "odd")).out
+    commands = [line.split()[1:] for line in page.splitlines() if line.strip().startswith("weighbridge")]
+    assert [command[1] for command in commands] == ["release", "release", "reject"]
+    answer = terminal.type(*(word.replace("TEXT", "his own card") for word in commands[1]))
+    assert answer.code == Exit.DONE
+
+
+def test_show_tells_how_to_pair_a_stranger(terminal: Terminal) -> None:
+    """A message of somebody who is not paired shows the command that pairs them, with their id in it."""
+    page = terminal.type("review", "show", held(terminal, "在吗")).out
+    assert "nobody: this chat is not paired" in page
+    assert "weighbridge people pair ADVISOR wkWealth/wmStranger --reason TEXT" in page
+
+
+def test_show_names_attachments_that_are_missing(terminal: Terminal) -> None:
+    """What could not be read is named, with the reason for the hold."""
+    page = terminal.type("review", "show", held(terminal, "And this")).out
+    assert "📎 lost.png (missing)" in page
+    assert "1 attachment(s) could not be read" in page
+
+
+def test_show_of_something_never_held_is_refused(terminal: Terminal) -> None:
+    """Asking for a message that was never held answers no, and says where to look."""
+    answer = terminal.type("review", "show", "1")
+    assert answer.code == Exit.NO
+    assert "review list" in answer.err
+
+
+@pytest.mark.parametrize(("options", "text"), [([], "odd ****"), (["--as-written"], "odd 4111111111111111")])
+def test_release_lets_the_message_go(terminal: Terminal, options: list[str], text: str) -> None:
+    """Released, it is in the outbox: masked, or as written when that is asked for; the act is on record."""
+    number = held(terminal, "odd")
+    answer = terminal.type(
+        "review", "release", number, "--reason", "his own card", "--as", REVIEWER, *options
+    )
+    assert (answer.code, answer.err) == (Exit.DONE, "")
+    assert f"Message {number} goes on its way" in answer.out
+    assert REVIEWER in answer.out
+    (found,) = terminal.type("audit", "show", number, "--json").records
+    assert found["state"] == "released"
+    assert found["verdicts"][-1]["text"] == text
+    assert [one["state"] for one in found["deliveries"]] == ["ready"]
+    act = next(entry for entry in found["entries"] if entry["kind"] == "hold:released")
+    assert (act["person"], act["reason"]) == (REVIEWER, "his own card")
+
+
+def test_reject_keeps_the_message_back(terminal: Terminal) -> None:
+    """Rejected, it goes nowhere, stays in the archive, and cannot be decided again."""
+    number = held(terminal, "odd")
+    assert terminal.type("review", "reject", number, "--reason", "not by chat").code == Exit.DONE
+    (found,) = terminal.type("audit", "show", number, "--json").records
+    assert (found["state"], found["deliveries"]) == ("rejected", [])
+    again = terminal.type("review", "release", number, "--reason", "changed my mind")
+    assert again.code == Exit.NO
+    assert "not waiting for review" in again.err
+
+
+def test_a_stranger_cannot_be_released(terminal: Terminal) -> None:
+    """A message that leads nowhere is not released, and the answer says what to do first."""
+    answer = terminal.type("review", "release", held(terminal, "在吗"), "--reason", "seems fine")
+    assert answer.code == Exit.NO
+    assert "people pair" in answer.err
+
+
+@pytest.mark.parametrize(
+    "arguments", [[], ["--reason", "  "], ["--reason", "fine", "--as", " "]], ids=["no", "blank", "nobody"]
+)
+def test_an_act_needs_a_person_and_a_reason(terminal: Terminal, arguments: list[str]) -> None:
+    """Without a reason, with a blank one, or signed by nobody, nothing happens."""
+    number = held(terminal, "odd")
+    assert terminal.type("review", "release", number, *arguments).code == Exit.WRONG
+    assert held(terminal, "odd") == number
+
+
+def test_the_person_may_come_from_the_environment(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """WEIGHBRIDGE_PERSON signs acts where nobody is named."""
+    monkeypatch.setenv("WEIGHBRIDGE_PERSON", "alice.wong@bank.example")
+    answer = terminal.type("review", "reject", held(terminal, "odd"), "--reason", "no")
+    assert answer.code == Exit.DONE
+    assert "rejected by alice.wong@bank.example" in answer.out
+
+
+def test_without_a_store_the_remedy_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before the daemon has ever run there is nothing to list; the answer says how a store is made."""
+    answer = Terminal(tmp_path, capsys).type("review", "list")
+    assert answer.code == Exit.UNREACHABLE
+    assert "weighbridge run" in answer.err
+    assert not (tmp_path / "weighbridge.db").exists()
+
+
+def test_a_file_that_is_no_store_is_explained(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A file of something else at the store's place gives a sentence, not a traceback."""
+    (tmp_path / "weighbridge.db").write_bytes(b"not a database at all" * 100)
+    answer = Terminal(tmp_path, capsys).type("review", "list")
+    assert answer.code == Exit.UNREACHABLE
+    assert "cannot be read" in answer.err
+
+
+def test_a_store_of_another_version_is_refused(terminal: Terminal) -> None:
+    """Tables that this program does not know are not touched."""
+    import sqlite3
+
+    with sqlite3.connect(terminal.folder / "weighbridge.db") as db:
+        db.execute("UPDATE alembic_version SET version_num = '9999'")
+    answer = terminal.type("review", "list")
+    assert answer.code == Exit.UNREACHABLE
+    assert "version 9999" in answer.err
+
+
+@given(st.text(st.characters(exclude_categories=["C"]), max_size=40), st.data())
+def test_marks_change_no_character(text: str, data: st.DataObject) -> None:
+    """Whatever the spans, taking the marks out again gives the text, and marks come in pairs."""
+    place = st.integers(0, len(text))
+    spans = data.draw(st.lists(st.tuples(place, place).map(sorted), max_size=4))
+    shown = "\n".join(marked(text, spans))
+    assert shown.replace(MARKS[0], "").replace(MARKS[1], "") == text.replace(MARKS[0], "").replace(
+        MARKS[1], ""
+    )
+    if not set(MARKS) & set(text):
+        assert shown.count(MARKS[0]) == shown.count(MARKS[1])
+
+
+def test_text_cannot_steer_the_terminal() -> None:
+    """An escape sequence in somebody's message is shown as its code."""
+    assert marked("\x1b[2Jhello", [(0, 1)]) == ["⟦\\u001b⟧[2Jhello"]
