@@ -4,7 +4,8 @@ Rules of this file: one `TaskGroup`; when a part dies of anything but an expecte
 the supervisor starts it again. Nothing is repaired at the start: taking the lane is enough.
 
     SIGTERM, SIGINT   stop taking, finish what is being sent, give the lane up, leave
-    SIGHUP            read the policies again; bad ones change nothing and say so; sign in again at once
+    SIGHUP            read the policies again; bad ones change nothing and say so; closed networks are
+                      tried again at once, with settings and secrets as they are now
 
 A network that refuses our credentials closes its own rooms only: the other one goes on, and what was
 archived for the closed one waits in the outbox.
@@ -24,7 +25,7 @@ from datetime import datetime
 from aiohttp import web
 
 from bridge import pipeline, telemetry
-from bridge.errors import PolicyError, SignedOut
+from bridge.errors import ConfigError, PolicyError, SignedOut
 from bridge.message import SYMPHONY, Archived, Verdict
 from bridge.pipeline import Bell, House
 from bridge.policy import PolicySet, judge
@@ -93,8 +94,9 @@ class NetworkState:
 class Daemon:
     """The whole bridge, running. `run` returns when it was asked to leave and has left in order.
 
-    `load` reads the policies (raising PolicyError); `address` is where /healthz, /readyz, /status and
-    /metrics answer, None for nowhere.
+    `load` reads the policies (raising PolicyError or ConfigError); `address` is where /healthz, /readyz,
+    /status and /metrics answer, None for nowhere; `anew` makes a network's connector again from what the
+    settings and secret files say by now (raising ConfigError), None when they cannot change.
     """
 
     def __init__(
@@ -104,9 +106,10 @@ class Daemon:
         connectors: Sequence[Connector],
         load: Callable[[], PolicySet],
         address: tuple[str, int] | None,
+        anew: Callable[[str], Connector] | None = None,
     ) -> None:
         self.house, self.database, self.connectors, self.load = house, database, connectors, load
-        self.address = address
+        self.address, self.anew = address, anew
         self.judging = Judging(load())
         self.stop = asyncio.Event()
         self.networks = {connector.network: NetworkState() for connector in connectors}
@@ -115,17 +118,20 @@ class Daemon:
         self.renewed = 0.0
         self._reload = asyncio.Event()
 
-    async def run(self) -> None:
-        """Own the lane, run the rooms until `stop`, then leave in order.
+    async def run(self, *, signals: bool = True) -> None:
+        """Own the lane, run the rooms until `stop`, then leave in order. Without `signals`, whoever runs
+        the daemon calls `leave` and `reload`.
 
-        Raises Conflict when another daemon owns the lane, StoreError when the store fails.
+        Raises Conflict when another daemon owns the lane, StoreError when the store fails, ConfigError when
+        the pages cannot be served.
         """
         await self.database.own(f"{socket.gethostname()}:{os.getpid()}")
         self.renewed = asyncio.get_running_loop().time()
         await self.database.set_languages(self.house.languages)
         await self._activate("weighbridge", "start of the daemon")
         async with contextlib.AsyncExitStack() as stack:
-            self._listen_to_signals(stack)
+            if signals:
+                self._listen_to_signals(stack)
             await self._serve_pages(stack)
             try:
                 await self._run_rooms()
@@ -144,7 +150,7 @@ class Daemon:
                 tasks.create_task(pipeline.judgement(self.judging, self.house)),
             ]
             networks = [tasks.create_task(self._network(one)) for one in self.connectors]
-            log.info("daemon:started")
+            log.info("daemon:started", port=self.bound_port)
             # Ready means that the store is ours; a network that is away or refuses us is told by /readyz.
             telemetry.sd_notify("READY=1")
             await self.stop.wait()
@@ -167,6 +173,17 @@ class Daemon:
             refusals += 1
             log.error("network:signed-out", network=connector.network, seconds=pause)
             await state.retry.wait(pause)
+            connector = self._made_anew(connector)
+
+    def _made_anew(self, connector: Connector) -> Connector:
+        """The connector with the secrets as they are now; as it was, while the settings are broken."""
+        if self.anew is None or self.stop.is_set():
+            return connector
+        try:
+            return self.anew(connector.network)
+        except ConfigError as error:
+            log.error("settings:refused", network=connector.network, count=len(error.problems))
+            return connector
 
     async def _network_once(self, connector: Connector) -> SignedOut | None:
         refusal: SignedOut | None = None
@@ -191,8 +208,15 @@ class Daemon:
         state = self.networks[network]
         state.open, state.remedy, state.since = is_open, remedy, self.house.clock.now()
         telemetry.metrics.signed_in.labels(network).set(is_open)
-        closed = [name for name, state in self.networks.items() if not state.open]
-        telemetry.sd_notify(f"STATUS=closed: {', '.join(closed)}" if closed else "STATUS=both networks open")
+        telemetry.sd_notify(f"STATUS={'; '.join(self._closed()) or 'both networks open'}")
+
+    def _closed(self) -> list[str]:
+        """Every closed network, with what a person has to do."""
+        return [
+            f"{network} is closed: {state.remedy or 'it is being opened'}"
+            for network, state in self.networks.items()
+            if not state.open
+        ]
 
     async def _keep_lease(self) -> None:
         """Show the lane that we live, and systemd too: only a process that can still write is alive."""
@@ -214,7 +238,7 @@ class Daemon:
             self._reload.clear()
             try:
                 policies = await asyncio.to_thread(self.load)
-            except PolicyError as error:
+            except (PolicyError, ConfigError) as error:
                 log.error("policy:refused", count=len(error.problems))
                 continue
             self.judging.policies = policies
@@ -242,7 +266,8 @@ class Daemon:
         """Read the policies again, and try closed networks at once."""
         self._reload.set()
         for state in self.networks.values():
-            state.retry.ring()
+            if not state.open:
+                state.retry.ring()
 
     # --- pages
 
@@ -257,8 +282,14 @@ class Daemon:
         runner = web.AppRunner(pages, access_log=None)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, *self.address)
-        await site.start()
+        try:
+            await web.TCPSite(runner, *self.address).start()
+        except OSError as error:
+            host, port = self.address
+            raise ConfigError(
+                f"daemon.http: {host}:{port} cannot be listened on ({_why(error)}): write an address of this "
+                "machine and a port that is free."
+            ) from None
         self.bound_port = runner.addresses[0][1]
 
     async def _healthz(self, _: web.Request) -> web.Response:
@@ -270,11 +301,7 @@ class Daemon:
         return web.Response(text=text, status=200 if alive else 503)
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        closed = [
-            f"{network}: {state.remedy or 'opening'}"
-            for network, state in self.networks.items()
-            if not state.open
-        ]
+        closed = self._closed()
         return web.Response(text="\n".join(closed or ["ready"]) + "\n", status=503 if closed else 200)
 
     async def _status(self, _: web.Request) -> web.Response:
@@ -312,3 +339,8 @@ class Daemon:
 def _first(group: BaseExceptionGroup) -> SignedOut:
     error = group.exceptions[0]
     return _first(error) if isinstance(error, BaseExceptionGroup) else error
+
+
+def _why(error: OSError) -> str:
+    """The system's own words, without asyncio's around them."""
+    return os.strerror(error.errno).lower() if error.errno else "no such address"

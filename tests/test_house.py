@@ -80,7 +80,7 @@ CATCH_ALL = {  # module: what it does with anything at all
     "bridge.policy.judge": "a rule that crashes becomes a hold",
     "connectors.symphony.wire": "an item that cannot be read becomes an archived, held message",
     "connectors.weixin.wire": "an item that cannot be read becomes an archived, held message",
-    "bridge.daemon": "the outermost line: says where it broke, and ends the process",
+    "bridge.cli.run": "the outermost line: says where it broke, and ends the process",
 }
 
 UNNAMED = re.compile(r"(^|_)(utils?|helpers?|managers?|common|base|misc|process)(_|$)")

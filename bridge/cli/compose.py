@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import glob
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,12 +134,33 @@ def pace(settings: Settings) -> Pace:
     )
 
 
-def daemon(settings: Settings, database: Database, connectors: Sequence[Connector] = ()) -> Daemon:
-    """The daemon on an open store, with the two networks of the settings unless others are given."""
+def daemon(
+    settings: Settings,
+    database: Database,
+    connectors: Sequence[Connector] = (),
+    reread: Callable[[], Settings] | None = None,
+) -> Daemon:
+    """The daemon on an open store, with the two networks of the settings unless others are given.
+
+    `reread` gives the settings as they are written now: a network that refused our credentials is tried
+    again with those.
+    """
     from bridge.daemon import Counting, Daemon
+    from bridge.message import SYMPHONY, WEIXIN
     from bridge.pipeline import House
 
     both = connectors or (symphony(settings, database.blobs), weixin(settings, database.blobs))
-    languages = {"symphony": settings.symphony.language, "weixin": settings.weixin.language}
+    languages = {SYMPHONY: settings.symphony.language, WEIXIN: settings.weixin.language}
     house = House(database, database.clock, Counting(), pace=pace(settings), languages=languages)
-    return Daemon(house, database, both, lambda: policies(settings), settings.daemon.http)
+
+    def anew(network: str) -> Connector:
+        return {SYMPHONY: symphony, WEIXIN: weixin}[network](reread(), database.blobs)
+
+    return Daemon(
+        house,
+        database,
+        both,
+        lambda: policies(settings),
+        settings.daemon.http,
+        anew if reread else None,
+    )

@@ -9,49 +9,88 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import click
 
+from bridge.cli.output import Exit
 from bridge.cli.root import Root, pass_root
+from bridge.errors import WeighbridgeError
+
+if TYPE_CHECKING:
+    from bridge.config import Settings
 
 
 @click.command()
 @pass_root
-def run(root: Root) -> None:
+def run(root: Root) -> int:
     """Run the bridge until SIGTERM: both networks, archive, policy, delivery.
 
-    SIGHUP reads the policies again; a policy with errors changes nothing.
+    \b
+    SIGTERM, SIGINT   finish what is being sent, and leave
+    SIGHUP            read the policies again (one with errors changes nothing), and try a network that
+                      refused our credentials again, with settings and secrets as they are now
+
+    Log lines go to standard error. /readyz and /status on the port of [daemon] http say how it goes.
     """
     from bridge import telemetry
 
     settings = root.unlocked()
     telemetry.configure(level=settings.daemon.log_level, form=settings.daemon.log_format)
+    threading.excepthook = _thread_ended
     _sooner_loop()
     try:
-        asyncio.run(_run(settings))
-    except BaseExceptionGroup as group:
-        raise _leaf(group) from None
+        asyncio.run(_run(root, settings))
+    except (BaseExceptionGroup, Exception) as error:
+        return _ended_by(error)
+    return Exit.DONE
 
 
-async def _run(settings: object) -> None:
+async def _run(root: Root, settings: Settings) -> None:
     from bridge.cli import compose
 
     database = compose.store(settings)
     try:
-        await compose.daemon(settings, database).run()
+        await compose.daemon(settings, database, reread=root.unlocked).run()
     finally:
         database.close()
 
 
-def _leaf(error: BaseException) -> BaseException:
-    """The first error of a group of groups: what went wrong, without the scaffolding."""
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    if isinstance(error, Exception):
-        from bridge import telemetry
+def _ended_by(error: BaseException) -> int:
+    """Raise what can be explained to a person; log what cannot, and answer what Python answers for a bug."""
+    first, *others = _leaves(error)
+    bugs = [one for one in (first, *others) if not isinstance(one, WeighbridgeError)]
+    if not bugs:
+        raise first from None
+    for bug in bugs:
+        _log_bug(bug)
+    return Exit.NO
 
-        telemetry.log().error("daemon:died", code=type(error).__name__, where=telemetry.place(error))
-    return error
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """What went wrong, without the groups of groups around it."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from _leaves(inner)
+    else:
+        yield error
+
+
+def _log_bug(bug: BaseException) -> None:
+    from bridge import telemetry
+
+    log = telemetry.log()
+    log.error("daemon:died", code=type(bug).__name__, where=telemetry.place(bug))
+    for frame, line in traceback.walk_tb(bug.__traceback__):
+        log.error("daemon:stack", where=f"{frame.f_globals.get('__name__', 'unknown')}:{line}")
+
+
+def _thread_ended(thread: threading.ExceptHookArgs) -> None:
+    if thread.exc_value is not None:
+        _log_bug(thread.exc_value)
 
 
 def _sooner_loop() -> None:

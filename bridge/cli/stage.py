@@ -101,23 +101,17 @@ async def _running(
     connector = compose.weixin(settings, database.blobs)
     both = (compose.symphony(settings, database.blobs), connector)
     daemon = compose.daemon(settings, database, both)
-    running = asyncio.create_task(daemon.run())
-    try:
-        await _until_open(daemon, running)
-        weixin = settings.weixin
-        url = f"http://127.0.0.1:{connector.bound_port}{weixin.path}"
-        platform.set_callback(url, weixin.token.reveal(), weixin.aes_key.reveal())
-        yield daemon
-    finally:
-        daemon.leave()
-        await running
-
-
-async def _until_open(daemon: RunningDaemon, running: asyncio.Task) -> None:
-    while not all(state.open for state in daemon.networks.values()):
-        done, _ = await asyncio.wait([running], timeout=0.01)
-        if done:
-            await running
+    async with asyncio.TaskGroup() as tasks:  # a daemon that dies takes the play with it
+        running = tasks.create_task(daemon.run(signals=False))
+        try:
+            while not all(state.open for state in daemon.networks.values()):
+                await asyncio.wait([running], timeout=0.01)
+            weixin = settings.weixin
+            url = f"http://127.0.0.1:{connector.bound_port}{weixin.path}"
+            platform.set_callback(url, weixin.token.reveal(), weixin.aes_key.reveal())
+            yield daemon
+        finally:
+            daemon.leave()
 
 
 def _settings(

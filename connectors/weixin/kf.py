@@ -34,7 +34,7 @@ from bridge.message import WEIXIN, Batch, File, Kind, Message, Party, Permit, Re
 from bridge.ports import Blobs, Clock
 from connectors.weixin import wire
 from connectors.weixin.api import Declined, Pace, WeComApi, refusal
-from connectors.weixin.crypto import CallbackCrypt
+from connectors.weixin.crypto import CallbackCrypt, CryptError
 from connectors.weixin.errcodes import Action
 from connectors.weixin.intake import Intake, KfAccount
 from connectors.weixin.listener import CallbackListener
@@ -102,7 +102,7 @@ class WeixinConnector:
         self._pace = pace or Pace()
         self._entered = contextlib.AsyncExitStack()
         self._api_or_none: WeComApi | None = None
-        self._listener = self._new_listener()
+        self._listener: CallbackListener | None = None
         self._intake: Intake | None = None
         self._media: _Recent[str] = _Recent(4096, _MEDIA_LIFE, self._pace)
         self._names: _Recent[str] = _Recent(10_000, _NAME_LIFE, self._pace)
@@ -112,7 +112,13 @@ class WeixinConnector:
         settings = self._settings
         if not (settings.callback_token and settings.callback_aes_key):
             return None
-        crypt = CallbackCrypt(settings.callback_token, settings.callback_aes_key, settings.corp_id)
+        try:
+            crypt = CallbackCrypt(settings.callback_token, settings.callback_aes_key, settings.corp_id)
+        except CryptError as error:
+            raise SignedOut(
+                f"The key of the callback cannot be used: {error}.",
+                remedy="Copy the EncodingAESKey from the WeCom console into the file of weixin.aes_key_file.",
+            ) from None
         return CallbackListener(
             crypt, settings.listen_host, settings.listen_port, settings.callback_path, self._rung
         )
@@ -130,6 +136,7 @@ class WeixinConnector:
         )
         async with contextlib.AsyncExitStack() as entered:
             await entered.enter_async_context(session)
+            self._listener = self._new_listener()
             if self._listener is not None:
                 await entered.enter_async_context(self._listener)
             self._entered = entered.pop_all()

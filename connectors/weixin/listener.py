@@ -9,12 +9,14 @@ Source: WeCom developer documentation 90238 (callback security), 94699 (the call
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Self
 
 import structlog
 from aiohttp import web
 
+from bridge.errors import SignedOut
 from connectors.weixin import wire
 from connectors.weixin.crypto import CallbackCrypt, CryptError
 
@@ -44,7 +46,12 @@ class CallbackListener:
         app.router.add_post(self._path, self._take)
         self._runner = web.AppRunner(app, access_log=None)
         await self._runner.setup()
-        await web.TCPSite(self._runner, *self._address).start()
+        try:
+            await web.TCPSite(self._runner, *self._address).start()
+        except OSError as error:
+            await self.__aexit__()
+            raise _taken(self._address, error) from None
+        log.info("callback:listening", network="weixin", port=self.bound_port)
         return self
 
     async def __aexit__(self, *exc: object) -> None:
@@ -78,6 +85,15 @@ class CallbackListener:
 def _signed(request: web.Request) -> tuple[str, str, str]:
     query = request.query
     return query.get("msg_signature", ""), query.get("timestamp", ""), query.get("nonce", "")
+
+
+def _taken(address: tuple[str, int], error: OSError) -> SignedOut:
+    why = os.strerror(error.errno).lower() if error.errno else "no such address"
+    host, port = address
+    return SignedOut(
+        f"The address for callbacks, {host}:{port}, cannot be listened on: {why}.",
+        remedy=f"Free {host}:{port} ({why}), or write another address into weixin.listen.",
+    )
 
 
 def _refusal(refused: CryptError) -> web.Response:
