@@ -28,7 +28,7 @@ SMALL = [*FEW, "--messages", str(MESSAGES), "--rounds", "1", "--seconds", "0.2"]
 DIRECTIONS = ("to_symphony", "to_weixin")
 MEASURES = {
     "kind", "system", "direction", "messages", "per_second", "p50_ms", "p99_ms", "cpu_us", "cpu_share",
-    "networks_cpu_share", "rss_start_mb", "rss_end_mb",
+    "networks_cpu_share", "others_cpu_share", "rss_start_mb", "rss_end_mb",
 }  # fmt: skip
 
 
@@ -164,9 +164,9 @@ class Scripted:
 async def test_full_load_keeps_a_window_of_messages_under_way() -> None:
     """Never more than the window, and all are written in order."""
     way = Scripted()
-    passage = await carry(way, range(100), window=10)
+    accepted = await carry(way, range(100), window=10)
     assert way.most_under_way == 10
-    assert way.written == list(range(100)) == list(passage.accepted)
+    assert way.written == list(range(100)) == list(accepted)
 
 
 async def test_a_rate_is_kept() -> None:
@@ -260,11 +260,14 @@ async def test_settings_are_written_as_an_operator_writes_them(tmp_path: Path) -
 # --- what follows -----------------------------------------------------------------------------------------
 
 
+CPU = {BRIDGE: 800.0, BARE: 200.0}
+
+
 def measured(kind: str, system: str, direction: str, per_second: float, p50: float) -> dict[str, Any]:
     """A row, as far as the summary reads it."""
     return {
         "kind": kind, "system": system, "direction": direction, "per_second": per_second, "p50_ms": p50,
-        "cpu_us": per_second * 2,
+        "cpu_us": CPU[system],
     }  # fmt: skip
 
 
@@ -281,11 +284,17 @@ def test_the_summary_compares_medians() -> None:
     """One lucky round changes nothing: medians of the rounds are compared, each direction for itself."""
     answer = summary(ROWS)
     expected = {
-        "per_second": 50.0, "bare_per_second": 100.0, "ratio": 0.5, "cpu_us": 100.0, "bare_cpu_us": 200.0,
-        "added_p50_ms": 2.5,
+        "per_second": 50.0, "bare_per_second": 100.0, "ratio": 0.5, "cpu_us": 800.0, "bare_cpu_us": 200.0,
+        "cpu_ratio": 0.25, "added_p50_ms": 2.5,
     }  # fmt: skip
     assert answer["to_symphony"] == answer["to_weixin"] == expected
     assert answer["commits"] == {"transactions_per_second": 1000.0, "rows_per_second": 20000.0}
+
+
+def test_shares_tell_who_kept_the_machine_busy() -> None:
+    """In 10 s, 8 of the process, 4 of the networks, 17 of everything: others took half a core."""
+    shares = bench_relay.Spent(10.0, 8.0, 4.0, 17.0).shares()
+    assert shares == {"cpu_share": 0.8, "networks_cpu_share": 0.4, "others_cpu_share": 0.5}
 
 
 @pytest.mark.parametrize(("percent", "value"), [(0, 1), (50, 50), (99, 99), (99.5, 100), (100, 100)])

@@ -15,16 +15,20 @@ import click
 
 from bridge.cli import output
 
+OTHERS = 0.3
+"""Cores kept busy by others from which on rates are not worth comparing."""
 COUNT = click.IntRange(min=1)
 
 MEASURED = {
     "kind": "load", "round": "round", "system": "system", "direction": "direction",
     "per_second": "messages/s", "p50_ms": "p50 ms", "p99_ms": "p99 ms", "cpu_us": "CPU µs/message",
-    "cpu_share": "CPU", "networks_cpu_share": "networks' CPU", "rss_end_mb": "RSS MB",
+    "cpu_share": "CPU", "networks_cpu_share": "networks' CPU",
+    "others_cpu_share": "others' CPU", "rss_end_mb": "RSS MB",
 }  # fmt: skip
 COMPARED = {
     "direction": "direction", "per_second": "messages/s", "bare_per_second": "bare relay", "ratio": "ratio",
-    "cpu_us": "CPU µs/message", "bare_cpu_us": "bare relay", "added_p50_ms": "added p50 ms",
+    "cpu_us": "CPU µs/message", "bare_cpu_us": "bare relay", "cpu_ratio": "ratio",
+    "added_p50_ms": "added p50 ms",
 }  # fmt: skip
 COMMITTED = {"transactions_per_second": "commits/s, 1 row", "rows_per_second": "rows/s, 64 to a commit"}
 SAMPLED = {"messages": "messages", "rss_mb": "RSS MB"}
@@ -96,6 +100,8 @@ class Telling:
         output.note(f"{time.monotonic() - self._started:6.0f} s  {row['kind']:8}" + " ".join(map(str, facts)))
         if row.get("filesystem") == "tmpfs":
             output.note("this folder is in memory: commits cost nothing here, and figures mean little")
+        if row.get("others_cpu_share", 0.0) > OTHERS:
+            output.note("something else is busy on this machine: compare CPU times, not rates")
 
     def end(self) -> None:
         """All rows are there."""

@@ -27,7 +27,7 @@ from typing import Any, NamedTuple
 
 from bridge import __version__
 from bridge.cli import bench_node, compose
-from bridge.cli.bench_traffic import WAYS, BenchFailed, Networks, Passage, Way, carry
+from bridge.cli.bench_traffic import WAYS, BenchFailed, Networks, Passage, Way, carry, checked
 from bridge.config import Settings, load, unlock
 
 Row = Mapping[str, Any]
@@ -127,6 +127,30 @@ async def node(kind: str, folder: Path, core: int | None) -> AsyncIterator[Node]
             await process.wait()
 
 
+def busy_seconds() -> float:
+    """Processor time that everything on this machine has taken so far: proc(5), /proc/stat."""
+    user, nice, system, _idle, _waiting, *rest = Path("/proc/stat").read_text(encoding="utf-8").split()[1:9]
+    return sum(map(int, (user, nice, system, *rest))) / os.sysconf("SC_CLK_TCK")
+
+
+class Spent(NamedTuple):
+    """Seconds: by the clock, and of processor time by the measured process, by us, and by everything."""
+
+    clock: float
+    measured: float
+    networks: float
+    everything: float
+
+    def shares(self) -> dict[str, float]:
+        """Cores kept busy by the measured process, by the networks, and by what else runs here."""
+        others = max(0.0, self.everything - self.measured - self.networks)
+        return {
+            "cpu_share": round(self.measured / self.clock, 2),
+            "networks_cpu_share": round(self.networks / self.clock, 2),
+            "others_cpu_share": round(others / self.clock, 2),
+        }
+
+
 # --- one system between both networks -------------------------------------------------------------------
 
 
@@ -137,8 +161,34 @@ class Session:
         self.system, self._networks, self.node = system, networks, measured
         self._next = 0
 
-    async def pass_over(self, way: Way, count: int, **how: float) -> Passage:
-        """Carry `count` messages; see `bench_traffic.carry`. Raises BenchFailed when the system ends."""
+    async def measure(self, direction: Callable[[Networks], Way], count: int, **how: float) -> dict[str, Any]:
+        """Carry `count` messages (see `bench_traffic.carry`) and say how it went."""
+        way = direction(self._networks)
+        rss, before = self.node.rss_mb(), self._spent()
+        accepted = await self._pass_over(way, count, **how)
+        spent = Spent(*(now - then for now, then in zip(self._spent(), before, strict=True)))
+        passage = Passage(accepted, checked(way.arrivals(), accepted))
+        took = passage.milliseconds
+        return {
+            "system": self.system,
+            "direction": way.name,
+            "messages": count,
+            "per_second": round(count / passage.seconds, 1),
+            "p50_ms": round(percentile(took, 50), 2),
+            "p99_ms": round(percentile(took, 99), 2),
+            "cpu_us": round(spent.measured / count * 1e6),
+            **spent.shares(),
+            "rss_start_mb": rss,
+            "rss_end_mb": self.node.rss_mb(),
+        }
+
+    async def warm_up(self, plan: Plan) -> None:
+        """A few messages each way, clients first: that opens every reply window."""
+        for direction in WAYS:
+            await self.measure(direction, plan.conversations * WARM_UP, window=plan.conversations)
+
+    async def _pass_over(self, way: Way, count: int, **how: float) -> dict[int, int]:
+        """Raises BenchFailed as soon as the system ends."""
         numbers = range(self._next, self._next + count)
         self._next += count
         carrying = asyncio.create_task(carry(way, numbers, **how))
@@ -152,32 +202,8 @@ class Session:
             carrying.cancel()
             ending.cancel()
 
-    async def measure(self, direction: Callable[[Networks], Way], count: int, **how: float) -> dict[str, Any]:
-        """Carry `count` messages and say how it went."""
-        way = direction(self._networks)
-        rss, cpu, ours = self.node.rss_mb(), self.node.cpu_seconds(), time.process_time()
-        passage = await self.pass_over(way, count, **how)
-        cpu, ours = self.node.cpu_seconds() - cpu, time.process_time() - ours
-        took = passage.milliseconds
-        return {
-            "system": self.system,
-            "direction": way.name,
-            "messages": count,
-            "per_second": round(count / passage.seconds, 1),
-            "p50_ms": round(percentile(took, 50), 2),
-            "p99_ms": round(percentile(took, 99), 2),
-            "cpu_us": round(cpu / count * 1e6),
-            "cpu_share": round(cpu / passage.seconds, 2),
-            "networks_cpu_share": round(ours / passage.seconds, 2),
-            "rss_start_mb": rss,
-            "rss_end_mb": self.node.rss_mb(),
-        }
-
-    async def warm_up(self, plan: Plan) -> None:
-        """A few messages each way, clients first: that opens every reply window."""
-        for direction in WAYS:
-            count = plan.conversations * WARM_UP
-            await self.pass_over(direction(self._networks), count, window=plan.conversations)
+    def _spent(self) -> Spent:
+        return Spent(time.monotonic(), self.node.cpu_seconds(), time.process_time(), busy_seconds())
 
 
 @contextlib.asynccontextmanager
@@ -330,24 +356,34 @@ def percentile(ordered: Sequence[float], percent: float) -> float:
 
 
 def summary(rows: Sequence[Row]) -> dict[str, Any]:
-    """Medians over the rounds, the bridge's share of the bare relay, and what it adds to a message's way."""
-    answer: dict[str, Any] = {"kind": "summary"}
-    for direction in (direction.name for direction in WAYS):
-        ours = _median(rows, "full", BRIDGE, direction, "per_second")
-        bare = _median(rows, "full", BARE, direction, "per_second")
-        added = _median(rows, "tenth", BRIDGE, direction, "p50_ms") - _median(
-            rows, "tenth", BARE, direction, "p50_ms"
-        )
-        answer[direction] = {
-            "per_second": ours,
-            "bare_per_second": bare,
-            "ratio": round(ours / bare, 3),
-            "cpu_us": _median(rows, "full", BRIDGE, direction, "cpu_us"),
-            "bare_cpu_us": _median(rows, "full", BARE, direction, "cpu_us"),
-            "added_p50_ms": round(added, 2),
-        }
+    """Medians over the rounds, the bridge's share of the bare relay, and what it adds to a message's way.
+
+    `ratio` compares messages per second, `cpu_ratio` messages per second of processor time.
+    """
+    answer = {direction.name: _compared(rows, direction.name) for direction in WAYS}
     commits = next(row for row in rows if row["kind"] == "commits")
-    return answer | {"commits": {key: value for key, value in commits.items() if key != "kind"}}
+    return {
+        "kind": "summary",
+        **answer,
+        "commits": {key: value for key, value in commits.items() if key != "kind"},
+    }
+
+
+def _compared(rows: Sequence[Row], direction: str) -> dict[str, float]:
+    ours, bare = (
+        {key: _median(rows, "full", system, direction, key) for key in ("per_second", "cpu_us")}
+        for system in SYSTEMS
+    )
+    slow, fast = (_median(rows, "tenth", system, direction, "p50_ms") for system in SYSTEMS)
+    return {
+        "per_second": ours["per_second"],
+        "bare_per_second": bare["per_second"],
+        "ratio": round(ours["per_second"] / bare["per_second"], 3),
+        "cpu_us": ours["cpu_us"],
+        "bare_cpu_us": bare["cpu_us"],
+        "cpu_ratio": round(bare["cpu_us"] / ours["cpu_us"], 3) if ours["cpu_us"] else 0.0,
+        "added_p50_ms": round(slow - fast, 2),
+    }
 
 
 def _median(rows: Sequence[Row], kind: str, system: str, direction: str, key: str) -> float:
