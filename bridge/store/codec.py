@@ -42,7 +42,8 @@ def message_from(body: bytes, raw: bytes) -> Message:
     value["kind"] = Kind(value["kind"])
     if "files" in value:
         value["files"] = tuple(File(**{**file, "kind": Kind(file["kind"])}) for file in value["files"])
-    return Message(**value, raw=raw)
+    # Networks report things that nobody wrote, or that belong to no chat: empty fields are not written.
+    return Message(**{"conversation": "", "sender": "", **value}, raw=raw)
 
 
 def verdict_body(verdict: Verdict, text: str) -> bytes:
