@@ -92,6 +92,14 @@ class Message:
     defect: str = ""
     raw: bytes = field(default=b"", repr=False)
 
+    @property
+    def answerable(self) -> bool:
+        """Whether somebody wrote it in a chat where he can be told something.
+
+        A key that ends in "/" is that of an account with nobody in it.
+        """
+        return bool(self.sender and self.conversation) and not self.conversation.endswith("/")
+
 
 @dataclass(frozen=True, slots=True)
 class Echo:

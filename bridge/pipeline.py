@@ -185,7 +185,8 @@ def decide(
 
 
 def _notice(archived: Archived, verdict: Verdict, language: str) -> str:
-    if archived.message.kind in (Kind.NOTE, Kind.FAILED, Kind.RECALL):
+    silent = archived.message.kind in (Kind.NOTE, Kind.FAILED, Kind.RECALL)
+    if silent or not archived.message.answerable:
         return ""
     return words.notice(archived.message, verdict, archived.route is not None, language)
 
@@ -317,9 +318,9 @@ def _refused(claim: Claim, error: Refused) -> Attempt:
     receipt = Receipt(error.sent) if error.sent else None
     uncertain = permit.uncertain or bool(error.sent)
     if error.until_inbound:
-        notice = error.code if words.knows(error.code) else "window"
+        notice = error.code if error.code in words.REFUSALS else "window"
         return Attempt(permit, Step.WAIT, traffic, receipt, 0, uncertain, error.code, notice)
-    notice = error.code if words.knows(error.code) else "undelivered"
+    notice = error.code if error.code in words.REFUSALS else "undelivered"
     return Attempt(permit, Step.PARK, traffic, receipt, 0, uncertain, error.code, notice)
 
 

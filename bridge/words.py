@@ -92,6 +92,10 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
     },
 }
 
+#: The codes of `Refused` that have a sentence of their own. A code may be spelled like the key of another:
+#: what a network "rejected" was reviewed by nobody.
+REFUSALS = frozenset({"window", "quota", "compliance", "too-large"})
+
 _SAME = {"zh": "zh-Hans", "zh-CN": "zh-Hans", "zh-SG": "zh-Hans", "zh-TW": "zh-Hant", "zh-HK": "zh-Hant"}
 
 
@@ -99,11 +103,6 @@ def say(key: str, language: str) -> str:
     """The sentence for `key` in `language`, a BCP 47 tag; English when the language is not spoken here."""
     texts = _TEXTS[key]
     return texts.get(_SAME.get(language, language), texts["en"])
-
-
-def knows(key: str) -> bool:
-    """Whether there is a sentence of its own for `key`."""
-    return key in _TEXTS
 
 
 def chosen(texts: Mapping[str, str], language: str) -> str:

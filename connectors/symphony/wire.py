@@ -17,7 +17,7 @@ import json
 import mimetypes
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import orjson
@@ -225,9 +225,14 @@ def _read_slice(
     except RecursionError:
         return unknown(raw, "nested too deeply to be read")
     except Unreadable as why:
-        return unknown(raw, str(why), value)
+        return _unread(unknown(raw, str(why), value), own_id)
     except Exception as error:  # a foreign object may break anything: it is archived with its bytes, and held
-        return unknown(raw, f"could not be read ({type(error).__name__})", value)
+        return _unread(unknown(raw, f"could not be read ({type(error).__name__})", value), own_id)
+
+
+def _unread(held: Message, own_id: str) -> Message:
+    """The same without its sender if that is ourselves: telling us in our own chat would never end."""
+    return replace(held, sender="") if held.sender == own_id else held
 
 
 def _mended(value: Any) -> Any:
