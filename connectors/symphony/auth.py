@@ -68,7 +68,11 @@ class SignIn:
         return self._refused_since
 
     async def prepare(self) -> None:
-        """Read the private key. Raises `SignedOut` when it cannot be used: no waiting would mend that."""
+        """Read the private key. Raises `SignedOut` when it cannot be used: no waiting would mend that.
+
+        Coming here a second time means that somebody thinks another attempt worth while: it is made at once.
+        """
+        self._closed_until = 0
         self._key = await asyncio.to_thread(_rsa_key, self._settings.private_key)
 
     async def tokens(self) -> Tokens:
