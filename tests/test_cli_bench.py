@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from bridge.cli import bench_node, bench_relay, bench_traffic
 from bridge.cli.bench import bench
 from bridge.cli.bench_relay import BARE, BRIDGE, growth, percentile, summary
-from bridge.cli.bench_traffic import Arrival, BenchFailed, Networks, carry, checked, text_of
+from bridge.cli.bench_traffic import Arrival, BenchFailed, Networks, Pressure, carry, checked, text_of
 from bridge.message import SYMPHONY, WEIXIN, Batch, Kind, Message, Permit, Receipt, Traffic
 
 MESSAGES = 150
@@ -164,7 +164,7 @@ class Scripted:
 async def test_full_load_keeps_a_window_of_messages_under_way() -> None:
     """Never more than the window, and all are written in order."""
     way = Scripted()
-    accepted = await carry(way, range(100), window=10)
+    accepted = await carry(way, range(100), Pressure(window=10))
     assert way.most_under_way == 10
     assert way.written == list(range(100)) == list(accepted)
 
@@ -172,7 +172,7 @@ async def test_full_load_keeps_a_window_of_messages_under_way() -> None:
 async def test_a_rate_is_kept() -> None:
     """At 200 a second, 21 messages take a tenth of a second and no less."""
     started = time.monotonic()
-    await carry(Scripted(), range(21), rate=200.0)
+    await carry(Scripted(), range(21), Pressure(rate=200.0))
     assert time.monotonic() - started >= 0.1
 
 
@@ -180,7 +180,7 @@ async def test_a_standstill_ends_the_bench(monkeypatch: pytest.MonkeyPatch) -> N
     """When nothing arrives any more, the bench says so instead of waiting for ever."""
     monkeypatch.setattr(bench_traffic, "PATIENCE", 0.05)
     with pytest.raises(BenchFailed, match=r"scripted: nothing arrived .* 0 of 3"):
-        await carry(Scripted(loses=True), range(3), window=3)
+        await carry(Scripted(loses=True), range(3), Pressure(window=3))
 
 
 async def test_a_process_that_dies_ends_the_bench(tmp_path: Path) -> None:

@@ -203,7 +203,8 @@ class NoBlobs:
 
     async def read(self, digest: str) -> AsyncIterator[bytes]:
         """No bytes: nothing with attachments is carried."""
-        for piece in ():
+        nothing: tuple[bytes, ...] = ()
+        for piece in nothing:
             yield piece
 
 

@@ -27,7 +27,17 @@ from typing import Any, NamedTuple
 
 from bridge import __version__
 from bridge.cli import bench_node, compose
-from bridge.cli.bench_traffic import WAYS, BenchFailed, Networks, Passage, Way, carry, checked
+from bridge.cli.bench_traffic import (
+    WAYS,
+    BenchFailed,
+    Direction,
+    Networks,
+    Passage,
+    Pressure,
+    Way,
+    carry,
+    checked,
+)
 from bridge.config import Settings, load, unlock
 
 Row = Mapping[str, Any]
@@ -57,6 +67,11 @@ class Plan:
     rounds: int = 3
     seconds: float = 15.0
     folder: Path = Path("/var/tmp")
+
+    @property
+    def full(self) -> Pressure:
+        """Full load: every conversation has `WINDOW` messages under way."""
+        return Pressure(window=self.conversations * WINDOW)
 
 
 class Cores(NamedTuple):
@@ -161,11 +176,11 @@ class Session:
         self.system, self._networks, self.node = system, networks, measured
         self._next = 0
 
-    async def measure(self, direction: Callable[[Networks], Way], count: int, **how: float) -> dict[str, Any]:
+    async def measure(self, direction: Direction, count: int, pressure: Pressure) -> dict[str, Any]:
         """Carry `count` messages (see `bench_traffic.carry`) and say how it went."""
         way = direction(self._networks)
         rss, before = self.node.rss_mb(), self._spent()
-        accepted = await self._pass_over(way, count, **how)
+        accepted = await self._pass_over(way, count, pressure)
         spent = Spent(*(now - then for now, then in zip(self._spent(), before, strict=True)))
         passage = Passage(accepted, checked(way.arrivals(), accepted))
         took = passage.milliseconds
@@ -184,14 +199,15 @@ class Session:
 
     async def warm_up(self, plan: Plan) -> None:
         """A few messages each way, clients first: that opens every reply window."""
+        gentle = Pressure(window=plan.conversations)
         for direction in WAYS:
-            await self.measure(direction, plan.conversations * WARM_UP, window=plan.conversations)
+            await self.measure(direction, plan.conversations * WARM_UP, gentle)
 
-    async def _pass_over(self, way: Way, count: int, **how: float) -> dict[int, int]:
+    async def _pass_over(self, way: Way, count: int, pressure: Pressure) -> dict[int, int]:
         """Raises BenchFailed as soon as the system ends."""
         numbers = range(self._next, self._next + count)
         self._next += count
-        carrying = asyncio.create_task(carry(way, numbers, **how))
+        carrying = asyncio.create_task(carry(way, numbers, pressure))
         ending = asyncio.create_task(self.node.process.wait())
         try:
             await asyncio.wait((carrying, ending), return_when=asyncio.FIRST_COMPLETED)
@@ -278,7 +294,7 @@ async def memory(plan: Plan, report: Report) -> None:
             samples = []
             for number in range(1, SAMPLES + 1):
                 share = plan.messages * number // SAMPLES - plan.messages * (number - 1) // SAMPLES
-                row = await between.measure(WAYS[number % 2], share, window=plan.conversations * WINDOW)
+                row = await between.measure(WAYS[number % 2], share, plan.full)
                 samples.append(row["rss_end_mb"])
                 done = plan.messages * number // SAMPLES
                 report({"kind": "memory", "messages": done, "rss_mb": samples[-1]})
@@ -305,7 +321,7 @@ async def _commits(plan: Plan, cores: Cores) -> dict[str, Any]:
 async def _full_load(number: int, system: str, plan: Plan, cores: Cores, tell: Report) -> None:
     async with session(system, plan, cores) as between:
         for direction in WAYS:
-            row = await between.measure(direction, plan.messages, window=plan.conversations * WINDOW)
+            row = await between.measure(direction, plan.messages, plan.full)
             tell({"kind": "full", "round": number, **row})
 
 
@@ -314,7 +330,7 @@ async def _tenth(system: str, plan: Plan, cores: Cores, rows: Sequence[Row], tel
         for direction in WAYS:
             rate = _median(rows, "full", BRIDGE, direction.name, "per_second") / 10
             count = max(1, int(rate * plan.seconds))
-            tell({"kind": "tenth", **await between.measure(direction, count, rate=rate)})
+            tell({"kind": "tenth", **await between.measure(direction, count, Pressure(rate=rate))})
 
 
 def _machine(plan: Plan, cores: Cores) -> dict[str, Any]:
@@ -389,7 +405,7 @@ def _compared(rows: Sequence[Row], direction: str) -> dict[str, float]:
 def _median(rows: Sequence[Row], kind: str, system: str, direction: str, key: str) -> float:
     wanted = (kind, system, direction)
     return median(
-        row[key] for row in rows if (row["kind"], row.get("system"), row.get("direction")) == wanted
+        float(row[key]) for row in rows if (row["kind"], row.get("system"), row.get("direction")) == wanted
     )
 
 

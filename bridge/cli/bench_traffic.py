@@ -14,7 +14,7 @@ import json
 import os
 import re
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -26,6 +26,7 @@ from bridge.errors import WeighbridgeError
 from bridge.message import SYMPHONY, WEIXIN, Party
 from bridge.people import Pair
 from connectors.symphony.mock import SymphonyPod
+from connectors.symphony.mock.directory import User
 from connectors.weixin.mock import Rules, WeixinPlatform
 
 BOT = "weighbridge"
@@ -106,7 +107,7 @@ class Networks:
         numbers = range(1, conversations + 1)
         clients = [self.platform.add_customer(f"{CLIENT} {number}") for number in numbers]
         self.customers = [self.platform.world.customer(client) for client in clients]
-        members = [BOT, self.advisor.user_id]
+        members: list[User | int | str] = [BOT, self.advisor]
         rooms = [self.pod.create_room(f"{CLIENT} {number} · Weixin", members) for number in numbers]
         self.rooms = [self.pod.stream(room) for room in rooms]
         self.token, self.aes_key = os.urandom(8).hex(), _aes_key()
@@ -229,7 +230,8 @@ class ToWeixin:
             yield Arrival(line.external_userid, line.stamp, line.text)
 
 
-WAYS: tuple[Callable[[Networks], Way], ...] = (ToSymphony, ToWeixin)
+Direction = type[ToSymphony] | type[ToWeixin]
+WAYS: tuple[Direction, ...] = (ToSymphony, ToWeixin)
 
 
 # --- traffic --------------------------------------------------------------------------------------------
@@ -253,13 +255,22 @@ class Passage:
         return sorted((at - self.accepted[number]) / 1e6 for number, at in self.arrived.items())
 
 
-async def carry(
-    way: Way, numbers: Sequence[int], *, window: int = 0, rate: float = 0.0
-) -> dict[int, int]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pressure:
+    """How hard people write: `rate` messages a second, or so many that `window` are always under way."""
+
+    window: int = 0
+    rate: float = 0.0
+
+    def due(self, seconds: float, arrived: int) -> int:
+        """How many are to be written `seconds` after the start, when so many have arrived."""
+        return int(seconds * self.rate) + 1 if self.rate else arrived + self.window
+
+
+async def carry(way: Way, numbers: Sequence[int], pressure: Pressure) -> dict[int, int]:
     """Have `numbers` written and wait until as many have arrived; gives when (ns) each was accepted.
 
-    With a `window`, so many are under way at any time (full load); with a `rate`, so many are written each
-    second. Raises BenchFailed when nothing arrives any more. What arrived is `checked` afterwards.
+    Raises BenchFailed when nothing arrives any more. What arrived is `checked` afterwards.
     """
     accepted: dict[int, int] = {}
     writing = iter(numbers)
@@ -267,8 +278,8 @@ async def carry(
     before = 0
     while (arrived := way.arrived()) < len(numbers):
         now = time.monotonic()
-        due = int((now - started) * rate) + 1 if rate else arrived + window
-        for number in islice(writing, max(0, min(due - len(accepted), HANDFUL))):
+        missing = pressure.due(now - started, arrived) - len(accepted)
+        for number in islice(writing, max(0, min(missing, HANDFUL))):
             accepted[number] = way.write(number)
         if arrived > before:
             before, moved = arrived, now
