@@ -139,7 +139,12 @@ def lanes(db: Connection) -> list[Record]:
     """Each lane: who works it (a lease in the past is nobody's), under which epoch, how many entries."""
     c = s.lanes.c
     query = select(c.lane, c.owner, c.epoch, c.lease_until, c.size).order_by(c.lane)
-    return [dict(row._mapping) for row in db.execute(query)]
+    return [_plain(row) for row in db.execute(query)]
+
+
+def _plain(row: Row) -> Record:
+    """A row as a dict with keys that JSON takes: SQLAlchemy's are of a kind of their own."""
+    return {str(key): value for key, value in row._mapping.items()}
 
 
 def policies(db: Connection) -> list[tuple[str, str]]:
@@ -387,7 +392,7 @@ def _review(db: Connection, number: int) -> Record | None:
     r = s.reviews.c
     query = select(r.state, r.waits, r.opened_at, r.decided_at).where(r.message == number)
     row = db.execute(query).first()
-    return {**row._mapping, "waits": bool(row.waits)} if row else None
+    return {**_plain(row), "waits": bool(row.waits)} if row else None
 
 
 def _deliveries_of(number: int) -> Select:
