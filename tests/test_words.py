@@ -1,0 +1,186 @@
+"""The bridge's own words: in every language, one sentence for one thing, and never a word of a message."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from bridge import words
+from bridge.message import SYMPHONY, Cause, Content, Kind, Match, Message, Outcome, Verdict
+from bridge.words import LANGUAGES, REFUSALS, chosen, compose, notice, say
+
+KEYS = tuple(words._TEXTS)
+HAN = re.compile(r"[\u4e00-\u9fff]")
+MESSAGE = Message(SYMPHONY, "m1", "stream", "7001", 1, text="a codename")
+
+
+def verdict(outcome: Outcome, cause: Cause = Cause.RULE, **more: object) -> Verdict:
+    """An answer of the policy on MESSAGE."""
+    return Verdict(outcome, cause, MESSAGE.text, "names a project", **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_key_speaks_every_language(key: str) -> None:
+    """Each sentence exists in each language, and is of that language."""
+    assert tuple(words._TEXTS[key]) == LANGUAGES
+    english, simplified, traditional = (say(key, language) for language in LANGUAGES)
+    assert not HAN.search(english)
+    assert HAN.search(simplified) and HAN.search(traditional)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_no_two_things_are_said_alike(language: str) -> None:
+    """A reader can tell from the words alone what happened."""
+    sentences = [say(key, language) for key in KEYS]
+    assert len(set(sentences)) == len(sentences)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_sentences_are_whole(key: str) -> None:
+    """Nothing is filled into a sentence; a notice ends with a full stop, a mark stands in brackets."""
+    for language in LANGUAGES:
+        sentence = say(key, language)
+        assert not re.search(r"[{}%]|\s{2}|^\s|\s$", sentence)
+        assert sentence.endswith((".", "。")) or re.fullmatch(r"\[.+\]|［.+］", sentence)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_the_two_scripts_are_not_mixed(key: str) -> None:
+    """A simplified character does not stand in a traditional sentence, nor the other way round."""
+    assert not set("條審達對發規許員處遲讀連覆訊續") & set(say(key, "zh-Hans"))
+    assert not set("条审达对发规许员处迟读连讯续") & set(say(key, "zh-Hant"))
+
+
+@pytest.mark.parametrize(
+    ("language", "spoken"),
+    [
+        ("zh", "zh-Hans"),
+        ("zh-CN", "zh-Hans"),
+        ("zh-SG", "zh-Hans"),
+        ("zh-HK", "zh-Hant"),
+        ("zh-TW", "zh-Hant"),
+        ("de", "en"),
+        ("", "en"),
+    ],
+)
+def test_places_are_served_in_their_script(language: str, spoken: str) -> None:
+    """A place stands for its script; a language not spoken here is answered in English."""
+    assert say("hold", language) == say("hold", spoken)
+
+
+def test_what_is_unknown_has_no_words() -> None:
+    """Asking for words that nobody wrote is a bug."""
+    with pytest.raises(KeyError):
+        say("weather", "en")
+
+
+def test_refusals_have_their_words_and_no_others() -> None:
+    """Every refusal that is explained has a sentence; a reviewer's rejection is not a network's."""
+    assert set(KEYS) >= REFUSALS
+    assert not REFUSALS & {"rejected", "released", "hold", "block"}
+
+
+# --- the policy author's words ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("texts", "language", "answer"),
+    [
+        ({"zh": "Z", "en": "E"}, "zh-Hans", "Z"),
+        ({"zh": "Z", "en": "E"}, "zh-Hant", "Z"),
+        ({"zh": "Z", "en": "E"}, "zh-HK", "Z"),
+        ({"zh": "Z", "zh-Hant": "T", "en": "E"}, "zh-HK", "T"),
+        ({"zh": "Z", "zh-Hant": "T", "en": "E"}, "zh", "Z"),
+        ({"zh-Hans": "S", "en": "E"}, "zh", "S"),
+        ({"zh-Hans": "S", "en": "E"}, "zh-HK", "E"),
+        ({"zh-HK": "H", "zh-Hant": "T"}, "zh-HK", "H"),
+        ({"zh": "Z", "en": "E"}, "de", "E"),
+        ({"zh": "Z"}, "en", "Z"),
+        ({}, "en", ""),
+    ],
+)
+def test_the_nearest_text_is_chosen(texts: dict[str, str], language: str, answer: str) -> None:
+    """Exact tag, then script, then "zh" for both scripts, then English, then whatever there is."""
+    assert chosen(texts, language) == answer
+
+
+# --- notices ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("outcome", [Outcome.DELIVER, Outcome.REDACT])
+def test_what_passes_is_not_announced(outcome: Outcome) -> None:
+    """The sender of a delivered message hears nothing, unless the rule's author wrote something."""
+    assert notice(MESSAGE, verdict(outcome), True, "en") == ""
+    assert notice(MESSAGE, verdict(outcome, tell={"en": "Mind the rules."}), True, "en") == "Mind the rules."
+
+
+@pytest.mark.parametrize(
+    ("outcome", "cause", "paired", "key"),
+    [
+        (Outcome.HOLD, Cause.RULE, True, "hold"),
+        (Outcome.BLOCK, Cause.RULE, True, "block"),
+        (Outcome.HOLD, Cause.FAILURE, True, "unreadable"),
+        (Outcome.HOLD, Cause.DEFAULT, False, "unpaired"),
+        (Outcome.BLOCK, Cause.DEFAULT, False, "unpaired"),
+        (Outcome.HOLD, Cause.FAILURE, False, "unpaired"),
+    ],
+)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_stops_is_explained(
+    outcome: Outcome, cause: Cause, paired: bool, key: str, language: str
+) -> None:
+    """Held, blocked, unreadable, not connected: four different sentences."""
+    assert notice(MESSAGE, verdict(outcome, cause), paired, language) == say(key, language)
+
+
+@pytest.mark.parametrize("paired", [True, False])
+def test_the_authors_words_come_before_ours(paired: bool) -> None:
+    """What the rule says to the sender replaces our sentence."""
+    told = verdict(Outcome.BLOCK, tell={"zh": "不可以"})
+    assert notice(MESSAGE, told, paired, "zh-Hant") == "不可以"
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+def test_a_notice_teaches_no_evasion(outcome: Outcome) -> None:
+    """Neither the message's words, nor the reason, nor a rule's name or finding are in it (invariant 6)."""
+    found = Match("conduct", "no-codenames", "Project names", outcome, why="of a list", spans=((2, 10),))
+    for language in LANGUAGES:
+        text = notice(MESSAGE, verdict(outcome, matches=(found,)), True, language).lower()
+        for secret in ("codename", "names a project", "no-codenames", "project names", "conduct", "list"):
+            assert secret not in text
+
+
+# --- what the reader gets --------------------------------------------------------------------------------
+
+
+def test_plain_text_stays_as_it_is() -> None:
+    """Without marks, the reader gets the allowed text, unchanged to the last blank."""
+    content = compose(Kind.TEXT, " a\n\n b ", (), "en", "Alice Wong", "what she answers")
+    assert content == Content(" a\n\n b ", "Alice Wong", (), "what she answers", False, "en")
+
+
+def test_marks_stand_above_the_text() -> None:
+    """What the text alone does not say comes first, in the reader's language, in the order given."""
+    content = compose(Kind.TEXT, "你好", ("gap", "late", "edited"), "zh-HK", "李雷")
+    assert content.text.splitlines() == [
+        say("gap", "zh-Hant"),
+        say("late", "zh-Hant"),
+        say("edited", "zh-Hant"),
+        "你好",
+    ]
+    assert content.language == "zh-HK"
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_recall_shows_no_text(language: str) -> None:
+    """A recall says that something was recalled; what the network put into it is not repeated."""
+    content = compose(Kind.RECALL, "secret", (), language, "Alice Wong", "the quoted original")
+    assert content.text == say("recalled", language)
+    assert content.quote == "the quoted original"
+
+
+def test_a_file_without_words_has_none() -> None:
+    """An empty text adds no empty line."""
+    assert compose(Kind.FILE, "", (), "en", "Alice Wong").text == ""
+    assert compose(Kind.FILE, "", ("late",), "en", "Alice Wong").text == say("late", "en")
