@@ -8,6 +8,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -73,6 +76,28 @@ def test_a_long_run_looks_at_the_memory(tmp_path: Path) -> None:
     samples = [row for row in rows if row["kind"] == "memory"]
     assert [row["messages"] for row in samples] == list(range(10, 201, 10))
     assert rows[-1] == growth([row["rss_mb"] for row in samples], 200)
+
+
+def test_a_run_that_is_told_to_stop_leaves_nothing_behind(tmp_path: Path) -> None:
+    """SIGTERM in the middle ends the measured process, too, and removes the store."""
+    start = "import sys; from bridge.cli import main; sys.argv[0] = 'weighbridge'; main()"
+    command = [sys.executable, "-c", start, "bench", *SMALL, "--folder", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as running:
+        assert running.stdout is not None
+        for line in running.stdout:
+            if json.loads(line)["kind"] == "full":
+                break
+        measured = children(running.pid)
+        running.send_signal(signal.SIGTERM)
+        assert running.wait(60) == 130
+    assert measured
+    assert not [pid for pid in measured if Path(f"/proc/{pid}").exists()]
+    assert list(tmp_path.iterdir()) == []
+
+
+def children(pid: int) -> list[str]:
+    """Processes that `pid` has started and that still run."""
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
 
 
 def test_people_get_tables(capsys: pytest.CaptureFixture[str]) -> None:

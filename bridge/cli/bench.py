@@ -6,8 +6,10 @@ output, progress to standard error.
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +81,19 @@ def relay(
     telemetry.configure(level="error", form="console")
     plan = bench_relay.Plan(memory or messages, conversations, rounds, seconds, folder)
     told = Telling(as_json)
-    uvloop.run((bench_relay.memory if memory else bench_relay.relay)(plan, told.row))
+    measure = bench_relay.memory if memory else bench_relay.relay
+    try:
+        uvloop.run(_until_told_otherwise(measure(plan, told.row)))
+    except asyncio.CancelledError:
+        raise click.Abort from None
     told.end()
+
+
+async def _until_told_otherwise(work: Awaitable[None]) -> None:
+    """Do `work`; SIGTERM cancels it, so that no process and no file stays behind."""
+    task = asyncio.ensure_future(work)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    await task
 
 
 class Telling:
