@@ -144,11 +144,14 @@ class _Lane:
 
     def _order(self, seq: int) -> None:
         if seq != self.next:
-            missing = f"{self.next}" if seq == self.next + 1 else f"{self.next} to {seq - 1}"
-            meaning = "missing: what they testified to is no longer proven, nor the tree after them"
-            self.work.report("ledger", self._key(self.next), "", f"entries {missing} are {meaning}")
-            self.whole = False
+            self._missing(self.next, seq - 1)
         self.next = seq + 1
+
+    def _missing(self, first: int, last: int) -> None:
+        missing = f"entry {first} is" if first == last else f"entries {first} to {last} are"
+        meaning = "missing: what was testified there is no longer proven, nor the tree after it"
+        self.work.report("ledger", self._key(first), "", f"{missing} {meaning}")
+        self.whole = False
 
     def _decoded(self, row: Row, key: str, data: bytes) -> Entry | None:
         try:
@@ -229,6 +232,7 @@ class _Lane:
         for larger in work.column("SELECT size FROM heads WHERE lane = :lane AND size < 1", lane=self.lane):
             work.report("heads", f"{key} size {larger}", "size", "is not the size of any tree")
         rows = work.rows("SELECT size, frontier, epoch FROM lanes WHERE lane = :lane", lane=self.lane)
+        self._tail(max((row.size for row in rows), default=0))
         if not rows:
             work.report("lanes", key, "", "is gone, and the ledger has entries of it")
         for row in rows:
@@ -236,6 +240,11 @@ class _Lane:
             if self.whole:
                 facts.append(("frontier", as_bytes(row.frontier), self.frontier.to_bytes()))
             work.compare("lanes", key, facts, "the ledger")
+
+    def _tail(self, size: int) -> None:
+        """Entries that the lane counted and that are not there."""
+        if size > self.next:
+            self._missing(self.next, size - 1)
 
 
 def _rows_of(work: Work, entries: Sequence[Entry]) -> None:

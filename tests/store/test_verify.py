@@ -1,0 +1,323 @@
+"""`verify` finds what was changed: any value flipped, any row gone, any attachment touched, and names it.
+
+The store is small and has a bit of everything (`story`). The sweep takes rows of every table and spoils
+each of their columns in turn, in memory, and looks at what is said.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.pool import StaticPool
+from story import copy_of_the_story
+
+from bridge.ledger.entry import decode, encode
+from bridge.ledger.tree import leaf_hash
+from bridge.store import schema
+from bridge.store.database import open_engine
+from bridge.store.verify import OPERATIONAL, WHILE_OPEN, Finding, Summary, verify
+
+NOT_EVIDENCE = {"cursors", "chats"}
+EVIDENCE = sorted(set(schema.metadata.tables) - NOT_EVIDENCE)
+
+Execute = Callable[..., sqlite3.Cursor]
+
+
+class Spoiled:
+    """A store in memory that can be spoiled: every look is followed by a rollback."""
+
+    def __init__(self, folder: Path) -> None:
+        self.blobs = folder / "blobs"
+        self.db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
+        with sqlite3.connect(copy_of_the_story(folder)) as source:
+            source.backup(self.db)
+        self.engine: Engine = create_engine("sqlite://", poolclass=StaticPool, creator=lambda: self.db)
+
+    def rows(self, table: str) -> list[dict]:
+        """Every row of a table, with its rowid."""
+        cursor = self.db.execute(f"SELECT rowid AS _at, * FROM {table}")
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor]
+
+    def spoil(self, statement: str, *values: object) -> list[Finding]:
+        """What `verify` finds after this one statement; the store is as before afterwards."""
+        self.db.execute("BEGIN")
+        try:
+            self.db.execute(statement, values)
+            return self.findings()[0]
+        finally:
+            if self.db.in_transaction:
+                self.db.execute("ROLLBACK")
+
+    def findings(self) -> tuple[list[Finding], Summary]:
+        """What `verify` finds now."""
+        found: list[Finding] = []
+        with self.engine.connect() as db:
+            return found, verify(db, self.blobs, found.append)
+
+
+@pytest.fixture(scope="module")
+def spoiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spoiled]:
+    """The story, in memory."""
+    store = Spoiled(tmp_path_factory.mktemp("spoiled"))
+    yield store
+    store.engine.dispose()
+
+
+def flipped(value: object) -> object:
+    """The value with one bit other than it was."""
+    if isinstance(value, int):
+        return value ^ 1
+    if isinstance(value, bytes):
+        return bytes([value[0] ^ 1]) + value[1:] if value else b"x"
+    if value is None:
+        return 1
+    return chr(ord(str(value)[0]) ^ 1) + str(value)[1:] if value else "x"
+
+
+def chosen(rows: list[dict]) -> list[dict]:
+    """One row of each state and outcome, and the first and the last: what is alike is spoiled once."""
+    kinds = {(row.get("state"), row.get("outcome"), row.get("notice_for") is None): row for row in rows}
+    picked = {row["_at"]: row for row in [rows[0], *kinds.values(), rows[-1]]}
+    return list(picked.values())
+
+
+def operational(table: str, column: str, row: dict) -> bool:
+    """Whether this value says how to go on and not what happened."""
+    if table == "deliveries" and column in WHILE_OPEN and row["state"] not in ("sent", "failed"):
+        return True
+    if table == "meta" and row["key"] in OPERATIONAL["meta"] and column == "value":
+        return True
+    return column in OPERATIONAL.get(table, ())
+
+
+# --- the sweep ------------------------------------------------------------------------------------------
+
+
+def test_a_store_that_nobody_touched_has_no_finding(spoiled: Spoiled) -> None:
+    """Everything that the store itself writes is in order, and everything is counted."""
+    found, summary = spoiled.findings()
+    assert found == []
+    for table in ("messages", "verdicts", "deliveries", "receipts"):
+        assert getattr(summary, table) == len(spoiled.rows(table))
+    assert (summary.entries, summary.contents) == (len(spoiled.rows("ledger")), len(spoiled.rows("content")))
+    assert summary.blobs == 1
+    assert summary.bytes > 10_000
+
+
+@pytest.mark.parametrize("table", EVIDENCE)
+def test_any_flipped_value_is_found_and_named(spoiled: Spoiled, table: str) -> None:
+    """One bit of any column of any evidence table: there is a finding, and one that names the table."""
+    columns = [column.name for column in schema.metadata.tables[table].columns]
+    missed = []
+    for row in chosen(spoiled.rows(table)):
+        for column in columns:
+            if operational(table, column, row):
+                continue
+            statement = f"UPDATE {table} SET {column} = ? WHERE rowid = ?"
+            try:
+                found = spoiled.spoil(statement, flipped(row[column]), row["_at"])
+            except sqlite3.IntegrityError:
+                continue  # the neighbour has this key already: SQLite itself refuses
+            if not any(finding.table == table for finding in found):
+                missed.append((column, row))
+    assert missed == []
+
+
+@pytest.mark.parametrize("table", EVIDENCE)
+def test_any_missing_row_is_found_and_named(spoiled: Spoiled, table: str) -> None:
+    """Any row of any evidence table deleted: there is a finding, and one that names the table."""
+    missed = []
+    for row in chosen(spoiled.rows(table)):
+        found = spoiled.spoil(f"DELETE FROM {table} WHERE rowid = ?", row["_at"])
+        if not any(finding.table == table for finding in found):
+            missed.append(row)
+    assert missed == []
+
+
+def test_what_is_not_evidence_is_named_in_a_table() -> None:
+    """Every exception is a column that exists, in a table that is swept."""
+    for table, columns in OPERATIONAL.items():
+        assert table in EVIDENCE
+        known = {column.name for column in schema.metadata.tables[table].columns}
+        assert columns <= known or table == "meta"
+    assert NOT_EVIDENCE.issubset(schema.metadata.tables)
+
+
+# --- the ledger -----------------------------------------------------------------------------------------
+
+
+def test_a_changed_entry_is_named_by_its_place(spoiled: Spoiled) -> None:
+    """The finding says lane, place and column; the neighbours are not accused."""
+    row = spoiled.rows("ledger")[40]
+    found = spoiled.spoil("UPDATE ledger SET entry = ? WHERE seq = 40", flipped(row["entry"]))
+    places = {(finding.table, finding.key, finding.column) for finding in found}
+    assert ("ledger", "lane 0 seq 40", "leaf") in places
+    assert {key for table, key, _ in places if table == "ledger"} == {"lane 0 seq 40"}
+
+
+def test_a_forged_entry_breaks_the_tree(spoiled: Spoiled) -> None:
+    """Entry and leaf changed together: the tree's heads give it away, and say between which entries."""
+    row = spoiled.rows("ledger")[40]
+    entry = decode(row["entry"])
+    forged = encode(type(entry)(entry.lane, entry.seq, entry.at + 1, entry.kind, entry.subject, entry.facts))
+    statement = "UPDATE ledger SET entry = ?, leaf = ? WHERE seq = 40"
+    found = spoiled.spoil(statement, forged, leaf_hash(forged))
+    heads = [finding for finding in found if finding.table == "heads" and finding.column == "root"]
+    (head,) = heads
+    assert 40 < int(head.key.split()[-1]) < 50
+    assert "later ones" in head.meaning
+    assert any(finding.table == "lanes" and finding.column == "frontier" for finding in found)
+
+
+def test_a_row_of_wrong_heads_is_one_finding(spoiled: Spoiled) -> None:
+    """What follows from one change is told once, with how many heads it touches."""
+    found = spoiled.spoil("UPDATE ledger SET leaf = ? WHERE seq = 5", b"\x00" * 32)
+    assert [finding.column for finding in found] == ["leaf", "root", "frontier"]
+
+
+def test_missing_entries_are_a_gap(spoiled: Spoiled) -> None:
+    """Entries taken out of the middle: the gap is named from first to last."""
+    found = spoiled.spoil("DELETE FROM ledger WHERE seq BETWEEN 10 AND 12")
+    gap = next(finding for finding in found if finding.table == "ledger")
+    assert gap.key == "lane 0 seq 10"
+    assert "entries 10 to 12 are missing" in gap.meaning
+
+
+def test_bytes_that_are_no_entry_are_named(spoiled: Spoiled) -> None:
+    """Another encoding of the same fact is not the entry that was written."""
+    row = spoiled.rows("ledger")[3]
+    found = spoiled.spoil("UPDATE ledger SET entry = ? WHERE seq = 3", row["entry"].replace(b",", b", "))
+    assert any("canonical" in finding.meaning for finding in found if finding.column == "entry")
+
+
+def test_a_head_of_the_future_is_named(spoiled: Spoiled) -> None:
+    """A head that speaks of more entries than there are shows that the tail is gone."""
+    found = spoiled.spoil("DELETE FROM ledger WHERE seq > 170")
+    assert ("ledger", "lane 0 seq 171") in [(finding.table, finding.key) for finding in found]
+    assert any(
+        finding.table == "heads" and "more entries than there are" in finding.meaning for finding in found
+    )
+
+
+def test_content_without_an_entry_is_named(spoiled: Spoiled) -> None:
+    """Content that nothing testifies to, and content beside an entry that has none."""
+    stray = spoiled.spoil("INSERT INTO content VALUES (0, 9999, x'00', x'7b7d', x'')")
+    assert [(finding.table, finding.key) for finding in stray] == [("content", "lane 0 seq 9999")]
+    beside = spoiled.spoil("INSERT INTO content VALUES (0, 0, x'00', x'7b7d', x'')")
+    assert [(finding.table, finding.key) for finding in beside] == [("content", "lane 0 seq 0")]
+
+
+def test_a_finding_shows_nothing_that_was_written(spoiled: Spoiled) -> None:
+    """Findings name places and columns; no message text, no name, no address."""
+    statement = "UPDATE content SET body = replace(body, 'Wong', 'Wrong')"
+    found = spoiled.spoil(statement)
+    assert found
+    told = " ".join(map(str, found))
+    for secret in ("Wong", "Wrong", "李雷", "4111", "bank.example"):
+        assert secret not in told
+
+
+# --- what is on the disk --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A copy of the story, on the disk."""
+    copy_of_the_story(tmp_path)
+    return tmp_path
+
+
+def examined(folder: Path) -> list[Finding]:
+    """What `verify` finds in a store on the disk."""
+    found: list[Finding] = []
+    engine = open_engine(f"sqlite:///{folder}/weighbridge.db")
+    with engine.connect() as db, db.begin():
+        verify(db, folder / "blobs", found.append)
+    engine.dispose()
+    return found
+
+
+def blob(folder: Path) -> Path:
+    """The one attachment that was archived."""
+    (path,) = (path for path in (folder / "blobs").rglob("*") if path.is_file())
+    path.chmod(0o600)
+    return path
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda data: flipped(data), lambda data: data + b" ", lambda data: b""],
+    ids=["bit", "more", "none"],
+)
+def test_a_changed_attachment_is_named(folder: Path, change: Callable[[bytes], bytes]) -> None:
+    """A flipped bit, a byte more, nothing left: the blob is named by its digest."""
+    path = blob(folder)
+    path.write_bytes(change(path.read_bytes()))
+    (finding,) = examined(folder)
+    assert (finding.table, finding.key) == ("blobs", path.name)
+
+
+def test_a_missing_attachment_is_named(folder: Path) -> None:
+    """A blob that is gone is named by its digest."""
+    path = blob(folder)
+    path.unlink()
+    (finding,) = examined(folder)
+    assert (finding.table, finding.key) == ("blobs", path.name)
+
+
+def test_an_attachment_without_an_entry_is_no_finding(folder: Path) -> None:
+    """A crash between keeping and recording leaves a blob that nobody names: nothing is wrong."""
+    (folder / "blobs" / "new").mkdir(exist_ok=True)
+    (folder / "blobs" / "new" / "half").write_bytes(b"half an attachment")
+    assert examined(folder) == []
+
+
+def test_a_flipped_byte_in_the_file_is_found(folder: Path) -> None:
+    """A byte flipped in the file itself, in the middle of what somebody wrote, behind SQLite's back."""
+    path = folder / "weighbridge.db"
+    data = bytearray(path.read_bytes())
+    place = data.index("Good morning 李雷".encode())
+    data[place] ^= 0x80  # no longer UTF-8, either
+    path.write_bytes(data)
+    found = examined(folder)
+    assert [finding.table for finding in found] == ["content"]
+
+
+def test_text_that_is_no_longer_text_is_a_finding(folder: Path) -> None:
+    """A text column whose bytes are no longer UTF-8 is named as any other, and nothing breaks."""
+    path = folder / "weighbridge.db"
+    data = bytearray(path.read_bytes())
+    place = data.index(b"wkWealth/wmStranger", data.index(b"w-stranger"))
+    data[place] = 0xFF
+    path.write_bytes(data)
+    assert examined(folder)
+
+
+# --- beside a daemon ------------------------------------------------------------------------------------
+
+
+def test_progress_goes_up_to_its_total(folder: Path) -> None:
+    """Progress never goes back, and ends at the total that it named."""
+    told: list[tuple[int, int]] = []
+    engine = open_engine(f"sqlite:///{folder}/weighbridge.db")
+    with engine.connect() as db:
+        verify(db, folder / "blobs", lambda finding: None, lambda done, total: told.append((done, total)))
+    engine.dispose()
+    dones = [done for done, _ in told]
+    assert dones == sorted(dones)
+    assert told[-1][0] == told[-1][1] > 200
+
+
+def test_chunks_meet_without_a_gap(spoiled: Spoiled, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read in chunks of any size, the store is in order and everything is counted once."""
+    _, whole = spoiled.findings()
+    for size in (1, 7):
+        monkeypatch.setattr("bridge.store.reread.CHUNK", size)
+        found, summary = spoiled.findings()
+        assert found == []
+        assert summary == whole
