@@ -5,7 +5,8 @@ what version 1 produces; a change gets a new number and a fixture of old bytes t
 (`tests/ledger/entries-v1.jsonl`).
 
 Version 1 is JSON in the canonical form that any language can make again: keys sorted, no white space,
-ASCII only, integers and strings (and lists and objects of them), no floats. An entry never holds content:
+ASCII only, integers, true, false and strings (and lists and objects of them), no floats; strings are
+escaped as little as JSON allows (RFC 8785, section 3.2.2.2). An entry never holds content:
 what people wrote stands in the archive under a random salt, and the entry holds
 `SHA-256(salt || length of body, 8 bytes big-endian || body || raw)`. Without the salt, a digest of a short
 text could be guessed; with the salt destroyed, it says nothing any more.
@@ -74,24 +75,15 @@ def encode(entry: Entry) -> bytes:
     Raises ValueError for an unknown kind and for anything that has no canonical form (floats, text that
     is not ASCII): such a value would be content, and content does not belong into the ledger.
     """
-    if entry.kind not in KINDS:
+    if not isinstance(entry.kind, str) or entry.kind not in KINDS:
         raise ValueError(f"{entry.kind!r} is not a kind of ledger entry; see KINDS in {__name__}")
-    data = orjson.dumps(
-        {
-            "at": entry.at,
-            "digest": entry.digest,
-            "facts": entry.facts,
-            "kind": entry.kind,
-            "lane": entry.lane,
-            "seq": entry.seq,
-            "subject": entry.subject,
-            "v": VERSION,
-        },
-        option=orjson.OPT_SORT_KEYS,
-    )
+    try:
+        data = _dump(entry)
+    except TypeError as error:  # numbers beyond 64 bits, keys that are not text, endless nesting
+        raise ValueError(f"a {entry.kind} entry holds what has no canonical form: {error}") from None
     if not data.isascii():
         raise ValueError(f"a {entry.kind} entry holds text that is not ASCII: content does not belong here")
-    if not _is_canonical(entry.facts):
+    if not _is_typed(entry) or not _is_canonical(entry.facts):
         raise ValueError(f"a {entry.kind} entry holds what has no canonical form, such as a float")
     return data
 
@@ -108,6 +100,33 @@ def decode(data: bytes) -> Entry:
     if encode(entry) != data:
         raise ValueError("not in canonical form")
     return entry
+
+
+def _dump(entry: Entry) -> bytes:
+    return orjson.dumps(
+        {
+            "at": entry.at,
+            "digest": entry.digest,
+            "facts": entry.facts,
+            "kind": entry.kind,
+            "lane": entry.lane,
+            "seq": entry.seq,
+            "subject": entry.subject,
+            "v": VERSION,
+        },
+        option=orjson.OPT_SORT_KEYS,
+    )
+
+
+def _is_typed(entry: Entry) -> bool:
+    return (
+        type(entry.lane) is int
+        and type(entry.seq) is int
+        and type(entry.at) is int
+        and isinstance(entry.subject, str)
+        and isinstance(entry.digest, str)
+        and isinstance(entry.facts, Mapping)
+    )
 
 
 def _is_canonical(value: object) -> bool:
