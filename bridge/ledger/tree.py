@@ -39,7 +39,8 @@ class Frontier:
     def __init__(self, size: int = 0, nodes: Iterable[bytes] = ()) -> None:
         self.size = size
         self.nodes = list(nodes)
-        if len(self.nodes) != size.bit_count() or any(len(node) != _HASH_BYTES for node in self.nodes):
+        fits = size >= 0 and len(self.nodes) == size.bit_count()
+        if not fits or any(len(node) != _HASH_BYTES for node in self.nodes):
             raise ValueError(f"{len(self.nodes)} subtrees cannot make up a tree of {size} leaves")
 
     def append(self, leaf: bytes) -> None:
