@@ -160,24 +160,25 @@ def wanted_files(db: object, network: str, now: int, limit: int) -> list[Wanted]
 def settle_file(tx: Tx, wanted: Wanted, blob: Blob | None, reason: str, lane: int, epoch: int) -> None:
     """An attachment is in the archive as `blob`, or cannot be had because of `reason` (a short word)."""
     tx.fence(lane, epoch)
-    subject = f"message/{wanted.message_seq}"
-    facts: dict[str, object] = {"message": wanted.message_seq, "file": wanted.n}
-    if blob:
-        facts |= {"sha256": blob.digest, "size": blob.size}
-        tx.append(lane, "file:archived", subject, facts)
-    else:
-        tx.append(lane, "file:missing", subject, facts | {"reason": reason})
     values = {
         "state": "archived" if blob else "missing",
         "digest": blob.digest if blob else "",
         "size": blob.size if blob else -1,
         "attempt": wanted.attempt,
     }
-    tx.db.execute(
+    settled = tx.db.execute(
         update(s.files)
         .where(s.files.c.message == wanted.message_seq, s.files.c.n == wanted.n, s.files.c.state == "wanted")
         .values(**values)
     )
+    if not settled.rowcount:
+        return  # it was settled before: what was said then stands
+    subject = f"message/{wanted.message_seq}"
+    facts: dict[str, object] = {"message": wanted.message_seq, "file": wanted.n}
+    if blob:
+        tx.append(lane, "file:archived", subject, facts | {"sha256": blob.digest, "size": blob.size})
+    else:
+        tx.append(lane, "file:missing", subject, facts | {"reason": reason})
     open_files = select(s.files.c.n).where(
         s.files.c.message == wanted.message_seq, s.files.c.state == "wanted"
     )
