@@ -1,0 +1,313 @@
+"""A story, lived through any number of deaths, and what must be true of it afterwards.
+
+Rules of this file: the process is the real rooms over the real store; the world (both networks and the
+people on them) is a pair of `Peer`s that go on when it dies. `Life.run` lives the story to its end;
+`Life.examine` asserts the invariants of the house from the world, and from the store's file as any reader
+of SQLite would see it. Each broken invariant is one sentence.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import orjson
+from rig import (
+    CONTACT,
+    STREAM,
+    Counting,
+    Died,
+    Fate,
+    Line,
+    Peer,
+    VirtualLoop,
+    judge,
+    new_store,
+    opened,
+    other,
+    pause,
+    run_virtually,
+)
+from stories import STRANGER, Story
+
+from bridge import desk, pipeline, words
+from bridge.flow import Patience
+from bridge.ledger.entry import digest_of
+from bridge.ledger.tree import Frontier, leaf_hash
+from bridge.message import SYMPHONY, WEIXIN, Kind, Message
+from bridge.pipeline import House, Pace
+from bridge.store.database import Database
+
+LONGEST = 3600.0  # virtual seconds; reached only by a story that does not come to rest
+
+
+class Life:
+    """One run of a story. `deaths` are the steps at which the process dies, counted through all its lives."""
+
+    def __init__(self, story: Story, folder: Path, *deaths: int) -> None:
+        self.story, self.folder = story, folder
+        self.path = new_store(folder)
+        self._eye = sqlite3.connect(self.path)
+        self.fate = Fate(*deaths)
+        self.broken: list[str] = []
+        self.lives = 0
+        self.make_store: Callable[[Path, VirtualLoop], Database] = opened
+        self.make_line: Callable[..., Line] = Line
+        self.intake = pipeline.intake
+        self.pod = Peer(SYMPHONY, keys=False, ours=False)
+        self.platform = Peer(WEIXIN, keys=True, ours=True, window=story.window)
+        self.peers = {SYMPHONY: self.pod, WEIXIN: self.platform}
+        story.write(self.pod, self.platform)
+
+    # --- living
+
+    def run(self) -> Life:
+        """Live, die and be born again until nothing is left to do."""
+        run_virtually(self._lives)
+        return self
+
+    async def _lives(self, loop: VirtualLoop) -> None:
+        while True:
+            self.lives += 1
+            self.fate.dead = False
+            database = self.make_store(self.folder, loop)
+            try:
+                with self.fate.watching(database):
+                    await self._live(database, loop)
+                return
+            except BaseExceptionGroup as group:
+                strangers = group.split(Died)[1]
+                if strangers:
+                    raise strangers from None
+            except Died:
+                pass
+            finally:
+                self.fate.dead = True
+                database.close()
+                self._look_at_the_dead()
+
+    async def _live(self, database: Database, loop: VirtualLoop) -> None:
+        pace = Pace(
+            batch=8, look=1.0, patience=Patience(first=500), fetch_patience=Patience(first=500, tries=5)
+        )
+        house = House(database, loop, Counting(), pace=pace)
+        await database.own("the test")
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as rooms:
+            endless = [rooms.create_task(pipeline.judgement(judge, house))]
+            for peer in self.peers.values():
+                line = self.make_line(peer, self.fate, database.blobs)
+                endless.append(rooms.create_task(self.intake(line, house)))
+                endless.append(rooms.create_task(pipeline.fetch(line, house)))
+                rooms.create_task(pipeline.delivery(line, house, stop))
+            endless.append(rooms.create_task(self._desk(database)))
+            await self._rest(loop)
+            stop.set()
+            for task in endless:
+                task.cancel()
+
+    async def _desk(self, database: Database) -> None:
+        """A person who decides what is held, once the reader has seen what came after."""
+        while True:
+            shown = "".join(text for peer in self.peers.values() for text in peer.texts())
+            for number, text in self._held():
+                for words_held, before, passed in self.story.acts:
+                    if words_held == text and before in shown:
+                        act = desk.release if passed else desk.reject
+                        await act(database, number, "carol", "looked at it")
+            await pause(0.7)
+
+    async def _rest(self, loop: VirtualLoop) -> None:
+        while not self._at_rest():
+            await pause(1.0)
+            if loop.time() > LONGEST:
+                raise AssertionError(f"no rest: {self.rows('SELECT state, reason FROM deliveries')}")
+
+    def _at_rest(self) -> bool:
+        if self.pod.acknowledged < len(self.pod.stream):
+            return False
+        (position,) = self.rows("SELECT coalesce(max(value), '0') FROM cursors WHERE name = 'position'")[0]
+        if int(position) < len(self.platform.stream):
+            return False
+        moving = self.rows(
+            "SELECT 1 FROM messages WHERE state IN ('new', 'fetching') UNION ALL "
+            "SELECT 1 FROM deliveries WHERE state IN ('ready', 'claimed', 'waiting') LIMIT 1"
+        )
+        open_acts = {act[0] for act in self.story.acts} & {text for _, text in self._held()}
+        return not moving and not open_acts
+
+    def _held(self) -> list[tuple[int, str]]:
+        rows = self.rows(
+            "SELECT m.id, c.body FROM messages m JOIN content c ON c.lane = m.lane AND c.seq = m.entry "
+            "WHERE m.state = 'held'"
+        )
+        return [(number, orjson.loads(body).get("text", "")) for number, body in rows]
+
+    def rows(self, query: str) -> list[tuple]:
+        """What any reader of SQLite would see in the store's file now."""
+        return self._eye.execute(query).fetchall()
+
+    # --- invariants
+
+    def _look_at_the_dead(self) -> None:
+        """What must be true at any moment at which the process may be gone."""
+        archived = {row[0] for row in self.rows("SELECT network || ' ' || source_id FROM messages")}
+        position = self.rows("SELECT coalesce(max(value), '0') FROM cursors WHERE name = 'position'")[0][0]
+        told = [*self.pod.stream[: self.pod.acknowledged], *self.platform.stream[: int(position)]]
+        for one in told:
+            if f"{one.network} {one.id}" not in archived:
+                self.broken.append(f"{one.id} was acknowledged and is not archived")
+        attempts = dict(self.rows("SELECT permit, attempt FROM deliveries"))
+        for peer in self.peers.values():
+            for permit in peer.posts:
+                if not attempts.get(permit):
+                    self.broken.append(f"{permit} was posted, and no claim tells of it")
+
+    def examine(self) -> list[str]:
+        """Every invariant that does not hold now that the story has come to rest, as sentences."""
+        for check in (self._archive, self._order, self._forbidden, self._once_each, self._marks, self._told):
+            self.broken.extend(check())
+        self.broken.extend(ledger_breaks(self._eye))
+        self.broken.extend(self._testimony())
+        self._eye.close()
+        return self.broken
+
+    def _archive(self) -> Iterator[str]:
+        kept = Counter(self.rows("SELECT network, source_id FROM messages WHERE notice_for IS NULL"))
+        for peer in self.peers.values():
+            for one in {one.id: one for one in peer.stream}.values():
+                count = kept.pop((one.network, one.id), 0)
+                if count != 1:
+                    yield f"{one.id} stands {count} times in the archive"
+        yield from (f"{key} stands in the archive and was never said" for key in kept)
+
+    def _order(self) -> Iterator[str]:
+        """In a conversation, what passes is shown in the order in which it was said; what was held, later."""
+        for network, peer in self.peers.items():
+            said = {one.id: one for one in self.peers[other(network)].stream}.values()
+            held = {one.id for one in said if "HOLD" in one.text}
+            wanted = [_told_as(one) for one in said if passes(one) and one.refers_to not in held]
+            shown = [text for text in map(_last_line, peer.texts()) if "HOLD" not in text]
+            if shown != wanted:
+                yield f"{network} was shown {shown} instead of {wanted}"
+
+    def _forbidden(self) -> Iterator[str]:
+        for peer in self.peers.values():
+            for text in peer.texts():
+                if "BLOCK" in text or "MASK" in text:
+                    yield f"{text!r} must not be sent"
+                if "HOLD" in text and "until seen" not in text:
+                    yield f"{text!r} was held and sent"
+
+    def _once_each(self) -> Iterator[str]:
+        states = dict(self.rows("SELECT permit, state FROM deliveries"))
+        for peer in self.peers.values():
+            for permit, count in Counter(one.permit for one in peer.shown).items():
+                if count > 1:
+                    yield f"{permit} was shown {count} times"
+                if states.get(permit) not in ("sent", "failed"):
+                    yield f"{permit} was shown and is {states.get(permit)}"
+            for permit, bodies in peer.bodies.items():
+                if len(bodies) > 1:
+                    yield f"{permit} was posted with different words"
+            shown = {one.permit for one in peer.shown}
+            marked = self.rows(
+                f"SELECT permit FROM deliveries WHERE state = 'sent' AND network = '{peer.network}'"
+            )
+            yield from (
+                f"{permit} is sent and was never shown" for (permit,) in marked if permit not in shown
+            )
+            yield from peer.complaints
+
+    def _marks(self) -> Iterator[str]:
+        marked = {
+            _last_line(text): text.split("\n")[:-1] for peer in self.peers.values() for text in peer.texts()
+        }
+        for text, marks in self.story.marks.items():
+            if marked.get(text) != marks:
+                yield f"{text!r} is marked {marked.get(text)} instead of {marks}"
+        for text, files in self.story.files.items():
+            if [one.files for one in self.platform.shown if one.text == text] != [files]:
+                yield f"the files of {text!r} did not arrive whole, once"
+
+    def _told(self) -> Iterator[str]:
+        """Every sender is told what became of his words, in his chat and language, exactly once."""
+        for network, peer in self.peers.items():
+            told, wanted = Counter(peer.texts(notices=True)), Counter(self.story.told[network])
+            for words_of_ours in self.story.depends:
+                del told[words_of_ours]
+            if told != wanted:
+                yield f"on {network}, {told - wanted} was told too much and {wanted - told} too little"
+            chats = {one.conversation for one in peer.shown}
+            if not chats <= {STREAM, CONTACT, STRANGER["conversation"]}:
+                yield f"something of {network} went to {chats}"
+
+    def _testimony(self) -> Iterator[str]:
+        """Receipts come after permits, permits after verdicts, verdicts after archive entries."""
+        steps: dict[str, list[str]] = {}
+        message_of: dict[str, int] = {}
+        order: dict[tuple[str, str], int] = {}
+        for seq, data in self.rows("SELECT seq, entry FROM ledger ORDER BY seq"):
+            entry = orjson.loads(data)
+            steps.setdefault(entry["subject"], []).append(entry["kind"])
+            order.setdefault((entry["subject"], entry["kind"]), seq)
+            if entry["kind"] == "delivery:permitted":
+                message_of[entry["subject"]] = entry["facts"]["message"]
+        for subject, number in message_of.items():
+            kinds = steps[subject]
+            if (
+                kinds[0] != "delivery:permitted"
+                or sum(k in ("delivery:sent", "delivery:found") for k in kinds) > 1
+            ):
+                yield f"{subject} went {kinds}"
+            archived = order.get((f"message/{number}", "message:archived"))
+            archived = order.get((f"message/{number}", "notice:archived")) if archived is None else archived
+            judged = order.get((f"message/{number}", "message:judged"))
+            if (
+                archived is None
+                or judged is None
+                or not archived < judged < order[subject, "delivery:permitted"]
+            ):
+                yield f"{subject} was permitted before its message was archived and judged"
+
+
+def passes(one: Message) -> bool:
+    """Whether the story wants the other side to see this, in its place."""
+    if one.kind in (Kind.FAILED, Kind.NOTE) or one.conversation not in (STREAM, CONTACT):
+        return False
+    return not any(mark in one.text for mark in ("BLOCK", "HOLD", "too much"))
+
+
+def _told_as(one: Message) -> str:
+    return words.say("recalled", "en") if one.kind is Kind.RECALL else one.text.replace("MASK", "****")
+
+
+def _last_line(text: str) -> str:
+    return text.split("\n")[-1]
+
+
+def ledger_breaks(db: sqlite3.Connection) -> Iterator[str]:
+    """Where a store's ledger does not add up, computed from its bytes alone."""
+    heads = dict(db.execute("SELECT size, root FROM heads"))
+    content = {seq: row for seq, *row in db.execute("SELECT seq, salt, body, raw FROM content")}
+    frontier = Frontier()
+    for place, (seq, data, leaf) in enumerate(db.execute("SELECT seq, entry, leaf FROM ledger ORDER BY seq")):
+        entry = orjson.loads(data)
+        if not place == seq == entry["seq"]:
+            yield f"entry {place} of the ledger is missing"
+        if leaf_hash(data) != leaf:
+            yield f"entry {seq} does not match its leaf"
+        if entry["digest"] != (digest_of(*content.pop(seq)) if seq in content else ""):
+            yield f"entry {seq} and its content do not match"
+        frontier.append(leaf)
+        root = heads.pop(frontier.size, None)
+        if root not in (None, frontier.root()):
+            yield f"the head of size {frontier.size} is another"
+    size, edge = db.execute("SELECT size, frontier FROM lanes").fetchone()
+    if (size, edge) != (frontier.size, frontier.to_bytes()):
+        yield "the lane's right edge is not that of its entries"
+    if heads or content:
+        yield "there are heads or contents without entries"
