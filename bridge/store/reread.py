@@ -103,10 +103,11 @@ class Work:
         return number
 
     def chunks(self, statement: str, **values: object) -> Iterator[list[Row]]:
-        """Rows in order of `id`, a chunk at a time."""
+        """Rows in order of `id`, a chunk at a time; those whose `id` is no number count as missing."""
         after = -(1 << 62)
         while rows := self.rows(statement, after=after, chunk=CHUNK, **values):
-            yield rows
+            if sound := [row for row in rows if isinstance(row.id, int)]:
+                yield sound
             after = rows[-1].id
 
     def entries(self, subjects: Sequence[str]) -> dict[str, list[Entry]]:
@@ -171,6 +172,11 @@ def as_bytes(data: object) -> bytes:
     if isinstance(data, bytes):
         return data
     return str(data).encode("utf-8", "surrogateescape")
+
+
+def number(value: object) -> int:
+    """A column or fact that should hold a whole number, as one; -1 when it holds something else."""
+    return value if isinstance(value, int) else -1
 
 
 def place_of(entry: Entry) -> str:

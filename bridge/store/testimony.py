@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from bridge.ledger.entry import Entry
-from bridge.store.reread import Work, parsed, place_of
+from bridge.store.reread import Work, number, parsed, place_of
 
 # --- people ---------------------------------------------------------------------------------------------
 
@@ -128,7 +128,7 @@ class Messages:
         facts = [("lane", row.lane, first.lane), ("entry", row.entry, first.seq)]
         facts += [
             ("archived_at", row.archived_at, first.at),
-            ("network", row.network, first.facts["network"]),
+            ("network", row.network, first.facts.get("network")),
         ]
         facts.append(("notice_for", row.notice_for, first.facts.get("about")))
         self.work.compare("messages", f"id {row.id}", facts, "its entry")
@@ -155,11 +155,11 @@ class Messages:
             self.work.report("messages", key, "entry", meaning)
 
     def _files(self, row: Row, entries: Sequence[Entry]) -> None:
-        said = {int(str(e.facts["file"])): e for e in reversed(entries) if e.kind.startswith("file:")}
+        said = {number(e.facts.get("file")): e for e in reversed(entries) if e.kind.startswith("file:")}
         body = self.bodies.get((row.lane, row.entry))
         rows = {file.n: file for file in self.files[row.id]}
         wanted = range(len(body.get("files", ()))) if body is not None else rows
-        for n in sorted(set(wanted) | set(said) | set(rows)):
+        for n in sorted({*wanted, *said, *rows}, key=str):
             key = f"message {row.id} n {n}"
             if n not in rows:
                 self.work.report("files", key, "", "is gone: the archived message has this attachment")
@@ -172,7 +172,7 @@ class Messages:
         state, digest, size = "wanted", "", -1
         if said is not None:
             state = said.kind.partition(":")[2]
-            digest, size = str(said.facts.get("sha256", "")), int(str(said.facts.get("size", -1)))
+            digest, size = str(said.facts.get("sha256", "")), number(said.facts.get("size"))
         facts = [("state", file.state, state), ("digest", file.digest, digest), ("size", file.size, size)]
         facts.append(("network", file.network, row.network))
         self.work.compare("files", key, facts, "the ledger")
@@ -184,7 +184,7 @@ class Messages:
             if said is None:
                 self.work.report("verdicts", key, "entry", "no entry testifies to this verdict")
                 continue
-            facts = [(name, getattr(verdict, name), said.facts[name]) for name in ("outcome", "cause")]
+            facts = [(name, getattr(verdict, name), said.facts.get(name)) for name in ("outcome", "cause")]
             facts += [("at", verdict.at, said.at), ("message", verdict.message, number_of(said))]
             self.work.compare("verdicts", key, facts, "its entry")
         for entry in judged.values():
@@ -212,7 +212,7 @@ class Messages:
         facts.append(("entry", review.entry, end.seq if end and by_person else -1))
         body = self.holds.get((row.lane, hold.entry))
         if body is not None:
-            facts.append(("waits", review.waits, int(body.get("waits", False))))
+            facts.append(("waits", review.waits, int(body.get("waits") is True)))
         self.work.compare("reviews", key, facts, "the ledger")
 
     def _pair(self, row: Row, first: Entry, entries: Sequence[Entry]) -> None:
@@ -233,7 +233,7 @@ def _paired(work: Work, row: Row, moment: Entry) -> set[int]:
         if _source(pair, row.network) != (row.conversation, row.sender):
             continue
         ended = work.pair_ended.get(pair.id)
-        made_before = pair.lane != moment.lane or pair.entry < moment.seq
+        made_before = pair.lane != moment.lane or number(pair.entry) < moment.seq
         if made_before and (ended is None or ended.lane != moment.lane or ended.seq > moment.seq):
             found.add(pair.id)
     return found
@@ -257,8 +257,8 @@ def _state(entries: Sequence[Entry], files: Sequence[Row]) -> str:
     """What the ledger says became of a message."""
     state = "fetching" if any(file.state == "wanted" for file in files) else "new"
     for entry in entries:
-        if entry.kind == "message:judged" and entry.facts["cause"] != "person" and state != "passed":
-            state = _JUDGED.get(str(entry.facts["outcome"]), "")
+        if entry.kind == "message:judged" and entry.facts.get("cause") != "person" and state != "passed":
+            state = _JUDGED.get(str(entry.facts.get("outcome")), "")
         state = _STATES.get(entry.kind, state)
     return state
 
@@ -336,7 +336,7 @@ class Deliveries:
     def _permit(self, row: Row, permitted: Entry) -> None:
         key = f"permit {row.permit}"
         facts = [("lane", row.lane, permitted.lane), ("message", row.message, number_of(permitted))]
-        facts.append(("network", row.network, permitted.facts["network"]))
+        facts.append(("network", row.network, permitted.facts.get("network")))
         self.work.compare("deliveries", key, facts, "its entry")
         message, verdict = self.messages.get(row.message), self.verdicts.get(row.verdict)
         if message is None or verdict is None:
@@ -353,7 +353,7 @@ class Deliveries:
             self.work.report("deliveries", key, "verdict", "is a verdict on another message")
         elif verdict.outcome not in ("deliver", "redact"):
             self.work.report("deliveries", key, "verdict", "is a verdict that lets nothing pass")
-        if not message.entry < verdict.entry < permitted.seq:
+        if not number(message.entry) < number(verdict.entry) < permitted.seq:
             meaning = "was permitted before its message was archived and judged"
             self.work.report("deliveries", key, "verdict", meaning)
 
@@ -373,7 +373,7 @@ class Deliveries:
 
     def _marks(self, key: str, row: Row, message: Row, verdict: Row) -> None:
         """ "gap" stands in the row alone; the other marks follow from what was archived and judged."""
-        marks = row.marks.split()
+        marks = str(row.marks).split()
         body = self.bodies.get((message.lane, message.entry), {})
         should_be = {"late"} if verdict.cause == "person" else set()
         should_be |= {"edited"} if body.get("replaces") and message.notice_for is None else set()
@@ -399,7 +399,7 @@ class Deliveries:
         named = {str(one): e for e in entries for one in _ids(e)}
         rows = {receipt.id: receipt for receipt in self.receipts[row.permit]}
         self.work.summary.receipts += len(rows)
-        for one in sorted(set(named) - set(rows)):
+        for one in sorted(set(named) - set(rows), key=str):
             meaning = f"is gone, or names another permit: {place_of(named[one])} testifies to it"
             self.work.report("receipts", f"{row.network} {one}", "", meaning)
         for one, receipt in rows.items():
@@ -425,4 +425,4 @@ def _ids(entry: Entry) -> Sequence[object]:
 
 def number_of(entry: Entry) -> int:
     """The message that an entry is about; 0 when it names none."""
-    return int(str(entry.facts.get("message", 0)))
+    return number(entry.facts.get("message"))

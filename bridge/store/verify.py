@@ -27,6 +27,7 @@ keeping an attachment and recording it leaves one.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ from sqlalchemy import Connection, Row
 
 from bridge.ledger.entry import Entry, decode, digest_of
 from bridge.ledger.tree import Frontier, leaf_hash
-from bridge.store.reread import CHUNK, Finding, Summary, Work, any_text, as_bytes, parsed, place_of
+from bridge.store.reread import CHUNK, Finding, Summary, Work, any_text, as_bytes, number, parsed, place_of
 from bridge.store.testimony import Deliveries, Messages, check_pairs, number_of
 
 __all__ = ["OPERATIONAL", "WHILE_OPEN", "Finding", "Summary", "verify"]
@@ -168,15 +169,15 @@ class _Lane:
     def _whole_store(self, entry: Entry, body: object) -> None:
         """What single entries say about the store as a whole."""
         if entry.kind == "ledger:opened":
-            self.work.lanes = int(str(entry.facts.get("lanes", 0)))
+            self.work.lanes = number(entry.facts.get("lanes"))
         elif entry.kind == "lane:taken":
-            self.epoch = int(str(entry.facts.get("epoch", 0)))
+            self.epoch = number(entry.facts.get("epoch"))
         elif entry.kind == "policy:activated":
             self.work.policy = as_bytes(body) if body is not None else None
         elif entry.kind.startswith("pair:"):
             self.work.pair_acts += 1
             if entry.kind == "pair:ended":
-                self.work.pair_ended[int(str(entry.facts.get("pair", 0)))] = entry
+                self.work.pair_ended[number(entry.facts.get("pair"))] = entry
 
     def _content(self, row: Row, key: str, entry: Entry | None) -> None:
         if row.body is None:
@@ -232,7 +233,7 @@ class _Lane:
         for larger in work.column("SELECT size FROM heads WHERE lane = :lane AND size < 1", lane=self.lane):
             work.report("heads", f"{key} size {larger}", "size", "is not the size of any tree")
         rows = work.rows("SELECT size, frontier, epoch FROM lanes WHERE lane = :lane", lane=self.lane)
-        self._tail(max((row.size for row in rows), default=0))
+        self._tail(max((number(row.size) for row in rows), default=0))
         if not rows:
             work.report("lanes", key, "", "is gone, and the ledger has entries of it")
         for row in rows:
@@ -257,7 +258,7 @@ def _rows_of(work: Work, entries: Sequence[Entry]) -> None:
         work.column("SELECT permit FROM deliveries WHERE permit IN :permits", permits=list(permitted))
     )
     _gone(work, "deliveries", "permit", permitted, there)
-    made = {int(str(e.facts.get("pair", 0))): e for e in entries if e.kind == "pair:made"}
+    made = {number(e.facts.get("pair")): e for e in entries if e.kind == "pair:made"}
     there = set(work.column("SELECT id FROM pairs WHERE id IN :ids", ids=list(made)))
     _gone(work, "pairs", "id", made, there)
 
@@ -342,11 +343,11 @@ def _verdict_numbers(work: Work) -> None:
     )
     for rows in work.chunks(statement):
         for row in rows:
-            if row.id != expected or row.entry <= last.get(row.lane, -1):
+            if row.id != expected or number(row.entry) <= last.get(row.lane, -1):
                 meaning = f"is out of order: number {expected} was due, after entry {last.get(row.lane, -1)}"
                 work.report("verdicts", f"id {row.id}", "id", meaning)
             expected = row.id + 1
-            last[row.lane] = row.entry
+            last[row.lane] = number(row.entry)
             work.summary.verdicts += 1
 
 
@@ -368,6 +369,8 @@ def _blobs(work: Work) -> None:
 
 def _blob(work: Work, digest: str, size: int) -> None:
     work.summary.blobs += 1
+    if not re.fullmatch("[0-9a-f]{64}", digest):
+        return  # its row has been reported: this names no file
     path = work.blobs / digest[:2] / digest[2:4] / digest
     try:
         with path.open("rb") as file:
