@@ -24,7 +24,8 @@ class BlobFolder:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        (root / "new").mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (root, root / "new"):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def path(self, digest: str) -> Path:
         """Where the blob of this digest is, whether or not it exists."""
@@ -37,7 +38,8 @@ class BlobFolder:
         Writing the same bytes twice is the same as once.
         """
         hasher, size = hashlib.sha256(), 0
-        handle, name = await asyncio.to_thread(tempfile.mkstemp, dir=self.root / "new")
+        # Made at once: whoever is cancelled while a thread makes it would never learn its name.
+        handle, name = tempfile.mkstemp(dir=self.root / "new")
         try:
             with os.fdopen(handle, "wb") as file:
                 async for piece in pieces:
@@ -80,15 +82,20 @@ def _flush(file: object) -> None:
 
 
 def _settle(source: Path, target: Path) -> None:
-    if target.exists():
-        return
-    for folder in (target.parent.parent, target.parent):
+    folders = (target.parent, target.parent.parent, target.parent.parent.parent)
+    for folder in reversed(folders[:2]):
         folder.mkdir(mode=0o700, exist_ok=True)
-    os.chmod(source, 0o400)
-    os.replace(source, target)
-    for folder in (target.parent, target.parent.parent, target.parent.parent.parent):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+    if not target.exists():
+        os.chmod(source, 0o400)
+        os.replace(source, target)
+    # Also when the file was there before: whoever renamed it may not have come to this, or died before it.
+    for folder in folders:
+        _flush_folder(folder)
+
+
+def _flush_folder(folder: Path) -> None:
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
