@@ -23,7 +23,7 @@ class Directory:
         if version == self._version:
             return
         self._by_source.clear()
-        for row in db.execute(select(s.pairs)):
+        for row in db.execute(select(s.pairs).order_by(s.pairs.c.id)):
             inward, outward = _routes(row)
             self._routes[row.id, "weixin"], self._routes[row.id, "symphony"] = inward, outward
             if row.state == "active":
