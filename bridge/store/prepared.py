@@ -57,6 +57,6 @@ class Prepared:
             return str(compiled), lambda parameters: tuple(
                 parameters[name] if name in parameters else fixed[name] for name in order
             )
-        if len(order) == 1:
-            return str(compiled), lambda parameters: (parameters[order[0]],)
+        if len(order) < 2:  # where itemgetter would give no tuple
+            return str(compiled), lambda parameters: tuple(parameters[name] for name in order)
         return str(compiled), itemgetter(*order)
