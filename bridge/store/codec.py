@@ -43,7 +43,7 @@ def message_from(body: bytes, raw: bytes) -> Message:
     if "files" in value:
         value["files"] = tuple(File(**{**file, "kind": Kind(file["kind"])}) for file in value["files"])
     # Networks report things that nobody wrote, or that belong to no chat: empty fields are not written.
-    return Message(**{"conversation": "", "sender": "", **value}, raw=raw)
+    return Message(**{"id": "", "conversation": "", "sender": "", **value}, raw=raw)
 
 
 def verdict_body(verdict: Verdict, text: str) -> bytes:
