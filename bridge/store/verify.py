@@ -17,11 +17,11 @@ What is checked, and against what:
 and for each delivery that it was permitted after it was judged after it was archived (invariant 1).
 
 Not evidence, and not checked, because moving things needs it and nothing is proven by it: the tables
-`cursors` and `chats`, settings in `meta`, who holds a lease until when, and the columns in `OPERATIONAL`. Of a
-delivery's marks, "gap" stands in its row alone. Not visible from inside: a tail cut off together with its heads, right edge and
-rows, and a history rewritten from some entry on with every hash after it. Against both, compare the root that
-this prints with one that was noted elsewhere before. A blob without an entry is no finding: a crash between
-keeping an attachment and recording it leaves one.
+`cursors` and `chats`, who holds a lease until when, settings in `meta`, and the columns in `OPERATIONAL`.
+Of a delivery's marks, "gap" stands in its row alone. Not visible from inside: a tail cut off together with
+its heads, right edge and rows, and a history rewritten from some entry on with every hash after it. Against
+both, compare the root that this prints with one that was noted elsewhere before. A blob without an entry is
+no finding: a crash between keeping an attachment and recording it leaves one.
 """
 
 from __future__ import annotations
@@ -43,7 +43,6 @@ __all__ = ["OPERATIONAL", "WHILE_OPEN", "Finding", "Summary", "verify"]
 
 OPERATIONAL: Mapping[str, frozenset[str]] = {
     "lanes": frozenset({"owner", "lease_until"}),
-    "meta": frozenset({"installation", "language.symphony", "language.weixin"}),
     "files": frozenset({"attempt", "next_at"}),
     "deliveries": frozenset({"pair", "next_at", "epoch", "uncertain", "first_try_at"}),
     "reviews": frozenset({"marked"}),
