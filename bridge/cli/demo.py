@@ -9,21 +9,25 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import tempfile
 import webbrowser
-from collections.abc import Awaitable, Callable
+from collections.abc import Coroutine, Iterable, Iterator
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from bridge.cli.output import Exit, cell, cut, json_line, json_option, note, width
+from bridge.errors import ConfigError
 
 if TYPE_CHECKING:
-    from bridge.cli.play import Check, Play
+    from bridge.cli.play import Check
     from bridge.cli.stage import Stage
+
+Result = TypeVar("Result")
 
 PAUSE = 1.5
 """Seconds between scenes when somebody watches."""
@@ -34,9 +38,10 @@ LOUD = ("held", "blocked", "parked", "failed")
 
 @click.command()
 @click.option("--script", is_flag=True, help="Play, check every line against what it must be, and leave.")
-@click.option("--folder", type=click.Path(path_type=Path, file_okay=False), help="Keep the store here.")
+@click.option("--folder", type=click.Path(path_type=Path, file_okay=False), help="Keep the store here: a new folder.")
 @click.option(
     "--port",
+    type=click.IntRange(0, 65533),
     default=8100,
     show_default=True,
     help="First of three: the bridge's pages, Symphony, Weixin. 0: any.",
@@ -47,23 +52,69 @@ def demo(script: bool, folder: Path | None, port: int, no_browser: bool, as_json
     """Play a conversation between Alice (Symphony) and 李雷 (Weixin) through the real bridge.
 
     The two chat windows are pages you can type into. Everything happens on this machine. Ctrl-C ends it.
+    With --script, exit code 1 says that somebody saw what they must not, or missed what they must see.
     """
     from bridge import telemetry
 
     telemetry.configure(level="error", form="console")
-    with contextlib.ExitStack() as stack:
-        place = folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="weighbridge-demo-")))
-        place.mkdir(parents=True, exist_ok=True)
+    with _place(folder) as place:
         if script:
-            checks = asyncio.run(_scripted(place, as_json))
-            return Exit.DONE if checks and all(check.ok for check in checks) else Exit.NO
-        asyncio.run(_watched(place, port, browser=not no_browser, as_json=as_json))
+            checks = asyncio.run(_until_told(_scripted(place, as_json)))
+            return Exit.INTERRUPTED if checks is None else _verdict(checks)
+        ports = range(port, port + 3) if port else (0, 0, 0)
+        _refuse_taken(ports)
+        asyncio.run(_until_told(_watched(place, tuple(ports), browser=not no_browser, as_json=as_json)))
+    note("\n  Everything is down again.")
     return Exit.DONE
 
 
 def policies() -> tuple[str, ...]:
     """The policies that are shipped."""
-    return (str(Path(__file__).parents[2] / "policies" / "*.yaml"),)
+    from bridge.cli.init import policy_source
+
+    return (str(policy_source() / "*.yaml"),)
+
+
+@contextlib.contextmanager
+def _place(folder: Path | None) -> Iterator[Path]:
+    """Where the store is: in `folder`, or in one that is gone afterwards."""
+    if folder is None:
+        with tempfile.TemporaryDirectory(prefix="weighbridge-demo-") as made:
+            yield Path(made)
+    elif folder.exists() and any(folder.iterdir()):
+        raise ConfigError(f"{folder} is not empty: the demo's people are new each time, and need a new store.")
+    else:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield folder.absolute()
+
+
+async def _until_told(doing: Coroutine[Any, Any, Result]) -> Result | None:
+    """What `doing` answers; None when Ctrl-C or SIGTERM came first, and ended it in order."""
+    told = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    work, telling = asyncio.create_task(doing), asyncio.create_task(told.wait())
+    await asyncio.wait([work, telling], return_when=asyncio.FIRST_COMPLETED)
+    telling.cancel()
+    if told.is_set():
+        work.cancel()
+    await asyncio.wait([work])
+    return None if work.cancelled() else work.result()
+
+
+def _refuse_taken(ports: Iterable[int]) -> None:
+    """Raise ConfigError for every port that somebody else listens on."""
+    problems = []
+    for port in ports:
+        with socket.socket() as door:
+            door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                door.bind(("127.0.0.1", port))
+            except OSError as error:
+                why = os.strerror(error.errno or 0).lower()
+                problems.append(f"port {port}: {why}: choose three others with --port, or any with --port 0")
+    if problems:
+        raise ConfigError(problems)
 
 
 # --- scripted -------------------------------------------------------------------------------------------
@@ -74,35 +125,26 @@ async def _scripted(place: Path, as_json: bool) -> list[Check]:
     from bridge.cli.play import Play, perform
 
     async with stage.set_up(place, policies()) as on_stage:
-        play = Play(on_stage)
-        printing = asyncio.create_task(_print_checks(play, as_json))
+        play = Play(on_stage, _show_json if as_json else _show)
         await perform(play)
-        printing.cancel()
-    failed = [check for check in play.checks if not check.ok]
-    note(f"{len(play.checks) - len(failed)} passed, {len(failed)} failed")
     return play.checks
 
 
-async def _print_checks(play: object, as_json: bool) -> None:
-    shown = 0
-    try:
-        while True:
-            shown = _show(play.checks, shown, as_json)
-            await asyncio.sleep(0.02)
-    except asyncio.CancelledError:
-        _show(play.checks, shown, as_json)
+def _show_json(check: Check) -> None:
+    json_line(asdict(check))
 
 
-def _show(checks: list[Check], shown: int, as_json: bool) -> int:
-    for check in checks[shown:]:
-        if as_json:
-            json_line(asdict(check))
-            continue
-        mark = "✓" if check.ok else "✗"
-        sees = cut(cell(check.sees.replace("\n", " ⏎ ")), 60)
-        click.echo(f"{mark} {padded(check.scene, 34)}{padded(check.who, 7)}sees  {padded(sees, 62)}"
-                   f"{padded(check.outcome, 16)}{check.ms:>5} ms")  # fmt: skip
-    return len(checks)
+def _show(check: Check) -> None:
+    mark = "✓" if check.ok else "✗"
+    sees = cut(cell(check.sees.replace("\n", " ⏎ ")), 60)
+    click.echo(f"{mark} {padded(check.scene, 34)}{padded(check.who, 10)}sees  {padded(sees, 62)}"
+               f"{padded(check.outcome, 16)}{check.ms:>5} ms")  # fmt: skip
+
+
+def _verdict(checks: list[Check]) -> Exit:
+    failed = sum(not check.ok for check in checks)
+    note(f"{len(checks) - failed} passed, {failed} failed")
+    return Exit.NO if failed or not checks else Exit.DONE
 
 
 def padded(text: str, cells: int) -> str:
@@ -113,30 +155,34 @@ def padded(text: str, cells: int) -> str:
 # --- watched --------------------------------------------------------------------------------------------
 
 
-async def _watched(place: Path, port: int, *, browser: bool, as_json: bool) -> None:
+async def _watched(place: Path, ports: tuple[int, ...], *, browser: bool, as_json: bool) -> None:
     from bridge.cli import stage
+    from bridge.store import views
+
+    pages, *networks = ports
+    async with stage.set_up(place, policies(), (*networks, pages)) as on_stage:
+        _introduce(on_stage, browser)
+        start = await on_stage.database.read(views.feed_end)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_print_feed(on_stage, start, as_json))
+            tasks.create_task(_play(on_stage))
+
+
+async def _play(on_stage: Stage) -> None:
     from bridge.cli.play import Play, perform
 
-    ports = (port + 1, port + 2, port) if port else (0, 0, 0)
-    async with stage.set_up(place, policies(), ports) as on_stage:
-        _introduce(on_stage, browser)
-        stop = asyncio.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
-        async with asyncio.TaskGroup() as tasks:
-            going = [
-                tasks.create_task(_print_feed(on_stage, as_json)),
-                tasks.create_task(_play(Play(on_stage), perform)),
-            ]
-            await stop.wait()
-            for task in going:
-                task.cancel()
-    note("\n  Everything is down again.")
-
-
-async def _play(play: Play, perform: Callable[..., Awaitable[None]]) -> None:
+    play = Play(on_stage, _complain)
     await perform(play, before=lambda: asyncio.sleep(PAUSE))
-    note("  The play is over. Type in either window; Ctrl-C ends.")
+    failed = sum(not check.ok for check in play.checks)
+    how = f", and {failed} of {len(play.checks)} checks failed" if failed else ""
+    note(f"  The play is over{how}. Type in either window; Ctrl-C ends.")
+
+
+def _complain(check: Check) -> None:
+    """Say what somebody should have seen and did not, or saw and should not have."""
+    if not check.ok:
+        sees = cut(cell(check.sees.replace("\n", " ⏎ ")), 60)
+        note(f"  ✗ {check.scene}: {check.who} should see {sees} ({check.outcome}), and does not")
 
 
 def _introduce(on_stage: Stage, browser: bool) -> None:
@@ -156,10 +202,9 @@ def _introduce(on_stage: Stage, browser: bool) -> None:
         webbrowser.open(on_stage.weixin_chat)
 
 
-async def _print_feed(on_stage: Stage, as_json: bool) -> None:
+async def _print_feed(on_stage: Stage, position: int, as_json: bool) -> None:
     from bridge.store import views
 
-    position = views.FEED_START
     while True:
         position, lines = await on_stage.database.read(lambda db, at=position: views.feed(db, at))
         for line in lines:

@@ -36,6 +36,9 @@ ENOUGH_DISK = 1 << 30
 @pass_root
 def doctor(root: Root, as_json: bool, offline: bool) -> int:
     """Check settings, secrets, store, policies and both networks; exit code 1 when something is wrong."""
+    from bridge import telemetry
+
+    telemetry.configure(level="critical")  # what is found is said below, and once
     checks = list(_settings(root))
     if all(ok for _, ok, _ in checks):
         settings = root.unlocked()

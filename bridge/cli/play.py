@@ -47,10 +47,10 @@ class Check:
 
 
 class Play:
-    """The people on stage. `checks` grows as the play goes on."""
+    """The people on stage. `checks` grows as the play goes on; `noted` is told each of them at once."""
 
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
+    def __init__(self, stage: Stage, noted: Callable[[Check], None] = lambda check: None) -> None:
+        self.stage, self.noted = stage, noted
         self.checks: list[Check] = []
         self.scene = ""
 
@@ -68,7 +68,14 @@ class Play:
 
     async def reviewer_releases(self, text: str) -> None:
         """A reviewer finds the held message that says `text` and lets it pass."""
-        held = await self.stage.held(text)
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(DEADLINE):
+                held = await self.stage.held(text)
+        except TimeoutError:
+            self._note("reviewer", text, "held", False, started)
+            return
+        self._note("reviewer", text, "held", True, started)
         await desk.release(self.stage.database, held, "reviewer@bank.example", "public announcement")
 
     # what people see
@@ -83,15 +90,11 @@ class Play:
 
     def alice_never_saw(self, text: str, outcome: str) -> None:
         """Nothing the bridge wrote to Alice says `text`."""
-        self._note(
-            "Alice", f"nothing of “{text}”", outcome, not any(text in line for line in self._symphony()), 0
-        )
+        self._sees_nothing("Alice", text, outcome, self._symphony)
 
     def lilei_never_saw(self, text: str, outcome: str) -> None:
         """Nothing the bridge wrote to 李雷 says `text`."""
-        self._note(
-            "李雷", f"nothing of “{text}”", outcome, not any(text in line for line in self._weixin()), 0
-        )
+        self._sees_nothing("李雷", text, outcome, self._weixin)
 
     def _symphony(self) -> Iterator[str]:
         for message in self.stage.pod.messages(self.stage.stream):
@@ -110,10 +113,16 @@ class Play:
             seen = any(text in line for line in lines())
             if not seen:
                 await asyncio.sleep(0.005)
-        self._note(who, text, outcome, seen, int((time.monotonic() - started) * 1000))
+        self._note(who, text, outcome, seen, started)
 
-    def _note(self, who: str, sees: str, outcome: str, ok: bool, ms: int) -> None:
+    def _sees_nothing(self, who: str, text: str, outcome: str, lines: Callable[[], Iterator[str]]) -> None:
+        seen = any(text in line for line in lines())
+        self._note(who, f"nothing of “{text}”", outcome, not seen, time.monotonic())
+
+    def _note(self, who: str, sees: str, outcome: str, ok: bool, started: float) -> None:
+        ms = int((time.monotonic() - started) * 1000)
         self.checks.append(Check(self.scene, who, sees, outcome, ok, ms))
+        self.noted(self.checks[-1])
 
 
 # --- the scenes -----------------------------------------------------------------------------------------

@@ -11,10 +11,10 @@ import asyncio
 import contextlib
 import secrets
 import string
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bridge.config import Daemon, Policy, Secret, Settings, Store, Symphony, Weixin
 
@@ -101,8 +101,7 @@ async def _running(
     connector = compose.weixin(settings, database.blobs)
     both = (compose.symphony(settings, database.blobs), connector)
     daemon = compose.daemon(settings, database, both)
-    async with asyncio.TaskGroup() as tasks:  # a daemon that dies takes the play with it
-        running = tasks.create_task(daemon.run(signals=False))
+    async with _together(daemon.run(signals=False)) as running:
         try:
             while not all(state.open for state in daemon.networks.values()):
                 await asyncio.wait([running], timeout=0.01)
@@ -112,6 +111,18 @@ async def _running(
             yield daemon
         finally:
             daemon.leave()
+
+
+@contextlib.asynccontextmanager
+async def _together(work: Coroutine[Any, Any, None]) -> AsyncIterator[asyncio.Task[None]]:
+    """Do `work` beside the block. If it dies, the block ends with its error; there is nothing to wait for."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            yield tasks.create_task(work)
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) > 1:
+            raise
+        raise group.exceptions[0] from None
 
 
 def _settings(
