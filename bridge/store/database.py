@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, select
+from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.errors import Conflict, StoreError
@@ -99,6 +99,7 @@ def migrate(url: str) -> None:
 
 def create(url: str, now: int, lanes: int = 1) -> None:
     """Make the tables and begin each lane's ledger; nothing happens to a store that exists already."""
+    _private(url)
     migrate(url)
     engine = open_engine(url)
     with engine.connect().execution_options(writes=True) as db, db.begin():
@@ -114,6 +115,17 @@ def create(url: str, now: int, lanes: int = 1) -> None:
         tx.flush()
         tx.seal()
     engine.dispose()
+
+
+def _private(url: str) -> None:
+    """Make an SQLite file that nobody else may read; its log files get the same rights from SQLite."""
+    path = make_url(url).database
+    if not url.startswith("sqlite") or not path or path == ":memory:":
+        return
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StoreError(f"the database {path} cannot be opened: {error.strerror}") from None
 
 
 class Database:
