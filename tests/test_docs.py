@@ -231,6 +231,19 @@ def test_what_the_readme_says_works(tmp_path: Path) -> None:
         assert reader.leaves() == [0, 0, 0]
 
 
+SAYINGS = ("bridge/cli/play.py", "bridge/words.py", "policies/firm-wide.yaml", "policies/hk-equities.yaml")
+FEED_LINE = re.compile(r"^  [\d:]{8}  .*? → (?:Alice Wong|李雷) +(.*?)  +[A-Za-z]+ +\d+ ms$", re.MULTILINE)
+
+
+def test_the_transcript_is_of_this_demo() -> None:
+    """What README shows of `make demo` is what people say there, or what the bridge and its policies say."""
+    said = "".join(read(ROOT / name) for name in SAYINGS)
+    lines = FEED_LINE.findall(read(README))
+    assert len(lines) > 10
+    texts = {re.sub(r"\[.*\]|…", "", text).strip() for line in lines for text in line.split(" ⏎ ")}
+    obey("README's transcript is of this demo: take it again.", (one for one in texts if one not in said))
+
+
 def test_make_targets_exist() -> None:
     """A page that says `make something` names a target of the Makefile."""
     targets = set(re.findall(r"^([a-z]+):", read(ROOT / "Makefile"), re.MULTILINE))
