@@ -130,8 +130,8 @@ class Rulings:
     def _recall(self, ruling: Ruling) -> bool:
         """Take an original that has not gone out yet off its way; False when the reader has it already."""
         self.write()
-        archived = ruling.archived
-        original = find_message(self.tx.db, archived.message.network, archived.message.refers_to)
+        archived, message = ruling.archived, ruling.archived.message
+        original = find_message(self.tx.db, message.network, message.refers_to, message.conversation)
         if original is None or not _withdraw(self.tx, self.lane, original, archived.seq):
             return original is None and self._unseen(ruling)
         self.tx.append(self.lane, "message:noted", f"message/{archived.seq}", {"message": archived.seq})

@@ -143,8 +143,11 @@ def blobs_of(db: object, number: int, message: Message) -> tuple[tuple[Blob, ...
     return tuple(blobs), tuple(missing)
 
 
-def find_message(db: object, network: str, source_id: str) -> int | None:
-    """The message that a network's id names: one archived from there, or one that we delivered there."""
+def find_message(db: object, network: str, source_id: str, conversation: str | None = None) -> int | None:
+    """The message that a network's id names: one archived from there, or one that we delivered there.
+
+    With a `conversation`, only if it belongs to it: what was said to one client is not shown to another.
+    """
     if not source_id:
         return None
     m, r, d = s.messages.c, s.receipts.c, s.deliveries.c
@@ -154,6 +157,9 @@ def find_message(db: object, network: str, source_id: str) -> int | None:
         .join(s.receipts, r.permit == d.permit)
         .where(r.network == network, r.id == source_id)
     )
+    if conversation is not None:
+        direct = direct.where(m.conversation == conversation)
+        ours = ours.where(d.conversation == conversation)
     return db.execute(direct).scalar() or db.execute(ours).scalar()
 
 

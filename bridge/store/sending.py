@@ -194,7 +194,8 @@ def _content(db: object, directory: Directory, row: object) -> Content:
     if row.notice_for is not None:
         return Content(message.text, notice=True)
     text = verdict_text(row.verdict_body, message.text)
-    route = directory.route(row.pair_of_message, message.network)
+    # Who was paired only after writing has no pair on the message.
+    route = directory.route(row.pair_of_message, message.network) or directory.find(message)[1]
     language = route.recipient.language if route else "en"
     author = message.sender_name or (route.sender.name if route else "")
     marks = tuple(row.marks.split())
@@ -208,7 +209,8 @@ def _content(db: object, directory: Directory, row: object) -> Content:
 
 def _quoted(db: object, message: Message) -> str:
     """What the reader knows of the message that is answered, edited or recalled: what passed here of it."""
-    number = find_message(db, message.network, message.replaces or message.refers_to)
+    named = message.replaces or message.refers_to
+    number = find_message(db, message.network, named, message.conversation)
     return delivered_text(db, number) if number is not None else ""
 
 
