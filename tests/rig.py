@@ -64,7 +64,7 @@ SENDERS = {SYMPHONY: ALICE, WEIXIN: LI_LEI}
 
 LANGUAGES = {SYMPHONY: "en", WEIXIN: "zh-Hans"}
 
-PAIR: Mapping[str, object] = {
+PAIR: dict[str, object] = {
     "advisor": ALICE,
     "stream": STREAM,
     "contact": CONTACT,

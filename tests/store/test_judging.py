@@ -1,0 +1,434 @@
+"""Judgement: what follows from each verdict, in the tables, in the ledger, and in what people are shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rig import CONTACT, PAIR, Clock, Hands, judge, message, new_store, opened
+
+from bridge import pipeline, words
+from bridge.errors import Conflict, StoreError
+from bridge.message import SYMPHONY, WEIXIN, Blob, Cause, File, Kind, Message, Outcome, Verdict
+from bridge.ports import Ruling, Step
+
+STRANGER = {"conversation": "wkDesk/wmStranger", "sender": "wmStranger"}
+
+
+def zh(key: str) -> str:
+    """The bridge's words to 李雷."""
+    return words.say(key, "zh-Hans")
+
+
+def en(key: str) -> str:
+    """The bridge's words to Alice."""
+    return words.say(key, "en")
+
+
+def alice(number: int, text: str, **more: Any) -> Message:
+    """Alice writes."""
+    return message(SYMPHONY, number, text, **more)
+
+
+def client(number: int, text: str, **more: Any) -> Message:
+    """李雷 writes."""
+    return message(WEIXIN, number, text, **more)
+
+
+def recall(number: int, of: int, **more: Any) -> Message:
+    """李雷 takes a message back."""
+    return client(number, "", kind=Kind.RECALL, refers_to=str(of), **more)
+
+
+# --- verdicts -------------------------------------------------------------------------------------------
+
+
+async def test_what_may_pass_gets_one_permit(hands: Hands) -> None:
+    """A delivered message has a verdict, an entry, and one permit into the other's chat."""
+    await hands.say(alice(1, "good morning"))
+    assert await hands.states("messages") == {1: "passed"}
+    (claim,) = await hands.claim(WEIXIN)
+    permit = claim.permit
+    assert (permit.network, permit.conversation, permit.message_seq) == (WEIXIN, CONTACT, 1)
+    assert (permit.content.text, permit.content.author) == ("good morning", "Alice Wong")
+    assert len(permit.id) == 20
+    kinds = [entry.kind for entry in await hands.entries()][-3:]
+    assert kinds == ["message:archived", "message:judged", "delivery:permitted"]
+    assert await hands.claim(WEIXIN) == []
+
+
+async def test_what_is_masked_leaves_masked(hands: Hands) -> None:
+    """The reader gets the verdict's text; the archive keeps the original."""
+    await hands.say(alice(1, "account MASK"))
+    assert await hands.send(WEIXIN) == ["account ****"]
+    assert b"account MASK" in (await hands.rows("SELECT body FROM content ORDER BY seq"))[1][0]
+
+
+async def test_what_is_blocked_goes_nowhere_and_its_sender_is_told(hands: Hands) -> None:
+    """No permit; a notice in the sender's own chat, in his language."""
+    await hands.say(alice(1, "BLOCK"), client(2, "BLOCK"))
+    assert (await hands.states("messages"))[1] == "blocked"
+    assert await hands.send(SYMPHONY) == [en("block")]
+    assert await hands.send(WEIXIN) == [zh("block")]
+
+
+async def test_what_is_held_waits_and_its_sender_is_told(hands: Hands) -> None:
+    """A hold is open for review, and the reader sees nothing of it."""
+    await hands.say(client(1, "HOLD"))
+    assert await hands.states("reviews") == {1: "open"}
+    assert await hands.send(SYMPHONY) == []
+    assert await hands.send(WEIXIN) == [zh("hold")]
+
+
+async def test_a_stranger_is_held_and_told(hands: Hands) -> None:
+    """Whoever is paired with nobody is archived and held; the words are those of the network's people."""
+    await hands.say(client(1, "let me in", **STRANGER))
+    assert await hands.states("messages") == {1: "held", 2: "passed"}
+    (claim,) = await hands.claim(WEIXIN)
+    assert (claim.permit.conversation, claim.permit.content.text) == (
+        STRANGER["conversation"],
+        zh("unpaired"),
+    )
+
+
+async def test_a_colleague_in_the_room_is_not_the_advisor(hands: Hands) -> None:
+    """In a paired chat, only the paired person's words pass."""
+    await hands.say(alice(1, "psst", sender="7002"))
+    assert await hands.send(WEIXIN) == []
+    assert await hands.states("reviews") == {1: "open"}
+
+
+async def test_a_permit_for_nobody_is_not_made(hands: Hands) -> None:
+    """Even a verdict that says "deliver" makes no permit when there is no pair."""
+    await hands.archive(client(1, "let me in", **STRANGER))
+    (one,) = await hands.store.unjudged(9)
+    verdict = Verdict(Outcome.DELIVER, Cause.DEFAULT, "let me in")
+    await hands.store.record_rulings([Ruling(one, verdict)])
+    assert await hands.rows("SELECT * FROM deliveries") == []
+
+
+async def test_a_networks_remark_is_noted(hands: Hands) -> None:
+    """Archived, not judged, not relayed, told to nobody."""
+    await hands.say(client(1, "somebody entered", kind=Kind.NOTE))
+    assert await hands.states("messages") == {1: "noted"}
+    assert await hands.send(SYMPHONY) + await hands.send(WEIXIN) == []
+    assert [entry.kind for entry in await hands.entries()][-1] == "message:noted"
+
+
+async def test_a_message_is_judged_once(hands: Hands) -> None:
+    """The same rulings a second time change nothing and are refused."""
+    await hands.archive(alice(1, "hello"))
+    rulings = pipeline.decide(await hands.store.unjudged(9), judge, 0, {})
+    await hands.store.record_rulings(rulings)
+    before = await hands.entries()
+    with pytest.raises(Conflict):
+        await hands.store.record_rulings(rulings)
+    assert await hands.entries() == before
+    assert await hands.send(WEIXIN) == ["hello"]
+
+
+async def test_who_lost_the_lane_judges_nothing(hands: Hands) -> None:
+    """A daemon whose lane was taken over makes no permit."""
+    await hands.archive(alice(1, "hello"))
+    hands.store.epoch -= 1
+    with pytest.raises(StoreError, match="taken by another daemon"):
+        await hands.judge()
+    hands.store.epoch += 1
+    assert await hands.rows("SELECT * FROM deliveries") == []
+
+
+async def test_one_bad_ruling_takes_its_whole_batch_back(hands: Hands) -> None:
+    """A batch is judged whole or not at all; its messages are simply offered again."""
+    await hands.archive(alice(1, "HOLD"), alice(2, "two"))
+    rulings = pipeline.decide(await hands.store.unjudged(9), judge, 0, {WEIXIN: "en", SYMPHONY: "en"})
+    with pytest.raises(Conflict):
+        await hands.store.record_rulings([*rulings, rulings[1]])
+    assert len(await hands.store.unjudged(9)) == 2
+    assert await hands.rows("SELECT * FROM reviews") == []
+
+
+# --- notices --------------------------------------------------------------------------------------------
+
+
+async def test_a_notice_is_archived_and_judged_as_any_message(hands: Hands) -> None:
+    """The bridge's own words are evidence too: entry, verdict, permit, and which message they are about."""
+    await hands.say(alice(1, "BLOCK"))
+    assert await hands.rows("SELECT id, notice_for, state FROM messages WHERE id > 1") == [(2, 1, "passed")]
+    (notice,) = await hands.entries("notice:archived")
+    assert notice.facts == {"message": 2, "about": 1, "network": SYMPHONY}
+    (claim,) = await hands.claim(SYMPHONY)
+    assert (claim.permit.content.notice, claim.permit.content.author) == (True, "")
+
+
+async def test_nobody_is_told_about_a_notice(hands: Hands) -> None:
+    """A notice that cannot be delivered is parked in silence: words about words would never end."""
+    await hands.say(alice(1, "BLOCK"))
+    (claim,) = await hands.claim(SYMPHONY)
+    await hands.end(claim, Step.PARK, reason="too-large", notice="too-large")
+    assert len(await hands.entries("notice:archived")) == 1
+    assert await hands.claim(SYMPHONY) == []
+
+
+# --- gaps and waiting -----------------------------------------------------------------------------------
+
+
+async def test_a_gap_is_shown_once(hands: Hands) -> None:
+    """The first message that passes a held one says that something is missing; the next does not."""
+    await hands.say(alice(1, "HOLD"), alice(2, "two"), alice(3, "three"))
+    await hands.say(alice(4, "four"))
+    assert await hands.send(WEIXIN) == [f"{zh('gap')}\ntwo", "three", "four"]
+
+
+async def test_each_gap_is_shown(hands: Hands) -> None:
+    """Two held messages in a row are one gap; a later one is another."""
+    await hands.say(alice(1, "HOLD"), alice(2, "HOLD"), alice(3, "three"))
+    await hands.say(alice(4, "HOLD"), alice(5, "BLOCK"), alice(6, "six"))
+    assert await hands.send(WEIXIN) == [f"{zh('gap')}\nthree", f"{zh('gap')}\nsix"]
+
+
+async def test_a_gap_is_of_its_own_chat(hands: Hands) -> None:
+    """What is held on one side is no gap on the other."""
+    await hands.say(alice(1, "HOLD"), client(2, "hello"))
+    assert await hands.send(SYMPHONY) == [en("hold"), "hello"]
+
+
+async def test_a_stranger_leaves_no_gap(hands: Hands) -> None:
+    """What was held because nobody is there is missed by nobody."""
+    await hands.say(client(1, "hi", sender="wmOther"), client(2, "hello"))
+    assert await hands.send(SYMPHONY) == ["hello"]
+
+
+@pytest.mark.parametrize("batches", [1, 4], ids=["in one batch", "one by one"])
+async def test_a_conversation_waits_behind_a_hold_that_says_so(hands: Hands, batches: int) -> None:
+    """Behind it nothing is judged, in its conversation alone; after the decision all goes on, in order."""
+    said = [alice(1, "one"), alice(2, "WAIT"), alice(3, "three"), client(4, "hello")]
+    for at in range(batches):
+        await hands.say(*(said if batches == 1 else said[at : at + 1]))
+    assert await hands.send(WEIXIN) == ["one"]
+    assert await hands.send(SYMPHONY) == [en("hold"), "hello"] if batches == 1 else ["hello"]
+    assert await hands.store.unjudged(9) == []
+    await hands.store.decide_hold(2, "carol", "harmless", passed=True)
+    await hands.judge()
+    assert await hands.send(WEIXIN) == [f"{zh('late')}\nWAIT", "three"]
+
+
+# --- recalls and edits ----------------------------------------------------------------------------------
+
+
+async def test_what_is_recalled_while_held_is_gone(hands: Hands) -> None:
+    """The hold closes, nobody can release it any more, and the reader hears nothing."""
+    await hands.say(client(1, "HOLD"), recall(2, of=1))
+    assert (await hands.states("messages"))[1] == "recalled"
+    assert await hands.states("reviews") == {1: "recalled"}
+    with pytest.raises(Conflict):
+        await hands.store.decide_hold(1, "carol", "why not", passed=True)
+    assert await hands.send(SYMPHONY) == []
+    (fact,) = await hands.entries("message:recalled")
+    assert fact.facts == {"message": 1, "by": 2}
+
+
+async def test_what_is_recalled_before_it_went_is_not_sent(hands: Hands) -> None:
+    """Message and recall in one batch: neither reaches the reader; the dropped permit names the recall."""
+    await hands.say(client(1, "oops"), recall(2, of=1), client(3, "hello"))
+    assert await hands.send(SYMPHONY) == ["hello"]
+    (dropped,) = await hands.entries("delivery:dropped")
+    assert dropped.facts == {"reason": "recalled", "by": 2}
+
+
+async def test_what_is_recalled_after_it_was_sent_is_told(hands: Hands) -> None:
+    """The reader is told, with what he knows of it: the text that was allowed out."""
+    await hands.say(client(1, "my MASK"))
+    await hands.send(SYMPHONY)
+    await hands.say(recall(2, of=1))
+    (claim,) = await hands.claim(SYMPHONY)
+    assert (claim.permit.content.text, claim.permit.content.quote) == (en("recalled"), "my ****")
+
+
+async def test_what_is_recalled_while_it_is_being_sent_is_told(hands: Hands) -> None:
+    """What may have arrived counts as arrived."""
+    await hands.say(client(1, "oops"))
+    (claim,) = await hands.claim(SYMPHONY)
+    await hands.say(recall(2, of=1))
+    await hands.end(claim)
+    assert await hands.send(SYMPHONY) == [en("recalled")]
+
+
+async def test_what_is_recalled_after_an_uncertain_attempt_is_told(hands: Hands) -> None:
+    """A retry that may already have arrived is not dropped in silence."""
+    await hands.say(client(1, "oops"))
+    (claim,) = await hands.claim(SYMPHONY)
+    await hands.end(claim, Step.RETRY, at=hands.clock.now() + 1, uncertain=True)
+    await hands.say(recall(2, of=1))
+    hands.clock.forward(1)
+    assert await hands.send(SYMPHONY) == ["oops", en("recalled")]
+
+
+async def test_what_is_recalled_while_parked_never_goes(hands: Hands) -> None:
+    """The desk cannot send what its author took back."""
+    await hands.say(client(1, "oops"))
+    (claim,) = await hands.claim(SYMPHONY)
+    await hands.end(claim, Step.PARK, reason="too-large", notice="too-large")
+    await hands.say(recall(2, of=1))
+    with pytest.raises(Conflict):
+        await hands.store.retry_delivery(claim.permit.id, "carol", "again")
+    assert await hands.send(SYMPHONY) == []
+
+
+async def test_what_is_recalled_while_it_waits_never_goes(hands: Hands) -> None:
+    """A closed reply window does not keep a message alive that was taken back."""
+    await hands.say(alice(1, "oops"))
+    (claim,) = await hands.claim(WEIXIN)
+    await hands.end(claim, Step.WAIT, reason="window", notice="window")
+    await hands.say(message(SYMPHONY, 2, "", kind=Kind.RECALL, refers_to="1"))
+    await hands.archive(client(3, "I am back"))
+    assert await hands.send(WEIXIN) == []
+
+
+@pytest.mark.parametrize("text", ["BLOCK", "never seen"])
+async def test_a_recall_of_what_nobody_saw_tells_nobody(hands: Hands, text: str) -> None:
+    """Neither a blocked message nor one that never passed here is spoken of to the other side."""
+    if text == "BLOCK":
+        await hands.say(client(1, text))
+    await hands.say(recall(2, of=1))
+    assert await hands.send(SYMPHONY) == []
+    assert "noted" in (await hands.states("messages")).values()
+
+
+async def test_an_edit_is_marked_and_names_what_it_replaces(hands: Hands) -> None:
+    """The reader sees that it is an edit, and of which text: the one he was shown."""
+    await hands.say(alice(1, "at 3 MASK"))
+    await hands.send(WEIXIN)
+    await hands.say(alice(2, "at 4", replaces="1"))
+    (claim,) = await hands.claim(WEIXIN)
+    assert claim.permit.content.text == f"{zh('edited')}\nat 4"
+    assert claim.permit.content.quote == "at 3 ****"
+
+
+async def test_an_edit_of_a_held_message_shows_nothing_of_it(hands: Hands) -> None:
+    """What was never allowed out is never quoted."""
+    await hands.say(alice(1, "HOLD secret"), alice(2, "harmless", replaces="1"))
+    (claim,) = await hands.claim(WEIXIN)
+    assert claim.permit.content.quote == ""
+    assert "secret" not in claim.permit.content.text
+
+
+async def test_a_reply_quotes_what_passed_and_never_another_chat(hands: Hands) -> None:
+    """An answer shows the text it answers as the reader was shown it; a text of other people, never."""
+    await hands.say(alice(1, "MASK or tea?"))
+    await hands.send(WEIXIN)
+    await hands.say(client(2, "tea", refers_to="1"))
+    await hands.store.make_pair(
+        PAIR | {"stream": "stream-2", "contact": "wkDesk/wmHan", "contact_name": ""},
+        "carol",
+        "second client",
+    )
+    await hands.say(alice(3, "as I told you", refers_to="1", conversation="stream-2"))
+    (claim,) = await hands.claim(WEIXIN)
+    assert (claim.permit.conversation, claim.permit.content.quote) == ("wkDesk/wmHan", "")
+
+
+async def test_a_reply_to_our_delivery_quotes_it(hands: Hands) -> None:
+    """The network names what is answered by its own id of our delivery: the receipt leads back to it."""
+    await hands.say(alice(1, "tea or MASK?"))
+    (claim,) = await hands.claim(WEIXIN)
+    await hands.end(claim)
+    await hands.say(client(2, "tea", refers_to=f"id-of-{claim.permit.id}"))
+    (answer,) = await hands.claim(SYMPHONY)
+    assert answer.permit.content.quote == "tea or ****?"
+
+
+# --- failures told later --------------------------------------------------------------------------------
+
+
+async def failed(hands: Hands, said_of: str) -> None:
+    """Weixin says that one of ours never arrived."""
+    await hands.say(client(50, "", kind=Kind.FAILED, refers_to=said_of))
+
+
+async def test_a_failed_delivery_is_noted_and_its_sender_told(hands: Hands) -> None:
+    """The delivery is failed, and Alice hears that the client never got it, once."""
+    await hands.say(alice(1, "hello"))
+    (claim,) = await hands.claim(WEIXIN)
+    await hands.end(claim)
+    await failed(hands, f"id-of-{claim.permit.id}")
+    await hands.say(client(51, "", kind=Kind.FAILED, refers_to=f"id-of-{claim.permit.id}"))
+    assert await hands.states("deliveries") | {2: ""} == {1: "failed", 2: "", 3: "ready"}
+    assert await hands.send(SYMPHONY) == [en("undelivered")]
+    (fact,) = await hands.entries("delivery:failed")
+    assert fact.facts == {"message": 1, "said_by": 2}
+
+
+async def test_a_failure_told_before_its_receipt_is_not_lost(hands: Hands) -> None:
+    """The network may be faster with the failure than with its answer to our post."""
+    await hands.say(alice(1, "hello"))
+    (claim,) = await hands.claim(WEIXIN)
+    await failed(hands, f"id-of-{claim.permit.id}")
+    assert await hands.send(SYMPHONY) == []
+    await hands.end(claim)
+    assert (await hands.states("deliveries"))[1] == "failed"
+    assert await hands.send(SYMPHONY) == [en("undelivered")]
+
+
+async def test_a_failure_of_somebody_elses_message_is_noted_only(hands: Hands) -> None:
+    """What names nothing of ours changes nothing."""
+    await hands.say(alice(1, "hello"))
+    (claim,) = await hands.claim(WEIXIN)
+    await failed(hands, "another-id")
+    await hands.end(claim)
+    assert (await hands.states("deliveries"))[1] == "sent"
+
+
+# --- what is read ---------------------------------------------------------------------------------------
+
+
+async def test_what_is_offered_is_what_was_archived(hands: Hands) -> None:
+    """A message comes back from the archive as it went in, with its route and its time."""
+    sent = alice(1, "hello", quote="q", sender_name="A. Wong", address="alice.wong@bank.example")
+    await hands.archive(sent)
+    (one,) = await hands.store.unjudged(9)
+    assert (one.seq, one.archived_at) == (1, hands.clock.now())
+    assert one.message.text == "hello"
+    assert (one.message.sender_name, one.message.quote) == ("A. Wong", "q")
+    assert one.route is not None
+    assert (one.route.network, one.route.conversation) == (WEIXIN, CONTACT)
+    assert (one.route.sender.address, one.route.recipient.name) == ("alice.wong@bank.example", "李雷")
+
+
+async def test_a_pair_made_in_between_is_found(hands: Hands) -> None:
+    """Who is paired after writing, and before being judged, is judged as paired, and read in the language."""
+    await hands.store.end_pair(1, "carol", "left")
+    await hands.archive(alice(1, "hello"))
+    await hands.store.make_pair(PAIR, "carol", "back")
+    await hands.judge()
+    (claim,) = await hands.claim(WEIXIN)
+    assert (claim.permit.content.author, claim.permit.content.language) == ("Alice Wong", "zh-Hans")
+
+
+async def test_files_go_with_their_message(hands: Hands) -> None:
+    """A permit names the archived attachments; of what could not be had, nothing goes."""
+    files = (File("r1", "a.txt"), File("r2", "b.txt"))
+    await hands.archive(alice(1, "see", kind=Kind.FILE, files=files))
+    first, second = await hands.store.wanted_files(SYMPHONY, 9)
+    await hands.store.settle_file(first, Blob("ab" * 32, 3, "a.txt"))
+    await hands.store.settle_file(second, None, "expired")
+    await hands.judge()
+    await hands.store.decide_hold(1, "carol", "the rest will do", passed=True)
+    (claim,) = await hands.claim(WEIXIN)
+    assert [blob.name for blob in claim.permit.content.files] == ["a.txt"]
+
+
+async def test_the_work_is_there_after_a_restart(tmp_path: Path) -> None:
+    """What was archived and not judged is simply the next thing to take, for whoever opens the store."""
+    new_store(tmp_path)
+    first = opened(tmp_path, Clock())
+    hands = Hands(first, Clock())
+    await first.own("the first")
+    await hands.archive(alice(1, "hello"))
+    first.close()
+    store = opened(tmp_path, hands.clock)
+    await store.own("the next")
+    again = Hands(store, hands.clock)
+    await again.judge()
+    assert await again.send(WEIXIN) == ["hello"]
+    store.close()
