@@ -2,15 +2,18 @@
 
 Rules of this file: folding works one character at a time, so that the way back is exact. A character
 becomes its compatibility form (Unicode NFKC: full-width digits, ligatures), without case, without accents;
-every decimal digit becomes 0-9; invisible characters vanish; runs of white space become one space.
+every digit, circled ones too, becomes 0-9; a Traditional character becomes its Simplified one; invisible
+characters vanish; runs of white space become one space. Whole words are never looked at: a list and a text
+go through the same table, so that 乾坤 and 干坤 are equal on both sides.
 A folded text therefore never contains a line end: "\\n" may separate several of them.
 """
 
 from __future__ import annotations
 
+import functools
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import regex
 
@@ -25,6 +28,41 @@ _GRAPHEME = regex.compile(r"\X")
 # A text without any of these has one character to a grapheme (Unicode Annex 29).
 _JOINING = regex.compile(r"[^\p{GCB=Other}\p{GCB=Control}\p{GCB=LF}]")
 
+# Spellings of one word that OpenCC keeps apart: both sides of each pair are in daily use.
+_VARIANTS = str.maketrans("帐著妳甦衞発経済対広図黒銭気鬪", "账着你苏卫发经济对广图黑钱气斗")
+# White letters on black circles and squares: Unicode gives them no compatibility form.
+_NEGATIVE_LETTERS = {
+    first + place: chr(ord("a") + place) for first in (0x1F150, 0x1F170) for place in range(26)
+}
+
+
+@functools.cache
+def _converter() -> Callable[[str], str]:
+    """OpenCC's Traditional to Simplified. Loaded with the first Chinese character, not with the program."""
+    from opencc import OpenCC
+
+    convert: Callable[[str], str] = OpenCC("t2s").convert
+    return convert
+
+
+def is_han(char: str) -> bool:
+    """Whether `char` is a Chinese character (the unified ideographs of every plane)."""
+    return "\u3400" <= char <= "\u9fff" or "\U00020000" <= char <= "\U000323af"
+
+
+def _simplified(char: str) -> str:
+    """The Simplified form of a Chinese character, itself for any other."""
+    if not is_han(char):
+        return char
+    simple = _converter()(char).translate(_VARIANTS)
+    return simple if simple == char else _simplified(simple)
+
+
+def _plain_digit(char: str) -> str:
+    """0-9 for whatever is a digit of some script or shape."""
+    digit = None if char.isascii() else unicodedata.digit(char, None)
+    return char if digit is None else str(digit)
+
 
 def _bare(char: str) -> str:
     """The visible letters of one compatibility-decomposed character."""
@@ -37,9 +75,9 @@ def _fold_character(char: str) -> str:
         return " "
     if unicodedata.category(char) == "Cs":
         return "\ufffd"  # half of a pair: no encoder takes it
-    folded = unicodedata.normalize("NFKC", _bare(unicodedata.normalize("NFKC", char)).casefold())
-    digits = (c if c.isascii() or not c.isdecimal() else str(unicodedata.decimal(c)) for c in folded)
-    return "".join(" " if c.isspace() else c for c in digits)
+    plain = unicodedata.normalize("NFKC", char).translate(_NEGATIVE_LETTERS)
+    folded = unicodedata.normalize("NFKC", _bare(plain).casefold())
+    return "".join(" " if c.isspace() else _simplified(_plain_digit(c)) for c in folded)
 
 
 class _Table(dict[int, str]):

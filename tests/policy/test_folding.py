@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
@@ -31,10 +32,17 @@ ANY = st.text(st.characters(exclude_categories=()))
         ("が", "が"),
         ("각", "각"),
         ("a\x00b", "ab"),
+        ("❶②⓷➃⓿", "12340"),
+        ("🅼🅽🅿🅸", "mnpi"),
+        ("騰訊的內幕消息", "腾讯的内幕消息"),
+        ("賬戶帳戶帐户账户", "账户账户账户账户"),
+        ("看著妳", "看着你"),
+        ("衞衛滙匯綫線裏裡", "卫卫汇汇线线里里"),
+        ("乾坤", "干坤"),
     ],
 )
 def test_spellings_fold_to_one(written: str, folded: str) -> None:
-    """Width, case, accents, digits, white space and invisible characters do not matter."""
+    """Width, case, accents, digits, script, variants, white space and invisible characters do not matter."""
     assert fold(written) == folded
 
 
@@ -43,6 +51,21 @@ def test_folding_is_stable_for_every_character() -> None:
     for code in range(sys.maxunicode + 1):
         once = fold(chr(code))
         assert fold(once) == once and "\n" not in once, hex(code)
+
+
+@given(st.text("賬帳戶內幕股票 ab\u200b\u0301①", max_size=30))
+def test_scripts_fold_without_moving_anything(text: str) -> None:
+    """Traditional text folds character by character: each has its own origin, and nothing else moves."""
+    seen = [index for index, char in enumerate(text) if fold(char) and not fold(char).isspace()]
+    source = [index for index, char in zip(origins(text), fold(text), strict=True) if char != " "]
+    assert source == seen
+
+
+def test_starting_the_program_loads_no_tables() -> None:
+    """OpenCC, pinyin and telephone tables are loaded by the first text that needs them, not by an import."""
+    code = "import sys, bridge.policy; print({'opencc', 'pypinyin', 'phonenumbers'} & set(sys.modules))"
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "set()"
 
 
 @given(ANY)
