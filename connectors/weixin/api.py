@@ -378,11 +378,16 @@ async def _first_piece(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _check_dressed_error(call: str, response: aiohttp.ClientResponse, first: bytes) -> None:
-    """Errors of media/get come with status 200, and not always labelled as JSON; files come with a name."""
+    """Errors of media/get come with status 200, and not always labelled as JSON; files come with a name.
+
+    A web page without a name is that of somebody on the way, and must not be archived as the medium.
+    """
     shown = response.content_disposition
-    if (shown and shown.type == "attachment") or not first.lstrip().startswith(b"{"):
+    if shown and shown.type == "attachment":
         return
-    answer = wire.read_object(first)
+    if response.content_type == "text/html":
+        raise Unreachable(f"{call}: a web page came instead of the medium", certain=True)
+    answer = wire.read_object(first) if first.lstrip().startswith(b"{") else None
     if answer and isinstance(answer.get("errcode"), int):
         _check_errcode(call, answer, errcodes.of)
 
