@@ -1,0 +1,401 @@
+"""A conversation across the whole bridge while something goes wrong, and what may have become of it.
+
+Rules of this file: it stands between the two mocks and the real daemon (`bridge.cli.stage`), and replaces
+nothing but the time: the bridge and both mocks are given one clock, which runs with the machine's and is
+moved ahead, for all of them at once, while a test waits. Connectors are made from the settings of `run`, with
+shorter limits for answers that never come.
+
+Whatever a switch does, one of three things is true of every message in the end: the other side sees it, a
+person finds it (parked, failed, waiting or held) with its reason, or its network is closed with a remedy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from bridge import words
+from bridge.cli import compose, stage
+from bridge.cli.stage import ADVISOR, BOT, CLIENT, Stage
+from bridge.config import Settings
+from bridge.ledger.tree import Frontier, leaf_hash
+from bridge.message import SYMPHONY, WEIXIN
+from bridge.ports import Blobs, Connector
+from bridge.store import views
+from connectors.symphony.client import SymphonyConnector
+from connectors.weixin.api import Pace
+from connectors.weixin.kf import WeixinConnector
+
+DEADLINE = 20.0
+"""Seconds; reached only by a test that fails."""
+
+PATIENCE = 0.08
+"""Seconds for which a test waits before it lets time run ahead."""
+
+STEP = 1.0
+"""Seconds by which time is moved ahead, every 10 ms."""
+
+_NOTHING: Mapping[str, Any] = {}
+
+POLICY = """\
+policy: open
+language: 1
+title: Everything passes that can be read
+owner: compliance@bank.example
+defaults: { mode: enforce, unmatched: deliver, unpaired: hold, on_error: hold }
+"""
+
+
+class Hours:
+    """The time of the bridge: the machine's, and what was skipped. Sleepers wake when it is moved."""
+
+    def __init__(self) -> None:
+        self._ahead = 0.0
+        self._sleepers: set[asyncio.Event] = set()
+
+    def now(self) -> int:
+        """Milliseconds since the Unix epoch."""
+        return int((time.time() + self._ahead) * 1000)
+
+    def monotonic(self) -> float:
+        """Seconds that only run forward."""
+        return time.monotonic() + self._ahead
+
+    async def sleep(self, seconds: float) -> None:
+        """Return when `seconds` have passed or were skipped."""
+        end, moved = self.monotonic() + seconds, asyncio.Event()
+        self._sleepers.add(moved)
+        try:
+            while (left := end - self.monotonic()) > 0:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(left):
+                        await moved.wait()
+                moved.clear()
+        finally:
+            self._sleepers.discard(moved)
+
+    def skip(self, seconds: float) -> None:
+        """Move the time ahead."""
+        self._ahead += seconds
+        for moved in self._sleepers:
+            moved.set()
+
+
+class Hurried(Pace):
+    """Time and chance for the Weixin connector, which waits by the machine's clock for an account's bell."""
+
+    def backoff(self, attempt: int, first: float, longest: float) -> float:
+        """A twentieth of the usual pause."""
+        return super().backoff(attempt, first, longest) / 20
+
+
+# --- what goes wrong, and what is to follow -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A switch of a mock, with whatever its switchboard takes."""
+
+    name: str
+    how: Mapping[str, Any] = field(default_factory=dict)
+
+
+def fault(name: str, route: str | None = None, **how: Any) -> Fault:
+    """A switch, on one route or on all that it knows."""
+    return Fault(name, {"route": route, **how} if route else how)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A switch, where it strikes, and what follows.
+
+    The first of `faults` is the switch in question; others make way for it. `becomes` says what became of a
+    message that does not simply arrive: "parked: compliance". `shows` says how many pieces of it were seen
+    all the same. `told` are the keys of the bridge's words to
+    Alice and 李雷. `waits` says that 李雷 writes only once that word stands behind Alice's message; `closed`
+    that a network's rooms close until somebody acts. `strikes` is False for what the bridge never asks for.
+    `poll` is how often (seconds) Weixin is looked at without a callback; `step` how fast time runs ahead.
+    """
+
+    faults: tuple[Fault, ...]
+    becomes: Mapping[str, str] = field(default_factory=dict)
+    shows: Mapping[str, int] = field(default_factory=dict)
+    told: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    waits: str = ""
+    closed: str = ""
+    strikes: bool = True
+    poll: float = 30.0
+    step: float = STEP
+
+    @property
+    def switch(self) -> str:
+        """The name of the switch in question."""
+        return self.faults[0].name
+
+    def __str__(self) -> str:
+        how = " ".join(f"{key}={value}" for key, value in self.faults[0].how.items() if key != "route")
+        parts = (self.switch, self.faults[0].how.get("route", ""), how, *(f.name for f in self.faults[1:]))
+        return " ".join(filter(None, parts))
+
+
+def case(*faults: Fault, **follows: Any) -> Case:
+    """A case, shorter."""
+    return Case(faults, **follows)
+
+
+# --- the people -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A message as it left its writer: its network's id for it, and what the other side is to see of it."""
+
+    key: str
+    network: str
+    id: str
+    pieces: tuple[str, ...]
+
+
+class Scene:
+    """Alice and 李雷, and the bridge between them."""
+
+    def __init__(self, on: Stage, hours: Hours) -> None:
+        self.stage, self.hours = on, hours
+        self.said: list[Said] = []
+        self._props: dict[bytes, str] = {}
+        self.armed: list[Any] = []
+
+    def alice(self, key: str, file: bool = False) -> None:
+        """Alice writes; with a file if wished."""
+        self.pass_time(0.002)  # two messages of one millisecond have no order that anybody could tell
+        prop = self._prop(key)
+        files = ((f"{key}.pdf", "application/pdf", prop),) if file else ()
+        message = self.stage.pod.say(ADVISOR, self.stage.stream, text=key, attachments=files)
+        pieces = (key, f"file of {key}") if file else (key,)
+        self.said.append(Said(key, SYMPHONY, message.message_id, pieces))
+
+    def lilei(self, key: str, file: bool = False) -> None:
+        """李雷 writes, or sends a file."""
+        what = {"file": (f"{key}.pdf", self._prop(key))} if file else {"text": key}
+        msgid = self.stage.platform.say(self.stage.customer, self.stage.account, **what)
+        self.said.append(Said(key, WEIXIN, msgid, (f"file of {key}",) if file else (key,)))
+
+    def _prop(self, key: str) -> bytes:
+        content = b"%PDF-1.4\n" + key.encode() * 5000
+        self._props[content] = f"file of {key}"
+        return content
+
+    # what they see
+
+    def seen(self, network: str) -> Iterator[str]:
+        """What the bridge showed on `network`, in order: words without names and marks, files by content."""
+        yield from self._on_symphony() if network == SYMPHONY else self._on_weixin()
+
+    def _on_symphony(self) -> Iterator[str]:
+        for message in self.stage.pod.messages(self.stage.stream):
+            if message.by_agent:
+                text = _last_line(message.text, f"{CLIENT}: ")
+                yield from () if message.files and text.startswith("[") else (text,)
+                for file in message.files:
+                    yield self._props.get(file.path.read_bytes(), "a damaged file")
+
+    def _on_weixin(self) -> Iterator[str]:
+        for one in self.stage.platform.received(self.stage.customer, self.stage.account):
+            if one.side == "bridge":
+                is_text = one.msgtype == "text"
+                shown = _last_line(one.text, "Alice Wong：") if is_text else self._props.get(one.media())
+                yield shown or "a damaged file"
+
+    def told(self, network: str) -> tuple[str, ...]:
+        """The keys of the bridge's own words on `network`, in order."""
+        return tuple(_NOTICES[text] for text in self.seen(network) if text in _NOTICES)
+
+    # time
+
+    def pass_time(self, seconds: float) -> None:
+        """Move the time ahead, for the bridge and for both networks."""
+        self.hours.skip(seconds)
+        self.stage.pod.clock.advance(seconds)
+        self.stage.platform.clock.advance(seconds)
+
+    async def until(self, reached: Callable[[], Any], what: str, step: float = STEP) -> None:
+        """Wait until `reached`; time runs ahead when that takes longer."""
+        started = time.monotonic()
+        while not await _truth(reached):
+            waited = time.monotonic() - started
+            if waited > DEADLINE:
+                raise AssertionError(f"{what}: not within {DEADLINE:g} s; now {await self.fates()}")
+            if waited > PATIENCE:
+                self.pass_time(step)
+            await asyncio.sleep(0.01)
+
+    # what became of things
+
+    async def fates(self) -> dict[str, str]:
+        """What became of each message that was said: "sent", "parked: reason", ..., "" while it is moving."""
+        return await self.stage.database.read(lambda db: {one.key: _fate(db, one) for one in self.said})
+
+    async def settled(self) -> bool:
+        """Whether every message that was said has come to its end, notices too."""
+        return all((await self.fates()).values()) and not await self.moving()
+
+    async def moving(self) -> list[tuple]:
+        """Messages not judged and deliveries under way."""
+        return await self.rows(
+            "SELECT id, state, kind FROM messages WHERE state IN ('new', 'fetching') UNION ALL "
+            "SELECT id, state, reason FROM deliveries WHERE state IN ('ready', 'claimed')"
+        )
+
+    async def rows(self, query: str) -> list[tuple]:
+        """Any question to the store."""
+        read = self.stage.database.read
+        return await read(lambda db: [tuple(row) for row in db.exec_driver_sql(query)])
+
+    # invariants
+
+    async def examine(
+        self, becomes: Mapping[str, str] = _NOTHING, shows: Mapping[str, int] = _NOTHING
+    ) -> None:
+        """What must be true whatever went wrong: each once, in order, nothing left behind, ledger whole."""
+        fates = await self.fates()
+        assert fates == {one.key: becomes.get(one.key, "sent") for one in self.said}
+        for network in (SYMPHONY, WEIXIN):
+            self._examine_shown(network, fates, shows)
+        assert await self.moving() == []
+        assert [line async for line in self._ledger_breaks()] == []
+        twice = "SELECT network, source_id FROM messages GROUP BY 1, 2 HAVING count(*) > 1"
+        assert await self.rows(twice) == []
+
+    def _examine_shown(self, network: str, fates: Mapping[str, str], shows: Mapping[str, int]) -> None:
+        shown = [text for text in self.seen(network) if text not in _NOTICES]
+        said = [one for one in self.said if one.network != network]
+        whole = {one.key: len(one.pieces) if fates[one.key] == "sent" else 0 for one in said}
+        assert shown == [piece for one in said for piece in one.pieces[: {**whole, **shows}[one.key]]]
+
+    async def _ledger_breaks(self) -> AsyncIterator[str]:
+        frontier = Frontier()
+        for seq, entry, leaf in await self.rows("SELECT seq, entry, leaf FROM ledger ORDER BY seq"):
+            if seq != frontier.size or leaf_hash(entry) != leaf or orjson.loads(entry)["seq"] != seq:
+                yield f"entry {seq}"
+            frontier.append(leaf)
+        ((size, root),) = await self.rows("SELECT size, root FROM heads ORDER BY size DESC LIMIT 1")
+        if (size, root) != (frontier.size, frontier.root()):
+            yield f"head {size}"
+
+
+_NOTICES = {
+    shown: key
+    for key in words._TEXTS
+    for language in words.LANGUAGES
+    for shown in (words.say(key, language), f"【{words.say(key, language)}】")
+}
+
+
+async def _truth(reached: Callable[[], Any]) -> bool:
+    result = reached()
+    return bool(await result if asyncio.iscoroutine(result) else result)
+
+
+def _last_line(text: str, author: str) -> str:
+    return text.split("\n")[-1].removeprefix(author)
+
+
+def _fate(db: Any, one: Said) -> str:
+    query = (
+        "SELECT m.id, m.state, d.state, d.permit FROM messages m LEFT JOIN deliveries d ON d.message = m.id "
+        "WHERE m.network = ? AND m.source_id = ?"
+    )
+    row = db.exec_driver_sql(query, (one.network, one.id)).first()
+    if row is None:
+        return ""
+    number, state, delivery, permit = row
+    if state == "held":
+        return next(f"held: {held.reason}" for held in views.held(db) if held.message == number)
+    if delivery in ("parked", "failed", "waiting"):
+        reasons = {line["permit"]: line["reason"] for line in views.outbox(db)}
+        return f"{delivery}: {reasons[permit]}"
+    return delivery if delivery == "sent" else ""
+
+
+# --- the stage ------------------------------------------------------------------------------------------
+
+
+@contextlib.asynccontextmanager
+async def on_stage(folder: Path, poll: float = 30.0) -> AsyncIterator[Scene]:
+    """Both mocks and the daemon, on one clock, and Alice and 李雷 in a conversation that has begun."""
+    hours = Hours()
+    policy = folder / "open.yaml"
+    policy.write_text(POLICY)
+    with pytest.MonkeyPatch.context() as patch:
+        _give_time(patch, hours, poll)
+        async with stage.set_up(folder, (str(policy),)) as on:
+            on.pod.poll_seconds = 0.5
+            scene = Scene(on, hours)
+            scene.lilei("L0")
+            scene.alice("A0")
+            await scene.until(scene.settled, "the first words")
+            yield scene
+
+
+def _give_time(patch: pytest.MonkeyPatch, hours: Hours, poll: float) -> None:
+    made_store, made_symphony, made_weixin = compose.store, compose.symphony, compose.weixin
+
+    def symphony(settings: Settings, blobs: Blobs) -> Connector:
+        usual = made_symphony(settings, blobs)._settings  # type: ignore[attr-defined]
+        short = replace(usual, request_timeout=1.0, send_timeout=1.0, poll_timeout=1.5)
+        return SymphonyConnector(short, blobs, clock=hours, sleep=hours.sleep)
+
+    def weixin(settings: Settings, blobs: Blobs, **more: Any) -> Connector:
+        usual = made_weixin(settings, blobs, **more)._settings  # type: ignore[attr-defined]
+        short = replace(usual, timeout=1.0, poll_interval=poll)
+        return WeixinConnector(short, blobs, clock=hours, pace=Hurried(hours.monotonic, hours.sleep))
+
+    patch.setattr(compose, "store", lambda settings: made_store(settings, hours))
+    patch.setattr(compose, "symphony", symphony)
+    patch.setattr(compose, "weixin", weixin)
+
+
+# --- the play -------------------------------------------------------------------------------------------
+
+
+async def play(scene: Scene, case: Case, mend: Callable[[], None]) -> None:
+    """The conversation goes on while the case's faults are armed, and after `mend`; then all is examined."""
+    for key, file in (("A1", False), ("A2", True), ("A3", False)):
+        scene.alice(key, file)
+    if case.waits:
+        await scene.until(lambda: case.waits in (scene.told(SYMPHONY)), f"Alice is told: {case.waits}")
+        assert case.waits in {fate.removeprefix("waiting: ") for fate in (await scene.fates()).values()}
+    for key, file in (("L1", False), ("L2", True), ("L3", False)):
+        scene.lilei(key, file)
+    if case.closed:
+        await _somebody_acts(scene, case.closed, mend)
+    await scene.until(scene.settled, str(case), step=case.step)
+    mend()
+    scene.lilei("L4")
+    await scene.until(scene.settled, "李雷 after it")
+    scene.alice("A4")
+    await scene.until(scene.settled, "Alice after it")
+    await scene.examine(case.becomes, case.shows)
+    told = {"alice": scene.told(SYMPHONY), "李雷": scene.told(WEIXIN)}
+    assert told == {who: case.told.get(who, ()) for who in told}
+
+
+async def _somebody_acts(scene: Scene, network: str, mend: Callable[[], None]) -> None:
+    """A closed network says what to do; a person does it, and tells the daemon."""
+    daemon = scene.stage.daemon
+    state = daemon.networks[network]
+    await scene.until(lambda: not state.open and state.remedy, f"{network} closes", step=20.0)
+    mend()
+    daemon.reload()
+    await scene.until(lambda: daemon.networks[network].open, f"{network} opens again")
+
+
+__all__ = ["BOT", "Case", "Scene", "case", "fault", "on_stage", "play"]
