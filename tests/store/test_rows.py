@@ -1,0 +1,254 @@
+"""What the store's parts share: literals for partial indexes, permits' ids, states that move by the table.
+
+The plans of the rooms' hot statements are looked at here too: none may walk through a table that grows.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rig import Clock, Hands, message
+from sqlalchemy import Index, event, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from bridge.errors import Conflict
+from bridge.flow import OPEN, MessageState
+from bridge.message import SYMPHONY, WEIXIN, File, Kind
+from bridge.ports import Step
+from bridge.store import rows
+from bridge.store import schema as s
+from bridge.store.rows import FAR, is_open, permit_id, states_in
+from bridge.store.sending import anything_due
+from bridge.store.writer import Tx
+
+GROWING = {"messages", "verdicts", "deliveries", "files", "content", "ledger", "heads", "receipts", "reviews"}
+ALIASES = {"earlier", "message_content", "verdict_content"}
+
+
+# --- literals -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dialect", [sqlite, postgresql])
+@pytest.mark.parametrize(
+    ("states", "sql"),
+    [
+        (("new",), "messages.state = 'new'"),
+        (("parked", "failed"), "messages.state IN ('parked', 'failed')"),
+    ],
+)
+def test_states_stand_in_the_statement(dialect: Any, states: tuple[str, ...], sql: str) -> None:
+    """States are literals and no parameters: only so does a partial index apply."""
+    compiled = states_in(s.messages.c.state, *states).compile(dialect=dialect.dialect())  # type: ignore
+    assert str(compiled) == sql
+    assert not compiled.params
+
+
+def test_open_is_what_the_index_calls_open() -> None:
+    """The condition has the very words of the index."""
+    compiled = str(is_open(s.deliveries).compile(dialect=sqlite.dialect()))  # type: ignore[attr-defined]
+    (index,) = (one for one in s.deliveries.indexes if one.name == "ix_deliveries_open")
+    where = str(index.dialect_options["sqlite"]["where"])
+    assert compiled.replace("deliveries.state", "state") == where
+    assert re.findall(r"'(\w+)'", where) == [state.value for state in OPEN]
+
+
+# --- permits' ids ---------------------------------------------------------------------------------------
+
+TIMES = st.integers(0, 2_840_000_000_000)  # until the year 2059; then twenty characters are not enough
+
+
+@given(TIMES)
+def test_a_permits_id_has_its_form(now: int) -> None:
+    """20 characters of [0-9a-z], which every network takes as an idempotency key."""
+    assert re.fullmatch("[0-9a-z]{20}", permit_id(now))
+
+
+@given(TIMES, TIMES)
+def test_permits_are_sorted_by_time(one: int, other: int) -> None:
+    """The later permit has the greater id, to the millisecond: indexes grow at their end."""
+    if one != other:
+        assert (permit_id(one) < permit_id(other)) == (one < other)
+
+
+def test_permits_of_one_moment_differ() -> None:
+    """Two permits of the same millisecond share their time and nothing else."""
+    ids = {permit_id(1_767_600_000_000) for _ in range(5000)}
+    assert len(ids) == 5000
+    assert len({one[:7] for one in ids}) == 1
+    assert len({one[-10:] for one in ids}) == 5000
+
+
+# --- states ---------------------------------------------------------------------------------------------
+
+
+async def test_a_message_moves_from_where_it_is(hands: Hands) -> None:
+    """A step from a state in which the message is not (any more) is a Conflict and changes nothing."""
+    await hands.say(message(WEIXIN, 1, "HOLD"))
+    number = 1
+
+    def release(tx: Tx) -> None:
+        rows.set_message(tx, number, MessageState.HELD, "release")
+
+    await hands.store.write(release)
+    assert (await hands.states("messages"))[number] == "released"
+    with pytest.raises(Conflict, match=f"message {number} is no longer held"):
+        await hands.store.write(release)
+    with pytest.raises(Conflict, match="cannot release what is new"):
+        await hands.store.write(lambda tx: rows.set_message(tx, number, MessageState.NEW, "release"))
+    assert (await hands.states("messages"))[number] == "released"
+
+
+async def test_a_review_ends_once(hands: Hands) -> None:
+    """The second of two reviewers learns that the first was faster."""
+    await hands.say(message(WEIXIN, 1, "HOLD"))
+    await hands.store.write(lambda tx: rows.close_review(tx, 1, "released", 99))
+    with pytest.raises(Conflict, match="message 1 is not waiting for review"):
+        await hands.store.write(lambda tx: rows.close_review(tx, 1, "rejected", 100))
+    found = await hands.rows("SELECT state, entry FROM reviews WHERE message = 1")
+    assert found == [("released", 99)]
+
+
+async def test_a_delivery_moves_by_the_table(hands: Hands, clock: Clock) -> None:
+    """What is ready can be dropped and not failed; its chat is looked at again at once."""
+    await hands.say(message(WEIXIN, 1))
+    ((permit,),) = await hands.rows("SELECT permit FROM deliveries")
+    with pytest.raises(Conflict, match=f"delivery {permit} does not exist, or is not sent"):
+        await hands.store.write(lambda tx: rows.set_delivery(tx, permit, "fail"))
+    clock.forward(500)
+    await hands.store.write(lambda tx: rows.set_delivery(tx, permit, "drop", reason="why"))
+    assert await hands.rows("SELECT state, reason FROM deliveries") == [("dropped", "why")]
+    with pytest.raises(Conflict):
+        await hands.store.write(lambda tx: rows.set_delivery(tx, "1" * 20, "drop"))
+
+
+async def test_a_chat_is_planned_for_the_earliest_time(hands: Hands) -> None:
+    """A plan can be brought forward and not put off."""
+    chat = [(WEIXIN, "a chat")]
+    for at in (500, 300, 900, FAR):
+        await hands.store.write(lambda tx, at=at: rows.plan_chats(tx, 0, chat, at))
+    assert await hands.rows("SELECT due_at FROM chats WHERE conversation = 'a chat'") == [(300,)]
+
+
+async def test_a_message_is_found_by_any_of_its_names(hands: Hands) -> None:
+    """A recall or a reply names what came from there, or what we sent there; an empty name is nobody's."""
+    await hands.say(message(WEIXIN, "their-id"))
+    (claim,) = await hands.claim(SYMPHONY)
+    await hands.end(claim)
+    (name,) = (row[0] for row in await hands.rows("SELECT id FROM receipts"))
+
+    async def find(network: str, source: str) -> int | None:
+        return await hands.store.read(lambda db: rows.find_message(db, network, source))
+
+    assert await find(WEIXIN, "their-id") == await find(SYMPHONY, name) == 1
+    assert [await find(SYMPHONY, "their-id"), await find(WEIXIN, name), await find(WEIXIN, "")] == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("text", "allowed"), [("hello", "hello"), ("a MASK", "a ****"), ("HOLD it", ""), ("BLOCK it", "")]
+)
+async def test_only_allowed_words_are_quoted(hands: Hands, text: str, allowed: str) -> None:
+    """The text of a message for others is what the verdict let out; nothing, if it let nothing out."""
+    await hands.say(message(WEIXIN, 1, text))
+    assert await hands.store.read(lambda db: rows.delivered_text(db, 1)) == allowed
+
+
+# --- plans ----------------------------------------------------------------------------------------------
+
+
+async def plans_of(hands: Hands, work: Callable[[], Any]) -> dict[str, list[str]]:
+    """How SQLite goes about every statement that `work` runs: its steps, by statement."""
+    seen: dict[str, Any] = {}
+
+    def watch(_: Any, __: Any, statement: str, parameters: Any, ___: Any, many: bool) -> None:
+        if statement.lstrip().startswith(("SELECT", "UPDATE", "INSERT")):
+            seen.setdefault(statement, parameters[0] if many else parameters)
+
+    event.listen(hands.store.engine, "before_cursor_execute", watch)
+    await work()
+    event.remove(hands.store.engine, "before_cursor_execute", watch)
+
+    def explain(db: Any) -> dict[str, list[str]]:
+        return {
+            sql: [row[3] for row in db.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", parameters)]
+            for sql, parameters in seen.items()
+        }
+
+    return await hands.store.read(explain)
+
+
+def partial(index: Index) -> bool:
+    """Whether an index is over few of its table's rows."""
+    return index.dialect_options["sqlite"]["where"] is not None
+
+
+async def a_days_work(hands: Hands) -> None:
+    """Everything that the three rooms do to the tables, at least once."""
+    store = hands.store
+    file = File("ref", "a.txt")
+    await hands.archive(message(WEIXIN, 1), message(WEIXIN, 2, files=(file,), kind=Kind.FILE))
+    (wanted,) = await store.wanted_files(WEIXIN, 10)
+    await store.postpone_file(wanted, hands.clock.now())
+    await store.settle_file(wanted, None, "gone")
+    await hands.judge()
+    await hands.say(message(WEIXIN, 3, "HOLD"), message(WEIXIN, 4), message(WEIXIN, 5, "again", replaces="1"))
+    claims = await hands.claim(SYMPHONY)
+    await hands.end(claims[0])
+    await hands.end(claims[1], Step.WAIT, reason="window", notice="window")
+    await hands.send(WEIXIN)
+    await hands.say(message(SYMPHONY, 6, refers_to=f"id-of-{claims[0].permit.id}", quote="hello"))
+    await hands.say(message(WEIXIN, 7, kind=Kind.RECALL, refers_to="3"))
+    failed = message(SYMPHONY, 8, kind=Kind.FAILED, refers_to=f"id-of-{claims[0].permit.id}")
+    await hands.say(failed)
+    await hands.send(SYMPHONY)
+    await store.read(lambda db: anything_due(db, SYMPHONY, 0, hands.clock.now()))
+
+
+async def test_no_room_walks_through_a_table_that_grows(hands: Hands) -> None:
+    """Every statement of the rooms finds its rows by an index, however long the history is."""
+    plans = await plans_of(hands, lambda: a_days_work(hands))
+    assert len(plans) > 30
+    few = "|".join(
+        str(one.name) for table in s.metadata.tables.values() for one in table.indexes if partial(one)
+    )
+    walk = re.compile(rf"SCAN ({'|'.join(GROWING | ALIASES)})\b(?! USING (COVERING )?INDEX ({few})\b)")
+    walks = {(step, sql) for sql, steps in plans.items() for step in steps if walk.match(step)}
+    assert not walks, walks
+
+
+@pytest.mark.parametrize(
+    ("index", "table"),
+    [
+        ("ix_messages_new", "messages"),
+        ("ix_messages_fetching", "earlier"),
+        ("ix_messages_failed", "messages"),
+        ("ix_files_wanted", "files"),
+        ("ix_deliveries_open", "deliveries"),
+        ("ix_reviews_open", "reviews"),
+        ("ix_chats_due", "chats"),
+    ],
+)
+async def test_partial_indexes_are_used(hands: Hands, index: str, table: str) -> None:
+    """Each index over the few open rows is what the rooms' statements go by."""
+    plans = await plans_of(hands, lambda: a_days_work(hands))
+    steps = {step for steps in plans.values() for step in steps}
+    assert any(re.match(rf"(SEARCH|SCAN) {table} USING (COVERING )?INDEX {index}\b", one) for one in steps), (
+        steps
+    )
+
+
+async def test_a_parameter_would_not_use_the_index(hands: Hands) -> None:
+    """Why states are literals: the same question with a parameter walks through the whole table."""
+
+    async def ask() -> None:
+        good = select(s.deliveries.c.id).where(states_in(s.deliveries.c.state, "parked", "failed"))
+        bad = select(s.deliveries.c.id).where(s.deliveries.c.state.in_(["parked", "failed"]))
+        await hands.store.read(lambda db: [db.execute(query).all() for query in (good, bad)])
+
+    literal, parameter = (await plans_of(hands, ask)).values()
+    assert "ix_deliveries_stuck" in literal[0]
+    assert parameter[0] == "SCAN deliveries"
