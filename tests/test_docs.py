@@ -241,7 +241,10 @@ def test_the_transcript_is_of_this_demo() -> None:
     lines = FEED_LINE.findall(read(README))
     assert len(lines) > 10
     texts = {re.sub(r"\[.*\]|…", "", text).strip() for line in lines for text in line.split(" ⏎ ")}
-    obey("README's transcript is of this demo: take it again.", (one for one in texts if one not in said))
+    obey(
+        "README's transcript is of this demo: take it again.",
+        (one for one in texts if one not in said and re.sub(r"\d+", "{number}", one) not in said),
+    )
 
 
 def test_make_targets_exist() -> None:
