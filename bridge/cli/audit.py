@@ -254,6 +254,10 @@ def _entries(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     )
 
 
+_DAMAGED = ("malformed", "not a database")
+"""What SQLite says of a file that is no longer what it wrote (result codes SQLITE_CORRUPT, SQLITE_NOTADB)."""
+
+
 # --- verification ---------------------------------------------------------------------------------------
 
 
@@ -279,11 +283,11 @@ def verify(root: Root, as_json: bool) -> int:
             click.echo(f"✗ {output.cell(finding)}")
 
     try:
-        with reading(settings) as db, _progress() as progress:
+        with reading(settings, damaged=True) as db, _progress() as progress:
             started = time.monotonic()
             summary = verify_store(db, settings.store.blobs, found, progress)
     except StoreError as error:
-        if not findings:
+        if not findings and not any(words in str(error) for words in _DAMAGED):
             raise
         output.note(f"weighbridge: {error} Nothing more could be read.")
         return Exit.INTEGRITY

@@ -68,8 +68,12 @@ pass_root = click.make_pass_decorator(Root)
 
 
 @contextlib.contextmanager
-def reading(settings: Settings) -> Iterator[Connection]:
-    """A connection to the store in one transaction that only reads: all its answers are of one moment."""
+def reading(settings: Settings, *, damaged: bool = False) -> Iterator[Connection]:
+    """A connection to the store in one transaction that only reads: all its answers are of one moment.
+
+    Raises StoreError when there is none, or it cannot be read. For whoever looks for damage (`damaged`), not
+    even the version of its tables is read first.
+    """
     import sqlite3
 
     from sqlalchemy.exc import SQLAlchemyError
@@ -80,7 +84,8 @@ def reading(settings: Settings) -> Iterator[Connection]:
     engine = open_engine(settings.store.url)
     try:
         with engine.connect() as db, db.begin():
-            _require_version(db)
+            if not damaged:
+                _require_version(db)
             yield db
     except (SQLAlchemyError, sqlite3.Error) as error:
         raise StoreError(f"the database cannot be read: {error.__cause__ or error}.") from None

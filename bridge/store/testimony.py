@@ -78,16 +78,6 @@ class Messages:
         self.reviews = _grouped(work, "reviews", "message", ids)
         places = ((row.lane, v.entry) for row in rows for v in self.verdicts[row.id] if v.outcome == "hold")
         self.holds = work.bodies(places)
-        self.receipts = self._failed()
-
-    def _failed(self) -> dict[tuple[str, str], str]:
-        """The receipts that messages of kind "failed" speak of."""
-        ids = [self._refers_to(row) for row in self.rows if row.kind == "failed"]
-        statement = "SELECT network, id, permit FROM receipts WHERE id IN :ids"
-        return {(row.network, row.id): row.permit for row in self.work.rows(statement, ids=ids)}
-
-    def _refers_to(self, row: Row) -> str:
-        return str(self.bodies.get((row.lane, row.entry), {}).get("refers_to", ""))
 
     def check(self) -> None:
         """Compare each, and count it."""
@@ -109,20 +99,10 @@ class Messages:
         self._files(row, entries)
         self._verdicts(row, entries)
         self._review(row, state, entries)
-        if row.kind == "failed" and state == "noted":
-            self._failure(row)
         if row.notice_for is None:
             self._pair(row, first, entries)
         else:
             self.work.compare("messages", key, [("pair", row.pair, None)], "the kind of message")
-
-    def _failure(self, row: Row) -> None:
-        """What the network called failed is a receipt of ours, or kept for one that may still come."""
-        failed = self._refers_to(row)
-        permit = self.receipts.get((row.network, failed), "")
-        if failed and not permit:
-            meaning = f"is gone: message {row.id} calls it failed"
-            self.work.report("receipts", f"{row.network} {failed}", "", meaning)
 
     def _columns(self, row: Row, first: Entry) -> None:
         facts = [("lane", row.lane, first.lane), ("entry", row.entry, first.seq)]

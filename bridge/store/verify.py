@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Row
+from sqlalchemy.exc import DatabaseError
 
 from bridge.ledger.entry import Entry, decode, digest_of
 from bridge.ledger.tree import Frontier, leaf_hash
@@ -62,6 +63,7 @@ def verify(
     """Check the store behind `db` and the attachments under `blobs`.
 
     Each finding is handed to `found` as it comes up; `progress` is told how many rows of how many are done.
+    Raises DatabaseError when the file is so damaged that nothing more can be read, after a finding says so.
     """
     work = Work(db, blobs, found, progress)
     with any_text(db):
@@ -84,7 +86,11 @@ def verify(
 def _file_itself(work: Work) -> None:
     if work.db.dialect.name != "sqlite":
         return
-    for (answer,) in work.db.exec_driver_sql("PRAGMA integrity_check(100)"):
+    try:
+        answers = [answer for (answer,) in work.db.exec_driver_sql("PRAGMA integrity_check(100)")]
+    except DatabaseError as error:
+        answers = [str(error.orig)]
+    for answer in answers:
         if answer != "ok":
             work.report("the database file", "", "", f"SQLite finds it damaged: {answer}")
 
@@ -306,9 +312,8 @@ _ORPHANS = (
         "receipts",
         "{} {}",
         "SELECT r.network, r.id FROM receipts r LEFT JOIN deliveries d ON d.permit = r.permit "
-        "LEFT JOIN messages m ON r.permit = 'failed/' || m.id AND m.kind = 'failed' "
-        "WHERE d.permit IS NULL AND (m.id IS NULL OR m.network <> r.network)",
-        "belongs to no delivery, and to no message that called it failed",
+        "WHERE d.permit IS NULL",
+        "belongs to no delivery",
     ),
 )
 

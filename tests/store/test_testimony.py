@@ -7,13 +7,18 @@ somebody else's chat, an earlier verdict.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from spoiled import Spoiled
-from story import START
+from sqlalchemy import Connection, select
+from story import START, Story
 
 from bridge.ledger.entry import Entry, decode, encode
 from bridge.ledger.tree import leaf_hash
+from bridge.message import Kind
+from bridge.store.schema import deliveries
+from bridge.store.verify import Finding, verify
 
 
 @pytest.fixture(scope="module")
@@ -185,3 +190,25 @@ def test_leaves_are_not_looked_at_here(spoiled: Spoiled) -> None:
     statement = "UPDATE ledger SET entry = ?, leaf = ? WHERE seq = ?"
     found = spoiled.spoil(statement, forged, leaf_hash(forged), entry.seq)
     assert {"messages", "verdicts"} <= {finding.table for finding in found}
+
+
+async def test_a_failure_told_before_its_receipt_is_in_order(tmp_path: Path) -> None:
+    """The network calls something failed, and only then do we learn its id: all of it is testified to."""
+    story = Story(tmp_path)
+    await story.begin()
+    await story.archive(story.says("lost on the way"))
+    await story.judge()
+    (claim,) = await story.claim()
+    attempt = story.sent(claim)
+    await story.archive(story.answers("", kind=Kind.FAILED, refers_to=attempt.receipt.ids[0]))
+    await story.judge()
+    await story.store.record_attempts([attempt])
+
+    def look(db: Connection) -> tuple[list[Finding], str]:
+        found: list[Finding] = []
+        verify(db, story.blobs, found.append)
+        state = select(deliveries.c.state).where(deliveries.c.permit == claim.permit.id)
+        return found, db.execute(state).scalar_one()
+
+    assert await story.store.read(look) == ([], "failed")
+    story.store.close()

@@ -1,0 +1,238 @@
+"""`weighbridge audit`: an auditor lists, reads one message's life with its proof, and verifies the whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import sqlite3
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from story import REVIEWER, START, Terminal, copy_of_the_story
+
+from bridge.cli.audit import moment
+from bridge.cli.output import Exit
+
+NOON = 1_795_348_800_000  # 2026-11-22 12:00:00 UTC, in milliseconds
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    """A terminal on a copy of the story."""
+    copy_of_the_story(tmp_path)
+    return Terminal(tmp_path, capsys)
+
+
+def number_of(terminal: Terminal, words: str) -> str:
+    """The message that says exactly this."""
+    rows = terminal.type("audit", "list", "--json", "--limit", "999").records
+    return next(str(row["message"]) for row in rows if row["text"] == words)
+
+
+# --- list -----------------------------------------------------------------------------------------------
+
+
+def test_the_list_is_newest_first_and_says_how_to_go_on(terminal: Terminal) -> None:
+    """A page of messages, and the option that shows the next page, which begins where this one ends."""
+    answer = terminal.type("audit", "list", "--limit", "5")
+    head, *lines = answer.out.splitlines()
+    assert head.split() == ["ID", "ARCHIVED", "FROM", "TO", "KIND", "STATE", "POLICY", "TEXT"]
+    numbers = [int(line.split()[0]) for line in lines]
+    assert numbers == sorted(numbers, reverse=True)
+    assert f"--before {numbers[-1]}" in answer.err
+    following = terminal.type("audit", "list", "--limit", "5", "--before", str(numbers[-1])).out.splitlines()
+    assert int(following[1].split()[0]) == numbers[-1] - 1
+
+
+def test_filters_work_together(terminal: Terminal) -> None:
+    """Person, network, outcome and time restrict together."""
+    options = ["--person", "alice", "--network", "symphony", "--outcome", "hold", "--since", "2026-09-21"]
+    rows = terminal.type("audit", "list", "--json", *options).records
+    assert rows
+    assert all((row["network"], row["outcome"]) == ("symphony", "hold") for row in rows)
+    assert terminal.type("audit", "list", "--until", "2026-09-21").out == ""
+
+
+def test_nothing_found_says_so(terminal: Terminal) -> None:
+    """An empty answer is no error, and standard error says it in words."""
+    answer = terminal.type("audit", "list", "--person", "nobody at all")
+    assert (answer.code, answer.out, answer.err) == (Exit.DONE, "", "No such message.\n")
+
+
+def test_a_time_that_is_none_is_explained(terminal: Terminal) -> None:
+    """A mistyped time is refused with examples of what is understood."""
+    answer = terminal.type("audit", "list", "--since", "yesterday")
+    assert answer.code == Exit.WRONG
+    assert "24h" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-11-22", NOON - 43_200_000),
+        ("2026-11-22T12:00", NOON),
+        ("2026-11-22 12:00:00Z", NOON),
+        ("2026-11-22T20:00+08:00", NOON),
+        ("90m", NOON - 5_400_000),
+        ("24h", NOON - 86_400_000),
+        ("7d", NOON - 604_800_000),
+    ],
+)
+def test_times_are_read_as_people_write_them(text: str, expected: int) -> None:
+    """Days and times are UTC unless they say otherwise; spans count back from now."""
+    assert moment(text, NOON) == expected
+
+
+@given(st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)))
+def test_a_printed_time_is_read_back(when: datetime) -> None:
+    """Whatever time is printed can be typed as a filter."""
+    assert moment(when.isoformat(), NOON) == int(when.timestamp() * 1000)
+
+
+# --- show -----------------------------------------------------------------------------------------------
+
+
+def test_show_tells_a_whole_life(terminal: Terminal) -> None:
+    """Who, what, every verdict, who released it and why, the delivery, and the entries with their hashes."""
+    page = terminal.type("audit", "show", number_of(terminal, "two 4111111111111111")).out
+    for words in (
+        "Alice Wong (alice.wong@bank.example, symphony)",
+        "│ two 4111111111111111",
+        "hold, by rule: rule card of policy cards",
+        "Payment card numbers (cards/card: hold) at characters 4-20",
+        f"released by {REVIEWER}: a test number",
+        "deliver, by person",
+        "into weixin",
+        "Notices to its sender",
+        "hold:released",
+        "delivery:sent",
+    ):
+        assert words in page, words
+
+
+def test_show_in_json_is_one_object(terminal: Terminal) -> None:
+    """Programs get everything in one object, leaf hashes whole."""
+    (found,) = terminal.type("audit", "show", "1", "--json").records
+    assert found["text"] == "Good morning 李雷"
+    assert all(len(entry["leaf"]) == 64 for entry in found["entries"])
+
+
+def test_show_of_an_attachment_and_of_a_notice(terminal: Terminal) -> None:
+    """Attachments come with size and digest; a notice names the message that it is about."""
+    page = terminal.type("audit", "show", number_of(terminal, "The report")).out
+    assert "report.pdf  archived  17 bytes  sha256 " in page
+    notice = terminal.type("audit", "show", number_of(terminal, "Not delivered.")).out
+    assert "notice on" in notice
+
+
+def test_the_original_bytes_are_printed_as_they_came(
+    terminal: Terminal,
+) -> None:
+    """`--raw` writes exactly what the network sent, nothing before and nothing after."""
+    number = number_of_raw(terminal)
+    command = [sys.executable, "-c", "from bridge.cli import main; main()"]
+    command += ["--config", str(terminal.folder / "weighbridge.toml"), "audit", "show", number, "--raw"]
+    answer = subprocess.run(command, capture_output=True, check=True)
+    assert answer.stdout == b'{"msgtype":"text"}'
+
+
+def number_of_raw(terminal: Terminal) -> str:
+    """The message that came with original bytes."""
+    with sqlite3.connect(terminal.folder / "weighbridge.db") as db:
+        query = "SELECT m.id FROM messages m JOIN content c ON c.seq = m.entry WHERE length(c.raw) > 0"
+        return str(db.execute(query).fetchone()[0])
+
+
+@pytest.mark.parametrize("options", [[], ["--raw"], ["--json"]])
+def test_a_message_that_does_not_exist(terminal: Terminal, options: list[str]) -> None:
+    """Nothing is printed for a number that is none; the answer is no."""
+    answer = terminal.type("audit", "show", "9999", *options)
+    assert (answer.code, answer.out) == (Exit.NO, "")
+    assert "no message 9999" in answer.err
+
+
+def test_text_cannot_steer_the_terminal(terminal: Terminal) -> None:
+    """An escape sequence that somebody sent is shown as its code."""
+    with sqlite3.connect(terminal.folder / "weighbridge.db") as db:
+        body = db.execute("SELECT body FROM content WHERE seq = (SELECT entry FROM messages)").fetchone()[0]
+        spoiled = body.replace(b"Good morning", rb"\u001b[2JGood morning")
+        db.execute("UPDATE content SET body = ? WHERE seq = (SELECT entry FROM messages)", (spoiled,))
+    page = terminal.type("audit", "show", "1").out + terminal.type("audit", "list").out
+    assert "\x1b[2J" not in page
+    assert "\\u001b[2JGood morning" in page
+
+
+# --- verify ---------------------------------------------------------------------------------------------
+
+
+def test_verify_says_what_was_read(terminal: Terminal) -> None:
+    """Counts, size, time and the root hash of the whole ledger; exit code 0."""
+    answer = terminal.type("audit", "verify")
+    assert (answer.code, answer.err) == (Exit.DONE, "")
+    assert "176 entries, 45 messages" in answer.out
+    assert "MB of content, in" in answer.out
+    root = next(line for line in answer.out.splitlines() if "root of 176 entries" in line).split()[-1]
+    assert len(bytes.fromhex(root)) == 32
+    assert answer.out.endswith("✓ Everything is as it was recorded.\n")
+
+
+def test_verify_names_what_was_changed(terminal: Terminal) -> None:
+    """Exit code 5, the place and column of each finding, and none of what was written."""
+    with sqlite3.connect(terminal.folder / "weighbridge.db") as db:
+        db.execute("UPDATE messages SET sender = '7002' WHERE id = 1")
+        db.execute("DELETE FROM receipts WHERE id = 'out4'")
+    answer = terminal.type("audit", "verify")
+    assert answer.code == Exit.INTEGRITY
+    assert "✗ messages id 1, sender: is not what the archived message says" in answer.out
+    assert "✗ receipts " in answer.out
+    assert "finding(s): this is not what was recorded" in answer.out
+    assert "7002" not in answer.out
+
+
+def test_verify_in_json(terminal: Terminal) -> None:
+    """One object for each finding, and the summary as the last."""
+    with sqlite3.connect(terminal.folder / "weighbridge.db") as db:
+        db.execute("UPDATE deliveries SET state = 'sent' WHERE state = 'parked'")
+    answer = terminal.type("audit", "verify", "--json")
+    assert answer.code == Exit.INTEGRITY
+    *findings, summary = answer.records
+    assert [(one["table"], one["column"]) for one in findings] == [("deliveries", "state")]
+    assert (summary["findings"], summary["entries"]) == (1, 176)
+    assert summary["roots"]["0"][0] == 176
+
+
+@pytest.mark.parametrize("first", [0, 8, 30], ids=["header", "schema", "rows"])
+def test_verify_of_a_damaged_file(terminal: Terminal, first: int) -> None:
+    """Pages of the file overwritten with noise: exit code 5 and a sentence, not a traceback."""
+    path = terminal.folder / "weighbridge.db"
+    data = bytearray(path.read_bytes())
+    for page in range(4096 * first, len(data) - 4096, 4096 * 3):
+        data[page : page + 200] = os.urandom(200)
+    path.write_bytes(data)
+    answer = terminal.type("audit", "verify")
+    assert answer.code == Exit.INTEGRITY
+    assert "database" in answer.out + answer.err
+
+
+def test_a_person_sees_progress(terminal: Terminal) -> None:
+    """On a terminal a bar goes to standard error; what is data stays on standard output alone."""
+    command = [sys.executable, "-c", "from bridge.cli import main; main()"]
+    command += ["--config", str(terminal.folder / "weighbridge.toml"), "audit", "verify", "--json"]
+    ours, theirs = pty.openpty()
+    answer = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, check=True)
+    os.close(theirs)
+    shown = os.read(ours, 65_536).decode()
+    os.close(ours)
+    assert "reading again" in shown
+    assert json.loads(answer.stdout)["entries"] == 176
+
+
+def test_the_story_has_its_day() -> None:
+    """The times that these tests filter by are the story's."""
+    assert datetime.fromtimestamp(START / 1000, UTC).date().isoformat() == "2026-09-21"
