@@ -123,9 +123,9 @@ class _Lane:
             self.work.tick(len(rows))
         self._end()
 
-    def _heads(self, after: int, upto: int) -> dict[int, bytes]:
-        statement = "SELECT size, root FROM heads WHERE lane = :lane AND size > :after AND size <= :upto"
-        rows = self.work.rows(statement, lane=self.lane, after=after, upto=upto)
+    def _heads(self, first: int, last: int) -> dict[int, bytes]:
+        statement = "SELECT size, root FROM heads WHERE lane = :lane AND size BETWEEN :first AND :last"
+        rows = self.work.rows(statement, lane=self.lane, first=first, last=last)
         return {row.size: as_bytes(row.root) for row in rows}
 
     def _entry(self, row: Row, heads: Mapping[int, bytes]) -> Entry | None:
@@ -139,7 +139,7 @@ class _Lane:
         entry = self._decoded(row, key, data)
         self._content(row, key, entry)
         if entry is not None:
-            self._time(row.id, entry)
+            self._time(row.id, entry, heads)
         self.frontier.append(leaf)
         self._head(heads.get(row.id + 1))
         self.work.summary.entries += 1
@@ -197,9 +197,9 @@ class _Lane:
             meaning = "does not have the digest that its entry recorded: salt, body or raw bytes were changed"
             self.work.report("content", key, "salt, body, raw", meaning)
 
-    def _time(self, seq: int, entry: Entry) -> None:
+    def _time(self, seq: int, entry: Entry, heads: Mapping[int, bytes]) -> None:
         """Entries of different times were written by different transactions, and each left a head."""
-        if self.last_at is not None and entry.at != self.last_at and self._head_missing(seq):
+        if self.last_at is not None and entry.at != self.last_at and seq not in heads:
             self.work.report("heads", f"lane {self.lane} size {seq}", "", "is missing")
         self.last_at = entry.at
 

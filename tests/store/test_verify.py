@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from spoiled import Spoiled
-from story import copy_of_the_story
+from story import Story, copy_of_the_story
 
 from bridge.ledger.entry import decode, encode
 from bridge.ledger.tree import leaf_hash
@@ -304,3 +304,20 @@ def test_values_of_another_kind_are_findings(spoiled: Spoiled, table: str) -> No
             except sqlite3.IntegrityError:
                 continue  # keys of the row itself: SQLite refuses what is no number
             assert found, (column.name, odd)
+
+
+async def test_a_store_that_changed_hands_is_in_order(tmp_path: Path) -> None:
+    """A daemon dies with a delivery in its hands, another takes over, looks it up and goes on: no finding."""
+    story = Story(tmp_path)
+    await story.begin()
+    await story.archive(story.says("on its way"), story.says("behind it"))
+    await story.judge()
+    (claim, _) = await story.claim()
+    story.store.close()
+    again = Story(tmp_path, story.clock, story.ids)
+    await again.store.own("the next daemon")
+    for permit in await again.claim():
+        uncertain = permit.permit.id == claim.permit.id
+        await again.store.record_attempts([again.sent(permit, found=uncertain)])
+    again.store.close()
+    assert examined(tmp_path) == []
