@@ -16,6 +16,7 @@ import re
 import shlex
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -32,8 +33,10 @@ import pytest
 
 from bridge import config, flow, telemetry
 from bridge.cli import COMMANDS, weighbridge
+from bridge.cli.compose import WallClock
 from bridge.ledger.entry import KINDS
 from bridge.policy import language
+from bridge.store.database import Database, create
 from connectors.symphony import wire as symphony_wire
 from connectors.weixin import errcodes
 
@@ -507,6 +510,29 @@ def test_states_are_explained() -> None:
     """Whatever state a delivery is in, the operator's manual says what to do about it."""
     missing = {state.value for state in flow.DeliveryState} - named(DOCS / "operations.md", "[a-z]+")
     obey("docs/operations.md explains every state of a delivery.", missing)
+
+
+async def test_the_auditors_script_finds_the_root(tmp_path: Path) -> None:
+    """The script on the auditor's page gives the store's own roots, of all entries and of the first few."""
+    file = tmp_path / "weighbridge.db"
+    url = f"sqlite:///{file}"
+    create(url, 1)
+    store = Database(url, tmp_path / "blobs", WallClock())
+    for number in range(9):
+        await store.activate_policy([("firm-wide", f"{number:064x}")], "weighbridge", "a test")
+    store.close()
+    with contextlib.closing(sqlite3.connect(file)) as db:
+        heads = dict(db.execute("SELECT size, root FROM heads"))
+    script = next(body for kind, body in FENCE.findall(read(DOCS / "audit.md")) if kind == "python")
+    assert printed(script, str(file)) == f"10 {heads[10].hex()}\n"
+    for size in (1, 2, 7):
+        assert printed(script, str(file), str(size)) == f"{size} {heads[size].hex()}\n"
+
+
+def printed(script: str, *arguments: str) -> str:
+    """What a Python script prints."""
+    words = [sys.executable, "-c", script, *arguments]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
 
 # --- the map --------------------------------------------------------------------------------------------
