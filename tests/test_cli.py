@@ -160,10 +160,10 @@ def test_root_reads_settings_only_when_asked(tmp_path: Path) -> None:
         (
             StoreError("disk full"),
             4,
-            ["disk full Nothing was changed. Look at the disk, the rights and the database."],
+            ["disk full. Nothing was changed. Look at the disk, the rights and the database."],
         ),
-        (Conflict("released already"), 1, ["released already Nothing was changed. Look again."]),
-        (Unreachable("no answer", certain=True), 75, ["no answer Try again later."]),
+        (Conflict("released already"), 1, ["released already. Nothing was changed. Look again."]),
+        (Unreachable("no answer", certain=True), 75, ["no answer. Try again later."]),
         (Refused("window", "48 hours are over"), 1, ["48 hours are over"]),
         (SignedOut("bad key", remedy="Renew it."), 3, ["bad key Renew it."]),
         (WeighbridgeError("other"), 1, ["other"]),

@@ -167,8 +167,15 @@ def explain(error: WeighbridgeError) -> tuple[list[str], Exit]:
     for kind, code, remedy in ERRORS:
         if isinstance(error, kind):
             problems = getattr(error, "problems", (error,))
-            return [f"{problem} {remedy}".rstrip() for problem in problems], code
+            return [_followed_by(str(problem), remedy) for problem in problems], code
     return [str(error)], Exit.NO
+
+
+def _followed_by(problem: str, remedy: str) -> str:
+    if not remedy:
+        return problem
+    stop = "" if problem.endswith((".", "!", "?")) else "."
+    return f"{problem}{stop} {remedy}"
 
 
 def guarded(command: Callable[[], Any]) -> int:
