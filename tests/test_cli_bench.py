@@ -208,6 +208,19 @@ async def test_a_standstill_ends_the_bench(monkeypatch: pytest.MonkeyPatch) -> N
         await carry(Scripted(loses=True), range(3), Pressure(window=3))
 
 
+async def test_the_measured_process_ends_with_whoever_started_it(tmp_path: Path) -> None:
+    """When standard input ends, because the bench was killed, the process leaves as if told to."""
+    networks = Networks(2)
+    async with networks.serve():
+        networks.write_settings(tmp_path)
+        (tmp_path / bench_node.ROUTES).write_text("{}", encoding="utf-8")
+        async with bench_relay.node(BARE, tmp_path, None) as measured:
+            await measured.told()
+            assert measured.process.stdin is not None
+            measured.process.stdin.close()
+            assert await asyncio.wait_for(measured.process.wait(), 30) == 0
+
+
 async def test_a_process_that_dies_ends_the_bench(tmp_path: Path) -> None:
     """The bench does not wait for a process that is gone, and repeats its last words."""
     with pytest.raises(BenchFailed, match=r"the measured process ended.*weighbridge\.toml"):

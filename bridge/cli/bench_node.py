@@ -5,7 +5,8 @@
 Rules of this file: the bridge is composed as `run` composes it, from the settings file in FOLDER. The bare
 relay shares connectors, loop and concurrency with it and nothing else: no archive, no policy, no ledger, and
 a network is told "received" at once, because nothing could be kept anyway. One JSON line on standard output
-says that the process is ready; SIGTERM ends it.
+says that the process is ready; SIGTERM ends it, and so does the end of standard input: whoever started it
+is gone then.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
@@ -52,9 +54,15 @@ def main() -> None:
     if kind == "commits":
         _tell(commits(Path(folder)))
         return
+    threading.Thread(target=_follow, daemon=True).start()
     settings = config.unlock(config.load(Path(folder) / "weighbridge.toml", {}))
     telemetry.configure(level=settings.daemon.log_level, form=settings.daemon.log_format)
     uvloop.run(_bridge(settings) if kind == "bridge" else _bare(settings, Path(folder)))
+
+
+def _follow() -> None:
+    sys.stdin.read()
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _tell(facts: Mapping[str, object]) -> None:

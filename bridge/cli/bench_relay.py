@@ -132,7 +132,7 @@ async def node(kind: str, folder: Path, core: int | None) -> AsyncIterator[Node]
     command += [] if core is None else [str(core)]
     with log.open("wb") as errors:
         process = await asyncio.create_subprocess_exec(
-            *command, stdout=asyncio.subprocess.PIPE, stderr=errors
+            *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=errors
         )
     try:
         yield Node(process, log)
