@@ -33,7 +33,7 @@ from bridge.store.database import Database, create
 from connectors.symphony.mock import SymphonyPod
 from connectors.weixin.mock import WeixinPlatform
 
-DEADLINE = 30.0
+DEADLINE = 60.0
 """Seconds that anything may take; far more than it does, for machines under load."""
 
 ALICE = "alice.wong@bank.example"
@@ -86,18 +86,22 @@ class Running:
 
     async def logged(self, name: str, times: int = 1) -> dict[str, Any]:
         """The nth log line of one name, once it is there. Raises AssertionError if the daemon ends before."""
-        await within(DEADLINE, lambda: len(self.named(name)) >= times or self._gone())
-        assert len(self.named(name)) >= times, f"the daemon ended without {name}: {''.join(self.raw)}"
+        await self._until(lambda: len(self.named(name)) >= times, name)
         return self.named(name)[times - 1]
 
-    def _gone(self) -> bool:
-        return self.process.returncode is not None and all(task.done() for task in self.tasks)
-
     async def heard(self, words: str) -> str:
-        """The first word to systemd that begins with `words`, once it was said."""
-        return await within(
-            DEADLINE, lambda: next((word for word in self.told if word.startswith(words)), None)
-        )
+        """The first word to systemd that begins with `words`. Raises AssertionError as `logged` does."""
+        await self._until(lambda: any(word.startswith(words) for word in self.told), words)
+        return next(word for word in self.told if word.startswith(words))
+
+    async def _until(self, there: Callable[[], bool], what: str) -> None:
+        try:
+            await within(DEADLINE, lambda: there() or self._gone())
+        finally:
+            assert there(), f"not to be had: {what}, after {''.join([*self.told, *self.raw])}"
+
+    def _gone(self) -> bool:
+        return self.process.returncode is not None and all(task.done() for task in self.tasks[:2])
 
     async def page(self, path: str) -> tuple[int, str]:
         """Status and body of one of the pages."""
