@@ -156,11 +156,10 @@ def _life(found: Mapping[str, Any]) -> Iterator[str]:
         ("Notices to its sender", _notices(found["notices"])),
         ("Ledger", _entries(found["entries"])),
     ):
-        lines = list(lines)
-        if lines:
+        if shown := list(lines):
             yield ""
             yield click.style(title, bold=True)
-            yield from lines
+            yield from shown
 
 
 def _facts(found: Mapping[str, Any]) -> Iterator[list[str]]:

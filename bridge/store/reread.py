@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from sqlalchemy import Connection, Row, bindparam, text
 
@@ -20,6 +20,12 @@ from bridge.ledger.entry import Entry, decode
 
 CHUNK = 400
 """Rows that are looked at together."""
+
+AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"
+"""A row of whatever columns a statement names."""
+
+Comparison: TypeAlias = tuple[str, object, object]
+"""A column, what it holds, and what it should."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +74,7 @@ class Work:
         self.lanes = 0
         self.policy: bytes | None = None
         self.pair_acts = 0
-        self.pairs: dict[int, Row] = {}
+        self.pairs: dict[int, AnyRow] = {}
         self.pair_ended: dict[int, Entry] = {}
         self.last_delivery: dict[int, tuple[int, int]] = {}  # by lane: number, place of its permit's entry
 
@@ -77,7 +83,7 @@ class Work:
         self.summary.findings += 1
         self._found(Finding(table, key, column, meaning))
 
-    def compare(self, table: str, key: str, pairs: Iterable[tuple[str, object, object]], source: str) -> None:
+    def compare(self, table: str, key: str, pairs: Iterable[Comparison], source: str) -> None:
         """Report every (column, is, should be) whose values differ, without showing either."""
         for column, is_, should_be in pairs:
             if is_ != should_be:
@@ -88,9 +94,11 @@ class Work:
         self.done += rows
         self._progress(self.done, self.total)
 
-    def rows(self, statement: str, **values: object) -> list[Row]:
+    def rows(self, statement: str, **values: object) -> list[AnyRow]:
         """The rows of a statement; a list among `values` is for an IN."""
-        lists = [bindparam(name, expanding=True) for name, value in values.items() if isinstance(value, list)]
+        lists: list[Any] = [
+            bindparam(name, expanding=True) for name, value in values.items() if isinstance(value, list)
+        ]
         return list(self.db.execute(text(statement).bindparams(*lists), values).all())
 
     def column(self, statement: str, **values: object) -> list[Any]:
@@ -102,7 +110,7 @@ class Work:
         number: int = self.column(f"SELECT count(*) FROM {table}")[0]
         return number
 
-    def chunks(self, statement: str, **values: object) -> Iterator[list[Row]]:
+    def chunks(self, statement: str, **values: object) -> Iterator[list[AnyRow]]:
         """Rows in order of `id`, a chunk at a time; those whose `id` is no number count as missing."""
         after = -(1 << 62)
         while rows := self.rows(statement, after=after, chunk=CHUNK, **values):
@@ -142,7 +150,7 @@ def any_text(db: Connection) -> Iterator[None]:
     if db.dialect.name != "sqlite":
         yield
         return
-    connection = db.connection.dbapi_connection
+    connection: Any = db.connection.dbapi_connection
     before = connection.text_factory
     connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
     try:

@@ -10,10 +10,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Row
-
 from bridge.ledger.entry import Entry
-from bridge.store.reread import Work, number, parsed, place_of
+from bridge.store.reread import AnyRow, Comparison, Work, number, parsed, place_of
 
 # --- people ---------------------------------------------------------------------------------------------
 
@@ -28,21 +26,27 @@ def check_pairs(work: Work) -> None:
             _pair(work, row, entries[f"pair/{row.id}"], bodies.get((row.lane, row.entry)))
 
 
-def _pair(work: Work, row: Row, entries: Sequence[Entry], act: Mapping[str, Any] | None) -> None:
+def _pair(work: Work, row: AnyRow, entries: Sequence[Entry], act: Mapping[str, Any] | None) -> None:
     key = f"id {row.id}"
     made = next((e for e in entries if e.kind == "pair:made"), None)
     if made is None:
         work.report("pairs", key, "", "no entry testifies that these two were paired")
         return
     ended = next((e for e in entries if e.kind == "pair:ended"), None)
-    facts = [("lane", row.lane, made.lane), ("entry", row.entry, made.seq), ("made_at", row.made_at, made.at)]
+    facts: list[Comparison] = [
+        ("lane", row.lane, made.lane),
+        ("entry", row.entry, made.seq),
+        ("made_at", row.made_at, made.at),
+    ]
     facts.append(("state", row.state, "ended" if ended else "active"))
     facts.append(("ended_at", row.ended_at, ended.at if ended else 0))
     work.compare("pairs", key, facts, "its entry")
     if act is None:
         return
     names = {name: value for name, value in act.items() if name not in _NOT_NAMES}
-    words = [(column, getattr(row, column), act.get(column)) for column in ("advisor", "stream", "contact")]
+    words: list[Comparison] = [
+        (column, getattr(row, column), act.get(column)) for column in ("advisor", "stream", "contact")
+    ]
     work.compare("pairs", key, [*words, ("body", parsed(row.body), names)], "the act in the archive")
 
 
@@ -68,7 +72,7 @@ _REVIEWS = {"held": "open", "released": "released", "rejected": "rejected", "rec
 class Messages:
     """A chunk of messages, with everything that hangs on them."""
 
-    def __init__(self, work: Work, rows: Sequence[Row]) -> None:
+    def __init__(self, work: Work, rows: Sequence[AnyRow]) -> None:
         self.work, self.rows = work, rows
         ids = [row.id for row in rows]
         self.entries = work.entries([f"message/{number}" for number in ids])
@@ -86,7 +90,7 @@ class Messages:
             self.work.summary.messages += 1
         self.work.tick(len(self.rows))
 
-    def _message(self, row: Row) -> None:
+    def _message(self, row: AnyRow) -> None:
         key, entries = f"id {row.id}", self.entries[f"message/{row.id}"]
         first = next((e for e in entries if e.kind.endswith(":archived") and e.kind != "file:archived"), None)
         if first is None:
@@ -104,8 +108,8 @@ class Messages:
         else:
             self.work.compare("messages", key, [("pair", row.pair, None)], "the kind of message")
 
-    def _columns(self, row: Row, first: Entry) -> None:
-        facts = [("lane", row.lane, first.lane), ("entry", row.entry, first.seq)]
+    def _columns(self, row: AnyRow, first: Entry) -> None:
+        facts: list[Comparison] = [("lane", row.lane, first.lane), ("entry", row.entry, first.seq)]
         facts += [
             ("archived_at", row.archived_at, first.at),
             ("network", row.network, first.facts.get("network")),
@@ -115,12 +119,12 @@ class Messages:
         body = self.bodies.get((row.lane, row.entry))
         if body is None:
             return
-        words = [("source_id", row.source_id, body.get("id", ""))]
+        words: list[Comparison] = [("source_id", row.source_id, body.get("id", ""))]
         columns = ("network", "conversation", "sender", "kind")
         words += [(column, getattr(row, column), body.get(column, "")) for column in columns]
         self.work.compare("messages", f"id {row.id}", words, "the archived message")
 
-    def _order(self, row: Row, first: Entry, entries: Sequence[Entry]) -> None:
+    def _order(self, row: AnyRow, first: Entry, entries: Sequence[Entry]) -> None:
         """Archived before anything else; attachments settled before anything was decided."""
         key = f"id {row.id}"
         for entry in entries:
@@ -134,7 +138,7 @@ class Messages:
             meaning = f"{place_of(entry)}: the attachment was settled after the message was judged"
             self.work.report("messages", key, "entry", meaning)
 
-    def _files(self, row: Row, entries: Sequence[Entry]) -> None:
+    def _files(self, row: AnyRow, entries: Sequence[Entry]) -> None:
         said = {number(e.facts.get("file")): e for e in reversed(entries) if e.kind.startswith("file:")}
         body = self.bodies.get((row.lane, row.entry))
         rows = {file.n: file for file in self.files[row.id]}
@@ -148,30 +152,36 @@ class Messages:
             else:
                 self._file(key, row, rows[n], said.get(n))
 
-    def _file(self, key: str, row: Row, file: Row, said: Entry | None) -> None:
+    def _file(self, key: str, row: AnyRow, file: AnyRow, said: Entry | None) -> None:
         state, digest, size = "wanted", "", -1
         if said is not None:
             state = said.kind.partition(":")[2]
             digest, size = str(said.facts.get("sha256", "")), number(said.facts.get("size"))
-        facts = [("state", file.state, state), ("digest", file.digest, digest), ("size", file.size, size)]
+        facts: list[Comparison] = [
+            ("state", file.state, state),
+            ("digest", file.digest, digest),
+            ("size", file.size, size),
+        ]
         facts.append(("network", file.network, row.network))
         self.work.compare("files", key, facts, "the ledger")
 
-    def _verdicts(self, row: Row, entries: Sequence[Entry]) -> None:
+    def _verdicts(self, row: AnyRow, entries: Sequence[Entry]) -> None:
         judged = {e.seq: e for e in entries if e.kind == "message:judged"}
         for verdict in self.verdicts[row.id]:
             key, said = f"id {verdict.id}", judged.pop(verdict.entry, None)
             if said is None:
                 self.work.report("verdicts", key, "entry", "no entry testifies to this verdict")
                 continue
-            facts = [(name, getattr(verdict, name), said.facts.get(name)) for name in ("outcome", "cause")]
+            facts: list[Comparison] = [
+                (name, getattr(verdict, name), said.facts.get(name)) for name in ("outcome", "cause")
+            ]
             facts += [("at", verdict.at, said.at), ("message", verdict.message, number_of(said))]
             self.work.compare("verdicts", key, facts, "its entry")
         for entry in judged.values():
             meaning = f"a verdict is gone: {place_of(entry)} testifies to it"
             self.work.report("verdicts", f"message {row.id}", "", meaning)
 
-    def _review(self, row: Row, state: str, entries: Sequence[Entry]) -> None:
+    def _review(self, row: AnyRow, state: str, entries: Sequence[Entry]) -> None:
         key = f"message {row.id}"
         hold = next((v for v in self.verdicts[row.id] if v.outcome == "hold"), None)
         review = next(iter(self.reviews[row.id]), None)
@@ -185,7 +195,10 @@ class Messages:
         ends = ("hold:released", "hold:rejected", "message:recalled")
         end = next((e for e in entries if e.kind in ends), None)
         by_person = end is not None and end.kind.startswith("hold:")
-        facts = [("verdict", review.verdict, hold.id), ("opened_at", review.opened_at, hold.at)]
+        facts: list[Comparison] = [
+            ("verdict", review.verdict, hold.id),
+            ("opened_at", review.opened_at, hold.at),
+        ]
         facts += [("state", review.state, _REVIEWS.get(state, "")), ("network", review.network, row.network)]
         facts.append(("conversation", review.conversation, row.conversation))
         facts.append(("decided_at", review.decided_at, end.at if end else 0))
@@ -195,18 +208,18 @@ class Messages:
             facts.append(("waits", review.waits, int(body.get("waits") is True)))
         self.work.compare("reviews", key, facts, "the ledger")
 
-    def _pair(self, row: Row, first: Entry, entries: Sequence[Entry]) -> None:
+    def _pair(self, row: AnyRow, first: Entry, entries: Sequence[Entry]) -> None:
         """The pair is one that held when the message came, or when it was released."""
         released = [e for e in entries if e.kind == "hold:released"]
         allowed = _paired(self.work, row, first)
         if not allowed and released:
             allowed = _paired(self.work, row, released[0])
-        if row.pair not in (allowed or {None}):
+        if row.pair not in (allowed or (None,)):
             meaning = "is not the pair that these people and this chat had"
             self.work.report("messages", f"id {row.id}", "pair", meaning)
 
 
-def _paired(work: Work, row: Row, moment: Entry) -> set[int]:
+def _paired(work: Work, row: AnyRow, moment: Entry) -> set[int]:
     """The pairs that a message's sender and chat had when `moment` was written."""
     found = set()
     for pair in work.pairs.values():
@@ -219,21 +232,21 @@ def _paired(work: Work, row: Row, moment: Entry) -> set[int]:
     return found
 
 
-def _source(pair: Row, network: str) -> tuple[str, str]:
+def _source(pair: AnyRow, network: str) -> tuple[str, str]:
     """The chat and sender that a pair's messages from `network` have."""
     if network == "symphony":
         return pair.stream, pair.advisor
     return pair.contact, str(pair.contact).partition("/")[2]
 
 
-def _grouped(work: Work, table: str, order: str, messages: list[int]) -> dict[int, list[Row]]:
-    found: dict[int, list[Row]] = defaultdict(list)
+def _grouped(work: Work, table: str, order: str, messages: list[int]) -> dict[int, list[AnyRow]]:
+    found: dict[int, list[AnyRow]] = defaultdict(list)
     for row in work.rows(f"SELECT * FROM {table} WHERE message IN :ids ORDER BY {order}", ids=messages):
         found[row.message].append(row)
     return found
 
 
-def _state(entries: Sequence[Entry], files: Sequence[Row]) -> str:
+def _state(entries: Sequence[Entry], files: Sequence[AnyRow]) -> str:
     """What the ledger says became of a message."""
     state = "fetching" if any(file.state == "wanted" for file in files) else "new"
     for entry in entries:
@@ -263,11 +276,11 @@ _ENDED = ("sent", "failed", "dropped")
 class Deliveries:
     """A chunk of deliveries, with their verdicts, messages and receipts."""
 
-    def __init__(self, work: Work, rows: Sequence[Row]) -> None:
+    def __init__(self, work: Work, rows: Sequence[AnyRow]) -> None:
         self.work, self.rows = work, rows
         permits = [row.permit for row in rows]
         self.entries = work.entries([f"delivery/{permit}" for permit in permits])
-        self.receipts: dict[str, list[Row]] = defaultdict(list)
+        self.receipts: dict[str, list[AnyRow]] = defaultdict(list)
         for receipt in work.rows("SELECT * FROM receipts WHERE permit IN :permits", permits=permits):
             self.receipts[receipt.permit].append(receipt)
         numbers = [row.message for row in rows]
@@ -287,7 +300,7 @@ class Deliveries:
             self.work.summary.deliveries += 1
         self.work.tick(len(self.rows))
 
-    def _delivery(self, row: Row) -> None:
+    def _delivery(self, row: AnyRow) -> None:
         entries = self.entries[f"delivery/{row.permit}"]
         permitted = next((e for e in entries if e.kind == "delivery:permitted"), None)
         if permitted is None:
@@ -304,7 +317,7 @@ class Deliveries:
                 meaning = f"{place_of(entry)}: it was sent before it was permitted"
                 self.work.report("deliveries", f"permit {row.permit}", "", meaning)
 
-    def _number(self, row: Row, permitted: Entry) -> None:
+    def _number(self, row: AnyRow, permitted: Entry) -> None:
         """Deliveries are numbered in the order of their permits; in SQLite without a gap."""
         last_id, last_seq = self.work.last_delivery.get(row.lane, (0, -1))
         gap = self.work.db.dialect.name == "sqlite" and row.id != last_id + 1
@@ -313,9 +326,12 @@ class Deliveries:
             self.work.report("deliveries", f"permit {row.permit}", "id", meaning)
         self.work.last_delivery[row.lane] = row.id, permitted.seq
 
-    def _permit(self, row: Row, permitted: Entry) -> None:
+    def _permit(self, row: AnyRow, permitted: Entry) -> None:
         key = f"permit {row.permit}"
-        facts = [("lane", row.lane, permitted.lane), ("message", row.message, number_of(permitted))]
+        facts: list[Comparison] = [
+            ("lane", row.lane, permitted.lane),
+            ("message", row.message, number_of(permitted)),
+        ]
         facts.append(("network", row.network, permitted.facts.get("network")))
         self.work.compare("deliveries", key, facts, "its entry")
         message, verdict = self.messages.get(row.message), self.verdicts.get(row.verdict)
@@ -327,7 +343,7 @@ class Deliveries:
         self._target(key, row, message)
         self._marks(key, row, message, verdict)
 
-    def _order(self, key: str, message: Row, verdict: Row, permitted: Entry) -> None:
+    def _order(self, key: str, message: AnyRow, verdict: AnyRow, permitted: Entry) -> None:
         """Archived, then judged so that it may pass, then permitted: invariant 1."""
         if verdict.message != message.id:
             self.work.report("deliveries", key, "verdict", "is a verdict on another message")
@@ -337,7 +353,7 @@ class Deliveries:
             meaning = "was permitted before its message was archived and judged"
             self.work.report("deliveries", key, "verdict", meaning)
 
-    def _target(self, key: str, row: Row, message: Row) -> None:
+    def _target(self, key: str, row: AnyRow, message: AnyRow) -> None:
         if message.notice_for is not None:
             chats = {(message.network, message.conversation)}
         else:
@@ -351,7 +367,7 @@ class Deliveries:
             meaning = "is not the chat that its people were paired in"
             self.work.report("deliveries", key, "conversation", meaning)
 
-    def _marks(self, key: str, row: Row, message: Row, verdict: Row) -> None:
+    def _marks(self, key: str, row: AnyRow, message: AnyRow, verdict: AnyRow) -> None:
         """ "gap" stands in the row alone; the other marks follow from what was archived and judged."""
         marks = str(row.marks).split()
         body = self.bodies.get((message.lane, message.entry), {})
@@ -360,13 +376,13 @@ class Deliveries:
         if set(marks) - {"gap"} != should_be or len(set(marks)) != len(marks):
             self.work.report("deliveries", key, "marks", "are not what the archived message and verdict say")
 
-    def _state(self, row: Row, entries: Sequence[Entry]) -> None:
+    def _state(self, row: AnyRow, entries: Sequence[Entry]) -> None:
         key, last = f"permit {row.permit}", entries[-1]
         if row.state not in _DELIVERED.get(last.kind, ()):
             meaning = f"is not what its last entry says ({last.kind}, {place_of(last)})"
             self.work.report("deliveries", key, "state", meaning)
             return
-        facts: list[tuple[str, object, object]] = []
+        facts: list[Comparison] = []
         facts.append(("done_at", row.done_at, last.at if row.state in _ENDED else 0))
         if row.state not in ("ready", "claimed"):
             facts.append(("reason", row.reason, _reason(row.state, last)))
@@ -375,7 +391,7 @@ class Deliveries:
                 facts.append(("attempt", row.attempt, tries[-1] if tries else 0))
         self.work.compare("deliveries", key, facts, f"its last entry ({last.kind})")
 
-    def _receipts(self, row: Row, entries: Sequence[Entry]) -> None:
+    def _receipts(self, row: AnyRow, entries: Sequence[Entry]) -> None:
         named = {str(one): e for e in entries for one in _ids(e)}
         rows = {receipt.id: receipt for receipt in self.receipts[row.permit]}
         self.work.summary.receipts += len(rows)

@@ -32,12 +32,24 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
 from bridge.ledger.entry import Entry, decode, digest_of
 from bridge.ledger.tree import Frontier, leaf_hash
-from bridge.store.reread import CHUNK, Finding, Summary, Work, any_text, as_bytes, number, parsed, place_of
+from bridge.store.reread import (
+    CHUNK,
+    AnyRow,
+    Comparison,
+    Finding,
+    Summary,
+    Work,
+    any_text,
+    as_bytes,
+    number,
+    parsed,
+    place_of,
+)
 from bridge.store.testimony import Deliveries, Messages, check_pairs, number_of
 
 __all__ = ["OPERATIONAL", "WHILE_OPEN", "Finding", "Summary", "verify"]
@@ -128,7 +140,7 @@ class _Lane:
         rows = self.work.rows(statement, lane=self.lane, first=first, last=last)
         return {row.size: as_bytes(row.root) for row in rows}
 
-    def _entry(self, row: Row, heads: Mapping[int, bytes]) -> Entry | None:
+    def _entry(self, row: AnyRow, heads: Mapping[int, bytes]) -> Entry | None:
         key = self._key(row.id)
         self._order(row.id)
         leaf, data = as_bytes(row.leaf), as_bytes(row.entry)
@@ -159,13 +171,13 @@ class _Lane:
         self.work.report("ledger", self._key(first), "", f"{missing} {meaning}")
         self.whole = False
 
-    def _decoded(self, row: Row, key: str, data: bytes) -> Entry | None:
+    def _decoded(self, row: AnyRow, key: str, data: bytes) -> Entry | None:
         try:
             entry = decode(data)
         except ValueError as error:
             self.work.report("ledger", key, "entry", f"cannot be read: {error}")
             return None
-        columns = (("lane", row.lane, entry.lane), ("seq", row.id, entry.seq))
+        columns: tuple[Comparison, ...] = (("lane", row.lane, entry.lane), ("seq", row.id, entry.seq))
         columns += (("subject", row.subject, entry.subject),)
         self.work.compare("ledger", key, columns, "the entry itself")
         self._whole_store(entry, row.body)
@@ -184,7 +196,7 @@ class _Lane:
             if entry.kind == "pair:ended":
                 self.work.pair_ended[number(entry.facts.get("pair"))] = entry
 
-    def _content(self, row: Row, key: str, entry: Entry | None) -> None:
+    def _content(self, row: AnyRow, key: str, entry: Entry | None) -> None:
         if row.body is None:
             if entry is not None and entry.digest:
                 meaning = "is gone: its entry has the digest of something that is no longer there"
@@ -242,7 +254,7 @@ class _Lane:
         if not rows:
             work.report("lanes", key, "", "is gone, and the ledger has entries of it")
         for row in rows:
-            facts = [("size", row.size, self.next), ("epoch", row.epoch, self.epoch)]
+            facts: list[Comparison] = [("size", row.size, self.next), ("epoch", row.epoch, self.epoch)]
             if self.whole:
                 facts.append(("frontier", as_bytes(row.frontier), self.frontier.to_bytes()))
             work.compare("lanes", key, facts, "the ledger")
@@ -322,7 +334,7 @@ _ORPHANS = (
 
 
 def _meta(work: Work) -> None:
-    meta = dict(work.rows("SELECT key, value FROM meta"))
+    meta = {row.key: row.value for row in work.rows("SELECT key, value FROM meta")}
     pairs = str(work.pair_acts) if work.pair_acts else None
     work.compare("meta", "key pairs", [("value", meta.get("pairs"), pairs)], "the number of pair entries")
     policy = parsed(work.policy) if work.policy is not None else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 from sqlalchemy import Connection, Row, Select, and_, func, or_, select
@@ -31,7 +31,9 @@ from bridge.store.rows import (
     states_in,
 )
 
-Record = dict[str, Any]
+Record: TypeAlias = dict[str, Any]
+AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"
+AnySelect: TypeAlias = "Select[*tuple[Any, ...]]"
 
 STUCK = (DeliveryState.PARKED, DeliveryState.FAILED)
 """Deliveries that wait for a person."""
@@ -142,7 +144,7 @@ def lanes(db: Connection) -> list[Record]:
     return [_plain(row) for row in db.execute(query)]
 
 
-def _plain(row: Row) -> Record:
+def _plain(row: AnyRow) -> Record:
     """A row as a dict with keys that JSON takes: SQLAlchemy's are of a kind of their own."""
     return {str(key): value for key, value in row._mapping.items()}
 
@@ -167,7 +169,7 @@ def pairs(db: Connection, *, ended: bool = False) -> list[Record]:
     return [_pair(row) for row in db.execute(query if ended else query.where(p.state == "active"))]
 
 
-def _pair(row: Row) -> Record:
+def _pair(row: AnyRow) -> Record:
     act = orjson.loads(row.act)
     return {
         "id": row.id,
@@ -198,7 +200,7 @@ class _Ends:
     route: Route | None
 
 
-def _ends(db: Connection, directory: Directory, row: Row, message: Message) -> _Ends:
+def _ends(db: Connection, directory: Directory, row: AnyRow | _Source, message: Message) -> _Ends:
     if row.notice_for is not None:
         about = db.execute(_MESSAGES.where(s.messages.c.id == row.notice_for)).one()
         reader = _ends(db, directory, about, message_from(about.body, b"")).sender
@@ -244,7 +246,7 @@ def archive(db: Connection, wanted: Filter, limit: int = 50) -> list[Record]:
     return found
 
 
-def _backwards(db: Connection, query: Select, before: int) -> Iterator[Row]:
+def _backwards(db: Connection, query: AnySelect, before: int) -> Iterator[AnyRow]:
     """Rows of messages from the newest back, a chunk at a time."""
     number = s.messages.c.id
     while True:
@@ -256,7 +258,7 @@ def _backwards(db: Connection, query: Select, before: int) -> Iterator[Row]:
         before = rows[-1].id
 
 
-def _described(wanted: Filter) -> Select:
+def _described(wanted: Filter) -> AnySelect:
     m = s.messages.c
     wishes = (
         (wanted.since, m.archived_at >= wanted.since),
@@ -278,7 +280,7 @@ def _about(person: str, record: Record, message: Message, route: Route | None) -
     return person.casefold() in "\n".join(texts).casefold()
 
 
-def _line(db: Connection, directory: Directory, row: Row, message: Message) -> Record:
+def _line(db: Connection, directory: Directory, row: AnyRow, message: Message) -> Record:
     ends = _ends(db, directory, row, message)
     return {
         "message": row.id,
@@ -334,7 +336,7 @@ def raw(db: Connection, number: int) -> bytes | None:
     return db.execute(query).scalar()
 
 
-def _raw_bytes(db: Connection, row: Row) -> int:
+def _raw_bytes(db: Connection, row: AnyRow) -> int:
     c = s.content.c
     size: int = db.execute(
         select(func.length(c.raw)).where(c.lane == row.lane, c.seq == row.entry)
@@ -395,11 +397,11 @@ def _review(db: Connection, number: int) -> Record | None:
     return {**_plain(row), "waits": bool(row.waits)} if row else None
 
 
-def _deliveries_of(number: int) -> Select:
+def _deliveries_of(number: int) -> AnySelect:
     return select(s.deliveries).where(s.deliveries.c.message == number).order_by(s.deliveries.c.id)
 
 
-def _delivery(db: Connection, row: Row) -> Record:
+def _delivery(db: Connection, row: AnyRow) -> Record:
     receipts = select(s.receipts.c.id).where(s.receipts.c.permit == row.permit).order_by(s.receipts.c.id)
     return {
         "id": row.id,
@@ -489,7 +491,7 @@ def held(db: Connection) -> list[Held]:
     return [_held(db, directory, row) for row in db.execute(query).all()]
 
 
-def _held(db: Connection, directory: Directory, row: Row) -> Held:
+def _held(db: Connection, directory: Directory, row: AnyRow) -> Held:
     written = message_from(row.body, b"")
     verdict = verdict_from(row.verdict_body, written.text)
     ends = _ends(db, directory, row, written)
@@ -546,7 +548,7 @@ def _in_states(states: Iterable[str]) -> Any:
     return or_(*clauses)
 
 
-def _outbox_line(db: Connection, directory: Directory, row: Row) -> Record:
+def _outbox_line(db: Connection, directory: Directory, row: AnyRow) -> Record:
     written = message_from(row.body, b"")
     source = _Source(row.source, row.pair, row.notice_for)
     ends = _ends(db, directory, source, written)
@@ -667,7 +669,7 @@ def _message_of(db: Connection, permit: str) -> int:
 
 
 def _as_delivered(
-    db: Connection, permit: str, row: Row, written: Message, ends: _Ends, outcome: str
+    db: Connection, permit: str, row: AnyRow, written: Message, ends: _Ends, outcome: str
 ) -> tuple[str, str]:
     """The words that a permit lets out, as the reader gets them, and the outcome's word for the feed."""
     query = _VERDICTS.add_columns(s.deliveries.c.marks).join(
