@@ -6,13 +6,15 @@
     decoding      the tree against the grammar: what the models refuse, in words and at a place
     loader        bytes → models → PolicySet, every problem at once
     folding       the many ways to write the same characters, with the way back to the original
+    disguises     how a word is written so that it is not found
+    lexicon       every word of every list at once
     detectors     what can be found in folded text
     compiled      rules and detectors made ready to run
     masking       what a reader gets to see of a masked passage
     judge         message → verdict, pure
     trial         the tests that live inside rules
 
-Nothing here opens a socket, reads a clock or throws dice. One function, `loader._bytes`, opens files.
+Nothing here opens a socket, reads a clock or throws dice. One function, `loader._file`, opens files.
 """
 
 from bridge.policy.compiled import PolicySet

@@ -6,6 +6,7 @@ their file: two files may both have a detector `card`, and each rule sees its ow
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -13,6 +14,8 @@ from typing import TYPE_CHECKING
 from bridge.message import Outcome, Party
 from bridge.policy import detectors as d
 from bridge.policy import language as lang
+from bridge.policy.folding import fold
+from bridge.policy.lexicon import Lexicon, Words
 
 if TYPE_CHECKING:
     from bridge.policy.diagnostics import Diagnostic
@@ -92,13 +95,15 @@ class Rule:
 class Draft:
     """A checked file on its way: its model, the words of its lists, and where it came from.
 
-    `hash` is the SHA-256 of the file and its lists, lower-case hex.
+    `hash` is the SHA-256 of the file and its lists, lower-case hex. `expires` says until when a list that
+    can grow old may be used; None when nobody knows how old it is.
     """
 
     model: lang.PolicyFile
     words: Mapping[str, Sequence[str]] = field(repr=False)
     hash: str
     source: Source = field(repr=False)
+    expires: Mapping[str, datetime.datetime | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +112,11 @@ class Policy:
 
     draft: Draft
     rules: tuple[Rule, ...]
+
+    def stale(self, now: datetime.datetime) -> list[str]:
+        """The lists too old to be relied on, of those that can grow old."""
+        expires = self.draft.expires
+        return [name for name, until in expires.items() if until is None or until < now]
 
     @property
     def name(self) -> str:
@@ -138,21 +148,29 @@ class _Collector:
     """Gives every word list and pattern of all files its number, and remembers who asks for it."""
 
     def __init__(self) -> None:
-        self._lists: list[Iterable[str]] = []
+        self._lists: list[Words] = []
+        self._shelters: dict[tuple[int, str], int] = {}
         self._patterns: list[str] = []
         self._by_owner: dict[int, set[d.Finder]] = {}
         self._by_pattern: dict[int, set[d.Finder]] = {}
         self._ticker = self.owner(d.TICKER_WORDS)
 
-    def owner(self, words: Iterable[str]) -> int:
+    def owner(self, words: Iterable[str], disguised: Iterable[str] = ()) -> int:
         """A new owner of `words`."""
-        self._lists.append(words)
+        self._lists.append(Words(words, frozenset(disguised)))
         return len(self._lists) - 1
+
+    def word_list(self, model: lang.WordList, words: Iterable[str]) -> int:
+        """A new owner of the words of a list; what makes one of them innocent has an owner of its own."""
+        owner = self.owner(words, model.evasion)
+        for word, longer in model.unless_words.items():
+            self._shelters[owner, fold(word).strip()] = self.owner(longer, model.evasion)
+        return owner
 
     def engine(self) -> d.Engine:
         """All of it, ready to search."""
         return d.Engine(
-            lexicon=d.Lexicon(dict(enumerate(self._lists))),
+            lexicon=Lexicon(dict(enumerate(self._lists))),
             patterns=d.PatternSet(self._patterns),
             by_owner={owner: frozenset(finders) for owner, finders in self._by_owner.items()},
             by_pattern={number: frozenset(finders) for number, finders in self._by_pattern.items()},
@@ -178,7 +196,8 @@ class _Collector:
         return finder
 
     def _words(self, owners: Sequence[int]) -> d.Finder:
-        finder = d.WordsFinder(tuple(owners), self._ticker)
+        shelters = {(owner, word): by for (owner, word), by in self._shelters.items() if owner in owners}
+        finder = d.WordsFinder(tuple(owners), self._ticker, shelters)
         for owner in owners:
             self._by_owner.setdefault(owner, set()).add(finder)
         return finder
@@ -237,7 +256,7 @@ def _rule(
 
 def _policy(draft: Draft, collector: _Collector) -> Policy:
     file = draft.model
-    lists = {name: collector.owner(words) for name, words in draft.words.items()}
+    lists = {name: collector.word_list(file.lists[name], words) for name, words in draft.words.items()}
     finders = {name: collector.finder(model, lists) for name, model in file.detectors.items()}
     groups = {name: People((*group.symphony, *group.weixin)) for name, group in file.groups.items()}
     live = (rule for rule in file.rules if (rule.mode or file.defaults.mode) != "off")

@@ -2,23 +2,23 @@
 
 Rules of this file: everything works on folded text (`bridge.policy.folding`) and answers with hits in its
 offsets. All hits are found, overlapping ones too. Running time is linear in the text whatever a person
-wrote: words run on one Aho-Corasick automaton, written patterns on RE2, never on Python's `re`.
+wrote: words run on Aho-Corasick automata (`bridge.policy.lexicon`), written patterns on RE2, never on
+Python's `re`.
 """
 
 from __future__ import annotations
 
 import datetime
 import re
-from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import NamedTuple, Protocol
 
 import re2
-from ahocorasick_rs import AhoCorasick
 
 from bridge.policy.folding import Span, fold
+from bridge.policy.lexicon import Found, Lexicon, Shelters, Surroundings, TooMany, is_latin
 
 LOW, MEDIUM, HIGH = range(3)
 CONFIDENCE = {"low": LOW, "medium": MEDIUM, "high": HIGH}
@@ -27,16 +27,9 @@ CONFIDENCE_WORDS = {level: word for word, level in CONFIDENCE.items()}
 # More hits of one pattern than this in one message are not looked at one by one: the message is held.
 MOST_HITS = 200
 MOST_MEMORY = 64 << 20
-# The same for all words together. Long texts are searched in pieces, so that it is noticed in time.
-MOST_WORDS = 10_000
-PIECE = 4_000
 # A bare number in a word list is a ticker only beside one of these words.
-TICKER_WORDS = ("股", "港股", "代码", "代碼", "hk", "hkd", "$", "stock", "ticker", "share", "shares", "code")
+TICKER_WORDS = ("股", "港股", "代码", "hk", "hkd", "$", "stock", "ticker", "share", "shares", "code")
 TICKER_WITHIN = 12
-
-
-class TooMany(Exception):
-    """A pattern hits so often that the message must be read by a person."""
 
 
 class Hit(NamedTuple):
@@ -45,89 +38,6 @@ class Hit(NamedTuple):
     start: int
     end: int
     confidence: int = HIGH
-
-
-# --- words ----------------------------------------------------------------------------------------------
-
-
-class Lexicon:
-    """Every word of every list in one automaton. Owners are numbers; a word may have several."""
-
-    def __init__(self, lists: Mapping[int, Iterable[str]]) -> None:
-        owners: dict[str, list[int]] = {}
-        for owner, words in lists.items():
-            for word in dict.fromkeys(fold(word).strip() for word in words):
-                if word:
-                    owners.setdefault(word, []).append(owner)
-        self._words = list(owners)
-        self._owners = list(owners.values())
-        self._longest = max(map(len, owners), default=0)
-        self._automaton = AhoCorasick(self._words) if owners else None
-
-    def find(self, folded: str) -> dict[int, list[Span]]:
-        """Each owner's words in `folded`, overlapping ones too. Raises `TooMany`."""
-        found: dict[int, list[Span]] = {}
-        for count, (index, start, end) in enumerate(self._matches(folded)):
-            if count == MOST_WORDS:
-                raise TooMany
-            if _stands_alone(folded, start, end):
-                for owner in self._owners[index]:
-                    found.setdefault(owner, []).append((start, end))
-        return found
-
-    def _matches(self, folded: str) -> Iterator[tuple[int, int, int]]:
-        """(word, start, end) of every match, each once."""
-        if self._automaton is None:
-            return
-        if len(folded) <= PIECE:
-            yield from self._automaton.find_matches_as_indexes(folded, overlapping=True)
-            return
-        for offset in range(0, len(folded), PIECE):
-            piece = folded[offset : offset + PIECE + self._longest]
-            for index, start, end in self._automaton.find_matches_as_indexes(piece, overlapping=True):
-                if start < PIECE:
-                    yield index, offset + start, offset + end
-
-
-def _is_latin(char: str) -> bool:
-    return char.isascii() and char.isalnum()
-
-
-def _stands_alone(text: str, start: int, end: int) -> bool:
-    """Whether text[start:end] is a word of its own where it begins or ends with a Latin letter or digit.
-
-    Chinese needs no boundary. A number is not found inside a longer one, nor behind or before its dot:
-    7.0700 is not 0700.
-    """
-    first, last = text[start], text[end - 1]
-    if _is_latin(first) and start:
-        before = text[start - 1]
-        if _is_latin(before) or (before == "." and first.isdigit()):
-            return False
-    if _is_latin(last) and end < len(text):
-        after = text[end]
-        if _is_latin(after) or (after == "." and last.isdigit() and text[end + 1 : end + 2].isdigit()):
-            return False
-    return True
-
-
-class Surroundings:
-    """The places at most `within` characters before or behind one of `spans`."""
-
-    def __init__(self, spans: Iterable[Span], within: int) -> None:
-        self._starts: list[int] = []
-        self._ends: list[int] = []
-        for start, end in sorted((start - within, end + within) for start, end in spans):
-            if self._ends and start <= self._ends[-1]:
-                self._ends[-1] = max(self._ends[-1], end)
-            else:
-                self._starts.append(start)
-                self._ends.append(end)
-
-    def touch(self, start: int, end: int) -> bool:
-        """Whether text[start:end] lies in them, in part or whole."""
-        first = bisect_left(self._ends, start)
-        return first < len(self._starts) and self._starts[first] <= end
 
 
 # --- patterns -------------------------------------------------------------------------------------------
@@ -234,13 +144,14 @@ class Engine:
 class Scan:
     """One folded text and what was found in it so far: each question is answered once."""
 
-    __slots__ = ("_candidates", "_engine", "_hits", "_near", "_words", "text")
+    __slots__ = ("_candidates", "_engine", "_hits", "_near", "_shelters", "_words", "text")
 
     def __init__(self, text: str, engine: Engine) -> None:
         self.text = text
         self._engine = engine
-        self._words: dict[int, list[Span]] | None = None
+        self._words: dict[int, list[Found]] | None = None
         self._near: dict[tuple[int, int], Surroundings] = {}
+        self._shelters: dict[int, Shelters] = {}
         self._candidates: frozenset[Finder] | None = None
         self._hits: dict[Finder, list[Hit]] = {}
 
@@ -261,7 +172,7 @@ class Scan:
     def _by_patterns(self) -> list[frozenset[Finder]]:
         return [self._engine.by_pattern[number] for number in self._engine.patterns.occurring(self.text)]
 
-    def words(self, owner: int) -> list[Span]:
+    def words(self, owner: int) -> list[Found]:
         """Where words of `owner` stand. Raises `TooMany`."""
         if self._words is None:
             self._words = self._engine.lexicon.find(self.text)
@@ -271,8 +182,16 @@ class Scan:
         """Whether a word of `owner` lies at most `within` characters before or behind text[start:end]."""
         around = self._near.get((owner, within))
         if around is None:
-            around = self._near[owner, within] = Surroundings(self.words(owner), within)
+            places = (found[:2] for found in self.words(owner))
+            around = self._near[owner, within] = Surroundings(places, within)
         return around.touch(start, end)
+
+    def sheltered(self, owner: int, start: int, end: int) -> bool:
+        """Whether text[start:end] is part of a word of `owner`."""
+        shelters = self._shelters.get(owner)
+        if shelters is None:
+            shelters = self._shelters[owner] = Shelters(found[:2] for found in self.words(owner))
+        return shelters.cover(start, end)
 
     def hits(self, finder: Finder) -> list[Hit]:
         """What `finder`, one of the candidates, finds here."""
@@ -284,22 +203,30 @@ class Scan:
 
 @dataclass(frozen=True, eq=False)
 class WordsFinder:
-    """Words of several lists; a bare number counts only beside a word that makes it a ticker."""
+    """Words of several lists; a bare number counts only beside a word that makes it a ticker.
+
+    `shelters` has, for an owner and one of its words, the owner of the longer words that make it innocent.
+    """
 
     owners: tuple[int, ...]
     ticker: int
+    shelters: Mapping[tuple[int, str], int]
 
     def find(self, scan: Scan) -> list[Hit]:
         """See `Finder`."""
-        spans = [span for owner in self.owners for span in scan.words(owner)]
-        return (
-            [Hit(start, end) for start, end in set(spans) if self._counts(scan, start, end)] if spans else []
-        )
+        found = [
+            Hit(start, end)
+            for owner in self.owners
+            for start, end, word in scan.words(owner)
+            if self._counts(scan, owner, word, start, end)
+        ]
+        return list(set(found)) if len(found) > 1 else found
 
-    def _counts(self, scan: Scan, start: int, end: int) -> bool:
-        if not scan.text[start:end].isdigit():
-            return True
-        return scan.near(self.ticker, TICKER_WITHIN, start, end)
+    def _counts(self, scan: Scan, owner: int, word: str, start: int, end: int) -> bool:
+        shelter = self.shelters.get((owner, word)) if self.shelters else None
+        if shelter is not None and scan.sheltered(shelter, start, end):
+            return False
+        return not word.isdigit() or scan.near(self.ticker, TICKER_WITHIN, start, end)
 
 
 @dataclass(frozen=True, eq=False)
@@ -327,7 +254,7 @@ class PatternFinder:
         before, after = text[start - 1 : start], text[end : end + 1]
         if self.boundary == "digits":
             return not (before.isdigit() or after.isdigit())
-        return not ((before and _is_latin(before)) or (after and _is_latin(after)))
+        return not ((before and is_latin(before)) or (after and is_latin(after)))
 
     def _confidence(self, scan: Scan, start: int, end: int) -> int:
         if self.context is None or not scan.near(self.context, self.within, start, end):

@@ -147,6 +147,9 @@ _EN = {
     ),
     "P013.date": Text("`{key}` wants a date", "not a date", "write it like 2027-01-31"),
     "P013.time": Text("`{key}` wants a date and time", "not a time", 'write it like "2026-11-20 23:10"'),
+    "P013.duration": Text(
+        "`{key}` wants a length of time", "not a length of time", "write it like 30m, 24h or 7d"
+    ),
     "P013.timezone": Text("`{key}` wants a time zone", "not a known zone", "write it like Asia/Hong_Kong"),
     "P013.name": Text(
         "`{value}` cannot be a name", "not a name", "use letters, digits, `-`, `_` and `.`, without spaces"
@@ -156,6 +159,11 @@ _EN = {
     "P014.list": Text("a list has either `words` or `file`", "this list", "write one of the two"),
     "P014.columns": Text(
         "`file` and `columns` belong together", "this list", "name the columns that hold words"
+    ),
+    "P014.stale": Text(
+        "only a list from a file can grow old",
+        "this list",
+        "delete `stale_after`, or write the words in a file",
     ),
     "P014.deliver": Text("a rule cannot `deliver` and `{other}`", "both are here", "keep one of the two"),
     "P014.nothing": Text(
@@ -227,6 +235,16 @@ _EN = {
     "P024.invisible": Text("a word has no visible character", "this word", "delete it"),
     "P024.long": Text(
         "the list file `{path}` has a word of more than {limit} characters", "this file", "shorten the word"
+    ),
+    "P025": Text(
+        "`unless_words` names `{word}`, which is not a word of this list",
+        "not a word of the list",
+        "write a word of the list, in front of the longer words that make it innocent",
+    ),
+    "P025.longer": Text(
+        "`{longer}` does not contain `{word}`, so it can never make it innocent",
+        "does not contain it",
+        "write a longer word with `{word}` in it",
     ),
     "P030": Text(
         "rule `{rule}` is enforced, but no test shows it acting",

@@ -79,6 +79,7 @@ def judge(
     facts = _facts(policies, message, route, direction)
     found: list[_Found] = []
     answers = _failures(policies, message, missing)
+    answers += _stale(policies, now)
     for policy in policies.policies:
         decided = _evaluate(policy, facts, found, answers)
         if route is None:
@@ -120,6 +121,17 @@ def _failures(policies: PolicySet, message: Message, missing: Sequence[str]) -> 
     words = [policy.model.defaults.on_error for policy in policies.policies] or ["hold"]
     strictest = max((Outcome(word) for word in words), key=_RANK.__getitem__)
     return [_Answer(strictest, Cause.FAILURE, "; ".join(reasons))]
+
+
+def _stale(policies: PolicySet, now: datetime.datetime) -> list[_Answer]:
+    """Answers because of lists that are older than their policy allows."""
+    answers = []
+    for policy in policies.policies:
+        if policy.draft.expires:
+            outcome = Outcome(policy.model.defaults.on_error)
+            reasons = (f"list {policy.name}/{name} is out of date" for name in policy.stale(now))
+            answers += [_Answer(outcome, Cause.FAILURE, reason) for reason in reasons]
+    return answers
 
 
 def _evaluate(policy: Policy, facts: _Facts, found: list[_Found], answers: list[_Answer]) -> bool:

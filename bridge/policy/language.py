@@ -89,6 +89,16 @@ def _moment(value: Any) -> Any:
         raise _refuse("P013.time")
 
 
+def _duration(value: Any) -> Any:
+    if isinstance(value, datetime.timedelta):
+        return value
+    written = re.fullmatch(r"([1-9][0-9]{0,4})([mhd])", value) if isinstance(value, str) else None
+    if written is None:
+        raise _refuse("P013.duration")
+    unit = {"m": "minutes", "h": "hours", "d": "days"}[written[2]]
+    return datetime.timedelta(**{unit: int(written[1])})
+
+
 def _zone(value: Any) -> Any:
     try:
         zoneinfo.ZoneInfo(value)
@@ -111,8 +121,10 @@ Yes = Annotated[Literal[True], BeforeValidator(_yes)]
 YesNo = Annotated[bool, BeforeValidator(_yes_or_no)]
 Day = Annotated[datetime.date, BeforeValidator(_day)]
 Moment = Annotated[datetime.datetime, BeforeValidator(_moment)]
+Duration = Annotated[datetime.timedelta, BeforeValidator(_duration)]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_listed)]
 Names = Annotated[tuple[Name, ...], BeforeValidator(_listed)]
+Words = Annotated[tuple[Word, ...], BeforeValidator(_listed)]
 
 Mode = Literal["off", "monitor", "enforce"]
 Direction = Literal["to_weixin", "to_symphony", "both"]
@@ -132,6 +144,8 @@ KindWord = Literal[
     "record",
     "recall",
 ]
+Evasion = Literal["pinyin", "split", "separators", "lookalike"]
+ListLanguage = Literal["en", "zh", "zh-Hans", "zh-Hant"]
 Brand = Literal["visa", "mastercard", "amex", "unionpay", "jcb", "discover", "diners"]
 
 
@@ -157,10 +171,21 @@ class Group(Section):
 class WordList(Section):
     """Words, written here or in columns of a CSV file beside the policy."""
 
-    LATER = frozenset({"stale_after", "unless_words", "owner", "languages", "review_by", "evasion"})
-    words: Annotated[tuple[Word, ...], BeforeValidator(_listed)] | None = None
+    words: Words | None = None
     file: Text | None = None
     columns: Names | None = None
+    stale_after: Duration | None = Field(
+        default=None, description="a file older than this holds messages: 30m, 24h, 7d"
+    )
+    unless_words: dict[Word, Words] = Field(
+        default={}, description="for a word, the longer words in which it is innocent"
+    )
+    evasion: Annotated[tuple[Evasion, ...], BeforeValidator(_listed)] = Field(
+        default=(), description="disguises in which the words are found as well"
+    )
+    owner: Text | None = None
+    languages: Annotated[tuple[ListLanguage, ...], BeforeValidator(_listed)] = ()
+    review_by: Day | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> WordList:
@@ -168,6 +193,8 @@ class WordList(Section):
             raise _refuse("P014.list")
         if (self.file is None) != (self.columns is None):
             raise _refuse("P014.columns")
+        if self.stale_after is not None and self.file is None:
+            raise _refuse("P014.stale")
         return self
 
 
@@ -178,7 +205,7 @@ class Context(Section):
     """Words that must be near: at most `within` characters away."""
 
     LATER = frozenset({"messages"})
-    words: Annotated[tuple[Word, ...], BeforeValidator(_listed)]
+    words: Words
     within: Whole = Field(default=20, ge=1, le=1000)
 
 

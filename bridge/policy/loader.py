@@ -1,13 +1,14 @@
 """From bytes to a policy that can judge: every problem of every file at once, each with its position.
 
 Rules of this file: what checks is what runs. `check` and `load` are one function, and a file whose own
-tests fail is refused. Only `_bytes` opens files, for `read`; everything else works on `Source` values.
+tests fail is refused. Only `_file` opens files, for `read`; everything else works on `Source` values.
 Names are checked even where the schema is not kept, on whatever could be read.
 """
 
 from __future__ import annotations
 
 import csv
+import datetime
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,11 +33,16 @@ LARGEST = 4 << 20  # bytes of one policy file
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The bytes of one policy file and of the list files beside it that it names."""
+    """The bytes of one policy file and of the list files beside it that it names.
+
+    `changed` says when each list file was last written, with a time zone. It is no part of the hash: it
+    decides whether a list may still be used, not what it says.
+    """
 
     name: str
     data: bytes = field(repr=False)
     files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    changed: Mapping[str, datetime.datetime] = field(default_factory=dict)
 
     @property
     def hash(self) -> str:
@@ -75,20 +81,21 @@ def read(paths: Sequence[Path]) -> tuple[list[Source], list[Diagnostic]]:
     sources: list[Source] = []
     problems: list[Diagnostic] = []
     for path in map(Path, paths):
-        data = _bytes(path)
-        if data is None:
+        found = _file(path)
+        if found is None:
             problems.append(Page(str(path), "").report("P008.missing", Place(1, 1), path=path))
         else:
-            beside = {name: _bytes(path.parent / name) for name in _list_files(data)}
-            files = {name: found for name, found in beside.items() if found is not None}
-            sources.append(Source(str(path), data, files))
+            listed = {name: _file(path.parent / name) for name in _list_files(found[0])}
+            beside = {name: file for name, file in listed.items() if file is not None}
+            files = {name: data for name, (data, _) in beside.items()}
+            sources.append(Source(str(path), found[0], files, {name: t for name, (_, t) in beside.items()}))
     return sources, problems
 
 
-def _bytes(path: Path) -> bytes | None:
-    """What is in the file at `path`, None if it cannot be read: the one place here that opens files."""
+def _file(path: Path) -> tuple[bytes, datetime.datetime] | None:
+    """What is in the file at `path` and since when; None if it cannot be read. Only here are files opened."""
     try:
-        return path.read_bytes()
+        return path.read_bytes(), datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC)
     except (OSError, ValueError):
         return None
 
@@ -222,7 +229,18 @@ class _Reading:
         self._patterns(root)
         if model is not None and not any(problem.severity == "error" for problem in self.problems):
             self._lint(root, model)
-            self.draft = Draft(model, words, self.source.hash, self.source)
+            self.draft = Draft(model, words, self.source.hash, self.source, self._expires(model))
+
+    def _expires(self, model: lang.PolicyFile) -> dict[str, datetime.datetime | None]:
+        """Until when each list that can grow old may be used, of those that an enforced rule looks for."""
+        enforced = [rule for rule in model.rules if (rule.mode or model.defaults.mode) == "enforce"]
+        finds = {name for rule in enforced for name in rule.when.finds or ()}
+        finds |= {name for rule in enforced if rule.unless for name in rule.unless.finds or ()}
+        lists = [d.list for name, d in model.detectors.items() if name in finds and d.type == "words"]
+        needed = {name: model.lists[name] for names in lists for name in names}
+        ages = {name: some.stale_after for name, some in needed.items() if some.stale_after is not None}
+        changed = {name: self.source.changed.get(needed[name].file or "") for name in ages}
+        return {name: when and when + ages[name] for name, when in changed.items()}
 
     # names
 
@@ -275,6 +293,7 @@ class _Reading:
             if isinstance(node.value, dict):
                 before = len(self.problems)
                 found[name] = self._words_of(node)
+                self._innocent(node, found[name])
                 if not found[name] and len(self.problems) == before and "words" in node.value:
                     self.report("P024.empty", lists.key(name) if lists else node.place, name=name)
         return found
@@ -287,6 +306,19 @@ class _Reading:
         for word in words:
             self._odd(word.value, word.place)
         return [word.value for word in words]
+
+    def _innocent(self, node: Node, words: Sequence[str]) -> None:
+        """Check that `unless_words` are about words of the list, and longer than them."""
+        known = {fold(word).strip() for word in words}
+        section = node.child("unless_words")
+        for word, longer in _entries(section).items():
+            folded = fold(word).strip()
+            if known and folded not in known and section is not None:
+                self.report("P025", section.key(word), word=word)
+                continue
+            for one in _scalars(longer):
+                if folded not in fold(one.value):
+                    self.report("P025.longer", one.place, word=word, longer=one.value)
 
     def _odd(self, word: str, place: Place) -> None:
         """Report a word that finds nothing or nearly everything."""

@@ -16,6 +16,7 @@ from stdnum.cn import ric as reference_id
 from bridge.message import Cause, Outcome
 from bridge.policy import PolicySet
 from bridge.policy import detectors as d
+from bridge.policy.lexicon import Lexicon, Words
 
 CARDS = policy_set(one_rule())
 IDS = policy_set(one_rule("id: { type: china_resident_id }", "{ direction: both, finds: id }"))
@@ -259,7 +260,7 @@ def test_a_set_that_gives_up_hides_nothing() -> None:
 
 def test_thousands_of_entries_cost_microseconds() -> None:
     """5,000 words and 1,000 patterns are looked for in one pass: far under a millisecond a message."""
-    lexicon = d.Lexicon({0: [f"词条{n}号" for n in range(5000)]})
+    lexicon = Lexicon({0: Words([f"词条{n}号" for n in range(5000)])})
     patterns = d.PatternSet([rf"ref-{n}-[0-9]+" for n in range(1000)])
     text = "请查收附件中的研究报告 词条77号 ref-500-12 " * 6
     lexicon.find(text), patterns.occurring(text)
@@ -308,28 +309,6 @@ def test_words_everywhere_hold_the_message() -> None:
     """More words than anybody would look at: the message waits for a person."""
     verdict = weigh(HATED, "哈" * 80_000)
     assert verdict.outcome is Outcome.HOLD and verdict.cause is Cause.FAILURE
-
-
-@pytest.mark.parametrize("at", [0, d.PIECE - 5, d.PIECE - 1, d.PIECE, 3 * d.PIECE - 2, 5 * d.PIECE])
-def test_a_word_in_a_long_text_is_found_once(at: int) -> None:
-    """Long texts are searched in pieces; a word across two of them is one word."""
-    lexicon = d.Lexicon({0: ["内幕消息", "消息"]})
-    text = "。" * at + "内幕消息" + "。" * d.PIECE
-    assert sorted(lexicon.find(text)[0]) == [(at, at + 4), (at + 2, at + 4)]
-
-
-@given(
-    st.lists(st.tuples(st.integers(0, 50), st.integers(1, 5)), max_size=6),
-    st.integers(0, 50),
-    st.integers(0, 9),
-)
-def test_surroundings_are_measured_in_characters_between(
-    others: list[tuple[int, int]], start: int, within: int
-) -> None:
-    """Near means: at most `within` characters lie between, or they overlap."""
-    spans = [(left, left + width) for left, width in others]
-    near = any(left - (start + 2) <= within and start - right <= within for left, right in spans)
-    assert d.Surroundings(spans, within).touch(start, start + 2) is near
 
 
 def test_a_pattern_that_hits_everywhere_holds_the_message() -> None:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import datetime
 import json
+import os
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from policy_rig import one_rule, policy_set, weigh
+from policy_rig import NOW, one_rule, policy_set, weigh, words_rule
 
 from bridge.errors import PolicyError
-from bridge.message import Outcome
+from bridge.message import Cause, Outcome
 from bridge.policy import PolicySet, Source, assemble, check, load, read
 
 WITH_LIST = one_rule(
@@ -91,6 +93,50 @@ def test_warnings_do_not_stop_a_policy(tmp_path: Path) -> None:
 def test_two_files_cannot_have_one_name() -> None:
     """A name says which policy decided; it must be one."""
     assert "P023" in codes(one_rule(), one_rule())
+
+
+def test_a_list_that_is_too_old_holds(desk: Path) -> None:
+    """Messages wait from the moment the file is older than allowed; a fresh file lets them pass again."""
+    desk.write_text(WITH_LIST.replace("columns:", "stale_after: 24h, columns:"), encoding="utf-8")
+    day = datetime.timedelta(days=1)
+    for written, late in ((NOW - day, False), (NOW - day - datetime.timedelta(seconds=1), True)):
+        os.utime(desk.parent / "lists" / "ws.csv", (written.timestamp(), written.timestamp()))
+        verdict = weigh(load([desk]), "hello")
+        assert (verdict.outcome is Outcome.HOLD) is late
+        assert (verdict.cause is Cause.FAILURE) is late
+        assert verdict.reason == ("list p/ws is out of date" if late else "")
+
+
+@pytest.mark.parametrize(
+    ("more", "holds"),
+    [("", True), ("    mode: monitor\n", False), ("    mode: off\n", False)],
+)
+def test_a_list_of_unknown_age_holds_where_it_is_enforced(more: str, holds: bool) -> None:
+    """Nobody knows how old it is: that is a failure, but not for a rule that affects nobody."""
+    aging = WITH_LIST.replace("columns:", "stale_after: 24h, columns:")
+    text = aging.replace("    when:", f"{more}    when:")
+    policies = policy_set(text, files={"lists/ws.csv": CSV})
+    assert (weigh(policies, "hello").outcome is Outcome.HOLD) is holds
+    strict = policy_set("defaults: { on_error: block }\n" + text, files={"lists/ws.csv": CSV})
+    assert (weigh(strict, "hello").outcome is Outcome.BLOCK) is holds
+
+
+def test_the_tests_of_a_policy_do_not_grow_old(desk: Path) -> None:
+    """A stale list holds messages; it does not make the policy's own tests fail."""
+    tests = "    tests: [{ given: 腾讯, expect: block }]\n"
+    desk.write_text(WITH_LIST.replace("columns:", "stale_after: 1m, columns:") + tests, encoding="utf-8")
+    os.utime(desk.parent / "lists" / "ws.csv", (0, 0))
+    assert check([desk]) == []
+    assert weigh(load([desk]), "hello").cause is Cause.FAILURE
+
+
+def test_upkeep_of_a_list_is_written_down() -> None:
+    """Owner, languages and review date are part of a list."""
+    upkeep = "owner: o@bank.example, languages: [en, zh-Hans], review_by: 2027-01-31"
+    (policy,) = policy_set(words_rule("腾讯").replace("] }", f"], {upkeep} }}")).policies
+    written = policy.model.lists["ws"]
+    assert (written.owner, written.languages) == ("o@bank.example", ("en", "zh-Hans"))
+    assert written.review_by == datetime.date(2027, 1, 31)
 
 
 @pytest.mark.parametrize("name", ["../secret.csv", "/etc/passwd", "a/../../b.csv"])

@@ -1,0 +1,54 @@
+"""Disguises as forms of a text: every character of a form knows where it comes from."""
+
+from __future__ import annotations
+
+from itertools import chain, combinations
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.policy import language as lang
+from bridge.policy.disguises import KINDS, MOST_SPELLINGS, Disguise, forms, split_spellings
+from bridge.policy.folding import fold
+
+ANY = st.text(st.characters(exclude_categories=()))
+FORMS = [
+    frozenset(kinds) for kinds in chain.from_iterable(combinations(KINDS, n) for n in range(1, 5)) if kinds
+]
+
+
+def test_the_grammar_names_every_disguise() -> None:
+    """What can be written is what exists."""
+    assert set(get_args(lang.Evasion)) == set(KINDS)
+
+
+@pytest.mark.parametrize("kinds", FORMS, ids=lambda kinds: "+".join(sorted(kinds)))
+@given(text=ANY)
+def test_every_character_of_a_form_has_its_origin(kinds: frozenset[str], text: str) -> None:
+    """The offset map has one entry per character, in order, and points at what that character stands for."""
+    folded = fold(text)
+    for form in forms(kinds):
+        disguise = Disguise(form)
+        source = disguise.origins(folded)
+        assert len(source) == len(disguise.of(folded)) and source == sorted(source)
+        assert all(
+            char in disguise.of(folded[at]) for char, at in zip(disguise.of(folded), source, strict=True)
+        )
+
+
+@given(st.text(max_size=12), st.text("内幕消息jiawo 0-", min_size=1, max_size=8))
+def test_a_word_is_always_in_the_form_of_a_text_that_has_it(before: str, word: str) -> None:
+    """A disguise never hides what is written openly."""
+    text = fold(f"{before}|{word}|")
+    for kinds in FORMS:
+        for form in forms(kinds):
+            assert Disguise(form).of(fold(word)) in Disguise(form).of(text)
+
+
+def test_splitting_has_an_end() -> None:
+    """A word of many parts has a bounded number of spellings, itself not among them."""
+    assert split_spellings("内幕") == set()
+    assert split_spellings("加信") == {"力口信", "加亻言", "加人言", "力口亻言", "力口人言"}
+    assert len(split_spellings("信" * 30)) == MOST_SPELLINGS - 1
