@@ -308,8 +308,10 @@ async def attempt_to_send(connector: Connector, claim: Claim, house: House) -> A
     except Refused as error:
         return _refused(claim, error)
     except StoreError:
-        # An attachment is no longer what was archived: a person must look, everything else goes on.
-        return Attempt(permit, Step.PARK, traffic, reason="archive-damaged", notice="undelivered")
+        # An attachment is no longer what was archived: a person must look, everything else goes on. The
+        # parts before it may have gone out.
+        reason, notice = "archive-damaged", "undelivered"
+        return Attempt(permit, Step.PARK, traffic, uncertain=True, reason=reason, notice=notice)
     return Attempt(permit, Step.SEND, traffic, receipt)
 
 
