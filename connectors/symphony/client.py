@@ -17,6 +17,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, NamedTuple, Self
+from urllib.parse import quote
 
 import aiohttp
 import orjson
@@ -39,8 +40,9 @@ STREAM = "stream:"  # cursors: "stream:<id>" -> the time (ms) of the last messag
 PAGE = 500  # messages of history per request, the platform's limit
 SEARCH_MARGIN = 120_000  # ms before the first try in which an uncertain send is looked for
 PIECE = 192 * 1024  # bytes of an attachment read at once
-UNREADABLE_LIMIT = 3  # replies in a row that are not JSON before they are held as they are
+SPOILED_LIMIT = 3  # replies that are not JSON, or not whole, before one is held as it is
 STREAMS_AT_ONCE = 8
+_NOT_THERE = (204, 404, 410)  # a message that was deleted, or never existed
 SHORT_POLL = 50  # ms: an empty answer that comes faster is no long poll, and is not asked for in a storm
 
 Sleep = Callable[[float], Awaitable[object]]
@@ -125,6 +127,7 @@ class SymphonyConnector:
         self._ack_id = ""
         self._unacknowledged: Token | None = None
         self._acknowledged = asyncio.Event()
+        self._spoiled = 0
         self.heard_at = 0
 
     async def __aenter__(self) -> Self:
@@ -246,11 +249,12 @@ class SymphonyConnector:
                     yield batch
 
     def _reader(self) -> Callable[[], Awaitable[wire.Reading]]:
-        """One read of the feed, to be repeated with the same ackId until it succeeds."""
-        unreadable = 0
+        """One read of the feed, to be repeated with the same ackId until it succeeds.
+
+        A spoiled reply is left to be delivered again, with other replies in between; the third is held.
+        """
 
         async def read() -> wire.Reading:
-            nonlocal unreadable
             reply = await self._ask(
                 "POST",
                 self._agent(f"v5/datafeeds/{self._feed}/read"),
@@ -261,14 +265,23 @@ class SymphonyConnector:
             if reply.status != 200:
                 raise await self._after_failed_read(reply)
             try:
-                return await self._completed(wire.read_feed(reply.body, self._own_id))
+                found = wire.read_feed(reply.body, self._own_id)
+                return await self._completed(found)
             except Unreadable as why:
-                unreadable += 1
-                if unreadable < UNREADABLE_LIMIT or reply.page:
+                if reply.page or self._spare():
                     raise Unreachable(f"reading the feed: {why}.", certain=True) from None
-            return _held(reply)
+                return _held(reply)
+            except Unreachable:
+                if self._spare():
+                    raise
+                return found._replace(whole=False)
 
         return read
+
+    def _spare(self) -> bool:
+        """Whether a spoiled reply is to be waited for once more."""
+        self._spoiled = (self._spoiled + 1) % SPOILED_LIMIT
+        return self._spoiled > 0
 
     async def _completed(self, reading: wire.Reading) -> wire.Reading:
         """The same reading, with the messages that some agents name but leave out."""
@@ -281,10 +294,11 @@ class SymphonyConnector:
 
     async def _message(self, message_id: str, held: Message) -> Item:
         """One message by its id; `held` if the platform does not give it."""
-        reply = await self._ask("GET", self._agent(f"v1/message/{message_id}"), "reading a message")
+        url = self._agent(f"v1/message/{quote(message_id, safe='')}")
+        reply = await self._ask("GET", url, "reading a message")
         if reply.status != 200:
             error = wire.failure(reply, "reading a message")
-            if isinstance(error, Unreachable):
+            if isinstance(error, Unreachable) and reply.status not in _NOT_THERE:
                 raise error
             return held
         return wire.read_single(reply.body, self._own_id)
