@@ -541,8 +541,12 @@ def read_callback(plain: bytes) -> Callback:
     def first(tag: str) -> str:
         return next(iter(named(tag)), "")
 
+    event = first("Event")
+    if event not in (NEW_MESSAGES, ACCOUNTS_CHANGED):
+        why = f"the callback's event {event[:40]!r} is not known to this bridge"
+        return Callback(unreadable=_unreadable(None, "", plain, why))
     return Callback(
-        event=first("Event"),
+        event=event,
         open_kfid=first("OpenKfId"),
         token=first("Token"),
         added=named("AuthAddOpenKfId"),
