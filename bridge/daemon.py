@@ -168,6 +168,8 @@ class Daemon:
             if refused is None:
                 return
             state = self.networks[connector.network]
+            if state.open and self.house.clock.now() - state.since > SIGN_IN_AGAIN[-1] * 1000:
+                refusals = 0  # it was good for long: this is another story
             self._open(connector.network, False, refused.remedy)
             pause = SIGN_IN_AGAIN[min(refusals, len(SIGN_IN_AGAIN) - 1)]
             refusals += 1
