@@ -31,6 +31,11 @@ class BlobFolder:
         """Where the blob of this digest is, whether or not it exists."""
         return self.root / digest[:2] / digest[2:4] / digest
 
+    def sweep(self) -> None:
+        """Remove what a process that died had half written. For the owner of the lane: nobody else writes."""
+        for path in (self.root / "new").iterdir():
+            path.unlink()
+
     async def write(self, pieces: AsyncIterator[bytes], limit: int) -> tuple[str, int]:
         """Keep what `pieces` yields; gives digest and size in bytes.
 

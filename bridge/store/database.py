@@ -195,6 +195,8 @@ class Database:
         if epoch is None:
             raise Conflict("another daemon works this store; stop it, or wait for its lease to run out")
         self.epoch = epoch
+        if dead:
+            await asyncio.to_thread(self.blobs.sweep)
 
     def _take_lock(self) -> bool:
         path = self.engine.url.database
