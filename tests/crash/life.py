@@ -183,6 +183,7 @@ class Life:
                 if count != 1:
                     yield f"{one.id} stands {count} times in the archive"
         yield from (f"{key} stands in the archive and was never said" for key in kept)
+        yield from (f"half a file is left: {path.name}" for path in (self.folder / "blobs/new").iterdir())
 
     def _order(self) -> Iterator[str]:
         """In a conversation, what passes is shown in the order in which it was said; what was held, later."""
