@@ -13,6 +13,7 @@ from daemon_rig import DEADLINE, Place, Running, place, settings_folder, within
 from sqlalchemy import Connection, select
 
 from bridge.cli.output import Exit
+from bridge.ledger.entry import decode
 from bridge.store import schema as s
 from bridge.store import views
 
@@ -52,6 +53,11 @@ async def opened(daemon: Running) -> None:
 def delivery_states(db: Connection) -> list[str]:
     """The state of every delivery."""
     return list(db.scalars(select(s.deliveries.c.state)))
+
+
+def ledger_kinds(db: Connection) -> list[str]:
+    """What the ledger testifies to, in order."""
+    return [decode(data).kind for data in db.scalars(select(s.ledger.c.entry).order_by(s.ledger.c.seq))]
 
 
 def lane(db: Connection) -> tuple[str, int, int]:
@@ -173,7 +179,7 @@ async def test_a_second_daemon_is_refused(here: Place) -> None:
 
 
 async def test_sighup_puts_a_changed_policy_in_force(here: Place) -> None:
-    """What was masked under the old policy is blocked under the new one, and the ledger says since when."""
+    """The daemon decides by the changed files from then on, and the ledger says since when."""
     path = here.folder / "policies/firm-wide.yaml"
     async with here.daemon() as daemon:
         await opened(daemon)
@@ -182,6 +188,7 @@ async def test_sighup_puts_a_changed_policy_in_force(here: Place) -> None:
         daemon.signal(signal.SIGHUP)
         await daemon.logged("policy:activated")
         after = await here.ask(views.policies)
+        assert (await here.ask(ledger_kinds)).count("policy:activated") == 2
     assert [name for name, _ in after] == [name for name, _ in before]
     assert after != before
 
