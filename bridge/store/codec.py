@@ -86,7 +86,8 @@ def verdict_text(body: bytes, text: str) -> str:
 
 
 def dump(value: object) -> bytes:
-    """Any body: JSON with sorted keys. Text that JSON cannot carry (lone surrogates) is replaced."""
+    """Any body: JSON with sorted keys. What it cannot carry is replaced: lone surrogates by "?", whole
+    numbers past 64 bits by the nearest that fits."""
     try:
         return orjson.dumps(value, option=_SORTED)
     except TypeError:
@@ -97,7 +98,10 @@ _TEXTS = ("id", "conversation", "sender", "text", "sender_name", "address", "rep
 
 
 def mend(message: Message) -> Message:
-    """The message with text that UTF-8 can carry: a network's JSON may hold lone surrogates."""
+    """The message with text and time that the tables can carry: a network's JSON may hold lone surrogates
+    and numbers of any length."""
+    if not -_LARGEST <= message.sent_at <= _LARGEST:
+        message = replace(message, sent_at=_mended(message.sent_at))
     texts = [getattr(message, name) for name in _TEXTS]
     try:
         "".join(texts).encode()
@@ -106,9 +110,14 @@ def mend(message: Message) -> Message:
     return message
 
 
+_LARGEST = (1 << 63) - 1
+
+
 def _mended(value: object) -> object:
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
+    if isinstance(value, int):
+        return min(max(value, -_LARGEST), _LARGEST)
     if isinstance(value, dict):
         return {_mended(key): _mended(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -100,6 +100,14 @@ async def test_surrogates_and_nul_are_archived(hands: Hands) -> None:
     assert await hands.archive(message(WEIXIN, "odd\ud800")) == 0
 
 
+async def test_numbers_of_any_length_are_archived(hands: Hands) -> None:
+    """A time or a size that no table can carry is mended: it would stop the daemon at each of its starts."""
+    files = (File("ref", "a.txt", size=10**40),)
+    assert await hands.archive(message(WEIXIN, 1, "hello", sent_at=10**40, files=files)) == 1
+    (wanted,) = await hands.store.wanted_files(WEIXIN, 9)
+    assert wanted.file.size == (1 << 63) - 1
+
+
 # --- attachments ----------------------------------------------------------------------------------------
 
 
