@@ -116,7 +116,7 @@ def test_taken_ports_are_all_named(demo: Demo) -> None:
         port = door.getsockname()[1]
         code, _, err = demo("--port", str(port - 1), "--no-browser")
     assert code == Exit.WRONG
-    assert f"port {port}: address already in use" in err and "--port 0" in err
+    assert f"127.0.0.1:{port} cannot be listened on (address already in use)" in err and "--port 0" in err
 
 
 def test_the_policies_are_those_that_are_shipped() -> None:

@@ -9,10 +9,9 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import tempfile
 import webbrowser
-from collections.abc import Coroutine, Iterable, Iterator
+from collections.abc import Coroutine, Iterator
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -38,7 +37,11 @@ LOUD = ("held", "blocked", "parked", "failed")
 
 @click.command()
 @click.option("--script", is_flag=True, help="Play, check every line against what it must be, and leave.")
-@click.option("--folder", type=click.Path(path_type=Path, file_okay=False), help="Keep the store here: a new folder.")
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep the store here, in a new folder.",
+)
 @click.option(
     "--port",
     type=click.IntRange(0, 65533),
@@ -55,6 +58,7 @@ def demo(script: bool, folder: Path | None, port: int, no_browser: bool, as_json
     With --script, exit code 1 says that somebody saw what they must not, or missed what they must see.
     """
     from bridge import telemetry
+    from bridge.cli.mock import require_free
 
     telemetry.configure(level="error", form="console")
     with _place(folder) as place:
@@ -62,7 +66,7 @@ def demo(script: bool, folder: Path | None, port: int, no_browser: bool, as_json
             checks = asyncio.run(_until_told(_scripted(place, as_json)))
             return Exit.INTERRUPTED if checks is None else _verdict(checks)
         ports = range(port, port + 3) if port else (0, 0, 0)
-        _refuse_taken(ports)
+        require_free("127.0.0.1", *ports)
         asyncio.run(_until_told(_watched(place, tuple(ports), browser=not no_browser, as_json=as_json)))
     note("\n  Everything is down again.")
     return Exit.DONE
@@ -82,7 +86,7 @@ def _place(folder: Path | None) -> Iterator[Path]:
         with tempfile.TemporaryDirectory(prefix="weighbridge-demo-") as made:
             yield Path(made)
     elif folder.exists() and any(folder.iterdir()):
-        raise ConfigError(f"{folder} is not empty: the demo's people are new each time, and need a new store.")
+        raise ConfigError(f"{folder} is not empty: the demo's people are new each time, as is their store")
     else:
         folder.mkdir(parents=True, exist_ok=True)
         yield folder.absolute()
@@ -100,21 +104,6 @@ async def _until_told(doing: Coroutine[Any, Any, Result]) -> Result | None:
         work.cancel()
     await asyncio.wait([work])
     return None if work.cancelled() else work.result()
-
-
-def _refuse_taken(ports: Iterable[int]) -> None:
-    """Raise ConfigError for every port that somebody else listens on."""
-    problems = []
-    for port in ports:
-        with socket.socket() as door:
-            door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                door.bind(("127.0.0.1", port))
-            except OSError as error:
-                why = os.strerror(error.errno or 0).lower()
-                problems.append(f"port {port}: {why}: choose three others with --port, or any with --port 0")
-    if problems:
-        raise ConfigError(problems)
 
 
 # --- scripted -------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -76,6 +77,8 @@ def symphony(
     """A Symphony pod with its agent and key manager on one port."""
     from connectors.symphony.mock import SymphonyPod
 
+    require_free(host, port)
+
     async def serve() -> None:
         pod = SymphonyPod(seed=seed)
         _add_bot(pod, bot, bot_key, bot_key_out)
@@ -119,6 +122,7 @@ def weixin(
 
     if callback and not (token_file and aes_key_file):
         raise click.UsageError("--callback needs --token-file and --aes-key-file")
+    require_free(host, port)
 
     async def serve() -> None:
         platform = WeixinPlatform(corpid=corp_id, seed=seed)
@@ -133,6 +137,24 @@ def weixin(
             await _until_told(facts | {"chats": _chats(url, open_kfid, people)}, as_json)
 
     asyncio.run(serve())
+
+
+def require_free(host: str, *ports: int) -> None:
+    """Raise ConfigError for every port at which one cannot listen here, as somebody else does."""
+    problems = []
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for port in ports:
+        with socket.socket(family) as door:
+            door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                door.bind((host, port))
+            except OSError as error:
+                problems.append(
+                    f"{host}:{port} cannot be listened on ({str(error.strerror).lower()}): choose another with "
+                    "--port, or any with --port 0"
+                )
+    if problems:
+        raise ConfigError(problems)
 
 
 def _chats(url: str, open_kfid: str, people: dict[str, str]) -> dict[str, str]:
