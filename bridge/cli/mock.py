@@ -149,9 +149,10 @@ def require_free(host: str, *ports: int) -> None:
             try:
                 door.bind((host, port))
             except OSError as error:
+                why = str(error.strerror).lower()
                 problems.append(
-                    f"{host}:{port} cannot be listened on ({str(error.strerror).lower()}): choose another with "
-                    "--port, or any with --port 0"
+                    f"{host}:{port} cannot be listened on ({why}): choose another with --port, or any with "
+                    "--port 0"
                 )
     if problems:
         raise ConfigError(problems)
