@@ -319,9 +319,10 @@ def _refused(claim: Claim, error: Refused) -> Attempt:
     permit, traffic = claim
     receipt = Receipt(error.sent) if error.sent else None
     uncertain = permit.uncertain or bool(error.sent)
-    if error.until_inbound:
+    if error.until_inbound and not permit.content.notice:
         notice = error.code if error.code in words.REFUSALS else "window"
         return Attempt(permit, Step.WAIT, traffic, receipt, 0, uncertain, error.code, notice)
+    # Words of our own are not waited for: behind them an advisor's message would wait, and nobody be told.
     notice = error.code if error.code in words.REFUSALS else "undelivered"
     return Attempt(permit, Step.PARK, traffic, receipt, 0, uncertain, error.code, notice)
 
