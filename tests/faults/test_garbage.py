@@ -31,7 +31,7 @@ from connectors.weixin import wire as weixin_wire
 from connectors.weixin.crypto import CallbackCrypt
 from connectors.weixin.mock.records import LogEntry
 
-A_FEW = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+A_FEW = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.floats(-1e9, 1e9) | st.text(max_size=8),

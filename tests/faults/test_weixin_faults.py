@@ -233,5 +233,19 @@ async def test_an_answer_that_says_sent_before_parks_a_first_attempt(tmp_path: P
         assert scene.told(SYMPHONY) == ("undelivered",)
 
 
+async def test_words_of_ours_that_find_the_window_closed_hold_nobody_back(tmp_path: Path) -> None:
+    """quota_used on a notice: it is parked with its reason, and what Alice writes then goes past it."""
+    async with on_stage(tmp_path) as scene:
+        scene.stage.platform.faults.arm("quota_used")
+        scene.stage.pod.faults.add("status", route="message.create", status=451)
+        scene.lilei("L1")
+        await scene.until(lambda: scene.stage.platform.faults.fired["quota_used"], "the notice is refused")
+        scene.alice("A1")
+        await scene.until(scene.settled, "Alice goes past it")
+        await scene.examine({"L1": "parked: compliance"})
+        parked = await scene.rows("SELECT network, reason FROM deliveries WHERE state = 'parked' ORDER BY id")
+        assert parked == [("symphony", "compliance"), ("weixin", "quota")]
+
+
 async def _kinds(scene: Scene, source_id: str) -> list[tuple]:
     return await scene.rows(f"SELECT kind FROM messages WHERE source_id = '{source_id}'")
