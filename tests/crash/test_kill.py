@@ -1,0 +1,115 @@
+"""The real daemon, killed with SIGKILL in the middle of traffic, ten times over.
+
+Rules of this file: the daemon is `weighbridge run` in a process of its own, over HTTP to both mock networks,
+which live on in this one. When it is killed is chosen by chance from a fixed seed, and by what it has got
+done: after so many log lines, or after so many messages have arrived. Waiting has a deadline.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+import signal
+import sqlite3
+from pathlib import Path
+
+import pytest
+from daemon_rig import Place, Running, place, settings_folder, within
+
+from bridge.store.verify import verify
+
+DEADLINE = 120.0  # seconds; reached only by a test that fails, however busy the machine is
+SEED = 20260105
+KILLS = 10
+
+
+class Talk:
+    """Two people who go on writing, whatever the bridge does."""
+
+    def __init__(self, here: Place) -> None:
+        self.here = here
+        self.numbers = itertools.count(1)
+        self.from_alice: list[str] = []
+        self.from_client: list[str] = []
+
+    def go_on(self, rounds: int) -> None:
+        """Each writes so many messages, in turn; all that he is to get is numbered."""
+        for _ in range(rounds):
+            number = next(self.numbers)
+            self.from_client.append(f"L{number:03d}")
+            self.here.li_lei_writes(f"收到 {self.from_client[-1]}")
+            self.from_alice.append(f"A{number:03d}")
+            self.here.alice_writes(f"About the meeting: {self.from_alice[-1]}")
+
+    def client_saw(self) -> list[str]:
+        """Alice's numbers, as they reached 李雷."""
+        return re.findall(r"A\d{3}", " ".join(self.here.li_lei_saw()))
+
+    def alice_saw(self) -> list[str]:
+        """李雷's numbers, as they reached Alice."""
+        return re.findall(r"L\d{3}", " ".join(self.here.alice_saw()))
+
+    def arrived(self) -> int:
+        """How many messages have reached their readers."""
+        return len(self.client_saw()) + len(self.alice_saw())
+
+    async def end(self) -> None:
+        """Wait until everything has arrived; 李雷 writes on, which opens his reply window again and again."""
+        while len(self.client_saw()) < len(self.from_alice):
+            before = len(self.client_saw())
+            self.here.li_lei_writes("还在吗")
+            await within(DEADLINE, lambda before=before: len(self.client_saw()) > before)
+        await within(DEADLINE, lambda: len(self.alice_saw()) >= len(self.from_client))
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Settings and an empty store."""
+    return settings_folder(tmp_path_factory.mktemp("init") / "bank")
+
+
+async def one_life(talk: Talk, chance: random.Random, running: Running) -> None:
+    """Traffic until the moment that chance has chosen; then SIGKILL."""
+    before = talk.arrived()
+    talk.go_on(chance.randint(2, 4))
+    if chance.random() < 0.5:
+        lines = chance.randint(1, 14)
+        await within(DEADLINE, lambda: len(running.lines) >= lines or talk.arrived() >= before + 4)
+    else:
+        more = chance.randint(1, 4)
+        await within(DEADLINE, lambda: talk.arrived() >= before + more)
+    running.signal(signal.SIGKILL)
+    assert await running.ended() == -signal.SIGKILL
+
+
+async def test_everything_arrives_once_and_in_order(template: Path, tmp_path: Path) -> None:
+    """Killed ten times, both ways: nothing is lost, doubled or out of order, and the store verifies."""
+    chance = random.Random(SEED)
+    async with place(template, tmp_path / "bank") as here:
+        talk = Talk(here)
+        for _ in range(KILLS):
+            async with here.daemon() as running:
+                await one_life(talk, chance, running)
+        async with here.daemon() as running:
+            await talk.end()
+            running.signal(signal.SIGTERM)
+            assert await running.ended() == 0
+        assert talk.client_saw() == talk.from_alice
+        assert talk.alice_saw() == talk.from_client
+        await _nothing_is_wrong(here)
+
+
+async def _nothing_is_wrong(here: Place) -> None:
+    async with here.store() as store:
+        found: list[object] = []
+        await store.read(lambda db: verify(db, store.blobs, found.append))
+        assert found == []
+        path = str(store.engine.url.database)
+    with sqlite3.connect(path) as db:
+        epochs = db.execute("SELECT epoch FROM lanes").fetchone()
+        open_ones = db.execute(
+            "SELECT count(*) FROM deliveries WHERE state IN ('ready', 'claimed', 'waiting', 'parked')"
+        ).fetchone()
+    assert epochs == (KILLS + 1,)
+    assert open_ones == (0,)
