@@ -105,7 +105,9 @@ async def intake(connector: Connector, house: House) -> None:
     """
     network, bells = connector.network, house.bells
     async for batch in connector.receive(await house.store.cursors(network)):
-        fresh = await house.store.archive(batch)
+        # Our own deliveries coming back are in the archive since before they went out.
+        only_echoes = batch.echoes and not batch.messages
+        fresh = 0 if only_echoes else await house.store.archive(batch)
         await connector.acknowledge(batch)
         if fresh:
             house.tally.archived(network, fresh)
@@ -241,7 +243,7 @@ class _Delivery:
         store, network = self.house.store, self.connector.network
         _, claims = await asyncio.gather(
             store.record_attempts(results) if results else _nothing(),
-            store.claim(network, free) if free else _nothing(),
+            store.claim(network, free, look=not results) if free else _nothing(),
         )
         for conversation in _by_conversation(claims):
             self.busy += 1

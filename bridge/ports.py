@@ -160,8 +160,11 @@ class Store(Protocol):
     async def record_rulings(self, rulings: Sequence[Ruling]) -> None:
         """Write verdicts and what follows from them."""
 
-    async def claim(self, network: str, chats: int) -> Sequence[Claim]:
-        """Take deliveries that are due from `chats` conversations at most, each one's in order."""
+    async def claim(self, network: str, chats: int, *, look: bool = True) -> Sequence[Claim]:
+        """Take deliveries that are due from `chats` conversations at most, each one's in order.
+
+        `look`: see first, without writing, whether there are any; False where a transaction is made anyway.
+        """
 
     async def record_attempts(self, attempts: Sequence[Attempt]) -> None:
         """Write what became of claimed deliveries."""

@@ -146,7 +146,6 @@ class Database:
         self._writer = Writer(self.engine.execution_options(writes=True), clock.now)
         self._readers = ThreadPoolExecutor(1, "store-reader")
         self._reading: Connection | None = None
-        self._quiet: set[str] = set()
         self._lock: int | None = None
 
     # what everybody may do
@@ -260,18 +259,15 @@ class Database:
         """Write verdicts and what follows from them."""
         await self.write(lambda tx: judging.record_rulings(tx, rulings, self.lane, self.epoch))
 
-    async def claim(self, network: str, chats: int) -> Sequence[Claim]:
+    async def claim(self, network: str, chats: int, *, look: bool = True) -> Sequence[Claim]:
         """Take deliveries that are due, in the order of their conversations."""
-        if network in self._quiet and not await self.read(
+        if look and not await self.read(
             lambda db: sending.anything_due(db, network, self.lane, self.clock.now())
         ):
             return ()
-        claims = await self.write(
+        return await self.write(
             lambda tx: sending.claim(tx, self._directory, network, self.lane, self.epoch, chats)
         )
-        # After a claim that found nothing, a look that writes nothing comes first.
-        (self._quiet.discard if claims else self._quiet.add)(network)
-        return claims
 
     async def record_attempts(self, attempts: Sequence[Attempt]) -> None:
         """Write what became of claimed deliveries."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import orjson
-from sqlalchemy import select
+from sqlalchemy import literal_column, select
 
 from bridge.message import Message, Party, Route
 from bridge.store import schema as s
+from bridge.store.prepared import Prepared
+
+_VERSION = Prepared(select(s.meta.c.value).where(s.meta.c.key == literal_column("'pairs'")))
 
 
 class Directory:
@@ -19,7 +22,7 @@ class Directory:
 
     def refresh(self, db: object) -> None:
         """Read the pairs again if their version moved on."""
-        version = db.execute(select(s.meta.c.value).where(s.meta.c.key == "pairs")).scalar() or "0"
+        version = _VERSION.one(db, {}).scalar() or "0"
         if version == self._version:
             return
         self._by_source.clear()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import orjson
-from sqlalchemy import and_, bindparam, exists, insert, not_, select, update
+from sqlalchemy import and_, bindparam, exists, insert, literal_column, not_, select, update
 
 from bridge import words
 from bridge.errors import Conflict
@@ -106,8 +106,7 @@ class Rulings:
         self.deliveries: list[dict] = []
         self.reviews: list[dict] = []
         self.messages: list[dict] = []
-        open_reviews = select(s.reviews.c.message).where(states_in(s.reviews.c.state, "open")).limit(1)
-        self.any_held = tx.db.execute(open_reviews).first() is not None
+        self.any_held = _ANY_HELD.one(tx.db, {}).first() is not None
 
     def add(self, ruling: Ruling) -> None:
         """One message's verdict and its consequences."""
@@ -182,7 +181,7 @@ class Rulings:
 
     def permit(self, number: int, verdict: int, network: str, conversation: str, marks: tuple = ()) -> None:
         """The right to send message `number` once, as `verdict` allows it."""
-        permit = permit_id(self.tx.now)
+        permit = permit_id(self.tx.now, self.tx.chance(8))
         facts = {"message": number, "network": network}
         self.tx.append(self.lane, "delivery:permitted", f"delivery/{permit}", facts)
         self.deliveries.append(
@@ -264,6 +263,9 @@ _STEP_MESSAGE = Prepared(
     update(s.messages)
     .where(s.messages.c.id == bindparam("b_id"), states_in(s.messages.c.state, MessageState.NEW.value))
     .values(state=bindparam("b_state"))
+)
+_ANY_HELD = Prepared(
+    select(s.reviews.c.message).where(states_in(s.reviews.c.state, "open")).limit(literal_column("1"))
 )
 _INSERT_VERDICT = Prepared(insert(s.verdicts), ("id", "message", "entry", "outcome", "cause", "at"))
 _INSERT_DELIVERY = Prepared(

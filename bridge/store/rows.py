@@ -6,7 +6,6 @@ through `flow.after` or an UPDATE whose WHERE names the states it may start from
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import ModuleType
 
@@ -43,12 +42,13 @@ WORDS_OF_OURS = "weighbridge"
 """The sender of the bridge's own notices."""
 
 
-def permit_id(now: int) -> str:
+def permit_id(now: int, chance: bytes) -> str:
     """A new permit's id: 20 characters of [0-9a-z], 8 of them the time, 12 of chance (62 bits).
 
-    The time comes first, so that the indexes of permits grow at their end instead of everywhere.
+    The time comes first, so that the indexes of permits grow at their end instead of everywhere. `chance`
+    is 8 random bytes.
     """
-    number = (now << 62) | secrets.randbits(62)
+    number = (now << 62) | (int.from_bytes(chance) >> 2)
     digits = []
     for _ in range(20):
         number, digit = divmod(number, 36)
@@ -80,9 +80,14 @@ def upserting(
     return Prepared(make, names)
 
 
+_HIGHEST: dict[object, Prepared] = {}
+
+
 def next_number(tx: Tx, column: object) -> int:
     """The next number of a table that counts its own rows; the writing thread is the only one to ask."""
-    return (tx.db.execute(select(func.max(column))).scalar() or 0) + 1
+    if column not in _HIGHEST:
+        _HIGHEST[column] = Prepared(select(func.max(column)))
+    return (_HIGHEST[column].one(tx.db, {}).scalar() or 0) + 1
 
 
 def message_row(

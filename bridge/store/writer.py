@@ -5,8 +5,9 @@ Rules of this file: everything that changes the database goes through `Writer.su
 gathered while the last commit was being flushed: one fsync then serves them all ("group commit"), which
 gives low latency to one message and throughput to many from the same loop.
 
-Each job runs inside a savepoint. A job that fails is rolled back alone and its caller gets the error; the
-others of its group go on. Nobody is told "done" before the commit that holds the job has returned.
+A job that shares its transaction runs inside a savepoint. One that fails is rolled back alone and its
+caller gets the error; the others of its group go on. Nobody is told "done" before the commit that holds
+the job has returned.
 
 The ledger belongs to the transaction: `Tx.append` gives an entry its place, and the tree's right edge is
 read at the start of every transaction and written at its end, so that a second process (a reviewer's
@@ -39,13 +40,19 @@ GROUP = 64
 
 _INSERT_LEDGER = Prepared(insert(s.ledger), ("lane", "seq", "subject", "entry", "leaf"))
 _INSERT_CONTENT = Prepared(insert(s.content), ("lane", "seq", "salt", "body", "raw"))
-_INSERT_HEAD = insert(s.heads)
-_UPDATE_LANE = (
+_INSERT_HEAD = Prepared(insert(s.heads), ("lane", "size", "root"))
+_UPDATE_LANE = Prepared(
     update(s.lanes)
     .where(s.lanes.c.lane == bindparam("b_lane"))
     .values(size=bindparam("b_size"), frontier=bindparam("b_frontier"))
 )
-_SELECT_LANES = select(s.lanes.c.lane, s.lanes.c.size, s.lanes.c.frontier, s.lanes.c.epoch)
+_SELECT_LANES = Prepared(select(s.lanes.c.lane, s.lanes.c.size, s.lanes.c.frontier, s.lanes.c.epoch))
+
+#: What a job may fail with: it is rolled back and its caller gets the error. Anything else is a bug.
+_EXPECTED = (WeighbridgeError, SQLAlchemyError, ValueError, LookupError, TypeError)
+
+_POOL = 1024
+"""Random bytes that are asked of the system at once: each call hands the interpreter to another thread."""
 
 
 class Tx:
@@ -61,10 +68,11 @@ class Tx:
         self.epochs: dict[int, int] = {}
         self._entries: list[dict] = []
         self._contents: list[dict] = []
-        for lane, size, frontier, epoch in db.execute(_SELECT_LANES):
+        for lane, size, frontier, epoch in _SELECT_LANES.one(db, {}):
             self._frontiers[lane] = Frontier.from_bytes(size, frontier)
             self.epochs[lane] = epoch
         self._sizes = {lane: frontier.size for lane, frontier in self._frontiers.items()}
+        self._pool = b""
 
     def append(
         self,
@@ -80,7 +88,7 @@ class Tx:
         seq = frontier.size
         digest = ""
         if body is not None:
-            salt = os.urandom(SALT_BYTES)
+            salt = self.chance(SALT_BYTES)
             digest = digest_of(salt, body, raw)
             self._contents.append({"lane": lane, "seq": seq, "salt": salt, "body": body, "raw": raw})
         data = encode(Entry(lane, seq, self.now, kind, subject, facts or {}, digest))
@@ -88,6 +96,13 @@ class Tx:
         frontier.append(leaf)
         self._entries.append({"lane": lane, "seq": seq, "subject": subject, "entry": data, "leaf": leaf})
         return seq
+
+    def chance(self, size: int) -> bytes:
+        """`size` random bytes from the system's generator, each given out once."""
+        if len(self._pool) < size:
+            self._pool = os.urandom(max(_POOL, size))
+        taken, self._pool = self._pool[:size], self._pool[size:]
+        return taken
 
     def fence(self, lane: int, epoch: int) -> None:
         """Refuse to go on when somebody else has taken the lane since `epoch`. Raises StoreError."""
@@ -120,8 +135,9 @@ class Tx:
             if frontier.size == self._sizes[lane]:
                 continue
             edge = {"b_lane": lane, "b_size": frontier.size, "b_frontier": frontier.to_bytes()}
-            self.db.execute(_UPDATE_LANE, edge)
-            self.db.execute(_INSERT_HEAD, {"lane": lane, "size": frontier.size, "root": frontier.root()})
+            _UPDATE_LANE.one(self.db, edge)
+            head = {"lane": lane, "size": frontier.size, "root": frontier.root()}
+            _INSERT_HEAD.one(self.db, head)
 
 
 class Writer:
@@ -186,14 +202,24 @@ class Writer:
         try:
             with db.begin():
                 tx = Tx(db, self._now())
-                outcomes = [self._attempt(tx, job) for job, _, _ in group]
+                if len(group) == 1:
+                    outcomes = [(self._alone(tx, group[0][0]), None)]
+                else:
+                    outcomes = [self._attempt(tx, job) for job, _, _ in group]
                 tx.seal()
-        except SQLAlchemyError as error:
-            outcomes = [(None, _failure(error))] * len(group)
+        except _EXPECTED as error:
+            outcomes = [(None, _told(error))] * len(group)
         except BaseException as error:  # the thread must answer its callers before it dies
             _answer(group, [(None, error)] * len(group))
             raise
         _answer(group, outcomes)
+
+    @staticmethod
+    def _alone(tx: Tx, job: Callable[[Tx], object]) -> object:
+        """A job that shares its transaction with nobody: what it raises rolls everything back."""
+        result = job(tx)
+        tx.flush()
+        return result
 
     @staticmethod
     def _attempt(tx: Tx, job: Callable[[Tx], object]) -> tuple[object, BaseException | None]:
@@ -204,12 +230,15 @@ class Writer:
             tx.flush()
             savepoint.commit()
             return result, None
-        except (WeighbridgeError, SQLAlchemyError, ValueError, LookupError, TypeError) as error:
+        except _EXPECTED as error:
             savepoint.rollback()
             tx.rewind(mark)
-            if isinstance(error, SQLAlchemyError):
-                error = _failure(error)
-            return None, error
+            return None, _told(error)
+
+
+def _told(error: Exception) -> Exception:
+    """What the caller of a failed job is told."""
+    return _failure(error) if isinstance(error, SQLAlchemyError) else error
 
 
 def _failure(error: SQLAlchemyError) -> StoreError:

@@ -146,17 +146,19 @@ class _StoreThatClaimsLate(Database):
         super().__init__(*args)
         self.out: dict[str, set[str]] = {SYMPHONY: set(), WEIXIN: set()}
 
-    async def claim(self, network: str, chats: int) -> list[Claim]:  # type: ignore[override]
+    async def claim(  # type: ignore[override]
+        self, network: str, chats: int, *, look: bool = True
+    ) -> list[Claim]:
         taken: list[Claim] = []
 
-        def look(tx: Tx) -> None:
+        def peek(tx: Tx) -> None:
             taken.extend(sending.claim(tx, self._directory, network, self.lane, self.epoch, chats))
             raise _Undo
 
         if self.out[network]:
             return []
         with contextlib.suppress(_Undo):
-            await self.write(look)
+            await self.write(peek)
         self.out[network] = {claim.permit.id for claim in taken}
         return taken
 
