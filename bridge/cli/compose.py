@@ -11,6 +11,7 @@ import contextlib
 import glob
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -152,15 +153,11 @@ def daemon(
     both = connectors or (symphony(settings, database.blobs), weixin(settings, database.blobs))
     languages = {SYMPHONY: settings.symphony.language, WEIXIN: settings.weixin.language}
     house = House(database, database.clock, Counting(), pace=pace(settings), languages=languages)
+    anew = partial(_anew, reread, database.blobs) if reread else None
+    return Daemon(house, database, both, lambda: policies(settings), settings.daemon.http, anew)
 
-    def anew(network: str) -> Connector:
-        return {SYMPHONY: symphony, WEIXIN: weixin}[network](reread(), database.blobs)
 
-    return Daemon(
-        house,
-        database,
-        both,
-        lambda: policies(settings),
-        settings.daemon.http,
-        anew if reread else None,
-    )
+def _anew(reread: Callable[[], Settings], blobs: Blobs, network: str) -> Connector:
+    from bridge.message import SYMPHONY, WEIXIN
+
+    return {SYMPHONY: symphony, WEIXIN: weixin}[network](reread(), blobs)

@@ -65,9 +65,9 @@ def demo(script: bool, folder: Path | None, port: int, no_browser: bool, as_json
         if script:
             checks = asyncio.run(_until_told(_scripted(place, as_json)))
             return Exit.INTERRUPTED if checks is None else _verdict(checks)
-        ports = range(port, port + 3) if port else (0, 0, 0)
+        ports = (port, port + 1, port + 2) if port else (0, 0, 0)
         require_free("127.0.0.1", *ports)
-        asyncio.run(_until_told(_watched(place, tuple(ports), browser=not no_browser, as_json=as_json)))
+        asyncio.run(_until_told(_watched(place, ports, browser=not no_browser, as_json=as_json)))
     note("\n  Everything is down again.")
     return Exit.DONE
 
@@ -144,12 +144,12 @@ def padded(text: str, cells: int) -> str:
 # --- watched --------------------------------------------------------------------------------------------
 
 
-async def _watched(place: Path, ports: tuple[int, ...], *, browser: bool, as_json: bool) -> None:
+async def _watched(place: Path, ports: tuple[int, int, int], *, browser: bool, as_json: bool) -> None:
     from bridge.cli import stage
     from bridge.store import views
 
-    pages, *networks = ports
-    async with stage.set_up(place, policies(), (*networks, pages)) as on_stage:
+    pages, symphony, weixin = ports
+    async with stage.set_up(place, policies(), (symphony, weixin, pages)) as on_stage:
         _introduce(on_stage, browser)
         start = await on_stage.database.read(views.feed_end)
         async with asyncio.TaskGroup() as tasks:
