@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -30,10 +31,11 @@ from bridge.ports import Blobs, Connector
 from bridge.store import views
 from bridge.store.verify import verify
 from connectors.symphony.client import SymphonyConnector
+from connectors.symphony.mock import world
 from connectors.weixin.api import Pace
 from connectors.weixin.kf import WeixinConnector
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 """Seconds; reached only by a test that fails."""
 
 PATIENCE = 0.08
@@ -244,7 +246,7 @@ class Scene:
 
     async def settled(self) -> bool:
         """Whether every message that was said has come to its end, notices too."""
-        return all((await self.fates()).values()) and not await self.moving()
+        return not await self.moving() and all((await self.fates()).values())
 
     async def moving(self) -> list[tuple]:
         """Messages not judged and deliveries under way."""
@@ -341,6 +343,9 @@ async def on_stage(folder: Path, poll: float = 30.0) -> AsyncIterator[Scene]:
             yield scene
 
 
+_one_key_pair = functools.cache(world.new_key_pair)  # the price of an RSA key is paid once
+
+
 def _give_time(patch: pytest.MonkeyPatch, hours: Hours, poll: float) -> None:
     made_store, made_symphony, made_weixin = compose.store, compose.symphony, compose.weixin
 
@@ -354,6 +359,7 @@ def _give_time(patch: pytest.MonkeyPatch, hours: Hours, poll: float) -> None:
         short = replace(usual, timeout=1.0, poll_interval=poll)
         return WeixinConnector(short, blobs, clock=hours, pace=Hurried(hours.monotonic, hours.sleep))
 
+    patch.setattr(world, "new_key_pair", _one_key_pair)
     patch.setattr(compose, "store", lambda settings: made_store(settings, hours))
     patch.setattr(compose, "symphony", symphony)
     patch.setattr(compose, "weixin", weixin)
