@@ -233,6 +233,7 @@ class Archived:
     blobs: tuple[Blob, ...]
     missing: tuple[str, ...]  # names of attachments that could not be had, each a reason to hold
     archived_at: int
+    pair: int | None = None  # number of the pair that the route is of
     seal: object = field(repr=False, default=None)
 
     def __post_init__(self) -> None:

@@ -23,7 +23,7 @@ import structlog
 from bridge import flow, words
 from bridge.errors import Refused, StoreError, Unreachable
 from bridge.flow import Patience
-from bridge.message import SYMPHONY, WEIXIN, Archived, Blob, Kind, Outcome, Receipt, Verdict
+from bridge.message import SYMPHONY, WEIXIN, Archived, Blob, Cause, Kind, Outcome, Receipt, Verdict
 from bridge.ports import Attempt, Claim, Clock, Connector, Ruling, Step, Store, Tally, Wanted
 
 log = structlog.get_logger()
@@ -166,6 +166,10 @@ async def judgement(judge: Judge, house: House) -> None:
             bell.ring()
 
 
+#: What there is to say about a network's own remark: it is archived and goes to nobody.
+_REMARK = Verdict(Outcome.DELIVER, Cause.DEFAULT, "", "a network's own remark")
+
+
 def decide(
     archived: Sequence[Archived], judge: Judge, now: int, languages: Mapping[str, str]
 ) -> list[Ruling]:
@@ -178,7 +182,7 @@ def decide(
         conversation = one.message.network, one.message.conversation
         if conversation in waiting:
             continue
-        verdict = judge(one, moment)
+        verdict = _REMARK if one.message.kind in (Kind.NOTE, Kind.FAILED) else judge(one, moment)
         if verdict.waits:
             waiting.add(conversation)
         language = one.route.sender.language if one.route else languages[one.message.network]

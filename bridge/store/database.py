@@ -152,7 +152,12 @@ class Database:
 
     async def write(self, job: Callable[[Tx], Result]) -> Result:
         """Run `job` in a transaction; see `Writer.submit`."""
-        return await self._writer.submit(job)
+        try:
+            return await self._writer.submit(job)
+        except StoreError:
+            # What the directory read inside a transaction that failed may never have been true.
+            self._directory = Directory()
+            raise
 
     async def read(self, query: Callable[[Connection], Result]) -> Result:
         """Run `query` on a connection that only reads, in its own thread."""

@@ -80,8 +80,12 @@ def unjudged(db: object, directory: Directory, lane: int, limit: int) -> list[Ar
     for row in rows:
         message = message_from(row.body, b"")
         blobs, missing = blobs_of(db, row.id, message) if message.files else ((), ())
-        _, route = directory.find(message)
-        found.append(Archived(row.id, message, route, blobs, missing, row.archived_at, _SEAL))
+        pair, route = directory.find(message)
+        found.append(
+            Archived(
+                row.id, message, route, blobs, missing, row.archived_at, pair=pair or row.pair, seal=_SEAL
+            )
+        )
     return found
 
 
@@ -121,7 +125,7 @@ class Rulings:
     def _note(self, ruling: Ruling) -> None:
         number = ruling.archived.seq
         self.tx.append(self.lane, "message:noted", f"message/{number}", {"message": number})
-        self._step(number, "note")
+        self._step(ruling.archived, "note")
         if ruling.archived.message.kind is Kind.FAILED:
             self.write()  # the failed delivery may be of this very batch
             _fail(self, ruling)
@@ -134,7 +138,7 @@ class Rulings:
         if original is None or not _withdraw(self.tx, self.lane, original, archived.seq):
             return original is None and self._unseen(ruling)
         self.tx.append(self.lane, "message:noted", f"message/{archived.seq}", {"message": archived.seq})
-        self._step(archived.seq, "note")
+        self._step(archived, "note")
         return True
 
     def _unseen(self, ruling: Ruling) -> bool:
@@ -145,7 +149,7 @@ class Rulings:
     def _judge(self, ruling: Ruling) -> None:
         archived, verdict = ruling.archived, ruling.verdict
         step = {Outcome.HOLD: "hold", Outcome.BLOCK: "block"}.get(verdict.outcome, "pass")
-        self._step(archived.seq, step)
+        self._step(archived, step)
         number = self.verdict(archived.seq, verdict, archived.message.text, "message:judged")
         if step == "pass" and archived.route is not None:
             marks = self._marks(archived)
@@ -182,7 +186,7 @@ class Rulings:
     def permit(self, number: int, verdict: int, network: str, conversation: str, marks: tuple = ()) -> None:
         """The right to send message `number` once, as `verdict` allows it."""
         permit = permit_id(self.tx.now, self.tx.chance(8))
-        facts = {"message": number, "network": network}
+        facts = {"message": number, "network": network} | ({"marks": " ".join(marks)} if marks else {})
         self.tx.append(self.lane, "delivery:permitted", f"delivery/{permit}", facts)
         self.deliveries.append(
             {
@@ -235,8 +239,10 @@ class Rulings:
         )
         return result.rowcount > 0
 
-    def _step(self, number: int, step: str) -> None:
-        self.states.append({"b_id": number, "b_state": after(MessageState.NEW, step).value})
+    def _step(self, archived: Archived, step: str) -> None:
+        # People may have been paired between the archive and now: the route that was judged is the pair's.
+        state = after(MessageState.NEW, step).value
+        self.states.append({"b_id": archived.seq, "b_state": state, "b_pair": archived.pair})
 
     def write(self) -> None:
         """Write what has been gathered so far."""
@@ -262,7 +268,7 @@ class Rulings:
 _STEP_MESSAGE = Prepared(
     update(s.messages)
     .where(s.messages.c.id == bindparam("b_id"), states_in(s.messages.c.state, MessageState.NEW.value))
-    .values(state=bindparam("b_state"))
+    .values(state=bindparam("b_state"), pair=bindparam("b_pair"))
 )
 _ANY_HELD = Prepared(
     select(s.reviews.c.message).where(states_in(s.reviews.c.state, "open")).limit(literal_column("1"))

@@ -159,7 +159,6 @@ deliveries = Table(
     Column("lane", Integer, nullable=False),
     Column("network", String, nullable=False),
     Column("conversation", String, nullable=False),
-    Column("pair", Integer, nullable=True),
     Column("marks", String, nullable=False, server_default=""),
     Column("state", String, nullable=False),
     Column("attempt", Integer, nullable=False, server_default="0"),

@@ -209,11 +209,13 @@ class Messages:
         self.work.compare("reviews", key, facts, "the ledger")
 
     def _pair(self, row: AnyRow, first: Entry, entries: Sequence[Entry]) -> None:
-        """The pair is one that held when the message came, or when it was released."""
-        released = [e for e in entries if e.kind == "hold:released"]
+        """The pair is one that held when the message came, was judged, or was released."""
+        later = [e for e in entries if e.kind in ("message:judged", "hold:released")]
         allowed = _paired(self.work, row, first)
-        if not allowed and released:
-            allowed = _paired(self.work, row, released[0])
+        for moment in later:
+            allowed = allowed or _paired(self.work, row, moment)
+        if not _paired(self.work, row, first):
+            allowed = allowed | {None}  # paired only later, or never
         if row.pair not in (allowed or (None,)):
             meaning = "is not the pair that these people and this chat had"
             self.work.report("messages", f"id {row.id}", "pair", meaning)
@@ -333,6 +335,7 @@ class Deliveries:
             ("message", row.message, number_of(permitted)),
         ]
         facts.append(("network", row.network, permitted.facts.get("network")))
+        facts.append(("marks", row.marks, permitted.facts.get("marks", "")))
         self.work.compare("deliveries", key, facts, "its entry")
         message, verdict = self.messages.get(row.message), self.verdicts.get(row.verdict)
         if message is None or verdict is None:
@@ -368,7 +371,7 @@ class Deliveries:
             self.work.report("deliveries", key, "conversation", meaning)
 
     def _marks(self, key: str, row: AnyRow, message: AnyRow, verdict: AnyRow) -> None:
-        """ "gap" stands in the row alone; the other marks follow from what was archived and judged."""
+        """ "gap" is the entry's word; the other marks follow from what was archived and judged as well."""
         marks = str(row.marks).split()
         body = self.bodies.get((message.lane, message.entry), {})
         should_be = {"late"} if verdict.cause == "person" else set()

@@ -18,7 +18,7 @@ and for each delivery that it was permitted after it was judged after it was arc
 
 Not evidence, and not checked, because moving things needs it and nothing is proven by it: the tables
 `cursors` and `chats`, who holds a lease until when, settings in `meta`, and the columns in `OPERATIONAL`.
-Of a delivery's marks, "gap" stands in its row alone. Not visible from inside: a tail cut off together with
+Not visible from inside: a tail cut off together with
 its heads, right edge and rows, and a history rewritten from some entry on with every hash after it. Against
 both, compare the root that this prints with one that was noted elsewhere before. A blob without an entry is
 no finding: a crash between keeping an attachment and recording it leaves one.
@@ -57,7 +57,7 @@ __all__ = ["OPERATIONAL", "WHILE_OPEN", "Finding", "Summary", "verify"]
 OPERATIONAL: Mapping[str, frozenset[str]] = {
     "lanes": frozenset({"owner", "lease_until"}),
     "files": frozenset({"attempt", "next_at"}),
-    "deliveries": frozenset({"pair", "next_at", "epoch", "uncertain", "first_try_at"}),
+    "deliveries": frozenset({"next_at", "epoch", "uncertain", "first_try_at"}),
     "reviews": frozenset({"marked"}),
 }
 """Columns of the evidence tables that say how to go on, not what happened."""

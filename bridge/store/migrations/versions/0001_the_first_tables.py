@@ -1,7 +1,7 @@
 """The first tables
 
 Revision ID: 0001
-Revises:
+Revises: nothing
 """
 
 import sqlalchemy as sa
@@ -191,7 +191,6 @@ def upgrade() -> None:
         sa.Column("lane", sa.Integer(), nullable=False),
         sa.Column("network", sa.String(), nullable=False),
         sa.Column("conversation", sa.String(), nullable=False),
-        sa.Column("pair", sa.Integer(), nullable=True),
         sa.Column("marks", sa.String(), server_default="", nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("attempt", sa.Integer(), server_default="0", nullable=False),
