@@ -12,6 +12,7 @@ import pytest
 from fault_rig import BOT, Case, case, fault, on_stage, play
 
 from bridge.message import SYMPHONY
+from connectors.symphony.client import SymphonyConnector
 from connectors.symphony.mock.faults import FAULTS
 
 READ, CREATE, FILE, HISTORY = "datafeed.read", "message.create", "attachment.get", "message.history"
@@ -132,3 +133,17 @@ async def test_the_conversation_completes_or_somebody_is_told(one: Case, tmp_pat
 
         await play(scene, one, mend)
         assert bool(armed.struck) == one.strikes
+
+
+async def test_the_matrix_can_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its look-up, the bridge would send a message twice whose answer was lost: it is noticed."""
+
+    async def nothing_found(*_: object) -> str:
+        return ""
+
+    monkeypatch.setattr(SymphonyConnector, "_look_up", nothing_found)
+    async with on_stage(tmp_path) as scene:
+        scene.stage.pod.faults.add("drop", route=CREATE, after=True)
+        with pytest.raises(AssertionError):
+            await play(scene, case(LOST), scene.stage.pod.faults.clear)
+        assert list(scene.seen(SYMPHONY)).count("L1") == 2
