@@ -8,7 +8,10 @@
     folding       the many ways to write the same characters, with the way back to the original
     disguises     how a word is written so that it is not found
     lexicon       every word of every list at once
-    detectors     what can be found in folded text
+    detectors     what can be found in folded text, and how surely
+    cards, identity, registers, wallets, contacts, credentials
+                  the shapes that are built in
+    keccak        the hash in Ethereum's addresses
     compiled      rules and detectors made ready to run
     masking       what a reader gets to see of a masked passage
     judge         message → verdict, pure

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bridge.message import Outcome, Party
+from bridge.policy import cards, contacts, credentials, identity, registers, wallets
 from bridge.policy import detectors as d
 from bridge.policy import language as lang
 from bridge.policy.folding import fold
@@ -21,6 +22,23 @@ if TYPE_CHECKING:
     from bridge.policy.diagnostics import Diagnostic
     from bridge.policy.loader import Source
 
+USUALLY_WITHIN = 20  # characters between a finding and a word that usually stands beside it
+_SHAPES: Mapping[str, d.Shape] = {
+    "china_resident_id": identity.CHINA_RESIDENT_ID,
+    "hkid": identity.HKID,
+    "taiwan_id": identity.TAIWAN_ID,
+    "macau_bir": identity.MACAU_BIR,
+    "home_return_permit": identity.HOME_RETURN_PERMIT,
+    "taiwan_permit": identity.TAIWAN_PERMIT,
+    "iban": registers.IBAN,
+    "bic": registers.BIC,
+    "lei": registers.LEI,
+    "isin": registers.ISIN,
+    "uscc": registers.USCC,
+    "email": contacts.EMAIL,
+    "url": contacts.URL,
+    "secret": credentials.SECRET,
+}
 _STRICTEST_FIRST = ("block", "hold", "redact", "deliver")
 _DIRECTIONS = {"both": frozenset({"to_weixin", "to_symphony"})}
 
@@ -178,42 +196,52 @@ class _Collector:
 
     def finder(self, model: lang.Detector, lists: Mapping[str, int]) -> d.Finder:
         """`model`, ready to run."""
-        match model:
-            case lang.WordsDetector():
-                return self._words([lists[name] for name in model.list])
-            case lang.PatternDetector():
-                return self._met(self._pattern(model), model.pattern)
-            case lang.PaymentCardDetector():
-                return self._met(d.PaymentCardFinder(tuple(model.brands or d.BRANDS)), d.CARD_SHAPE)
-            case lang.ChinaResidentIdDetector():
-                return self._met(d.ChinaResidentIdFinder(), d.ID_SHAPE)
-        raise TypeError(type(model).__name__)
-
-    def _met(self, finder: d.Finder, shape: str) -> d.Finder:
-        """`finder`, to be asked where `shape` occurs."""
+        if isinstance(model, lang.WordsDetector):
+            return self._words(model, [lists[name] for name in model.list])
+        shape = _shape(model)
+        context = self._context(model.context, shape.words)
+        finder = d.ShapeFinder(shape, context, _levels(model))
         self._by_pattern[len(self._patterns)] = {finder}
-        self._patterns.append(shape)
+        self._patterns.append(shape.pattern)
         return finder
 
-    def _words(self, owners: Sequence[int]) -> d.Finder:
+    def _words(self, model: lang.WordsDetector, owners: Sequence[int]) -> d.Finder:
         shelters = {(owner, word): by for (owner, word), by in self._shelters.items() if owner in owners}
-        finder = d.WordsFinder(tuple(owners), self._ticker, shelters)
+        context = self._context(model.context, ())
+        levels = _levels(model) or d.CERTAIN
+        finder = d.WordsFinder(tuple(owners), self._ticker, shelters, context, levels)
         for owner in owners:
             self._by_owner.setdefault(owner, set()).add(finder)
         return finder
 
-    def _pattern(self, model: lang.PatternDetector) -> d.PatternFinder:
-        context = model.context
-        # A pattern without context words is certain by itself unless it says otherwise.
-        sure = model.confidence or lang.Certainty(alone="low" if context else "high")
-        return d.PatternFinder(
-            pattern=d.compile_pattern(model.pattern),
-            boundary=model.boundary,
-            context=None if context is None else self.owner(context.words),
-            within=context.within if context else 0,
-            alone=d.CONFIDENCE[sure.alone],
-            with_context=d.CONFIDENCE[sure.with_context],
-        )
+    def _context(self, written: lang.Context | None, usual: Sequence[str]) -> d.Context:
+        """The context that is written, else the words that usually stand beside such a finding."""
+        if written is not None:
+            return d.Context(self.owner(written.words), written.within)
+        return d.Context(self.owner(usual), USUALLY_WITHIN) if usual else d.Context()
+
+
+def _levels(model: lang.Contextual) -> d.Levels | None:
+    """The levels that are written. With context words of its own a detector is unsure without them."""
+    sure = model.confidence
+    if sure is None:
+        return d.FORMAT if model.context else None
+    return d.Levels(d.CONFIDENCE[sure.alone], d.CONFIDENCE[sure.with_context])
+
+
+def _shape(model: lang.Detector) -> d.Shape:
+    match model:
+        case lang.PatternDetector():
+            return d.written_pattern(model.pattern, model.boundary)
+        case lang.PaymentCardDetector():
+            return cards.payment_card(model.brands or tuple(cards.BRANDS))
+        case lang.PassportDetector():
+            return identity.passport(model.countries)
+        case lang.PhoneDetector():
+            return contacts.phone(model.regions)
+        case lang.CryptoWalletDetector():
+            return wallets.crypto_wallet(model.coins)
+    return _SHAPES[model.type]
 
 
 def _condition(

@@ -142,13 +142,11 @@ class _Explainer:
 
     def _word(self, node: Node, key: str, context: Mapping[str, Any]) -> Diagnostic:
         words = re.findall(r"'([^']*)'", str(context.get("expected", "")))
-        return self._one_of(node, key, words, frozenset())
+        return self._one_of(node, key, words)
 
-    def _one_of(self, node: Node, key: str, words: Sequence[str], later: frozenset[str]) -> Diagnostic:
+    def _one_of(self, node: Node, key: str, words: Sequence[str]) -> Diagnostic:
         if not isinstance(node.value, str):
             return self.page.report("P013.text", node.place, key=key)
-        if node.value in later:
-            return self.page.report("P050", node.place, key=f"{key}: {node.value}")
         near = guess(node.value, words)
         values = {"value": node.value, "key": key, "guess": near, "choices": ", ".join(words)}
         return self.page.report("P011.near" if near else "P011", node.place, **values)
@@ -157,8 +155,7 @@ class _Explainer:
         written = node.child("type")
         if written is None:
             return self.page.report("P012", node.place, key="type")
-        words = [tag for tag in _DETECTORS if tag not in lang.LATER_DETECTORS]
-        return self._one_of(written, "type", words, lang.LATER_DETECTORS)
+        return self._one_of(written, "type", list(_DETECTORS))
 
     def _node(self, loc: Location) -> Node:
         """The node at `loc`, or the nearest above it."""
@@ -206,5 +203,7 @@ def _sections(annotation: Any) -> list[type[lang.Section]]:
 
 
 _DETECTORS: dict[str, type[lang.Section]] = {
-    get_args(model.model_fields["type"].annotation)[0]: model for model in _sections(lang.Detector)
+    tag: model
+    for model in _sections(lang.Detector)
+    for tag in get_args(model.model_fields["type"].annotation)
 }

@@ -1,23 +1,22 @@
-"""What can be found in a text: words, patterns, card and identity numbers.
+"""What can be found in a text, and how sure it is: words, written patterns, and shapes that prove themselves.
 
 Rules of this file: everything works on folded text (`bridge.policy.folding`) and answers with hits in its
 offsets. All hits are found, overlapping ones too. Running time is linear in the text whatever a person
 wrote: words run on Aho-Corasick automata (`bridge.policy.lexicon`), written patterns on RE2, never on
-Python's `re`.
+Python's `re`. The built-in shapes (`cards`, `identity`, `registers`, `wallets`, `contacts`,
+`credentials`) do, with bounded repetitions and edges; RE2 says first whether they occur at all.
 """
 
 from __future__ import annotations
 
-import datetime
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 from typing import NamedTuple, Protocol
 
 import re2
 
-from bridge.policy.folding import Span, fold
+from bridge.policy.folding import Folded, Span, fold
 from bridge.policy.lexicon import Found, Lexicon, Shelters, Surroundings, TooMany, is_latin
 
 LOW, MEDIUM, HIGH = range(3)
@@ -30,6 +29,7 @@ MOST_MEMORY = 64 << 20
 # A bare number in a word list is a ticker only beside one of these words.
 TICKER_WORDS = ("股", "港股", "代码", "hk", "hkd", "$", "stock", "ticker", "share", "shares", "code")
 TICKER_WITHIN = 12
+BETWEEN = "\n"  # the parts of a message; no folded text contains it
 
 
 class Hit(NamedTuple):
@@ -142,18 +142,27 @@ class Engine:
 
 
 class Scan:
-    """One folded text and what was found in it so far: each question is answered once."""
+    """The parts of a message, folded, and what was found in them so far: each question is answered once."""
 
-    __slots__ = ("_candidates", "_engine", "_hits", "_near", "_shelters", "_words", "text")
+    __slots__ = ("_candidates", "_engine", "_hits", "_near", "_parts", "_shelters", "_words", "text")
 
-    def __init__(self, text: str, engine: Engine) -> None:
-        self.text = text
+    def __init__(self, parts: Sequence[Folded], engine: Engine) -> None:
+        self._parts = parts
+        self.text = BETWEEN.join(part.folded for part in parts) if len(parts) > 1 else parts[0].folded
         self._engine = engine
         self._words: dict[int, list[Found]] | None = None
         self._near: dict[tuple[int, int], Surroundings] = {}
         self._shelters: dict[int, Shelters] = {}
         self._candidates: frozenset[Finder] | None = None
         self._hits: dict[Finder, list[Hit]] = {}
+
+    def written(self, start: int, end: int) -> str:
+        """text[start:end], inside one part, as written: with capitals, without width and the invisible."""
+        for part in self._parts:
+            if end <= len(part.folded):
+                return part.written(start, end)
+            start, end = start - len(part.folded) - 1, end - len(part.folded) - 1
+        raise IndexError(start)
 
     def candidates(self) -> frozenset[Finder]:
         """The finders that may find something; no other one can."""
@@ -201,6 +210,34 @@ class Scan:
         return found
 
 
+# --- how sure -------------------------------------------------------------------------------------------
+
+
+class Levels(NamedTuple):
+    """How sure a finding is alone, and near a context word."""
+
+    alone: int
+    near: int
+
+
+CERTAIN, FORMAT = Levels(HIGH, HIGH), Levels(LOW, HIGH)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The owner of the words that make a finding surer, and how near they must be. None: there are none."""
+
+    owner: int | None = None
+    within: int = 0
+
+    def near(self, scan: Scan, start: int, end: int) -> bool:
+        """Whether one of them is near text[start:end]."""
+        return self.owner is not None and scan.near(self.owner, self.within, start, end)
+
+
+# --- words ----------------------------------------------------------------------------------------------
+
+
 @dataclass(frozen=True, eq=False)
 class WordsFinder:
     """Words of several lists; a bare number counts only beside a word that makes it a ticker.
@@ -211,16 +248,18 @@ class WordsFinder:
     owners: tuple[int, ...]
     ticker: int
     shelters: Mapping[tuple[int, str], int]
+    context: Context
+    levels: Levels
 
     def find(self, scan: Scan) -> list[Hit]:
         """See `Finder`."""
-        found = [
-            Hit(start, end)
+        places = {
+            (start, end)
             for owner in self.owners
             for start, end, word in scan.words(owner)
             if self._counts(scan, owner, word, start, end)
-        ]
-        return list(set(found)) if len(found) > 1 else found
+        }
+        return [Hit(*place, self.levels[self.context.near(scan, *place)]) for place in places]
 
     def _counts(self, scan: Scan, owner: int, word: str, start: int, end: int) -> bool:
         shelter = self.shelters.get((owner, word)) if self.shelters else None
@@ -229,200 +268,100 @@ class WordsFinder:
         return not word.isdigit() or scan.near(self.ticker, TICKER_WITHIN, start, end)
 
 
-@dataclass(frozen=True, eq=False)
-class PatternFinder:
-    """A written pattern with its boundary and context."""
+# --- shapes ---------------------------------------------------------------------------------------------
 
-    pattern: re2._Regexp
-    boundary: str
-    context: int | None
-    within: int
+
+class Finding(NamedTuple):
+    """A place in the folded text, and how sure it is there alone and near a context word."""
+
+    start: int
+    end: int
     alone: int
-    with_context: int
-
-    def find(self, scan: Scan) -> list[Hit]:
-        """See `Finder`."""
-        return [
-            Hit(start, end, self._confidence(scan, start, end))
-            for start, end in pattern_hits(self.pattern, scan.text)
-            if self._bounded(scan.text, start, end)
-        ]
-
-    def _bounded(self, text: str, start: int, end: int) -> bool:
-        if self.boundary == "none":
-            return True
-        before, after = text[start - 1 : start], text[end : end + 1]
-        if self.boundary == "digits":
-            return not (before.isdigit() or after.isdigit())
-        return not ((before and is_latin(before)) or (after and is_latin(after)))
-
-    def _confidence(self, scan: Scan, start: int, end: int) -> int:
-        if self.context is None or not scan.near(self.context, self.within, start, end):
-            return self.alone
-        return self.with_context
-
-
-# --- numbers with a check digit ------------------------------------------------------------------------
-
-# Hyphens as they remain after folding; the plain one last, where no range can begin.
-_DASHES = "\u2010\u2012\u2013\u2014\u2212-"
-CARD_SHAPE = rf"[0-9](?:[ {_DASHES}]?[0-9]){{12,}}"
-_CARD_RUN = re.compile(CARD_SHAPE)
-_GROUP = re.compile(r"[0-9]+")
-# (first number, last number, lengths), compared over as many digits as the limits have (ISO/IEC 7812).
-BRANDS: Mapping[str, tuple[tuple[str, str, frozenset[int]], ...]] = {
-    "visa": (("4", "4", frozenset({13, 16, 19})),),
-    "mastercard": (("51", "55", frozenset({16})), ("2221", "2720", frozenset({16}))),
-    "amex": (("34", "34", frozenset({15})), ("37", "37", frozenset({15}))),
-    "unionpay": (("62", "62", frozenset({16, 17, 18, 19})), ("81", "81", frozenset({16, 17, 18, 19}))),
-    "jcb": (("3528", "3589", frozenset({16, 17, 18, 19})),),
-    "discover": (
-        ("6011", "6011", frozenset({16, 17, 18, 19})),
-        ("644", "649", frozenset({16, 17, 18, 19})),
-        ("65", "65", frozenset({16, 17, 18, 19})),
-    ),
-    "diners": (
-        ("300", "305", frozenset({14, 15, 16, 17, 18, 19})),
-        ("36", "36", frozenset({14, 15, 16, 17, 18, 19})),
-        ("38", "39", frozenset({14, 15, 16, 17, 18, 19})),
-    ),
-}
-_DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
-
-
-def luhn(digits: str) -> bool:
-    """Whether the last digit is the Luhn check digit of the others (ISO/IEC 7812-1, annex B)."""
-    total = sum(int(d) if i % 2 == 0 else _DOUBLED[int(d)] for i, d in enumerate(reversed(digits)))
-    return total % 10 == 0
-
-
-def brand_of(digits: str, brands: Iterable[str] = BRANDS) -> str:
-    """The first of `brands` whose ranges and lengths take `digits`; "" if none."""
-    for brand in brands:
-        for low, high, lengths in BRANDS[brand]:
-            if len(digits) in lengths and low <= digits[: len(low)] <= high:
-                return brand
-    return ""
-
-
-class _LuhnSums:
-    """Luhn of every window of a long number in constant time: a hostile text of digits costs no more."""
-
-    def __init__(self, digits: str) -> None:
-        plain = [int(d) for d in digits]
-        self._even = [0, *accumulate(_DOUBLED[d] if i % 2 else d for i, d in enumerate(plain))]
-        self._odd = [0, *accumulate(d if i % 2 else _DOUBLED[d] for i, d in enumerate(plain))]
-
-    def holds(self, start: int, end: int) -> bool:
-        """Whether digits[start:end] ends in its check digit."""
-        sums = self._even if (end - 1) % 2 == 0 else self._odd
-        return (sums[end] - sums[start]) % 10 == 0
+    near: int
 
 
 @dataclass(frozen=True, eq=False)
-class PaymentCardFinder:
-    """Card numbers, in one piece or in groups with single spaces or hyphens; groups are never cut."""
+class Shape:
+    """What can be recognised. `pattern` (RE2) occurs wherever `find` finds something.
 
-    brands: tuple[str, ...]
+    `words` are the context words of a detector that names none.
+    """
 
-    def find(self, scan: Scan) -> list[Hit]:
-        """See `Finder`."""
-        found: list[Hit] = []
-        for run in _CARD_RUN.finditer(scan.text):
-            found += self._in_run(run.group(), run.start())
-        return found
-
-    def _in_run(self, run: str, offset: int) -> list[Hit]:
-        groups = [match.span() for match in _GROUP.finditer(run)]
-        digits = "".join(run[start:end] for start, end in groups)
-        sums = _LuhnSums(digits)
-        ends = list(accumulate(end - start for start, end in groups))
-        starts = [0, *ends[:-1]]
-        return [
-            Hit(offset + groups[first][0], offset + groups[last][1])
-            for first, last in _windows(starts, ends)
-            if sums.holds(starts[first], ends[last])
-            and brand_of(digits[starts[first] : ends[last]], self.brands)
-        ]
-
-
-def _windows(starts: Sequence[int], ends: Sequence[int]) -> Iterable[tuple[int, int]]:
-    """Every (first, last) of neighbouring groups with 13 to 19 digits together."""
-    for first, start in enumerate(starts):
-        for last in range(first, min(first + 19, len(ends))):
-            length = ends[last] - start
-            if length > 19:
-                break
-            if length >= 13:
-                yield first, last
-
-
-# A look-ahead, so that a number is also found behind digits that do not belong to it.
-ID_SHAPE = r"[1-9][0-9](?: ?[0-9]){15} ?[0-9x]"
-_ID_IN_TEXT = re.compile(rf"(?<![0-9])(?=({ID_SHAPE})(?![0-9]))")
-# GB/T 2260: the first two digits name the province.
-_PROVINCES = frozenset(
-    [
-        "11",
-        "12",
-        "13",
-        "14",
-        "15",
-        "21",
-        "22",
-        "23",
-        "31",
-        "32",
-        "33",
-        "34",
-        "35",
-        "36",
-        "37",
-        "41",
-        "42",
-        "43",
-        "44",
-        "45",
-        "46",
-        "50",
-        "51",
-        "52",
-        "53",
-        "54",
-        "61",
-        "62",
-        "63",
-        "64",
-        "65",
-        "71",
-        "81",
-        "82",
-        "83",
-    ]
-)
-_ID_WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
-_ID_CHECKS = "10x98765432"
-
-
-def is_resident_id(number: str) -> bool:
-    """Whether 18 characters (digits, perhaps a final x) are a resident identity number (GB 11643-1999)."""
-    total = sum(weight * int(digit) for weight, digit in zip(_ID_WEIGHTS, number, strict=False))
-    if _ID_CHECKS[total % 11] != number[17] or number[:2] not in _PROVINCES:
-        return False
-    try:
-        return datetime.date(int(number[6:10]), int(number[10:12]), int(number[12:14])).year >= 1880
-    except ValueError:
-        return False
+    pattern: str
+    find: Callable[[Scan], Iterable[Finding]]
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
-class ChinaResidentIdFinder:
-    """Resident identity numbers of China, in one piece or with single spaces."""
+class ShapeFinder:
+    """A shape with its context. `levels`, where written, replace those of the shape.
+
+    What a context word cannot make certain does not become certain by a written level either.
+    """
+
+    shape: Shape
+    context: Context
+    levels: Levels | None
 
     def find(self, scan: Scan) -> list[Hit]:
         """See `Finder`."""
-        return [
-            Hit(*match.span(1))
-            for match in _ID_IN_TEXT.finditer(scan.text)
-            if is_resident_id(match.group(1).replace(" ", ""))
-        ]
+        return [Hit(found.start, found.end, self._level(scan, found)) for found in set(self.shape.find(scan))]
+
+    def _level(self, scan: Scan, found: Finding) -> int:
+        near = self.context.near(scan, found.start, found.end)
+        if self.levels is None:
+            return found.near if near else found.alone
+        return min(self.levels[near], found.near)
+
+
+WORD_EDGES = "(?<![a-z0-9])", "(?![a-z0-9])"
+DIGIT_EDGES = "(?<![0-9])", "(?![0-9])"
+
+
+def checked(
+    pattern: str,
+    grade: Callable[[str], Levels | None],
+    *,
+    words: tuple[str, ...] = (),
+    edges: tuple[str, str] = WORD_EDGES,
+    overlapping: bool = False,
+    met: str = "",
+) -> Shape:
+    """A shape of one pattern (no groups that capture, no edges of its own), each match of which is graded.
+
+    `grade` sees the folded match and answers None where it is none. `edges` say what may not stand before
+    and behind it. `overlapping` looks at candidates inside candidates, too. `met` is a simpler pattern that
+    occurs in every match, for RE2.
+    """
+    before, after = edges
+    whole = f"({pattern}){after}"
+    compiled = re.compile(before + (f"(?={whole})" if overlapping else whole))
+
+    def find(scan: Scan) -> Iterator[Finding]:
+        for match in compiled.finditer(scan.text):
+            levels = grade(match.group(1))
+            if levels is not None:
+                yield Finding(*match.span(1), *levels)
+
+    return Shape(met or pattern, find, words)
+
+
+def written_pattern(pattern: str, boundary: str) -> Shape:
+    """A pattern that somebody wrote. Raises `re2.error` if it is none."""
+    compiled = compile_pattern(pattern)
+
+    def find(scan: Scan) -> Iterator[Finding]:
+        for start, end in pattern_hits(compiled, scan.text):
+            if _bounded(boundary, scan.text, start, end):
+                yield Finding(start, end, *CERTAIN)
+
+    return Shape(pattern, find)
+
+
+def _bounded(boundary: str, text: str, start: int, end: int) -> bool:
+    before, after = text[start - 1 : start], text[end : end + 1]
+    if boundary == "none":
+        return True
+    if boundary == "digits":
+        return not (before.isdigit() or after.isdigit())
+    return not ((before and is_latin(before)) or (after and is_latin(after)))

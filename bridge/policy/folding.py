@@ -131,11 +131,20 @@ class Folded:
         self.folded = fold(text)
         self._origins: Sequence[int] | None = None
 
-    def originals(self, spans: Iterable[Span]) -> list[Span]:
-        """The places in the text of `spans` of its folded form: sorted, whole graphemes, no repeats."""
+    def written(self, start: int, end: int) -> str:
+        """What stands for folded[start:end] in the text: with capitals, without width and the invisible."""
+        source = self._sources()
+        piece = unicodedata.normalize("NFKC", self.text[source[start] : source[end - 1] + 1])
+        return "".join(char for char in piece if fold(char))
+
+    def _sources(self) -> Sequence[int]:
         if self._origins is None:
             self._origins = origins(self.text)
-        source = self._origins
+        return self._origins
+
+    def originals(self, spans: Iterable[Span]) -> list[Span]:
+        """The places in the text of `spans` of its folded form: sorted, whole graphemes, no repeats."""
+        source = self._sources()
         return widen(self.text, [(source[start], source[end - 1] + 1) for start, end in spans if end > start])
 
 

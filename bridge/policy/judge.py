@@ -16,9 +16,8 @@ from bridge.message import Cause, Kind, Match, Message, Outcome, Party, Route, V
 from bridge.policy import masking
 from bridge.policy.compiled import Condition, Policy, PolicySet, Rule
 from bridge.policy.detectors import CONFIDENCE_WORDS, Hit, Scan
-from bridge.policy.folding import Folded, Span, fold
+from bridge.policy.folding import Folded, Span
 
-BETWEEN = "\n"  # no folded text contains it
 DIRECTIONS = ("to_weixin", "to_symphony")
 _RANK = {outcome: rank for rank, outcome in enumerate(Outcome)}
 _PRECEDENCE = {Cause.FAILURE: 0, Cause.RULE: 1, Cause.DEFAULT: 2}
@@ -100,11 +99,10 @@ def _facts(policies: PolicySet, message: Message, route: Route | None, direction
     else:
         sender, people = route.sender, (route.sender, route.recipient)
     body = Folded(message.text)
-    parts = [body.folded]
+    parts = [body]
     if message.quote or message.files:
-        parts += [fold(part) for part in (message.quote, *(file.name for file in message.files)) if part]
-    scan = Scan(BETWEEN.join(parts), policies.engine)
-    return _Facts(message, direction, sender, people, scan, body)
+        parts += [Folded(part) for part in (message.quote, *(file.name for file in message.files)) if part]
+    return _Facts(message, direction, sender, people, Scan(parts, policies.engine), body)
 
 
 def _failures(policies: PolicySet, message: Message, missing: Sequence[str]) -> list[_Answer]:

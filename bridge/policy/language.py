@@ -147,6 +147,14 @@ KindWord = Literal[
 Evasion = Literal["pinyin", "split", "separators", "lookalike"]
 ListLanguage = Literal["en", "zh", "zh-Hans", "zh-Hant"]
 Brand = Literal["visa", "mastercard", "amex", "unionpay", "jcb", "discover", "diners"]
+PassportCountry = Literal["CN", "HK", "TW"]
+Coin = Literal["btc", "eth", "trx"]
+# fmt: off
+Region = Literal[
+    "CN", "HK", "MO", "TW", "SG", "JP", "KR", "MY", "TH", "ID", "PH", "VN", "IN", "AU", "NZ", "US", "CA",
+    "BR", "GB", "IE", "DE", "FR", "CH", "IT", "ES", "NL", "LU", "IL", "AE",
+]
+# fmt: on
 
 
 # --- who and what words ---------------------------------------------------------------------------------
@@ -216,64 +224,87 @@ class Certainty(Section):
     with_context: Confidence = "high"
 
 
-_SHARED_LATER = frozenset({"context", "confidence"})
+class Contextual(Section):
+    """What every detector can say: which words make it surer, and how sure it is without and with them."""
+
+    context: Context | None = None
+    confidence: Certainty | None = None
 
 
-class WordsDetector(Section):
+class WordsDetector(Contextual):
     """Any word of the named lists."""
 
-    LATER = _SHARED_LATER
     type: Literal["words"]
     list: Names
 
 
-class PatternDetector(Section):
+class PatternDetector(Contextual):
     """A pattern in RE2 syntax. `boundary` says what may not touch it: more digits, or letters and digits."""
 
     type: Literal["pattern"]
     pattern: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
     boundary: Literal["none", "digits", "word"] = "none"
-    context: Context | None = None
-    confidence: Certainty | None = None
 
 
-class PaymentCardDetector(Section):
+class PaymentCardDetector(Contextual):
     """Payment card numbers: 13 to 19 digits, the brand's ranges, and the Luhn check digit."""
 
-    LATER = _SHARED_LATER
     type: Literal["payment_card"]
     brands: Annotated[tuple[Brand, ...], BeforeValidator(_listed)] = ()
 
 
-class ChinaResidentIdDetector(Section):
-    """Resident identity numbers of China (GB 11643): region, a real date of birth, check digit."""
+class PassportDetector(Contextual):
+    """Passport numbers of the named countries: a format, sure only beside a word."""
 
-    LATER = _SHARED_LATER
-    type: Literal["china_resident_id"]
+    type: Literal["passport"]
+    countries: Annotated[tuple[PassportCountry, ...], BeforeValidator(_listed)] = ("CN", "HK", "TW")
 
 
-Detector = Annotated[
-    WordsDetector | PatternDetector | PaymentCardDetector | ChinaResidentIdDetector,
-    Field(discriminator="type"),
-]
-LATER_DETECTORS = frozenset(
-    [
+class PhoneDetector(Contextual):
+    """Telephone numbers: international ones, and those of the named regions as people there write them."""
+
+    type: Literal["phone"]
+    regions: Annotated[tuple[Region, ...], BeforeValidator(_listed)] = ("CN", "HK")
+
+
+class CryptoWalletDetector(Contextual):
+    """Addresses of crypto wallets with their checksums."""
+
+    type: Literal["crypto_wallet"]
+    coins: Annotated[tuple[Coin, ...], BeforeValidator(_listed)] = ("btc", "eth", "trx")
+
+
+class NumberDetector(Contextual):
+    """Numbers and addresses that need no options: identity documents, registers, addresses, secrets."""
+
+    type: Literal[
+        "china_resident_id",
         "hkid",
         "taiwan_id",
         "macau_bir",
-        "passport",
+        "home_return_permit",
+        "taiwan_permit",
         "iban",
         "bic",
         "lei",
         "isin",
         "uscc",
-        "phone",
-        "crypto_wallet",
         "email",
         "url",
         "secret",
     ]
-)
+
+
+Detector = Annotated[
+    WordsDetector
+    | PatternDetector
+    | PaymentCardDetector
+    | PassportDetector
+    | PhoneDetector
+    | CryptoWalletDetector
+    | NumberDetector,
+    Field(discriminator="type"),
+]
 
 
 # --- rules ----------------------------------------------------------------------------------------------

@@ -60,16 +60,18 @@ class _Automaton:
         self._search = AhoCorasick(list(self._meant)) if self._meant else None
         return self
 
-    def matches(self, text: str) -> Iterator[tuple[int, int, int]]:
+    def matches(self, text: str) -> Iterable[tuple[int, int, int]]:
         """(spelling, start, end) of every match, each once."""
         if self._search is None:
-            return
+            return ()
         if len(text) <= PIECE:
-            yield from self._search.find_matches_as_indexes(text, overlapping=True)
-            return
+            return self._search.find_matches_as_indexes(text, overlapping=True)
+        return self._in_pieces(self._search, text)
+
+    def _in_pieces(self, search: AhoCorasick, text: str) -> Iterator[tuple[int, int, int]]:
         for offset in range(0, len(text), PIECE):
             piece = text[offset : offset + PIECE + self._longest]
-            for spelling, start, end in self._search.find_matches_as_indexes(piece, overlapping=True):
+            for spelling, start, end in search.find_matches_as_indexes(piece, overlapping=True):
                 if start < PIECE:
                     yield spelling, offset + start, offset + end
 
@@ -100,24 +102,41 @@ class Lexicon:
     def find(self, folded: str) -> dict[int, list[Found]]:
         """Each owner's words in `folded`, overlapping ones too. Raises `TooMany`."""
         found: dict[int, list[Found]] = {}
-        for count, (meant, place) in enumerate(self._everywhere(folded)):
-            if count == MOST_WORDS:
+        count = 0
+        for count, (spelling, start, end) in enumerate(self._plain.matches(folded), start=1):
+            if count > MOST_WORDS:
                 raise TooMany
-            if place is not None and stands_alone(folded, *place):
-                for owner, word in meant:
-                    found.setdefault(owner, []).append(Found(*place, word))
+            if stands_alone(folded, start, end):
+                _note(found, self._plain.meant[spelling], start, end)
+        for disguise, automaton in self._forms.values():
+            count = self._find_disguised(folded, disguise, automaton, found, count)
         return found
 
-    def _everywhere(self, folded: str) -> Iterator[tuple[list[tuple[int, str]], Span | None]]:
-        """What is meant by every match, and its place in `folded`, None if it cuts a character."""
-        for spelling, start, end in self._plain.matches(folded):
-            yield self._plain.meant[spelling], (start, end)
-        for disguise, automaton in self._forms.values():
-            source: list[int] | None = None
-            for spelling, start, end in automaton.matches(disguise.of(folded)):
-                if source is None:
-                    source = disguise.origins(folded)
-                yield automaton.meant[spelling], disguise.place(folded, source, start, end)
+    def _find_disguised(
+        self,
+        folded: str,
+        disguise: disguises.Disguise,
+        automaton: _Automaton,
+        found: dict[int, list[Found]],
+        count: int,
+    ) -> int:
+        """Add the words in one form of `folded` to `found`; how many matches there were with these."""
+        source: list[int] | None = None
+        for spelling, start, end in automaton.matches(disguise.of(folded)):
+            count += 1
+            if count > MOST_WORDS:
+                raise TooMany
+            if source is None:
+                source = disguise.origins(folded)
+            place = disguise.place(folded, source, start, end)
+            if place is not None and stands_alone(folded, *place):
+                _note(found, automaton.meant[spelling], *place)
+        return count
+
+
+def _note(found: dict[int, list[Found]], meant: Iterable[tuple[int, str]], start: int, end: int) -> None:
+    for owner, word in meant:
+        found.setdefault(owner, []).append(Found(start, end, word))
 
 
 def is_latin(char: str) -> bool:

@@ -9,7 +9,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
-from bridge.message import SYMPHONY, WEIXIN, Message, Party, Route, Verdict
+from bridge.message import SYMPHONY, WEIXIN, Message, Outcome, Party, Route, Verdict
 from bridge.policy import PolicySet, Source, assemble, judge, render
 
 NOW = datetime.datetime(2026, 1, 5, 12, 0, tzinfo=datetime.UTC)
@@ -63,3 +63,19 @@ def weigh(policies: PolicySet, text: str | Message, *, to: str = WEIXIN, **more:
     }
     written = message(text) if isinstance(text, str) else text
     return judge(policies, written, **(arguments | more))
+
+
+def looking_for(options: str, confidence: str = "medium") -> PolicySet:
+    """A policy that blocks what one detector, written with `options`, finds with this confidence."""
+    when = f"{{ direction: both, finds: x, confidence: {confidence} }}"
+    return policy_set(one_rule(f"x: {{ {options} }}", when))
+
+
+def found(policies: PolicySet, text: str) -> list[str]:
+    """The passages of `text` that the rule's detectors find."""
+    return [text[start:end] for match in weigh(policies, text).matches for start, end in match.spans]
+
+
+def stops(policies: PolicySet, text: str) -> bool:
+    """Whether the blocking rule acts on `text`."""
+    return weigh(policies, text).outcome is Outcome.BLOCK

@@ -40,7 +40,7 @@ def test_a_good_file_becomes_its_model() -> None:
         ("detectors: { x: { list: w } }", "P012", (5, 19)),
         ("detectors: { x: { type: words, words: w, list: w } }", "P010", (5, 32)),
         ("detectors: { x: { type: [words] } }", "P013.text", (5, 25)),
-        ("detectors: { x: { type: words, list: w, context: {} } }", "P050", (5, 41)),
+        ("detectors: { x: { type: words, list: w, context: {} } }", "P012", (5, 50)),
         (
             "detectors: { x: { type: pattern, pattern: x, context: { messages: 2, words: x } } }",
             "P050",

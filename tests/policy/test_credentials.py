@@ -1,0 +1,48 @@
+"""Secrets: keys by how they begin, passwords by what stands before them, tokens by their disorder."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from policy_rig import found, looking_for
+
+from bridge.policy.credentials import entropy
+
+SECRETS = looking_for("type: secret")
+TOKEN = "8fJ3kQz9Lm2Xv7Rt4Bw6Yp1N"
+
+
+@pytest.mark.parametrize(
+    ("text", "secrets"),
+    [
+        ("key AKIAIOSFODNN7EXAMPLE.", ["AKIAIOSFODNN7EXAMPLE"]),
+        (f"ghp_{'a1B2' * 9}", [f"ghp_{'a1B2' * 9}"]),
+        ("xoxb-1234567890-abcdef", ["xoxb-1234567890-abcdef"]),
+        (
+            f"eyJhbGciOiJIUzI1NiJ9.{'eyJzdWIiOiIxIn0'}.c2lnbmF0dXJl",
+            ["eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"],
+        ),
+        ("-----BEGIN RSA PRIVATE KEY-----", ["-----BEGIN RSA PRIVATE KEY-----"]),
+        ("password: hunter2", ["hunter2"]),
+        ("密碼是Abc12345", ["Abc12345"]),
+        ("API key = x9-y8-z7", ["x9-y8-z7"]),
+        (f"token {TOKEN}", [TOKEN]),
+        (f"see {TOKEN}", []),
+        ("the password is required today", []),
+        ("密码：请致电客服", []),
+        ("token aaaaaaaaaaaaaaaaaaaaaaaaaaaa", []),
+        ("a skiing trip, asia-pacific", []),
+    ],
+)
+def test_secrets_are_told_from_words(text: str, secrets: list[str]) -> None:
+    """Known beginnings, given passwords, and random tokens beside a word; ordinary sentences are none."""
+    assert found(SECRETS, text) == secrets
+
+
+@given(st.text(min_size=1, max_size=50))
+def test_disorder_is_measured_in_bits(text: str) -> None:
+    """None for one character repeated, never more than the number of different ones allows."""
+    assert entropy("a" * len(text)) == 0.0
+    assert -1e-9 <= entropy(text) <= len(text)
+    assert entropy("abcdefgh") == pytest.approx(3.0)
