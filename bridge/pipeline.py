@@ -74,7 +74,7 @@ class Pace:
     batch: int = 256
     concurrency: int = 32
     look: float = 0.25
-    gather: float = 0.008
+    gather: float = 0.02
     max_file_bytes: int = 30 * 1024 * 1024
     patience: Patience = field(default_factory=Patience)
     fetch_patience: Patience = field(default_factory=lambda: Patience(first=500, longest=60_000, tries=8))

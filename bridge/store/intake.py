@@ -119,7 +119,9 @@ _COUNT_INBOUND = upserting(
     ("network", "conversation", "lane", "last_inbound_at", "inbound", "sent", "due_at"),
     ("network", "conversation"),
     # The networks' clocks count seconds: what comes in the same second came later all the same.
-    sent=lambda new: case((new.last_inbound_at >= s.chats.c.last_inbound_at, 0), else_=s.chats.c.sent),
+    sent=lambda new: case(
+        (new.last_inbound_at >= s.chats.c.last_inbound_at, literal_column("0")), else_=s.chats.c.sent
+    ),
     inbound=lambda new: s.chats.c.inbound + new.inbound,
     last_inbound_at=lambda new: case(
         (new.last_inbound_at > s.chats.c.last_inbound_at, new.last_inbound_at),

@@ -8,6 +8,8 @@ of parameters would cost more than the database's work, so the compiled text goe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from itertools import chain
 from operator import itemgetter
 from types import ModuleType
 
@@ -16,6 +18,17 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
 
 Make = Callable[[ModuleType], ClauseElement]
+
+_CHUNKS = (64, 16, 4)
+"""How many rows an INSERT takes at once: few sizes, so that the driver knows the statements again."""
+
+
+@cache
+def _of_rows(sql: str, width: int, size: int) -> str:
+    """The INSERT `sql` of one row of `width` values, for `size` rows; "" when it is none."""
+    row = f"({', '.join('?' * width)})"
+    before, found, after = sql.partition(f"VALUES {row}")
+    return f"{before}VALUES {', '.join([row] * size)}{after}" if found and width else ""
 
 
 class Prepared:
@@ -36,9 +49,20 @@ class Prepared:
         return db.exec_driver_sql(sql, arrange(parameters))
 
     def many(self, db: Connection, rows: Sequence[Mapping]) -> CursorResult:
-        """Run it with each of `rows`; the answer's `rowcount` counts all of them."""
+        """Run it with each of `rows`. The answer's `rowcount` counts all of them, except for an INSERT.
+
+        Rows of an INSERT go in as few statements as may be: the interpreter's lock changes hands at every
+        step of a statement, and beside a busy loop that costs more than the row.
+        """
         sql, arrange = self._of(db)
-        return db.exec_driver_sql(sql, [arrange(row) for row in rows])
+        values = [arrange(row) for row in rows]
+        width = len(self._names or ())
+        for size in _CHUNKS if len(values[0]) == width else ():
+            together = _of_rows(sql, width, size) if len(values) >= size else ""
+            while together and len(values) >= size:
+                chunk, values = values[:size], values[size:]
+                result = db.exec_driver_sql(together, tuple(chain.from_iterable(chunk)))
+        return db.exec_driver_sql(sql, values) if values else result
 
     def _of(self, db: Connection) -> tuple[str, Callable[[Mapping], object]]:
         name = db.dialect.name

@@ -7,7 +7,7 @@ travel in headers; cookies are not kept. An error names the act, never an addres
 from __future__ import annotations
 
 import asyncio
-import secrets
+import random
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -76,7 +76,7 @@ class Http:
         limits = aiohttp.ClientTimeout(total=within, sock_connect=self._settings.connect_timeout)
         if self._settings.proxy:
             request["proxy"] = self._settings.proxy
-        trace = {"X-Trace-Id": secrets.token_hex(3), **(headers or {})}
+        trace = {"X-Trace-Id": f"{random.getrandbits(24):06x}", **(headers or {})}
         try:
             async with self._session.request(
                 method, url, timeout=limits, headers=trace, allow_redirects=False, **request
