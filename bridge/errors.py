@@ -4,6 +4,7 @@
     ├── ConfigError      the operator's file      the daemon refuses to start        mend the file
     ├── PolicyError      the policy author's      the old policy stays in force      mend the file
     ├── StoreError       disk or database         nothing moves without the ledger   disk, rights, database
+    │   └── NoStore      nobody's                 nothing to read yet                start the daemon once
     ├── Conflict         two people at once       nothing changed                    look again
     └── NetworkError     the other side
         ├── Unreachable  nobody's                 retried with a limit, order kept   look after a while
@@ -41,6 +42,10 @@ class PolicyError(WeighbridgeError):
 
 class StoreError(WeighbridgeError):
     """The store could not do what it was asked: nothing was changed."""
+
+
+class NoStore(StoreError):
+    """There is no store yet, or it is of another version: the text says what makes it."""
 
 
 class Conflict(WeighbridgeError):

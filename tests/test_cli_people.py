@@ -89,6 +89,27 @@ def test_a_second_room_is_not_opened_for_a_contact(online: tuple[Terminal, str])
     assert f"--stream {row['stream']}" in answer.err
 
 
+def test_people_who_parted_find_their_room_again(online: tuple[Terminal, str]) -> None:
+    """The same two, paired again, go on in the room they had: Symphony takes no second of its name."""
+    terminal, contact = online
+    arguments = ("people", "pair", "alice.wong@bank.example", contact, "--reason", "client")
+    assert terminal.type(*arguments).code == Exit.DONE
+    assert terminal.type("people", "unpair", "1", "--reason", "left").code == Exit.DONE
+    assert terminal.type(*arguments).code == Exit.DONE
+    first, second = listed(terminal, "--ended")
+    assert (first["state"], second["state"]) == ("ended", "active")
+    assert first["stream"] == second["stream"]
+
+
+def test_an_account_that_is_not_ours_is_refused(online: tuple[Terminal, str]) -> None:
+    """A pair through an account that the application may not use would never carry a message."""
+    terminal, contact = online
+    strange = f"wkNoSuchAccount/{contact.partition('/')[2]}"
+    answer = terminal.type("people", "pair", "alice.wong@bank.example", strange, "--reason", "client")
+    assert (answer.code, "wkNoSuchAccount" in answer.err) == (Exit.WRONG, True)
+    assert contact.partition("/")[0] in answer.err
+
+
 def test_people_whom_nobody_knows_are_refused(online: tuple[Terminal, str]) -> None:
     """An address Symphony does not know and a contact Weixin does not know are said to be just that."""
     terminal, contact = online

@@ -21,6 +21,7 @@ import click
 from bridge.errors import (
     ConfigError,
     Conflict,
+    NoStore,
     PolicyError,
     Refused,
     SignedOut,
@@ -47,6 +48,7 @@ class Exit(enum.IntEnum):
 ERRORS: tuple[tuple[type[WeighbridgeError], Exit, str], ...] = (  # error, exit code, remedy
     (ConfigError, Exit.WRONG, ""),
     (PolicyError, Exit.WRONG, ""),
+    (NoStore, Exit.UNREACHABLE, ""),
     (StoreError, Exit.UNREACHABLE, "Nothing was changed. Look at the disk, the rights and the database."),
     (Conflict, Exit.NO, "Nothing was changed. Look again."),
     (Unreachable, Exit.LATER, "Try again later."),
@@ -203,6 +205,9 @@ def guarded(command: Callable[[], Any]) -> int:
 
 
 def _usage(error: click.ClickException) -> int:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        click.echo(error.format_message(), err=True)
+        return Exit.WRONG
     click.echo(f"weighbridge: {error.format_message()}", err=True)
     ctx = getattr(error, "ctx", None)
     if ctx is not None:

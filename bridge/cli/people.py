@@ -16,6 +16,7 @@ import click
 from bridge.cli import output
 from bridge.cli.root import Root, opened, pass_root, person_option, reason_option
 from bridge.errors import ConfigError, Conflict
+from bridge.words import LANGUAGES
 
 if TYPE_CHECKING:
     from bridge.config import Settings
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from bridge.people import Pair
     from bridge.store.database import Database
     from connectors.symphony.client import SymphonyConnector
+    from connectors.weixin.kf import WeixinConnector
+
+LANGUAGE = click.Choice(LANGUAGES)
 
 _COLUMNS = {
     "id": "PAIR", "state": "STATE", "advisor_name": "ADVISOR", "advisor_address": "ADDRESS",
@@ -81,8 +85,16 @@ class _Wish:
 @click.option("--stream", default="", metavar="ID", help="The advisor's chat; default: a new room is opened.")
 @click.option("--name", default="", help="The contact's name; default: the nickname on Weixin.")
 @click.option("--advisor-name", default="", help="The advisor's name; default: as Symphony has it.")
-@click.option("--language", default="zh-Hans", show_default=True, help="What notices to the contact are in.")
-@click.option("--advisor-language", default="en", show_default=True, help="The same for the advisor.")
+@click.option(
+    "--language",
+    type=LANGUAGE,
+    default="zh-Hans",
+    show_default=True,
+    help="What notices to the contact are in.",
+)
+@click.option(
+    "--advisor-language", type=LANGUAGE, default="en", show_default=True, help="The same for the advisor."
+)
 @click.option("--tag", "tags", multiple=True, help="A label for policies to go by; repeat for more.")
 @click.option("--offline", is_flag=True, help="Ask no network: --stream, --name and --advisor-name say it.")
 @click.option("--advisor-id", default="", metavar="NUMBER", help="With --offline: the Symphony user id.")
@@ -147,11 +159,14 @@ def _typed(wish: _Wish, advisor_id: str) -> Pair:
 
 async def _asked(settings: Settings, store: Database, wish: _Wish) -> Pair:
     """The pair as the networks know the two people; opens a room when no stream was given."""
+    from bridge import telemetry
     from bridge.cli import compose
     from bridge.message import SYMPHONY, WEIXIN
 
-    await _refuse_second_room(store, wish)
+    rooms = await _earlier_rooms(store, wish)
+    telemetry.configure(level="error", form="console")
     async with compose.networks(settings, store.blobs) as networks:
+        await _require_account(networks[WEIXIN], wish.account)
         advisor = await _advisor(networks[SYMPHONY], wish)
         contact: Party | None = await networks[WEIXIN].customer(wish.contact)
         if contact is None:
@@ -160,21 +175,48 @@ async def _asked(settings: Settings, store: Database, wish: _Wish) -> Pair:
                 "one of them stands in `weighbridge audit list`."
             )
         name = wish.contact_name or contact.name
-        stream = wish.stream or await networks[SYMPHONY].open_room(f"{name} · Weixin", [advisor.id])
+        stream = (
+            wish.stream or rooms.get(advisor.id) or await _open_room(networks[SYMPHONY], advisor, name, wish)
+        )
     return _two(wish, advisor.id, advisor.name, name, stream)
 
 
-async def _refuse_second_room(store: Database, wish: _Wish) -> None:
-    """Before a room is opened for nothing: a contact talks in one stream, whoever the advisors are."""
+async def _earlier_rooms(store: Database, wish: _Wish) -> dict[str, str]:
+    """The streams, by advisor, that this contact had in pairs that have ended.
+
+    Raises Conflict while the contact is in a pair: he talks in one stream, whoever the advisors are.
+    """
     from bridge.store import views
 
     contact = f"{wish.account}/{wish.contact}"
-    for row in await store.read(views.pairs):
-        if row["contact"] == contact and not wish.stream:
+    rows = [
+        row
+        for row in await store.read(lambda db: views.pairs(db, ended=True))
+        if row["contact"] == contact and not wish.stream
+    ]
+    for row in rows:
+        if row["state"] == "active":
             raise Conflict(
                 f"{contact} is in pair {row['id']} already; to let another advisor join that chat, say "
                 f"--stream {row['stream']}."
             )
+    return {row["advisor"]: row["stream"] for row in rows}
+
+
+async def _require_account(weixin: WeixinConnector, account: str) -> None:
+    known = [one.open_kfid for one in await weixin.accounts()]
+    if account not in known:
+        raise ConfigError(
+            f"{account} is no customer service account that this application may use: {', '.join(known)} are."
+        )
+
+
+async def _open_room(symphony: SymphonyConnector, advisor: Party, name: str, wish: _Wish) -> str:
+    """A room for the two. Symphony takes no two rooms of one name (under 50 characters), and neither names
+    nor nicknames are unique."""
+    title = f"{name[:16]} · Weixin · {advisor.name[:14]} {wish.contact[-6:]}"
+    stream: str = await symphony.open_room(title, [advisor.id])
+    return stream
 
 
 async def _advisor(symphony: SymphonyConnector, wish: _Wish) -> Party:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
-from bridge.errors import StoreError
+from bridge.errors import NoStore, StoreError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -119,7 +119,7 @@ def _require(url: str) -> None:
     address = make_url(url)
     path = address.database or ""
     if address.get_backend_name() == "sqlite" and not Path(path).exists():
-        raise StoreError(f"there is no store at {path} yet: `weighbridge run` makes it when it first starts.")
+        raise NoStore(f"there is no store at {path} yet: `weighbridge run` makes it when it first starts.")
 
 
 def _require_version(db: Connection) -> None:
@@ -131,7 +131,7 @@ def _require_version(db: Connection) -> None:
     if inspect(db).has_table("alembic_version"):
         found = db.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() or "none"
     if found != SCHEMA:
-        raise StoreError(
+        raise NoStore(
             f"the store's tables are of version {found} and this program needs {SCHEMA}: start the daemon of "
             "this program once, or use the program that made the store."
         )
