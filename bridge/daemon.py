@@ -89,6 +89,15 @@ class NetworkState:
     remedy: str = ""
     since: int = 0
     retry: Bell = field(default_factory=Bell)
+    connector: Connector | None = None
+
+    def trouble(self) -> str:
+        """What a person has to know or do before the network works; "" when it does."""
+        if not self.open:
+            return self.remedy or "it is being opened"
+        if self.connector is not None and self.connector.refused_since:
+            return "it refuses our credentials; that may be its own outage, so signing in is tried again"
+        return ""
 
 
 class Daemon:
@@ -191,6 +200,7 @@ class Daemon:
         refusal: SignedOut | None = None
         try:
             async with connector, asyncio.TaskGroup() as rooms:
+                self.networks[connector.network].connector = connector
                 self._open(connector.network, True)
                 taking = [
                     rooms.create_task(pipeline.intake(connector, self.house)),
@@ -214,11 +224,11 @@ class Daemon:
 
     def _closed(self) -> list[str]:
         """Every closed network, with what a person has to do."""
-        return [
-            f"{network} is closed: {state.remedy or 'it is being opened'}"
-            for network, state in self.networks.items()
-            if not state.open
-        ]
+        return [f"{name} is closed: {trouble}" for name, trouble in self._troubles().items() if trouble]
+
+    def _troubles(self) -> dict[str, str]:
+        """What keeps each network from working, "" where nothing does."""
+        return {network: state.trouble() for network, state in self.networks.items()}
 
     async def _keep_lease(self) -> None:
         """Show the lane that we live, and systemd too: only a process that can still write is alive."""
@@ -308,7 +318,7 @@ class Daemon:
 
     async def _status(self, _: web.Request) -> web.Response:
         networks = {
-            network: {"open": state.open, "remedy": state.remedy, "since": state.since}
+            network: {"open": not state.trouble(), "remedy": state.trouble(), "since": state.since}
             for network, state in self.networks.items()
         }
         policies = [list(policy) for policy in self.judging.policies.hashes]

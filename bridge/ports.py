@@ -32,9 +32,14 @@ class Connector(Protocol):
     """One network, spoken to. An asynchronous context manager: entering signs in, leaving hangs up.
 
     `network` is its name ("symphony"). Every method MAY raise `Unreachable` or `SignedOut`.
+    `refused_since` is since when (milliseconds) credentials are refused that it goes on trying, because it
+    may be the network's own outage; 0 when they are not.
     """
 
     network: str
+
+    @property
+    def refused_since(self) -> int: ...
 
     async def __aenter__(self) -> Self: ...
 

@@ -508,6 +508,7 @@ class Line:
         self.network = peer.network
         self.peer, self.fate, self.blobs, self.size = peer, fate, blobs, size
         self.looks_up = True
+        self.refused_since = 0
 
     async def __aenter__(self) -> Self:
         return self

@@ -250,3 +250,22 @@ def test_health_is_the_age_of_the_lease(tmp_path: Path) -> None:
         assert "the store does not answer" in answer.text
 
     in_a_world(tmp_path, test)
+
+
+def test_a_refusal_that_may_be_an_outage_is_told_at_once(tmp_path: Path) -> None:
+    """While a connector still hopes that refused credentials are the network's outage, its rooms stay open,
+    and whoever asks is told; when it is over, nobody is told any more."""
+
+    async def test(world: World) -> None:
+        async with running(world):
+            await pause(1)
+            state = world.daemon.networks[SYMPHONY]
+            assert state.trouble() == ""
+            assert state.connector is not None
+            state.connector.refused_since = 1_000
+            assert "refuses our credentials" in state.trouble()
+            assert state.open
+            state.connector.refused_since = 0
+            assert state.trouble() == ""
+
+    in_a_world(tmp_path, test)

@@ -82,6 +82,7 @@ class Unmetered:
     def __init__(self, connector: Connector) -> None:
         self._connector = connector
         self.network = connector.network
+        self.refused_since = 0
 
     async def __aenter__(self) -> Self:
         """Sign in."""

@@ -8,6 +8,7 @@
     folding       the many ways to write the same characters, with the way back to the original
     disguises     how a word is written so that it is not found
     lexicon       every word of every list at once
+    patterns      what people write as patterns, on RE2
     detectors     what can be found in folded text, and how surely
     cards, identity, registers, wallets, contacts, credentials
                   the shapes that are built in

@@ -17,6 +17,7 @@ from bridge.policy import detectors as d
 from bridge.policy import language as lang
 from bridge.policy.folding import fold
 from bridge.policy.lexicon import Lexicon, Words
+from bridge.policy.patterns import PatternSet
 
 if TYPE_CHECKING:
     from bridge.policy.diagnostics import Diagnostic
@@ -189,7 +190,7 @@ class _Collector:
         """All of it, ready to search."""
         return d.Engine(
             lexicon=Lexicon(dict(enumerate(self._lists))),
-            patterns=d.PatternSet(self._patterns),
+            patterns=PatternSet(self._patterns),
             by_owner={owner: frozenset(finders) for owner, finders in self._by_owner.items()},
             by_pattern={number: frozenset(finders) for number, finders in self._by_pattern.items()},
         )

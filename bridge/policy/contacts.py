@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from bridge.policy.detectors import CERTAIN, FORMAT, HIGH, MEDIUM, Finding, Levels, Scan, Shape, checked
-from bridge.policy.lexicon import TooMany
+from bridge.policy.patterns import TooMany
 
 # --- telephone ------------------------------------------------------------------------------------------
 

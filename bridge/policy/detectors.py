@@ -14,18 +14,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-import re2
-
-from bridge.policy.folding import Folded, Span, fold
-from bridge.policy.lexicon import Found, Lexicon, Shelters, Surroundings, TooMany, is_latin
+from bridge.policy.folding import Folded
+from bridge.policy.lexicon import Found, Lexicon, Shelters, Surroundings, is_latin
+from bridge.policy.patterns import PatternSet, TooMany, compile_pattern, pattern_hits
 
 LOW, MEDIUM, HIGH = range(3)
 CONFIDENCE = {"low": LOW, "medium": MEDIUM, "high": HIGH}
 CONFIDENCE_WORDS = {level: word for word, level in CONFIDENCE.items()}
 
-# More hits of one pattern than this in one message are not looked at one by one: the message is held.
-MOST_HITS = 200
-MOST_MEMORY = 64 << 20
 # A bare number in a word list is a ticker only beside one of these words.
 TICKER_WORDS = ("股", "港股", "代码", "hk", "hkd", "$", "stock", "ticker", "share", "shares", "code")
 TICKER_WITHIN = 12
@@ -38,84 +34,6 @@ class Hit(NamedTuple):
     start: int
     end: int
     confidence: int = HIGH
-
-
-# --- patterns -------------------------------------------------------------------------------------------
-
-
-def options(max_memory: int = 8 << 20) -> re2.Options:
-    """RE2 as written patterns run on it: silent, case ignored (the text is folded), memory bounded."""
-    chosen = re2.Options()
-    chosen.log_errors = False
-    chosen.case_sensitive = False
-    chosen.max_mem = max_memory
-    return chosen
-
-
-def prepared(pattern: str) -> str:
-    """`pattern` for folded text: non-ASCII characters folded, `^` and `$` meaning the ends of each part."""
-    return "(?m)" + "".join(c if c.isascii() or len(fold(c)) != 1 else fold(c) for c in pattern)
-
-
-def compile_pattern(pattern: str) -> re2._Regexp:
-    """A written pattern, ready. Raises `re2.error`."""
-    return re2.compile(prepared(pattern), options())
-
-
-class PatternSet:
-    """All written patterns at once: which of them occur in a text at all."""
-
-    def __init__(self, patterns: Sequence[str]) -> None:
-        self._sure: set[int] = set()  # too large for any set: tried on every text
-        self._sets: list[tuple[re2.Set, Sequence[int]]] = []
-        self._add(patterns, range(len(patterns)))
-
-    def _add(self, patterns: Sequence[str], numbers: Sequence[int]) -> None:
-        """Take in the patterns with these numbers: in one set, or in halves where one is too large."""
-        if not numbers:
-            return
-        members = re2.Set.SearchSet(options(MOST_MEMORY))
-        for number in numbers:
-            members.Add(prepared(patterns[number]))
-        members.Add("")
-        try:
-            members.Compile()
-        except re2.error:
-            self._divide(patterns, numbers)
-        else:
-            self._sets.append((members, numbers))
-
-    def _divide(self, patterns: Sequence[str], numbers: Sequence[int]) -> None:
-        half = len(numbers) // 2
-        if half == 0:
-            self._sure.update(numbers)
-            return
-        self._add(patterns, numbers[:half])
-        self._add(patterns, numbers[half:])
-
-    def occurring(self, folded: str) -> frozenset[int]:
-        """The numbers of the patterns that may occur; none that occurs is missing."""
-        found = set(self._sure)
-        for members, numbers in self._sets:
-            answer = members.Match(folded)
-            # RE2 answers "nothing" when its memory is used up. The last member is empty and occurs in every
-            # text: where it is missing, the answer is void and every pattern of the set is tried.
-            if len(numbers) not in answer:
-                found.update(numbers)
-            else:
-                found.update(numbers[place] for place in answer if place < len(numbers))
-        return frozenset(found)
-
-
-def pattern_hits(pattern: re2._Regexp, folded: str) -> list[Span]:
-    """Every place where `pattern` occurs. Raises `TooMany` beyond `MOST_HITS`."""
-    found: list[Span] = []
-    for match in pattern.finditer(folded):
-        if match.end() > match.start():
-            found.append(match.span())
-        if len(found) > MOST_HITS:
-            raise TooMany
-    return found
 
 
 # --- the text of one message ----------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterator, Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
 
 from bridge.policy.folding import Span, fold, is_han
@@ -30,6 +31,12 @@ _LOOKALIKES = (
     | str.maketrans("0134578l|$@", "oieastbiisa")
     | {0x1F1E6 + place: "abcdefghijkimnopqrstuvwxyz"[place] for place in range(26)}
 )
+
+# What stands for a letter, the other way round.
+_ALIKE = {
+    letter: "".join(chr(code) for code, stands in _LOOKALIKES.items() if stands in (letter, ord(letter)))
+    for letter in "abcdefghijklmnopqrstuvwxyz"
+}
 
 # Radicals, and the character that people write for them.
 _RADICALS = str.maketrans("亻氵扌讠钅纟忄饣礻衤阝犭刂攵灬艹辶", "人水手言金糸心食示衣耳犬刀文火草走")
@@ -61,45 +68,56 @@ _PARTS = {
 
 
 @functools.cache
-def _syllables() -> Callable[[str], Sequence[str]]:
-    """pypinyin's readings without tones, for single characters and for words. Loaded when first wanted."""
-    from pypinyin import Style, lazy_pinyin
+def _readings() -> Mapping[int, str]:
+    """The usual reading of every Chinese character by its code, as it is typed. Loaded when first wanted."""
+    from pypinyin.constants import PINYIN_DICT
 
-    def read(word: str) -> Sequence[str]:
-        return lazy_pinyin(word, style=Style.NORMAL)
-
-    return read
+    usual = "\n".join(readings.partition(",")[0] for readings in PINYIN_DICT.values())
+    return dict(zip(PINYIN_DICT, _typed(usual).split("\n"), strict=True))
 
 
-def _sound(char: str) -> str:
-    """The syllable of a Chinese character, a letter as it is typed in pinyin (ü is u or v), else nothing."""
-    if is_han(char):
-        return "".join(_syllables()(char)).replace("ü", "u").replace("v", "u")
-    return ("u" if char == "v" else char) if char.isalpha() else ""
+@functools.cache
+def _homophones() -> Mapping[str, str]:
+    """For a syllable, every character whose usual reading it is."""
+    sounding: dict[str, list[str]] = {}
+    for code, syllable in _readings().items():
+        sounding.setdefault(syllable, []).append(chr(code))
+    return {syllable: "".join(chars) for syllable, chars in sounding.items()}
 
 
-class Disguise(dict[int, str]):
-    """One form of a folded text. Maps a character's code to what stands for it, computed when first met."""
+def _typed(syllables: str) -> str:
+    """Syllables as they are typed without tones: ü is u or v, so all three are u."""
+    return re.sub(r"[^\w\n]|[\d_]", "", unicodedata.normalize("NFD", syllables)).replace("v", "u")
+
+
+def _syllables(word: str) -> tuple[str, ...]:
+    """The syllables of a word, read as a word: 行 is xing alone and hang in 银行."""
+    from pypinyin import lazy_pinyin
+
+    return tuple(syllable for part in lazy_pinyin(word) if (syllable := _typed(part)))
+
+
+class Disguise(dict[int, str | None]):
+    """One form of a folded text. Maps a character's code to what stands for it, computed when first met.
+
+    What vanishes is None and not "": so Python translates ASCII text ten times as fast.
+    """
 
     def __init__(self, kinds: frozenset[str]) -> None:
         super().__init__()
         self.kinds = kinds
+        self._openings: set[str] = set()
 
-    def __missing__(self, code: int) -> str:
-        self[code] = form = self._form(chr(code))
+    def __missing__(self, code: int) -> str | None:
+        self[code] = form = self._form(chr(code)) or None
         return form
 
     def _form(self, char: str) -> str:
         if PINYIN in self.kinds:
-            char = _sound(char.translate(_LOOKALIKES) if self._by_look(char) else char)
+            return _readings().get(ord(char), "") if is_han(char) else _typed(char)
         if LOOKALIKE in self.kinds:
             char = char.translate(_LOOKALIKES)
-        if SEPARATORS in self.kinds:
-            char = "".join(c for c in char if c.isalnum())
-        return char
-
-    def _by_look(self, char: str) -> bool:
-        return LOOKALIKE in self.kinds and not char.isascii()
+        return char if SEPARATORS not in self.kinds or char.isalnum() else ""
 
     def of(self, folded: str) -> str:
         """The form of `folded`."""
@@ -107,7 +125,7 @@ class Disguise(dict[int, str]):
 
     def origins(self, folded: str) -> list[int]:
         """For each character of `of(folded)`, the index of the character of `folded` it comes from."""
-        return [index for index, char in enumerate(folded) for _ in self[ord(char)]]
+        return [index for index, char in enumerate(folded) for _ in self[ord(char)] or ()]
 
     def place(self, folded: str, source: Sequence[int], start: int, end: int) -> Span | None:
         """Where in `folded` its form[start:end] stands; None if that begins or ends inside a character."""
@@ -115,19 +133,48 @@ class Disguise(dict[int, str]):
         if (start and source[start - 1] == first) or (end < len(source) and source[end] == last):
             return None
         if PINYIN in self.kinds:
-            if first == last:  # one character that sounds like two: 先 and 西安
-                return None
             last += folded[last].isascii() and folded[last + 1 : last + 2] in _TONES
         return first, last + 1
 
     def spellings(self, word: str) -> set[str]:
         """The forms under which `word`, folded, is looked for; none if it is too short to be told apart."""
-        if PINYIN not in self.kinds:
-            return {self.of(word)} if not word.isdigit() else set()
-        if sum(map(is_han, word)) < 2:
+        if PINYIN in self.kinds:
+            return self._sounds(word) if sum(map(is_han, word)) > 1 else set()
+        if word.isdigit() or not (form := self.of(word)):
             return set()
-        # 行 is xing alone and hang in 银行: the text is read by characters, people type words.
-        return {self.of(word), self.of("".join(_syllables()(word)))}
+        between = r"[^\pL\pN]*" if SEPARATORS in self.kinds else ""
+        self._openings.add(between.join(self._looks(char) for char in form[:3]))
+        return {form}
+
+    def _sounds(self, word: str) -> set[str]:
+        # The text is read by characters, people type words.
+        by_character = tuple(syllable for char in word if (syllable := self[ord(char)]))
+        readings = {by_character, _syllables(word)}
+        self._openings |= {_first_sounds(*reading[:2]) for reading in readings}
+        return {"".join(reading) for reading in readings}
+
+    def _looks(self, char: str) -> str:
+        """A pattern for what stands for `char` of the form."""
+        alike = _ALIKE.get(char, "") if LOOKALIKE in self.kinds else ""
+        return f"[{re.escape(char + alike)}]"
+
+    def opening(self) -> str:
+        """A pattern that occurs in every folded text in whose form a word is: making the form is dear.
+
+        A word begins with what stands for the first three characters of its form. Where it is a form of
+        sounds, it begins with a character of its first syllable or that syllable typed, and goes on with a
+        character of the second or its first letter.
+        """
+        return "|".join(sorted(self._openings))
+
+
+def _first_sounds(first: str, second: str) -> str:
+    """A pattern for how a word of these first two syllables begins, with anything but letters between."""
+    between = r"\PL*"
+    heads = [*_homophones().get(first, ""), between.join(first)]
+    follows = [*_homophones().get(second, ""), second[0]]
+    written = f"(?:{'|'.join(heads)}){between}(?:{'|'.join(follows)})"
+    return re.sub("u", "[uv]", written)
 
 
 def forms(kinds: frozenset[str]) -> Iterator[frozenset[str]]:
@@ -135,7 +182,7 @@ def forms(kinds: frozenset[str]) -> Iterator[frozenset[str]]:
     if by_shape := kinds & {SEPARATORS, LOOKALIKE}:
         yield by_shape
     if PINYIN in kinds:
-        yield (kinds & {PINYIN, LOOKALIKE}) | {SEPARATORS}
+        yield frozenset({PINYIN})
 
 
 def split_spellings(word: str) -> set[str]:

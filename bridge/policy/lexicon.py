@@ -17,15 +17,12 @@ from ahocorasick_rs import AhoCorasick
 
 from bridge.policy import disguises
 from bridge.policy.folding import Span, fold
+from bridge.policy.patterns import PatternSet, TooMany
 
 # More words than this in one message are not looked at one by one: the message is held. Long texts are
 # searched in pieces, so that it is noticed in time.
 MOST_WORDS = 10_000
 PIECE = 4_000
-
-
-class TooMany(Exception):
-    """So much is found that the message must be read by a person."""
 
 
 class Found(NamedTuple):
@@ -87,6 +84,8 @@ class Lexicon:
                 self._add(owner, word, some.disguised)
         for automaton in (self._plain, *(automaton for _, automaton in self._forms.values())):
             automaton.ready()
+        self._disguised = list(self._forms.values())
+        self._openings = PatternSet([disguise.opening() for disguise, _ in self._disguised])
 
     def _add(self, owner: int, word: str, kinds: frozenset[str]) -> None:
         spellings = {word}
@@ -108,8 +107,9 @@ class Lexicon:
                 raise TooMany
             if stands_alone(folded, start, end):
                 _note(found, self._plain.meant[spelling], start, end)
-        for disguise, automaton in self._forms.values():
-            count = self._find_disguised(folded, disguise, automaton, found, count)
+        if self._disguised:
+            for number in self._openings.occurring(folded):
+                count = self._find_disguised(folded, *self._disguised[number], found, count)
         return found
 
     def _find_disguised(

@@ -22,10 +22,10 @@ from bridge.errors import PolicyError
 from bridge.policy import language as lang
 from bridge.policy.compiled import Draft, PolicySet, build
 from bridge.policy.decoding import decode, guess, listing
-from bridge.policy.detectors import compile_pattern
 from bridge.policy.diagnostics import Diagnostic, Page, Place
 from bridge.policy.document import Document, Node, compose
 from bridge.policy.folding import fold
+from bridge.policy.patterns import compile_pattern
 from bridge.policy.trial import TrialResult, run_tests
 
 LARGEST = 4 << 20  # bytes of one policy file

@@ -10,9 +10,9 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from bridge.policy.detectors import HIGH, MEDIUM, MOST_HITS, Finding, Scan, Shape
+from bridge.policy.detectors import HIGH, MEDIUM, Finding, Scan, Shape
 from bridge.policy.keccak import keccak_256
-from bridge.policy.lexicon import TooMany
+from bridge.policy.patterns import MOST_HITS, TooMany
 
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"

@@ -146,6 +146,11 @@ class WeixinConnector:
         await self._entered.aclose()
 
     @property
+    def refused_since(self) -> int:
+        """Always 0: WeCom names what it refuses, so a refusal ends in `SignedOut` at once."""
+        return 0
+
+    @property
     def bound_port(self) -> int:
         """The port the callback listener got; 0 when nothing listens."""
         return self._listener.bound_port if self._listener else 0
