@@ -293,9 +293,9 @@ def _policy(draft: Draft, collector: _Collector) -> Policy:
     return Policy(draft, rules)
 
 
-def build(drafts: Sequence[Draft], warnings: Sequence[Diagnostic] = ()) -> PolicySet:
+def build(drafts: Sequence[Draft]) -> PolicySet:
     """Everything ready to judge."""
     collector = _Collector()
     policies = tuple(_policy(draft, collector) for draft in drafts)
     hashes = tuple(sorted((policy.name, policy.draft.hash) for policy in policies))
-    return PolicySet(policies, hashes, collector.engine(), tuple(warnings))
+    return PolicySet(policies, hashes, collector.engine())

@@ -12,7 +12,7 @@ import datetime
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -116,7 +116,7 @@ def assemble(sources: Sequence[Source]) -> tuple[PolicySet | None, list[Diagnost
     for reading, policy in zip(readings, policies.policies, strict=True):
         problems += _trial_problems(reading, run_tests(policy))
     warnings = [problem for problem in problems if problem.severity == "warning"]
-    return build(drafts, warnings), problems
+    return replace(policies, warnings=tuple(warnings)), problems
 
 
 def _equal_names(readings: Sequence[_Reading]) -> Iterator[Diagnostic]:

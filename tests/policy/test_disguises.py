@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from bridge.policy import language as lang
 from bridge.policy.disguises import KINDS, MOST_SPELLINGS, Disguise, forms, split_spellings
 from bridge.policy.folding import fold
+from bridge.policy.lexicon import Lexicon, Words
 
 ANY = st.text(st.characters(exclude_categories=()))
 FORMS = [
@@ -52,3 +53,21 @@ def test_splitting_has_an_end() -> None:
     assert split_spellings("内幕") == set()
     assert split_spellings("加信") == {"力口信", "加亻言", "加人言", "力口亻言", "力口人言"}
     assert len(split_spellings("信" * 30)) == MOST_SPELLINGS - 1
+
+
+class Everything:
+    """Says that the one form is always worth making."""
+
+    def occurring(self, folded: str) -> frozenset[int]:
+        """The first."""
+        return frozenset({0})
+
+
+@pytest.mark.parametrize("kinds", [{"pinyin"}, {"separators"}, {"lookalike"}, {"lookalike", "separators"}])
+@given(text=st.text("加家我窝微薇信 jiawoexncl-1·а。с", max_size=25))
+def test_what_is_skipped_holds_nothing(kinds: set[str], text: str) -> None:
+    """A form is made only where a word may begin; whatever would be found in it is found all the same."""
+    words = {0: Words(["加我", "加我微信", "家窝", "call", "wo", "axe"], frozenset(kinds))}
+    careful, plain = Lexicon(words), Lexicon(words)
+    careful._openings = Everything()  # type: ignore[assignment]
+    assert plain.find(fold(text)) == careful.find(fold(text))
