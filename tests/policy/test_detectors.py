@@ -6,6 +6,7 @@ import time
 
 import pytest
 from policy_rig import found, looking_for, one_rule, policy_set, stops, weigh, words_rule
+from samples import KINDS
 
 from bridge.message import Cause, Outcome
 from bridge.policy import PolicySet
@@ -139,6 +140,34 @@ def test_hostile_text_does_not_stall(text: str) -> None:
     started = time.process_time()
     verdict = weigh(HATED, text)
     assert time.process_time() - started < 1.5
+    assert verdict.outcome in Outcome
+
+
+NEARLY = {
+    "accounts": "gb82 west " * 8_000,
+    "one account": "gb82" * 20_000,
+    "mail": "a@a.a." * 13_000,
+    "hosts": "com." * 20_000,
+    "addresses of the web": "http://" * 11_000,
+    "wallets": "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1Beaed " * 1_900,
+    "base 58": "3j98t1wpez73cnmqviecrnyiwrnqrhwnly " * 2_300,
+    "passwords": "password: " * 8_000,
+    "tokens of the web": "eyja-eyja." * 8_000,
+    "telephones": "9123 4567 " * 8_000,
+    "brackets": "(1 " * 27_000,
+    "letters and digits": "a1" * 40_000,
+    "codes": "91350100m000100y43 " * 4_000,
+}
+
+
+@pytest.mark.parametrize("text", NEARLY.values(), ids=NEARLY)
+@pytest.mark.parametrize("kind", KINDS)
+def test_built_in_detectors_do_not_stall(kind: str, text: str) -> None:
+    """80,000 characters of what each of them nearly finds are judged within a second."""
+    policies = looking_for(KINDS[kind].options)
+    started = time.process_time()
+    verdict = weigh(policies, text)
+    assert time.process_time() - started < 1.0
     assert verdict.outcome in Outcome
 
 
