@@ -149,7 +149,7 @@ class Disguise(dict[int, str | None]):
     def _sounds(self, word: str) -> set[str]:
         # The text is read by characters, people type words.
         by_character = tuple(syllable for char in word if (syllable := self[ord(char)]))
-        readings = {by_character, _syllables(word)}
+        readings = [reading for reading in {by_character, _syllables(word)} if len(reading) > 1]
         self._openings |= {_first_sounds(*reading[:2]) for reading in readings}
         return {"".join(reading) for reading in readings}
 
@@ -195,4 +195,4 @@ def split_spellings(word: str) -> set[str]:
 def _ways(char: str) -> Iterator[str]:
     yield char
     if parts := _PARTS.get(char):
-        yield from {fold(parts), fold(parts.translate(_RADICALS))}
+        yield from dict.fromkeys((fold(parts), fold(parts.translate(_RADICALS))))

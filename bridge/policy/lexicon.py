@@ -84,7 +84,7 @@ class Lexicon:
                 self._add(owner, word, some.disguised)
         for automaton in (self._plain, *(automaton for _, automaton in self._forms.values())):
             automaton.ready()
-        self._disguised = list(self._forms.values())
+        self._disguised = [(form, automaton) for form, automaton in self._forms.values() if automaton.meant]
         self._openings = PatternSet([disguise.opening() for disguise, _ in self._disguised])
 
     def _add(self, owner: int, word: str, kinds: frozenset[str]) -> None:

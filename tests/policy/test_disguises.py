@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from itertools import chain, combinations
 from typing import get_args
 
@@ -53,6 +55,22 @@ def test_splitting_has_an_end() -> None:
     assert split_spellings("内幕") == set()
     assert split_spellings("加信") == {"力口信", "加亻言", "加人言", "力口亻言", "力口人言"}
     assert len(split_spellings("信" * 30)) == MOST_SPELLINGS - 1
+
+
+def test_every_program_run_splits_alike() -> None:
+    """Which spellings of a long word are tried does not depend on the run: a verdict can be repeated."""
+    code = "from bridge.policy.disguises import split_spellings as s; print(sorted(s('信账话银行账话信')))"
+    answers = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env={"PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(answers) == 1 and answers != {""}
 
 
 class Everything:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from policy_rig import ALICE, HEAD, message, one_rule, policy_set, weigh, words_rule
+from samples import KINDS
 
 from bridge.message import SYMPHONY, WEIXIN, Cause, File, Kind, Outcome, Verdict
 from bridge.policy import as_record, from_record
@@ -312,11 +313,12 @@ def test_another_rule_never_loosens_an_outcome(rules: set[str], another: str, te
 EVERYTHING = policy_set(
     many_rules(*RULES),
     one_rule(
-        "card: { type: payment_card }\n  id: { type: china_resident_id }\n"
-        "  x: { type: pattern, pattern: '[a-z]+[0-9]' }",
-        "{ direction: both, finds: [card, id, x] }",
+        "x: { type: pattern, pattern: '[a-z]+[0-9]' }\n  w: { type: words, list: ws }\n"
+        + "".join(f"  {name}: {{ {kind.options} }}\n" for name, kind in KINDS.items()).rstrip(),
+        f"{{ direction: both, finds: [x, w, {', '.join(KINDS)}], confidence: low }}",
         MASK,
         name="q",
+        top="lists:\n  ws: { words: [加微信, telegram], evasion: [pinyin, split, separators, lookalike] }\n",
     ),
 )
 

@@ -84,6 +84,16 @@ def test_disguised_words_are_found_on_their_own_characters(
     assert weigh(listed(f"words: [{word}]"), text).matches == ()
 
 
+@pytest.mark.parametrize("kind", disguises.KINDS)
+@pytest.mark.parametrize(
+    "word", ["\U000323af\U000323ae", "的\U000323af", "x", "·x·", "\U0001f600ok", "x.*[y]"]
+)
+def test_odd_words_are_found_as_written(kind: str, word: str) -> None:
+    """Characters without a reading, single letters and signs: a disguise never makes a list unusable."""
+    assert weigh(listed(f"words: ['{word}', 微信], evasion: {kind}"), f"。{word}。").matches
+    assert weigh(listed(f"words: ['{word}'], evasion: {kind}"), "hello").matches == ()
+
+
 @pytest.mark.parametrize("kind", [kind for kind in disguises.KINDS if kind != "split"])
 def test_numbers_have_no_disguises(kind: str) -> None:
     """A ticker in pieces, or spelled in letters, would be found in every table of prices."""

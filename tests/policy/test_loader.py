@@ -219,9 +219,27 @@ def test_no_text_crashes_the_loader(text: str) -> None:
 KEYS = [
     *("rules", "detectors", "lists", "groups", "when", "then", "unless", "tests", "finds", "direction"),
     *("type", "words", "list", "id", "title", "severity", "redact", "hold", "tell_sender", "given", "expect"),
-    *("pattern", "context", "file", "columns"),
+    *("pattern", "context", "file", "columns", "stale_after", "unless_words", "evasion", "review_by"),
+    *("confidence", "within", "countries", "regions", "coins", "brands", "languages"),
 ]
-VALUES = ["", "x", "true", "both", "card", "1", "腾讯", "[", "\\b", "payment_card", "\x85"]
+VALUES = [
+    "",
+    "x",
+    "passport",
+    "phone",
+    "pinyin",
+    "24h",
+    "zh",
+    "true",
+    "both",
+    "card",
+    "1",
+    "腾讯",
+    "[",
+    "\\b",
+    "payment_card",
+    "\x85",
+]
 TREE = st.recursive(
     st.sampled_from(VALUES) | st.text(max_size=5),
     lambda inner: (
