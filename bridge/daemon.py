@@ -242,7 +242,10 @@ class Daemon:
     # --- policies
 
     async def _activate(self, person: str, reason: str) -> None:
-        await self.database.activate_policy(self.judging.policies.hashes, person, reason)
+        hashes = self.judging.policies.hashes
+        await self.database.activate_policy(hashes, person, reason)
+        for name, digest in hashes:
+            log.info("policy:loaded", policy=name, version=digest)
 
     async def _watch_policies(self) -> None:
         while True:

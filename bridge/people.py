@@ -52,7 +52,7 @@ def contact_key(text: str) -> tuple[str, str]:
     if not found:
         raise ConfigError(
             f"{text!r} is not a contact: write OPEN_KFID/EXTERNAL_USERID, as in wkAbc/wmXyz "
-            "(`weighbridge audit list` shows it for messages that were held as unpaired)"
+            "(`weighbridge review show` has it, for a message that was held as unpaired)"
         )
     return found[1], found[2]
 

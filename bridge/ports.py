@@ -39,7 +39,8 @@ class Connector(Protocol):
     network: str
 
     @property
-    def refused_since(self) -> int: ...
+    def refused_since(self) -> int:
+        """Since when (milliseconds) refused credentials are being tried again; 0 when none are refused."""
 
     async def __aenter__(self) -> Self: ...
 

@@ -70,6 +70,16 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "zh-Hans": "您的消息未能送达：超过对方平台允许的大小。",
         "zh-Hant": "您的訊息未能送達：超過對方平台允許的大小。",
     },
+    "too-small": {
+        "en": "Your message was not delivered: a file in it is empty or too small for the other network.",
+        "zh-Hans": "您的消息未送达：其中的文件为空，或小于对方平台的最低要求。",
+        "zh-Hant": "您的訊息未送達：其中的檔案為空，或小於對方平台的最低要求。",
+    },
+    "empty": {
+        "en": "Your message was not delivered: there is nothing in it that the other network could show.",
+        "zh-Hans": "您的消息未送达：其中没有对方平台可以显示的内容。",
+        "zh-Hant": "您的訊息未送達：其中沒有對方平台可以顯示的內容。",
+    },
     "gap": {
         "en": "[An earlier message is still under review]",
         "zh-Hans": "［前面有一条消息仍在审核中］",
@@ -94,7 +104,7 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
 
 #: The codes of `Refused` that have a sentence of their own. A code may be spelled like the key of another:
 #: what a network "rejected" was reviewed by nobody.
-REFUSALS = frozenset({"window", "quota", "compliance", "too-large"})
+REFUSALS = frozenset({"window", "quota", "compliance", "too-large", "too-small", "empty"})
 
 _SAME = {"zh": "zh-Hans", "zh-CN": "zh-Hans", "zh-SG": "zh-Hans", "zh-TW": "zh-Hant", "zh-HK": "zh-Hant"}
 

@@ -132,12 +132,23 @@ def cell(value: Any) -> str:
 
 
 def cut(text: str, cells: int) -> str:
-    """`text`, shortened with "…" so that it takes at most `cells` terminal cells."""
-    if width(text) <= cells:
-        return text
-    while text and width(text) > cells - 1:
+    """`text`, shortened with "…" so that it takes at most `cells` terminal cells.
+
+    A sign that takes no cell (a combining mark) counts against four times as many signs, so that no text,
+    however it is made, fills a terminal.
+    """
+    taken = 0
+    for at, sign in enumerate(text[: 4 * cells + 1]):
+        taken += width(sign)
+        if taken > cells or at == 4 * cells:
+            return _within(text[:at], cells - 1) + "…"
+    return text
+
+
+def _within(text: str, cells: int) -> str:
+    while width(text) > cells:
         text = text[:-1]
-    return text + "…"
+    return text
 
 
 def when(milliseconds: int) -> str:

@@ -34,7 +34,7 @@ KINDS: Mapping[str, str] = {
     "file:missing": "an attachment could not be had; its message is held",
     "message:judged": "the policy answered",
     "message:noted": "a network's own remark: archived, not relayed",
-    "message:recalled": "its sender took a message back",
+    "message:recalled": "its sender took a held message back, or said it anew",
     "delivery:permitted": "one permit to send was made from a verdict",
     "delivery:sent": "the network accepted what a permit allowed",
     "delivery:found": "an uncertain attempt was looked up and found to have arrived",

@@ -16,7 +16,7 @@ from bridge.message import Cause, Outcome, Verdict
 from bridge.store import schema as s
 from bridge.store.codec import dump, message_from, verdict_from
 from bridge.store.directory import Directory
-from bridge.store.judging import Rulings, tell_sender
+from bridge.store.judging import Rulings, tell_sender, was_read
 from bridge.store.rows import (
     MESSAGE_CONTENT,
     VERDICT_CONTENT,
@@ -112,7 +112,7 @@ def decide_hold(
     set_message(tx, number, MessageState.HELD, "release" if passed else "reject")
     if passed:
         target = _target(tx.db, row)
-        marks = ("late", "edited") if message.replaces else ("late",)
+        marks = ("late", "edited") if was_read(tx.db, message) else ("late",)
         work.permit(number, decided, *target, marks)
     work.write()
     tell_sender(work, number, "released" if passed else "rejected")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import orjson
-from sqlalchemy import and_, bindparam, exists, insert, literal_column, not_, select, update
+from sqlalchemy import and_, bindparam, exists, insert, literal_column, not_, or_, select, update
 
 from bridge import words
 from bridge.errors import Conflict
@@ -148,6 +148,8 @@ class Rulings:
 
     def _judge(self, ruling: Ruling) -> None:
         archived, verdict = ruling.archived, ruling.verdict
+        if archived.message.replaces:
+            self._supersede(archived)
         step = {Outcome.HOLD: "hold", Outcome.BLOCK: "block"}.get(verdict.outcome, "pass")
         self._step(archived, step)
         number = self.verdict(archived.seq, verdict, archived.message.text, "message:judged")
@@ -171,6 +173,15 @@ class Rulings:
             )
         if ruling.notice:
             self.notice(archived.seq, archived.message.network, archived.message.conversation, ruling.notice)
+
+    def _supersede(self, edit: Archived) -> None:
+        """Its sender has said it anew: of the earlier version, what nobody has read yet stays unread."""
+        self.write()
+        original = find_message(
+            self.tx.db, edit.message.network, edit.message.replaces, edit.message.conversation
+        )
+        if original is not None:
+            _withdraw(self.tx, self.lane, original, edit.seq, "superseded")
 
     def verdict(self, number: int, verdict: Verdict, text: str, kind: str, extra: dict | None = None) -> int:
         """A verdict row and its entry; gives the verdict's number."""
@@ -223,7 +234,7 @@ class Rulings:
         marks = []
         if self.any_held and self._gap(archived):
             marks.append("gap")
-        if archived.message.replaces:
+        if was_read(self.tx.db, archived.message):
             marks.append("edited")
         return tuple(marks)
 
@@ -288,7 +299,19 @@ _INSERT_REVIEW = Prepared(
 _UNSEEN = (DeliveryState.READY, DeliveryState.WAITING, DeliveryState.PARKED, DeliveryState.FAILED)
 
 
-def _withdraw(tx: Tx, lane: int, original: int, recall: int) -> bool:
+def was_read(db: object, edit: Message) -> bool:
+    """Whether the version that `edit` replaces has gone out (or may have): only then is it an edit to its
+    reader."""
+    if not edit.replaces:
+        return False
+    original = find_message(db, edit.network, edit.replaces, edit.conversation)
+    d = s.deliveries.c
+    gone = or_(d.uncertain == 1, d.state.in_([DeliveryState.SENT.value, DeliveryState.CLAIMED.value]))
+    query = select(d.id).where(d.message == original, gone).limit(1)
+    return original is not None and db.execute(query).first() is not None
+
+
+def _withdraw(tx: Tx, lane: int, original: int, recall: int, reason: str = "recalled") -> bool:
     """Stop what has not gone out of a recalled message; False when the reader has it (or may have it)."""
     facts = {"message": original, "by": recall}
     state = tx.db.execute(select(s.messages.c.state).where(s.messages.c.id == original)).scalar()
@@ -304,7 +327,7 @@ def _withdraw(tx: Tx, lane: int, original: int, recall: int) -> bool:
     if not rows or any(row.uncertain or row.state not in _UNSEEN for row in rows):
         return False
     for row in rows:
-        drop_delivery(tx, lane, row.permit, {"reason": "recalled", "by": recall})
+        drop_delivery(tx, lane, row.permit, {"reason": reason, "by": recall})
     return True
 
 

@@ -371,12 +371,14 @@ class Deliveries:
             self.work.report("deliveries", key, "conversation", meaning)
 
     def _marks(self, key: str, row: AnyRow, message: AnyRow, verdict: AnyRow) -> None:
-        """ "gap" is the entry's word; the other marks follow from what was archived and judged as well."""
+        """The entry has the marks; that a message came late, or is an edit, follows from what was archived
+        and judged as well. (An edit of what nobody had read is none to its reader.)"""
         marks = str(row.marks).split()
         body = self.bodies.get((message.lane, message.entry), {})
-        should_be = {"late"} if verdict.cause == "person" else set()
-        should_be |= {"edited"} if body.get("replaces") and message.notice_for is None else set()
-        if set(marks) - {"gap"} != should_be or len(set(marks)) != len(marks):
+        may_be = {"gap", "late"} if verdict.cause == "person" else {"gap"}
+        may_be |= {"edited"} if body.get("replaces") and message.notice_for is None else set()
+        late = ("late" in marks) == (verdict.cause == "person")
+        if not late or set(marks) - may_be or len(set(marks)) != len(marks):
             self.work.report("deliveries", key, "marks", "are not what the archived message and verdict say")
 
     def _state(self, row: AnyRow, entries: Sequence[Entry]) -> None:

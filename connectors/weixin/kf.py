@@ -472,9 +472,11 @@ def _by_customer(message: Message) -> bool:
     return message.sender == _customer(message) != ""
 
 
-def _media_key(part: wire.Part) -> tuple[str, str]:
+def _media_key(part: wire.Part) -> tuple[str, str, str]:
+    """What an uploaded medium is known by. Its name is part of it: the reader sees the name it was uploaded
+    under, and the same bytes may have had another one for somebody else."""
     digest = part.blob.digest if part.blob else hashlib.sha256(part.data).hexdigest()
-    return digest, part.msgtype
+    return digest, part.msgtype, part.name
 
 
 async def _sliced(data: bytes) -> AsyncIterator[bytes]:

@@ -313,6 +313,15 @@ async def test_an_edit_of_a_held_message_shows_nothing_of_it(hands: Hands) -> No
     assert "secret" not in claim.permit.content.text
 
 
+async def test_an_edit_takes_the_place_of_what_nobody_has_read(hands: Hands) -> None:
+    """Held or not yet sent, the earlier version goes no further; to its reader the later one is no edit."""
+    await hands.say(alice(1, "HOLD it"), alice(2, "tea?"), alice(3, "harmless", replaces="1"))
+    await hands.say(alice(4, "coffee?", replaces="2"))
+    assert (await hands.states("messages"))[1] == "recalled"
+    assert await hands.states("reviews") == {1: "recalled"}
+    assert await hands.send(WEIXIN) == ["harmless", "coffee?"]
+
+
 async def test_a_reply_quotes_what_passed_and_never_another_chat(hands: Hands) -> None:
     """An answer shows the text it answers as the reader was shown it; a text of other people, never."""
     await hands.say(alice(1, "MASK or tea?"))
