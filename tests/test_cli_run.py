@@ -28,7 +28,7 @@ def folder(tmp_path: Path) -> Path:
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run the daemon in this process, with settings from the environment: exit code and what it said."""
     monkeypatch.setattr(threading, "excepthook", threading.excepthook)
-    monkeypatch.setattr("bridge.cli.run._sooner_loop", lambda: None)
+    monkeypatch.setattr("bridge.cli.run.sooner", lambda: None)
     capsys.readouterr()
 
     def call(config: Path = folder / "weighbridge.toml", **environ: str) -> tuple[int, str]:

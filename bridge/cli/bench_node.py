@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from bridge.cli import compose
+from bridge.cli.run import sooner
 from bridge.message import Batch, Content, File, Kind, Message, Permit, Receipt, Traffic
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ def main() -> None:
         _tell(commits(Path(folder)))
         return
     threading.Thread(target=_follow, daemon=True).start()
+    sooner()
     settings = config.unlock(config.load(Path(folder) / "weighbridge.toml", {}))
     telemetry.configure(level=settings.daemon.log_level, form=settings.daemon.log_format)
     uvloop.run(_bridge(settings) if kind == "bridge" else _bare(settings, Path(folder)))

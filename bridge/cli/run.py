@@ -41,7 +41,7 @@ def run(root: Root) -> int:
     settings = root.unlocked()
     telemetry.configure(level=settings.daemon.log_level, form=settings.daemon.log_format)
     threading.excepthook = _thread_ended
-    _sooner_loop()
+    sooner()
     try:
         asyncio.run(_run(root, settings))
     except (BaseExceptionGroup, Exception) as error:
@@ -93,7 +93,11 @@ def _thread_ended(thread: threading.ExceptHookArgs) -> None:
         _log_bug(thread.exc_value)
 
 
-def _sooner_loop() -> None:
+def sooner() -> None:
+    """Set this process up for many small turns: a quicker loop, and a lock that changes hands sooner."""
+    # The writing thread asks for the interpreter's lock after each step of a statement; while the loop is
+    # busy it would wait 5 ms each time, which is most of what a lone message would take.
+    sys.setswitchinterval(0.0005)
     # uvloop does the same as asyncio's own loop with less work for each message.
     if sys.platform != "win32":
         import uvloop
