@@ -25,9 +25,16 @@ from bridge.store.rows import (
     next_number,
     set_delivery,
     set_message,
-    upsert,
+    upserting,
 )
 from bridge.store.writer import Tx
+
+_SET_META = upserting(s.meta, ("key", "value"), ("key",), value=lambda new: new.value)
+
+#: Where a stream's history is read from at first; a position that is there already is further on, and stays.
+_FIRST_CURSOR = upserting(
+    s.cursors, ("network", "name", "value"), ("network", "name"), value=lambda new: s.cursors.c.value
+)
 
 
 def take_lane(tx: Tx, lane: int, owner: str, ttl: int, *, force: bool = False) -> int | None:
@@ -205,7 +212,7 @@ def make_pair(tx: Tx, lane: int, pair: Mapping[str, object], person: str, reason
         )
     )
     cursor = {"network": "symphony", "name": f"stream:{pair['stream']}", "value": str(tx.now)}
-    upsert(tx, s.cursors, [cursor], ("network", "name"), value=lambda new: s.cursors.c.value)
+    _FIRST_CURSOR.one(tx.db, cursor)
     _bump_pairs(tx)
     return number
 
@@ -227,13 +234,13 @@ def end_pair(tx: Tx, number: int, person: str, reason: str) -> None:
 def _bump_pairs(tx: Tx) -> None:
     version = tx.db.execute(select(s.meta.c.value).where(s.meta.c.key == "pairs")).scalar() or "0"
     row = {"key": "pairs", "value": str(int(version) + 1)}
-    upsert(tx, s.meta, [row], ("key",), value=lambda new: new.value)
+    _SET_META.one(tx.db, row)
 
 
 def set_languages(tx: Tx, languages: Mapping[str, str]) -> None:
     """The language, by network, in which people are addressed who are paired with nobody."""
     rows = [{"key": f"language.{network}", "value": tag} for network, tag in languages.items()]
-    upsert(tx, s.meta, rows, ("key",), value=lambda new: new.value)
+    _SET_META.many(tx.db, rows)
 
 
 def activate_policy(tx: Tx, lane: int, policies: Sequence[tuple[str, str]], person: str, reason: str) -> None:
@@ -245,4 +252,4 @@ def activate_policy(tx: Tx, lane: int, policies: Sequence[tuple[str, str]], pers
     facts = {"policies": [digest for _, digest in policies]}
     act = dump({"person": person, "reason": reason, "policies": [list(policy) for policy in policies]})
     tx.append(lane, "policy:activated", "policy", facts, act)
-    upsert(tx, s.meta, [{"key": "policy", "value": value}], ("key",), value=lambda new: new.value)
+    _SET_META.one(tx.db, {"key": "policy", "value": value})

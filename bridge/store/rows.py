@@ -6,11 +6,10 @@ through `flow.after` or an UPDATE whose WHERE names the states it may start from
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
 
 from sqlalchemy import and_, case, func, insert, literal_column, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.errors import Conflict
 from bridge.flow import DELIVERY_STEPS, OPEN, MessageState, after, sources
@@ -54,14 +53,6 @@ def permit_id(now: int, chance: bytes) -> str:
         number, digit = divmod(number, 36)
         digits.append(_ALPHABET[digit])
     return "".join(reversed(digits))
-
-
-def upsert(tx: Tx, table: object, rows: Sequence[Mapping], keys: Sequence[str], **changes: object) -> None:
-    """INSERT rows, or change those that have the same `keys` already; see `upserting`."""
-    dialect = sqlite if tx.db.dialect.name == "sqlite" else postgresql
-    statement = dialect.insert(table)
-    values = {name: make(statement.excluded) for name, make in changes.items()}
-    tx.db.execute(statement.on_conflict_do_update(index_elements=list(keys), set_=values), list(rows))
 
 
 def upserting(
