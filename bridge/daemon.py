@@ -26,7 +26,7 @@ from aiohttp import web
 
 from bridge import pipeline, telemetry
 from bridge.errors import ConfigError, PolicyError, SignedOut
-from bridge.message import SYMPHONY, Archived, Verdict
+from bridge.message import Archived, Verdict
 from bridge.pipeline import Bell, House
 from bridge.policy import PolicySet, judge
 from bridge.ports import Attempt, Connector, Step
@@ -69,16 +69,7 @@ class Judging:
 
     def __call__(self, archived: Archived, now: datetime) -> Verdict:
         """The verdict of the policies in force."""
-        message = archived.message
-        direction = "to_weixin" if message.network == SYMPHONY else "to_symphony"
-        return judge(
-            self.policies,
-            message,
-            route=archived.route,
-            direction=direction,
-            missing=archived.missing,
-            now=now,
-        )
+        return judge(self.policies, archived.message, archived.context, now)
 
 
 @dataclass(slots=True)

@@ -149,6 +149,61 @@ class Route:
     conversation: str
 
 
+# --- what a verdict depends on --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """What an attachment is, by its bytes: made once, before its message is judged, and kept.
+
+    `type` is a short word ("pdf", "docx", "png", ...; "unknown"), `claims` the one that its name claims
+    ("" if none). `text` is what can be read inside, cut off if `cut`; `unreadable` says why nothing
+    could be ("" if it could, or if such files have no text). `scanned` is True when a virus scanner
+    answered, `virus` what it found.
+    """
+
+    name: str
+    type: str
+    size: int
+    claims: str = ""
+    encrypted: bool = False
+    macros: bool = False
+    text: str = ""
+    cut: bool = False
+    unreadable: str = ""
+    scanned: bool = False
+    virus: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """Something the same person wrote before in the same conversation: `at` is when it was sent."""
+
+    seq: int
+    at: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What is known around a message when it is judged.
+
+    With the message, the policies and the clock it is all that a verdict depends on: it is recorded, so
+    that anybody can decide again. `direction` is "to_weixin" or "to_symphony"; `route` is None when the two
+    people are no approved pair. `missing` names attachments that could not be had, `inspections` are of the
+    others. `earlier` has the newest last. `consent` says when the client agreed to a gate, `said` when an
+    annotation was last shown in this conversation (both by key "policy/id").
+    """
+
+    direction: str
+    route: Route | None = None
+    missing: tuple[str, ...] = ()
+    inspections: tuple[Inspection, ...] = ()
+    earlier: tuple[Earlier, ...] = ()
+    consent: Mapping[str, int] = field(default_factory=dict)
+    said: Mapping[str, int] = field(default_factory=dict)
+
+
 # --- decisions ------------------------------------------------------------------------------------------
 
 
@@ -156,6 +211,7 @@ class Outcome(enum.StrEnum):
     """What the policy answers, weakest first. The strictest of all matching rules wins."""
 
     DELIVER = "deliver"
+    ANNOTATE = "annotate"  # delivered, with a text of the firm's below it
     REDACT = "redact"
     HOLD = "hold"
     BLOCK = "block"
@@ -179,8 +235,9 @@ class Cause(enum.StrEnum):
 class Match:
     """One rule that found something, and where. Offsets count characters of the original text.
 
-    `enforced` is False for a rule in monitor mode: recorded, without effect. `spans` are (start, end)
-    pairs, end exclusive. `why` is a sentence without message text.
+    `enforced` is False for a rule in monitor mode, and for one that an exception lifted: recorded, without
+    effect. `spans` are (start, end) pairs, end exclusive. `why` is a sentence without message text.
+    `exception` names what lifted it ("" if nothing did).
     """
 
     policy: str
@@ -191,6 +248,41 @@ class Match:
     detectors: tuple[str, ...] = ()
     spans: tuple[tuple[int, int], ...] = ()
     why: str = ""
+    exception: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """A text of the firm's that goes below a message: `key` is "policy/id", `text` is by language tag."""
+
+    key: str
+    text: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Eligible for review after delivery: `percent` of all such messages are drawn for `queue`."""
+
+    key: str
+    queue: str
+    percent: float
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """One class of retention that a record belongs to.
+
+    `keep` is a period as it is written in policies ("7y"); it starts at `start` ("creation", or an event
+    by name, before which it never ends). `worm`: only write-once media will do. `first` is the period in
+    which it must be readable at once ("" if none).
+    """
+
+    key: str
+    keep: str
+    start: str = "creation"
+    worm: bool = False
+    first: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +292,13 @@ class Verdict:
     `text` is what may be delivered (masked where redacted). `tell` is what the sender is told, by
     language tag ("en", "zh-Hans", "zh-Hant"; "zh" serves both scripts). `waits` makes the whole
     conversation wait while this message is held. `policies` names the deciding files by name and hash.
+
+    A hold goes to `queue`, is to be decided within `decide_within` milliseconds (0: no limit), and what
+    happens otherwise is `if_late` ("escalate" or "block"). `ask` asks the client's consent, by language;
+    `agreed` names the gates that this message opens; `gated` says that nothing but consent is missing.
+    `retention` has the longest first. `lists` are (policy/list, when its file was last written, in
+    milliseconds) of lists that can grow old, `directory` is a digest of what was known about the people,
+    `engine` names the program that decided: with the archived context they make it computable again.
     """
 
     outcome: Outcome
@@ -211,6 +310,21 @@ class Verdict:
     tags: tuple[str, ...] = ()
     waits: bool = False
     policies: tuple[tuple[str, str], ...] = ()
+    queue: str = ""
+    decide_within: int = 0
+    if_late: str = ""
+    annotations: tuple[Annotation, ...] = ()
+    notify: tuple[str, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    ask: Mapping[str, str] = field(default_factory=dict)
+    agreed: tuple[str, ...] = ()
+    gated: bool = False
+    retention: tuple[Retention, ...] = ()
+    legal_holds: tuple[str, ...] = ()
+    archives: tuple[str, ...] = ()
+    lists: tuple[tuple[str, int], ...] = ()
+    directory: str = ""
+    engine: str = ""
 
 
 # --- proofs: made by the store alone --------------------------------------------------------------------
@@ -234,10 +348,22 @@ class Archived:
     missing: tuple[str, ...]  # names of attachments that could not be had, each a reason to hold
     archived_at: int
     pair: int | None = None  # number of the pair that the route is of
+    inspections: tuple[Inspection, ...] = ()
+    earlier: tuple[Earlier, ...] = ()
+    consent: Mapping[str, int] = field(default_factory=dict)
+    said: Mapping[str, int] = field(default_factory=dict)
     seal: object = field(repr=False, default=None)
 
     def __post_init__(self) -> None:
         _sealed(self.seal, "Archived")
+
+    @property
+    def context(self) -> Context:
+        """What is known around it: what the policy is given beside the message."""
+        direction = "to_weixin" if self.message.network == SYMPHONY else "to_symphony"
+        return Context(
+            direction, self.route, self.missing, self.inspections, self.earlier, self.consent, self.said
+        )
 
 
 @dataclass(frozen=True, slots=True)

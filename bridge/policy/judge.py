@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from bridge.message import Cause, Kind, Match, Message, Outcome, Party, Route, Verdict
+from bridge.message import Cause, Context, Kind, Match, Message, Outcome, Party, Route, Verdict
 from bridge.policy import masking
 from bridge.policy.compiled import Condition, Policy, PolicySet, Rule
 from bridge.policy.detectors import CONFIDENCE_WORDS, Hit, Scan
@@ -58,21 +58,13 @@ class _Answer:
         return (-_RANK[self.outcome], _PRECEDENCE[self.cause], self.reason)
 
 
-def judge(
-    policies: PolicySet,
-    message: Message,
-    *,
-    route: Route | None,
-    direction: str,
-    missing: Sequence[str] = (),
-    now: datetime.datetime,
-) -> Verdict:
-    """The verdict on `message` going `direction` ("to_weixin" or "to_symphony").
+def judge(policies: PolicySet, message: Message, context: Context, now: datetime.datetime) -> Verdict:
+    """The verdict on `message` in its `context`, judged at `now` (with a time zone).
 
-    `route` is None when the two people are not an approved pair; `missing` names attachments that could
-    not be had. `now` is when the message is judged, with its time zone. Never raises for any message;
-    raises ValueError for another direction, under which no rule would apply.
+    Never raises for any message; raises ValueError for another direction than the two, under which no
+    rule would apply.
     """
+    direction, route, missing = context.direction, context.route, context.missing
     if direction not in DIRECTIONS:
         raise ValueError(f"direction must be one of {', '.join(DIRECTIONS)}")
     facts = _facts(policies, message, route, direction)

@@ -99,6 +99,41 @@ def _duration(value: Any) -> Any:
     return datetime.timedelta(**{unit: int(written[1])})
 
 
+def _period(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"[1-9][0-9]{0,3}[dmy]", value):
+        return value
+    raise _refuse("P013.period")
+
+
+def _size(value: Any) -> Any:
+    if isinstance(value, int):
+        return value
+    written = re.fullmatch(r"([1-9][0-9]{0,5})(KB|MB|GB)", value) if isinstance(value, str) else None
+    if written is None:
+        raise _refuse("P013.size")
+    return int(written[1]) << {"KB": 10, "MB": 20, "GB": 30}[written[2]]
+
+
+def _percent(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,3}(\.[0-9]{1,3})?", value):
+        value = float(value)
+    if isinstance(value, int | float) and 0 < value <= 100:
+        return float(value)
+    raise _refuse("P013.percent")
+
+
+def _hours(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(
+        r"([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)", value
+    ):
+        return value
+    raise _refuse("P013.hours")
+
+
+def _everybody(value: Any) -> Any:
+    return () if value == "all" else _listed(value)
+
+
 def _zone(value: Any) -> Any:
     try:
         zoneinfo.ZoneInfo(value)
@@ -122,6 +157,10 @@ YesNo = Annotated[bool, BeforeValidator(_yes_or_no)]
 Day = Annotated[datetime.date, BeforeValidator(_day)]
 Moment = Annotated[datetime.datetime, BeforeValidator(_moment)]
 Duration = Annotated[datetime.timedelta, BeforeValidator(_duration)]
+Period = Annotated[str, BeforeValidator(_period)]
+Size = Annotated[int, BeforeValidator(_size)]
+Percent = Annotated[float, BeforeValidator(_percent)]
+Hours = Annotated[str, BeforeValidator(_hours)]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_listed)]
 Names = Annotated[tuple[Name, ...], BeforeValidator(_listed)]
 Words = Annotated[tuple[Word, ...], BeforeValidator(_listed)]
@@ -129,7 +168,7 @@ Words = Annotated[tuple[Word, ...], BeforeValidator(_listed)]
 Mode = Literal["off", "monitor", "enforce"]
 Direction = Literal["to_weixin", "to_symphony", "both"]
 Confidence = Literal["low", "medium", "high"]
-OutcomeWord = Literal["deliver", "redact", "hold", "block"]
+OutcomeWord = Literal["deliver", "annotate", "redact", "hold", "block"]
 KindWord = Literal[
     "text",
     "image",
@@ -144,6 +183,18 @@ KindWord = Literal[
     "record",
     "recall",
 ]
+# fmt: off
+Stop = Literal["hold", "block"]
+Pass = Literal["deliver", "hold", "block"]
+FileType = Literal[
+    "pdf", "png", "jpg", "gif", "webp", "heic", "bmp", "tiff", "doc", "docx", "xls", "xlsx", "ppt", "pptx",
+    "odt", "ods", "odp", "rtf", "txt", "csv", "html", "xml", "json", "eml", "msg", "zip", "7z", "rar", "gz",
+    "amr", "mp3", "m4a", "wav", "silk", "mp4", "mov", "exe", "elf", "unknown",
+]
+# fmt: on
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+Days = Literal["all", "weekdays", "trading"]
+Calendar = Literal["XHKG", "XSHG", "XSHE", "XNYS", "XLON", "XSES"]
 Evasion = Literal["pinyin", "split", "separators", "lookalike"]
 ListLanguage = Literal["en", "zh", "zh-Hans", "zh-Hant"]
 Brand = Literal["visa", "mastercard", "amex", "unionpay", "jcb", "discover", "diners"]
@@ -212,9 +263,11 @@ class WordList(Section):
 class Context(Section):
     """Words that must be near: at most `within` characters away."""
 
-    LATER = frozenset({"messages"})
     words: Words
     within: Whole = Field(default=20, ge=1, le=1000)
+    messages: Whole = Field(
+        default=0, ge=0, le=5, description="so many earlier messages of the sender are searched for them too"
+    )
 
 
 class Certainty(Section):
@@ -309,21 +362,63 @@ Detector = Annotated[
 
 # --- rules ----------------------------------------------------------------------------------------------
 
-_LATER_CONDITIONS = frozenset(
-    ["recipient", "conversation", "outside", "count", "files", "edited", "recalled", "any"]
-)
+
+class Outside(Section):
+    """Outside working time, by the clock of the policy's `timezone`: other hours, or another day.
+
+    `days` is `all`, `weekdays`, `trading` (needs `calendar`), or a list of weekdays.
+    """
+
+    hours: Hours = "00:00-24:00"
+    days: Days | Annotated[tuple[Weekday, ...], BeforeValidator(_listed)] = "all"
+    calendar: Calendar | None = Field(default=None, description="the exchange whose holidays count")
+
+    @model_validator(mode="after")
+    def _trading_needs_a_calendar(self) -> Outside:
+        if (self.days == "trading") != (self.calendar is not None):
+            raise _refuse("P014.calendar")
+        return self
 
 
-class Unless(Section):
-    """What takes the match away. All keys must hold; one value of a list is enough."""
+class Count(Section):
+    """How often: hits in this message or, with `within`, messages of the sender that match in that time."""
 
-    LATER = _LATER_CONDITIONS
+    at_least: Whole = Field(ge=2, le=50)
+    within: Duration | None = Field(default=None, description="at most 24h")
+
+
+class FileTest(Section):
+    """Attachments: one of them has one of the types, is larger, or has such a name (with `*`)."""
+
+    types: Annotated[tuple[FileType, ...], BeforeValidator(_listed)] | None = None
+    larger_than: Size | None = None
+    name: Texts | None = None
+
+
+class OneOf(Section):
+    """One way in which a condition may hold. All keys must hold; one value of a list is enough."""
+
     direction: Direction | None = None
     finds: Names | None = None
     confidence: Confidence = "medium"
     sender: Texts | None = None
     groups: Names | None = None
     kind: Annotated[tuple[KindWord, ...], BeforeValidator(_listed)] | None = None
+    recipient: Texts | None = None
+    conversation: Texts | None = Field(default=None, description="ids of chats, as `audit show` prints them")
+    outside: Outside | None = None
+    count: Count | None = None
+    files: FileTest | None = None
+    edited: YesNo | None = Field(default=None, description="the message replaces an earlier one")
+    recalled: YesNo | None = Field(default=None, description="the message takes an earlier one back")
+
+
+class Unless(OneOf):
+    """What takes the match away. All keys must hold; one value of a list is enough."""
+
+    any: Annotated[tuple[OneOf, ...], BeforeValidator(_listed)] | None = Field(
+        default=None, description="one of these must hold as well"
+    )
 
 
 class When(Unless):
@@ -342,9 +437,12 @@ class Redact(Section):
 class Hold(Section):
     """Waiting for a person; `conversation: wait` makes later messages wait behind it."""
 
-    LATER = frozenset({"decide_within", "if_late"})
     queue: Name = "review"
     conversation: Literal["wait", "pass"] = "pass"
+    decide_within: Duration | None = Field(default=None, description="how soon a reviewer must decide: 15m")
+    if_late: Literal["escalate", "block"] | None = Field(
+        default=None, description="what happens after that; never a release"
+    )
 
 
 class Tell(Section):
@@ -361,24 +459,36 @@ class Tell(Section):
         return self.model_dump(by_alias=True, exclude_none=True)
 
 
-class Then(Section):
-    """What follows. The strictest outcome of all rules wins; tags and texts add up."""
+class SampleOf(Section):
+    """Review after delivery: so many percent of the messages, drawn when the day is over."""
 
-    LATER = frozenset({"notify", "sample", "annotate", "review"})
+    percent: Percent
+    queue: Name = "review"
+    reason: Text | None = None
+
+
+class Then(Section):
+    """What follows. The strictest outcome of all rules wins; everything else adds up."""
+
     deliver: Yes | None = None
     redact: Annotated[Redact, BeforeValidator(_yes_or_mapping)] | None = None
     hold: Annotated[Hold, BeforeValidator(_yes_or_mapping)] | None = None
     block: Yes | None = None
+    annotate: Tell | None = Field(default=None, description="a text that goes below the message")
     tag: Names = ()
+    notify: Texts = Field(default=(), description="staff who are told that the rule acted, by address")
+    sample: SampleOf | None = None
+    review: Literal["all"] | None = Field(default=None, description="every one is reviewed after delivery")
     tell_sender: Tell | None = None
     show_match: YesNo = False
 
     @model_validator(mode="after")
     def _says_something(self) -> Then:
-        acts = [key for key in ("redact", "hold", "block") if getattr(self, key) is not None]
+        acts = [key for key in ("redact", "hold", "block", "annotate") if getattr(self, key) is not None]
         if self.deliver and acts:
             raise _refuse("P014.deliver", other=acts[0])
-        if not (acts or self.deliver or self.tag or self.tell_sender):
+        effects = self.tag or self.tell_sender or self.notify or self.sample or self.review
+        if not (acts or self.deliver or effects):
             raise _refuse("P014.nothing")
         if self.show_match and self.tell_sender is None:
             raise _refuse("P014.show_match")
@@ -388,10 +498,14 @@ class Then(Section):
 class Trial(Section):
     """A test: a message and what must become of it."""
 
-    LATER = frozenset({"recipient", "consent"})
-    given: Text
+    given: Annotated[tuple[Text, ...], BeforeValidator(_listed)] = Field(
+        description="the message; of several, one sender's messages, the last is judged"
+    )
     from_: Literal["symphony", "weixin"] | None = Field(default=None, alias="from")
     sender: Text | None = None
+    recipient: Text | None = None
+    kind: KindWord | None = None
+    consent: YesNo | None = Field(default=None, description="whether the client has agreed to the gates")
     at: Moment | None = Field(default=None, description="YYYY-MM-DD HH:MM in the policy's timezone")
     expect: OutcomeWord
     becomes: Text | None = None
@@ -401,15 +515,29 @@ class Trial(Section):
     note: Text | None = None
 
 
+class Rollout(Section):
+    """Enforced for a part, monitored for the rest: the conversations of some groups, or so many percent."""
+
+    groups: Names | None = None
+    percent: Percent | None = None
+    by: Literal["conversation"] = "conversation"
+
+    @model_validator(mode="after")
+    def _one_part(self) -> Rollout:
+        if (self.groups is None) == (self.percent is None):
+            raise _refuse("P014.rollout")
+        return self
+
+
 class Rule(Section):
     """When … then …, with its own proof."""
 
-    LATER = frozenset({"rollout"})
     id: Name
     title: Text
     because: Text | None = Field(default=None, description="the regulation or memo behind the rule")
     severity: Literal["low", "medium", "high", "critical"]
     mode: Mode | None = None
+    rollout: Rollout | None = None
     review_by: Day | None = None
     when: When
     unless: Unless | None = None
@@ -423,30 +551,149 @@ class Rule(Section):
         return self
 
 
-class PolicyFile(Section):
-    """One policy: a head, people, words, detectors, and rules."""
+# --- sections beside the rules --------------------------------------------------------------------------
 
-    LATER = frozenset(
-        [
-            "applies_to",
-            "barriers",
-            "attachments",
-            "kinds",
-            "consent",
-            "disclaimers",
-            "retention",
-            "archive",
-            "legal_holds",
-            "exceptions",
-        ]
+
+class AppliesTo(Section):
+    """The conversations that the file is for: those with somebody of these groups in them."""
+
+    groups: Names
+
+
+class Barrier(Section):
+    """Who may not talk at all. No rule and no reviewer opens it, only an exception that names it.
+
+    `between` works both ways; `from` and `to` one way. With `finds`, only messages with such findings.
+    """
+
+    id: Name
+    between: Names | None = Field(default=None, description="two groups")
+    from_: Names | None = Field(default=None, alias="from")
+    to: Names | None = None
+    finds: Names | None = None
+    then: Stop = "block"
+    because: Text | None = None
+
+    @model_validator(mode="after")
+    def _two_sides(self) -> Barrier:
+        one_way = self.from_ is not None and self.to is not None
+        two_ways = self.between is not None and len(self.between) == 2
+        if one_way == two_ways or (self.between is not None and (self.from_ or self.to)):
+            raise _refuse("P014.barrier")
+        return self
+
+
+class Attachments(Section):
+    """What may be attached. Types are told by content, never by name alone."""
+
+    allow: Annotated[tuple[FileType, ...], BeforeValidator(_listed)] | None = Field(
+        default=None, description="types that may pass; without it, all"
     )
+    not_allowed: Pass = "block"
+    max_size: Size | None = None
+    too_large: Pass = "block"
+    wrong_type: Pass = Field(default="block", description="the name claims another type")
+    encrypted: Pass = "block"
+    macros: Pass = "block"
+    read_text: YesNo = Field(default=True, description="detectors look at the text inside, too")
+    unreadable: Pass = Field(default="hold", description="the text inside cannot be read")
+    virus_scan: Literal["clamav", "none"] = "none"
+    infected: Stop = "block"
+
+
+class Consent(Section):
+    """Clients are asked before anything else passes to them; `agree` are the answers that mean yes."""
+
+    from_: Annotated[Names, Field(alias="from")]
+    text: Tell
+    agree: Words = ("同意", "我同意", "agree", "i agree", "yes")
+    until_given: Stop = "hold"
+    renew_every: Period | None = None
+
+
+class Disclaimer(Section):
+    """A text of the firm's, below a message: every time, or once a day, a week, or for good."""
+
+    id: Name
+    direction: Direction
+    every: Literal["message", "day", "week", "once"] = "day"
+    for_: Annotated[tuple[Name, ...], BeforeValidator(_everybody)] = Field(default=(), alias="for")
+    text: Tell
+
+
+class Keep(Section):
+    """How long records live: a period, or the preset of a regulation. The longest that applies wins."""
+
+    id: Name | None = None
+    preset: Name | None = None
+    keep: Period | None = None
+    start: Name = Field(default="creation", description="`creation`, or the event after which it runs")
+    for_: Annotated[tuple[Name, ...], BeforeValidator(_everybody)] = Field(default=(), alias="for")
+    direction: Direction = "both"
+    kind: Annotated[tuple[KindWord, ...], BeforeValidator(_listed)] | None = None
+    worm: YesNo = Field(default=False, description="only write-once media will do")
+    first: Period | None = Field(default=None, description="the period in which it must be readable at once")
+
+    @model_validator(mode="after")
+    def _one_period(self) -> Keep:
+        if (self.preset is None) == (self.keep is None):
+            raise _refuse("P014.keep")
+        return self
+
+
+class ArchiveTo(Section):
+    """Where else copies must lie. A message is archived only when all destinations have it."""
+
+    id: Name
+    to: Text
+    format: Literal["native", "eml", "jsonl"] = "native"
+    object_lock: Literal["governance", "compliance"] | None = None
+    region: Name | None = None
+    for_: Annotated[tuple[Name, ...], BeforeValidator(_everybody)] = Field(default=(), alias="for")
+
+
+class LegalHold(Section):
+    """Records of these people are never disposed of while it stands."""
+
+    id: Name
+    people: Texts
+    since: Day | None = None
+    approved_by: Text
+    because: Text | None = None
+
+
+class ExceptionFrom(Section):
+    """One rule or barrier of this file does not apply: to whom, for what, until when, by whose leave."""
+
+    id: Name
+    rule: Name
+    for_: Annotated[Texts, Field(alias="for")]
+    only: Words | None = Field(default=None, description="only where nothing but these words was found")
+    expires: Day
+    approved_by: Text
+    because: Text
+
+
+class PolicyFile(Section):
+    """One policy: a head, people, words, detectors, rules, and the fixed sections beside them."""
+
     policy: Name
     language: Annotated[Literal[1], BeforeValidator(_version)]
     title: Text
     owner: Text
     timezone: Annotated[str, BeforeValidator(_zone)] = "UTC"
+    applies_to: AppliesTo | None = None
     defaults: Defaults = Defaults()
     groups: dict[Name, Group] = {}
     lists: dict[Name, WordList] = {}
     detectors: dict[Name, Detector] = {}
+    barriers: tuple[Barrier, ...] = ()
     rules: tuple[Rule, ...] = ()
+    attachments: Attachments | None = None
+    kinds: dict[KindWord, Pass] = Field(default={}, description="what becomes of a kind of message")
+    consent: Consent | None = None
+    disclaimers: tuple[Disclaimer, ...] = ()
+    retention: tuple[Keep, ...] = ()
+    archive: tuple[ArchiveTo, ...] = ()
+    legal_holds: tuple[LegalHold, ...] = ()
+    exceptions: tuple[ExceptionFrom, ...] = ()

@@ -11,7 +11,7 @@ import zoneinfo
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from bridge.message import SYMPHONY, WEIXIN, Message, Outcome, Party, Route, Verdict
+from bridge.message import SYMPHONY, WEIXIN, Context, Message, Outcome, Party, Route, Verdict
 from bridge.policy import language as lang
 from bridge.policy.compiled import Policy, PolicySet, build
 from bridge.policy.judge import judge
@@ -55,7 +55,9 @@ def _results(alone: PolicySet, file: lang.PolicyFile) -> Iterator[TrialResult]:
         for test_index, test in enumerate(rule.tests):
             verdict = _verdict(alone, file, rule, test)
             problem = "; ".join(_differences(test, verdict))
-            yield TrialResult(file.policy, rule.id, test.given, problem, verdict, rule_index, test_index)
+            yield TrialResult(
+                file.policy, rule.id, " / ".join(test.given), problem, verdict, rule_index, test_index
+            )
 
 
 def _origin(rule: lang.Rule, test: lang.Trial) -> str:
@@ -79,10 +81,16 @@ def _verdict(alone: PolicySet, file: lang.PolicyFile, rule: lang.Rule, test: lan
     sender = _party(usual, test.sender)
     at = (test.at or _USUAL_TIME).replace(tzinfo=zoneinfo.ZoneInfo(file.timezone))
     message = Message(
-        origin, "test", "test", sender.id, int(at.timestamp() * 1000), text=test.given, address=sender.address
+        origin,
+        "test",
+        "test",
+        sender.id,
+        int(at.timestamp() * 1000),
+        text=test.given[-1],
+        address=sender.address,
     )
     route = Route(sender, recipient, recipient.network, "test")
-    return judge(alone, message, route=route, direction=f"to_{recipient.network}", now=at)
+    return judge(alone, message, Context(f"to_{recipient.network}", route), at)
 
 
 def _differences(test: lang.Trial, verdict: Verdict) -> Iterator[str]:

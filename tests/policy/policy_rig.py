@@ -9,7 +9,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
-from bridge.message import SYMPHONY, WEIXIN, Message, Outcome, Party, Route, Verdict
+from bridge.message import SYMPHONY, WEIXIN, Context, Message, Outcome, Party, Route, Verdict
 from bridge.policy import PolicySet, Source, assemble, judge, render
 
 NOW = datetime.datetime(2026, 1, 5, 12, 0, tzinfo=datetime.UTC)
@@ -56,13 +56,10 @@ def message(text: str, **more: Any) -> Message:
 def weigh(policies: PolicySet, text: str | Message, *, to: str = WEIXIN, **more: Any) -> Verdict:
     """The verdict on a text that Alice writes to the client, or (`to=SYMPHONY`) the client to Alice."""
     sender, recipient = (ALICE, CLIENT) if to == WEIXIN else (CLIENT, ALICE)
-    arguments: dict[str, Any] = {
-        "route": Route(sender, recipient, to, "c2"),
-        "direction": f"to_{to}",
-        "now": NOW,
-    }
+    now = more.pop("now", NOW)
+    known: dict[str, Any] = {"direction": f"to_{to}", "route": Route(sender, recipient, to, "c2")}
     written = message(text) if isinstance(text, str) else text
-    return judge(policies, written, **(arguments | more))
+    return judge(policies, written, Context(**(known | more)), now)
 
 
 def looking_for(options: str, confidence: str = "medium") -> PolicySet:
