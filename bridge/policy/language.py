@@ -223,16 +223,22 @@ class Defaults(Section):
 class Group(Section):
     """People: e-mail addresses and patterns with `*` in Symphony, `tag:…` and external ids in Weixin."""
 
-    symphony: Texts = ()
-    weixin: Texts = ()
+    symphony: Texts = Field(
+        default=(), description='e-mail addresses of staff; `*` stands for any characters: "*@bank.example"'
+    )
+    weixin: Texts = Field(
+        default=(), description='clients: "tag:…" for a tag of the contact, or an external id'
+    )
 
 
 class WordList(Section):
     """Words, written here or in columns of a CSV file beside the policy."""
 
-    words: Words | None = None
-    file: Text | None = None
-    columns: Names | None = None
+    words: Words | None = Field(default=None, description="the words, written here")
+    file: Text | None = Field(
+        default=None, description="a CSV file beside the policy, with a first line of column names"
+    )
+    columns: Names | None = Field(default=None, description="the columns of the file that hold words")
     stale_after: Duration | None = Field(
         default=None, description="a file older than this holds messages: 30m, 24h, 7d"
     )
@@ -242,9 +248,13 @@ class WordList(Section):
     evasion: Annotated[tuple[Evasion, ...], BeforeValidator(_listed)] = Field(
         default=(), description="disguises in which the words are found as well"
     )
-    owner: Text | None = None
-    languages: Annotated[tuple[ListLanguage, ...], BeforeValidator(_listed)] = ()
-    review_by: Day | None = None
+    owner: Text | None = Field(default=None, description="who keeps the list")
+    languages: Annotated[tuple[ListLanguage, ...], BeforeValidator(_listed)] = Field(
+        default=(), description="the languages of its words"
+    )
+    review_by: Day | None = Field(
+        default=None, description="the day by which somebody has to look at it again"
+    )
 
     @model_validator(mode="after")
     def _one_source(self) -> WordList:
@@ -263,8 +273,8 @@ class WordList(Section):
 class Context(Section):
     """Words that must be near: at most `within` characters away."""
 
-    words: Words
-    within: Whole = Field(default=20, ge=1, le=1000)
+    words: Words = Field(description="words of which one must be near")
+    within: Whole = Field(default=20, ge=1, le=1000, description="how many characters away they may be")
     messages: Whole = Field(
         default=0, ge=0, le=5, description="so many earlier messages of the sender are searched for them too"
     )
@@ -273,58 +283,73 @@ class Context(Section):
 class Certainty(Section):
     """How sure a finding is, without and with a context word near."""
 
-    alone: Confidence = "low"
-    with_context: Confidence = "high"
+    alone: Confidence = Field(default="low", description="without a context word near")
+    with_context: Confidence = Field(default="high", description="with one")
 
 
 class Contextual(Section):
     """What every detector can say: which words make it surer, and how sure it is without and with them."""
 
-    context: Context | None = None
-    confidence: Certainty | None = None
+    context: Context | None = Field(default=None, description="words that make a finding surer")
+    confidence: Certainty | None = Field(
+        default=None, description="how sure a finding is, without and with a context word near"
+    )
 
 
 class WordsDetector(Contextual):
     """Any word of the named lists."""
 
-    type: Literal["words"]
-    list: Names
+    type: Literal["words"] = Field(description="what is looked for")
+    list: Names = Field(description="the lists whose words are looked for")
 
 
 class PatternDetector(Contextual):
     """A pattern in RE2 syntax. `boundary` says what may not touch it: more digits, or letters and digits."""
 
-    type: Literal["pattern"]
-    pattern: Annotated[str, StringConstraints(min_length=1, max_length=1000)]
-    boundary: Literal["none", "digits", "word"] = "none"
+    type: Literal["pattern"] = Field(description="what is looked for")
+    pattern: Annotated[str, StringConstraints(min_length=1, max_length=1000)] = Field(
+        description="a regular expression in RE2 syntax, best in single quotes"
+    )
+    boundary: Literal["none", "digits", "word"] = Field(
+        default="none",
+        description="what may not touch it: `digits` no further digit, `word` no letter or digit",
+    )
 
 
 class PaymentCardDetector(Contextual):
     """Payment card numbers: 13 to 19 digits, the brand's ranges, and the Luhn check digit."""
 
-    type: Literal["payment_card"]
-    brands: Annotated[tuple[Brand, ...], BeforeValidator(_listed)] = ()
+    type: Literal["payment_card"] = Field(description="what is looked for")
+    brands: Annotated[tuple[Brand, ...], BeforeValidator(_listed)] = Field(
+        default=(), description="only these brands; without it, all"
+    )
 
 
 class PassportDetector(Contextual):
     """Passport numbers of the named countries: a format, sure only beside a word."""
 
-    type: Literal["passport"]
-    countries: Annotated[tuple[PassportCountry, ...], BeforeValidator(_listed)] = ("CN", "HK", "TW")
+    type: Literal["passport"] = Field(description="what is looked for")
+    countries: Annotated[tuple[PassportCountry, ...], BeforeValidator(_listed)] = Field(
+        default=("CN", "HK", "TW"), description="whose passports"
+    )
 
 
 class PhoneDetector(Contextual):
     """Telephone numbers: international ones, and those of the named regions as people there write them."""
 
-    type: Literal["phone"]
-    regions: Annotated[tuple[Region, ...], BeforeValidator(_listed)] = ("CN", "HK")
+    type: Literal["phone"] = Field(description="what is looked for")
+    regions: Annotated[tuple[Region, ...], BeforeValidator(_listed)] = Field(
+        default=("CN", "HK"), description="the regions whose national numbers are known"
+    )
 
 
 class CryptoWalletDetector(Contextual):
     """Addresses of crypto wallets with their checksums."""
 
-    type: Literal["crypto_wallet"]
-    coins: Annotated[tuple[Coin, ...], BeforeValidator(_listed)] = ("btc", "eth", "trx")
+    type: Literal["crypto_wallet"] = Field(description="what is looked for")
+    coins: Annotated[tuple[Coin, ...], BeforeValidator(_listed)] = Field(
+        default=("btc", "eth", "trx"), description="the coins whose addresses are known"
+    )
 
 
 class NumberDetector(Contextual):
@@ -345,7 +370,7 @@ class NumberDetector(Contextual):
         "email",
         "url",
         "secret",
-    ]
+    ] = Field(description="what is looked for")
 
 
 Detector = Annotated[
@@ -369,8 +394,10 @@ class Outside(Section):
     `days` is `all`, `weekdays`, `trading` (needs `calendar`), or a list of weekdays.
     """
 
-    hours: Hours = "00:00-24:00"
-    days: Days | Annotated[tuple[Weekday, ...], BeforeValidator(_listed)] = "all"
+    hours: Hours = Field(default="00:00-24:00", description='working hours: "09:00-18:30"')
+    days: Days | Annotated[tuple[Weekday, ...], BeforeValidator(_listed)] = Field(
+        default="all", description="working days: `all`, `weekdays`, `trading`, or a list of weekdays"
+    )
     calendar: Calendar | None = Field(default=None, description="the exchange whose holidays count")
 
     @model_validator(mode="after")
@@ -383,32 +410,40 @@ class Outside(Section):
 class Count(Section):
     """How often: hits in this message or, with `within`, messages of the sender that match in that time."""
 
-    at_least: Whole = Field(ge=2, le=50)
+    at_least: Whole = Field(ge=2, le=50, description="so many hits, or messages")
     within: Duration | None = Field(default=None, description="at most 24h")
 
 
 class FileTest(Section):
     """Attachments: one of them has one of the types, is larger, or has such a name (with `*`)."""
 
-    types: Annotated[tuple[FileType, ...], BeforeValidator(_listed)] | None = None
-    larger_than: Size | None = None
-    name: Texts | None = None
+    types: Annotated[tuple[FileType, ...], BeforeValidator(_listed)] | None = Field(
+        default=None, description="types of files, told by content"
+    )
+    larger_than: Size | None = Field(default=None, description="a file larger than this: 20MB")
+    name: Texts | None = Field(default=None, description="names of files, with `*`")
 
 
 class OneOf(Section):
     """One way in which a condition may hold. All keys must hold; one value of a list is enough."""
 
-    direction: Direction | None = None
-    finds: Names | None = None
-    confidence: Confidence = "medium"
-    sender: Texts | None = None
-    groups: Names | None = None
-    kind: Annotated[tuple[KindWord, ...], BeforeValidator(_listed)] | None = None
-    recipient: Texts | None = None
+    direction: Direction | None = Field(default=None, description="the way the message goes")
+    finds: Names | None = Field(default=None, description="detectors of which one must find something")
+    confidence: Confidence = Field(default="medium", description="how sure a finding has to be")
+    sender: Texts | None = Field(
+        default=None, description="addresses, ids or `tag:…` of the sender, with `*`"
+    )
+    groups: Names | None = Field(default=None, description="groups of which somebody takes part")
+    kind: Annotated[tuple[KindWord, ...], BeforeValidator(_listed)] | None = Field(
+        default=None, description="kinds of message"
+    )
+    recipient: Texts | None = Field(
+        default=None, description="addresses, ids or `tag:…` of the recipient, with `*`"
+    )
     conversation: Texts | None = Field(default=None, description="ids of chats, as `audit show` prints them")
-    outside: Outside | None = None
-    count: Count | None = None
-    files: FileTest | None = None
+    outside: Outside | None = Field(default=None, description="outside working time")
+    count: Count | None = Field(default=None, description="how often")
+    files: FileTest | None = Field(default=None, description="what is attached")
     edited: YesNo | None = Field(default=None, description="the message replaces an earlier one")
     recalled: YesNo | None = Field(default=None, description="the message takes an earlier one back")
 
@@ -424,21 +459,27 @@ class Unless(OneOf):
 class When(Unless):
     """When the rule matches. All keys must hold; one value of a list is enough."""
 
-    direction: Direction
+    direction: Direction = Field(description="the way the message goes")
 
 
 class Redact(Section):
     """Masking: `position` keeps the length, `fixed` hides it; `keep_last` characters stay readable."""
 
-    keep_last: Whole = Field(default=0, ge=0, le=8)
-    style: Literal["position", "fixed"] = "position"
+    keep_last: Whole = Field(
+        default=0, ge=0, le=8, description="how many characters at the end stay readable"
+    )
+    style: Literal["position", "fixed"] = Field(
+        default="position", description="`position` keeps the length, `fixed` hides it"
+    )
 
 
 class Hold(Section):
     """Waiting for a person; `conversation: wait` makes later messages wait behind it."""
 
-    queue: Name = "review"
-    conversation: Literal["wait", "pass"] = "pass"
+    queue: Name = Field(default="review", description="the queue of reviewers in which it waits")
+    conversation: Literal["wait", "pass"] = Field(
+        default="pass", description="`wait` makes later messages of the conversation wait behind it"
+    )
     decide_within: Duration | None = Field(default=None, description="how soon a reviewer must decide: 15m")
     if_late: Literal["escalate", "block"] | None = Field(
         default=None, description="what happens after that; never a release"
@@ -449,10 +490,14 @@ class Tell(Section):
     """What the sender is told, by language. `zh` serves both scripts where the exact one is missing."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=False)
-    en: Text | None = None
-    zh: Text | None = None
-    zh_hans: Text | None = Field(default=None, alias="zh-Hans")
-    zh_hant: Text | None = Field(default=None, alias="zh-Hant")
+    en: Text | None = Field(default=None, description="English")
+    zh: Text | None = Field(default=None, description="Chinese, for both scripts")
+    zh_hans: Text | None = Field(
+        default=None, alias="zh-Hans", description="Chinese in Simplified characters"
+    )
+    zh_hant: Text | None = Field(
+        default=None, alias="zh-Hant", description="Chinese in Traditional characters"
+    )
 
     def texts(self) -> dict[str, str]:
         """The texts that are there, by language tag."""
@@ -462,25 +507,29 @@ class Tell(Section):
 class SampleOf(Section):
     """Review after delivery: so many percent of the messages, drawn when the day is over."""
 
-    percent: Percent
-    queue: Name = "review"
-    reason: Text | None = None
+    percent: Percent = Field(description="how many of a hundred")
+    queue: Name = Field(default="review", description="the queue of reviewers")
+    reason: Text | None = Field(default=None, description="why, for the reviewer")
 
 
 class Then(Section):
     """What follows. The strictest outcome of all rules wins; everything else adds up."""
 
-    deliver: Yes | None = None
-    redact: Annotated[Redact, BeforeValidator(_yes_or_mapping)] | None = None
-    hold: Annotated[Hold, BeforeValidator(_yes_or_mapping)] | None = None
-    block: Yes | None = None
+    deliver: Yes | None = Field(default=None, description="a decision to let it pass")
+    redact: Annotated[Redact, BeforeValidator(_yes_or_mapping)] | None = Field(
+        default=None, description="what was found is masked"
+    )
+    hold: Annotated[Hold, BeforeValidator(_yes_or_mapping)] | None = Field(
+        default=None, description="the message waits for a person"
+    )
+    block: Yes | None = Field(default=None, description="the message is not delivered")
     annotate: Tell | None = Field(default=None, description="a text that goes below the message")
-    tag: Names = ()
+    tag: Names = Field(default=(), description="marks in the records")
     notify: Texts = Field(default=(), description="staff who are told that the rule acted, by address")
-    sample: SampleOf | None = None
+    sample: SampleOf | None = Field(default=None, description="a part is reviewed after delivery")
     review: Literal["all"] | None = Field(default=None, description="every one is reviewed after delivery")
-    tell_sender: Tell | None = None
-    show_match: YesNo = False
+    tell_sender: Tell | None = Field(default=None, description="what the sender is told, by language")
+    show_match: YesNo = Field(default=False, description="the sender is also shown what was found")
 
     @model_validator(mode="after")
     def _says_something(self) -> Then:
@@ -501,26 +550,34 @@ class Trial(Section):
     given: Annotated[tuple[Text, ...], BeforeValidator(_listed)] = Field(
         description="the message; of several, one sender's messages, the last is judged"
     )
-    from_: Literal["symphony", "weixin"] | None = Field(default=None, alias="from")
-    sender: Text | None = None
-    recipient: Text | None = None
-    kind: KindWord | None = None
+    from_: Literal["symphony", "weixin"] | None = Field(
+        default=None, alias="from", description="the network it comes from"
+    )
+    sender: Text | None = Field(default=None, description="the sender's address, id or `tag:…`")
+    recipient: Text | None = Field(default=None, description="the recipient's address, id or `tag:…`")
+    kind: KindWord | None = Field(default=None, description="the kind of message")
     consent: YesNo | None = Field(default=None, description="whether the client has agreed to the gates")
     at: Moment | None = Field(default=None, description="YYYY-MM-DD HH:MM in the policy's timezone")
-    expect: OutcomeWord
-    becomes: Text | None = None
-    would: OutcomeWord | None = None
-    tags: Names | None = None
-    rule: Name | None = None
-    note: Text | None = None
+    expect: OutcomeWord = Field(description="what has to become of it")
+    becomes: Text | None = Field(default=None, description="the exact text after masking")
+    would: OutcomeWord | None = Field(
+        default=None, description="the strictest outcome of the rules that are only monitored"
+    )
+    tags: Names | None = Field(default=None, description="the tags it gets, all of them")
+    rule: Name | None = Field(default=None, description="the rule that has to decide")
+    note: Text | None = Field(default=None, description="why, for the reader")
 
 
 class Rollout(Section):
     """Enforced for a part, monitored for the rest: the conversations of some groups, or so many percent."""
 
-    groups: Names | None = None
-    percent: Percent | None = None
-    by: Literal["conversation"] = "conversation"
+    groups: Names | None = Field(
+        default=None, description="enforced in conversations with somebody of these groups"
+    )
+    percent: Percent | None = Field(
+        default=None, description="enforced in so many of a hundred conversations"
+    )
+    by: Literal["conversation"] = Field(default="conversation", description="what is counted")
 
     @model_validator(mode="after")
     def _one_part(self) -> Rollout:
@@ -532,17 +589,22 @@ class Rollout(Section):
 class Rule(Section):
     """When … then …, with its own proof."""
 
-    id: Name
-    title: Text
+    id: Name = Field(description="the name of the rule; it never changes")
+    title: Text = Field(description="what the rule is for, in a few words")
     because: Text | None = Field(default=None, description="the regulation or memo behind the rule")
-    severity: Literal["low", "medium", "high", "critical"]
-    mode: Mode | None = None
-    rollout: Rollout | None = None
-    review_by: Day | None = None
-    when: When
-    unless: Unless | None = None
-    then: Then
-    tests: tuple[Trial, ...] = ()
+    severity: Literal["low", "medium", "high", "critical"] = Field(description="how bad a match is")
+    mode: Mode | None = Field(
+        default=None,
+        description="`off`, `monitor` (recorded only) or `enforce`; without it, the file's default",
+    )
+    rollout: Rollout | None = Field(default=None, description="enforced for a part only")
+    review_by: Day | None = Field(
+        default=None, description="the day by which somebody has to look at it again"
+    )
+    when: When = Field(description="when the rule matches")
+    unless: Unless | None = Field(default=None, description="what takes the match away")
+    then: Then = Field(description="what follows")
+    tests: tuple[Trial, ...] = Field(default=(), description="messages, and what must become of them")
 
     @model_validator(mode="after")
     def _mask_has_a_target(self) -> Rule:
@@ -557,7 +619,7 @@ class Rule(Section):
 class AppliesTo(Section):
     """The conversations that the file is for: those with somebody of these groups in them."""
 
-    groups: Names
+    groups: Names = Field(description="groups of which somebody takes part")
 
 
 class Barrier(Section):
@@ -566,13 +628,15 @@ class Barrier(Section):
     `between` works both ways; `from` and `to` one way. With `finds`, only messages with such findings.
     """
 
-    id: Name
+    id: Name = Field(description="the name of the barrier")
     between: Names | None = Field(default=None, description="two groups")
-    from_: Names | None = Field(default=None, alias="from")
-    to: Names | None = None
-    finds: Names | None = None
-    then: Stop = "block"
-    because: Text | None = None
+    from_: Names | None = Field(default=None, alias="from", description="groups that may not write to `to`")
+    to: Names | None = Field(default=None, description="groups that `from` may not write to")
+    finds: Names | None = Field(
+        default=None, description="detectors: only messages in which one finds something"
+    )
+    then: Stop = Field(default="block", description="what becomes of the message")
+    because: Text | None = Field(default=None, description="the regulation or memo behind it")
 
     @model_validator(mode="after")
     def _two_sides(self) -> Barrier:
@@ -589,48 +653,56 @@ class Attachments(Section):
     allow: Annotated[tuple[FileType, ...], BeforeValidator(_listed)] | None = Field(
         default=None, description="types that may pass; without it, all"
     )
-    not_allowed: Pass = "block"
-    max_size: Size | None = None
-    too_large: Pass = "block"
+    not_allowed: Pass = Field(default="block", description="the type is not among `allow`")
+    max_size: Size | None = Field(default=None, description="the largest file: 20MB")
+    too_large: Pass = Field(default="block", description="the file is larger than `max_size`")
     wrong_type: Pass = Field(default="block", description="the name claims another type")
-    encrypted: Pass = "block"
-    macros: Pass = "block"
+    encrypted: Pass = Field(default="block", description="the file needs a password")
+    macros: Pass = Field(default="block", description="the file holds macros")
     read_text: YesNo = Field(default=True, description="detectors look at the text inside, too")
     unreadable: Pass = Field(default="hold", description="the text inside cannot be read")
-    virus_scan: Literal["clamav", "none"] = "none"
-    infected: Stop = "block"
+    virus_scan: Literal["clamav", "none"] = Field(default="none", description="who looks for viruses")
+    infected: Stop = Field(default="block", description="a virus was found")
 
 
 class Consent(Section):
     """Clients are asked before anything else passes to them; `agree` are the answers that mean yes."""
 
-    from_: Annotated[Names, Field(alias="from")]
-    text: Tell
-    agree: Words = ("同意", "我同意", "agree", "i agree", "yes")
-    until_given: Stop = "hold"
-    renew_every: Period | None = None
+    from_: Annotated[Names, Field(alias="from", description="groups of clients who are asked")]
+    text: Tell = Field(description="what they are asked, by language")
+    agree: Words = Field(
+        default=("同意", "我同意", "agree", "i agree", "yes"), description="answers that mean yes"
+    )
+    until_given: Stop = Field(default="hold", description="what becomes of messages before that")
+    renew_every: Period | None = Field(default=None, description="asked again after this: 365d")
 
 
 class Disclaimer(Section):
     """A text of the firm's, below a message: every time, or once a day, a week, or for good."""
 
-    id: Name
-    direction: Direction
-    every: Literal["message", "day", "week", "once"] = "day"
-    for_: Annotated[tuple[Name, ...], BeforeValidator(_everybody)] = Field(default=(), alias="for")
-    text: Tell
+    id: Name = Field(description="the name of the text")
+    direction: Direction = Field(description="the way the message goes")
+    every: Literal["message", "day", "week", "once"] = Field(default="day", description="how often")
+    for_: Annotated[tuple[Name, ...], BeforeValidator(_everybody)] = Field(
+        default=(), alias="for", description="groups of which somebody takes part; without it, everybody"
+    )
+    text: Tell = Field(description="the text, by language")
 
 
 class Keep(Section):
     """How long records live: a period, or the preset of a regulation. The longest that applies wins."""
 
-    id: Name | None = None
-    preset: Name | None = None
-    keep: Period | None = None
+    id: Name | None = Field(default=None, description="a name for it")
+    preset: Name | None = Field(default=None, description="a regulation's period, by name")
+    keep: Period | None = Field(default=None, description="the period: 7y, 18m, 90d")
     start: Name = Field(default="creation", description="`creation`, or the event after which it runs")
-    for_: Annotated[tuple[Name, ...], BeforeValidator(_everybody)] = Field(default=(), alias="for")
-    direction: Direction = "both"
-    kind: Annotated[tuple[KindWord, ...], BeforeValidator(_listed)] | None = None
+    for_: Annotated[tuple[Name, ...], BeforeValidator(_everybody)] = Field(
+        default=(), alias="for", description="groups of which somebody takes part; without it, everybody"
+    )
+    direction: Direction = Field(default="both", description="the way the message goes")
+    kind: Annotated[tuple[KindWord, ...], BeforeValidator(_listed)] | None = Field(
+        default=None, description="kinds of message; without it, all"
+    )
     worm: YesNo = Field(default=False, description="only write-once media will do")
     first: Period | None = Field(default=None, description="the period in which it must be readable at once")
 
@@ -644,56 +716,70 @@ class Keep(Section):
 class ArchiveTo(Section):
     """Where else copies must lie. A message is archived only when all destinations have it."""
 
-    id: Name
-    to: Text
-    format: Literal["native", "eml", "jsonl"] = "native"
-    object_lock: Literal["governance", "compliance"] | None = None
-    region: Name | None = None
-    for_: Annotated[tuple[Name, ...], BeforeValidator(_everybody)] = Field(default=(), alias="for")
+    id: Name = Field(description="the name of the destination")
+    to: Text = Field(description="where: an address such as s3://… or smtp://…")
+    format: Literal["native", "eml", "jsonl"] = Field(default="native", description="the form of the copies")
+    object_lock: Literal["governance", "compliance"] | None = Field(
+        default=None, description="how the destination keeps them from being changed"
+    )
+    region: Name | None = Field(default=None, description="the region of the store")
+    for_: Annotated[tuple[Name, ...], BeforeValidator(_everybody)] = Field(
+        default=(), alias="for", description="groups of which somebody takes part; without it, everybody"
+    )
 
 
 class LegalHold(Section):
     """Records of these people are never disposed of while it stands."""
 
-    id: Name
-    people: Texts
-    since: Day | None = None
-    approved_by: Text
-    because: Text | None = None
+    id: Name = Field(description="the name of the case")
+    people: Texts = Field(description="addresses or ids")
+    since: Day | None = Field(default=None, description="the first day that matters; without it, everything")
+    approved_by: Text = Field(description="who ordered it")
+    because: Text | None = Field(default=None, description="why")
 
 
 class ExceptionFrom(Section):
     """One rule or barrier of this file does not apply: to whom, for what, until when, by whose leave."""
 
-    id: Name
-    rule: Name
-    for_: Annotated[Texts, Field(alias="for")]
+    id: Name = Field(description="the name of the exception")
+    rule: Name = Field(description="the rule or barrier that does not apply")
+    for_: Annotated[Texts, Field(alias="for", description="addresses, ids or groups")]
     only: Words | None = Field(default=None, description="only where nothing but these words was found")
-    expires: Day
-    approved_by: Text
-    because: Text
+    expires: Day = Field(description="the last day")
+    approved_by: Text = Field(description="who allowed it")
+    because: Text = Field(description="why")
 
 
 class PolicyFile(Section):
     """One policy: a head, people, words, detectors, rules, and the fixed sections beside them."""
 
-    policy: Name
-    language: Annotated[Literal[1], BeforeValidator(_version)]
-    title: Text
-    owner: Text
-    timezone: Annotated[str, BeforeValidator(_zone)] = "UTC"
-    applies_to: AppliesTo | None = None
-    defaults: Defaults = Defaults()
-    groups: dict[Name, Group] = {}
-    lists: dict[Name, WordList] = {}
-    detectors: dict[Name, Detector] = {}
-    barriers: tuple[Barrier, ...] = ()
-    rules: tuple[Rule, ...] = ()
-    attachments: Attachments | None = None
+    policy: Name = Field(description="the name of the policy; no two files share one")
+    language: Annotated[Literal[1], BeforeValidator(_version)] = Field(
+        description="the version of the language"
+    )
+    title: Text = Field(description="what the file is for")
+    owner: Text = Field(description="who answers for it")
+    timezone: Annotated[str, BeforeValidator(_zone)] = Field(
+        default="UTC", description="the clock of its hours and days: Asia/Hong_Kong"
+    )
+    applies_to: AppliesTo | None = Field(
+        default=None, description="the conversations the file is for; without it, all"
+    )
+    defaults: Defaults = Field(default=Defaults(), description="what happens when nothing is said")
+    groups: dict[Name, Group] = Field(default={}, description="people, by name of the group")
+    lists: dict[Name, WordList] = Field(default={}, description="words, by name of the list")
+    detectors: dict[Name, Detector] = Field(
+        default={}, description="what to look for, by name of the detector"
+    )
+    barriers: tuple[Barrier, ...] = Field(default=(), description="who may not talk at all")
+    rules: tuple[Rule, ...] = Field(
+        default=(), description="when … then …, with tests; their order does not matter"
+    )
+    attachments: Attachments | None = Field(default=None, description="what may be attached")
     kinds: dict[KindWord, Pass] = Field(default={}, description="what becomes of a kind of message")
-    consent: Consent | None = None
-    disclaimers: tuple[Disclaimer, ...] = ()
-    retention: tuple[Keep, ...] = ()
-    archive: tuple[ArchiveTo, ...] = ()
-    legal_holds: tuple[LegalHold, ...] = ()
-    exceptions: tuple[ExceptionFrom, ...] = ()
+    consent: Consent | None = Field(default=None, description="clients agree before anything else passes")
+    disclaimers: tuple[Disclaimer, ...] = Field(default=(), description="texts of the firm's below messages")
+    retention: tuple[Keep, ...] = Field(default=(), description="how long records live")
+    archive: tuple[ArchiveTo, ...] = Field(default=(), description="where else copies lie")
+    legal_holds: tuple[LegalHold, ...] = Field(default=(), description="records that are never disposed of")
+    exceptions: tuple[ExceptionFrom, ...] = Field(default=(), description="named, dated and approved")
