@@ -299,7 +299,7 @@ def leaves() -> Iterator[tuple[str, ...]]:
     for name in COMMANDS:
         command = command_of((name,))
         if isinstance(command, click.Group):
-            yield from ((name, inner) for inner in command.commands)
+            yield from ((name, inner) for inner in command.list_commands(click.Context(command)))
         else:
             yield (name,)
 

@@ -88,6 +88,7 @@ UNNAMED = re.compile(r"(^|_)(utils?|helpers?|managers?|common|base|misc|process)
 
 TESTED_TOGETHER = {  # what is tested as one thing: beginning of its path, beginning of its tests' path
     "bridge/cli/": "tests/test_cli",
+    "bridge/policy/catalogue/": "tests/policy/test_catalogue",
     "connectors/symphony/mock/": "tests/connectors/test_symphony_mock",
     "connectors/weixin/mock/": "tests/connectors/test_weixin_mock",
 }

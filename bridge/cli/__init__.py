@@ -6,17 +6,15 @@ command's module is imported when the command is called; its line of help stands
 
 from __future__ import annotations
 
-import difflib
-import importlib
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import click
-from click.shell_completion import CompletionItem
 
 from bridge import __version__
 from bridge.cli import output
+from bridge.cli.lazy import LazyGroup
 from bridge.cli.root import Root
 
 COMMANDS: Mapping[str, tuple[str, str]] = {  # name: (module:attribute, help)
@@ -27,7 +25,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {  # name: (module:attribute, help)
     "doctor": ("bridge.cli.doctor:doctor", "Check settings, secrets, store, policies and both networks."),
     "mock": ("bridge.cli.mock:mock", "A Symphony pod or a Weixin platform to try things on."),
     "people": ("bridge.cli.people:people", "Who may talk to whom: pair, unpair, list."),
-    "policy": ("bridge.cli.policy:policy", "Policy files: check them, run their tests."),
+    "policy": ("bridge.cli.policy:policy", "Policy files: write them, test them, see what they do."),
     "review": ("bridge.cli.review:review", "Held messages: list, show, release, reject."),
     "audit": ("bridge.cli.audit:audit", "The archive and its ledger: list, show, verify."),
     "outbox": ("bridge.cli.outbox:outbox", "Deliveries under way or parked: list, retry, drop."),
@@ -35,49 +33,10 @@ COMMANDS: Mapping[str, tuple[str, str]] = {  # name: (module:attribute, help)
 }
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are called, not when they are listed."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """All names, in the table's order."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one command; None if there is none of that name."""
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command, or say which one may have been meant."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            near = difflib.get_close_matches(args[0], COMMANDS, n=1)
-            hint = f"; did you mean {near[0]}?" if near else "; `weighbridge --help` lists them"
-            raise click.UsageError(f"no such command: {args[0]}{hint}", ctx)
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of commands from the table, without importing any."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Names that begin with `incomplete`, from the table, without importing any."""
-        if incomplete.startswith("-"):
-            return super().shell_complete(ctx, incomplete)
-        return [
-            CompletionItem(name, help=text)
-            for name, (_, text) in COMMANDS.items()
-            if name.startswith(incomplete)
-        ]
-
-
 @click.group(
-    cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+    cls=LazyGroup,
+    table=COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 @click.option(
     "--config",

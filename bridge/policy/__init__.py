@@ -1,6 +1,7 @@
 """The policy: what compliance staff write, checked like a program and answered like a sum.
 
-    diagnostics   what is wrong, where, and what to write instead: texts keyed by code
+    diagnostics   what is wrong, where, and what to write instead
+    catalogue     the words for it, keyed by code, a table for each language
     document      YAML as a tree with positions; no scalar has a type yet
     language      the grammar as models: the single source of what may be written
     decoding      the tree against the grammar: what the models refuse, in words and at a place
