@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, Self
 
-from bridge.message import Archived, Batch, Blob, File, Permit, Receipt, Traffic, Verdict
+from bridge.message import Archived, Batch, Blob, File, Inspection, Permit, Receipt, Traffic, Verdict
 
 
 class Clock(Protocol):
@@ -154,8 +154,11 @@ class Store(Protocol):
     async def keep(self, pieces: AsyncIterator[bytes], limit: int) -> tuple[str, int]:
         """Keep an attachment's bytes; gives digest and size. Raises Refused past `limit` bytes."""
 
-    async def settle_file(self, wanted: Wanted, blob: Blob | None, reason: str = "") -> None:
-        """An attachment is archived as `blob`, or will never be had."""
+    async def settle_file(
+        self, wanted: Wanted, blob: Blob | None, reason: str = "", inspection: Inspection | None = None
+    ) -> None:
+        """An attachment is archived as `blob`, with what was found in it, or will never be had because of
+        `reason`."""
 
     async def postpone_file(self, wanted: Wanted, at: int) -> None:
         """Try this attachment again at `at`."""
@@ -184,6 +187,9 @@ class Tally(Protocol):
 
     def judged(self, verdict: Verdict) -> None:
         """A message was judged."""
+
+    def inspected(self, inspection: Inspection) -> None:
+        """An attachment was looked into."""
 
     def attempted(self, attempt: Attempt, now: int) -> None:
         """An attempt to deliver was made and recorded at `now`."""

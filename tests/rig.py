@@ -38,6 +38,7 @@ from bridge.message import (
     Batch,
     Cause,
     File,
+    Inspection,
     Kind,
     Message,
     Outcome,
@@ -131,6 +132,10 @@ class Counting:
     def judged(self, verdict: Verdict) -> None:
         """A message was judged."""
         self.counts[f"judged {verdict.outcome.value}"] += 1
+
+    def inspected(self, inspection: Inspection) -> None:
+        """An attachment was looked into."""
+        self.counts[f"inspected {inspection.type}"] += 1
 
     def attempted(self, attempt: Attempt, now: int) -> None:
         """An attempt was recorded."""

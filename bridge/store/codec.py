@@ -10,7 +10,7 @@ from dataclasses import asdict, replace
 
 import orjson
 
-from bridge.message import Cause, File, Kind, Match, Message, Outcome, Verdict
+from bridge.message import Cause, File, Inspection, Kind, Match, Message, Outcome, Verdict
 
 _SORTED = orjson.OPT_SORT_KEYS
 
@@ -83,6 +83,17 @@ def verdict_from(body: bytes, text: str) -> Verdict:
 def verdict_text(body: bytes, text: str) -> str:
     """What the verdict whose body this is lets out of a message that says `text`."""
     return orjson.loads(body).get("text", text)
+
+
+def inspection_body(inspection: Inspection) -> bytes:
+    """What an attachment was found to be; what is as it mostly is, is not written."""
+    body = asdict(inspection)
+    return dump({key: value for key, value in body.items() if value != "" and value is not False})
+
+
+def inspection_from(body: bytes) -> Inspection:
+    """The inspection whose body this is."""
+    return Inspection(**{"name": "", **orjson.loads(body)})
 
 
 def dump(value: object) -> bytes:

@@ -21,7 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.errors import Conflict, StoreError
 from bridge.ledger.tree import Frontier
-from bridge.message import Archived, Batch, Blob
+from bridge.message import Archived, Batch, Blob, Inspection
 from bridge.ports import Attempt, Claim, Clock, Ruling, Wanted
 from bridge.store import acts, intake, judging, sending
 from bridge.store import schema as s
@@ -248,9 +248,14 @@ class Database:
         """Keep an attachment's bytes; gives digest and size. Raises Refused past `limit` bytes."""
         return await self.blobs.write(pieces, limit)
 
-    async def settle_file(self, wanted: Wanted, blob: Blob | None, reason: str = "") -> None:
-        """An attachment is archived as `blob`, or will never be had because of `reason`."""
-        await self.write(lambda tx: intake.settle_file(tx, wanted, blob, reason, self.lane, self.epoch))
+    async def settle_file(
+        self, wanted: Wanted, blob: Blob | None, reason: str = "", inspection: Inspection | None = None
+    ) -> None:
+        """An attachment is archived as `blob`, with what was found in it, or will never be had because of
+        `reason`."""
+        await self.write(
+            lambda tx: intake.settle_file(tx, wanted, blob, reason, inspection, self.lane, self.epoch)
+        )
 
     async def postpone_file(self, wanted: Wanted, at: int) -> None:
         """Try this attachment again at `at`."""

@@ -11,10 +11,10 @@ from collections import Counter
 from sqlalchemy import and_, bindparam, case, exists, insert, literal_column, not_, select, update
 
 from bridge.flow import DeliveryState, MessageState, after
-from bridge.message import Batch, Blob, Kind, Message
+from bridge.message import Batch, Blob, Inspection, Kind, Message
 from bridge.ports import Wanted
 from bridge.store import schema as s
-from bridge.store.codec import mend, message_body, message_from
+from bridge.store.codec import inspection_body, mend, message_body, message_from
 from bridge.store.directory import Directory
 from bridge.store.prepared import Prepared
 from bridge.store.rows import (
@@ -159,35 +159,47 @@ def wanted_files(db: object, network: str, now: int, limit: int) -> list[Wanted]
     ]
 
 
-def settle_file(tx: Tx, wanted: Wanted, blob: Blob | None, reason: str, lane: int, epoch: int) -> None:
-    """An attachment is in the archive as `blob`, or cannot be had because of `reason` (a short word)."""
+def settle_file(
+    tx: Tx,
+    wanted: Wanted,
+    blob: Blob | None,
+    reason: str,
+    inspection: Inspection | None,
+    lane: int,
+    epoch: int,
+) -> None:
+    """An attachment is in the archive as `blob`, with what was found in it, or cannot be had because of
+    `reason` (a short word)."""
     tx.fence(lane, epoch)
+    number, n = wanted.message_seq, wanted.n
+    this = and_(s.files.c.message == number, s.files.c.n == n, s.files.c.state == "wanted")
+    if tx.db.execute(select(s.files.c.n).where(this)).first() is None:
+        return  # it was settled before: what was said then stands
+    facts: dict[str, object] = {"message": number, "file": n}
+    if blob:
+        facts |= {"sha256": blob.digest, "size": blob.size}
+        body = None if inspection is None else inspection_body(inspection)
+        entry = tx.append(lane, "file:archived", f"message/{number}", facts, body)
+    else:
+        entry = tx.append(lane, "file:missing", f"message/{number}", facts | {"reason": reason})
     values = {
         "state": "archived" if blob else "missing",
         "digest": blob.digest if blob else "",
         "size": blob.size if blob else -1,
         "attempt": wanted.attempt,
+        "entry": entry,
     }
-    settled = tx.db.execute(
-        update(s.files)
-        .where(s.files.c.message == wanted.message_seq, s.files.c.n == wanted.n, s.files.c.state == "wanted")
-        .values(**values)
-    )
-    if not settled.rowcount:
-        return  # it was settled before: what was said then stands
-    subject = f"message/{wanted.message_seq}"
-    facts: dict[str, object] = {"message": wanted.message_seq, "file": wanted.n}
-    if blob:
-        tx.append(lane, "file:archived", subject, facts | {"sha256": blob.digest, "size": blob.size})
-    else:
-        tx.append(lane, "file:missing", subject, facts | {"reason": reason})
-    open_files = select(s.files.c.n).where(
-        s.files.c.message == wanted.message_seq, s.files.c.state == "wanted"
-    )
+    tx.db.execute(update(s.files).where(this).values(**values))
+    _release(tx, number)
+
+
+def _release(tx: Tx, number: int) -> None:
+    """A message whose attachments are all settled may be judged."""
+    open_files = select(s.files.c.n).where(s.files.c.message == number, s.files.c.state == "wanted")
     tx.db.execute(
         update(s.messages)
         .where(
-            s.messages.c.id == wanted.message_seq,
+            s.messages.c.id == number,
             s.messages.c.state == MessageState.FETCHING,
             not_(exists(open_files)),
         )

@@ -27,6 +27,7 @@ from bridge.store.rows import (
     close_review,
     drop_delivery,
     find_message,
+    inspections_of,
     message_row,
     next_number,
     permit_id,
@@ -36,6 +37,9 @@ from bridge.store.rows import (
     states_in,
 )
 from bridge.store.writer import Tx
+
+_TEXT_INSIDE = 4_000_000
+"""Characters read inside attachments from which on no further message is taken: memory stays bounded."""
 
 _EARLIER = s.messages.alias("earlier")
 
@@ -76,14 +80,27 @@ def unjudged(db: object, directory: Directory, lane: int, limit: int) -> list[Ar
     """
     directory.refresh(db)
     rows = _UNJUDGED.one(db, {"b_lane": lane, "b_limit": limit}).all()
-    found = []
+    found: list[Archived] = []
+    inside = 0
     for row in rows:
+        if inside > _TEXT_INSIDE:
+            break
         message = message_from(row.body, b"")
         blobs, missing = blobs_of(db, row.id, message) if message.files else ((), ())
+        inspections = inspections_of(db, row.id) if message.files else ()
+        inside += sum(len(one.text) for one in inspections)
         pair, route = directory.find(message)
         found.append(
             Archived(
-                row.id, message, route, blobs, missing, row.archived_at, pair=pair or row.pair, seal=_SEAL
+                row.id,
+                message,
+                route,
+                blobs,
+                missing,
+                row.archived_at,
+                pair=pair or row.pair,
+                inspections=inspections,
+                seal=_SEAL,
             )
         )
     return found

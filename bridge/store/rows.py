@@ -13,9 +13,9 @@ from sqlalchemy import and_, case, func, insert, literal_column, select, update
 
 from bridge.errors import Conflict
 from bridge.flow import DELIVERY_STEPS, OPEN, MessageState, after, sources
-from bridge.message import Blob, File, Message, Outcome
+from bridge.message import Blob, File, Inspection, Message, Outcome
 from bridge.store import schema as s
-from bridge.store.codec import message_from, verdict_text
+from bridge.store.codec import inspection_from, message_from, verdict_text
 from bridge.store.prepared import Prepared
 from bridge.store.writer import Tx
 
@@ -137,6 +137,19 @@ def blobs_of(db: object, number: int, message: Message) -> tuple[tuple[Blob, ...
         else:
             missing.append(file.name)
     return tuple(blobs), tuple(missing)
+
+
+def inspections_of(db: object, number: int) -> tuple[Inspection, ...]:
+    """What was found in the archived attachments of message `number`, in their order."""
+    f, m, c = s.files.c, s.messages.c, s.content.c
+    query = (
+        select(c.body)
+        .join(s.messages, m.id == f.message)
+        .join(s.content, and_(c.lane == m.lane, c.seq == f.entry))
+        .where(f.message == number, f.state == "archived")
+        .order_by(f.n)
+    )
+    return tuple(inspection_from(row.body) for row in db.execute(query))
 
 
 def find_message(db: object, network: str, source_id: str, conversation: str | None = None) -> int | None:

@@ -121,6 +121,8 @@ _partial(
     where="state = 'fetching'",
 )
 _partial("ix_messages_failed", messages.c.network, messages.c.archived_at, where="kind = 'failed'")
+#: What was said before in a conversation.
+Index("ix_messages_conversation", messages.c.conversation, messages.c.id)
 
 files = Table(
     "files",
@@ -133,6 +135,7 @@ files = Table(
     Column("next_at", BigInteger, nullable=False, server_default="0"),
     Column("digest", String, nullable=False, server_default=""),
     Column("size", BigInteger, nullable=False, server_default="-1"),
+    Column("entry", BigInteger, nullable=False, server_default="-1"),  # with the inspection
     PrimaryKeyConstraint("message", "n"),
 )
 _partial("ix_files_wanted", files.c.network, files.c.next_at, where="state = 'wanted'")
@@ -189,7 +192,8 @@ receipts = Table(
 )
 
 #: Held messages. `waits`: later messages of the conversation wait behind this one. `marked`: the other
-#: side was shown that something is missing here.
+#: side was shown that something is missing here. `gated`: nothing but the client's consent is missing.
+#: `due_at`: when it was to be decided (0: no limit), `if_late` what happens then, `late_at` when it did.
 reviews = Table(
     "reviews",
     metadata,
@@ -203,8 +207,14 @@ reviews = Table(
     Column("opened_at", BigInteger, nullable=False),
     Column("decided_at", BigInteger, nullable=False, server_default="0"),
     Column("entry", BigInteger, nullable=False, server_default="-1"),
+    Column("queue", String, nullable=False, server_default=""),
+    Column("due_at", BigInteger, nullable=False, server_default="0"),
+    Column("if_late", String, nullable=False, server_default=""),
+    Column("late_at", BigInteger, nullable=False, server_default="0"),
+    Column("gated", Integer, nullable=False, server_default="0"),
 )
 _partial("ix_reviews_open", reviews.c.network, reviews.c.conversation, where="state = 'open'")
+_partial("ix_reviews_due", reviews.c.due_at, where="state = 'open' AND late_at = 0 AND due_at > 0")
 
 #: Positions in the networks' streams that are ours to keep.
 cursors = Table(
@@ -246,4 +256,67 @@ pairs = Table(
     Column("body", LargeBinary, nullable=False),  # names, address, languages, tags: JSON
     Column("made_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger, nullable=False, server_default="0"),
+)
+
+#: What clients were asked and agreed to: one row a gate and contact. `entry` testifies to what was last.
+consents = Table(
+    "consents",
+    metadata,
+    Column("gate", String, nullable=False),  # "policy/id"
+    Column("contact", String, nullable=False),  # open_kfid/external_userid
+    Column("lane", Integer, nullable=False),
+    Column("asked_at", BigInteger, nullable=False, server_default="0"),
+    Column("given_at", BigInteger, nullable=False, server_default="0"),
+    Column("entry", BigInteger, nullable=False),
+    PrimaryKeyConstraint("contact", "gate"),
+)
+
+#: When something was last said in a conversation: an annotation to its reader ("policy/id"), or to staff
+#: that a rule acted ("to ADDRESS: rules"). A hint: what each verdict knew of it stands in its record.
+said = Table(
+    "said",
+    metadata,
+    Column("network", String, nullable=False),
+    Column("conversation", String, nullable=False),
+    Column("key", String, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("network", "conversation", "key"),
+)
+
+#: Delivered messages that may be reviewed afterwards, by the rule that says so. `day` is that of the
+#: verdict, UTC; `entry` testifies to the last thing that happened to it.
+samples = Table(
+    "samples",
+    metadata,
+    Column("message", ForeignKey("messages.id"), nullable=False),
+    Column("key", String, nullable=False),  # "policy/rule"
+    Column("verdict", ForeignKey("verdicts.id"), nullable=False),
+    Column("day", String, nullable=False),
+    Column("queue", String, nullable=False),
+    Column("percent", String, nullable=False),
+    Column("state", String, nullable=False),  # eligible, drawn, spared, closed
+    Column("entry", BigInteger, nullable=False, server_default="-1"),
+    PrimaryKeyConstraint("message", "key"),
+)
+Index("ix_samples_day", samples.c.day, samples.c.key)
+_partial("ix_samples_drawn", samples.c.message, where="state = 'drawn'")
+
+#: Policy files that decided or were proposed: each once, by its hash. Their bytes are content.
+policies = Table(
+    "policies",
+    metadata,
+    Column("hash", String, primary_key=True),
+    Column("lane", Integer, nullable=False),
+    Column("entry", BigInteger, nullable=False),
+)
+
+#: Proposed sets of policy files, from proposal to the end. `due_at`: when an approved one comes into force.
+changes = Table(
+    "changes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("lane", Integer, nullable=False),
+    Column("entry", BigInteger, nullable=False),
+    Column("state", String, nullable=False),
+    Column("due_at", BigInteger, nullable=False, server_default="0"),
 )

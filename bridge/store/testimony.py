@@ -153,16 +153,18 @@ class Messages:
                 self._file(key, row, rows[n], said.get(n))
 
     def _file(self, key: str, row: AnyRow, file: AnyRow, said: Entry | None) -> None:
-        state, digest, size = "wanted", "", -1
+        state, digest, size, entry = "wanted", "", -1, -1
         if said is not None:
             state = said.kind.partition(":")[2]
             digest, size = str(said.facts.get("sha256", "")), number(said.facts.get("size"))
+            entry = said.seq
         facts: list[Comparison] = [
             ("state", file.state, state),
             ("digest", file.digest, digest),
             ("size", file.size, size),
+            ("entry", file.entry, entry),
+            ("network", file.network, row.network),
         ]
-        facts.append(("network", file.network, row.network))
         self.work.compare("files", key, facts, "the ledger")
 
     def _verdicts(self, row: AnyRow, entries: Sequence[Entry]) -> None:

@@ -14,9 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.message import SYMPHONY, WEIXIN, Cause, File, Kind, Match, Message, Outcome, Verdict
+from bridge.message import SYMPHONY, WEIXIN, Cause, File, Inspection, Kind, Match, Message, Outcome, Verdict
 from bridge.store.codec import (
     dump,
+    inspection_body,
+    inspection_from,
     mend,
     message_body,
     message_from,
@@ -199,6 +201,32 @@ def test_every_field_of_a_verdict_is_written() -> None:
     written = set(json.loads(verdict_body(HELD, PLAIN.text)))
     assert written == {field.name for field in fields(Verdict)}
     assert set(json.loads(verdict_body(HELD, HELD.text))) == written - {"text"}
+
+
+# --- inspections ------------------------------------------------------------------------------------------
+
+INSPECTED = Inspection(
+    "图表.docx", "docx", 0, "pdf", True, True, "内幕消息", True, "it is locked", True, "Eicar"
+)
+
+
+@pytest.mark.parametrize("inspection", [Inspection("a.png", "png", 9), INSPECTED])
+def test_an_inspection_comes_back(inspection: Inspection) -> None:
+    """What was found in an attachment is read again as it was written."""
+    assert inspection_from(inspection_body(inspection)) == inspection
+
+
+def test_every_field_of_an_inspection_is_written() -> None:
+    """A field added to Inspection and forgotten here would be lost without a word; a size of 0 is one."""
+    assert set(json.loads(inspection_body(INSPECTED))) == {field.name for field in fields(Inspection)}
+
+
+def test_an_old_inspection_still_reads() -> None:
+    """What was written first is read for ever."""
+    body = b'{"claims":"pdf","name":"a.pdf","size":9,"text":"hi","type":"zip","unreadable":"no","virus":"x"}'
+    assert inspection_from(body) == Inspection(
+        "a.pdf", "zip", 9, "pdf", text="hi", unreadable="no", virus="x"
+    )
 
 
 # --- text that JSON cannot carry --------------------------------------------------------------------------

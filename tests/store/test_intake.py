@@ -8,7 +8,7 @@ import pytest
 from rig import CONTACT, START, STREAM, Hands, batch, message
 
 from bridge.errors import StoreError
-from bridge.message import SYMPHONY, WEIXIN, Batch, Blob, File, Kind
+from bridge.message import SYMPHONY, WEIXIN, Batch, Blob, File, Inspection, Kind
 from bridge.ports import Step
 
 BLOB = Blob("ab" * 32, 3, "a.txt")
@@ -134,6 +134,30 @@ async def test_later_ones_of_the_chat_wait_and_other_chats_pass(hands: Hands) ->
     (wanted,) = await hands.store.wanted_files(SYMPHONY, 9)
     await hands.store.settle_file(wanted, BLOB)
     assert [one.message.id for one in await hands.store.unjudged(9)] == ["1", "2", "3", "4", "5"]
+
+
+async def test_what_was_found_in_an_attachment_comes_with_its_message(hands: Hands) -> None:
+    """An inspection is kept as content of the attachment's entry, and is there when the message is judged."""
+    found = Inspection("a.txt", "txt", 3, text="内幕消息")
+    await hands.archive(with_files(1, "a.txt", "b.txt"))
+    first, second = await hands.store.wanted_files(SYMPHONY, 9)
+    await hands.store.settle_file(first, BLOB, inspection=found)
+    await hands.store.settle_file(second, None, "expired")
+    (one,) = await hands.store.unjudged(9)
+    assert one.inspections == (found,)
+    assert one.context.inspections == (found,)
+    digests = [bool(entry.digest) for entry in await hands.entries("file:archived", "file:missing")]
+    assert digests == [True, False]
+
+
+async def test_texts_inside_attachments_do_not_pile_up(hands: Hands) -> None:
+    """However many large documents wait, only some are taken at once, and the rest next time, in order."""
+    long = Inspection("a.txt", "txt", 3, text="x" * 1_500_000)
+    await hands.archive(*(with_files(number, "a.txt") for number in range(1, 5)))
+    for wanted in await hands.store.wanted_files(SYMPHONY, 9):
+        await hands.store.settle_file(wanted, BLOB, inspection=long)
+    assert [ruling.archived.seq for ruling in await hands.judge()] == [1, 2, 3]
+    assert [ruling.archived.seq for ruling in await hands.judge()] == [4]
 
 
 async def test_an_attachment_is_tried_again_when_its_time_comes(hands: Hands) -> None:
