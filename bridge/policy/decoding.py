@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from rapidfuzz import fuzz, process
 
 from bridge.policy import language as lang
-from bridge.policy.diagnostics import Diagnostic, Page
+from bridge.policy.diagnostics import Diagnostic, Page, Phrase
 from bridge.policy.document import Node
 
 NEAR = 65  # similarity, of 100, from which another word is suggested
@@ -45,9 +45,9 @@ def guess(word: str, choices: Sequence[str] | Mapping[str, Any]) -> str:
     return best[0] if best else ""
 
 
-def listing(names: Sequence[str] | Mapping[str, Any]) -> str:
+def listing(names: Sequence[str] | Mapping[str, Any]) -> str | Phrase:
     """`names` as a reader gets them, "none" if there are none."""
-    return ", ".join(sorted(names)) or "none"
+    return ", ".join(sorted(names)) or Phrase("none")
 
 
 # pydantic's word for an error → the key of our text.
@@ -178,9 +178,10 @@ class _Explainer:
         return section
 
 
-def _bound(context: Mapping[str, Any]) -> str:
-    words = {"ge": "at least", "le": "at most", "max_length": "at most"}
-    return ", ".join(f"{word} {context[key]}" for key, word in words.items() if key in context)
+def _bound(context: Mapping[str, Any]) -> Phrase:
+    phrases = {"ge": "bound.least", "le": "bound.most", "max_length": "bound.most"}
+    broken = next((bound for bound in phrases if bound in context), "")
+    return Phrase(phrases[broken], {"limit": context[broken]}) if broken else Phrase("none")
 
 
 def _without_tag(loc: Location) -> Location:

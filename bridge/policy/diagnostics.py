@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from bridge.policy.catalogue import TEXTS, Text
 
 MOST_SHOWN = 20
+WARNINGS = frozenset({"P030", "P031", "P033", "P034", "P041"})
 
 
 class Place(NamedTuple):
@@ -26,7 +27,20 @@ class Place(NamedTuple):
     width: int = 1
 
 
-WARNINGS = frozenset({"P030", "P031", "P033", "P034", "P041"})
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """A value that is made of words: looked up when it is shown, like the text it stands in."""
+
+    key: str
+    values: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+    def words(self, language: str) -> str:
+        """The phrase in `language`."""
+        return _text(self.key, language).sentence.format(**self.values)
+
+
+def _text(key: str, language: str) -> Text:
+    return TEXTS.get(language, {}).get(key) or TEXTS["en"][key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +65,11 @@ class Diagnostic:
 
     def words(self, language: str = "en") -> Text:
         """Sentence, label and help in `language`."""
-        table = TEXTS.get(language, TEXTS["en"])
-        return Text(*(part.format(**self.values) for part in table.get(self.key) or TEXTS["en"][self.key]))
+        values = {
+            name: value.words(language) if isinstance(value, Phrase) else value
+            for name, value in self.values.items()
+        }
+        return Text(*(part.format(**values) for part in _text(self.key, language)))
 
     def __str__(self) -> str:
         return f"{self.file}:{self.place.line}:{self.place.column}: {self.code} {self.words().sentence}"

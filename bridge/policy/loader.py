@@ -22,7 +22,7 @@ from bridge.errors import PolicyError
 from bridge.policy import language as lang
 from bridge.policy.compiled import Draft, PolicySet, build
 from bridge.policy.decoding import decode, guess, listing
-from bridge.policy.diagnostics import Diagnostic, Page, Place
+from bridge.policy.diagnostics import Diagnostic, Page, Phrase, Place
 from bridge.policy.document import Document, Node, compose
 from bridge.policy.folding import fold
 from bridge.policy.patterns import compile_pattern
@@ -425,22 +425,19 @@ class _Reading:
 
 
 _ADVICE = (
-    ("(?<", "look-behind is not supported; use `boundary: digits` or `boundary: word` instead"),
-    ("(?", "look-ahead is not supported; use `boundary` or `context` instead"),
-    ("repetition size", "repeat at most 1000 times, the smaller number first"),
-    ("repetition operator", "one of * + ? {n} at a time; there are no possessive repetitions"),
-    ("no argument for repetition", "put something before * + or ?; a literal one is written \\*"),
-    ("missing )", "close the round bracket, or write \\( for a literal one"),
-    ("unexpected )", "delete the bracket, or write \\) for a literal one"),
-    ("missing ]", "close the square bracket, or write \\[ for a literal one"),
-    ("character class", "write ranges from the smaller to the larger character"),
-    (
-        "escape",
-        "this escape is not known (there are no back-references); a literal backslash is written \\\\",
-    ),
-    ("large", "make the pattern shorter, or its repetitions smaller"),
+    ("(?<", "advice.behind"),
+    ("(?", "advice.ahead"),
+    ("repetition size", "advice.size"),
+    ("repetition operator", "advice.operator"),
+    ("no argument for repetition", "advice.argument"),
+    ("missing )", "advice.open"),
+    ("unexpected )", "advice.closed"),
+    ("missing ]", "advice.square"),
+    ("character class", "advice.range"),
+    ("escape", "advice.escape"),
+    ("large", "advice.large"),
 )
 
 
-def _advice(problem: str) -> str:
-    return next((advice for said, advice in _ADVICE if said in problem), "see the guide for patterns")
+def _advice(problem: str) -> Phrase:
+    return Phrase(next((advice for said, advice in _ADVICE if said in problem), "advice.guide"))

@@ -50,7 +50,7 @@ def test_the_catalogue_is_large_and_without_repeats() -> None:
 def test_nearly_every_text_is_in_the_catalogue() -> None:
     """Every code is provoked by a case, but for those of unreadable files, which have tests of their own."""
     told = CATALOGUE.read_text(encoding="utf-8")
-    codes = {key.partition(".")[0] for key in TEXTS["en"]}
+    codes = {key.partition(".")[0] for key in TEXTS["en"] if key.startswith("P0")}
     assert {code for code in codes if f"[{code}]" not in told} == {"P008"}
 
 

@@ -266,4 +266,22 @@ EN: Mapping[str, Text] = {
     ),
     "P051": Text("this version reads language 1", "another language", "write `language: 1`"),
     "P060": Text("test of rule `{rule}` fails: {problem}", "this test", "mend the rule or the test"),
+    # phrases: words that stand inside other texts
+    "none": Text("none"),
+    "bound.least": Text("at least {limit}"),
+    "bound.most": Text("at most {limit}"),
+    "advice.behind": Text("look-behind is not supported; use `boundary: digits` or `boundary: word` instead"),
+    "advice.ahead": Text("look-ahead is not supported; use `boundary` or `context` instead"),
+    "advice.size": Text("repeat at most 1000 times, the smaller number first"),
+    "advice.operator": Text("one of * + ? {{n}} at a time; there are no possessive repetitions"),
+    "advice.argument": Text("put something before * + or ?; a literal one is written \\*"),
+    "advice.open": Text("close the round bracket, or write \\( for a literal one"),
+    "advice.closed": Text("delete the bracket, or write \\) for a literal one"),
+    "advice.square": Text("close the square bracket, or write \\[ for a literal one"),
+    "advice.range": Text("write ranges from the smaller to the larger character"),
+    "advice.escape": Text(
+        "this escape is not known (there are no back-references); a literal backslash is written \\\\"
+    ),
+    "advice.large": Text("make the pattern shorter, or its repetitions smaller"),
+    "advice.guide": Text("see the guide for patterns"),
 }
