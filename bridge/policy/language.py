@@ -2,9 +2,9 @@
 
 Rules of this file: one class per section, one field per key, the docstring or description is what staff
 read. Input is text, lists and mappings only: every scalar arrives as it was written and is typed here,
-never by YAML. `LATER` names keys that belong to the language and are not enforced by this version; using
-one is an error (P050), because a rule that is silently not enforced is worse than none.
-A custom error's type is the key of its text in `bridge.policy.diagnostics`.
+never by YAML. A condition that would say nothing, and a list that would name nobody, is refused: each would
+read like a rule and act like none, or like one for everybody.
+A custom error's type is the key of its text in `bridge.policy.catalogue`.
 """
 
 from __future__ import annotations
@@ -12,12 +12,23 @@ from __future__ import annotations
 import datetime
 import re
 import zoneinfo
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    StringConstraints,
+    Tag,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 LANGUAGE = 1
+NAMED, LISTED = "named", "listed"  # the two ways to write days, as they stand in the places of errors
 LONGEST_WORD = 100  # characters of a word in a list
 NAME = r"^\w[\w.-]*$"
 
@@ -26,7 +37,6 @@ class Section(BaseModel):
     """One mapping of the file: unknown keys are refused, nothing changes after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    LATER: ClassVar[frozenset[str]] = frozenset()
 
 
 # --- scalars, typed by the field they sit in ------------------------------------------------------------
@@ -99,6 +109,12 @@ def _duration(value: Any) -> Any:
     return datetime.timedelta(**{unit: int(written[1])})
 
 
+def _within_a_day(value: datetime.timedelta) -> datetime.timedelta:
+    if value > datetime.timedelta(days=1):
+        raise _refuse("P013.day")
+    return value
+
+
 def _period(value: Any) -> Any:
     if isinstance(value, str) and re.fullmatch(r"[1-9][0-9]{0,3}[dmy]", value):
         return value
@@ -123,15 +139,33 @@ def _percent(value: Any) -> Any:
 
 
 def _hours(value: Any) -> Any:
-    if isinstance(value, str) and re.fullmatch(
-        r"([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)", value
-    ):
-        return value
-    raise _refuse("P013.hours")
+    time = r"(?:[01][0-9]|2[0-3]):[0-5][0-9]"
+    if not isinstance(value, str) or not re.fullmatch(rf"{time}-(?:{time}|24:00)", value):
+        raise _refuse("P013.hours")
+    begin, _, end = value.partition("-")
+    if begin >= end:
+        raise _refuse("P013.hours.order")
+    return value
 
 
 def _everybody(value: Any) -> Any:
-    return () if value == "all" else _listed(value)
+    """`all` is everybody, held as an empty tuple; an empty list is nobody and surely a mistake."""
+    if value == "all" or value == ():
+        return ()
+    if value == []:
+        raise _refuse("P013.empty")
+    return _listed(value)
+
+
+def _two(value: tuple[str, ...]) -> tuple[str, ...]:
+    if len(value) != 2:
+        raise _refuse("P013.two")
+    return value
+
+
+def _named_or_listed(value: Any) -> str:
+    """Which of the two ways to write days was used: a word for all of them, or weekdays by name."""
+    return LISTED if isinstance(value, list | tuple) or value in get_args(Weekday) else NAMED
 
 
 def _zone(value: Any) -> Any:
@@ -164,6 +198,10 @@ Hours = Annotated[str, BeforeValidator(_hours)]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_listed)]
 Names = Annotated[tuple[Name, ...], BeforeValidator(_listed)]
 Words = Annotated[tuple[Word, ...], BeforeValidator(_listed)]
+# The same in conditions, where an empty list would name nothing or nobody.
+SomeTexts = Annotated[Texts, Field(min_length=1)]
+SomeNames = Annotated[Names, Field(min_length=1)]
+SomeWords = Annotated[Words, Field(min_length=1)]
 
 Mode = Literal["off", "monitor", "enforce"]
 Direction = Literal["to_weixin", "to_symphony", "both"]
@@ -183,6 +221,7 @@ KindWord = Literal[
     "record",
     "recall",
 ]
+Kinds = Annotated[tuple[KindWord, ...], BeforeValidator(_listed), Field(min_length=1)]
 # fmt: off
 Stop = Literal["hold", "block"]
 Pass = Literal["deliver", "hold", "block"]
@@ -194,6 +233,11 @@ FileType = Literal[
 # fmt: on
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 Days = Literal["all", "weekdays", "trading"]
+WorkingDays = Annotated[
+    Annotated[Days, Tag(NAMED)]
+    | Annotated[tuple[Weekday, ...], BeforeValidator(_listed), Field(min_length=1), Tag(LISTED)],
+    Discriminator(_named_or_listed),
+]
 Calendar = Literal["XHKG", "XSHG", "XSHE", "XNYS", "XLON", "XSES"]
 Evasion = Literal["pinyin", "split", "separators", "lookalike"]
 ListLanguage = Literal["en", "zh", "zh-Hans", "zh-Hant"]
@@ -231,6 +275,22 @@ class Group(Section):
     )
 
 
+class Dates(Section):
+    """Columns of a CSV file with the first and the last day (YYYY-MM-DD) on which a row's words count.
+
+    Days begin and end by the clock of the policy's `timezone`. An empty cell sets no limit.
+    """
+
+    from_: Name | None = Field(default=None, alias="from", description="the column with the first day")
+    until: Name | None = Field(default=None, description="the column with the last day")
+
+    @model_validator(mode="after")
+    def _one_column(self) -> Dates:
+        if self.from_ is None and self.until is None:
+            raise _refuse("P014.dates")
+        return self
+
+
 class WordList(Section):
     """Words, written here or in columns of a CSV file beside the policy."""
 
@@ -238,7 +298,8 @@ class WordList(Section):
     file: Text | None = Field(
         default=None, description="a CSV file beside the policy, with a first line of column names"
     )
-    columns: Names | None = Field(default=None, description="the columns of the file that hold words")
+    columns: SomeNames | None = Field(default=None, description="the columns of the file that hold words")
+    dates: Dates | None = Field(default=None, description="columns of the file that say when a row counts")
     stale_after: Duration | None = Field(
         default=None, description="a file older than this holds messages: 30m, 24h, 7d"
     )
@@ -264,6 +325,8 @@ class WordList(Section):
             raise _refuse("P014.columns")
         if self.stale_after is not None and self.file is None:
             raise _refuse("P014.stale")
+        if self.dates is not None and self.file is None:
+            raise _refuse("P014.dated")
         return self
 
 
@@ -273,7 +336,7 @@ class WordList(Section):
 class Context(Section):
     """Words that must be near: at most `within` characters away."""
 
-    words: Words = Field(description="words of which one must be near")
+    words: SomeWords = Field(description="words of which one must be near")
     within: Whole = Field(default=20, ge=1, le=1000, description="how many characters away they may be")
     messages: Whole = Field(
         default=0, ge=0, le=5, description="so many earlier messages of the sender are searched for them too"
@@ -300,7 +363,7 @@ class WordsDetector(Contextual):
     """Any word of the named lists."""
 
     type: Literal["words"] = Field(description="what is looked for")
-    list: Names = Field(description="the lists whose words are looked for")
+    list: SomeNames = Field(description="the lists whose words are looked for")
 
 
 class PatternDetector(Contextual):
@@ -395,7 +458,7 @@ class Outside(Section):
     """
 
     hours: Hours = Field(default="00:00-24:00", description='working hours: "09:00-18:30"')
-    days: Days | Annotated[tuple[Weekday, ...], BeforeValidator(_listed)] = Field(
+    days: WorkingDays = Field(
         default="all", description="working days: `all`, `weekdays`, `trading`, or a list of weekdays"
     )
     calendar: Calendar | None = Field(default=None, description="the exchange whose holidays count")
@@ -404,6 +467,8 @@ class Outside(Section):
     def _trading_needs_a_calendar(self) -> Outside:
         if (self.days == "trading") != (self.calendar is not None):
             raise _refuse("P014.calendar")
+        if not self.model_fields_set:
+            raise _refuse("P014.outside")
         return self
 
 
@@ -411,47 +476,57 @@ class Count(Section):
     """How often: hits in this message or, with `within`, messages of the sender that match in that time."""
 
     at_least: Whole = Field(ge=2, le=50, description="so many hits, or messages")
-    within: Duration | None = Field(default=None, description="at most 24h")
+    within: Annotated[Duration, AfterValidator(_within_a_day)] | None = Field(
+        default=None, description="at most 24h"
+    )
 
 
 class FileTest(Section):
     """Attachments: one of them has one of the types, is larger, or has such a name (with `*`)."""
 
-    types: Annotated[tuple[FileType, ...], BeforeValidator(_listed)] | None = Field(
+    types: Annotated[tuple[FileType, ...], BeforeValidator(_listed), Field(min_length=1)] | None = Field(
         default=None, description="types of files, told by content"
     )
     larger_than: Size | None = Field(default=None, description="a file larger than this: 20MB")
-    name: Texts | None = Field(default=None, description="names of files, with `*`")
+    name: SomeTexts | None = Field(default=None, description="names of files, with `*`")
 
 
 class OneOf(Section):
     """One way in which a condition may hold. All keys must hold; one value of a list is enough."""
 
     direction: Direction | None = Field(default=None, description="the way the message goes")
-    finds: Names | None = Field(default=None, description="detectors of which one must find something")
+    finds: SomeNames | None = Field(default=None, description="detectors of which one must find something")
     confidence: Confidence = Field(default="medium", description="how sure a finding has to be")
-    sender: Texts | None = Field(
+    sender: SomeTexts | None = Field(
         default=None, description="addresses, ids or `tag:…` of the sender, with `*`"
     )
-    groups: Names | None = Field(default=None, description="groups of which somebody takes part")
-    kind: Annotated[tuple[KindWord, ...], BeforeValidator(_listed)] | None = Field(
-        default=None, description="kinds of message"
-    )
-    recipient: Texts | None = Field(
+    groups: SomeNames | None = Field(default=None, description="groups of which somebody takes part")
+    kind: Kinds | None = Field(default=None, description="kinds of message")
+    recipient: SomeTexts | None = Field(
         default=None, description="addresses, ids or `tag:…` of the recipient, with `*`"
     )
-    conversation: Texts | None = Field(default=None, description="ids of chats, as `audit show` prints them")
+    conversation: SomeTexts | None = Field(
+        default=None, description="ids of chats, as `audit show` prints them"
+    )
     outside: Outside | None = Field(default=None, description="outside working time")
     count: Count | None = Field(default=None, description="how often")
     files: FileTest | None = Field(default=None, description="what is attached")
     edited: YesNo | None = Field(default=None, description="the message replaces an earlier one")
     recalled: YesNo | None = Field(default=None, description="the message takes an earlier one back")
 
+    @model_validator(mode="after")
+    def _says_something(self) -> OneOf:
+        if not self.model_fields_set - {"confidence"}:
+            raise _refuse("P014.condition")
+        if self.count is not None and self.count.within is None and self.finds is None:
+            raise _refuse("P014.count")
+        return self
+
 
 class Unless(OneOf):
     """What takes the match away. All keys must hold; one value of a list is enough."""
 
-    any: Annotated[tuple[OneOf, ...], BeforeValidator(_listed)] | None = Field(
+    any: Annotated[tuple[OneOf, ...], BeforeValidator(_listed), Field(min_length=1)] | None = Field(
         default=None, description="one of these must hold as well"
     )
 
@@ -485,6 +560,12 @@ class Hold(Section):
         default=None, description="what happens after that; never a release"
     )
 
+    @model_validator(mode="after")
+    def _late_after_some_time(self) -> Hold:
+        if self.if_late is not None and self.decide_within is None:
+            raise _refuse("P014.late")
+        return self
+
 
 class Tell(Section):
     """What the sender is told, by language. `zh` serves both scripts where the exact one is missing."""
@@ -498,6 +579,12 @@ class Tell(Section):
     zh_hant: Text | None = Field(
         default=None, alias="zh-Hant", description="Chinese in Traditional characters"
     )
+
+    @model_validator(mode="after")
+    def _in_some_language(self) -> Tell:
+        if not self.model_fields_set:
+            raise _refuse("P014.language")
+        return self
 
     def texts(self) -> dict[str, str]:
         """The texts that are there, by language tag."""
@@ -547,9 +634,7 @@ class Then(Section):
 class Trial(Section):
     """A test: a message and what must become of it."""
 
-    given: Annotated[tuple[Text, ...], BeforeValidator(_listed)] = Field(
-        description="the message; of several, one sender's messages, the last is judged"
-    )
+    given: SomeTexts = Field(description="the message; of several, one sender's messages, the last is judged")
     from_: Literal["symphony", "weixin"] | None = Field(
         default=None, alias="from", description="the network it comes from"
     )
@@ -571,7 +656,7 @@ class Trial(Section):
 class Rollout(Section):
     """Enforced for a part, monitored for the rest: the conversations of some groups, or so many percent."""
 
-    groups: Names | None = Field(
+    groups: SomeNames | None = Field(
         default=None, description="enforced in conversations with somebody of these groups"
     )
     percent: Percent | None = Field(
@@ -619,7 +704,7 @@ class Rule(Section):
 class AppliesTo(Section):
     """The conversations that the file is for: those with somebody of these groups in them."""
 
-    groups: Names = Field(description="groups of which somebody takes part")
+    groups: SomeNames = Field(description="groups of which somebody takes part")
 
 
 class Barrier(Section):
@@ -629,10 +714,12 @@ class Barrier(Section):
     """
 
     id: Name = Field(description="the name of the barrier")
-    between: Names | None = Field(default=None, description="two groups")
-    from_: Names | None = Field(default=None, alias="from", description="groups that may not write to `to`")
-    to: Names | None = Field(default=None, description="groups that `from` may not write to")
-    finds: Names | None = Field(
+    between: Annotated[Names, AfterValidator(_two)] | None = Field(default=None, description="two groups")
+    from_: SomeNames | None = Field(
+        default=None, alias="from", description="groups that may not write to `to`"
+    )
+    to: SomeNames | None = Field(default=None, description="groups that `from` may not write to")
+    finds: SomeNames | None = Field(
         default=None, description="detectors: only messages in which one finds something"
     )
     then: Stop = Field(default="block", description="what becomes of the message")
@@ -640,9 +727,8 @@ class Barrier(Section):
 
     @model_validator(mode="after")
     def _two_sides(self) -> Barrier:
-        one_way = self.from_ is not None and self.to is not None
-        two_ways = self.between is not None and len(self.between) == 2
-        if one_way == two_ways or (self.between is not None and (self.from_ or self.to)):
+        written = (self.between is not None, self.from_ is not None, self.to is not None)
+        if written not in ((True, False, False), (False, True, True)):
             raise _refuse("P014.barrier")
         return self
 
@@ -668,9 +754,9 @@ class Attachments(Section):
 class Consent(Section):
     """Clients are asked before anything else passes to them; `agree` are the answers that mean yes."""
 
-    from_: Annotated[Names, Field(alias="from", description="groups of clients who are asked")]
+    from_: Annotated[SomeNames, Field(alias="from", description="groups of clients who are asked")]
     text: Tell = Field(description="what they are asked, by language")
-    agree: Words = Field(
+    agree: SomeWords = Field(
         default=("同意", "我同意", "agree", "i agree", "yes"), description="answers that mean yes"
     )
     until_given: Stop = Field(default="hold", description="what becomes of messages before that")
@@ -700,9 +786,7 @@ class Keep(Section):
         default=(), alias="for", description="groups of which somebody takes part; without it, everybody"
     )
     direction: Direction = Field(default="both", description="the way the message goes")
-    kind: Annotated[tuple[KindWord, ...], BeforeValidator(_listed)] | None = Field(
-        default=None, description="kinds of message; without it, all"
-    )
+    kind: Kinds | None = Field(default=None, description="kinds of message; without it, all")
     worm: YesNo = Field(default=False, description="only write-once media will do")
     first: Period | None = Field(default=None, description="the period in which it must be readable at once")
 
@@ -710,6 +794,8 @@ class Keep(Section):
     def _one_period(self) -> Keep:
         if (self.preset is None) == (self.keep is None):
             raise _refuse("P014.keep")
+        if self.preset is not None and "start" in self.model_fields_set:
+            raise _refuse("P014.preset")
         return self
 
 
@@ -732,7 +818,7 @@ class LegalHold(Section):
     """Records of these people are never disposed of while it stands."""
 
     id: Name = Field(description="the name of the case")
-    people: Texts = Field(description="addresses or ids")
+    people: SomeTexts = Field(description="addresses or ids")
     since: Day | None = Field(default=None, description="the first day that matters; without it, everything")
     approved_by: Text = Field(description="who ordered it")
     because: Text | None = Field(default=None, description="why")
@@ -743,8 +829,8 @@ class ExceptionFrom(Section):
 
     id: Name = Field(description="the name of the exception")
     rule: Name = Field(description="the rule or barrier that does not apply")
-    for_: Annotated[Texts, Field(alias="for", description="addresses, ids or groups")]
-    only: Words | None = Field(default=None, description="only where nothing but these words was found")
+    for_: Annotated[SomeTexts, Field(alias="for", description="addresses, ids or groups")]
+    only: SomeWords | None = Field(default=None, description="only where nothing but these words was found")
     expires: Day = Field(description="the last day")
     approved_by: Text = Field(description="who allowed it")
     because: Text = Field(description="why")
