@@ -7,7 +7,7 @@ their file: two files may both have a detector `card`, and each rule sees its ow
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from bridge.message import Outcome, Party
 from bridge.policy import cards, contacts, credentials, identity, registers, wallets
 from bridge.policy import detectors as d
 from bridge.policy import language as lang
+from bridge.policy.edition import edition
 from bridge.policy.folding import fold
 from bridge.policy.lexicon import Lexicon, Words
 from bridge.policy.patterns import PatternSet
@@ -110,12 +111,18 @@ class Rule:
     waits: bool
 
 
+# The first and the last day on which something counts.
+Days = tuple[datetime.date | None, datetime.date | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """A checked file on its way: its model, the words of its lists, and where it came from.
 
     `hash` is the SHA-256 of the file and its lists, lower-case hex. `expires` says until when a list that
-    can grow old may be used; None when nobody knows how old it is.
+    can grow old may be used; None when nobody knows how old it is. `dates` has, for a list and a folded word
+    of it, the spans of days in which the word counts (both inclusive, None where there is no limit, days of
+    the file's `timezone`); a word that is not in there counts always.
     """
 
     model: lang.PolicyFile
@@ -123,6 +130,7 @@ class Draft:
     hash: str
     source: Source = field(repr=False)
     expires: Mapping[str, datetime.datetime | None] = field(default_factory=dict)
+    dates: Mapping[str, Mapping[str, Sequence[Days]]] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,12 +158,22 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class PolicySet:
-    """Every file in force. `hashes` are (policy name, SHA-256 of the file and its lists), by name."""
+    """Every file in force. `hashes` are (policy name, SHA-256 of the file and its lists), by name.
+
+    `reach` is how much of what the sender wrote before is needed to judge: so many of his newest messages,
+    and all that are not older than so many milliseconds; (0, 0) when nothing of it is.
+    """
 
     policies: tuple[Policy, ...]
     hashes: tuple[tuple[str, str], ...]
     engine: d.Engine = field(repr=False)
+    reach: tuple[int, int] = (0, 0)
     warnings: tuple[Diagnostic, ...] = ()
+
+    @property
+    def engine_version(self) -> str:
+        """Which program decides."""
+        return edition()
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -298,4 +316,23 @@ def build(drafts: Sequence[Draft]) -> PolicySet:
     collector = _Collector()
     policies = tuple(_policy(draft, collector) for draft in drafts)
     hashes = tuple(sorted((policy.name, policy.draft.hash) for policy in policies))
-    return PolicySet(policies, hashes, collector.engine())
+    return PolicySet(policies, hashes, collector.engine(), _reach(draft.model for draft in drafts))
+
+
+def _reach(files: Iterable[lang.PolicyFile]) -> tuple[int, int]:
+    """How much of the earlier conversation the live rules of `files` can ask for."""
+    messages, ages = 0, datetime.timedelta()
+    for file in files:
+        contexts = (model.context for model in file.detectors.values())
+        messages = max([messages, *(context.messages for context in contexts if context)])
+        live = (rule for rule in file.rules if (rule.mode or file.defaults.mode) != "off")
+        ages = max([ages, *(within for rule in live for within in _counted(rule))])
+    return messages, ages // datetime.timedelta(milliseconds=1)
+
+
+def _counted(rule: lang.Rule) -> Iterator[datetime.timedelta]:
+    """The times within which `rule` counts messages."""
+    for section in (rule.when, rule.unless):
+        for way in (section, *(section.any or ())) if section else ():
+            if way.count and way.count.within:
+                yield way.count.within
