@@ -17,6 +17,8 @@
     compiled      rules and detectors made ready to run
     masking       what a reader gets to see of a masked passage
     judge         message → verdict, pure
+    record        verdicts as plain values
+    edition       which program decides
     trial         the tests that live inside rules
 
 Nothing here opens a socket, reads a clock or throws dice. One function, `loader._file`, opens files.
@@ -24,8 +26,9 @@ Nothing here opens a socket, reads a clock or throws dice. One function, `loader
 
 from bridge.policy.compiled import PolicySet
 from bridge.policy.diagnostics import Diagnostic, render
-from bridge.policy.judge import as_record, from_record, judge
+from bridge.policy.judge import judge
 from bridge.policy.loader import Source, assemble, check, load, read
+from bridge.policy.record import as_record, from_record
 from bridge.policy.trial import TrialResult, run_tests
 
 __all__ = [

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
 
 from bridge.message import Cause, Context, Kind, Match, Message, Outcome, Party, Route, Verdict
 from bridge.policy import masking
@@ -289,51 +288,3 @@ def _sentence(found: _Found, language: str, text: str) -> str:
         shown = dict.fromkeys(text[start:end] for start, end in found.match.spans)
         return f"{sentence} ({', '.join(shown)})"
     return sentence
-
-
-# --- records --------------------------------------------------------------------------------------------
-
-
-def as_record(verdict: Verdict) -> dict[str, Any]:
-    """`verdict` as plain values that any JSON encoder writes the same way."""
-    record = asdict(verdict)
-    record["outcome"], record["cause"] = str(verdict.outcome), str(verdict.cause)
-    record["tell"] = dict(sorted(verdict.tell.items()))
-    record["tags"] = list(verdict.tags)
-    record["policies"] = [list(pair) for pair in verdict.policies]
-    record["matches"] = [_match_record(match) for match in verdict.matches]
-    return record
-
-
-def _match_record(match: Match) -> dict[str, Any]:
-    record = asdict(match)
-    record["outcome"] = str(match.outcome)
-    record["detectors"] = list(match.detectors)
-    record["spans"] = [list(span) for span in match.spans]
-    return record
-
-
-def from_record(record: Mapping[str, Any]) -> Verdict:
-    """The verdict that `as_record` wrote down."""
-    return Verdict(
-        **{
-            **record,
-            "outcome": Outcome(record["outcome"]),
-            "cause": Cause(record["cause"]),
-            "matches": tuple(_match_from(match) for match in record["matches"]),
-            "tell": dict(record["tell"]),
-            "tags": tuple(record["tags"]),
-            "policies": tuple((name, digest) for name, digest in record["policies"]),
-        }
-    )
-
-
-def _match_from(record: Mapping[str, Any]) -> Match:
-    return Match(
-        **{
-            **record,
-            "outcome": Outcome(record["outcome"]),
-            "detectors": tuple(record["detectors"]),
-            "spans": tuple((start, end) for start, end in record["spans"]),
-        }
-    )
