@@ -234,7 +234,7 @@ class Daemon:
 
     async def _activate(self, person: str, reason: str) -> None:
         hashes = self.judging.policies.hashes
-        await self.database.activate_policy(hashes, person, reason)
+        await self.database.activate_policy(hashes, person, reason, self.judging.policies.sources)
         for name, digest in hashes:
             log.info("policy:loaded", policy=name, version=digest)
 

@@ -47,7 +47,18 @@ KINDS: Mapping[str, str] = {
     "hold:rejected": "a reviewer refused a held message",
     "pair:made": "two people may talk",
     "pair:ended": "two people may no longer talk",
+    "policy:stored": "a policy file and its lists are in the archive, by their hash",
+    "policy:proposed": "somebody proposed a set of policy files, with its differences from what was in force",
+    "policy:approved": "somebody else approved a proposed set, and ticked what it loosens",
+    "policy:rejected": "a proposed or approved set was refused",
+    "policy:withdrawn": "whoever proposed a set took it back",
+    "policy:scheduled": "an approved set is to come into force at a time",
     "policy:activated": "these policy files decide from here on",
+    "policy:superseded": "another set took the place of this one",
+    "policy:rolled-back": "this set was taken out of force for the one before",
+    "policy:refused": "a scheduled set did not come into force; what was in force stayed",
+    "house:frozen": "a person stopped everything: nothing is sent, all that comes is held",
+    "house:unfrozen": "a person let things go on",
 }
 
 

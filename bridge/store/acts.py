@@ -6,17 +6,19 @@ the act's ledger entry.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import and_, insert, select, update
 
 from bridge.errors import Conflict
 from bridge.flow import DeliveryState, MessageState
 from bridge.message import Cause, Outcome, Verdict
+from bridge.policy import Source
 from bridge.store import schema as s
 from bridge.store.codec import dump, message_from, verdict_from
 from bridge.store.directory import Directory
 from bridge.store.judging import Rulings, tell_sender, was_read
+from bridge.store.policies import keep_sources
 from bridge.store.rows import (
     MESSAGE_CONTENT,
     VERDICT_CONTENT,
@@ -243,8 +245,19 @@ def set_languages(tx: Tx, languages: Mapping[str, str]) -> None:
     _SET_META.many(tx.db, rows)
 
 
-def activate_policy(tx: Tx, lane: int, policies: Sequence[tuple[str, str]], person: str, reason: str) -> None:
-    """These policy files decide from here on. Nothing is written when they already did."""
+def activate_policy(
+    tx: Tx,
+    lane: int,
+    policies: Sequence[tuple[str, str]],
+    person: str,
+    reason: str,
+    sources: Iterable[Source] = (),
+) -> None:
+    """These policy files decide from here on; the bytes that `sources` has are kept, each hash once.
+
+    Nothing is said when they decided already.
+    """
+    keep_sources(tx, lane, sources)
     value = dump([list(policy) for policy in policies]).decode()
     current = tx.db.execute(select(s.meta.c.value).where(s.meta.c.key == "policy")).scalar()
     if value == current:

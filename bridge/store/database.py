@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bridge.errors import Conflict, StoreError
 from bridge.ledger.tree import Frontier
 from bridge.message import Archived, Batch, Blob, Inspection
+from bridge.policy import Source
 from bridge.ports import Attempt, Claim, Clock, Ruling, Wanted
 from bridge.store import acts, intake, judging, sending
 from bridge.store import schema as s
@@ -287,9 +288,15 @@ class Database:
         """The language, by network, of people who are paired with nobody."""
         await self.write(lambda tx: acts.set_languages(tx, languages))
 
-    async def activate_policy(self, policies: Sequence[tuple[str, str]], person: str, reason: str) -> None:
-        """Record which policy files decide from here on."""
-        await self.write(lambda tx: acts.activate_policy(tx, self.lane, policies, person, reason))
+    async def activate_policy(
+        self,
+        policies: Sequence[tuple[str, str]],
+        person: str,
+        reason: str,
+        sources: Sequence[Source] = (),
+    ) -> None:
+        """Record which policy files decide from here on, and keep the bytes of `sources`."""
+        await self.write(lambda tx: acts.activate_policy(tx, self.lane, policies, person, reason, sources))
 
     # bridge.ports.Acts
 

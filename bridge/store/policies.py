@@ -1,0 +1,103 @@
+"""The archive of policies: the bytes of every file and list that ever decided, or was proposed, by hash.
+
+Rules of this file: a hash is stored once and never changed. The bytes stand in `content` like everything
+that people wrote (`raw`: the file, then its lists, end to end; `body`: names and lengths), so the ledger's
+digest covers them, and any verdict can be decided again from the hashes that it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import PurePath
+
+import orjson
+from sqlalchemy import Connection, and_, insert, select
+
+from bridge.errors import StoreError
+from bridge.policy import Source
+from bridge.store import schema as s
+from bridge.store.codec import dump
+from bridge.store.writer import Tx
+
+
+def keep_sources(tx: Tx, lane: int, sources: Iterable[Source]) -> None:
+    """Keep the bytes of these policies, each hash once, with an entry that testifies to it."""
+    for source in sources:
+        digest = source.hash
+        if _is_stored(tx.db, digest):
+            continue
+        facts = {"sha256": digest, "lists": len(source.files)}
+        body, raw = _packed(source)
+        entry = tx.append(lane, "policy:stored", f"policy/{digest}", facts, body, raw)
+        tx.db.execute(insert(s.policies).values(hash=digest, lane=lane, entry=entry))
+        tx.flush()
+
+
+def _is_stored(db: Connection, digest: str) -> bool:
+    return db.execute(select(s.policies.c.hash).where(s.policies.c.hash == digest)).first() is not None
+
+
+def stored(db: Connection, hashes: Iterable[str]) -> frozenset[str]:
+    """Those of `hashes` whose bytes are in the archive."""
+    wanted = select(s.policies.c.hash).where(s.policies.c.hash.in_(list(hashes)))
+    return frozenset(db.scalars(wanted))
+
+
+def sources_of(db: Connection, hashes: Sequence[str]) -> list[Source]:
+    """The policies of these hashes, in this order, as they were stored.
+
+    `changed` of a list is when its file had been written as its policy was first stored. Raises StoreError
+    when one is not in the archive, or its bytes no longer have their hash.
+    """
+    found = {row.hash: _unpacked(row.body, row.raw) for row in db.execute(_bytes_of(hashes))}
+    for digest in hashes:
+        if digest not in found:
+            raise StoreError(f"the policy {digest[:12]} is not in the archive: it never decided here")
+        if found[digest].hash != digest:
+            raise StoreError(f"the policy {digest[:12]} is no longer what was stored; run `audit verify`")
+    return [found[digest] for digest in hashes]
+
+
+def _bytes_of(hashes: Sequence[str]) -> object:
+    p, c = s.policies.c, s.content.c
+    return (
+        select(p.hash, c.body, c.raw)
+        .join(s.content, and_(c.lane == p.lane, c.seq == p.entry))
+        .where(p.hash.in_(list(hashes)))
+    )
+
+
+def _packed(source: Source) -> tuple[bytes, bytes]:
+    """Body and raw bytes of a policy; its folder is nobody's business, only the file's own name."""
+    lists = sorted(source.files.items())
+    body = {
+        "file": PurePath(source.name).name,
+        "size": len(source.data),
+        "lists": [[name, len(data)] for name, data in lists],
+        "changed": {name: milliseconds(when) for name, when in source.changed.items()},
+    }
+    return dump(body), b"".join([source.data, *(data for _, data in lists)])
+
+
+def _unpacked(body: bytes, raw: bytes) -> Source:
+    said = orjson.loads(body)
+    data, files = raw[: said["size"]], dict(_pieces(said["lists"], raw, said["size"]))
+    changed = {name: moment(when) for name, when in said["changed"].items()}
+    return Source(said["file"], data, files, changed)
+
+
+def _pieces(lists: Iterable[tuple[str, int]], raw: bytes, start: int) -> Iterator[tuple[str, bytes]]:
+    for name, size in lists:
+        yield name, raw[start : start + size]
+        start += size
+
+
+def milliseconds(when: datetime) -> int:
+    """A time as the store writes it: since the Unix epoch, UTC."""
+    return int(when.timestamp() * 1000)
+
+
+def moment(when: int) -> datetime:
+    """A time that the store wrote."""
+    return datetime.fromtimestamp(when / 1000, UTC)
