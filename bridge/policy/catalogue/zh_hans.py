@@ -1,0 +1,168 @@
+"""What is wrong with a policy file, in Simplified Chinese, in the words of mainland compliance staff.
+
+Rules of this file: it translates `en`, key for key; words of the language itself stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bridge.policy.catalogue.text import Text
+
+ZH_HANS: Mapping[str, Text] = {
+    "P001.tab": Text("此处是制表符，YAML 只接受空格", "制表符", "改为空格，每级缩进两个"),
+    "P001.star": Text("以 `*` 或 `&` 开头的值必须加引号", "从这里开始", '写作 "*@example.com"，加上引号'),
+    "P001.character": Text("值不能以这个字符开头", "从这里开始", "给整个值加上引号"),
+    "P001.colon": Text("此处多了一个 `:`", "不应出现在这里", "给值加上引号，或检查本行的缩进"),
+    "P001.no_colon": Text("键后面没有 `:`", "这里之前应有冒号", "写作 `key: value`，`:` 之后留一个空格"),
+    "P001.quote": Text("引号没有关闭", "从这里开始", "用同一种引号关闭"),
+    "P001.bracket": Text(
+        "括号没有关闭，或少了逗号", "在这里发现", "检查此处之前的逗号和括号；含有 , ? : 或括号的文字要加引号"
+    ),
+    "P001.indent": Text("本行的缩进与相邻各行不一致", "在这里发现", "同一级的各行用同样多的空格"),
+    "P001.control": Text("文件中有无法显示的字符", "这里", "删除这个字符"),
+    "P001.deep": Text("文件的嵌套超过 {limit} 级", "太深", "减少层级"),
+    "P001.other": Text("这不是有效的 YAML：{problem}", "在这里发现", "检查引号、括号和缩进"),
+    "P002": Text("`{key}` 在同一处写了两次", "重复", "只保留一个；第一次写在第 {first} 行"),
+    "P003.anchor": Text("规则语言不支持锚点", "`&{name}`", "在用到的地方写出完整的值"),
+    "P003.alias": Text("规则语言不支持别名", "`*{name}`", "写出完整的值"),
+    "P004": Text("规则语言不支持标签", "`{tag}`", "删除标签：每个值的类型由它的键决定"),
+    "P005": Text("规则语言不支持合并键", "`<<`", "在用到的地方写出各个键"),
+    "P006.key": Text("键里的 `{mark}` 是中文标点", "中文标点", "写作 `{ascii} `（后面留一个空格）"),
+    "P006.structure": Text("`{mark}` 是中文标点，此处须用 YAML 的英文标点", "中文标点", "写作 `{ascii} `"),
+    "P006.quotes": Text(
+        "`{mark}` 在 YAML 中不是引号，会成为文字的一部分",
+        "中文标点",
+        "写作 \"…\"；如果引号本来就属于文字，整段用 '…' 括起来",
+    ),
+    "P006.comma": Text(
+        "`{mark}` 不能分隔列表中的项目", "中文标点", "写作 `, `；如果标点属于文字，给该项目加上引号"
+    ),
+    "P007.several": Text("一个文件里有多份文档", "第二份从这里开始", "每份策略用一个单独的文件"),
+    "P007.empty": Text("文件是空的", "没有内容", "以 `policy:`、名称和 `language: 1` 开头"),
+    "P008.missing": Text("无法读取文件 `{path}`", "", "检查文件名和权限"),
+    "P008.encoding": Text("文件不是 UTF-8 文本", "第一个错误的字节", "另存为 UTF-8"),
+    "P008.large": Text("文件超过 {limit} MB", "", "拆成多个文件"),
+    "P010": Text("此处不能使用 `{key}` 这个键", "未知的键", "此处可用的键：{choices}"),
+    "P010.near": Text("此处不能使用 `{key}` 这个键", "未知的键", "是不是想写 `{guess}`？"),
+    "P010.twin": Text(
+        "此处不能使用 `{key}` 这个键，同时缺少 `{guess}`", "未知的键", "是不是想写 `{guess}`？"
+    ),
+    "P011": Text("`{key}` 不接受 `{value}`", "未知的词", "可用的词：{choices}"),
+    "P011.near": Text("`{key}` 不接受 `{value}`", "未知的词", "是不是想写 `{guess}`？"),
+    "P012": Text("缺少 `{key}`", "应写在这里", "加上 `{key}:`"),
+    "P013.text": Text("`{key}` 应为一段文字", "不是文字", "写一个值；有特殊字符时加引号"),
+    "P013.none": Text("`{key}` 没有值", "后面是空的", "写上值，或删除这个键"),
+    "P013.mapping": Text(
+        "`{key}` 下面应为键和值", "这里没有键", "在下面逐行写 `key: value`，或写作 {{ key: value }}"
+    ),
+    "P013.root": Text("策略文件由键和值组成", "没有键", "以 `policy:` 和名称开头"),
+    "P013.list": Text("`{key}` 应为列表", "不是列表", "写作 [one, two]，或每行以 `- ` 开头"),
+    "P013.number": Text("`{key}` 应为整数", "不是整数", "只写数字"),
+    "P013.range": Text("`{key}` 超出范围：{bound}", "超出范围", "写一个范围内的数"),
+    "P013.long": Text("`{key}` 太长：{bound}", "太长", "缩短"),
+    "P013.true": Text("`{key}` 只能是 `true`", "不是 `true`", "写作 `{key}: true`，或删除这个键"),
+    "P013.switch": Text("`{key}` 应为 `true` 或 `false`", "两者都不是", "写 `true` 或 `false`"),
+    "P013.true_or_mapping": Text(
+        "`{key}` 应为 `true` 或键和值", "两者都不是", "写作 `{key}: true` 或 `{key}: {{ … }}`"
+    ),
+    "P013.date": Text("`{key}` 应为日期", "不是日期", "写作 2027-01-31"),
+    "P013.time": Text("`{key}` 应为日期和时间", "不是时间", '写作 "2026-11-20 23:10"'),
+    "P013.duration": Text("`{key}` 应为一段时间", "不是一段时间", "写作 30m、24h 或 7d"),
+    "P013.timezone": Text("`{key}` 应为时区", "未知的时区", "写作 Asia/Hong_Kong"),
+    "P013.name": Text("`{value}` 不能用作名称", "不是名称", "用字母、数字、`-`、`_` 和 `.`，不要有空格"),
+    "P013.key": Text("键必须是一段文字", "不是文字", "写作 `key: value`"),
+    "P013.other": Text("`{key}` 不能取这个值", "不可用", "参阅指南中关于 `{key}` 的说明"),
+    "P014.list": Text("词表只能有 `words` 或 `file` 其中之一", "这个词表", "写其中一个"),
+    "P014.columns": Text("`file` 和 `columns` 必须同时出现", "这个词表", "写明哪些列是词语"),
+    "P014.stale": Text("只有来自文件的词表才会过时", "这个词表", "删除 `stale_after`，或把词语放进文件"),
+    "P014.deliver": Text("规则不能同时 `deliver` 和 `{other}`", "两者都在这里", "只保留一个"),
+    "P014.nothing": Text(
+        "规则没有写明后果", "没有后果", "加上 redact、hold、block、deliver、tag 或 tell_sender"
+    ),
+    "P014.redact": Text("规则要遮盖，却没有要查找的内容", "没有可遮盖的内容", "写明检测器：`finds: [card]`"),
+    "P014.show_match": Text("`show_match` 需要一段文字来显示", "没有文字", "加上 `tell_sender`"),
+    "P020": Text(
+        "规则 `{rule}` 要查找 `{name}`，但没有这个检测器",
+        "`detectors:` 下没有定义",
+        "此处的检测器：{choices}",
+    ),
+    "P020.near": Text(
+        "规则 `{rule}` 要查找 `{name}`，但没有这个检测器",
+        "`detectors:` 下没有定义",
+        "是不是想写 `{guess}`？（第 {line} 行）",
+    ),
+    "P021": Text(
+        "检测器 `{owner}` 用到 `{name}`，但没有这个词表", "`lists:` 下没有定义", "此处的词表：{choices}"
+    ),
+    "P021.near": Text(
+        "检测器 `{owner}` 用到 `{name}`，但没有这个词表",
+        "`lists:` 下没有定义",
+        "是不是想写 `{guess}`？（第 {line} 行）",
+    ),
+    "P022": Text(
+        "规则 `{rule}` 提到 `{name}`，但没有这个组别", "`groups:` 下没有定义", "此处的组别：{choices}"
+    ),
+    "P022.near": Text(
+        "规则 `{rule}` 提到 `{name}`，但没有这个组别",
+        "`groups:` 下没有定义",
+        "是不是想写 `{guess}`？（第 {line} 行）",
+    ),
+    "P023.rule": Text("两条规则的 id 都是 `{name}`", "重复使用", "换一个 id；第一条在第 {line} 行"),
+    "P023.policy": Text("两个文件都叫 `{name}`", "重复使用", "换一个名称；第一个文件是 {file}"),
+    "P024.missing": Text("无法读取词表文件 `{path}`", "找不到", "路径从策略文件所在的文件夹算起"),
+    "P024.outside": Text(
+        "词表文件 `{path}` 不在策略文件旁边", "指向别处", "把词表放在策略文件所在的文件夹，路径中不用 `..`"
+    ),
+    "P024.column": Text("词表文件 `{path}` 没有 `{name}` 这一列", "没有这一列", "文件中的列：{choices}"),
+    "P024.column.near": Text(
+        "词表文件 `{path}` 没有 `{name}` 这一列", "没有这一列", "是不是想写 `{guess}`？"
+    ),
+    "P024.empty": Text("词表 `{name}` 没有词语", "没有词语", "加上词语，或删除这个词表"),
+    "P024.encoding": Text(
+        "词表文件 `{path}` 不是 UTF-8 文本", "这个文件", "另存为 UTF-8（在 Excel 中选“CSV UTF-8”）"
+    ),
+    "P024.csv": Text("词表文件 `{path}` 不是 CSV", "这个文件", "另存为 CSV，第一行写各列的名称"),
+    "P024.invisible": Text("词语中没有可见的字符", "这个词", "删除它"),
+    "P024.long": Text("词表文件 `{path}` 中有超过 {limit} 个字符的词", "这个文件", "缩短这个词"),
+    "P025": Text(
+        "`unless_words` 提到 `{word}`，但它不在这个词表中",
+        "不在词表中",
+        "先写词表中的一个词，后面写含有它而无须理会的较长词语",
+    ),
+    "P025.longer": Text(
+        "`{longer}` 不含 `{word}`，不可能使它成为无须理会的词", "不含这个词", "写一个含有 `{word}` 的较长词语"
+    ),
+    "P030": Text(
+        "规则 `{rule}` 已执行，但没有测试显示它起作用",
+        "没有见过它起作用",
+        "加一个测试，显示它遮盖、暂缓或拦截",
+    ),
+    "P031.detector": Text("没有规则用到检测器 `{name}`", "未使用", "写进 `finds`，或删除它"),
+    "P031.list": Text("没有检测器用到词表 `{name}`", "未使用", "用在检测器里，或删除它"),
+    "P031.group": Text("没有规则用到组别 `{name}`", "未使用", "用在规则里，或删除它"),
+    "P033": Text("规则 `{rule}` 没有写明依据", "没有 `because`", "加上 `because:`，写明法规或内部备忘"),
+    "P034": Text("`{word}` 只有一个汉字，会在许多词里出现", "一个字", "用更长的词"),
+    "P040": Text("这个模式不能用：{problem}", "不可用的模式", "{advice}"),
+    "P041": Text("这个模式也会匹配空文字", "匹配空文字", "至少让其中一部分必须出现"),
+    "P042": Text("`\\b` 不能像识别字母那样识别汉字", "模式里的 `\\b`", "删除它，改写 `boundary: word`"),
+    "P050": Text("`{key}` 属于规则语言，但本版本不执行", "不执行", "删除它：看似写了却不执行的规定更危险"),
+    "P051": Text("本版本只认得语言版本 1", "另一个语言版本", "写作 `language: 1`"),
+    "P060": Text("规则 `{rule}` 的测试没有通过：{problem}", "这个测试", "修改规则或测试"),
+    # phrases: words that stand inside other texts
+    "none": Text("无"),
+    "bound.least": Text("至少 {limit}"),
+    "bound.most": Text("最多 {limit}"),
+    "advice.behind": Text("不支持后行断言（look-behind）；改用 `boundary: digits` 或 `boundary: word`"),
+    "advice.ahead": Text("不支持先行断言（look-ahead）；改用 `boundary` 或 `context`"),
+    "advice.size": Text("最多重复 1000 次，较小的数写在前面"),
+    "advice.operator": Text("* + ? {{n}} 每次只用一个；不支持占有型重复"),
+    "advice.argument": Text("在 * + 或 ? 之前要有内容；要表示字符本身，写作 \\*"),
+    "advice.open": Text("补上右圆括号；要表示字符本身，写作 \\("),
+    "advice.closed": Text("删除这个括号；要表示字符本身，写作 \\)"),
+    "advice.square": Text("补上右方括号；要表示字符本身，写作 \\["),
+    "advice.range": Text("范围从较小的字符写到较大的字符"),
+    "advice.escape": Text("没有这种转义（不支持反向引用）；反斜杠本身写作 \\\\"),
+    "advice.large": Text("缩短模式，或减少重复的次数"),
+    "advice.guide": Text("参阅指南中关于模式的说明"),
+}

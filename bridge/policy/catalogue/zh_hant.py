@@ -1,0 +1,164 @@
+"""What is wrong with a policy file, in Traditional Chinese, in the words of Hong Kong compliance staff.
+
+Rules of this file: it translates `en`, key for key; words of the language itself stay as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bridge.policy.catalogue.text import Text
+
+ZH_HANT: Mapping[str, Text] = {
+    "P001.tab": Text("此處是定位字元（Tab），YAML 只接受空格", "定位字元", "改為空格，每級縮排兩個"),
+    "P001.star": Text("以 `*` 或 `&` 開頭的值必須加引號", "由此開始", '寫作 "*@example.com"，加上引號'),
+    "P001.character": Text("值不能以這個字元開頭", "由此開始", "為整個值加上引號"),
+    "P001.colon": Text("此處多了一個 `:`", "不應出現在此", "為值加上引號，或檢查本行的縮排"),
+    "P001.no_colon": Text("鍵後面沒有 `:`", "此處之前應有冒號", "寫作 `key: value`，`:` 之後留一個空格"),
+    "P001.quote": Text("引號沒有關閉", "由此開始", "用同一種引號關閉"),
+    "P001.bracket": Text(
+        "括號沒有關閉，或欠缺逗號", "在此發現", "檢查此處之前的逗號和括號；含有 , ? : 或括號的文字要加引號"
+    ),
+    "P001.indent": Text("本行的縮排與相鄰各行不一致", "在此發現", "同一級的各行用同樣多的空格"),
+    "P001.control": Text("檔案中有無法顯示的字元", "此處", "刪除這個字元"),
+    "P001.deep": Text("檔案的巢狀結構超過 {limit} 級", "太深", "減少層級"),
+    "P001.other": Text("這不是有效的 YAML：{problem}", "在此發現", "檢查引號、括號和縮排"),
+    "P002": Text("`{key}` 在同一處寫了兩次", "重複", "只保留一個；第一次寫在第 {first} 行"),
+    "P003.anchor": Text("規則語言不支援錨點", "`&{name}`", "在用到的地方寫出完整的值"),
+    "P003.alias": Text("規則語言不支援別名", "`*{name}`", "寫出完整的值"),
+    "P004": Text("規則語言不支援標籤", "`{tag}`", "刪除標籤：每個值的類型由它的鍵決定"),
+    "P005": Text("規則語言不支援合併鍵", "`<<`", "在用到的地方寫出各個鍵"),
+    "P006.key": Text("鍵裏的 `{mark}` 是中文標點", "中文標點", "寫作 `{ascii} `（後面留一個空格）"),
+    "P006.structure": Text("`{mark}` 是中文標點，此處須用 YAML 的英文標點", "中文標點", "寫作 `{ascii} `"),
+    "P006.quotes": Text(
+        "`{mark}` 在 YAML 中不是引號，會成為文字的一部分",
+        "中文標點",
+        "寫作 \"…\"；如果引號本來就屬於文字，整段用 '…' 括起來",
+    ),
+    "P006.comma": Text(
+        "`{mark}` 不能分隔清單中的項目", "中文標點", "寫作 `, `；如果標點屬於文字，為該項目加上引號"
+    ),
+    "P007.several": Text("一個檔案裏有多份文件", "第二份由此開始", "每份政策用一個獨立的檔案"),
+    "P007.empty": Text("檔案是空的", "沒有內容", "以 `policy:`、名稱和 `language: 1` 開頭"),
+    "P008.missing": Text("無法讀取檔案 `{path}`", "", "檢查檔案名稱和權限"),
+    "P008.encoding": Text("檔案不是 UTF-8 文字", "第一個錯誤的位元組", "另存為 UTF-8"),
+    "P008.large": Text("檔案超過 {limit} MB", "", "分成多個檔案"),
+    "P010": Text("此處不能使用 `{key}` 這個鍵", "未知的鍵", "此處可用的鍵：{choices}"),
+    "P010.near": Text("此處不能使用 `{key}` 這個鍵", "未知的鍵", "是否想寫 `{guess}`？"),
+    "P010.twin": Text("此處不能使用 `{key}` 這個鍵，同時欠缺 `{guess}`", "未知的鍵", "是否想寫 `{guess}`？"),
+    "P011": Text("`{key}` 不接受 `{value}`", "未知的詞", "可用的詞：{choices}"),
+    "P011.near": Text("`{key}` 不接受 `{value}`", "未知的詞", "是否想寫 `{guess}`？"),
+    "P012": Text("欠缺 `{key}`", "應寫在此處", "加上 `{key}:`"),
+    "P013.text": Text("`{key}` 應為一段文字", "不是文字", "寫一個值；有特殊字元時加引號"),
+    "P013.none": Text("`{key}` 沒有值", "後面是空的", "寫上值，或刪除這個鍵"),
+    "P013.mapping": Text(
+        "`{key}` 之下應為鍵和值", "此處沒有鍵", "在下面逐行寫 `key: value`，或寫作 {{ key: value }}"
+    ),
+    "P013.root": Text("政策檔案由鍵和值組成", "沒有鍵", "以 `policy:` 和名稱開頭"),
+    "P013.list": Text("`{key}` 應為清單", "不是清單", "寫作 [one, two]，或每行以 `- ` 開頭"),
+    "P013.number": Text("`{key}` 應為整數", "不是整數", "只寫數字"),
+    "P013.range": Text("`{key}` 超出範圍：{bound}", "超出範圍", "寫一個範圍內的數"),
+    "P013.long": Text("`{key}` 太長：{bound}", "太長", "縮短"),
+    "P013.true": Text("`{key}` 只能是 `true`", "不是 `true`", "寫作 `{key}: true`，或刪除這個鍵"),
+    "P013.switch": Text("`{key}` 應為 `true` 或 `false`", "兩者都不是", "寫 `true` 或 `false`"),
+    "P013.true_or_mapping": Text(
+        "`{key}` 應為 `true` 或鍵和值", "兩者都不是", "寫作 `{key}: true` 或 `{key}: {{ … }}`"
+    ),
+    "P013.date": Text("`{key}` 應為日期", "不是日期", "寫作 2027-01-31"),
+    "P013.time": Text("`{key}` 應為日期和時間", "不是時間", '寫作 "2026-11-20 23:10"'),
+    "P013.duration": Text("`{key}` 應為一段時間", "不是一段時間", "寫作 30m、24h 或 7d"),
+    "P013.timezone": Text("`{key}` 應為時區", "未知的時區", "寫作 Asia/Hong_Kong"),
+    "P013.name": Text("`{value}` 不能用作名稱", "不是名稱", "用字母、數字、`-`、`_` 和 `.`，不要有空格"),
+    "P013.key": Text("鍵必須是一段文字", "不是文字", "寫作 `key: value`"),
+    "P013.other": Text("`{key}` 不能取這個值", "不可用", "參閱指南中關於 `{key}` 的說明"),
+    "P014.list": Text("詞表只能有 `words` 或 `file` 其中之一", "這個詞表", "寫其中一個"),
+    "P014.columns": Text("`file` 和 `columns` 必須同時出現", "這個詞表", "寫明哪些欄是詞語"),
+    "P014.stale": Text("只有來自檔案的詞表才會過時", "這個詞表", "刪除 `stale_after`，或把詞語放進檔案"),
+    "P014.deliver": Text("規則不能同時 `deliver` 和 `{other}`", "兩者都在此", "只保留一個"),
+    "P014.nothing": Text(
+        "規則沒有寫明後果", "沒有後果", "加上 redact、hold、block、deliver、tag 或 tell_sender"
+    ),
+    "P014.redact": Text("規則要遮蓋，卻沒有要尋找的內容", "沒有可遮蓋的內容", "寫明偵測器：`finds: [card]`"),
+    "P014.show_match": Text("`show_match` 需要一段文字來顯示", "沒有文字", "加上 `tell_sender`"),
+    "P020": Text(
+        "規則 `{rule}` 要尋找 `{name}`，但沒有這個偵測器",
+        "`detectors:` 之下沒有定義",
+        "此處的偵測器：{choices}",
+    ),
+    "P020.near": Text(
+        "規則 `{rule}` 要尋找 `{name}`，但沒有這個偵測器",
+        "`detectors:` 之下沒有定義",
+        "是否想寫 `{guess}`？（第 {line} 行）",
+    ),
+    "P021": Text(
+        "偵測器 `{owner}` 用到 `{name}`，但沒有這個詞表", "`lists:` 之下沒有定義", "此處的詞表：{choices}"
+    ),
+    "P021.near": Text(
+        "偵測器 `{owner}` 用到 `{name}`，但沒有這個詞表",
+        "`lists:` 之下沒有定義",
+        "是否想寫 `{guess}`？（第 {line} 行）",
+    ),
+    "P022": Text(
+        "規則 `{rule}` 提到 `{name}`，但沒有這個組別", "`groups:` 之下沒有定義", "此處的組別：{choices}"
+    ),
+    "P022.near": Text(
+        "規則 `{rule}` 提到 `{name}`，但沒有這個組別",
+        "`groups:` 之下沒有定義",
+        "是否想寫 `{guess}`？（第 {line} 行）",
+    ),
+    "P023.rule": Text("兩條規則的 id 都是 `{name}`", "重複使用", "換一個 id；第一條在第 {line} 行"),
+    "P023.policy": Text("兩個檔案都叫 `{name}`", "重複使用", "換一個名稱；第一個檔案是 {file}"),
+    "P024.missing": Text("無法讀取詞表檔案 `{path}`", "找不到", "路徑由政策檔案所在的資料夾起計"),
+    "P024.outside": Text(
+        "詞表檔案 `{path}` 不在政策檔案旁邊", "指向別處", "把詞表放在政策檔案所在的資料夾，路徑中不用 `..`"
+    ),
+    "P024.column": Text("詞表檔案 `{path}` 沒有 `{name}` 這一欄", "沒有這一欄", "檔案中的欄：{choices}"),
+    "P024.column.near": Text("詞表檔案 `{path}` 沒有 `{name}` 這一欄", "沒有這一欄", "是否想寫 `{guess}`？"),
+    "P024.empty": Text("詞表 `{name}` 沒有詞語", "沒有詞語", "加上詞語，或刪除這個詞表"),
+    "P024.encoding": Text(
+        "詞表檔案 `{path}` 不是 UTF-8 文字", "這個檔案", "另存為 UTF-8（在 Excel 中選「CSV UTF-8」）"
+    ),
+    "P024.csv": Text("詞表檔案 `{path}` 不是 CSV", "這個檔案", "另存為 CSV，第一行寫各欄的名稱"),
+    "P024.invisible": Text("詞語中沒有可見的字元", "這個詞", "刪除它"),
+    "P024.long": Text("詞表檔案 `{path}` 中有超過 {limit} 個字元的詞", "這個檔案", "縮短這個詞"),
+    "P025": Text(
+        "`unless_words` 提到 `{word}`，但它不在這個詞表中",
+        "不在詞表中",
+        "先寫詞表中的一個詞，後面寫含有它而無須理會的較長詞語",
+    ),
+    "P025.longer": Text(
+        "`{longer}` 不含 `{word}`，不可能使它成為無須理會的詞", "不含這個詞", "寫一個含有 `{word}` 的較長詞語"
+    ),
+    "P030": Text(
+        "規則 `{rule}` 已執行，但沒有測試顯示它發揮作用",
+        "未見它發揮作用",
+        "加一個測試，顯示它遮蓋、暫緩或攔截",
+    ),
+    "P031.detector": Text("沒有規則用到偵測器 `{name}`", "未使用", "寫進 `finds`，或刪除它"),
+    "P031.list": Text("沒有偵測器用到詞表 `{name}`", "未使用", "用在偵測器裏，或刪除它"),
+    "P031.group": Text("沒有規則用到組別 `{name}`", "未使用", "用在規則裏，或刪除它"),
+    "P033": Text("規則 `{rule}` 沒有寫明依據", "沒有 `because`", "加上 `because:`，寫明法規或內部備忘"),
+    "P034": Text("`{word}` 只有一個漢字，會在許多詞裏出現", "一個字", "用較長的詞"),
+    "P040": Text("這個模式不能用：{problem}", "不可用的模式", "{advice}"),
+    "P041": Text("這個模式也會匹配空白文字", "匹配空白文字", "至少讓其中一部分必須出現"),
+    "P042": Text("`\\b` 不能像識別字母那樣識別漢字", "模式裏的 `\\b`", "刪除它，改寫 `boundary: word`"),
+    "P050": Text("`{key}` 屬於規則語言，但本版本不執行", "不執行", "刪除它：看似寫了卻不執行的規定更危險"),
+    "P051": Text("本版本只認得語言版本 1", "另一個語言版本", "寫作 `language: 1`"),
+    "P060": Text("規則 `{rule}` 的測試沒有通過：{problem}", "這個測試", "修改規則或測試"),
+    # phrases: words that stand inside other texts
+    "none": Text("無"),
+    "bound.least": Text("至少 {limit}"),
+    "bound.most": Text("最多 {limit}"),
+    "advice.behind": Text("不支援後行斷言（look-behind）；改用 `boundary: digits` 或 `boundary: word`"),
+    "advice.ahead": Text("不支援先行斷言（look-ahead）；改用 `boundary` 或 `context`"),
+    "advice.size": Text("最多重複 1000 次，較小的數寫在前面"),
+    "advice.operator": Text("* + ? {{n}} 每次只用一個；不支援佔有型重複"),
+    "advice.argument": Text("在 * + 或 ? 之前要有內容；要表示字元本身，寫作 \\*"),
+    "advice.open": Text("補上右圓括號；要表示字元本身，寫作 \\("),
+    "advice.closed": Text("刪除這個括號；要表示字元本身，寫作 \\)"),
+    "advice.square": Text("補上右方括號；要表示字元本身，寫作 \\["),
+    "advice.range": Text("範圍由較小的字元寫到較大的字元"),
+    "advice.escape": Text("沒有這種轉義（不支援反向引用）；反斜線本身寫作 \\\\"),
+    "advice.large": Text("縮短模式，或減少重複的次數"),
+    "advice.guide": Text("參閱指南中關於模式的說明"),
+}
