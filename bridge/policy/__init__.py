@@ -2,9 +2,11 @@
 
     diagnostics   what is wrong, where, and what to write instead
     catalogue     the words for it, keyed by code, a table for each language
+    rendering     diagnostics as people and programs get them
     document      YAML as a tree with positions; no scalar has a type yet
     language      the grammar as models: the single source of what may be written
     decoding      the tree against the grammar: what the models refuse, in words and at a place
+    presets       the periods of regulations, by name
     loader        bytes → models → PolicySet, every problem at once
     folding       the many ways to write the same characters, with the way back to the original
     disguises     how a word is written so that it is not found
@@ -25,10 +27,11 @@ Nothing here opens a socket, reads a clock or throws dice. One function, `loader
 """
 
 from bridge.policy.compiled import PolicySet
-from bridge.policy.diagnostics import Diagnostic, render
+from bridge.policy.diagnostics import Diagnostic
 from bridge.policy.judge import judge
 from bridge.policy.loader import Source, assemble, check, load, read
 from bridge.policy.record import as_record, from_record
+from bridge.policy.rendering import render
 from bridge.policy.trial import TrialResult, run_tests
 
 __all__ = [

@@ -1,22 +1,23 @@
 """What is wrong with a file: where, in one sentence, with one suggestion.
 
 Rules of this file: a diagnostic carries a key and values; its words are looked up when it is shown, so
-another language is another table in `catalogue` and nothing else. Columns count characters; carets count
-terminal cells, in which a Chinese character takes two.
+another language is another table in `catalogue` and nothing else. Columns count characters.
 """
 
 from __future__ import annotations
 
-import json
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from bridge.policy.catalogue import TEXTS, Text
 
-MOST_SHOWN = 20
-WARNINGS = frozenset({"P030", "P031", "P033", "P034", "P041"})
+# fmt: off
+WARNINGS = frozenset({
+    "P030", "P031", "P032", "P033", "P034", "P035", "P036", "P037", "P038", "P039", "P041", "P043", "P044",
+    "P045", "P046", "P047", "P048",
+})
+# fmt: on
 
 
 class Place(NamedTuple):
@@ -102,68 +103,3 @@ class Page:
         written = [number for number, line in enumerate(self.lines, start=1) if line.strip()]
         last = written[-1] if written else 1
         return Place(last, len(self.lines[last - 1]) + 1)
-
-
-# --- showing --------------------------------------------------------------------------------------------
-
-
-def cells(text: str) -> int:
-    """How many terminal cells `text` takes."""
-    return sum(_cell_width(char) for char in text)
-
-
-def _cell_width(char: str) -> int:
-    if unicodedata.category(char) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
-
-
-def _printable(line: str) -> str:
-    """`line` with nothing in it that a terminal would obey or a reader would not see."""
-    seen = ("�" if unicodedata.category(c) in ("Cc", "Cf") else c for c in line.replace("\t", " "))
-    return "".join(seen)
-
-
-def _as_text(diagnostic: Diagnostic, language: str) -> str:
-    words = diagnostic.words(language)
-    place = diagnostic.place
-    source = _printable(diagnostic.source)
-    before = source[: place.column - 1]
-    covered = source[place.column - 1 : place.column - 1 + place.width] or " "
-    margin = " " * len(str(place.line))
-    lines = [
-        f"{diagnostic.severity}[{diagnostic.code}]: {words.sentence}",
-        f"{margin}--> {diagnostic.file}:{place.line}:{place.column}",
-    ]
-    if source.strip():
-        carets = " " * cells(before) + "^" * max(cells(covered), 1)
-        lines += [f"{margin} |", f"{place.line} | {source}", f"{margin} | {carets} {words.label}".rstrip()]
-    return "\n".join([*lines, f"{margin} = help: {words.help}"])
-
-
-def _as_object(diagnostic: Diagnostic, language: str) -> dict[str, Any]:
-    words = diagnostic.words(language)
-    return {
-        "code": diagnostic.code,
-        "severity": diagnostic.severity,
-        "file": diagnostic.file,
-        "line": diagnostic.place.line,
-        "column": diagnostic.place.column,
-        "end_column": diagnostic.place.column + diagnostic.place.width,
-        "message": words.sentence,
-        "label": words.label,
-        "help": words.help,
-    }
-
-
-def render(diagnostics: Sequence[Diagnostic], format: str = "text", language: str = "en") -> str:
-    """`diagnostics` for people ("text") or programs ("json"): the first 20, errors first, and how many."""
-    ordered = sorted(diagnostics, key=lambda d: d.severity)
-    shown = ordered[:MOST_SHOWN]
-    if format == "json":
-        objects = [_as_object(diagnostic, language) for diagnostic in shown]
-        return json.dumps({"count": len(ordered), "diagnostics": objects}, ensure_ascii=False, indent=2)
-    blocks = [_as_text(diagnostic, language) for diagnostic in shown]
-    if len(ordered) > len(shown):
-        blocks.append(f"and {len(ordered) - len(shown)} more")
-    return "\n\n".join(blocks)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import re
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import pytest
 
 from bridge.policy import Source, assemble, diagnostics, render
 from bridge.policy.catalogue import TEXTS
-from bridge.policy.diagnostics import Page, Place, cells
 
 CATALOGUE = Path(__file__).with_name("mistakes.txt")
 
@@ -63,41 +61,3 @@ def test_every_key_that_is_used_has_words() -> None:
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 used |= set(re.findall(r"^P0\d\d(?:\.[a-z_]+)*$", node.value))
     assert used <= set(TEXTS["en"]) | {"P031"}
-
-
-def test_carets_count_cells() -> None:
-    """A Chinese character takes two cells, a combining mark none."""
-    assert [cells(text) for text in ("abc", "客户", "é", "e\u0301", "：")] == [3, 4, 1, 1, 2]
-
-
-def test_the_terminal_is_never_obeyed() -> None:
-    """Control and invisible characters of a file are shown, not executed."""
-    page = Page("p.yaml", "title: \x1b[31m\u202ered")
-    shown = render([page.report("P004", Place(1, 8), tag="x")])
-    assert "\x1b" not in shown and "\u202e" not in shown and "�[31m�red" in shown
-
-
-def test_at_most_twenty_are_shown_and_the_rest_counted() -> None:
-    """A file with many mistakes does not flood the screen; errors come before warnings."""
-    page = Page("p.yaml", "a: b")
-    many = [page.report("P030", Place(1, 1), rule="r")] + [page.report("P051", Place(1, 1))] * 24
-    assert render(many).count("error[P051]") == 20
-    assert render(many).endswith("and 5 more")
-
-
-def test_programs_get_json() -> None:
-    """The JSON form has the count and every field of a diagnostic."""
-    page = Page("p.yaml", "language: 2")
-    answer = json.loads(render([page.report("P051", Place(1, 11))], "json"))
-    assert answer["count"] == 1
-    assert answer["diagnostics"][0] == {
-        "code": "P051",
-        "severity": "error",
-        "file": "p.yaml",
-        "line": 1,
-        "column": 11,
-        "end_column": 12,
-        "message": "this version reads language 1",
-        "label": "another language",
-        "help": "write `language: 1`",
-    }

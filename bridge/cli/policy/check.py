@@ -7,32 +7,56 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from bridge.cli.policy.files import chosen, files_argument
+from bridge.cli.policy.speech import language_option
+
+if TYPE_CHECKING:
+    from bridge.policy import Diagnostic
+
+_COUNT = {
+    "en": "{files} file(s), {errors} error(s), {warnings} warning(s)",
+    "zh-Hans": "{files} 个文件，{errors} 个错误，{warnings} 个警告",
+    "zh-Hant": "{files} 個檔案，{errors} 個錯誤，{warnings} 個警告",
+}
 
 
 @click.command()
 @files_argument
 @click.option(
-    "--format", "form", type=click.Choice(["text", "json"]), default="text", help="for people or programs"
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "github", "sarif"]),
+    default="text",
+    show_default=True,
+    help="For people, for programs, for a pull request (workflow commands), for code scanning (SARIF 2.1.0).",
 )
-def check(files: Sequence[Path], form: str) -> None:
-    """Say everything that is wrong with FILES, each with its place and a suggestion."""
+@click.option("--strict", is_flag=True, help="Warnings make the answer no, too.")
+@language_option
+def check(files: Sequence[Path], form: str, strict: bool, language: str) -> None:
+    """Say everything that is wrong with FILES, each with its place and a suggestion.
+
+    \b
+    weighbridge policy check
+    weighbridge policy check --strict --lang zh-Hant policies/hk-equities.yaml
+    """
     from bridge.policy import check as check_files
     from bridge.policy import render
 
     paths = chosen(files)
     diagnostics = check_files(paths)
-    if form == "json" or diagnostics:
-        click.echo(render(diagnostics, form))
+    if shown := render(diagnostics, form, language):
+        click.echo(shown)
     errors = sum(1 for diagnostic in diagnostics if diagnostic.severity == "error")
+    warnings = len(diagnostics) - errors
     if form == "text":
-        click.echo(f"{len(paths)} file(s), {errors} error(s), {len(diagnostics) - errors} warning(s)")
-    raise SystemExit(_exit_code(diagnostics, errors))
+        click.echo(_COUNT[language].format(files=len(paths), errors=errors, warnings=warnings))
+    raise SystemExit(_exit_code(diagnostics, errors + warnings if strict else errors))
 
 
-def _exit_code(diagnostics: Sequence[object], errors: int) -> int:
-    unreadable = any(getattr(diagnostic, "code", "") == "P008" for diagnostic in diagnostics)
-    return 2 if unreadable else int(errors > 0)
+def _exit_code(diagnostics: Sequence[Diagnostic], counted: int) -> int:
+    unreadable = any(diagnostic.code == "P008" for diagnostic in diagnostics)
+    return 2 if unreadable else int(counted > 0)
