@@ -67,6 +67,11 @@ class Judging:
     def __init__(self, policies: PolicySet) -> None:
         self.policies = policies
 
+    @property
+    def reach(self) -> tuple[int, int]:
+        """How far back the policies in force look; see `bridge.ports.Judge`."""
+        return self.policies.reach
+
     def __call__(self, archived: Archived, now: datetime) -> Verdict:
         """The verdict of the policies in force."""
         return judge(self.policies, archived.message, archived.context, now)

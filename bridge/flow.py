@@ -52,6 +52,8 @@ MESSAGE_STEPS: dict[tuple[MessageState, str], MessageState] = {
     (M.HELD, "release"): M.RELEASED,
     (M.HELD, "reject"): M.REJECTED,
     (M.HELD, "recall"): M.RECALLED,
+    (M.HELD, "lift"): M.NEW,  # what it waited for is there: it is judged again
+    (M.HELD, "expire"): M.BLOCKED,  # nobody decided in time
 }
 
 DELIVERY_STEPS: dict[tuple[DeliveryState, str], DeliveryState] = {

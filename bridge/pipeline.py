@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -24,15 +24,12 @@ from bridge import flow, words
 from bridge.errors import Refused, StoreError, Unreachable
 from bridge.flow import Patience
 from bridge.message import SYMPHONY, WEIXIN, Archived, Blob, Cause, Kind, Outcome, Receipt, Verdict
-from bridge.ports import Attempt, Claim, Clock, Connector, Ruling, Step, Store, Tally, Wanted
+from bridge.ports import Attempt, Claim, Clock, Connector, Judge, Ruling, Step, Store, Tally, Wanted
 
 log = structlog.get_logger()
 
 MANY = 4
 """Conversations being sent at once from which on the delivery room gathers results before it records them."""
-
-#: What decides: `policy.judge` with its policies bound, so that a reload is the change of one name.
-Judge = Callable[[Archived, datetime], Verdict]
 
 
 class Bell:
@@ -153,7 +150,7 @@ async def _fetch_one(connector: Connector, house: House, wanted: Wanted) -> None
 async def judgement(judge: Judge, house: House) -> None:
     """Weigh every archived message, in order, and write down the answer and what follows from it."""
     while True:
-        archived = await house.store.unjudged(house.pace.batch)
+        archived = await house.store.unjudged(house.pace.batch, judge.reach)
         if not archived:
             await house.bells.judge.wait(house.pace.look)
             continue
@@ -186,7 +183,7 @@ def decide(
         if verdict.waits:
             waiting.add(conversation)
         language = one.route.sender.language if one.route else languages[one.message.network]
-        rulings.append(Ruling(one, verdict, _notice(one, verdict, language)))
+        rulings.append(Ruling(one, verdict, _notice(one, verdict, language), now))
     return rulings
 
 
@@ -272,7 +269,7 @@ class _Delivery:
             attempt = await attempt_to_send(self.connector, Claim(permit, traffic), self.house)
             self._ended(attempt)
             if attempt.receipt is not None:
-                traffic = traffic.spend(len(attempt.receipt.ids))
+                traffic = traffic.spend(attempt.receipt.spent)
             if attempt.step in (Step.RETRY, Step.WAIT):
                 break
         for claim in rest:

@@ -9,9 +9,12 @@ from __future__ import annotations
 import enum
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NamedTuple, Protocol, Self
 
 from bridge.message import Archived, Batch, Blob, File, Inspection, Permit, Receipt, Traffic, Verdict
+from bridge.policy import Source
+from bridge.proposals import Approval, Bar, Proposal
 
 
 class Clock(Protocol):
@@ -84,6 +87,23 @@ class Connector(Protocol):
 
 # --- between the rooms and the store --------------------------------------------------------------------
 
+NO_REACH = (0, 0)
+"""The reach of policies that look at one message alone."""
+
+
+class Judge(Protocol):
+    """What decides: the policies in force, bound, so that a reload is the change of one name.
+
+    `reach` says how far back they look: messages of the same sender, and milliseconds.
+    """
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """How many earlier messages of the sender the policies need, and how many milliseconds of them."""
+
+    def __call__(self, archived: Archived, now: datetime) -> Verdict:
+        """The verdict on one message, judged at `now` (with a time zone). MUST NOT raise."""
+
 
 class Wanted(NamedTuple):
     """An attachment still to be fetched: file `n` of message `message_seq`. `attempt` counts from 1."""
@@ -96,11 +116,13 @@ class Wanted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """A verdict on its way to the record, with the words its sender is told ("" for none)."""
+    """A verdict on its way to the record: `at` is the judge's clock, `notice` the words its sender is told
+    ("" for none)."""
 
     archived: Archived
     verdict: Verdict
     notice: str = ""
+    at: int = 0
 
 
 class Claim(NamedTuple):
@@ -163,8 +185,9 @@ class Store(Protocol):
     async def postpone_file(self, wanted: Wanted, at: int) -> None:
         """Try this attachment again at `at`."""
 
-    async def unjudged(self, limit: int) -> Sequence[Archived]:
-        """Messages that are whole and not judged, in order."""
+    async def unjudged(self, limit: int, reach: tuple[int, int] = NO_REACH) -> Sequence[Archived]:
+        """Messages that are whole and not judged, in order, each with what its sender said before: so many
+        messages, and what was sent so many milliseconds before it (`reach`)."""
 
     async def record_rulings(self, rulings: Sequence[Ruling]) -> None:
         """Write verdicts and what follows from them."""
@@ -217,3 +240,24 @@ class Acts(Protocol):
 
     async def end_pair(self, number: int, person: str, reason: str) -> None:
         """Two people may no longer talk."""
+
+    async def propose(self, proposal: Proposal, sources: Sequence[Source]) -> int:
+        """A set of policy files is proposed; gives the number of the change."""
+
+    async def approve(self, number: int, approval: Approval, bar: Bar) -> Sequence[str]:
+        """Somebody agrees to a change; gives what it still lacks. MAY raise `NotAllowed`."""
+
+    async def end_change(self, number: int, person: str, reason: str, step: str) -> None:
+        """A change is rejected, or withdrawn. MAY raise `NotAllowed`."""
+
+    async def schedule(self, number: int, person: str, reason: str, at: int, bar: Bar) -> None:
+        """An approved change is to come into force at `at` (milliseconds; 0: now)."""
+
+    async def roll_back(self, person: str, reason: str) -> int:
+        """The change before comes into force again; gives its number."""
+
+    async def freeze(self, person: str, reason: str) -> None:
+        """Nothing is sent any more, and whatever comes is held."""
+
+    async def unfreeze(self, person: str, reason: str) -> None:
+        """Things go on."""

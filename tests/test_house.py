@@ -27,6 +27,7 @@ LEVELS = {
     "bridge": 0,  # its version
     "bridge.errors": 0,
     "bridge.message": 0,
+    "bridge.verdicts": 0,
     "bridge.policy": 1,
     "bridge.ledger": 1,
     "bridge.flow": 1,
@@ -50,6 +51,7 @@ WALL_EXCEPTIONS: dict[tuple[str, str], str] = {}  # (importer, imported): why
 PURE = (
     "bridge.errors",
     "bridge.message",
+    "bridge.verdicts",
     "bridge.policy",
     "bridge.ledger",
     "bridge.flow",

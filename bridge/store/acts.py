@@ -116,7 +116,7 @@ def decide_hold(
     outcome = Outcome.DELIVER if passed else Outcome.BLOCK
     text = message.text if as_written else verdict.text
     by_person = Verdict(outcome, Cause.PERSON, text, policies=verdict.policies)
-    decided = work.verdict(number, by_person, message.text, "message:judged", {"by": entry})
+    decided = work.verdict(number, by_person, message.text, by={"by": entry})
     close_review(tx, number, "released" if passed else "rejected", entry)
     set_message(tx, number, MessageState.HELD, "release" if passed else "reject")
     if passed:
@@ -252,17 +252,20 @@ def activate_policy(
     person: str,
     reason: str,
     sources: Iterable[Source] = (),
+    *,
+    change: int = 0,
 ) -> None:
     """These policy files decide from here on; the bytes that `sources` has are kept, each hash once.
 
-    Nothing is said when they decided already.
+    `change` is the number of the approved change that puts them in force, 0 for none: then nothing is said
+    when they decided already.
     """
     keep_sources(tx, lane, sources)
     value = dump([list(policy) for policy in policies]).decode()
     current = tx.db.execute(select(s.meta.c.value).where(s.meta.c.key == "policy")).scalar()
-    if value == current:
+    if value == current and not change:
         return
-    facts = {"policies": [digest for _, digest in policies]}
+    facts = {"policies": [digest for _, digest in policies]} | ({"change": change} if change else {})
     act = dump({"person": person, "reason": reason, "policies": [list(policy) for policy in policies]})
     tx.append(lane, "policy:activated", "policy", facts, act)
     _SET_META.one(tx.db, {"key": "policy", "value": value})

@@ -6,11 +6,13 @@ never renamed or removed (`tests/store/bodies-v1.jsonl` holds old bodies that st
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 
 import orjson
 
-from bridge.message import Cause, File, Inspection, Kind, Match, Message, Outcome, Verdict
+from bridge.message import File, Inspection, Kind, Message, Verdict
+from bridge.verdicts import brief, from_record
 
 _SORTED = orjson.OPT_SORT_KEYS
 
@@ -46,38 +48,47 @@ def message_from(body: bytes, raw: bytes) -> Message:
     return Message(**{"id": "", "conversation": "", "sender": "", **value}, raw=raw)
 
 
-def verdict_body(verdict: Verdict, text: str) -> bytes:
-    """The verdict on a message that says `text`. An unchanged text is not written twice."""
-    body = {
-        "outcome": verdict.outcome.value,
-        "cause": verdict.cause.value,
-        "reason": verdict.reason,
-        "matches": [asdict(match) for match in verdict.matches],
-        "tell": dict(verdict.tell),
-        "tags": list(verdict.tags),
-        "waits": verdict.waits,
-        "policies": [list(policy) for policy in verdict.policies],
-    }
-    if verdict.text != text:
-        body["text"] = verdict.text
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a verdict rested on that the archive has nowhere else: with it, anybody can decide again.
+
+    `now` is the judge's clock, in milliseconds. `pair` is the number of the pair whose two people the
+    message went between (None: they were none): what a pair says of them never changes, a change is a new
+    pair. `earlier` are numbers of messages. `consent` and `said` are as in `bridge.message.Context`.
+    """
+
+    now: int
+    pair: int | None = None
+    earlier: tuple[int, ...] = ()
+    consent: Mapping[str, int] = field(default_factory=dict)
+    said: Mapping[str, int] = field(default_factory=dict)
+
+
+def verdict_body(verdict: Verdict, text: str, known: Known | None = None) -> bytes:
+    """The verdict on a message that says `text`, with what it rested on. An unchanged text is not written
+    twice, and nothing that is empty."""
+    body = brief(verdict)
+    if verdict.text == text:
+        del body["text"]
+    if known is not None:
+        body["known"] = {
+            name: value
+            for name in ("now", "pair", "earlier", "consent", "said")
+            if (value := getattr(known, name)) or name == "now"
+        }
     return dump(body)
 
 
 def verdict_from(body: bytes, text: str) -> Verdict:
     """The verdict whose body this is, on a message that says `text`."""
-    value = orjson.loads(body)
-    matches = tuple(_match(item) for item in value["matches"])
-    return Verdict(
-        outcome=Outcome(value["outcome"]),
-        cause=Cause(value["cause"]),
-        text=value.get("text", text),
-        reason=value["reason"],
-        matches=matches,
-        tell=value["tell"],
-        tags=tuple(value["tags"]),
-        waits=value["waits"],
-        policies=tuple((name, digest) for name, digest in value["policies"]),
-    )
+    return from_record({"text": text, **orjson.loads(body)})
+
+
+def known_from(body: bytes) -> Known | None:
+    """What the verdict whose body this is rested on; None when nothing is recorded (a person's verdict, the
+    bridge's own notices, bodies from before this was kept)."""
+    known = orjson.loads(body).get("known")
+    return None if known is None else Known(**{**known, "earlier": tuple(known.get("earlier", ()))})
 
 
 def verdict_text(body: bytes, text: str) -> str:
@@ -134,14 +145,3 @@ def _mended(value: object) -> object:
     if isinstance(value, list | tuple):
         return [_mended(item) for item in value]
     return value
-
-
-def _match(item: dict) -> Match:
-    return Match(
-        **{
-            **item,
-            "outcome": Outcome(item["outcome"]),
-            "detectors": tuple(item["detectors"]),
-            "spans": tuple((start, end) for start, end in item["spans"]),
-        }
-    )

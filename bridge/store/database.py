@@ -23,12 +23,13 @@ from bridge.errors import Conflict, StoreError
 from bridge.ledger.tree import Frontier
 from bridge.message import Archived, Batch, Blob, Inspection
 from bridge.policy import Source
-from bridge.ports import Attempt, Claim, Clock, Ruling, Wanted
-from bridge.store import acts, intake, judging, sending
+from bridge.ports import NO_REACH, Attempt, Claim, Clock, Ruling, Wanted
+from bridge.store import acts, intake, judging, proposals, sending
 from bridge.store import schema as s
 from bridge.store.blobs import BlobFolder
 from bridge.store.codec import dump
 from bridge.store.directory import Directory
+from bridge.store.proposals import Orders
 from bridge.store.rows import drop_delivery
 from bridge.store.writer import Tx, Writer
 
@@ -262,9 +263,10 @@ class Database:
         """Try this attachment again at `at`."""
         await self.write(lambda tx: intake.postpone_file(tx, wanted, at))
 
-    async def unjudged(self, limit: int) -> Sequence[Archived]:
-        """Messages that are whole and not judged, in order."""
-        return await self.read(lambda db: judging.unjudged(db, self._reading_directory, self.lane, limit))
+    async def unjudged(self, limit: int, reach: tuple[int, int] = NO_REACH) -> Sequence[Archived]:
+        """Messages that are whole and not judged, in order, each with its context."""
+        directory = self._reading_directory
+        return await self.read(lambda db: judging.unjudged(db, directory, self.lane, limit, reach))
 
     async def record_rulings(self, rulings: Sequence[Ruling]) -> None:
         """Write verdicts and what follows from them."""
@@ -298,6 +300,18 @@ class Database:
         """Record which policy files decide from here on, and keep the bytes of `sources`."""
         await self.write(lambda tx: acts.activate_policy(tx, self.lane, policies, person, reason, sources))
 
+    async def orders(self) -> Orders:
+        """What there is to do about the policy now."""
+        return await self.read(lambda db: proposals.orders(db, self.clock.now()))
+
+    async def activate_change(self, number: int, bar: Bar) -> None:
+        """A change that is due comes into force. Raises Conflict when it may not."""
+        await self.write(lambda tx: proposals.activate(tx, self.lane, number, bar))
+
+    async def refuse_change(self, number: int, code: str) -> None:
+        """A change that is due stays out of force."""
+        await self.write(lambda tx: proposals.refuse(tx, self.lane, number, code))
+
     # bridge.ports.Acts
 
     async def decide_hold(
@@ -323,3 +337,31 @@ class Database:
     async def end_pair(self, number: int, person: str, reason: str) -> None:
         """Two people may no longer talk."""
         await self.write(lambda tx: acts.end_pair(tx, number, person, reason))
+
+    async def propose(self, proposal: Proposal, sources: Sequence[Source]) -> int:
+        """A set of policy files is proposed; gives the number of the change."""
+        return await self.write(lambda tx: proposals.propose(tx, self.lane, proposal, sources))
+
+    async def approve(self, number: int, approval: Approval, bar: Bar) -> Sequence[str]:
+        """Somebody agrees to a change; gives what it still lacks."""
+        return await self.write(lambda tx: proposals.approve(tx, self.lane, number, approval, bar))
+
+    async def end_change(self, number: int, person: str, reason: str, step: str) -> None:
+        """A change is rejected, or withdrawn."""
+        await self.write(lambda tx: proposals.end(tx, self.lane, number, person, reason, step))
+
+    async def schedule(self, number: int, person: str, reason: str, at: int, bar: Bar) -> None:
+        """An approved change is to come into force at `at` (milliseconds; 0: now)."""
+        await self.write(lambda tx: proposals.schedule(tx, self.lane, number, person, reason, at, bar))
+
+    async def roll_back(self, person: str, reason: str) -> int:
+        """The change before comes into force again; gives its number."""
+        return await self.write(lambda tx: proposals.roll_back(tx, self.lane, person, reason))
+
+    async def freeze(self, person: str, reason: str) -> None:
+        """Nothing is sent any more, and whatever comes is held."""
+        await self.write(lambda tx: proposals.freeze(tx, self.lane, person, reason))
+
+    async def unfreeze(self, person: str, reason: str) -> None:
+        """Things go on."""
+        await self.write(lambda tx: proposals.unfreeze(tx, self.lane, person, reason))

@@ -6,7 +6,7 @@ change of state is a ledger entry. The room passes the epoch of its lease; `Tx.f
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import orjson
 from sqlalchemy import and_, bindparam, exists, insert, literal_column, not_, or_, select, update
@@ -15,9 +15,10 @@ from bridge import words
 from bridge.errors import Conflict
 from bridge.flow import DeliveryState, MessageState, after
 from bridge.message import _SEAL, Archived, Cause, Kind, Message, Outcome, Verdict
-from bridge.ports import Ruling
+from bridge.ports import NO_REACH, Ruling
 from bridge.store import schema as s
-from bridge.store.codec import message_body, message_from, verdict_body
+from bridge.store.codec import Known, message_body, message_from, verdict_body
+from bridge.store.context import Memory, earlier
 from bridge.store.directory import Directory
 from bridge.store.prepared import Prepared
 from bridge.store.rows import (
@@ -41,7 +42,7 @@ from bridge.store.writer import Tx
 _TEXT_INSIDE = 4_000_000
 """Characters read inside attachments from which on no further message is taken: memory stays bounded."""
 
-_EARLIER = s.messages.alias("earlier")
+_BEFORE = s.messages.alias("earlier")
 
 
 _UNJUDGED = Prepared(
@@ -52,10 +53,10 @@ _UNJUDGED = Prepared(
         s.messages.c.lane == bindparam("b_lane"),
         not_(
             exists().where(
-                states_in(_EARLIER.c.state, "fetching"),
-                _EARLIER.c.network == s.messages.c.network,
-                _EARLIER.c.conversation == s.messages.c.conversation,
-                _EARLIER.c.id < s.messages.c.id,
+                states_in(_BEFORE.c.state, "fetching"),
+                _BEFORE.c.network == s.messages.c.network,
+                _BEFORE.c.conversation == s.messages.c.conversation,
+                _BEFORE.c.id < s.messages.c.id,
             )
         ),
         not_(
@@ -72,38 +73,59 @@ _UNJUDGED = Prepared(
 )
 
 
-def unjudged(db: object, directory: Directory, lane: int, limit: int) -> list[Archived]:
-    """Archived messages that are whole and not judged, in order.
+def unjudged(
+    db: object, directory: Directory, lane: int, limit: int, reach: tuple[int, int] = NO_REACH
+) -> list[Archived]:
+    """Archived messages that are whole and not judged, in order, each with its context.
 
     A conversation stops before a message whose attachments are still being fetched, and behind a held
-    message whose rule makes the conversation wait.
+    message whose rule makes the conversation wait. `reach` is how far back the policies look.
     """
     directory.refresh(db)
     rows = _UNJUDGED.one(db, {"b_lane": lane, "b_limit": limit}).all()
+    memory = Memory(db) if rows else None
     found: list[Archived] = []
     inside = 0
     for row in rows:
         if inside > _TEXT_INSIDE:
             break
-        message = message_from(row.body, b"")
-        blobs, missing = blobs_of(db, row.id, message) if message.files else ((), ())
-        inspections = inspections_of(db, row.id) if message.files else ()
-        inside += sum(len(one.text) for one in inspections)
-        pair, route = directory.find(message)
-        found.append(
-            Archived(
-                row.id,
-                message,
-                route,
-                blobs,
-                missing,
-                row.archived_at,
-                pair=pair or row.pair,
-                inspections=inspections,
-                seal=_SEAL,
-            )
-        )
+        one = _whole(db, directory, memory, row, reach)
+        inside += sum(len(inspection.text) for inspection in one.inspections)
+        found.append(one)
     return found
+
+
+def _whole(db: object, directory: Directory, memory: Memory, row: object, reach: tuple[int, int]) -> Archived:
+    """A message with everything that a verdict on it may depend on."""
+    message = message_from(row.body, b"")
+    blobs, missing = blobs_of(db, row.id, message) if message.files else ((), ())
+    pair, route = directory.find(message)
+    return Archived(
+        row.id,
+        message,
+        route,
+        blobs,
+        missing,
+        row.archived_at,
+        pair=pair or row.pair,
+        inspections=inspections_of(db, row.id) if message.files else (),
+        earlier=earlier(db, row.id, message, reach),
+        consent=memory.consent(message, route),
+        said=memory.said(route),
+        seal=_SEAL,
+    )
+
+
+NO_ACT: Mapping[str, int] = {}
+"""What a verdict names that is no person's."""
+
+
+def _known(ruling: Ruling) -> Known:
+    """What the verdict rests on, as its record says it."""
+    archived = ruling.archived
+    pair = archived.pair if archived.route is not None else None
+    before = tuple(one.seq for one in archived.earlier)
+    return Known(ruling.at, pair, before, archived.consent, archived.said)
 
 
 def record_rulings(tx: Tx, rulings: Iterable[Ruling], lane: int, epoch: int) -> None:
@@ -169,7 +191,7 @@ class Rulings:
             self._supersede(archived)
         step = {Outcome.HOLD: "hold", Outcome.BLOCK: "block"}.get(verdict.outcome, "pass")
         self._step(archived, step)
-        number = self.verdict(archived.seq, verdict, archived.message.text, "message:judged")
+        number = self.verdict(archived.seq, verdict, archived.message.text, known=_known(ruling))
         if step == "pass" and archived.route is not None:
             marks = self._marks(archived)
             self.permit(archived.seq, number, archived.route.network, archived.route.conversation, marks)
@@ -200,12 +222,19 @@ class Rulings:
         if original is not None:
             _withdraw(self.tx, self.lane, original, edit.seq, "superseded")
 
-    def verdict(self, number: int, verdict: Verdict, text: str, kind: str, extra: dict | None = None) -> int:
-        """A verdict row and its entry; gives the verdict's number."""
+    def verdict(
+        self,
+        number: int,
+        verdict: Verdict,
+        text: str,
+        known: Known | None = None,
+        by: Mapping[str, int] = NO_ACT,
+    ) -> int:
+        """A verdict row and its entry; gives the verdict's number. `by` names the act that a person's is."""
         facts = {"message": number, "outcome": verdict.outcome.value, "cause": verdict.cause.value}
         facts["policies"] = [digest for _, digest in verdict.policies]
-        body = verdict_body(verdict, text)
-        entry = self.tx.append(self.lane, kind, f"message/{number}", facts | (extra or {}), body)
+        body = verdict_body(verdict, text, known)
+        entry = self.tx.append(self.lane, "message:judged", f"message/{number}", {**facts, **by}, body)
         row = {"id": self.next_verdict, "message": number, "entry": entry, "at": self.tx.now}
         self.verdicts.append(row | {"outcome": verdict.outcome.value, "cause": verdict.cause.value})
         self.next_verdict += 1
@@ -245,7 +274,7 @@ class Rulings:
         self.messages.append(row | {"notice_for": about})
         reason = "the bridge's own notice"
         verdict = Verdict(Outcome.DELIVER, Cause.DEFAULT, text, reason)
-        self.permit(number, self.verdict(number, verdict, text, "message:judged"), network, conversation)
+        self.permit(number, self.verdict(number, verdict, text), network, conversation)
 
     def _marks(self, archived: Archived) -> tuple[str, ...]:
         marks = []

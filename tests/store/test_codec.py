@@ -14,11 +14,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.message import SYMPHONY, WEIXIN, Cause, File, Inspection, Kind, Match, Message, Outcome, Verdict
+from bridge.message import (
+    SYMPHONY,
+    WEIXIN,
+    Annotation,
+    Cause,
+    File,
+    Inspection,
+    Kind,
+    Match,
+    Message,
+    Outcome,
+    Retention,
+    Sample,
+    Verdict,
+)
 from bridge.store.codec import (
+    Known,
     dump,
     inspection_body,
     inspection_from,
+    known_from,
     mend,
     message_body,
     message_from,
@@ -27,6 +43,7 @@ from bridge.store.codec import (
     verdict_text,
 )
 
+START = 1_767_600_000_000
 OLD = Path(__file__).with_name("bodies-v1.jsonl").read_bytes().splitlines()
 
 PLAIN = Message(SYMPHONY, "m1", "stream", "7001", 1_767_600_000_000, text="Good morning, 李雷 👋")
@@ -64,6 +81,25 @@ HELD = Verdict(
     tags=("client", "morning"),
     waits=True,
     policies=(("conduct", "5f" * 32), ("privacy", "6e" * 32)),
+)
+WHOLE = replace(
+    HELD,
+    matches=(replace(HELD.matches[0], exception="conduct/press"),),
+    queue="control-room",
+    decide_within=900_000,
+    if_late="escalate",
+    annotations=(Annotation("conduct/notice", {"en": "Not advice.", "zh-Hans": "不构成建议。"}),),
+    notify=("bob.li@bank.example",),
+    samples=(Sample("conduct/names", "review", 2.5, "supervision"),),
+    ask={"en": "Do you agree?"},
+    agreed=("conduct/consent",),
+    gated=True,
+    retention=(Retention("conduct/orders", "7y", "creation", True, "2y"),),
+    legal_holds=("conduct/case-7",),
+    archives=("conduct/vault",),
+    lists=(("conduct/restricted", 1_767_600_000_000),),
+    directory="7d" * 32,
+    engine="weighbridge 0.3",
 )
 PASSED = Verdict(Outcome.DELIVER, Cause.DEFAULT, PLAIN.text)
 
@@ -198,9 +234,26 @@ def test_every_field_of_a_message_is_written() -> None:
 
 def test_every_field_of_a_verdict_is_written() -> None:
     """The same for Verdict; an unchanged text is not written twice."""
-    written = set(json.loads(verdict_body(HELD, PLAIN.text)))
+    written = set(json.loads(verdict_body(WHOLE, PLAIN.text)))
     assert written == {field.name for field in fields(Verdict)}
-    assert set(json.loads(verdict_body(HELD, HELD.text))) == written - {"text"}
+    assert set(json.loads(verdict_body(WHOLE, HELD.text))) == written - {"text"}
+    assert set(json.loads(verdict_body(PASSED, PLAIN.text))) == {"outcome", "cause", "policies"}
+
+
+KNOWN = Known(START, 3, (1, 2), {"conduct/consent": START}, {"conduct/notice": START - 1})
+
+
+@pytest.mark.parametrize("known", [KNOWN, Known(START), None])
+def test_what_a_verdict_rested_on_comes_back(known: Known | None) -> None:
+    """The judge's clock, the pair, earlier messages, consent and what was said; nothing where nothing was."""
+    body = verdict_body(WHOLE, PLAIN.text, known)
+    assert known_from(body) == known
+    assert verdict_from(body, PLAIN.text) == WHOLE
+
+
+def test_what_an_old_verdict_rested_on_is_not_known() -> None:
+    """Bodies from before this was recorded say so."""
+    assert [known_from(body) for body, means in zip(OLD, READ, strict=True) if means == HELD] == [None]
 
 
 # --- inspections ------------------------------------------------------------------------------------------
