@@ -427,7 +427,21 @@ class Traffic:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The network's proof that a permit was used: its ids for what was sent, in order."""
+    """The network's proof that a permit was used: its ids for what was sent, in order.
+
+    `found`: an earlier, uncertain attempt was found to have arrived. `repeated` counts the ids that the
+    network had taken from an earlier attempt.
+    """
 
     ids: tuple[str, ...]
-    found: bool = False  # True when an earlier, uncertain attempt was found to have arrived
+    found: bool = False
+    repeated: int = 0
+
+    @property
+    def spent(self) -> int:
+        """How many network messages count against the reply window as it stands now.
+
+        What arrived earlier may belong to a window long over. To count it would make a reader wait for
+        nothing; not to count it costs at most one refusal by the network, after which we wait all the same.
+        """
+        return 0 if self.found else len(self.ids) - self.repeated

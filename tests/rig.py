@@ -187,6 +187,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """See `bridge.ports.Clock`: the same time, in milliseconds after START."""
         return START + round(self._idle.passed * 1000)
 
+    def call_exception_handler(self, context: dict[str, Any]) -> None:
+        """Say what nobody awaited, but for the deaths that a story is about."""
+        if not isinstance(context.get("exception"), Died):
+            super().call_exception_handler(context)
+
 
 def run_virtually(main: Callable[[VirtualLoop], Coroutine[Any, Any, Any]]) -> Any:
     """Run `main` to its end on a virtual loop, with everything threads do done on the spot."""

@@ -73,6 +73,7 @@ def test_outcomes_have_an_order() -> None:
     """The stricter answer has the higher rank."""
     assert sorted(Outcome, key=lambda one: one.rank) == [
         Outcome.DELIVER,
+        Outcome.ANNOTATE,
         Outcome.REDACT,
         Outcome.HOLD,
         Outcome.BLOCK,

@@ -264,9 +264,9 @@ class _Attempts:
         if receipt is None:
             return
         self.receipts += [{"network": permit.network, "id": one, "permit": permit.id} for one in receipt.ids]
-        if not receipt.found:
+        if receipt.spent:
             key = permit.network, permit.conversation
-            self.spent[key] = self.spent.get(key, 0) + len(receipt.ids)
+            self.spent[key] = self.spent.get(key, 0) + receipt.spent
         if attempt.step is Step.SEND:
             self.since[permit.network] = min(permit.first_try_at, self.since.get(permit.network, FAR))
             kind = "delivery:found" if receipt.found else "delivery:sent"

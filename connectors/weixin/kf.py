@@ -276,9 +276,10 @@ class WeixinConnector:
         """
         parts = wire.plan(permit.content, permit.id, traffic, self._clock.now())
         sent: list[str] = []
+        repeated = 0
         for part in parts:
             try:
-                await self._send_part(part, permit)
+                repeated += not await self._send_part(part, permit)
             except Refused as refused:
                 refused.sent = tuple(sent)
                 raise
@@ -290,22 +291,22 @@ class WeixinConnector:
                     raise Unreachable(str(out), certain=False)
                 raise
             sent.append(part.msgid)
-        return Receipt(tuple(sent))
+        return Receipt(tuple(sent), repeated=repeated)
 
-    async def _send_part(self, part: wire.Part, permit: Permit) -> None:
-        """One message, with each of the two remedies an errcode may name tried once."""
+    async def _send_part(self, part: wire.Part, permit: Permit) -> bool:
+        """One message, each remedy that an errcode may name tried once; whether it is new to the platform."""
         tried: set[Action] = set()
         while True:
             media_id = await self._media_id(part) if part.msgtype != "text" else ""
             try:
                 await self._api.call("kf/send_msg", wire.send_body(part, permit.conversation, media_id))
-                return
+                return True
             except Declined as declined:
                 if self._was_accepted_before(declined, permit):
                     log.info(
                         "delivery:repeated", network=WEIXIN, permit=permit.id, code=str(declined.row.code)
                     )
-                    return
+                    return False
                 if declined.row.action in tried:
                     raise refusal(declined, uncertain=permit.uncertain)
                 tried.add(declined.row.action)

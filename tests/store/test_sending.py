@@ -190,6 +190,15 @@ async def test_what_is_found_does_not_count_twice(hands: Hands) -> None:
     assert await hands.rows(f"SELECT sent FROM chats WHERE conversation = '{CONTACT}'") == [(1,)]
 
 
+async def test_parts_that_the_network_had_already_do_not_count(hands: Hands) -> None:
+    """They may belong to a window long over: to count them would make the reader wait for nothing."""
+    await hands.archive(message(WEIXIN, 5))
+    await hands.say(alice(1))
+    (claim,) = await hands.claim(WEIXIN)
+    await hands.end(claim, receipt=Receipt(("m", "n", "o"), repeated=2))
+    assert await hands.rows(f"SELECT sent FROM chats WHERE conversation = '{CONTACT}'") == [(1,)]
+
+
 async def test_traffic_comes_with_every_claim(hands: Hands) -> None:
     """A connector knows, before it sends, when they last wrote and how many of ours came since."""
     await hands.archive(message(WEIXIN, 5))
