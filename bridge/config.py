@@ -218,8 +218,24 @@ class Store:
 class Policy:
     """What may pass."""
 
-    files: tuple[str, ...] = setting(
-        ("policies/*.yaml",), GLOBS, "Policy files. Read at the start and on SIGHUP only."
+    files: tuple[str, ...] = setting(("policies/*.yaml",), GLOBS, "Policy files.")
+    activation: str = setting(
+        "watch",
+        one_of("watch", "approved"),
+        "`watch`: a saved file that passes check and tests decides within two seconds. `approved`: only "
+        "what another person approved decides (`weighbridge policy propose`); a file that differs is an "
+        "alarm.",
+    )
+    approvals: int = setting(
+        1, whole(1, 5), "How many people besides the proposer must approve a change of policy."
+    )
+    approvers: tuple[str, ...] = setting(
+        (), several(TEXT), "Who may approve, by the names they act under. Empty: anybody but the proposer."
+    )
+    legal_approvers: tuple[str, ...] = setting(
+        (),
+        several(TEXT),
+        "Who may approve for legal, which must agree where barriers, retention or legal holds are loosened.",
     )
 
 

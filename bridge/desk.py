@@ -6,8 +6,15 @@ touched, and either happens whole with its ledger entry or raises and changes no
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 from bridge.errors import ConfigError
 from bridge.ports import Acts
+from bridge.proposals import Approval, Bar, Proposal
+
+if TYPE_CHECKING:
+    from bridge.policy import Source
 
 
 async def release(acts: Acts, message: int, person: str, reason: str, *, as_written: bool = False) -> None:
@@ -35,6 +42,63 @@ async def drop(acts: Acts, permit: str, person: str, reason: str) -> None:
     """Give a delivery up; its message stays in the archive. Raises Conflict when it is on its way."""
     signed(person, reason)
     await acts.drop_delivery(permit, person, reason)
+
+
+# --- the policy ---------------------------------------------------------------------------------------
+
+
+async def propose(acts: Acts, proposal: Proposal, sources: Sequence[Source]) -> int:
+    """Propose a set of policy files; gives the number of the change. Raises Conflict when another set came
+    into force since it was compared."""
+    signed(proposal.person, proposal.reason)
+    return await acts.propose(proposal, sources)
+
+
+async def approve(acts: Acts, number: int, approval: Approval, bar: Bar) -> Sequence[str]:
+    """Agree to a change; gives what it still lacks. Raises NotAllowed when it is not this person's to
+    approve, or something that it loosens was not ticked; Conflict when it is not open."""
+    signed(approval.person, approval.reason)
+    return await acts.approve(number, approval, bar)
+
+
+async def refuse_change(acts: Acts, number: int, person: str, reason: str) -> None:
+    """Reject a change that is not in force yet. Raises NotAllowed for whoever proposed it."""
+    signed(person, reason)
+    await acts.end_change(number, person, reason, "reject")
+
+
+async def withdraw(acts: Acts, number: int, person: str, reason: str) -> None:
+    """Take one's own change back, before it is in force. Raises NotAllowed for anybody else."""
+    signed(person, reason)
+    await acts.end_change(number, person, reason, "withdraw")
+
+
+async def activate(acts: Acts, number: int, person: str, reason: str, at: int, bar: Bar) -> None:
+    """Let an approved change come into force at `at` (milliseconds; 0: now). Raises Conflict when it is not
+    approved."""
+    signed(person, reason)
+    await acts.schedule(number, person, reason, at, bar)
+
+
+async def roll_back(acts: Acts, person: str, reason: str) -> int:
+    """Put the change before back into force; gives its number. Raises Conflict when there is none."""
+    signed(person, reason)
+    return await acts.roll_back(person, reason)
+
+
+async def freeze(acts: Acts, person: str, reason: str) -> None:
+    """Stop everything in both directions. Raises Conflict when it is stopped already."""
+    signed(person, reason)
+    await acts.freeze(person, reason)
+
+
+async def unfreeze(acts: Acts, person: str, reason: str) -> None:
+    """Let things go on. Raises Conflict when nothing is stopped."""
+    signed(person, reason)
+    await acts.unfreeze(person, reason)
+
+
+# --- signatures -----------------------------------------------------------------------------------------
 
 
 def signed(person: str, reason: str) -> None:

@@ -6,6 +6,7 @@
     ├── StoreError       disk or database         nothing moves without the ledger   disk, rights, database
     │   └── NoStore      nobody's                 nothing to read yet                start the daemon once
     ├── Conflict         two people at once       nothing changed                    look again
+    ├── NotAllowed       who asks                 nothing changed                    another person acts
     └── NetworkError     the other side
         ├── Unreachable  nobody's                 retried with a limit, order kept   look after a while
         ├── Refused      the message or the peer  this delivery is parked            the desk decides
@@ -50,6 +51,10 @@ class NoStore(StoreError):
 
 class Conflict(WeighbridgeError):
     """Somebody else was faster, or the thing is not in a state in which this can be done."""
+
+
+class NotAllowed(WeighbridgeError):
+    """This person may not do this, or not alone: the text says who may."""
 
 
 class NetworkError(WeighbridgeError):

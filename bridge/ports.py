@@ -10,11 +10,13 @@ import enum
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 from bridge.message import Archived, Batch, Blob, File, Inspection, Permit, Receipt, Traffic, Verdict
-from bridge.policy import Source
-from bridge.proposals import Approval, Bar, Proposal
+
+if TYPE_CHECKING:  # a network's process needs none of it
+    from bridge.policy import Source
+    from bridge.proposals import Approval, Bar, Proposal
 
 
 class Clock(Protocol):

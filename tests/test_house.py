@@ -33,13 +33,16 @@ LEVELS = {
     "bridge.flow": 1,
     "bridge.config": 1,
     "bridge.words": 1,
+    "bridge.proposals": 1,
     "bridge.ports": 2,
+    "bridge.replay": 2,
     "bridge.store": 3,
     "bridge.pipeline": 3,
     "bridge.desk": 3,
     "bridge.people": 3,
     "bridge.records": 3,
     "bridge.daemon": 4,
+    "bridge.in_force": 4,
     "bridge.console": 4,
     "bridge.telemetry": 4,
     "bridge.cli": 5,
@@ -57,6 +60,7 @@ PURE = (
     "bridge.flow",
     "bridge.config",
     "bridge.words",
+    "bridge.proposals",
 )
 # fmt: off
 IMPURE_MODULES = {

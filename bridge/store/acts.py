@@ -7,13 +7,13 @@ the act's ledger entry.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from sqlalchemy import and_, insert, select, update
 
 from bridge.errors import Conflict
 from bridge.flow import DeliveryState, MessageState
 from bridge.message import Cause, Outcome, Verdict
-from bridge.policy import Source
 from bridge.store import schema as s
 from bridge.store.codec import dump, message_from, verdict_from
 from bridge.store.directory import Directory
@@ -30,6 +30,9 @@ from bridge.store.rows import (
     upserting,
 )
 from bridge.store.writer import Tx
+
+if TYPE_CHECKING:
+    from bridge.policy import Source
 
 _SET_META = upserting(s.meta, ("key", "value"), ("key",), value=lambda new: new.value)
 

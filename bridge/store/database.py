@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,8 +22,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from bridge.errors import Conflict, StoreError
 from bridge.ledger.tree import Frontier
 from bridge.message import Archived, Batch, Blob, Inspection
-from bridge.policy import Source
 from bridge.ports import NO_REACH, Attempt, Claim, Clock, Ruling, Wanted
+from bridge.proposals import Approval, Bar, Proposal
 from bridge.store import acts, intake, judging, proposals, sending
 from bridge.store import schema as s
 from bridge.store.blobs import BlobFolder
@@ -32,6 +32,9 @@ from bridge.store.directory import Directory
 from bridge.store.proposals import Orders
 from bridge.store.rows import drop_delivery
 from bridge.store.writer import Tx, Writer
+
+if TYPE_CHECKING:
+    from bridge.policy import Source
 
 Result = TypeVar("Result")
 

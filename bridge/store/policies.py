@@ -10,15 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import PurePath
+from typing import TYPE_CHECKING
 
 import orjson
 from sqlalchemy import Connection, and_, insert, select
 
 from bridge.errors import StoreError
-from bridge.policy import Source
 from bridge.store import schema as s
 from bridge.store.codec import dump
 from bridge.store.writer import Tx
+
+if TYPE_CHECKING:
+    from bridge.policy import Source
 
 
 def keep_sources(tx: Tx, lane: int, sources: Iterable[Source]) -> None:
@@ -81,6 +84,8 @@ def _packed(source: Source) -> tuple[bytes, bytes]:
 
 
 def _unpacked(body: bytes, raw: bytes) -> Source:
+    from bridge.policy import Source  # not for commands that only list things: it takes 0.3 s to load
+
     said = orjson.loads(body)
     data, files = raw[: said["size"]], dict(_pieces(said["lists"], raw, said["size"]))
     changed = {name: moment(when) for name, when in said["changed"].items()}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
 
-from sqlalchemy import and_, case, func, insert, literal_column, select, update
+from sqlalchemy import Connection, and_, case, func, insert, literal_column, select, update
 
 from bridge.errors import Conflict
 from bridge.flow import DELIVERY_STEPS, OPEN, MessageState, after, sources
@@ -69,6 +69,14 @@ def upserting(
         return statement.on_conflict_do_update(index_elements=list(keys), set_=values)
 
     return Prepared(make, names)
+
+
+_FROZEN = Prepared(select(s.meta.c.value).where(s.meta.c.key == "frozen", s.meta.c.value != ""))
+
+
+def is_frozen(db: Connection) -> bool:
+    """Whether a person has stopped everything."""
+    return _FROZEN.one(db, {}).first() is not None
 
 
 _HIGHEST: dict[object, Prepared] = {}

@@ -27,6 +27,7 @@ from bridge.store.rows import (
     blobs_of,
     delivered_text,
     find_message,
+    is_frozen,
     is_open,
     plan_chats,
     states_in,
@@ -127,9 +128,12 @@ def anything_due(db: object, network: str, lane: int, now: int) -> bool:
 def claim(tx: Tx, directory: Directory, network: str, lane: int, epoch: int, chats: int) -> list[Claim]:
     """Take deliveries that are due, from `chats` conversations at most, and make their permits.
 
-    Of each conversation the first ones are taken, in order, up to one whose time has not come.
+    Of each conversation the first ones are taken, in order, up to one whose time has not come. Nothing is
+    taken while a person has frozen the bridge: asked here, so that no claim can follow the freeze.
     """
     tx.fence(lane, epoch)
+    if is_frozen(tx.db):
+        return []
     ids: list[int] = []
     while chats > 0:
         taken = _take(tx, network, lane, chats)
