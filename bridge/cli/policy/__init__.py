@@ -14,6 +14,7 @@ from bridge.cli.lazy import LazyGroup
 
 COMMANDS: Mapping[str, tuple[str, str]] = {  # name: (module:attribute, help)
     "check": ("bridge.cli.policy.check:check", "Say everything that is wrong, with place and suggestion."),
+    "fmt": ("bridge.cli.policy.fmt:fmt", "Put files in the one way to write them."),
     "schema": ("bridge.cli.policy.schema:schema", "The grammar for editors, and the reference manual."),
     "test": ("bridge.cli.policy.test:test", "Run the tests inside the rules."),
 }
