@@ -16,9 +16,21 @@
     cards, identity, registers, wallets, contacts, credentials
                   the shapes that are built in
     keccak        the hash in Ethereum's addresses
-    compiled      rules and detectors made ready to run
+    finders       the detectors of all files in one engine
+    members       who is meant by an address, a pattern, an id or a tag
+    facts         what may be asked about one message
+    calendars, periods
+                  working time and trading days; when a period is over
+    conditions    `when` and `unless`, a function for each key
+    rules, shelves
+                  rules, barriers and exceptions made ready, and laid where they are wanted
+    screening, consent, keeping
+                  attachments and kinds; the gate and disclaimers; retention, archives, legal holds
+    compiled      whole files made ready to run
     masking       what a reader gets to see of a masked passage
+    answers       reasons for an outcome, of which the strictest wins
     judge         message → verdict, pure
+    verdicts      what was found becomes one verdict
     record        verdicts as plain values
     edition       which program decides
     trial         the tests that live inside rules

@@ -1,7 +1,7 @@
-"""Rules and detectors made ready to run: what `judge` works with.
+"""Policies made ready to run: what `judge` works with.
 
-Rules of this file: built once per load from checked models, never changed afterwards. Names are scoped to
-their file: two files may both have a detector `card`, and each rule sees its own.
+Rules of this file: built once per load from checked models, never changed afterwards. Each file keeps its own
+names; people, words and patterns of all files are numbered together, so that each is looked for once.
 """
 
 from __future__ import annotations
@@ -10,106 +10,24 @@ import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
-from bridge.message import Outcome, Party
-from bridge.policy import cards, contacts, credentials, identity, registers, wallets
+from bridge.message import Outcome
 from bridge.policy import detectors as d
 from bridge.policy import language as lang
+from bridge.policy.conditions import Names
+from bridge.policy.consent import Disclaimer, Gate, disclaimers, gate
 from bridge.policy.edition import edition
-from bridge.policy.folding import fold
-from bridge.policy.lexicon import Lexicon, Words
-from bridge.policy.patterns import PatternSet
+from bridge.policy.finders import Collector
+from bridge.policy.keeping import Keeping, keeping
+from bridge.policy.members import Roster
+from bridge.policy.rules import Rule, rules
+from bridge.policy.screening import Screen, screen
+from bridge.policy.shelves import Shelves
 
 if TYPE_CHECKING:
     from bridge.policy.diagnostics import Diagnostic
     from bridge.policy.loader import Source
-
-USUALLY_WITHIN = 20  # characters between a finding and a word that usually stands beside it
-_SHAPES: Mapping[str, d.Shape] = {
-    "china_resident_id": identity.CHINA_RESIDENT_ID,
-    "hkid": identity.HKID,
-    "taiwan_id": identity.TAIWAN_ID,
-    "macau_bir": identity.MACAU_BIR,
-    "home_return_permit": identity.HOME_RETURN_PERMIT,
-    "taiwan_permit": identity.TAIWAN_PERMIT,
-    "iban": registers.IBAN,
-    "bic": registers.BIC,
-    "lei": registers.LEI,
-    "isin": registers.ISIN,
-    "uscc": registers.USCC,
-    "email": contacts.EMAIL,
-    "url": contacts.URL,
-    "secret": credentials.SECRET,
-}
-_STRICTEST_FIRST = ("block", "hold", "redact", "deliver")
-_DIRECTIONS = {"both": frozenset({"to_weixin", "to_symphony"})}
-
-
-class People:
-    """Who is meant by addresses, addresses with `*`, Weixin ids and `tag:…`."""
-
-    def __init__(self, members: Iterable[str]) -> None:
-        known = [member.casefold() for member in members]
-        self._tags = frozenset(m.removeprefix("tag:") for m in known if m.startswith("tag:"))
-        self._exact = frozenset(m for m in known if "*" not in m and not m.startswith("tag:"))
-        self._globs = [m.split("*") for m in known if "*" in m and not m.startswith("tag:")]
-
-    def has(self, party: Party) -> bool:
-        """Whether `party` is one of them."""
-        names = [name.casefold() for name in (party.address, party.id) if name]
-        if any(name in self._exact for name in names):
-            return True
-        if self._tags and any(tag.casefold() in self._tags for tag in party.tags):
-            return True
-        return any(_fits(pieces, name) for pieces in self._globs for name in names)
-
-
-def _fits(pieces: Sequence[str], name: str) -> bool:
-    """Whether `name` is `pieces` with anything between them. Greedy from the left: linear, never stuck."""
-    first, *middle, last = pieces
-    if len(name) < len(first) + len(last) or not (name.startswith(first) and name.endswith(last)):
-        return False
-    at, stop = len(first), len(name) - len(last)
-    for piece in middle:
-        found = name.find(piece, at, stop)
-        if found < 0:
-            return False
-        at = found + len(piece)
-    return True
-
-
-@dataclass(frozen=True, slots=True)
-class Condition:
-    """`when` or `unless`, ready: None means that the key was not written."""
-
-    directions: frozenset[str] | None
-    kinds: frozenset[str] | None
-    sender: People | None
-    groups: tuple[People, ...] | None
-    finders: frozenset[d.Finder] | None
-    names: Mapping[d.Finder, str]
-    floor: int
-
-
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """One rule, ready. `decides` is False for a rule that only tags or tells."""
-
-    policy: str
-    id: str
-    title: str
-    outcome: Outcome
-    enforced: bool
-    decides: bool
-    when: Condition
-    unless: Condition | None
-    redact: lang.Redact | None
-    tags: tuple[str, ...]
-    tell: Mapping[str, str]
-    show_match: bool
-    queue: str
-    waits: bool
-
 
 # The first and the last day on which something counts.
 Days = tuple[datetime.date | None, datetime.date | None]
@@ -135,10 +53,24 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """One file, ready."""
+    """One file, ready. `people` are the groups that it applies to (None: to every conversation).
+
+    `inside` says whether detectors look at the text inside attachments. `lists` are (policy/list, when its
+    file was last written, in milliseconds; 0 if nobody knows) of lists that can grow old.
+    """
 
     draft: Draft
+    people: frozenset[int] | None
     rules: tuple[Rule, ...]
+    shelves: Shelves = field(repr=False)
+    screen: Screen
+    gate: Gate | None
+    disclaimers: tuple[Disclaimer, ...]
+    keeping: Keeping
+    inside: bool
+    lists: tuple[tuple[str, int], ...]
+    unmatched: Outcome
+    unpaired: Outcome
 
     def stale(self, now: datetime.datetime) -> list[str]:
         """The lists too old to be relied on, of those that can grow old."""
@@ -167,6 +99,7 @@ class PolicySet:
     policies: tuple[Policy, ...]
     hashes: tuple[tuple[str, str], ...]
     engine: d.Engine = field(repr=False)
+    roster: Roster = field(repr=False)
     reach: tuple[int, int] = (0, 0)
     warnings: tuple[Diagnostic, ...] = ()
 
@@ -181,142 +114,52 @@ class PolicySet:
         return tuple(policy.draft.source for policy in self.policies)
 
 
-class _Collector:
-    """Gives every word list and pattern of all files its number, and remembers who asks for it."""
-
-    def __init__(self) -> None:
-        self._lists: list[Words] = []
-        self._shelters: dict[tuple[int, str], int] = {}
-        self._patterns: list[str] = []
-        self._by_owner: dict[int, set[d.Finder]] = {}
-        self._by_pattern: dict[int, set[d.Finder]] = {}
-        self._ticker = self.owner(d.TICKER_WORDS)
-
-    def owner(self, words: Iterable[str], disguised: Iterable[str] = ()) -> int:
-        """A new owner of `words`."""
-        self._lists.append(Words(words, frozenset(disguised)))
-        return len(self._lists) - 1
-
-    def word_list(self, model: lang.WordList, words: Iterable[str]) -> int:
-        """A new owner of the words of a list; what makes one of them innocent has an owner of its own."""
-        owner = self.owner(words, model.evasion)
-        for word, longer in model.unless_words.items():
-            self._shelters[owner, fold(word).strip()] = self.owner(longer, model.evasion)
-        return owner
-
-    def engine(self) -> d.Engine:
-        """All of it, ready to search."""
-        return d.Engine(
-            lexicon=Lexicon(dict(enumerate(self._lists))),
-            patterns=PatternSet(self._patterns),
-            by_owner={owner: frozenset(finders) for owner, finders in self._by_owner.items()},
-            by_pattern={number: frozenset(finders) for number, finders in self._by_pattern.items()},
-        )
-
-    def finder(self, model: lang.Detector, lists: Mapping[str, int]) -> d.Finder:
-        """`model`, ready to run."""
-        if isinstance(model, lang.WordsDetector):
-            return self._words(model, [lists[name] for name in model.list])
-        shape = _shape(model)
-        context = self._context(model.context, shape.words)
-        finder = d.ShapeFinder(shape, context, _levels(model))
-        self._by_pattern[len(self._patterns)] = {finder}
-        self._patterns.append(shape.pattern)
-        return finder
-
-    def _words(self, model: lang.WordsDetector, owners: Sequence[int]) -> d.Finder:
-        shelters = {(owner, word): by for (owner, word), by in self._shelters.items() if owner in owners}
-        context = self._context(model.context, ())
-        levels = _levels(model) or d.CERTAIN
-        finder = d.WordsFinder(tuple(owners), self._ticker, shelters, context, levels)
-        for owner in owners:
-            self._by_owner.setdefault(owner, set()).add(finder)
-        return finder
-
-    def _context(self, written: lang.Context | None, usual: Sequence[str]) -> d.Context:
-        """The context that is written, else the words that usually stand beside such a finding."""
-        if written is not None:
-            return d.Context(self.owner(written.words), written.within)
-        return d.Context(self.owner(usual), USUALLY_WITHIN) if usual else d.Context()
-
-
-def _levels(model: lang.Contextual) -> d.Levels | None:
-    """The levels that are written. With context words of its own a detector is unsure without them."""
-    sure = model.confidence
-    if sure is None:
-        return d.FORMAT if model.context else None
-    return d.Levels(d.CONFIDENCE[sure.alone], d.CONFIDENCE[sure.with_context])
-
-
-def _shape(model: lang.Detector) -> d.Shape:
-    match model:
-        case lang.PatternDetector():
-            return d.written_pattern(model.pattern, model.boundary)
-        case lang.PaymentCardDetector():
-            return cards.payment_card(model.brands or tuple(cards.BRANDS))
-        case lang.PassportDetector():
-            return identity.passport(model.countries)
-        case lang.PhoneDetector():
-            return contacts.phone(model.regions)
-        case lang.CryptoWalletDetector():
-            return wallets.crypto_wallet(model.coins)
-    return _SHAPES[model.type]
-
-
-def _condition(
-    model: lang.Unless, finders: Mapping[str, d.Finder], groups: Mapping[str, People]
-) -> Condition:
-    direction = model.direction
-    return Condition(
-        directions=None if direction is None else _DIRECTIONS.get(direction, frozenset({direction})),
-        kinds=None if model.kind is None else frozenset(model.kind),
-        sender=None if model.sender is None else People(model.sender),
-        groups=None if model.groups is None else tuple(groups[name] for name in model.groups),
-        finders=None if model.finds is None else frozenset(finders[name] for name in model.finds),
-        names={finders[name]: name for name in model.finds or ()},
-        floor=d.CONFIDENCE[model.confidence],
-    )
-
-
-def _rule(
-    file: lang.PolicyFile, rule: lang.Rule, finders: Mapping[str, d.Finder], groups: Mapping[str, People]
-) -> Rule:
-    then = rule.then
-    said = [word for word in _STRICTEST_FIRST if getattr(then, word) is not None]
-    return Rule(
-        policy=file.policy,
-        id=rule.id,
-        title=rule.title,
-        outcome=Outcome(said[0]) if said else Outcome.DELIVER,
-        enforced=(rule.mode or file.defaults.mode) == "enforce",
-        decides=bool(said),
-        when=_condition(rule.when, finders, groups),
-        unless=None if rule.unless is None else _condition(rule.unless, finders, groups),
-        redact=then.redact,
-        tags=then.tag,
-        tell=then.tell_sender.texts() if then.tell_sender else {},
-        show_match=then.show_match,
-        queue=then.hold.queue if then.hold else "",
-        waits=then.hold is not None and then.hold.conversation == "wait",
-    )
-
-
-def _policy(draft: Draft, collector: _Collector) -> Policy:
-    file = draft.model
-    lists = {name: collector.word_list(file.lists[name], words) for name, words in draft.words.items()}
-    finders = {name: collector.finder(model, lists) for name, model in file.detectors.items()}
-    groups = {name: People((*group.symphony, *group.weixin)) for name, group in file.groups.items()}
-    live = (rule for rule in file.rules if (rule.mode or file.defaults.mode) != "off")
-    rules = tuple(_rule(file, rule, finders, groups) for rule in live)
-    return Policy(draft, rules)
-
-
 def build(drafts: Sequence[Draft]) -> PolicySet:
     """Everything ready to judge."""
-    collector = _Collector()
-    policies = tuple(_policy(draft, collector) for draft in drafts)
+    collector, roster = Collector(), Roster()
+    policies = tuple(_policy(draft, collector, roster) for draft in drafts)
     hashes = tuple(sorted((policy.name, policy.draft.hash) for policy in policies))
-    return PolicySet(policies, hashes, collector.engine(), _reach(draft.model for draft in drafts))
+    reach = _reach(draft.model for draft in drafts)
+    return PolicySet(policies, hashes, collector.engine(), roster, reach)
+
+
+def _policy(draft: Draft, collector: Collector, roster: Roster) -> Policy:
+    file = draft.model
+    names = _names(draft, collector, roster)
+    ready = rules(file, names, collector.owner)
+    groups = file.applies_to.groups if file.applies_to else None
+    return Policy(
+        draft,
+        None if groups is None else frozenset(names.groups[group] for group in groups),
+        ready,
+        Shelves(ready),
+        screen(file),
+        gate(file, names),
+        disclaimers(file, names),
+        keeping(file, names),
+        file.attachments is not None and file.attachments.read_text,
+        tuple(_changed(draft)),
+        Outcome(file.defaults.unmatched),
+        Outcome(file.defaults.unpaired),
+    )
+
+
+def _names(draft: Draft, collector: Collector, roster: Roster) -> Names:
+    file, zone = draft.model, ZoneInfo(draft.model.timezone)
+    lists = {}
+    for name, words in draft.words.items():
+        days = {word: d.Days(spans, zone) for word, spans in draft.dates.get(name, {}).items()}
+        lists[name] = collector.word_list(file.lists[name], words, days)
+    finders = {name: collector.finder(model, lists) for name, model in file.detectors.items()}
+    groups = {name: roster.number((*group.symphony, *group.weixin)) for name, group in file.groups.items()}
+    return Names(finders, groups, roster, zone)
+
+
+def _changed(draft: Draft) -> Iterator[tuple[str, int]]:
+    """When each list that can grow old was last written."""
+    for name in sorted(draft.expires):
+        moment = draft.source.changed.get(draft.model.lists[name].file or "")
+        yield f"{draft.model.policy}/{name}", int(moment.timestamp() * 1000) if moment else 0
 
 
 def _reach(files: Iterable[lang.PolicyFile]) -> tuple[int, int]:

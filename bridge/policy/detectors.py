@@ -9,6 +9,7 @@ Python's `re`. The built-in shapes (`cards`, `identity`, `registers`, `wallets`,
 
 from __future__ import annotations
 
+import datetime
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,10 +63,35 @@ class Engine:
 class Scan:
     """The parts of a message, folded, and what was found in them so far: each question is answered once."""
 
-    __slots__ = ("_candidates", "_engine", "_hits", "_near", "_parts", "_shelters", "_words", "text")
+    __slots__ = (
+        "_before",
+        "_candidates",
+        "_engine",
+        "_hits",
+        "_near",
+        "_parts",
+        "_shelters",
+        "_spoken",
+        "_words",
+        "now",
+        "text",
+    )
 
-    def __init__(self, parts: Sequence[Folded], engine: Engine) -> None:
+    def __init__(
+        self,
+        parts: Sequence[Folded],
+        engine: Engine,
+        now: datetime.datetime | None = None,
+        earlier: Sequence[str] = (),
+    ) -> None:
+        """Look at `parts` at the moment `now` (None: at any time, so that every word counts).
+
+        `earlier` is what the sender wrote before, newest last.
+        """
         self._parts = parts
+        self.now = now
+        self._spoken = earlier
+        self._before: list[Scan] | None = None
         self.text = BETWEEN.join(part.folded for part in parts) if len(parts) > 1 else parts[0].folded
         self._engine = engine
         self._words: dict[int, list[Found]] | None = None
@@ -120,6 +146,16 @@ class Scan:
             shelters = self._shelters[owner] = Shelters(found[:2] for found in self.words(owner))
         return shelters.cover(start, end)
 
+    def earlier(self) -> list[Scan]:
+        """The sender's earlier messages, each for itself, newest last."""
+        if self._before is None:
+            self._before = [Scan([Folded(text)], self._engine, self.now) for text in self._spoken]
+        return self._before
+
+    def said_before(self, owner: int, messages: int) -> bool:
+        """Whether a word of `owner` is anywhere in the sender's last so many messages."""
+        return any(scan.words(owner) for scan in self.earlier()[-messages:])
+
     def hits(self, finder: Finder) -> list[Hit]:
         """What `finder`, one of the candidates, finds here."""
         found = self._hits.get(finder)
@@ -143,14 +179,39 @@ CERTAIN, FORMAT = Levels(HIGH, HIGH), Levels(LOW, HIGH)
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The owner of the words that make a finding surer, and how near they must be. None: there are none."""
+    """The owner of the words that make a finding surer, and how near they must be. None: there are none.
+
+    Of the sender's `messages` earlier messages every word is near: who writes the word in one message and
+    the number in the next writes nothing between them.
+    """
 
     owner: int | None = None
     within: int = 0
+    messages: int = 0
 
     def near(self, scan: Scan, start: int, end: int) -> bool:
         """Whether one of them is near text[start:end]."""
-        return self.owner is not None and scan.near(self.owner, self.within, start, end)
+        if self.owner is None:
+            return False
+        if scan.near(self.owner, self.within, start, end):
+            return True
+        return self.messages > 0 and scan.said_before(self.owner, self.messages)
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """Spans of days (both ends inclusive, None: no limit) by the calendar of `zone`."""
+
+    spans: Sequence[tuple[datetime.date | None, datetime.date | None]]
+    zone: datetime.tzinfo
+
+    def include(self, now: datetime.datetime) -> bool:
+        """Whether `now` is in one of them."""
+        today = now.astimezone(self.zone).date()
+        return any(
+            (first is None or first <= today) and (last is None or today <= last)
+            for first, last in self.spans
+        )
 
 
 # --- words ----------------------------------------------------------------------------------------------
@@ -160,12 +221,14 @@ class Context:
 class WordsFinder:
     """Words of several lists; a bare number counts only beside a word that makes it a ticker.
 
-    `shelters` has, for an owner and one of its words, the owner of the longer words that make it innocent.
+    `shelters` has, for an owner and one of its words, the owner of the longer words that make it innocent,
+    `days` when the word counts.
     """
 
     owners: tuple[int, ...]
     ticker: int
     shelters: Mapping[tuple[int, str], int]
+    days: Mapping[tuple[int, str], Days]
     context: Context
     levels: Levels
 
@@ -182,6 +245,9 @@ class WordsFinder:
     def _counts(self, scan: Scan, owner: int, word: str, start: int, end: int) -> bool:
         shelter = self.shelters.get((owner, word)) if self.shelters else None
         if shelter is not None and scan.sheltered(shelter, start, end):
+            return False
+        days = self.days.get((owner, word)) if self.days else None
+        if days is not None and scan.now is not None and not days.include(scan.now):
             return False
         return not word.isdigit() or scan.near(self.ticker, TICKER_WITHIN, start, end)
 

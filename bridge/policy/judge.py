@@ -1,60 +1,26 @@
 """Message in, verdict out: pure, the same answer every time, whatever the order of rules and files.
 
-Rules of this file: no I/O and no clock (`now` is an argument). Every rule of every file is evaluated and
-every match is written down, those of monitored rules too. The strictest answer wins. What fails, holds.
+Rules of this file: no I/O and no clock (`now` is an argument). Every rule of every file in force is evaluated
+and every match is written down, those of monitored rules too. The strictest answer wins. What fails, holds.
 A failure, a default and a rule are three different causes and never stand in for each other.
 """
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 
-from bridge.message import Cause, Context, Kind, Match, Message, Outcome, Party, Route, Verdict
-from bridge.policy import masking
-from bridge.policy.compiled import Condition, Policy, PolicySet, Rule
-from bridge.policy.detectors import CONFIDENCE_WORDS, Hit, Scan
-from bridge.policy.folding import Folded, Span
-
-DIRECTIONS = ("to_weixin", "to_symphony")
-_RANK = {outcome: rank for rank, outcome in enumerate(Outcome)}
-_PRECEDENCE = {Cause.FAILURE: 0, Cause.RULE: 1, Cause.DEFAULT: 2}
-
-
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What conditions may ask about one message. `body` is its own text, the beginning of what is scanned."""
-
-    message: Message
-    direction: str
-    sender: Party
-    people: tuple[Party, ...]
-    scan: Scan
-    body: Folded
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A rule that matched, with the places it covers in the message's own text."""
-
-    rule: Rule
-    match: Match
-    unreachable: bool  # it must mask a passage that is not in the message's own text
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """One reason for an outcome; the strictest answer becomes the verdict."""
-
-    outcome: Outcome
-    cause: Cause
-    reason: str
-
-    @property
-    def order(self) -> tuple[int, int, str]:
-        """Strictest first; of equals, a failure before a rule before a default."""
-        return (-_RANK[self.outcome], _PRECEDENCE[self.cause], self.reason)
+from bridge.message import Cause, Context, Kind, Match, Message, Outcome, Verdict
+from bridge.policy.answers import RANK, Answer, Found, Hearing
+from bridge.policy.compiled import Policy, PolicySet
+from bridge.policy.conditions import DIRECTIONS, Hits, holds, placed
+from bridge.policy.detectors import CONFIDENCE_WORDS, Scan
+from bridge.policy.facts import Facts
+from bridge.policy.folding import Span
+from bridge.policy.rules import Rule
+from bridge.policy.verdicts import pronounce
 
 
 def judge(policies: PolicySet, message: Message, context: Context, now: datetime.datetime) -> Verdict:
@@ -63,41 +29,26 @@ def judge(policies: PolicySet, message: Message, context: Context, now: datetime
     Never raises for any message; raises ValueError for another direction than the two, under which no
     rule would apply.
     """
-    direction, route, missing = context.direction, context.route, context.missing
-    if direction not in DIRECTIONS:
+    if context.direction not in DIRECTIONS:
         raise ValueError(f"direction must be one of {', '.join(DIRECTIONS)}")
-    facts = _facts(policies, message, route, direction)
-    found: list[_Found] = []
-    answers = _failures(policies, message, missing)
-    answers += _stale(policies, now)
-    for policy in policies.policies:
-        decided = _evaluate(policy, facts, found, answers)
-        if route is None:
-            answers.append(_default(policy.model.defaults.unpaired, "the people are not an approved pair"))
-        elif not decided:
-            answers.append(_default(policy.model.defaults.unmatched, "no rule matched"))
-    return _verdict(policies, message, found, answers)
+    facts = Facts(message, context, now, policies.roster, policies.engine)
+    force = [policy for policy in policies.policies if _in_force(policy, facts)]
+    hearing = Hearing(answers=_failures(force, facts))
+    for policy in force:
+        _hear(policy, facts, hearing)
+    return pronounce(policies, force, facts, hearing)
 
 
-def _default(word: str, reason: str) -> _Answer:
-    return _Answer(Outcome(word), Cause.DEFAULT, reason if word != "deliver" else "")
+def _in_force(policy: Policy, facts: Facts) -> bool:
+    """Whether `policy` is for this conversation. For strangers every file is in force."""
+    if policy.people is None or facts.context.route is None:
+        return True
+    return not policy.people.isdisjoint(facts.people)
 
 
-def _facts(policies: PolicySet, message: Message, route: Route | None, direction: str) -> _Facts:
-    if route is None:
-        sender = Party(message.network, message.sender, message.sender_name, message.address)
-        people: tuple[Party, ...] = (sender,)
-    else:
-        sender, people = route.sender, (route.sender, route.recipient)
-    body = Folded(message.text)
-    parts = [body]
-    if message.quote or message.files:
-        parts += [Folded(part) for part in (message.quote, *(file.name for file in message.files)) if part]
-    return _Facts(message, direction, sender, people, Scan(parts, policies.engine), body)
-
-
-def _failures(policies: PolicySet, message: Message, missing: Sequence[str]) -> list[_Answer]:
+def _failures(force: Sequence[Policy], facts: Facts) -> list[Answer]:
     """Answers because of what could not be read. Reasons count and classify; they never quote."""
+    message, missing = facts.message, facts.context.missing
     reasons = []
     if message.defect:
         reasons.append("the message could not be fully read")
@@ -107,184 +58,107 @@ def _failures(policies: PolicySet, message: Message, missing: Sequence[str]) -> 
         reasons.append(f"{len(missing)} attachment(s) could not be read")
     if not reasons:
         return []
-    words = [policy.model.defaults.on_error for policy in policies.policies] or ["hold"]
-    strictest = max((Outcome(word) for word in words), key=_RANK.__getitem__)
-    return [_Answer(strictest, Cause.FAILURE, "; ".join(reasons))]
+    words = [policy.model.defaults.on_error for policy in force] or ["hold"]
+    strictest = max((Outcome(word) for word in words), key=RANK.__getitem__)
+    return [Answer(strictest, Cause.FAILURE, "; ".join(reasons))]
 
 
-def _stale(policies: PolicySet, now: datetime.datetime) -> list[_Answer]:
+# --- one file -------------------------------------------------------------------------------------------
+
+
+def _hear(policy: Policy, facts: Facts, hearing: Hearing) -> None:
+    """Everything that one file has to say."""
+    hearing.answers += _stale(policy, facts.now)
+    hearing.answers += policy.screen.failures(facts)
+    hearing.clauses += policy.screen.clauses(facts)
+    if policy.gate is not None:
+        closed = policy.gate.closed(facts)
+        if closed is not None:
+            hearing.closed.append((policy.gate, closed))
+        elif policy.gate.opened(facts):
+            hearing.opened.append(policy.name)
+    decided = _ask_rules(policy, facts, hearing)
+    if facts.context.route is None:
+        hearing.answers.append(_default(policy.unpaired, "the people are not an approved pair"))
+    elif not decided:
+        hearing.answers.append(_default(policy.unmatched, "no rule matched"))
+
+
+def _stale(policy: Policy, now: datetime.datetime) -> Iterator[Answer]:
     """Answers because of lists that are older than their policy allows."""
-    answers = []
-    for policy in policies.policies:
-        if policy.draft.expires:
-            outcome = Outcome(policy.model.defaults.on_error)
-            reasons = (f"list {policy.name}/{name} is out of date" for name in policy.stale(now))
-            answers += [_Answer(outcome, Cause.FAILURE, reason) for reason in reasons]
-    return answers
+    for name in policy.stale(now) if policy.lists else ():
+        outcome = Outcome(policy.model.defaults.on_error)
+        yield Answer(outcome, Cause.FAILURE, f"list {policy.name}/{name} is out of date")
 
 
-def _evaluate(policy: Policy, facts: _Facts, found: list[_Found], answers: list[_Answer]) -> bool:
-    """Run the rules of one file, adding to `found` and `answers`; whether one of them decided."""
+def _default(outcome: Outcome, reason: str) -> Answer:
+    return Answer(outcome, Cause.DEFAULT, "" if outcome is Outcome.DELIVER else reason)
+
+
+def _ask_rules(policy: Policy, facts: Facts, hearing: Hearing) -> bool:
+    """Ask the rules of one file, adding to what was found; whether one of them decided."""
     decided = False
-    for rule in policy.rules:
+    scan = partial(facts.scan, inside=policy.inside)
+    for rule in policy.shelves.worth_asking(facts, scan):
         try:
-            hit = _match(rule, facts)
+            found = _match(rule, facts, scan())
         except Exception:  # one of the three places: a rule that crashes becomes a hold
-            found.append(_crashed(rule))
+            hearing.found.append(_crashed(rule))
             if rule.enforced:
-                reason = f"rule {rule.policy}/{rule.id} could not be computed"
-                answers.append(_Answer(Outcome.HOLD, Cause.FAILURE, reason))
+                reason = f"{rule.word} {rule.name} could not be computed"
+                hearing.answers.append(Answer(Outcome.HOLD, Cause.FAILURE, reason))
             continue
-        if hit is None:
+        if found is None:
             continue
-        found.append(hit)
-        if rule.enforced and rule.decides:
+        hearing.found.append(found)
+        if found.match.enforced and rule.decides:
             decided = True
-            answers.append(_rule_answer(hit))
+            hearing.answers.append(found.answer)
     return decided
 
 
-def _crashed(rule: Rule) -> _Found:
+def _crashed(rule: Rule) -> Found:
     """A rule that could not be computed: it masks, tags and tells nothing, and is written down as a hold."""
-    silent = replace(rule, redact=None, tags=(), tell={}, waits=False)
+    silent = replace(
+        rule, redact=None, hold=None, tags=(), tell=None, annotation=None, notify=(), sample=None
+    )
     why = "could not be computed"
-    match = Match(rule.policy, rule.id, rule.title, Outcome.HOLD, rule.enforced, why=why)
-    return _Found(silent, match, unreachable=False)
-
-
-def _rule_answer(found: _Found) -> _Answer:
-    name = f"{found.rule.policy}/{found.rule.id}"
-    if found.unreachable and found.rule.outcome is Outcome.REDACT:
-        reason = f"rule {name} must mask a quotation or a file name, which cannot be masked"
-        return _Answer(Outcome.HOLD, Cause.RULE, reason)
-    return _Answer(found.rule.outcome, Cause.RULE, f"rule {name}")
+    return Found(silent, Match(rule.policy, rule.id, rule.title, Outcome.HOLD, rule.enforced, why=why))
 
 
 # --- one rule -------------------------------------------------------------------------------------------
 
 
-def _match(rule: Rule, facts: _Facts) -> _Found | None:
-    hits = _holds(rule.when, facts)
-    if hits is None or (rule.unless is not None and _holds(rule.unless, facts) is not None):
+def _match(rule: Rule, facts: Facts, scan: Scan) -> Found | None:
+    hits = holds(rule.when, facts, scan)
+    if hits is None or (rule.unless is not None and holds(rule.unless, facts, scan) is not None):
         return None
-    inside, outside = _placed(hits, facts)
-    names = tuple(sorted(hits))
-    spans = tuple(facts.body.originals(inside)) if inside else ()
-    why = _why(rule, hits, outside)
-    match = Match(rule.policy, rule.id, rule.title, rule.outcome, rule.enforced, names, spans, why)
-    return _Found(rule, match, bool(outside) and rule.redact is not None)
+    inside, outside = placed(hits, facts)
+    exemption = rule.exemption(facts, scan, hits)
+    match = Match(
+        rule.policy,
+        rule.id,
+        rule.title,
+        rule.outcome,
+        enforced=not exemption and rule.acts(facts),
+        detectors=tuple(sorted(hits)),
+        spans=tuple(facts.body.originals(inside)) if inside else (),
+        why=_why(rule, hits, outside, exemption),
+        exception=exemption,
+    )
+    return Found(rule, match, unreachable=bool(outside) and rule.redact is not None)
 
 
-def _holds(condition: Condition, facts: _Facts) -> dict[str, list[Hit]] | None:
-    """What was found, by detector, if every key of `condition` holds; else None."""
-    if condition.directions is not None and facts.direction not in condition.directions:
-        return None
-    if condition.kinds is not None and facts.message.kind not in condition.kinds:
-        return None
-    # People are asked last: most messages have nothing to find, and then it does not matter who they are.
-    found = _finds(condition, facts.scan)
-    return found if found is not None and _concerns(condition, facts) else None
-
-
-def _finds(condition: Condition, scan: Scan) -> dict[str, list[Hit]] | None:
-    """What the detectors of `condition` find, by name; None if they find nothing."""
-    if condition.finders is None:
-        return {}
-    candidates = scan.candidates()
-    if condition.finders.isdisjoint(candidates):
-        return None
-    found: dict[str, list[Hit]] = {}
-    for finder in condition.finders & candidates:
-        hits = [hit for hit in scan.hits(finder) if hit.confidence >= condition.floor]
-        if hits:
-            found[condition.names[finder]] = hits
-    return found or None
-
-
-def _concerns(condition: Condition, facts: _Facts) -> bool:
-    """Whether the right people take part."""
-    if condition.sender is not None and not condition.sender.has(facts.sender):
-        return False
-    return condition.groups is None or any(g.has(p) for g in condition.groups for p in facts.people)
-
-
-def _placed(hits: Mapping[str, list[Hit]], facts: _Facts) -> tuple[list[Span], list[Span]]:
-    """The hits inside and outside the message's own text, as spans of the folded text."""
-    inside: list[Span] = []
-    outside: list[Span] = []
-    body = len(facts.body.folded)
-    for hit in (hit for some in hits.values() for hit in some):
-        if hit.start < body:
-            inside.append((hit.start, min(hit.end, body)))
-        if hit.end > body + 1:
-            outside.append((hit.start, hit.end))
-    return inside, outside
-
-
-def _why(rule: Rule, hits: Mapping[str, list[Hit]], outside: list[Span]) -> str:
+def _why(rule: Rule, hits: Hits, outside: list[Span], exemption: str) -> str:
     """A sentence without message text: what was found, how surely, and what it leads to."""
     findings = [
         f"{name} ({CONFIDENCE_WORDS[max(hit.confidence for hit in hits[name])]})" for name in sorted(hits)
     ]
     parts = ["found " + ", ".join(findings) if findings else "all conditions hold"]
     if outside:
-        parts.append("partly in the quoted text or a file name")
-    if rule.queue:
-        parts.append(f"queue {rule.queue}")
+        parts.append("partly in the quoted text or a file")
+    if rule.hold is not None:
+        parts.append(rule.hold.words)
+    if exemption:
+        parts.append(f"lifted by exception {exemption}")
     return "; ".join(parts)
-
-
-# --- all rules together ---------------------------------------------------------------------------------
-
-
-def _verdict(policies: PolicySet, message: Message, found: list[_Found], answers: list[_Answer]) -> Verdict:
-    found = sorted(found, key=lambda f: (f.rule.policy, f.rule.id))
-    enforced = [f for f in found if f.rule.enforced]
-    answer = min(answers, key=lambda a: a.order, default=_Answer(Outcome.HOLD, Cause.FAILURE, "no policy"))
-    return Verdict(
-        outcome=answer.outcome,
-        cause=answer.cause,
-        text=masking.apply(message.text, _masks(enforced)),
-        reason=_reason(answer, answers),
-        matches=tuple(f.match for f in found),
-        tell=_tell(enforced, message.text),
-        tags=tuple(sorted({tag for f in enforced for tag in f.rule.tags})),
-        waits=answer.outcome is Outcome.HOLD and any(f.rule.waits for f in enforced),
-        policies=policies.hashes,
-    )
-
-
-def _reason(answer: _Answer, answers: Iterable[_Answer]) -> str:
-    """Every reason that leads to the answer, from the same cause, in a fixed order."""
-    equal = {a.reason for a in answers if (a.outcome, a.cause) == (answer.outcome, answer.cause)}
-    return "; ".join(sorted(equal - {""})) if equal else answer.reason
-
-
-def _masks(enforced: Iterable[_Found]) -> list[masking.Mask]:
-    return [
-        masking.Mask(start, end, f.rule.redact.keep_last, f.rule.redact.style == "fixed")
-        for f in enforced
-        if f.rule.redact is not None
-        for start, end in f.match.spans
-    ]
-
-
-def _tell(enforced: Sequence[_Found], text: str) -> dict[str, str]:
-    """The senders' texts of all rules, joined per language, each once."""
-    languages = sorted({language for f in enforced for language in f.rule.tell})
-    told = {}
-    for language in languages:
-        sentences = [_sentence(f, language, text) for f in enforced]
-        told[language] = " ".join(dict.fromkeys(sentence for sentence in sentences if sentence))
-    return told
-
-
-def _sentence(found: _Found, language: str, text: str) -> str:
-    """What `found` tells in `language`; a script of Chinese falls back to "zh"."""
-    tell = found.rule.tell
-    fallback = tell.get("zh", "") if language.startswith("zh") else ""
-    sentence = tell.get(language, fallback)
-    if sentence and found.rule.show_match and found.match.spans:
-        shown = dict.fromkeys(text[start:end] for start, end in found.match.spans)
-        return f"{sentence} ({', '.join(shown)})"
-    return sentence

@@ -44,7 +44,10 @@ def test_what_no_rule_minds_is_delivered_unchanged() -> None:
     """No match: delivered by default, as written, with the hashes of what decided."""
     policies = policy_set(one_rule())
     verdict = weigh(policies, "你好 4111")
-    assert verdict == Verdict(Outcome.DELIVER, Cause.DEFAULT, "你好 4111", policies=policies.hashes)
+    assert dataclasses.replace(verdict, directory="", engine="") == Verdict(
+        Outcome.DELIVER, Cause.DEFAULT, "你好 4111", policies=policies.hashes
+    )
+    assert verdict.engine == policies.engine_version and len(verdict.directory) == 16
 
 
 def test_a_masked_message_says_what_was_masked_where() -> None:

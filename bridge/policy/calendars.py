@@ -1,0 +1,67 @@
+"""Trading days and working time: whether an exchange is open on a day, and whether a moment is inside hours.
+
+Rules of this file: pure look-ups in tables that others publish (the `holidays` package, by the exchange's
+market identifier code, ISO 10383); loaded when a policy first names an exchange. A day on which trading ends
+early is a trading day.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bridge.policy import language as lang
+
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+@functools.cache
+def trading_days(exchange: str) -> Callable[[datetime.date], bool]:
+    """Whether `exchange` trades on a day."""
+    from holidays import financial_holidays
+
+    closed = financial_holidays(exchange)
+
+    def trades(day: datetime.date) -> bool:
+        return day.weekday() < 5 and day not in closed
+
+    return trades
+
+
+def _working_days(outside: lang.Outside) -> Callable[[datetime.date], bool]:
+    if outside.calendar is not None:
+        return trading_days(outside.calendar)
+    if outside.days == "all":
+        return lambda day: True
+    days = _WEEKDAYS[:5] if outside.days == "weekdays" else outside.days
+    numbers = frozenset(_WEEKDAYS.index(day) for day in days)
+    return lambda day: day.weekday() in numbers
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingTime:
+    """Hours of certain days, in minutes after midnight: from `opens` on, until `closes`.
+
+    Hours that pass midnight (22:00-06:00) belong to the day on which they begin.
+    """
+
+    opens: int
+    closes: int
+    works_on: Callable[[datetime.date], bool]
+
+    def covers(self, local: datetime.datetime) -> bool:
+        """Whether `local`, by the clock of the policy's time zone, is working time."""
+        minute, day = local.hour * 60 + local.minute, local.date()
+        if self.opens < self.closes:
+            return self.opens <= minute < self.closes and self.works_on(day)
+        if minute < self.closes:
+            return self.works_on(day - datetime.timedelta(days=1))
+        return minute >= self.opens and self.works_on(day)
+
+
+def working_time(outside: lang.Outside) -> WorkingTime:
+    """The working time that `outside` is written about."""
+    opens, closes = (60 * int(hour[:2]) + int(hour[3:]) for hour in outside.hours.split("-"))
+    return WorkingTime(opens, closes, _working_days(outside))

@@ -1,0 +1,118 @@
+"""Retention, archives and legal holds: how long the record of a message lives, and where else it must lie.
+
+Rules of this file: pure, and independent of what becomes of the message: what was blocked is kept as well.
+Every class that applies is named. The one that keeps longest comes first and governs: its record lies on
+write-once media if any of the others asks for that.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from bridge.message import Retention
+from bridge.policy import language as lang
+from bridge.policy.conditions import Names, directions
+from bridge.policy.facts import Facts
+from bridge.policy.periods import usual_days
+from bridge.policy.presets import PRESETS
+
+
+@dataclass(frozen=True, slots=True)
+class _Class:
+    """One class of retention, and the messages that it is for (None: all)."""
+
+    retention: Retention
+    directions: tuple[str, ...]
+    kinds: tuple[str, ...] | None
+    people: frozenset[int] | None
+
+    def has(self, facts: Facts) -> bool:
+        return (
+            facts.direction in self.directions
+            and (self.kinds is None or facts.message.kind in self.kinds)
+            and _are_there(self.people, facts)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Hold:
+    """A legal hold: the records of these people, from a day on."""
+
+    name: str
+    people: int
+    since: datetime.date | None
+    zone: datetime.tzinfo
+
+    def has(self, facts: Facts) -> bool:
+        if self.people not in facts.people:
+            return False
+        return self.since is None or facts.now.astimezone(self.zone).date() >= self.since
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """The sections `retention`, `archive` and `legal_holds` of one file, ready."""
+
+    classes: tuple[_Class, ...]
+    archives: tuple[tuple[str, frozenset[int] | None], ...]
+    holds: tuple[_Hold, ...]
+
+    def retention(self, facts: Facts) -> Iterator[Retention]:
+        """The classes that the record of a message belongs to."""
+        return (one.retention for one in self.classes if one.has(facts))
+
+    def destinations(self, facts: Facts) -> Iterator[str]:
+        """The archives that must have it, by full name."""
+        return (name for name, people in self.archives if _are_there(people, facts))
+
+    def legal_holds(self, facts: Facts) -> Iterator[str]:
+        """The legal holds that it is under, by full name."""
+        return (hold.name for hold in self.holds if hold.has(facts))
+
+
+def _are_there(people: frozenset[int] | None, facts: Facts) -> bool:
+    return people is None or not people.isdisjoint(facts.people)
+
+
+def longest_first(classes: Iterable[Retention]) -> tuple[Retention, ...]:
+    """All classes, the longest first: what begins with a thing to come ends last."""
+    ordered = sorted(classes, key=lambda one: (one.start == "creation", -usual_days(one.keep), one.key))
+    if not ordered:
+        return ()
+    governing = replace(ordered[0], worm=any(one.worm for one in ordered))
+    return (governing, *ordered[1:])
+
+
+def keeping(file: lang.PolicyFile, names: Names) -> Keeping:
+    """What `file` says about records."""
+    return Keeping(
+        tuple(
+            _Class(
+                _retention(file.policy, entry),
+                directions(entry.direction),
+                entry.kind,
+                _groups(entry.for_, names),
+            )
+            for entry in file.retention
+        ),
+        tuple((f"{file.policy}/{entry.id}", _groups(entry.for_, names)) for entry in file.archive),
+        tuple(
+            _Hold(f"{file.policy}/{hold.id}", names.roster.number(hold.people), hold.since, names.zone)
+            for hold in file.legal_holds
+        ),
+    )
+
+
+def _retention(policy: str, entry: lang.Keep) -> Retention:
+    """One entry: its own period, or that of its preset with what the entry adds."""
+    name = f"{policy}/{entry.id or entry.preset or entry.keep}"
+    if entry.preset is None:
+        return Retention(name, entry.keep or "", entry.start, entry.worm, entry.first or "")
+    preset = PRESETS[entry.preset]
+    return Retention(name, preset.keep, preset.start, entry.worm, entry.first or preset.first)
+
+
+def _groups(written: Iterable[str], names: Names) -> frozenset[int] | None:
+    return frozenset(names.groups[group] for group in written) or None

@@ -1,0 +1,145 @@
+"""What was found becomes one verdict: the strictest outcome, and everything that adds up.
+
+Rules of this file: pure, and independent of the order in which things were found. Only what is enforced has
+an effect; what is monitored, or lifted by an exception, is written down and nothing more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+
+from bridge.message import Annotation, Cause, Match, Outcome, Verdict
+from bridge.policy import masking
+from bridge.policy.answers import Answer, Clause, Found, Hearing
+from bridge.policy.compiled import Policy, PolicySet
+from bridge.policy.facts import Facts
+from bridge.policy.keeping import longest_first
+from bridge.policy.rules import REVIEW, Waiting
+
+_NO_POLICY = Answer(Outcome.HOLD, Cause.FAILURE, "no policy is for this conversation")
+
+
+def pronounce(policies: PolicySet, force: Sequence[Policy], facts: Facts, hearing: Hearing) -> Verdict:
+    """The verdict of the files in `force` on what was heard."""
+    found = sorted(hearing.found, key=lambda f: (f.rule.policy, f.rule.id, f.rule.word))
+    enforced = [f for f in found if f.match.enforced]
+    clauses = [*hearing.clauses, *(clause for _, clause in hearing.closed)]
+    others = [*hearing.answers, *(clause.answer for clause in hearing.clauses)]
+    answers = [*others, *(clause.answer for _, clause in hearing.closed)]
+    answer = min(answers, key=lambda a: a.order, default=_NO_POLICY)
+    held = [f.rule.hold for f in enforced if f.rule.hold] if answer.outcome is Outcome.HOLD else []
+    waiting = _waiting(held) if answer.outcome is Outcome.HOLD else Waiting("", 0, "", waits=False)
+    text = facts.message.text
+    return Verdict(
+        outcome=answer.outcome,
+        cause=answer.cause,
+        text=masking.apply(text, _masks(enforced)),
+        reason=_reason(answer, answers),
+        matches=_matches(found, clauses),
+        tell=_tell(enforced, text) if enforced else {},
+        tags=tuple(sorted({tag for f in enforced for tag in f.rule.tags})),
+        waits=waiting.waits,
+        policies=_hashes(policies, force),
+        queue=waiting.queue,
+        decide_within=waiting.decide_within,
+        if_late=waiting.if_late,
+        annotations=tuple(_annotations(enforced, force, facts)),
+        notify=tuple(sorted({address for f in enforced for address in f.rule.notify})),
+        samples=tuple(f.rule.sample for f in enforced if f.rule.sample is not None),
+        ask=_ask(hearing, others),
+        agreed=tuple(sorted(hearing.opened)),
+        gated=bool(hearing.closed) and not any(other.stops for other in others),
+        retention=longest_first(one for policy in force for one in policy.keeping.retention(facts)),
+        legal_holds=tuple(sorted(name for policy in force for name in policy.keeping.legal_holds(facts))),
+        archives=tuple(sorted(name for policy in force for name in policy.keeping.destinations(facts))),
+        lists=tuple(sorted(pair for policy in force for pair in policy.lists)),
+        directory=facts.directory,
+        engine=policies.engine_version,
+    )
+
+
+def _hashes(policies: PolicySet, force: Sequence[Policy]) -> tuple[tuple[str, str], ...]:
+    """The files that decided, by name and hash."""
+    if len(force) == len(policies.policies):
+        return policies.hashes
+    return tuple(sorted((policy.name, policy.draft.hash) for policy in force))
+
+
+def _reason(answer: Answer, answers: Iterable[Answer]) -> str:
+    """Every reason that leads to the answer, from the same cause, in a fixed order."""
+    equal = {a.reason for a in answers if (a.outcome, a.cause) == (answer.outcome, answer.cause)}
+    return "; ".join(sorted(equal - {""})) if equal else answer.reason
+
+
+def _matches(found: Iterable[Found], clauses: Iterable[Clause]) -> tuple[Match, ...]:
+    fixed = sorted((clause.match for clause in clauses), key=lambda match: (match.policy, match.rule))
+    return (*(f.match for f in found), *fixed)
+
+
+def _waiting(holds: Sequence[Waiting]) -> Waiting:
+    """Several holds as one: the soonest deadline decides about the queue, blocking beats escalating."""
+    if not holds:
+        return Waiting(REVIEW, 0, "", waits=False)
+    first = min(holds, key=lambda hold: (hold.decide_within or float("inf"), hold.queue))
+    late = {hold.if_late for hold in holds}
+    return Waiting(
+        first.queue,
+        first.decide_within,
+        next((word for word in ("block", "escalate") if word in late), ""),
+        any(hold.waits for hold in holds),
+    )
+
+
+# --- what is read ---------------------------------------------------------------------------------------
+
+
+def _masks(enforced: Iterable[Found]) -> list[masking.Mask]:
+    return [
+        masking.Mask(start, end, f.rule.redact.keep_last, f.rule.redact.style == "fixed")
+        for f in enforced
+        if f.rule.redact is not None
+        for start, end in f.match.spans
+    ]
+
+
+def _annotations(enforced: Iterable[Found], force: Sequence[Policy], facts: Facts) -> list[Annotation]:
+    """The texts of rules and the disclaimers that are due, by key; each text once."""
+    texts = {f.rule.annotation.key: f.rule.annotation for f in enforced if f.rule.annotation is not None}
+    due = (one for policy in force for one in policy.disclaimers if one.due(facts))
+    texts |= {one.annotation.key: one.annotation for one in due}
+    return [texts[key] for key in sorted(texts)]
+
+
+def _ask(hearing: Hearing, others: Iterable[Answer]) -> dict[str, str]:
+    """What a client is asked, by language: of all closed gates, unless the message is blocked anyway."""
+    if not hearing.closed or any(other.outcome is Outcome.BLOCK for other in others):
+        return {}
+    gates = sorted((gate for gate, _ in hearing.closed), key=lambda gate: gate.policy)
+    return _joined([gate.text for gate in gates])
+
+
+def _tell(enforced: Sequence[Found], text: str) -> dict[str, str]:
+    """The senders' texts of all rules, joined per language, each once."""
+    shown = [_shown(f, text) for f in enforced if f.rule.tell]
+    return _joined(shown)
+
+
+def _shown(found: Found, text: str) -> dict[str, str]:
+    """What `found` tells, with what was found where the rule says so."""
+    tell = dict(found.rule.tell or {})
+    if not found.rule.show_match or not found.match.spans:
+        return tell
+    passages = dict.fromkeys(text[start:end] for start, end in found.match.spans)
+    return {language: f"{sentence} ({', '.join(passages)})" for language, sentence in tell.items()}
+
+
+def _joined(texts: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Several texts as one, by language, without repeats. A script of Chinese falls back to "zh"."""
+    languages = sorted(set(chain.from_iterable(texts)))
+    joined = {}
+    for language in languages:
+        fallback = "zh" if language.startswith("zh") else language
+        sentences = (some.get(language) or some.get(fallback) for some in texts)
+        joined[language] = " ".join(dict.fromkeys(sentence for sentence in sentences if sentence))
+    return joined
