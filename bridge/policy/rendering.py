@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from bridge.policy.catalogue import pages
+from bridge.policy.catalogue.pages import PAGES
 from bridge.policy.diagnostics import Diagnostic
 
 MOST_SHOWN = 20
@@ -179,7 +179,7 @@ def _sarif(ordered: Sequence[Diagnostic], language: str) -> str:
 
 
 def _sarif_rule(code: str, severity: str, language: str) -> dict[str, Any]:
-    page = pages.PAGES[code].words[language]
+    page = PAGES[language][code]
     return {
         "id": code,
         "shortDescription": {"text": page.title},

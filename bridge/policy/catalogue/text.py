@@ -1,4 +1,4 @@
-"""The form that the words of a diagnostic have in every language.
+"""The forms that words have in every language: those of a diagnostic, and those of a code's page.
 
 Rules of this file: no words in it.
 """
@@ -14,3 +14,11 @@ class Text(NamedTuple):
     sentence: str
     label: str = ""
     help: str = ""
+
+
+class PageText(NamedTuple):
+    """The page of one code: a title, what it means, and why it matters."""
+
+    title: str
+    meaning: str
+    matters: str
