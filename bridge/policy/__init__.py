@@ -7,6 +7,9 @@
     language      the grammar as models: the single source of what may be written
     decoding      the tree against the grammar: what the models refuse, in words and at a place
     presets       the periods of regulations, by name
+    naming        whatever is named must be there
+    wordlists     the words of a list, written or in a file
+    lints         what is valid and yet suspicious
     loader        bytes → models → PolicySet, every problem at once
     folding       the many ways to write the same characters, with the way back to the original
     disguises     how a word is written so that it is not found

@@ -21,16 +21,38 @@ from bridge.policy.document import Node
 
 NEAR = 65  # similarity, of 100, from which another word is suggested
 
-# What people write, and the word of the language.
+# What people write, and the words of the language for it: the first one that can be used there is meant.
 _ALIASES = {
-    "allow": "deliver", "pass": "deliver", "mask": "redact", "masked": "redact", "review": "hold",
-    "quarantine": "hold", "deny": "block", "reject": "block", "stop": "block", "drop": "block",
+    "allow": "deliver", "pass": "deliver", "release": "deliver", "mask": "redact", "masked": "redact",
+    "deny": "block", "reject": "block", "stop": "block", "drop": "block", "quarantine": "hold",
+    "review": "hold", "keep": "deliver", "warn": "annotate", "disclaimer": "annotate",
     "outbound": "to_weixin", "outgoing": "to_weixin", "inbound": "to_symphony", "incoming": "to_symphony",
-    "any": "both", "enforced": "enforce", "on": "enforce", "log": "monitor", "audit": "monitor",
-    "regex": "pattern", "regexp": "pattern", "keywords": "words", "credit_card": "payment_card",
-    "card": "payment_card", "id_card": "china_resident_id", "name": "id", "reason": "because",
-    "description": "title", "detects": "finds", "find": "finds", "match": "finds", "text": "given",
-    "input": "given", "result": "becomes", "message": "tell_sender", "tags": "tag", "kinds": "kind",
+    "any": "both", "either": "both", "everybody": "all", "everyone": "all",
+    "enforced": "enforce", "on": "enforce", "true": "enforce", "log": "monitor", "audit": "monitor",
+    "disabled": "off", "false": "off",
+    "regex": "pattern", "regexp": "pattern", "keywords": "words", "dictionary": "words",
+    "credit_card": "payment_card", "bank_card": "payment_card", "card": "payment_card",
+    "id_card": "china_resident_id", "cn_id": "china_resident_id", "hk_id": "hkid", "tw_id": "taiwan_id",
+    "mail": "email", "telephone": "phone", "mobile": "phone", "wallet": "crypto_wallet", "password": "secret",
+    "name": "id", "reason": "because rule", "why": "because", "description": "title", "level": "severity",
+    "detects": "finds", "detectors": "finds", "find": "finds", "match": "finds", "matches": "finds",
+    "text": "given", "input": "given", "message": "tell_sender given", "result": "becomes",
+    "expected": "expect", "outcome": "expect", "output": "becomes", "tags": "tag", "kinds": "kind",
+    "except": "unless", "from": "sender", "to": "recipient", "people": "groups for",
+    "red_packet": "app", "redpacket": "app", "mini_program": "app", "contact_card": "card",
+    "business_card": "card", "namecard": "card", "recalled": "recall", "revoke": "recall",
+    "revoked": "recall", "undo": "recall", "audio": "voice", "photo": "image", "picture": "image",
+    "emoji": "sticker", "document": "file", "attachment": "file files", "attachments": "files",
+    "merged": "record", "forwarded": "record", "url": "link", "map": "location",
+    "jpeg": "jpg", "tif": "tiff", "word": "docx", "excel": "xlsx", "powerpoint": "pptx", "htm": "html",
+    "monday": "mon", "tuesday": "tue", "wednesday": "wed", "thursday": "thu", "friday": "fri",
+    "saturday": "sat", "sunday": "sun", "workdays": "weekdays", "daily": "day", "weekly": "week",
+    "always": "message", "hkex": "XHKG", "sse": "XSHG", "szse": "XSHE", "nyse": "XNYS", "lse": "XLON",
+    "sgx": "XSES", "zh_cn": "zh-Hans", "zh_hk": "zh-Hant", "zh_tw": "zh-Hant", "chinese": "zh",
+    "english": "en", "timeout": "decide_within", "deadline": "decide_within", "until": "expires",
+    "approver": "approved_by", "approved": "approved_by", "period": "keep", "years": "keep",
+    "spacing": "separators", "confusables": "lookalike", "homophones": "pinyin",
+    "length": "keep_last", "max": "max_size", "limit": "max_size", "virus": "virus_scan",
 }  # fmt: skip
 
 
@@ -38,7 +60,7 @@ def guess(word: str, choices: Sequence[str] | Mapping[str, Any]) -> str:
     """The one of `choices` that was probably meant, "" if none is near."""
     known = list(choices)
     lowered = word.strip().casefold().replace("wechat", "weixin").replace("-", "_")
-    for candidate in (lowered, _ALIASES.get(lowered, "")):
+    for candidate in (lowered, *_ALIASES.get(lowered, "").split()):
         if candidate in known:
             return candidate
     best = process.extractOne(lowered, known, scorer=fuzz.ratio, score_cutoff=NEAR)
@@ -56,6 +78,7 @@ _KINDS = {
     "string_too_short": "P013.none",
     "string_too_long": "P013.long",
     "string_pattern_mismatch": "P013.name",
+    "too_short": "P013.empty",
     "model_type": "P013.mapping",
     "model_attributes_type": "P013.mapping",
     "dict_type": "P013.mapping",
@@ -85,7 +108,7 @@ class _Explainer:
 
     def explain(self, errors: ValidationError) -> list[Diagnostic]:
         """One diagnostic for each mistake; a missing key next to a misspelt one is one mistake."""
-        found = [(_without_tag(tuple(e["loc"])), e) for e in errors.errors(include_url=False)]
+        found = [(_without_tags(tuple(e["loc"])), e) for e in errors.errors(include_url=False)]
         missing = {loc for loc, e in found if e["type"] == "missing"}
         problems: list[Diagnostic] = []
         for loc, error in found:
@@ -102,8 +125,6 @@ class _Explainer:
         parent, key = loc[:-1], str(loc[-1])
         place = self._node(parent).key(key)
         section = self._section(parent)
-        if key in section.LATER:
-            return self.page.report("P050", place, key=key)
         written = set(self._written(parent))
         free = [name for name in _keys(section) if name not in written]
         near = guess(key, free)
@@ -128,8 +149,7 @@ class _Explainer:
         if kind.startswith("union_tag"):
             return self._detector_type(loc, node, kind)
         if loc and loc[-1] == "[key]":
-            place = self._node(loc[:-2]).key(str(loc[-2]))
-            return self.page.report("P013.name", place, value=loc[-2])
+            return self._name(loc[:-1], kind, context)
         if node.value == "":
             return self.page.report("P013.none", node.place, key=key)
         if kind == "literal_error":
@@ -140,9 +160,16 @@ class _Explainer:
         values = {**context, "key": key, "value": node.value, "bound": _bound(context)}
         return self.page.report(text, node.place, **values)
 
+    def _name(self, loc: Location, kind: str, context: Mapping[str, Any]) -> Diagnostic:
+        """A key that is a name, or one of some words."""
+        written = Node(str(loc[-1]), self._node(loc[:-1]).key(str(loc[-1])))
+        if kind == "literal_error":
+            return self._word(written, str(loc[-2]), context)
+        return self.page.report("P013.name", written.place, value=written.value)
+
     def _word(self, node: Node, key: str, context: Mapping[str, Any]) -> Diagnostic:
         words = re.findall(r"'([^']*)'", str(context.get("expected", "")))
-        return self._one_of(node, key, words)
+        return self._one_of(node, key, [*words, *_OTHER_WORDS.get(key, ())])
 
     def _one_of(self, node: Node, key: str, words: Sequence[str]) -> Diagnostic:
         if not isinstance(node.value, str):
@@ -184,9 +211,12 @@ def _bound(context: Mapping[str, Any]) -> Phrase:
     return Phrase(phrases[broken], {"limit": context[broken]}) if broken else Phrase("none")
 
 
-def _without_tag(loc: Location) -> Location:
-    """`loc` without the detector type that pydantic adds after a detector's name."""
-    return loc[:2] + loc[3:] if len(loc) > 2 and loc[0] == "detectors" and loc[2] in _DETECTORS else loc
+def _without_tags(loc: Location) -> Location:
+    """`loc` without what pydantic adds: a detector's type after its name, the way to write days."""
+    if len(loc) > 2 and loc[0] == "detectors" and loc[2] in _DETECTORS:
+        loc = loc[:2] + loc[3:]
+    ways = (lang.NAMED, lang.LISTED)
+    return tuple(step for n, step in enumerate(loc) if not (n and loc[n - 1] == "days" and step in ways))
 
 
 def _keys(section: type[lang.Section]) -> dict[str, FieldInfo]:
@@ -208,3 +238,6 @@ _DETECTORS: dict[str, type[lang.Section]] = {
     for model in _sections(lang.Detector)
     for tag in get_args(model.model_fields["type"].annotation)
 }
+
+# Keys with two ways to be written: the words of the other way are suggested as well.
+_OTHER_WORDS = {"days": (*get_args(lang.Days), *get_args(lang.Weekday))}

@@ -47,6 +47,13 @@ class Node:
         """Where the key `name` stands; the mapping's own place if it is not there."""
         return self.value[name][0] if isinstance(self.value, dict) and name in self.value else self.place
 
+    def at(self, *steps: str | int) -> Place:
+        """Where the value at the end of `steps` stands, or the nearest thing above it."""
+        node = self
+        for step in steps:
+            node = node.child(step) or node
+        return node.place
+
     def plain(self) -> Any:
         """The value without positions: text, lists and dictionaries."""
         if isinstance(self.value, dict):
@@ -54,6 +61,26 @@ class Node:
         if isinstance(self.value, list):
             return [node.plain() for node in self.value]
         return self.value
+
+
+def entries(node: Node | None) -> dict[str, Node]:
+    """The keys and values of a mapping; nothing for anything else."""
+    if node is None or not isinstance(node.value, dict):
+        return {}
+    return {key: child for key, (_, child) in node.value.items()}
+
+
+def items(node: Node | None) -> list[Node]:
+    """The entries of a list; nothing for anything else."""
+    return node.value if node is not None and isinstance(node.value, list) else []
+
+
+def scalars(node: Node | None) -> list[Node]:
+    """The texts of a value that is one text or a list of them."""
+    if node is None:
+        return []
+    nodes = node.value if isinstance(node.value, list) else [node]
+    return [one for one in nodes if isinstance(one.value, str)]
 
 
 @dataclass(slots=True)

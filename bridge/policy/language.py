@@ -81,11 +81,18 @@ def _yes_or_mapping(value: Any) -> Any:
     raise _refuse("P013.true_or_mapping")
 
 
+def calendar_day(written: str) -> datetime.date:
+    """The day that YYYY-MM-DD names. Raises ValueError for anything else."""
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", written):
+        raise ValueError("not YYYY-MM-DD")
+    return datetime.date.fromisoformat(written)
+
+
 def _day(value: Any) -> Any:
     if isinstance(value, datetime.date):
         return value
     try:
-        return datetime.date.fromisoformat(value if len(value) == 10 else "")
+        return calendar_day(value)
     except (TypeError, ValueError):
         raise _refuse("P013.date")
 

@@ -2,18 +2,18 @@
 
 Rules of this file: what checks is what runs. `check` and `load` are one function, and a file whose own
 tests fail is refused. Only `_file` opens files, for `read`; everything else works on `Source` values.
-Names are checked even where the schema is not kept, on whatever could be read.
+Names and words are checked even where the grammar is not kept, on whatever could be read. The day is an
+argument, and only those who ask get it: a policy that was good yesterday loads today.
 """
 
 from __future__ import annotations
 
-import csv
 import datetime
 import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import re2
@@ -21,12 +21,14 @@ import re2
 from bridge.errors import PolicyError
 from bridge.policy import language as lang
 from bridge.policy.compiled import Draft, PolicySet, build
-from bridge.policy.decoding import decode, guess, listing
+from bridge.policy.decoding import decode
 from bridge.policy.diagnostics import Diagnostic, Page, Phrase, Place
-from bridge.policy.document import Document, Node, compose
-from bridge.policy.folding import fold
+from bridge.policy.document import Document, Node, compose, entries
+from bridge.policy.lints import Written, found_by, lint, overdue
+from bridge.policy.naming import check_names
 from bridge.policy.patterns import compile_pattern
 from bridge.policy.trial import TrialResult, run_tests
+from bridge.policy.wordlists import ListWords, is_beside, read_list
 
 LARGEST = 4 << 20  # bytes of one policy file
 
@@ -65,14 +67,19 @@ def load(paths: Sequence[Path]) -> PolicySet:
     return policies
 
 
-def check(paths: Sequence[Path]) -> list[Diagnostic]:
-    """Every error and warning of the files at `paths`: what `load` would say."""
-    return _load(paths)[1]
+def check(paths: Sequence[Path], now: datetime.datetime | None = None) -> list[Diagnostic]:
+    """Every error and warning of the files at `paths`: what `load` would say.
+
+    With `now` (which has a time zone) also what has become wrong with time, see `assemble`.
+    """
+    return _load(paths, now)[1]
 
 
-def _load(paths: Sequence[Path]) -> tuple[PolicySet | None, list[Diagnostic]]:
+def _load(
+    paths: Sequence[Path], now: datetime.datetime | None = None
+) -> tuple[PolicySet | None, list[Diagnostic]]:
     sources, unread = read(paths)
-    policies, diagnostics = assemble(sources)
+    policies, diagnostics = assemble(sources, now)
     return (None if unread else policies), [*unread, *diagnostics]
 
 
@@ -100,23 +107,30 @@ def _file(path: Path) -> tuple[bytes, datetime.datetime] | None:
         return None
 
 
-def assemble(sources: Sequence[Source]) -> tuple[PolicySet | None, list[Diagnostic]]:
+def assemble(
+    sources: Sequence[Source], now: datetime.datetime | None = None
+) -> tuple[PolicySet | None, list[Diagnostic]]:
     """The policies of `sources`, None if one of them cannot be used, and everything there is to say.
 
     Failing tests are reported as errors (P060); the policies are there all the same, so that they can be
-    looked into.
+    looked into. With `now` (which has a time zone) it is also said what is overdue: reviews (P036),
+    exceptions that end soon (P037) or have ended (P026, an error), lists too old (P039).
     """
     readings = [_Reading(source) for source in sources]
     problems = [problem for reading in readings for problem in reading.problems]
     problems += _equal_names(readings)
     drafts = [reading.draft for reading in readings if reading.draft is not None]
-    if any(problem.severity == "error" for problem in problems):
-        return None, problems
-    policies = build(drafts)
-    for reading, policy in zip(readings, policies.policies, strict=True):
-        problems += _trial_problems(reading, run_tests(policy))
-    warnings = [problem for problem in problems if problem.severity == "warning"]
-    return replace(policies, warnings=tuple(warnings)), problems
+    policies = None
+    if not any(problem.severity == "error" for problem in problems):
+        policies = build(drafts)
+        for reading, policy in zip(readings, policies.policies, strict=True):
+            problems += _trial_problems(reading, run_tests(policy))
+        warnings = [problem for problem in problems if problem.severity == "warning"]
+        policies = replace(policies, warnings=tuple(warnings))
+    if now is not None:
+        written = [(reading.written, reading.source.changed) for reading in readings]
+        problems += [p for file, changed in written if file for p in overdue(file, changed, now)]
+    return policies, problems
 
 
 def _equal_names(readings: Sequence[_Reading]) -> Iterator[Diagnostic]:
@@ -158,28 +172,8 @@ def _list_files(data: bytes) -> list[str]:
     except UnicodeDecodeError:
         return []
     lists = root.child("lists") if root else None
-    files = [node.child("file") for node in _entries(lists).values()]
-    return [str(f.value) for f in files if f is not None and isinstance(f.value, str) and _is_beside(f.value)]
-
-
-def _is_beside(name: str) -> bool:
-    path = PurePosixPath(name)
-    return bool(name) and "\0" not in name and not path.is_absolute() and ".." not in path.parts
-
-
-def _entries(node: Node | None) -> dict[str, Node]:
-    """The keys and values of a mapping; nothing for anything else."""
-    if node is None or not isinstance(node.value, dict):
-        return {}
-    return {key: child for key, (_, child) in node.value.items()}
-
-
-def _scalars(node: Node | None) -> list[Node]:
-    """The texts of a value that is one text or a list of them."""
-    if node is None:
-        return []
-    nodes = node.value if isinstance(node.value, list) else [node]
-    return [n for n in nodes if isinstance(n.value, str)]
+    files = [node.child("file") for node in entries(lists).values()]
+    return [str(f.value) for f in files if f is not None and isinstance(f.value, str) and is_beside(f.value)]
 
 
 class _Reading:
@@ -189,6 +183,7 @@ class _Reading:
         self.source = source
         self.problems: list[Diagnostic] = []
         self.draft: Draft | None = None
+        self.written: Written | None = None
         document = self._document()
         self.page: Page = document.page
         self.root: Node | None = document.root
@@ -198,10 +193,7 @@ class _Reading:
 
     def place(self, *steps: str | int) -> Place:
         """Where the value at the end of `steps` stands, or the nearest thing above it."""
-        node = self.root
-        for step in steps:
-            node = (node and node.child(step)) or node
-        return node.place if node else Place(1, 1)
+        return self.root.at(*steps) if self.root else Place(1, 1)
 
     def report(self, key: str, place: Place, /, **values: Any) -> None:
         """Add a diagnostic."""
@@ -224,158 +216,47 @@ class _Reading:
         said = {problem.place[:2] for problem in self.problems}
         model, found = decode(self.page, root)
         self.problems += [problem for problem in found if problem.place[:2] not in said]
-        words = self._words(root)
-        self._names(root)
+        lists = self._lists(root)
+        self.problems += check_names(self.page, root)
         self._patterns(root)
         if model is not None and not any(problem.severity == "error" for problem in self.problems):
-            self._lint(root, model)
-            self.draft = Draft(model, words, self.source.hash, self.source, self._expires(model))
+            self.written = Written(self.page, root, model)
+            self.problems += lint(self.written)
+            self.draft = self._draft(model, lists)
+
+    def _draft(self, model: lang.PolicyFile, lists: Mapping[str, ListWords]) -> Draft:
+        return Draft(
+            model,
+            {name: some.words for name, some in lists.items()},
+            self.source.hash,
+            self.source,
+            self._expires(model),
+            {name: some.dates for name, some in lists.items() if some.dates},
+        )
 
     def _expires(self, model: lang.PolicyFile) -> dict[str, datetime.datetime | None]:
-        """Until when each list that can grow old may be used, of those that an enforced rule looks for."""
+        """Until when each list that can grow old may be used, of those that are looked for in earnest."""
         enforced = [rule for rule in model.rules if (rule.mode or model.defaults.mode) == "enforce"]
-        finds = {name for rule in enforced for name in rule.when.finds or ()}
-        finds |= {name for rule in enforced if rule.unless for name in rule.unless.finds or ()}
+        finds = found_by(model, enforced)
         lists = [d.list for name, d in model.detectors.items() if name in finds and d.type == "words"]
         needed = {name: model.lists[name] for names in lists for name in names}
         ages = {name: some.stale_after for name, some in needed.items() if some.stale_after is not None}
         changed = {name: self.source.changed.get(needed[name].file or "") for name in ages}
         return {name: when and when + ages[name] for name, when in changed.items()}
 
-    # names
-
-    def _names(self, root: Node) -> None:
-        detectors, lists = _entries(root.child("detectors")), _entries(root.child("lists"))
-        groups = _entries(root.child("groups"))
-        for owner, node in detectors.items():
-            self._known("P021", _scalars(node.child("list")), lists, root.child("lists"), owner=owner)
-        first: dict[str, int] = {}
-        rules = root.child("rules")
-        for rule in rules.value if rules is not None and isinstance(rules.value, list) else []:
-            name = self._rule_name(rule, first)
-            for section in (rule.child("when"), rule.child("unless")):
-                if section is not None:
-                    finds, who = _scalars(section.child("finds")), _scalars(section.child("groups"))
-                    self._known("P020", finds, detectors, root.child("detectors"), rule=name)
-                    self._known("P022", who, groups, root.child("groups"), rule=name)
-
-    def _rule_name(self, rule: Node, first: dict[str, int]) -> str:
-        node = rule.child("id")
-        if node is None or not isinstance(node.value, str):
-            return "?"
-        if node.value in first:
-            self.report("P023.rule", node.place, name=node.value, line=first[node.value])
-        first.setdefault(node.value, node.place.line)
-        return node.value
-
-    def _known(
-        self, key: str, used: Sequence[Node], defined: Mapping[str, Node], section: Node | None, **who: str
-    ) -> None:
-        for node in used:
-            if node.value and node.value not in defined:
-                near = guess(node.value, defined)
-                line = section.key(near).line if near and section else 0
-                values = {
-                    "name": node.value,
-                    "guess": near,
-                    "line": line,
-                    "choices": listing(defined),
-                    **who,
-                }
-                self.report(f"{key}.near" if near else key, node.place, **values)
-
-    # lists
-
-    def _words(self, root: Node) -> dict[str, list[str]]:
-        lists = root.child("lists")
-        found: dict[str, list[str]] = {}
-        for name, node in _entries(lists).items():
-            if isinstance(node.value, dict):
-                before = len(self.problems)
-                found[name] = self._words_of(node)
-                self._innocent(node, found[name])
-                if not found[name] and len(self.problems) == before and "words" in node.value:
-                    self.report("P024.empty", lists.key(name) if lists else node.place, name=name)
-        return found
-
-    def _words_of(self, node: Node) -> list[str]:
-        file = node.child("file")
-        if file is not None and isinstance(file.value, str) and file.value:
-            return self._words_from_file(file, _scalars(node.child("columns")))
-        words = _scalars(node.child("words"))
-        for word in words:
-            self._odd(word.value, word.place)
-        return [word.value for word in words]
-
-    def _innocent(self, node: Node, words: Sequence[str]) -> None:
-        """Check that `unless_words` are about words of the list, and longer than them."""
-        known = {fold(word).strip() for word in words}
-        section = node.child("unless_words")
-        for word, longer in _entries(section).items():
-            folded = fold(word).strip()
-            if known and folded not in known and section is not None:
-                self.report("P025", section.key(word), word=word)
-                continue
-            for one in _scalars(longer):
-                if folded not in fold(one.value):
-                    self.report("P025.longer", one.place, word=word, longer=one.value)
-
-    def _odd(self, word: str, place: Place) -> None:
-        """Report a word that finds nothing or nearly everything."""
-        if word and not fold(word).strip():
-            self.report("P024.invisible", place)
-        elif len(word) == 1 and not word.isascii():
-            self.report("P034", place, word=word)
-
-    def _words_from_file(self, file: Node, columns: Sequence[Node]) -> list[str]:
-        path = file.value
-        if not _is_beside(path):
-            self.report("P024.outside", file.place, path=path)
-            return []
-        data = self.source.files.get(path)
-        if data is None:
-            self.report("P024.missing", file.place, path=path)
-            return []
-        try:
-            lines = [line + "\n" for line in _decode(data).split("\n")]
-            header = next(csv.reader(lines, strict=True), [])
-            rows = list(csv.DictReader(lines, strict=True))
-        except UnicodeDecodeError:
-            self.report("P024.encoding", file.place, path=path)
-            return []
-        except csv.Error:
-            self.report("P024.csv", file.place, path=path)
-            return []
-        return self._cells(file, columns, header, rows)
-
-    def _cells(
-        self, file: Node, columns: Sequence[Node], header: Sequence[str], rows: Sequence[Mapping[str, Any]]
-    ) -> list[str]:
-        for column in columns:
-            if column.value not in header:
-                near = guess(column.value, header)
-                values = {
-                    "path": file.value,
-                    "name": column.value,
-                    "guess": near,
-                    "choices": listing(header),
-                }
-                self.report("P024.column.near" if near else "P024.column", column.place, **values)
-        names = [column.value for column in columns if column.value in header]
-        words = [(row.get(name) or "").strip() for row in rows for name in names]
-        words = [word for word in words if word]
-        for word in words:
-            self._odd(word, file.place)
-            if len(word) > lang.LONGEST_WORD:
-                self.report("P024.long", file.place, path=file.value, limit=lang.LONGEST_WORD)
-        if names and not words:
-            self.report("P024.empty", file.place, name=file.value)
-        return words
+    def _lists(self, root: Node) -> dict[str, ListWords]:
+        lists = {
+            name: read_list(self.page, name, node, self.source.files)
+            for name, node in entries(root.child("lists")).items()
+            if isinstance(node.value, dict)
+        }
+        self.problems += [problem for some in lists.values() for problem in some.problems]
+        return lists
 
     # patterns
 
     def _patterns(self, root: Node) -> None:
-        for node in _entries(root.child("detectors")).values():
+        for node in entries(root.child("detectors")).values():
             pattern = node.child("pattern")
             if pattern is not None and isinstance(pattern.value, str) and pattern.value:
                 self._pattern(pattern)
@@ -402,26 +283,6 @@ class _Reading:
         start = line.find(fragment, node.place.column - 1) if fragment else -1
         inside = node.place.column - 1 <= start < node.place.column - 1 + node.place.width
         return Place(node.place.line, start + 1, len(fragment)) if inside else node.place
-
-    # lints
-
-    def _lint(self, root: Node, model: lang.PolicyFile) -> None:
-        conditions = [c for rule in model.rules for c in (rule.when, rule.unless) if c is not None]
-        finds = {name for c in conditions for name in c.finds or ()}
-        groups = {name for c in conditions for name in c.groups or ()}
-        lists = {n for d in model.detectors.values() if isinstance(d, lang.WordsDetector) for n in d.list}
-        for section, used, kind in (
-            ("detectors", finds, "detector"),
-            ("lists", lists, "list"),
-            ("groups", groups, "group"),
-        ):
-            node = root.child(section)
-            for name in _entries(node):
-                if node is not None and name not in used:
-                    self.report(f"P031.{kind}", node.key(name), name=name)
-        for index, rule in enumerate(model.rules):
-            if rule.because is None:
-                self.report("P033", self.place("rules", index, "id"), rule=rule.id)
 
 
 _ADVICE = (

@@ -11,6 +11,7 @@ RULE = one_rule(
     "card: { type: payment_card }",
     "{ direction: to_weixin, finds: card }",
     "{ redact: { keep_last: 4 }, tag: pii }",
+    top="barriers: [{ id: wall, between: [one, two] }]\ngroups: { one: {}, two: {} }\n",
 )
 CARD = "4111 1111 1111 1111"
 
@@ -31,7 +32,7 @@ def results(test: str, policy: str = RULE) -> list[TrialResult]:
         (f"given: {CARD}, expect: redact, becomes: x", "text '**** **** **** 1111' ≠ 'x'"),
         (f"given: {CARD}, expect: redact, tags: pii, rule: rule", ""),
         (f"given: {CARD}, expect: redact, tags: []", "expected tags [], got ['pii']"),
-        (f"given: {CARD}, expect: redact, rule: other", "expected rule other to decide, got rule"),
+        (f"given: {CARD}, expect: redact, rule: wall", "expected rule wall to decide, got rule"),
         (f"given: {CARD}, expect: redact, would: block", "expected would be block, got nothing"),
         (f"given: {CARD}, from: weixin, expect: deliver", ""),
         (f"given: {CARD}, expect: deliver, rule: rule", "expected deliver, got redact"),

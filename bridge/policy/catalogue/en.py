@@ -128,6 +128,28 @@ EN: Mapping[str, Text] = {
     "P013.duration": Text(
         "`{key}` wants a length of time", "not a length of time", "write it like 30m, 24h or 7d"
     ),
+    "P013.period": Text("`{key}` wants a period", "not a period", "write it like 7y, 18m (months) or 90d"),
+    "P013.size": Text("`{key}` wants a size", "not a size", "write it like 500KB or 20MB"),
+    "P013.percent": Text(
+        "`{key}` wants a percentage",
+        "not a percentage",
+        "write a number above 0 and up to 100, without the sign",
+    ),
+    "P013.hours": Text("`{key}` wants hours", "not hours", 'write them like "09:00-18:30", in quotes'),
+    "P013.hours.order": Text(
+        "the hours end before they begin",
+        "ends first",
+        "write the earlier time first; the hours are those of one day",
+    ),
+    "P013.day": Text("`{key}` can be a day at most", "longer than a day", "write 24h or less"),
+    "P013.empty": Text(
+        "`{key}` is an empty list", "nothing in it", "write at least one entry, or delete the key"
+    ),
+    "P013.two": Text(
+        "`{key}` wants exactly two groups",
+        "not two",
+        "write [one, other]; for one direction use `from` and `to`",
+    ),
     "P013.timezone": Text("`{key}` wants a time zone", "not a known zone", "write it like Asia/Hong_Kong"),
     "P013.name": Text(
         "`{value}` cannot be a name", "not a name", "use letters, digits, `-`, `_` and `.`, without spaces"
@@ -143,6 +165,52 @@ EN: Mapping[str, Text] = {
         "this list",
         "delete `stale_after`, or write the words in a file",
     ),
+    "P014.dates": Text(
+        "`dates` names no column", "no column", "write {{ from: COLUMN, until: COLUMN }}, or one of the two"
+    ),
+    "P014.dated": Text(
+        "only a list from a file has columns with dates",
+        "this list",
+        "delete `dates`, or write the words in a file",
+    ),
+    "P014.calendar": Text(
+        "`days: trading` and `calendar` belong together",
+        "only one of the two",
+        "write both, for example `days: trading, calendar: XHKG`",
+    ),
+    "P014.outside": Text(
+        "`outside` names neither hours nor days",
+        "never outside",
+        'write `hours: "09:00-18:30"`, `days: weekdays`, or both',
+    ),
+    "P014.condition": Text(
+        "this condition says nothing, so it would hold for every message",
+        "says nothing",
+        "write a key with a value, or delete it",
+    ),
+    "P014.count": Text(
+        "`count` without `within` counts findings, and nothing is looked for",
+        "nothing to count",
+        "add `finds`, or `within: 10m` to count messages",
+    ),
+    "P014.late": Text("`if_late` needs `decide_within`", "late after what?", "add `decide_within: 30m`"),
+    "P014.language": Text("`{key}` has no text in any language", "no text", "write {{ en: …, zh: … }}"),
+    "P014.rollout": Text(
+        "`rollout` has either `groups` or `percent`", "this rollout", "write one of the two"
+    ),
+    "P014.barrier": Text(
+        "a barrier has either `between`, or `from` and `to`",
+        "this barrier",
+        "write `between: [one, other]`, or `from: one` and `to: other`",
+    ),
+    "P014.keep": Text(
+        "a period of retention is either `keep` or `preset`", "this entry", "write one of the two"
+    ),
+    "P014.preset": Text(
+        "a preset says itself when its period starts",
+        "this entry",
+        "delete `start`, or write the period with `keep`",
+    ),
     "P014.deliver": Text("a rule cannot `deliver` and `{other}`", "both are here", "keep one of the two"),
     "P014.nothing": Text(
         "the rule says nothing that follows",
@@ -154,12 +222,12 @@ EN: Mapping[str, Text] = {
     ),
     "P014.show_match": Text("`show_match` needs a text to show it in", "no text", "add `tell_sender`"),
     "P020": Text(
-        "rule `{rule}` looks for `{name}`, which is not a detector",
+        "{owner} looks for `{name}`, which is not a detector",
         "not defined under `detectors:`",
         "detectors here: {choices}",
     ),
     "P020.near": Text(
-        "rule `{rule}` looks for `{name}`, which is not a detector",
+        "{owner} looks for `{name}`, which is not a detector",
         "not defined under `detectors:`",
         "did you mean `{guess}`? (line {line})",
     ),
@@ -174,12 +242,12 @@ EN: Mapping[str, Text] = {
         "did you mean `{guess}`? (line {line})",
     ),
     "P022": Text(
-        "rule `{rule}` names `{name}`, which is not a group",
+        "{owner} names `{name}`, which is not a group",
         "not defined under `groups:`",
         "groups here: {choices}",
     ),
     "P022.near": Text(
-        "rule `{rule}` names `{name}`, which is not a group",
+        "{owner} names `{name}`, which is not a group",
         "not defined under `groups:`",
         "did you mean `{guess}`? (line {line})",
     ),
@@ -188,6 +256,11 @@ EN: Mapping[str, Text] = {
     ),
     "P023.policy": Text(
         "two files are called `{name}`", "used again", "choose another name; the first file is {file}"
+    ),
+    "P023.id": Text(
+        "`{name}` is already an id in this file",
+        "used again",
+        "choose another id; it is first used on line {line}",
     ),
     "P024.missing": Text(
         "the list file `{path}` cannot be read", "not found", "paths are relative to this policy file"
@@ -214,6 +287,16 @@ EN: Mapping[str, Text] = {
     "P024.long": Text(
         "the list file `{path}` has a word of more than {limit} characters", "this file", "shorten the word"
     ),
+    "P024.date": Text(
+        "`{value}` in line {line} of the list file `{path}` is not a date",
+        "dates are in this column",
+        "write dates like 2027-01-31",
+    ),
+    "P024.order": Text(
+        "line {line} of the list file `{path}` ends before it begins",
+        "these columns",
+        "write the earlier date into the column of `from`",
+    ),
     "P025": Text(
         "`unless_words` names `{word}`, which is not a word of this list",
         "not a word of the list",
@@ -224,6 +307,27 @@ EN: Mapping[str, Text] = {
         "does not contain it",
         "write a longer word with `{word}` in it",
     ),
+    "P026": Text(
+        "exception `{name}` ended on {day}",
+        "in the past",
+        "delete it, or have it approved again with another date",
+    ),
+    "P027": Text(
+        "{owner} names `{name}`, which is not a rule or barrier of this file",
+        "not an id here",
+        "rules and barriers here: {choices}",
+    ),
+    "P027.near": Text(
+        "{owner} names `{name}`, which is not a rule or barrier of this file",
+        "not an id here",
+        "did you mean `{guess}`? (line {line})",
+    ),
+    "P028": Text(
+        "`{name}` is not the name of a preset",
+        "no such preset",
+        "take one from the guide, or write the period with `keep: 7y`",
+    ),
+    "P028.near": Text("`{name}` is not the name of a preset", "no such preset", "did you mean `{guess}`?"),
     "P030": Text(
         "rule `{rule}` is enforced, but no test shows it acting",
         "never seen acting",
@@ -238,6 +342,11 @@ EN: Mapping[str, Text] = {
     "P031.group": Text(
         "group `{name}` is not used by any rule", "not used", "use it in a rule, or delete it"
     ),
+    "P032": Text(
+        "rule `{rule}` changes nothing: rule `{other}` covers it",
+        "covered",
+        "delete it, or make `{other}` narrower (line {line})",
+    ),
     "P033": Text(
         "rule `{rule}` does not say why it exists",
         "no `because`",
@@ -247,6 +356,54 @@ EN: Mapping[str, Text] = {
         "`{word}` is a single Chinese character and will be found in many words",
         "one character",
         "use a longer word",
+    ),
+    "P035": Text(
+        "rule `{rule}` holds messages without a time limit",
+        "no limit",
+        "add `decide_within: 30m` and `if_late: escalate` (or `block`)",
+    ),
+    "P036.rule": Text(
+        "rule `{name}` was to be reviewed by {day}",
+        "review is due",
+        "look at it again, then write a later day",
+    ),
+    "P036.list": Text(
+        "list `{name}` was to be reviewed by {day}",
+        "review is due",
+        "look at it again, then write a later day",
+    ),
+    "P037": Text(
+        "exception `{name}` ends on {day}", "ends soon", "have it approved again if it is still needed"
+    ),
+    "P038.group": Text(
+        "group `{name}` has nobody in it", "nobody", "add addresses under `symphony` or tags under `weixin`"
+    ),
+    "P038.unless": Text(
+        "`unless` of rule `{rule}` is for the other direction and never applies",
+        "never applies",
+        "delete it, or write the direction of `when`",
+    ),
+    "P038.rollout": Text(
+        "rule `{rule}` is not enforced, so its `rollout` says nothing",
+        "without effect",
+        "write `mode: enforce`, or delete `rollout`",
+    ),
+    "P038.exception": Text(
+        "rule `{rule}` is off, so exception `{name}` lifts nothing", "without effect", "delete the exception"
+    ),
+    "P038.only": Text(
+        "`{rule}` looks for no words, so `only` can never hold", "never holds", "delete `only`"
+    ),
+    "P038.confidence": Text(
+        "`confidence` says nothing without `finds`", "without effect", "add `finds`, or delete it"
+    ),
+    "P038.infected": Text(
+        "nobody looks for viruses, so `infected` says nothing", "without effect", "add `virus_scan: clamav`"
+    ),
+    "P039": Text(
+        "the list file `{path}` is older than `stale_after`: messages are held",
+        "too old",
+        "have the file delivered again",
     ),
     "P040": Text("the pattern cannot be used: {problem}", "not a usable pattern", "{advice}"),
     "P041": Text(
@@ -259,15 +416,59 @@ EN: Mapping[str, Text] = {
         "`\\b` in a pattern",
         "delete it and write `boundary: word` instead",
     ),
-    "P050": Text(
-        "`{key}` belongs to the language but is not enforced by this version",
-        "not enforced",
-        "remove it: a policy that is silently not enforced would be worse",
+    "P043": Text(
+        "`{word}` contains `{inner}`, which is found there already",
+        "covered",
+        "delete it, or delete `{inner}`",
+    ),
+    "P043.same": Text(
+        "`{word}` is the same word as `{inner}`",
+        "written twice",
+        "delete one of the two: width, case and script make no difference",
+    ),
+    "P044": Text(
+        "`{key}` has no text in {language}", "one language is missing", "add `{tag}:` with the text"
+    ),
+    "P045.unless": Text(
+        "rule `{rule}` can never match: its `unless` takes every match away",
+        "takes all away",
+        "make `unless` narrower than `when`",
+    ),
+    "P045.confidence": Text(
+        "rule `{rule}` can never match: none of its detectors is ever that sure",
+        "never reached",
+        "write a lower `confidence`, or make a detector surer",
+    ),
+    "P045.excluded": Text(
+        "rule `{rule}` can never match: `{key}` and `{other}` exclude each other",
+        "never together",
+        "delete one of the two",
+    ),
+    "P046": Text(
+        "nobody has confirmed the period of `{name}` ({rule})",
+        "{keep}, not confirmed",
+        "have legal staff confirm it, or write the period with `keep`",
+    ),
+    "P047": Text(
+        "legal hold `{name}` has no `since`: every record of these people is kept",
+        "no first day",
+        "add `since:` with the first day that matters",
+    ),
+    "P048": Text(
+        "this version notes `{name}` on each message, but sends no copies there",
+        "nothing is sent",
+        "export the records for this archive",
     ),
     "P051": Text("this version reads language 1", "another language", "write `language: 1`"),
     "P060": Text("test of rule `{rule}` fails: {problem}", "this test", "mend the rule or the test"),
     # phrases: words that stand inside other texts
     "none": Text("none"),
+    "who.rule": Text("rule `{name}`"),
+    "who.barrier": Text("barrier `{name}`"),
+    "who.exception": Text("exception `{name}`"),
+    "who.section": Text("`{name}`"),
+    "language.en": Text("English"),
+    "language.zh": Text("Chinese"),
     "bound.least": Text("at least {limit}"),
     "bound.most": Text("at most {limit}"),
     "advice.behind": Text("look-behind is not supported; use `boundary: digits` or `boundary: word` instead"),

@@ -1,0 +1,148 @@
+"""The names of one file: whatever is named must be there, and nothing may have two meanings.
+
+Rules of this file: works on the tree, not on the models, so that names are checked on whatever could be read
+of a file that is wrong elsewhere. Names are scoped to their file. Rules, barriers and disclaimers share one
+set of ids, because exceptions, matches and annotations name them without saying which they mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from bridge.policy.decoding import guess, listing
+from bridge.policy.diagnostics import Diagnostic, Page, Phrase, Place
+from bridge.policy.document import Node, entries, items, scalars
+from bridge.policy.presets import PRESETS
+
+_SHARING = ("rules", "barriers", "disclaimers")
+_ALONE = ("retention", "archive", "legal_holds", "exceptions")
+_FOR_GROUPS = ("disclaimers", "retention", "archive")
+
+
+def check_names(page: Page, root: Node) -> Iterator[Diagnostic]:
+    """Everything that is named and not there, and every id that is used twice."""
+    names = _Names(page, root)
+    yield from names.of_detectors()
+    yield from names.of_rules()
+    yield from names.of_barriers()
+    yield from names.of_sections()
+    yield from names.of_presets()
+    yield from names.of_exceptions()
+    yield from names.equal_ids()
+
+
+def conditions(rule: Node) -> Iterator[Node]:
+    """The conditions of a rule: `when`, `unless`, and each way of their `any`."""
+    for section in (rule.child("when"), rule.child("unless")):
+        if section is not None:
+            yield section
+            yield from items(section.child("any"))
+
+
+class _Names:
+    """What one file defines, and where it is used."""
+
+    def __init__(self, page: Page, root: Node) -> None:
+        self.page = page
+        self.root = root
+
+    def of_detectors(self) -> Iterator[Diagnostic]:
+        for owner, node in entries(self.root.child("detectors")).items():
+            yield from self._defined("P021", "lists", scalars(node.child("list")), owner)
+
+    def of_rules(self) -> Iterator[Diagnostic]:
+        for rule in items(self.root.child("rules")):
+            owner = _who("rule", rule)
+            for condition in conditions(rule):
+                yield from self._detectors(condition.child("finds"), owner)
+                yield from self._groups(condition.child("groups"), owner)
+            rollout = rule.child("rollout")
+            yield from self._groups(rollout and rollout.child("groups"), owner)
+            for test in items(rule.child("tests")):
+                yield from self._rules(test.child("rule"), owner)
+
+    def of_barriers(self) -> Iterator[Diagnostic]:
+        for barrier in items(self.root.child("barriers")):
+            owner = _who("barrier", barrier)
+            for key in ("between", "from", "to"):
+                yield from self._groups(barrier.child(key), owner)
+            yield from self._detectors(barrier.child("finds"), owner)
+
+    def of_sections(self) -> Iterator[Diagnostic]:
+        for section, key in (("applies_to", "groups"), ("consent", "from")):
+            node = self.root.child(section)
+            yield from self._groups(node and node.child(key), Phrase("who.section", {"name": section}))
+        for section in _FOR_GROUPS:
+            for entry in items(self.root.child(section)):
+                whom = entry.child("for")
+                if whom is not None and whom.value != "all":
+                    yield from self._groups(whom, Phrase("who.section", {"name": section}))
+
+    def of_presets(self) -> Iterator[Diagnostic]:
+        for entry in items(self.root.child("retention")):
+            for node in scalars(entry.child("preset")):
+                if node.value and node.value not in PRESETS:
+                    near = guess(node.value, PRESETS)
+                    key = "P028.near" if near else "P028"
+                    yield self.page.report(key, node.place, name=node.value, guess=near)
+
+    def of_exceptions(self) -> Iterator[Diagnostic]:
+        groups = entries(self.root.child("groups"))
+        for entry in items(self.root.child("exceptions")):
+            owner = _who("exception", entry)
+            yield from self._rules(entry.child("rule"), owner)
+            # A person's id may look like anything, so only a group that is nearly hit is said to be missed.
+            missed = [one for one in scalars(entry.child("for")) if "@" not in one.value]
+            yield from self._groups_of([one for one in missed if guess(one.value, groups)], owner)
+
+    def equal_ids(self) -> Iterator[Diagnostic]:
+        shared: dict[str, tuple[str, Place]] = {}
+        for section in _SHARING:
+            yield from self._equal(section, shared)
+        for section in _ALONE:
+            yield from self._equal(section, {})
+
+    def _equal(self, section: str, first: dict[str, tuple[str, Place]]) -> Iterator[Diagnostic]:
+        for entry in items(self.root.child(section)):
+            for node in scalars(entry.child("id"))[:1]:
+                where, place = first.setdefault(node.value, (section, node.place))
+                if place is not node.place and node.value:
+                    key = "P023.rule" if where == section == "rules" else "P023.id"
+                    yield self.page.report(key, node.place, name=node.value, line=place.line)
+
+    def _detectors(self, node: Node | None, owner: Phrase) -> Iterator[Diagnostic]:
+        yield from self._defined("P020", "detectors", scalars(node), owner)
+
+    def _groups(self, node: Node | None, owner: Phrase) -> Iterator[Diagnostic]:
+        yield from self._groups_of(scalars(node), owner)
+
+    def _groups_of(self, nodes: Sequence[Node], owner: Phrase) -> Iterator[Diagnostic]:
+        yield from self._defined("P022", "groups", nodes, owner)
+
+    def _rules(self, node: Node | None, owner: Phrase) -> Iterator[Diagnostic]:
+        entries_ = [*items(self.root.child("rules")), *items(self.root.child("barriers"))]
+        known = {one.value: one.place for entry in entries_ for one in scalars(entry.child("id"))}
+        yield from self._known("P027", scalars(node), known, owner)
+
+    def _defined(
+        self, key: str, section: str, used: Sequence[Node], owner: str | Phrase
+    ) -> Iterator[Diagnostic]:
+        node = self.root.child(section)
+        known = {name: node.key(name) for name in entries(node)} if node else {}
+        yield from self._known(key, used, known, owner)
+
+    def _known(
+        self, key: str, used: Sequence[Node], known: Mapping[str, Place], owner: str | Phrase
+    ) -> Iterator[Diagnostic]:
+        for node in used:
+            if node.value and node.value not in known:
+                near = guess(node.value, known)
+                values = {"name": node.value, "owner": owner, "guess": near, "choices": listing(known)}
+                line = known[near].line if near else 0
+                yield self.page.report(f"{key}.near" if near else key, node.place, line=line, **values)
+
+
+def _who(kind: str, entry: Node) -> Phrase:
+    """How an entry with an id is called."""
+    node = entry.child("id")
+    return Phrase(f"who.{kind}", {"name": node.value if node and isinstance(node.value, str) else "?"})
