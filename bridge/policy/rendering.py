@@ -23,6 +23,7 @@ MOST_SHOWN = 20
 WIDEST = 120  # cells of a source line that are shown; of a longer line, what is around the caret
 _BEFORE = 40  # of them in front of the caret
 _SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+_CULTURE = {"en": "en", "zh-Hans": "zh-CN", "zh-Hant": "zh-HK"}  # SARIF knows no scripts, only places
 _MORE = {"en": "and {count} more", "zh-Hans": "另有 {count} 个问题", "zh-Hant": "另有 {count} 個問題"}
 _WORDS = {  # error, warning, help
     "en": ("error", "warning", "help"),
@@ -171,7 +172,7 @@ def _sarif(ordered: Sequence[Diagnostic], language: str) -> str:
     run = {
         "tool": {"driver": driver},
         "columnKind": "unicodeCodePoints",
-        "language": language,
+        "language": _CULTURE[language],
         "results": [_result(diagnostic, codes, language) for diagnostic in ordered],
     }
     log = {"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}

@@ -121,7 +121,7 @@ def test_sarif_says_where_and_what_the_rule_is() -> None:
     problems = [problem("键 x", 3), Page("../a b.yaml", "y").report("P030", Place(1, 1), rule="r")]
     log = json.loads(render([*problems, problem("z", 1, file="/srv/p.yaml")], "sarif", "zh-Hant"))
     (run,) = log["runs"]
-    assert (log["version"], run["columnKind"], run["language"]) == ("2.1.0", "unicodeCodePoints", "zh-Hant")
+    assert (log["version"], run["columnKind"], run["language"]) == ("2.1.0", "unicodeCodePoints", "zh-HK")
     rules = run["tool"]["driver"]["rules"]
     assert [rule["id"] for rule in rules] == ["P013", "P030"]
     assert all(rule["help"]["text"] and rule["shortDescription"]["text"] for rule in rules)
