@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import sqlite3
 import subprocess
 import sys
@@ -12,8 +13,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import traffic
 from hypothesis import given
 from hypothesis import strategies as st
+from rig import Clock, Hands, new_store, opened
 from story import REVIEWER, START, Terminal, copy_of_the_story
 
 from bridge.cli.audit import moment
@@ -239,3 +242,59 @@ def test_a_person_sees_progress(terminal: Terminal) -> None:
 def test_the_story_has_its_day() -> None:
     """The times that these tests filter by are the story's."""
     assert datetime.fromtimestamp(START / 1000, UTC).date().isoformat() == "2026-09-21"
+
+
+# --- replay ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def judged(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    """A terminal on a store of traffic under a real policy."""
+    new_store(tmp_path)
+    hands = Hands(opened(tmp_path, clock := Clock()), clock)
+    await hands.store.own("the test")
+    await traffic.traffic(hands, traffic.policies(), seed=1, count=40)
+    hands.store.close()
+    return Terminal(tmp_path, capsys)
+
+
+def test_a_replay_says_that_everything_comes_out_the_same(judged: Terminal) -> None:
+    """Counts of what was decided again and of what was skipped, with reasons, and exit code 0."""
+    answer = judged.type("audit", "replay")
+    assert answer.code == Exit.DONE, answer.out
+    *counts, last = answer.out.splitlines()
+    assert last == "✓ Every verdict comes out as it was recorded."
+    assert re.fullmatch(r"  \d+ identical", counts[0])
+    assert any(line.endswith(": the bridge's own words") for line in counts)
+    (total,) = judged.type("audit", "replay", "--json").records
+    assert f"  {total['identical']} identical" == counts[0]
+
+
+def test_a_replay_finds_a_record_that_was_tampered_with(judged: Terminal) -> None:
+    """The verdict, the field and both values; exit code 1; other messages are not accused."""
+    with sqlite3.connect(judged.folder / "weighbridge.db") as db:
+        row = db.execute(
+            "SELECT v.id, v.message, v.entry, c.body FROM verdicts v JOIN content c ON c.seq = v.entry "
+            "WHERE v.outcome = 'redact' LIMIT 1"
+        ).fetchone()
+        body = json.loads(row[3]) | {"text": "as if nothing had been masked"}
+        db.execute("UPDATE content SET body = ? WHERE seq = ?", (json.dumps(body).encode(), row[2]))
+    answer = judged.type("audit", "replay", "--json")
+    found, total = answer.records
+    assert answer.code == Exit.NO and total["different"] == 1
+    assert (found["verdict"], found["message"], found["result"]) == (row[0], row[1], "different")
+    (difference,) = found["differences"]
+    assert (difference["field"], difference["recorded"]) == ("text", "as if nothing had been masked")
+    people = judged.type("audit", "replay", "--id", str(row[1]))
+    assert people.code == Exit.NO and "✗ 1 verdict(s) come out differently." in people.out
+    assert judged.type("audit", "replay", "--id", str(row[1] + 1)).code == Exit.DONE
+
+
+def test_a_replay_says_what_it_cannot_decide_again(terminal: Terminal) -> None:
+    """Policies that are not in the archive: counted, with the reason, and no difference."""
+    answer = terminal.type("audit", "replay")
+    assert answer.code == Exit.DONE
+    assert "not replayable" in answer.out and "is not in the archive" in answer.out
+    assert answer.out.endswith("Every verdict that can be decided again comes out as it was recorded.\n")
+    later = terminal.type("audit", "replay", "--since", "2027-01-01", "--json").records
+    assert [sum(n for n in one.values() if isinstance(n, int)) for one in later] == [0]

@@ -17,6 +17,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from daemon_rig import DEADLINE, ROOT, START, within
+from story import Terminal
 
 from bridge.cli import demo as demo_module
 from bridge.cli import output, play, weighbridge
@@ -106,6 +107,17 @@ def test_the_store_is_kept_where_asked(demo: Demo, tmp_path: Path, monkeypatch: 
     code, _, err = demo("--script", "--folder", str(kept))
     assert code == Exit.WRONG and "is not empty" in err
     assert (kept / "weighbridge.db").read_bytes() == before
+
+
+def test_what_the_demo_recorded_comes_out_the_same(
+    demo: Demo, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every verdict of the script is decided again from the record: not one comes out differently."""
+    assert demo("--script", "--folder", str(tmp_path / "kept"))[0] == Exit.DONE
+    answer = Terminal(tmp_path / "kept", capsys).type("audit", "replay", "--json")
+    (total,) = answer.records
+    assert (answer.code, total["different"], total["not replayable"]) == (Exit.DONE, 0, 0)
+    assert total["identical"] >= 10
 
 
 def test_taken_ports_are_all_named(demo: Demo) -> None:

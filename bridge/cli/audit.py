@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -25,6 +26,7 @@ from bridge.flow import MessageState
 from bridge.message import SYMPHONY, WEIXIN, Outcome
 
 if TYPE_CHECKING:
+    from bridge.replay import Replayed
     from bridge.store.verify import Finding, Summary
 
 _COLUMNS = {
@@ -37,12 +39,14 @@ _SPANS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 @click.group()
 def audit() -> None:
-    """The archive: list messages, show a message's whole life, verify that nothing was changed.
+    """The archive: list messages, show a message's whole life, verify that nothing was changed, and decide
+    again from what was recorded.
 
     \b
     weighbridge audit list --since 24h --person alice.wong
     weighbridge audit show 17
     weighbridge audit verify
+    weighbridge audit replay --since 7d
     """
 
 
@@ -282,7 +286,7 @@ def verify(root: Root, as_json: bool) -> int:
             click.echo(f"✗ {output.cell(finding)}")
 
     try:
-        with reading(settings, damaged=True) as db, _progress() as progress:
+        with reading(settings, damaged=True) as db, _progress("reading again") as progress:
             started = time.monotonic()
             summary = verify_store(db, settings.store.blobs, found, progress)
     except StoreError as error:
@@ -303,7 +307,7 @@ def _conclude(summary: Summary, seconds: float, *, as_json: bool) -> None:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
+def _progress(doing: str) -> Iterator[Callable[[int, int], None]]:
     """A bar on standard error, for people; nothing when nobody looks."""
     if not sys.stderr.isatty():
         yield lambda done, total: None
@@ -311,7 +315,7 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("reading again"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     # Findings are printed above the bar where both go to the terminal, and stay out of it otherwise.
     console, both = Console(stderr=True), sys.stdout.isatty()
     with Progress(*columns, console=console, transient=True, redirect_stdout=both) as bar:
@@ -332,3 +336,83 @@ def _verdict(summary: Summary, seconds: float) -> Iterator[str]:
         yield click.style(f"✗ {summary.findings:,} finding(s): this is not what was recorded.", bold=True)
     else:
         yield "✓ Everything is as it was recorded."
+
+
+# --- replay ---------------------------------------------------------------------------------------------
+
+
+@audit.command()
+@click.option("--since", type=_TIME, help="Verdicts of this time or later, UTC: a day, 24h, 7d.")
+@click.option("--id", "number", type=click.IntRange(1), help="The verdicts on one message.")
+@output.json_option
+@pass_root
+def replay(root: Root, since: int | None, number: int | None, as_json: bool) -> int:
+    """Decide again from what was recorded: does each verdict come out the same? Exit code 1 if not.
+
+    Uses the policies that decided then, on the clock of then. What a person decided and what the bridge said
+    itself are no policy's verdicts: they are counted, and skipped.
+    """
+    from bridge.replay import Replay
+    from bridge.store import recorded
+    from bridge.store.policies import sources_of
+
+    counts: Counter[tuple[str, str]] = Counter()
+    engines: Counter[str] = Counter()
+    wanted = {"since": since or 0, "number": number or 0}
+    with reading(root.settings()) as db, _progress("deciding again") as progress:
+        total = recorded.count(db, **wanted)
+        work = Replay(lambda hashes: sources_of(db, hashes))
+        for done, one in enumerate(work.each(recorded.judgements(db, **wanted)), 1):
+            counts[one.result, one.why] += 1
+            engines.update(filter(None, [one.engine]))
+            _tell_replayed(one, as_json=as_json)
+            progress(done, total)
+    _conclude_replay(counts, engines, as_json=as_json)
+    return Exit.NO if any(result == "different" for result, _ in counts) else Exit.DONE
+
+
+def _tell_replayed(one: Replayed, *, as_json: bool) -> None:
+    """Print what is not as it was."""
+    if one.result not in ("different", "not replayable"):
+        return
+    if as_json:
+        differences = [
+            {"field": name, "recorded": before, "now": after} for name, before, after in one.differences
+        ]
+        output.json_line(
+            {"verdict": one.id, "message": one.seq, "result": one.result, "why": one.why}
+            | {"differences": differences}
+        )
+        return
+    if one.result == "different":
+        click.echo(f"✗ message {one.seq}, verdict {one.id}: it comes out differently now")
+        for name, before, after in one.differences:
+            click.echo(f"    {name}: recorded {output.cell(before)}, now {output.cell(after)}")
+
+
+def _conclude_replay(
+    counts: Mapping[tuple[str, str], int], engines: Mapping[str, int], *, as_json: bool
+) -> None:
+    from bridge.replay import RESULTS
+
+    totals = {result: sum(n for (one, _), n in counts.items() if one == result) for result in RESULTS}
+    reasons = {
+        result: {why: n for (one, why), n in counts.items() if one == result and why} for result in RESULTS
+    }
+    if as_json:
+        whys = {result: why for result, why in reasons.items() if why}
+        output.json_line({**totals, "why": whys, "engines": dict(engines)})
+        return
+    for result in RESULTS:
+        if totals[result]:
+            click.echo(f"  {totals[result]:,} {result}")
+        for why, n in sorted(reasons[result].items()):
+            click.echo(f"    {n:,}: {output.cell(why)}")
+    for engine, n in engines.items():
+        click.echo(f"  {n:,} were decided by {output.cell(engine)}, another version than this one")
+    if totals["different"]:
+        click.echo(click.style(f"✗ {totals['different']:,} verdict(s) come out differently.", bold=True))
+    elif totals["not replayable"]:
+        click.echo("✓ Every verdict that can be decided again comes out as it was recorded.")
+    else:
+        click.echo("✓ Every verdict comes out as it was recorded.")
