@@ -1,0 +1,422 @@
+"""What a draft changes: no key is passed over, and the classes are true of verdicts."""
+
+from __future__ import annotations
+
+import copy
+import functools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given, reject, settings
+from hypothesis import strategies as st
+from policy_rig import weigh
+from pydantic import ValidationError
+
+from bridge.message import SYMPHONY, WEIXIN
+from bridge.policy import PolicySet
+from bridge.policy import language as lang
+from bridge.policy.changes import Direction
+from bridge.policy.comparison import compare
+from bridge.policy.compiled import Draft, build
+from bridge.policy.loader import Source
+
+LOOSER, CHECK, TIGHTER, NEUTRAL = Direction.LOOSER, Direction.CHECK, Direction.TIGHTER, Direction.NEUTRAL
+SAY = {"en": "Read me.", "zh": "请读"}
+
+#: A policy in which every section stands, and every key that can stand beside the others.
+WHOLE: dict[str, Any] = {
+    "policy": "whole", "language": "1", "title": "t", "owner": "o@bank.example", "timezone": "UTC",
+    "applies_to": {"groups": ["desk"]},
+    "defaults": {"mode": "enforce", "unmatched": "deliver", "unpaired": "hold", "on_error": "hold"},
+    "groups": {"desk": {"symphony": ["*@bank.example"], "weixin": ["tag:a"]}, "vip": {"weixin": ["tag:vip"]}},
+    "lists": {
+        "ws": {"words": ["secret", "秘密"], "unless_words": {"secret": ["secretary"]}, "evasion": ["split"],
+               "owner": "o", "languages": ["en"], "review_by": "2027-01-01"},
+        "spare": {"words": ["public"]},
+        "aged": {"file": "a.csv", "columns": ["word"], "dates": {"from": "since"}, "stale_after": "7d"},
+    },
+    "detectors": {
+        "w": {"type": "words", "list": ["ws", "aged"], "confidence": {"alone": "low", "with_context": "high"},
+              "context": {"words": ["deal"], "within": "20", "messages": "1"}},
+        "p": {"type": "pattern", "pattern": "PX[0-9]{3}", "boundary": "none"},
+        "card": {"type": "payment_card", "brands": ["visa", "amex"]},
+        "pass": {"type": "passport", "countries": ["CN", "HK"]},
+        "tel": {"type": "phone", "regions": ["CN", "HK"]},
+        "coin": {"type": "crypto_wallet", "coins": ["btc", "eth"]},
+        "id": {"type": "hkid"},
+        "ok": {"type": "words", "list": ["spare"]},
+    },
+    "barriers": [
+        {"id": "wall", "between": ["desk", "vip"], "finds": ["w"], "then": "block", "because": "b"},
+        {"id": "way", "from": ["desk"], "to": ["vip"], "then": "hold"},
+    ],
+    "rules": [
+        {"id": "r", "title": "t", "because": "b", "severity": "high", "mode": "enforce",
+         "rollout": {"groups": ["desk"]}, "review_by": "2027-01-01",
+         "when": {"direction": "to_weixin", "finds": ["w", "p", "card", "pass", "tel", "coin", "id"],
+                  "confidence": "medium", "sender": ["a@bank.example", "b@bank.example"], "groups": ["desk"],
+                  "kind": ["text", "file"], "recipient": ["wm-1"], "conversation": ["c1"],
+                  "outside": {"hours": "09:00-18:00", "days": "weekdays"},
+                  "count": {"at_least": "2", "within": "1h"},
+                  "files": {"types": ["pdf"], "larger_than": "1MB", "name": ["*.pdf"]},
+                  "edited": "true", "recalled": "false", "any": [{"kind": "text"}, {"kind": "file"}]},
+         "unless": {"finds": ["ok"], "any": [{"sender": "c@bank.example"}]},
+         "then": {"redact": {"keep_last": "4", "style": "position"},
+                  "hold": {"queue": "review", "conversation": "pass", "decide_within": "15m",
+                           "if_late": "escalate"},
+                  "annotate": SAY, "tag": ["a"], "notify": ["n@bank.example"],
+                  "sample": {"percent": "5", "queue": "review", "reason": "x"}, "review": "all",
+                  "tell_sender": SAY, "show_match": "false"},
+         "tests": [{"given": "x", "expect": "deliver"}]},
+        {"id": "half", "title": "t", "severity": "low", "rollout": {"percent": "10"},
+         "when": {"direction": "both", "finds": ["w"]}, "then": {"block": "true"}},
+        {"id": "fine", "title": "t", "severity": "low", "when": {"direction": "both", "finds": ["ok"]},
+         "then": {"deliver": "true"}},
+    ],
+    "attachments": {"allow": ["pdf", "png"], "max_size": "5MB"},
+    "kinds": {"card": "hold"},
+    "consent": {"from": ["vip"], "text": SAY, "agree": ["yes", "agree"], "renew_every": "1y"},
+    "disclaimers": [{"id": "d", "direction": "to_weixin", "every": "day", "for": ["vip"], "text": SAY}],
+    "retention": [{"id": "k", "keep": "7y", "for": ["vip"], "kind": ["text"], "first": "2y"},
+                  {"preset": "hk-sfc-im-order"}],
+    "archive": [{"id": "a", "to": "s3://a", "object_lock": "governance", "region": "hk", "for": ["vip"]}],
+    "legal_holds": [{"id": "h", "people": ["a@bank.example", "b@bank.example"], "since": "2026-01-01",
+                     "approved_by": "c@bank.example", "because": "b"}],
+    "exceptions": [{"id": "e", "rule": "half", "for": ["a@bank.example"], "only": ["secret"],
+                    "expires": "2027-01-01", "approved_by": "c@bank.example", "because": "b"}],
+}  # fmt: skip
+
+R, HALF, W, X = ("rules", 0), ("rules", 1), ("detectors", "w"), ("exceptions", 0)
+ATT = {"not_allowed", "too_large", "wrong_type", "encrypted", "macros"}
+
+#: Where, what is written there instead (None: nothing), and the classes of all lines that must follow.
+EDITS: tuple[tuple[tuple[str | int, ...], Any, str], ...] = (
+    (("policy",), "other", "CHECK"), (("title",), "u", "NEUTRAL"), (("owner",), "u", "NEUTRAL"),
+    (("timezone",), "Asia/Hong_Kong", "CHECK"),
+    (("applies_to",), None, "TIGHTER"), (("applies_to", "groups"), ["desk", "vip"], "TIGHTER"),
+    (("defaults", "mode"), "monitor", "LOOSER"), (("defaults", "unmatched"), "hold", "TIGHTER"),
+    (("defaults", "unpaired"), "block", "TIGHTER"), (("defaults", "on_error"), "block", "TIGHTER"),
+    (("groups", "desk", "symphony"), ["a@bank.example"], "TIGHTER LOOSER"),
+    (("groups", "vip", "weixin"), ["tag:vip", "tag:b"], "TIGHTER"),
+    (("groups", "new"), {"weixin": ["tag:n"]}, "NEUTRAL"),
+    (("lists", "ws", "words"), ["secret", "秘密", "配售"], "TIGHTER"),
+    (("lists", "ws", "words"), ["secret"], "LOOSER"),
+    (("lists", "spare", "words"), ["public", "x y"], "LOOSER"),
+    (("lists", "ws", "unless_words"), {}, "TIGHTER"), (("lists", "ws", "evasion"), [], "CHECK"),
+    (("lists", "spare", "evasion"), ["pinyin"], "LOOSER"), (("lists", "ws", "owner"), "u", "NEUTRAL"),
+    (("lists", "ws", "languages"), ["zh"], "NEUTRAL"), (("lists", "ws", "review_by"), None, "NEUTRAL"),
+    (("lists", "aged", "stale_after"), "1d", "TIGHTER"), (("lists", "aged", "file"), "b.csv", "NEUTRAL"),
+    (("lists", "aged", "columns"), ["word", "more"], "NEUTRAL"), (("lists", "aged", "dates"), None, "CHECK"),
+    ((*W, "list"), ["ws"], "LOOSER"), ((*W, "context", "words"), ["deal", "order"], "TIGHTER"),
+    ((*W, "context", "within"), "10", "LOOSER"), ((*W, "context", "messages"), "2", "TIGHTER"),
+    ((*W, "context"), None, "CHECK"), ((*W, "confidence"), None, "CHECK"),
+    ((*W, "confidence", "alone"), "medium", "TIGHTER"), ((*W, "confidence", "with_context"), "low", "LOOSER"),
+    (("detectors", "p", "pattern"), "PY", "CHECK"), (("detectors", "p", "boundary"), "digits", "CHECK"),
+    (("detectors", "card", "brands"), ["visa"], "LOOSER"), (("detectors", "card", "brands"), None, "TIGHTER"),
+    (("detectors", "pass", "countries"), ["CN"], "LOOSER"),
+    (("detectors", "tel", "regions"), ["CN"], "LOOSER"),
+    (("detectors", "coin", "coins"), ["btc"], "LOOSER"), (("detectors", "id", "type"), "iban", "CHECK"),
+    (("detectors", "id"), {"type": "email"}, "CHECK"), (("detectors", "id"), {"type": "phone"}, "CHECK"),
+    (("barriers", 0, "between"), ["vip", "vip"], "CHECK"), (("barriers", 0, "finds"), None, "TIGHTER"),
+    (("barriers", 0, "then"), "hold", "LOOSER"), (("barriers", 0, "because"), None, "NEUTRAL"),
+    (("barriers", 1, "from"), ["desk", "vip"], "TIGHTER"),
+    (("barriers", 1, "to"), ["desk"], "TIGHTER LOOSER"),
+    (("barriers", 0), None, "LOOSER"),
+    ((*R, "title"), "u", "NEUTRAL"), ((*R, "because"), None, "NEUTRAL"), ((*R, "severity"), "low", "CHECK"),
+    ((*R, "review_by"), None, "NEUTRAL"), ((*R, "mode"), "monitor", "LOOSER"),
+    ((*R, "mode"), None, "NEUTRAL"),
+    ((*R, "rollout"), None, "TIGHTER"), ((*R, "rollout", "groups"), ["desk", "vip"], "TIGHTER"),
+    ((*HALF, "rollout", "percent"), "5", "LOOSER"), ((*R, "tests"), [], "CHECK"), (HALF, None, "LOOSER"),
+    ((*R, "when", "direction"), "both", "TIGHTER"), ((*R, "when", "direction"), "to_symphony", "CHECK"),
+    ((*R, "when", "finds"), ["w", "card", "pass", "tel", "coin", "id"], "LOOSER"),
+    ((*R, "when", "confidence"), "high", "LOOSER"), ((*R, "when", "sender"), None, "TIGHTER"),
+    ((*R, "when", "groups"), ["desk", "vip"], "TIGHTER"), ((*R, "when", "kind"), ["text"], "LOOSER"),
+    ((*R, "when", "recipient"), ["wm-1", "wm-2"], "TIGHTER"), ((*R, "when", "conversation"), None, "TIGHTER"),
+    ((*R, "when", "outside"), None, "TIGHTER"), ((*R, "when", "outside", "hours"), "08:00-19:00", "LOOSER"),
+    ((*R, "when", "outside", "days"), ["mon"], "TIGHTER"), ((*R, "when", "outside", "days"), "all", "LOOSER"),
+    ((*R, "when", "outside"), {"days": "trading", "calendar": "XHKG"}, "CHECK"),
+    ((*R, "when", "count"), None, "TIGHTER"), ((*R, "when", "count", "at_least"), "3", "LOOSER"),
+    ((*R, "when", "count", "within"), "2h", "TIGHTER"), ((*R, "when", "count", "within"), None, "CHECK"),
+    ((*R, "when", "files"), None, "TIGHTER"), ((*R, "when", "files", "types"), ["pdf", "doc"], "TIGHTER"),
+    ((*R, "when", "files", "larger_than"), "2MB", "LOOSER"), ((*R, "when", "files", "name"), None, "TIGHTER"),
+    ((*R, "when", "edited"), None, "TIGHTER"), ((*R, "when", "recalled"), "true", "CHECK"),
+    ((*R, "when", "any"), [{"kind": "text"}], "LOOSER"), ((*R, "unless"), None, "TIGHTER"),
+    ((*R, "unless", "any"), None, "LOOSER"), ((*R, "unless", "finds"), ["ok", "id"], "LOOSER"),
+    ((*R, "unless", "confidence"), "high", "TIGHTER"),
+    ((*R, "then", "redact"), None, "LOOSER"), ((*R, "then", "redact", "keep_last"), "0", "CHECK"),
+    ((*R, "then", "redact", "style"), "fixed", "TIGHTER"), ((*R, "then", "hold"), None, "LOOSER"),
+    ((*R, "then", "hold", "queue"), "q", "CHECK"), ((*R, "then", "hold", "conversation"), "wait", "TIGHTER"),
+    ((*R, "then", "hold", "decide_within"), "1h", "CHECK"),
+    ((*R, "then", "hold", "if_late"), "block", "TIGHTER"),
+    ((*R, "then", "block"), "true", "TIGHTER"), ((*R, "then", "annotate"), None, "LOOSER"),
+    ((*R, "then", "annotate", "en"), "Other.", "CHECK"), ((*R, "then", "tag"), [], "CHECK"),
+    ((*R, "then", "notify"), [], "LOOSER"), ((*R, "then", "sample"), None, "LOOSER"),
+    ((*R, "then", "sample", "percent"), "10", "TIGHTER"), ((*R, "then", "sample", "queue"), "q", "CHECK"),
+    ((*R, "then", "sample", "reason"), "y", "NEUTRAL"), ((*R, "then", "review"), None, "LOOSER"),
+    ((*R, "then", "tell_sender"), None, "CHECK"), ((*R, "then", "show_match"), "true", "LOOSER"),
+    (("rules", 2, "then"), {"tag": ["seen"]}, "NEUTRAL"),
+    (("attachments",), None, "CHECK"), (("attachments", "allow"), None, "LOOSER"),
+    (("attachments", "max_size"), "10MB", "LOOSER"),
+    *((("attachments", key), "hold", "LOOSER") for key in sorted(ATT)),
+    (("attachments", "unreadable"), "block", "TIGHTER"), (("attachments", "read_text"), "false", "CHECK"),
+    (("attachments", "virus_scan"), "clamav", "TIGHTER"), (("attachments", "infected"), "hold", "LOOSER"),
+    (("kinds", "card"), "block", "TIGHTER"), (("kinds",), {}, "LOOSER"),
+    (("consent",), None, "LOOSER"), (("consent", "from"), ["vip", "desk"], "TIGHTER"),
+    (("consent", "text", "en"), "Other.", "CHECK"), (("consent", "agree"), ["yes"], "TIGHTER"),
+    (("consent", "until_given"), "block", "TIGHTER"), (("consent", "renew_every"), "2y", "LOOSER"),
+    (("disclaimers",), [], "LOOSER"), (("disclaimers", 0, "direction"), "both", "TIGHTER"),
+    (("disclaimers", 0, "every"), "week", "LOOSER"), (("disclaimers", 0, "for"), "all", "TIGHTER"),
+    (("disclaimers", 0, "text", "en"), "Other.", "CHECK"),
+    (("retention", 0, "keep"), "6y", "LOOSER"), (("retention", 0, "start"), "account_closed", "CHECK"),
+    (("retention", 0, "for"), "all", "TIGHTER"), (("retention", 0, "direction"), "to_weixin", "LOOSER"),
+    (("retention", 0, "kind"), None, "TIGHTER"), (("retention", 0, "worm"), "true", "TIGHTER"),
+    (("retention", 0, "first"), None, "LOOSER"), (("retention", 1), None, "LOOSER"),
+    (("retention", 1, "preset"), "us-finra-4511-default", "CHECK"),
+    (("archive",), [], "LOOSER"), (("archive", 0, "to"), "s3://b", "CHECK"),
+    (("archive", 0, "format"), "eml", "CHECK"), (("archive", 0, "object_lock"), "compliance", "TIGHTER"),
+    (("archive", 0, "region"), "sg", "CHECK"), (("archive", 0, "for"), "all", "TIGHTER"),
+    (("legal_holds",), [], "LOOSER"), (("legal_holds", 0, "people"), ["a@bank.example"], "LOOSER"),
+    (("legal_holds", 0, "since"), "2025-01-01", "TIGHTER"),
+    (("legal_holds", 0, "approved_by"), "d", "NEUTRAL"),
+    (("legal_holds", 0, "because"), None, "NEUTRAL"),
+    (("exceptions",), [], "TIGHTER"), ((*X, "rule"), "r", "CHECK"),
+    ((*X, "for"), ["a@bank.example", "b@bank.example"], "LOOSER"), ((*X, "only"), None, "LOOSER"),
+    ((*X, "expires"), "2028-01-01", "LOOSER"), ((*X, "approved_by"), "d", "NEUTRAL"),
+    ((*X, "because"), "c", "NEUTRAL"),
+)  # fmt: skip
+
+#: Keys whose value cannot change where they stand: it is a name by which things are paired, or has one value.
+FIXED = {
+    ("PolicyFile", "language"), ("Rollout", "by"), ("Outside", "calendar"), ("Then", "deliver"),
+    ("WordsDetector", "type"), ("PatternDetector", "type"), ("PaymentCardDetector", "type"),
+    ("PassportDetector", "type"), ("PhoneDetector", "type"), ("CryptoWalletDetector", "type"),
+    *((name, "id") for name in
+      ("Rule", "Barrier", "Disclaimer", "Keep", "ArchiveTo", "LegalHold", "ExceptionFrom")),
+}  # fmt: skip
+
+
+DATES = {("Dates", "from_"), ("Dates", "until")}
+
+
+def model(data: Mapping[str, Any]) -> lang.PolicyFile:
+    return lang.PolicyFile.model_validate(data)
+
+
+def ready(file: lang.PolicyFile) -> PolicySet:
+    """A file without its loader: names need not be checked again for every edit."""
+    words = {name: list(one.words or ()) for name, one in file.lists.items()}
+    return build([Draft(file, words, "0" * 64, Source("draft.yaml", b""))])
+
+
+def edited(path: tuple[str | int, ...], value: Any) -> dict[str, Any]:
+    """WHOLE with `value` at `path`, or nothing there."""
+    data: Any = copy.deepcopy(WHOLE)
+    root, at = data, data
+    for step in path[:-1]:
+        at = at[step]
+    if value is None:
+        del at[path[-1]]
+    else:
+        at[path[-1]] = value
+    return root
+
+
+def directions(changes: Any) -> set[str]:
+    return {change.direction.value for change in changes}
+
+
+@pytest.mark.parametrize(("path", "value", "expected"), EDITS, ids=[str(edit[:2])[:90] for edit in EDITS])
+def test_every_key_has_its_class(path: tuple[str | int, ...], value: Any, expected: str) -> None:
+    """One key changed: the lines that follow have exactly the classes that the key deserves."""
+    changes = compare(whole(), ready(model(edited(path, value))))
+    assert directions(changes) == set(expected.split()), [change.sentence() for change in changes]
+
+
+@functools.cache
+def whole() -> PolicySet:
+    return ready(model(WHOLE))
+
+
+def test_no_key_is_passed_over() -> None:
+    """The edits above reach every key of every section of the grammar, but those that cannot change."""
+    touched = {key for path, value, _ in EDITS for key in differing(model(WHOLE), model(edited(path, value)))}
+    grammar = {(one.__name__, key) for one in sections(lang.PolicyFile) for key in one.model_fields}
+    conditions = {(name, key) for name in ("OneOf", "Unless") for key in lang.Unless.model_fields}
+    tests = {("Trial", key) for key in lang.Trial.model_fields}
+    inherited = {(name, key) for name, key in grammar if name.endswith("Detector") and key in
+                 ("context", "confidence")}  # fmt: skip
+    texts = {("Tell", key) for key in lang.Tell.model_fields}
+    assert grammar - touched - FIXED - conditions - tests - inherited - texts - DATES == set()
+
+
+def sections(section: type[lang.Section], seen: set[type] | None = None) -> set[type[lang.Section]]:
+    """`section` and every section that can stand inside of it."""
+    seen = set() if seen is None else seen
+    if section not in seen:
+        seen.add(section)
+        for field in section.model_fields.values():
+            for one in inner(field.annotation):
+                sections(one, seen)
+    return seen
+
+
+def inner(annotation: Any) -> Iterator[type[lang.Section]]:
+    if isinstance(annotation, type) and issubclass(annotation, lang.Section):
+        yield annotation
+    for argument in getattr(annotation, "__args__", ()):
+        yield from inner(argument)
+
+
+def differing(before: Any, after: Any) -> Iterator[tuple[str, str]]:
+    """The (section, key) pairs in which two models differ, at every depth."""
+    if isinstance(before, lang.Section) and type(before) is type(after):
+        for key in type(before).model_fields:
+            old, new = getattr(before, key), getattr(after, key)
+            if old != new:
+                yield type(before).__name__, key
+                yield from differing(old, new)
+    elif isinstance(before, Mapping) and isinstance(after, Mapping):
+        for key in before.keys() & after.keys():
+            yield from differing(before[key], after[key])
+    elif isinstance(before, tuple) and isinstance(after, tuple) and len(before) == len(after):
+        for old, new in zip(before, after, strict=True):
+            yield from differing(old, new)
+
+
+def test_equal_files_have_no_changes() -> None:
+    """Nothing is said about what is the same."""
+    assert compare(whole(), ready(model(WHOLE))) == ()
+
+
+def test_looser_comes_first() -> None:
+    """Whoever reads from the top sees first what takes protection away."""
+    draft = edited(("title",), "u") | {"exceptions": [], "consent": None, "timezone": "Asia/Hong_Kong"}
+    order = [change.direction for change in compare(whole(), ready(model(draft)))]
+    assert order == [LOOSER, CHECK, TIGHTER, NEUTRAL]
+
+
+def test_a_monitored_rule_changes_nothing_yet() -> None:
+    """What a rule in monitor mode looks for has no effect; to stop watching is to be looked at."""
+    live = edited((*HALF, "mode"), "monitor")
+    draft = copy.deepcopy(live)
+    draft["rules"][1]["when"]["finds"] = ["w", "card"]
+    assert directions(compare(ready(model(live)), ready(model(draft)))) == {"NEUTRAL"}
+    draft = copy.deepcopy(live)
+    draft["rules"][1]["mode"] = "off"
+    assert directions(compare(ready(model(live)), ready(model(draft)))) == {"CHECK"}
+
+
+def test_files_of_several_are_paired_by_name() -> None:
+    """A file more is stricter, a file less is weaker, whatever they say."""
+    one, other = ready(model(WHOLE)), ready(model(edited(("policy",), "other")))
+    both = build([one.policies[0].draft, other.policies[0].draft])
+    assert [(c.direction, c.policy, c.key) for c in compare(one, both)] == [(TIGHTER, "other", "")]
+    assert [(c.direction, c.policy, c.key) for c in compare(both, one)] == [(LOOSER, "other", "")]
+
+
+# --- the classes are true -------------------------------------------------------------------------------
+
+#: A small file of which random edits are judged: rules of every strictness, with and without spared words.
+SMALL: dict[str, Any] = {
+    "policy": "small", "language": "1", "title": "t", "owner": "o@bank.example",
+    "groups": {"g": {"symphony": ["alice.wong@bank.example"]}, "tags": {"weixin": ["tag:客户"]}},
+    "lists": {"one": {"words": ["alpha", "beta"]}, "two": {"words": ["gamma"]}},
+    "detectors": {
+        "one": {"type": "words", "list": ["one"]}, "two": {"type": "words", "list": ["two"]},
+        "near": {"type": "words", "list": ["two"], "context": {"words": ["delta"], "within": "10"}},
+        "card": {"type": "payment_card"},
+    },
+    "rules": [
+        {"id": "a", "title": "t", "severity": "low", "when": {"direction": "to_weixin", "finds": ["one"]},
+         "unless": {"finds": ["two"]}, "then": {"hold": "true"}},
+        {"id": "b", "title": "t", "severity": "low",
+         "when": {"direction": "both", "finds": ["near", "card"], "confidence": "high"},
+         "then": {"redact": "true"}},
+        {"id": "c", "title": "t", "severity": "low", "when": {"direction": "both", "finds": ["two"]},
+         "then": {"deliver": "true"}},
+    ],
+    "exceptions": [{"id": "e", "rule": "a", "for": ["nobody@bank.example"], "only": ["beta"],
+                    "expires": "2027-01-01", "approved_by": "x", "because": "b"}],
+}  # fmt: skip
+
+WORDS = ("alpha", "beta", "gamma", "delta", "epsilon")
+RULES = st.sampled_from([("rules", 0), ("rules", 1), ("rules", 2)])
+FINDS = st.lists(st.sampled_from(["one", "two", "near", "card"]), min_size=1, max_size=3, unique=True)
+LISTED = st.lists(st.sampled_from(WORDS), min_size=1, max_size=3, unique=True)
+PEOPLE = st.lists(st.sampled_from(["g", "tags"]), min_size=1, max_size=2, unique=True)
+ACTS = st.sampled_from(["deliver", "redact", "hold", "block", "annotate"])
+
+
+def under(prefix: st.SearchStrategy[Any], steps: tuple[str, ...], values: st.SearchStrategy[Any]) -> Any:
+    return st.tuples(prefix.map(lambda path: (*path, *steps)), values)
+
+
+CONDITION = st.sampled_from(
+    [*((*rule, part) for rule in (("rules", 0), ("rules", 1)) for part in ("when", "unless")),
+     ("rules", 2, "when")]
+)  # fmt: skip
+RANDOM_EDIT = st.one_of(
+    under(CONDITION, ("finds",), FINDS),
+    under(CONDITION, ("groups",), PEOPLE),
+    under(CONDITION, ("confidence",), st.sampled_from(["low", "medium", "high"])),
+    under(CONDITION, ("direction",), st.sampled_from(["both", "to_weixin", "to_symphony"])),
+    under(CONDITION, ("kind",), st.sampled_from([["text"], ["text", "file"], ["file"]])),
+    under(CONDITION, ("any",), st.lists(FINDS.map(lambda finds: {"finds": finds}), min_size=1, max_size=2)),
+    under(CONDITION, ("count",), st.sampled_from([{"at_least": "2"}, {"at_least": "3"}])),
+    under(RULES, ("then",), ACTS.map(lambda act: {act: SAY if act == "annotate" else "true"})),
+    under(RULES, ("then",), st.just({"tag": ["x"]})),
+    under(RULES, ("mode",), st.sampled_from(["off", "monitor", "enforce"])),
+    under(RULES, ("rollout",), st.sampled_from(["1", "50", "99"]).map(lambda share: {"percent": share})),
+    under(st.sampled_from([("lists", "one"), ("lists", "two")]), ("words",), LISTED),
+    under(st.just(("lists", "two")), ("unless_words",), st.sampled_from([{"gamma": ["gamma delta"]}])),
+    under(st.just(("detectors", "near")), ("context", "words"), LISTED),
+    under(st.just(("detectors", "near")), ("context", "within"), st.sampled_from(["1", "10", "30"])),
+    under(
+        st.just(("detectors", "near")), ("confidence", "alone"), st.sampled_from(["low", "medium", "high"])
+    ),
+    under(st.just(("detectors", "card")), ("brands",), st.sampled_from([["visa"], ["amex"], []])),
+    under(st.just(("groups", "g")), ("symphony",), st.sampled_from([["alice.wong@bank.example"], ["z@a"]])),
+    under(st.just(("defaults",)), ("unmatched",), st.sampled_from(["deliver", "hold"])),
+    under(st.just(("defaults",)), ("mode",), st.sampled_from(["enforce", "monitor", "off"])),
+    under(st.just(("exceptions", 0)), ("only",), LISTED),
+    under(st.just(("exceptions", 0)), ("for",), st.just(["alice.wong@bank.example"])),
+    under(st.just(("exceptions", 0)), ("rule",), st.sampled_from(["a", "b", "c"])),
+    under(st.just(("barriers",)), (), st.sampled_from([[{"id": "w", "from": ["g"], "to": ["tags"]}]])),
+    under(st.just(("kinds",)), ("text",), st.sampled_from(["deliver", "hold", "block"])),
+)
+
+
+def with_edits(edits: list[tuple[tuple[str | int, ...], Any]]) -> PolicySet:
+    data: Any = copy.deepcopy(SMALL)
+    for path, value in edits:
+        at = data
+        for step in path[:-1]:
+            at = at[step] if isinstance(step, int) else at.setdefault(step, {})
+        at[path[-1]] = value
+    try:
+        return ready(model(data))
+    except ValidationError:  # some edits say nothing together
+        reject()
+
+
+TEXTS = st.lists(st.sampled_from([*WORDS, "4111 1111 1111 1111", "x"]), min_size=1, max_size=5).map(" ".join)
+SIDES = st.sampled_from([WEIXIN, SYMPHONY])
+
+
+@settings(max_examples=400)
+@given(
+    st.lists(RANDOM_EDIT, max_size=2),
+    st.lists(RANDOM_EDIT, min_size=1, max_size=2),
+    st.lists(st.tuples(TEXTS, SIDES), min_size=1, max_size=8),
+)
+def test_the_classes_are_true_of_verdicts(before: Any, after: Any, messages: list[tuple[str, str]]) -> None:
+    """Without LOOSER or CHECK no message gets a weaker outcome; without TIGHTER or CHECK, no stricter one."""
+    live, draft = with_edits(before), with_edits([*before, *after])
+    said = directions(compare(live, draft))
+    for text, to in messages:
+        old, new = weigh(live, text, to=to).outcome.rank, weigh(draft, text, to=to).outcome.rank
+        if new < old:
+            assert said & {"LOOSER", "CHECK"}, f"{text!r} to {to} is weaker"
+        if new > old:
+            assert said & {"TIGHTER", "CHECK"}, f"{text!r} to {to} is stricter"
