@@ -112,6 +112,18 @@ def _address(value: Any, folder: Path) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def _scanner(value: Any, folder: Path) -> str:
+    kind, _, rest = str(value).partition(":") if isinstance(value, str) else ("", "", "")
+    if value == "":
+        return ""
+    if kind == "unix" and rest:
+        return f"unix:{folder / Path(rest)}"
+    if kind == "tcp":
+        _address(rest, folder)
+        return str(value)
+    raise ValueError("write unix:PATH, like unix:/run/clamav/clamd.ctl, or tcp:HOST:PORT")
+
+
 def _web_path(value: Any, folder: Path) -> str:
     if not re.fullmatch(r"/[A-Za-z0-9/_.~-]*", _text(value, folder)):
         raise ValueError("write a path that begins with a slash, like /weixin/callback")
@@ -186,6 +198,7 @@ URL = Form("address", _url)
 PROXY = Form("address", _proxy)
 DATABASE = Form("`sqlite:///FILE`", _database)
 ADDRESS = Form("`HOST:PORT`", _address)
+SCANNER = Form("`unix:PATH` or `tcp:HOST:PORT`", _scanner)
 WEB_PATH = Form("URL path", _web_path)
 SECRET = Form("secret file", _secret_file)
 LANGUAGE = one_of(*LANGUAGES)
@@ -292,6 +305,23 @@ class Weixin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attachments:
+    """How attachments are looked into. Each is read by a limited process of its own."""
+
+    clamav: str = setting("", SCANNER, "Where ClamAV's daemon answers. Empty: nothing is scanned.")
+    seconds: float = setting(
+        20.0, number(1, 600), "The longest a look into one attachment, or a scan, may take, in seconds."
+    )
+    memory_mb: int = setting(
+        512, whole(256, 16_384), "Memory for a look into one attachment, in MB (2²⁰ bytes)."
+    )
+    text_characters: int = setting(
+        500_000, whole(1000, 5_000_000), "Most text to read inside one attachment, in characters."
+    )
+    at_once: int = setting(2, whole(1, 64), "Attachments that are looked into at the same time.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Daemon:
     """The one process that runs the rooms."""
 
@@ -321,6 +351,7 @@ class Settings:
     policy: Policy = Policy()
     symphony: Symphony = Symphony()
     weixin: Weixin = Weixin()
+    attachments: Attachments = Attachments()
     daemon: Daemon = Daemon()
     origin: str = ""
 

@@ -4,8 +4,8 @@ Rules of this file: one `TaskGroup`; when a part dies of anything but an expecte
 the supervisor starts it again. Nothing is repaired at the start: taking the lane is enough.
 
     SIGTERM, SIGINT   stop taking, finish what is being sent, give the lane up, leave
-    SIGHUP            read the policies again; bad ones change nothing and say so; closed networks are
-                      tried again at once, with settings and secrets as they are now
+    SIGHUP            look at the policy files again (`in_force`); closed networks are tried again at once,
+                      with settings and secrets as they are now
 
 A network that refuses our credentials closes its own rooms only: the other one goes on, and what was
 archived for the closed one waits in the outbox.
@@ -20,15 +20,14 @@ import signal
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from aiohttp import web
 
 from bridge import pipeline, telemetry
-from bridge.errors import ConfigError, PolicyError, SignedOut
-from bridge.message import Archived, Verdict
+from bridge.errors import ConfigError, SignedOut
+from bridge.in_force import InForce, Judging, Law
+from bridge.message import Inspection, Verdict
 from bridge.pipeline import Bell, House
-from bridge.policy import PolicySet, judge
 from bridge.ports import Attempt, Connector, Step
 from bridge.store import views
 from bridge.store.database import LEASE_MS, Database
@@ -53,28 +52,17 @@ class Counting:
         """A message was judged."""
         telemetry.metrics.verdicts.labels(verdict.outcome.value, verdict.cause.value).inc()
 
+    def inspected(self, inspection: Inspection) -> None:
+        """An attachment was looked into."""
+        result = "infected" if inspection.virus else "unreadable" if inspection.unreadable else "read"
+        telemetry.metrics.inspected.labels(result, "yes" if inspection.scanned else "no").inc()
+
     def attempted(self, attempt: Attempt, now: int) -> None:
         """An attempt was recorded."""
         permit = attempt.permit
         telemetry.metrics.deliveries.labels(permit.network, attempt.step.value).inc()
         if attempt.step is Step.SEND:
             telemetry.metrics.latency.labels(permit.network).observe((now - permit.archived_at) / 1000)
-
-
-class Judging:
-    """The judge of the judgement room: the policies that are in force now. A reload is one assignment."""
-
-    def __init__(self, policies: PolicySet) -> None:
-        self.policies = policies
-
-    @property
-    def reach(self) -> tuple[int, int]:
-        """How far back the policies in force look; see `bridge.ports.Judge`."""
-        return self.policies.reach
-
-    def __call__(self, archived: Archived, now: datetime) -> Verdict:
-        """The verdict of the policies in force."""
-        return judge(self.policies, archived.message, archived.context, now)
 
 
 @dataclass(slots=True)
@@ -99,7 +87,7 @@ class NetworkState:
 class Daemon:
     """The whole bridge, running. `run` returns when it was asked to leave and has left in order.
 
-    `load` reads the policies (raising PolicyError or ConfigError); `address` is where /healthz, /readyz,
+    `law` says where policies come from and how they come into force; `address` is where /healthz, /readyz,
     /status and /metrics answer, None for nowhere; `anew` makes a network's connector again from what the
     settings and secret files say by now (raising ConfigError), None when they cannot change.
     """
@@ -109,19 +97,19 @@ class Daemon:
         house: House,
         database: Database,
         connectors: Sequence[Connector],
-        load: Callable[[], PolicySet],
+        law: Law,
         address: tuple[str, int] | None,
         anew: Callable[[str], Connector] | None = None,
     ) -> None:
-        self.house, self.database, self.connectors, self.load = house, database, connectors, load
+        self.house, self.database, self.connectors = house, database, connectors
         self.address, self.anew = address, anew
-        self.judging = Judging(load())
+        self.judging = Judging()
+        self.in_force = InForce(self.judging, law, house, database)
         self.stop = asyncio.Event()
         self.networks = {connector.network: NetworkState() for connector in connectors}
         self.started_at = house.clock.now()
         self.bound_port = 0
         self.renewed = 0.0
-        self._reload = asyncio.Event()
 
     async def run(self, *, signals: bool = True) -> None:
         """Own the lane, run the rooms until `stop`, then leave in order. Without `signals`, whoever runs
@@ -133,7 +121,7 @@ class Daemon:
         await self.database.own(f"{socket.gethostname()}:{os.getpid()}")
         self.renewed = asyncio.get_running_loop().time()
         await self.database.set_languages(self.house.languages)
-        await self._activate("weighbridge", "start of the daemon")
+        await self.in_force.begin()
         async with contextlib.AsyncExitStack() as stack:
             if signals:
                 self._listen_to_signals(stack)
@@ -151,7 +139,7 @@ class Daemon:
         async with asyncio.TaskGroup() as tasks:
             beside = [
                 tasks.create_task(self._keep_lease()),
-                tasks.create_task(self._watch_policies()),
+                tasks.create_task(self.in_force.run()),
                 tasks.create_task(pipeline.judgement(self.judging, self.house)),
             ]
             networks = [tasks.create_task(self._network(one)) for one in self.connectors]
@@ -235,27 +223,6 @@ class Daemon:
             telemetry.sd_notify("WATCHDOG=1")
             await asyncio.sleep(min(watchdog, LEASE_MS / 3000))
 
-    # --- policies
-
-    async def _activate(self, person: str, reason: str) -> None:
-        hashes = self.judging.policies.hashes
-        await self.database.activate_policy(hashes, person, reason, self.judging.policies.sources)
-        for name, digest in hashes:
-            log.info("policy:loaded", policy=name, version=digest)
-
-    async def _watch_policies(self) -> None:
-        while True:
-            await self._reload.wait()
-            self._reload.clear()
-            try:
-                policies = await asyncio.to_thread(self.load)
-            except (PolicyError, ConfigError) as error:
-                log.error("policy:refused", count=len(error.problems))
-                continue
-            self.judging.policies = policies
-            await self._activate("weighbridge", "SIGHUP")
-            log.info("policy:activated", count=len(policies.hashes))
-
     # --- signals
 
     def _listen_to_signals(self, stack: contextlib.AsyncExitStack) -> None:
@@ -275,7 +242,7 @@ class Daemon:
 
     def reload(self) -> None:
         """Read the policies again, and try closed networks at once."""
-        self._reload.set()
+        self.in_force.reload()
         for state in self.networks.values():
             if not state.open:
                 state.retry.ring()
@@ -320,14 +287,16 @@ class Daemon:
             network: {"open": not state.trouble(), "remedy": state.trouble(), "since": state.since}
             for network, state in self.networks.items()
         }
-        policies = [list(policy) for policy in self.judging.policies.hashes]
         answer = {
             "state": "leaving" if self.stop.is_set() else "running",
             "pid": os.getpid(),
             "since": self.started_at,
             "epoch": self.database.epoch,
             "networks": networks,
-            "policies": policies,
+            "frozen": self.judging.frozen,
+            "policies": [list(policy) for policy in self.judging.hashes],
+            "refused": self.in_force.refused,
+            "differs": self.in_force.differs,
         }
         return web.json_response(answer)
 

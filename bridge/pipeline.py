@@ -23,8 +23,19 @@ import structlog
 from bridge import flow, words
 from bridge.errors import Refused, StoreError, Unreachable
 from bridge.flow import Patience
-from bridge.message import SYMPHONY, WEIXIN, Archived, Blob, Cause, Kind, Outcome, Receipt, Verdict
-from bridge.ports import Attempt, Claim, Clock, Connector, Judge, Ruling, Step, Store, Tally, Wanted
+from bridge.message import (
+    SYMPHONY,
+    WEIXIN,
+    Archived,
+    Blob,
+    Cause,
+    Inspection,
+    Kind,
+    Outcome,
+    Receipt,
+    Verdict,
+)
+from bridge.ports import Attempt, Claim, Clock, Connector, Inspect, Judge, Ruling, Step, Store, Tally, Wanted
 
 log = structlog.get_logger()
 
@@ -77,11 +88,18 @@ class Pace:
     fetch_patience: Patience = field(default_factory=lambda: Patience(first=500, longest=60_000, tries=8))
 
 
+async def uninspected(blob: Blob) -> Inspection:
+    """What is known of an attachment where nobody looks into any: nothing, and it says so."""
+    return Inspection(blob.name, "unknown", blob.size, unreadable="nobody looked into it")
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """What every room is given: the store they share, the time, the bells, the pace, and who counts.
 
-    `languages` says in which language people of a network are addressed whose own is not known.
+    `languages` says in which language people of a network are addressed whose own is not known. `inspect`
+    looks into an archived attachment. While
+    `halt` is set, nothing more is sent: what is in hand goes back to the outbox.
     """
 
     store: Store
@@ -90,6 +108,8 @@ class House:
     bells: Bells = field(default_factory=Bells)
     pace: Pace = field(default_factory=Pace)
     languages: Mapping[str, str] = field(default_factory=lambda: {SYMPHONY: "en", WEIXIN: "zh-Hans"})
+    halt: asyncio.Event = field(default_factory=asyncio.Event)
+    inspect: Inspect = uninspected
 
 
 # --- intake ---------------------------------------------------------------------------------------------
@@ -116,14 +136,26 @@ async def intake(connector: Connector, house: House) -> None:
 
 
 async def fetch(connector: Connector, house: House) -> None:
-    """Bring attachments into the archive; their messages are judged when all are there, or given up."""
-    while True:
-        wanted = await house.store.wanted_files(connector.network, house.pace.concurrency)
-        if wanted:
-            await asyncio.gather(*(_fetch_one(connector, house, one) for one in wanted))
-            house.bells.judge.ring()
-        else:
-            await house.bells.fetch[connector.network].wait(house.pace.look)
+    """Bring attachments into the archive, and look into them; their messages are judged when all are there,
+    or given up. Each comes in its own time: a slow one holds up its own conversation alone.
+    """
+    network, bell = connector.network, house.bells.fetch[connector.network]
+    busy: set[tuple[int, int]] = set()
+
+    async def one(wanted: Wanted) -> None:
+        await _fetch_one(connector, house, wanted)
+        busy.discard((wanted.message_seq, wanted.n))
+        house.bells.judge.ring()
+        bell.ring()
+
+    async with asyncio.TaskGroup() as tasks:
+        while True:
+            for wanted in await house.store.wanted_files(network, house.pace.concurrency):
+                key = wanted.message_seq, wanted.n
+                if key not in busy:
+                    busy.add(key)
+                    tasks.create_task(one(wanted))
+            await bell.wait(house.pace.look)
 
 
 async def _fetch_one(connector: Connector, house: House, wanted: Wanted) -> None:
@@ -141,7 +173,15 @@ async def _fetch_one(connector: Connector, house: House, wanted: Wanted) -> None
         else:
             await store.postpone_file(wanted, at)
     else:
-        await store.settle_file(wanted, Blob(digest, size, file.name, file.kind, file.media_type))
+        await _inspect(house, wanted, Blob(digest, size, file.name, file.kind, file.media_type))
+
+
+async def _inspect(house: House, wanted: Wanted, blob: Blob) -> None:
+    """Look into what has been archived, and record both in one step."""
+    inspection = await house.inspect(blob)
+    await house.store.settle_file(wanted, blob, inspection=inspection)
+    house.tally.inspected(inspection)
+    log.info("file:inspected", seq=wanted.message_seq, digest=blob.digest, code=inspection.type)
 
 
 # --- judgement ------------------------------------------------------------------------------------------
@@ -264,7 +304,7 @@ class _Delivery:
         """Send one conversation's deliveries, one after another."""
         traffic = claims[0].traffic
         rest = deque(claims)
-        while rest and not self.stop.is_set():
+        while rest and not self.stop.is_set() and not self.house.halt.is_set():
             permit = rest.popleft().permit
             attempt = await attempt_to_send(self.connector, Claim(permit, traffic), self.house)
             self._ended(attempt)

@@ -7,7 +7,7 @@ is chosen in `bridge/cli`, the composition root.
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
@@ -202,6 +202,10 @@ class Store(Protocol):
 
     async def record_attempts(self, attempts: Sequence[Attempt]) -> None:
         """Write what became of claimed deliveries."""
+
+
+#: Looks into an archived attachment. However the look ends, it MUST give an inspection that says so.
+Inspect = Callable[[Blob], Awaitable[Inspection]]
 
 
 class Tally(Protocol):

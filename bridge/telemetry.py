@@ -35,6 +35,7 @@ KEYS: Mapping[str, str] = {
     "digest": "SHA-256 of something",
     "root": "root hash of the ledger",
     "policy": "name of a policy",
+    "change": "number of a change of policy",
     "version": "version or hash of a policy, a schema, the program",
     "rule": "id of a rule",
     "outcome": "deliver, redact, hold or block",
@@ -72,11 +73,19 @@ class Metrics:
         self.archived = self._counter("messages_archived", "Messages archived.", "network")
         self.verdicts = self._counter("verdicts", "What the policy answered.", "outcome", "cause")
         self.deliveries = self._counter("deliveries", "Deliveries by result.", "network", "result")
+        self.inspected = self._counter("files_inspected", "Attachments looked into.", "result", "scanned")
         self.misworded = self._counter("log_values_dropped", "Log values that were not allowed through.")
         self.outbox_depth = self._gauge("outbox_depth", "Deliveries that wait or are under way.", "network")
         self.parked = self._gauge("outbox_parked", "Deliveries that wait for a person.", "network")
         self.held = self._gauge("held", "Messages that wait for a reviewer.")
         self.unjudged = self._gauge("unjudged", "Messages archived and not judged yet.")
+        self.frozen = self._gauge("frozen", "1 while a person has stopped everything.")
+        self.policy_refused = self._gauge(
+            "policy_refused", "1 while the policy files as saved do not pass: the ones before decide."
+        )
+        self.policy_differs = self._gauge(
+            "policy_differs", "1 while the policy files are not what was approved: they decide nothing."
+        )
         self.lease = self._gauge("lease", "1 while this process holds the lane.", "lane")
         self.signed_in = self._gauge("signed_in", "1 while the network accepts our credentials.", "network")
         self.latency = Histogram(

@@ -36,6 +36,7 @@ LEVELS = {
     "bridge.proposals": 1,
     "bridge.ports": 2,
     "bridge.replay": 2,
+    "bridge.inspection": 3,
     "bridge.store": 3,
     "bridge.pipeline": 3,
     "bridge.desk": 3,

@@ -12,6 +12,7 @@ import glob
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,9 +21,12 @@ from bridge.errors import ConfigError
 if TYPE_CHECKING:
     from bridge.config import Settings
     from bridge.daemon import Daemon
-    from bridge.pipeline import Pace
+    from bridge.in_force import Law
+    from bridge.inspection.inspector import Inspector
+    from bridge.pipeline import Inspect, Pace
     from bridge.policy import PolicySet
     from bridge.ports import Blobs, Clock, Connector
+    from bridge.proposals import Bar
     from bridge.store.database import Database
 
 
@@ -52,11 +56,40 @@ def policy_files(settings: Settings) -> list[Path]:
     return paths
 
 
+def policy_folders(settings: Settings) -> tuple[Path, ...]:
+    """The folders in which a saved file may be a policy, or a list that one names."""
+    parts = [Path(pattern).parts for pattern in settings.policy.files]
+    fixed = [tuple(takewhile(lambda part: not glob.has_magic(part), part[:-1])) for part in parts]
+    return tuple(sorted({Path(*folder) for folder in fixed}))
+
+
 def policies(settings: Settings) -> PolicySet:
     """The policies that decide. Raises PolicyError with every problem in every file."""
     from bridge.policy import load
 
     return load(policy_files(settings))
+
+
+def law(settings: Settings) -> Law:
+    """Where policies come from, and how they come into force."""
+    from bridge.in_force import Law
+    from bridge.policy import read
+
+    return Law(
+        lambda: policies(settings),
+        lambda: read(policy_files(settings))[0],
+        policy_folders(settings),
+        settings.policy.activation,
+        bar(settings),
+    )
+
+
+def bar(settings: Settings) -> Bar:
+    """How many people, and who, must agree to a change of policy."""
+    from bridge.proposals import Bar
+
+    part = settings.policy
+    return Bar(part.approvals, part.approvers, part.legal_approvers)
 
 
 def symphony(settings: Settings, blobs: Blobs) -> Connector:
@@ -135,6 +168,24 @@ def pace(settings: Settings) -> Pace:
     )
 
 
+def inspector(settings: Settings) -> Inspector:
+    """What looks into attachments."""
+    import asyncio
+
+    from bridge.inspection.bounds import Limits
+    from bridge.inspection.inspector import Inspector
+
+    part = settings.attachments
+    limits = Limits(part.seconds, part.memory_mb << 20, part.text_characters)
+    return Inspector(limits, part.clamav, asyncio.Semaphore(part.at_once))
+
+
+def inspecting(settings: Settings, database: Database) -> Inspect:
+    """Looks into an attachment that the archive holds."""
+    one = inspector(settings)
+    return lambda blob: one.look(database.blobs.path(blob.digest), blob.name)
+
+
 def daemon(
     settings: Settings,
     database: Database,
@@ -152,9 +203,16 @@ def daemon(
 
     both = connectors or (symphony(settings, database.blobs), weixin(settings, database.blobs))
     languages = {SYMPHONY: settings.symphony.language, WEIXIN: settings.weixin.language}
-    house = House(database, database.clock, Counting(), pace=pace(settings), languages=languages)
+    house = House(
+        database,
+        database.clock,
+        Counting(),
+        pace=pace(settings),
+        languages=languages,
+        inspect=inspecting(settings, database),
+    )
     anew = partial(_anew, reread, database.blobs) if reread else None
-    return Daemon(house, database, both, lambda: policies(settings), settings.daemon.http, anew)
+    return Daemon(house, database, both, law(settings), settings.daemon.http, anew)
 
 
 def _anew(reread: Callable[[], Settings], blobs: Blobs, network: str) -> Connector:

@@ -42,7 +42,7 @@ def doctor(root: Root, as_json: bool, offline: bool) -> int:
     checks = list(_settings(root))
     if all(ok for _, ok, _ in checks):
         settings = root.unlocked()
-        checks += [*_policies(settings), *_store(settings)]
+        checks += [*_policies(settings), *_store(settings), *_scanner(settings)]
         if not offline:
             checks += asyncio.run(_networks(settings))
     rows = [{"check": what, "ok": ok, "detail": detail} for what, ok, detail in checks]
@@ -101,6 +101,17 @@ def _store(settings: Settings) -> Iterator[Check]:
         free = shutil.disk_usage(path).free
         yield what, free > ENOUGH_DISK, f"{free / 1e9:.1f} GB free"
     yield "rights of blobs", os.access(settings.store.blobs, os.W_OK), str(settings.store.blobs)
+
+
+def _scanner(settings: Settings) -> Iterator[Check]:
+    address = settings.attachments.clamav
+    if not address:
+        return
+    from bridge.inspection import clamav
+
+    answers = asyncio.run(clamav.ping(address, min(settings.attachments.seconds, 5.0)))
+    remedy = f"{address} does not answer: start clamd, or let this account use its socket"
+    yield "clamav", answers, address if answers else remedy
 
 
 async def _networks(settings: Settings) -> list[Check]:
