@@ -88,3 +88,134 @@ def test_fmt_leaves_a_broken_file_alone(file: Path) -> None:
     assert code == 2 and "error[P020]" in output and "error[P008]" in output
     assert "crad" in file.read_text(encoding="utf-8") and "'t'" in file.read_text(encoding="utf-8")
     assert "1 changed, 0 as they should be, 2 refused" in output
+
+
+# --- promote --------------------------------------------------------------------------------------------
+
+WATCHED = one_rule(
+    more="    mode: monitor  # nobody is affected\n",
+    top="groups: { sales: { symphony: alice.wong@bank.example } }\n",
+    when="{ direction: to_weixin, finds: card }",
+) + (
+    "    tests:\n"
+    "      - { given: 4111111111111111, would: block, expect: deliver }  # a card\n"
+    "      - { given: hello, expect: deliver }\n"
+)
+
+
+def test_promote_enforces_and_rewrites_the_tests(file: Path) -> None:
+    """The rule acts, its tests say so, the rest of the file is as it was; the difference is shown."""
+    file.write_text(WATCHED, encoding="utf-8")
+    code, output = run("promote", "rule", "--file", file)
+    assert code == 0 and "+    mode: enforce" in output and "1 test(s) rewritten" in output
+    expected = WATCHED.replace("monitor  # nobody is affected", "enforce").replace(
+        "would: block, expect: deliver", "expect: block"
+    )
+    assert file.read_text(encoding="utf-8") == expected
+    assert run("test", file)[0] == 0
+    code, output = run("promote", "rule", "--file", file)
+    assert code == 1 and "already" in output
+
+
+def test_promote_writes_nothing_for_a_look(file: Path) -> None:
+    """`--dry-run` shows the same difference."""
+    file.write_text(WATCHED, encoding="utf-8")
+    code, output = run("promote", "rule", "--file", file, "--dry-run")
+    assert code == 0 and "+    mode: enforce" in output and "Nothing was written" in output
+    assert file.read_text(encoding="utf-8") == WATCHED
+
+
+def test_promote_writes_nothing_when_a_test_fails(file: Path) -> None:
+    """A test of another rule that did not expect it, for example: it is named."""
+    other = WATCHED + (
+        "  - id: other\n    title: o\n    because: b\n    severity: low\n    mode: monitor\n"
+        "    when: { direction: both, finds: card }\n    then: { tag: x }\n"
+        "    tests: [{ given: card 4111111111111111, expect: deliver }]\n"
+    )
+    file.write_text(other, encoding="utf-8")
+    code, output = run("promote", "rule", "--file", file)
+    assert code == 1 and "✗ other · card 4111111111111111 · expected deliver, got block" in output
+    assert "Nothing was changed." in output
+    assert file.read_text(encoding="utf-8") == other
+
+
+def test_promote_for_a_part(file: Path) -> None:
+    """A group or a percentage; a test whose sender is outside keeps its expectation."""
+    file.write_text(WATCHED, encoding="utf-8")
+    code, output = run("promote", "rule", "--file", file, "--groups", "sales")
+    assert code == 0 and "0 test(s) rewritten" in output and "for sales" in output
+    assert "    mode: enforce\n    rollout: { groups: [sales] }\n" in file.read_text(encoding="utf-8")
+    code, output = run("promote", "rule", "--file", file, "--groups", "nobody")
+    assert code == 2 and "nobody" in output
+    for wrong in (["--rollout", "0%"], ["--rollout", "many"], ["--rollout", "5%", "--groups", "sales"]):
+        assert run("promote", "rule", "--file", file, *wrong)[0] == 2
+    code, output = run("promote", "rule", "--file", file)
+    assert code == 0 and "for everybody" in output and "rollout" not in file.read_text(encoding="utf-8")
+
+
+def test_the_file_of_a_rule_is_found(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In `policies/`; a wrong name gets a suggestion, two files with one rule get a question."""
+    monkeypatch.chdir(file.parent)
+    folder = file.parent / "policies"
+    folder.mkdir()
+    (folder / "a.yaml").write_text(WATCHED, encoding="utf-8")
+    code, output = run("promote", "rulle", "--dry-run")
+    assert code == 2 and "did you mean `rule`?" in output
+    assert run("promote", "rule", "--dry-run")[0] == 0
+    (folder / "b.yaml").write_text(WATCHED.replace("policy: p", "policy: q"), encoding="utf-8")
+    code, output = run("promote", "rule", "--dry-run")
+    assert code == 2 and "--file" in output
+
+
+# --- add-test -------------------------------------------------------------------------------------------
+
+
+def test_a_test_is_added_when_it_passes(file: Path) -> None:
+    """In the style of the file, and the file still loads."""
+    file.write_text(WATCHED, encoding="utf-8")
+    code, output = run(
+        *("add-test", "rule", "--file", file, "--given", "order: 4111111111111112", "--expect", "deliver"),
+        *("--note", "the check digit is wrong"),
+    )
+    added = '      - { given: "order: 4111111111111112", expect: deliver, note: the check digit is wrong }\n'
+    assert code == 0 and "passes" in output and f"+{added}" in output
+    assert file.read_text(encoding="utf-8") == WATCHED + added
+
+
+def test_a_test_that_fails_is_refused_or_said_to_fail(file: Path) -> None:
+    """Nothing is written; with `--failing` it is, and the file is refused until the rule is mended."""
+    file.write_text(WATCHED, encoding="utf-8")
+    wrong = ["add-test", "rule", "--file", file, "--given", "hello", "--expect", "hold"]
+    code, output = run(*wrong)
+    assert code == 1 and "✗ rule · hello · expected hold, got deliver" in output and "--failing" in output
+    assert file.read_text(encoding="utf-8") == WATCHED
+    code, output = run(*wrong, "--failing", "--dry-run")
+    assert code == 0 and file.read_text(encoding="utf-8") == WATCHED
+    code, output = run(*wrong, "--failing")
+    assert code == 0 and "refused until the rule is mended" in output
+    assert run("test", file)[0] == 1 and run("check", file)[0] == 1
+
+
+def test_a_test_can_say_everything(file: Path) -> None:
+    """Sender, network, time, several messages, what would have happened."""
+    file.write_text(WATCHED, encoding="utf-8")
+    code, _ = run(
+        *("add-test", "rule", "--file", file, "--given", "hello", "--given", "4111111111111111"),
+        *(
+            "--expect",
+            "deliver",
+            "--would",
+            "block",
+            "--sender",
+            "alice.wong@bank.example",
+            "--from",
+            "symphony",
+        ),
+        *("--at", "2026-11-20 23:10"),
+    )
+    assert code == 0
+    written = file.read_text(encoding="utf-8").splitlines()[-1]
+    assert written.endswith(
+        '{ given: [hello, "4111111111111111"], from: symphony, sender: alice.wong@bank.example, '
+        'at: "2026-11-20 23:10", expect: deliver, would: block }'
+    )

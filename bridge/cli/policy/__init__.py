@@ -15,8 +15,18 @@ from bridge.cli.lazy import LazyGroup
 COMMANDS: Mapping[str, tuple[str, str]] = {  # name: (module:attribute, help)
     "check": ("bridge.cli.policy.check:check", "Say everything that is wrong, with place and suggestion."),
     "fmt": ("bridge.cli.policy.fmt:fmt", "Put files in the one way to write them."),
+    "promote": ("bridge.cli.policy.promote:promote", "Enforce a rule that was only monitored."),
+    "add-test": ("bridge.cli.policy.add_test:add_test", "Turn a message into a test of a rule."),
     "schema": ("bridge.cli.policy.schema:schema", "The grammar for editors, and the reference manual."),
     "test": ("bridge.cli.policy.test:test", "Run the tests inside the rules."),
+    "propose": ("bridge.cli.policy.propose:propose", "Put a set of files before somebody else."),
+    "withdraw": ("bridge.cli.policy.propose:withdraw", "Take your own proposal back."),
+    "approve": ("bridge.cli.policy.approve:approve", "Agree to what another person proposed."),
+    "reject": ("bridge.cli.policy.approve:reject", "Refuse what another person proposed."),
+    "activate": ("bridge.cli.policy.activate:activate", "Let an approved set come into force, now or later."),
+    "rollback": ("bridge.cli.policy.activate:rollback", "Put the approved set before back into force."),
+    "history": ("bridge.cli.policy.history:history", "Who changed what, when and why."),
+    "show": ("bridge.cli.policy.history:show", "One change: files, differences, who agreed."),
 }
 
 
