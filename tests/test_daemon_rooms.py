@@ -20,6 +20,7 @@ from rig import Counting, Fate, Line, Peer, VirtualLoop, new_store, opened, paus
 from bridge.cli.init import policy_source
 from bridge.daemon import DRAIN_SECONDS, SIGN_IN_AGAIN, Daemon
 from bridge.errors import ConfigError, SignedOut, StoreError
+from bridge.in_force import Law
 from bridge.message import SYMPHONY, WEIXIN, Batch, Permit, Receipt, Traffic
 from bridge.pipeline import House, Pace
 from bridge.policy import PolicySet, load
@@ -97,7 +98,7 @@ def in_a_world(
         moods = {SYMPHONY: Moods(), WEIXIN: Moods()}
         lines = [Moody(peer, moods[peer.network], database) for peer in (pod, platform)]
         house = House(database, loop, Counting(), pace=Pace(look=60.0))
-        daemon = Daemon(house, database, lines, policies, None, anew)
+        daemon = Daemon(house, database, lines, Law(policies), None, anew)
         world = World(loop, database, daemon, pod, platform, moods)
         try:
             await test(world)

@@ -22,6 +22,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {  # name: (module:attribute, help)
     "run": ("bridge.cli.run:run", "Run the bridge: both networks, archive, policy, delivery."),
     "demo": ("bridge.cli.demo:demo", "Both networks and the bridge on this machine, with a conversation."),
     "status": ("bridge.cli.status:status", "What the bridge is doing and what waits."),
+    "freeze": ("bridge.cli.policy.freeze:freeze", "Stop everything, in both directions, at once."),
+    "unfreeze": ("bridge.cli.policy.freeze:unfreeze", "Let things go on after a freeze."),
     "doctor": ("bridge.cli.doctor:doctor", "Check settings, secrets, store, policies and both networks."),
     "mock": ("bridge.cli.mock:mock", "A Symphony pod or a Weixin platform to try things on."),
     "people": ("bridge.cli.people:people", "Who may talk to whom: pair, unpair, list."),

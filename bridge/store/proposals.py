@@ -156,7 +156,8 @@ def _proposal(act: dict[str, Any]) -> Proposal:
     return Proposal(**{**act, **known})
 
 
-def _record(proposal: Proposal) -> dict[str, Any]:
+def record(proposal: Proposal) -> dict[str, Any]:
+    """A proposal as plain values: what the archive keeps of it."""
     return asdict(proposal) | {"differences": [one.record() for one in proposal.differences]}
 
 
@@ -181,7 +182,7 @@ def propose(tx: Tx, lane: int, proposal: Proposal, sources: Sequence[Source]) ->
     keep_sources(tx, lane, sources)
     number = next_number(tx, s.changes.c.id)
     facts = {"change": number, "policies": [digest for _, digest in proposal.policies]}
-    entry = tx.append(lane, "policy:proposed", f"change/{number}", facts, dump(_record(proposal)))
+    entry = tx.append(lane, "policy:proposed", f"change/{number}", facts, dump(record(proposal)))
     row = {"id": number, "lane": lane, "entry": entry, "state": ChangeState.PROPOSED.value}
     tx.db.execute(insert(s.changes).values(**row))
     return number
@@ -304,7 +305,10 @@ def _replace_active(tx: Tx, lane: int, number: int, *, back: bool) -> None:
 
 
 def refuse(tx: Tx, lane: int, number: int, code: str) -> None:
-    """A change that is due does not come into force, because of `code`; it stays as it was."""
+    """A change that is due does not come into force, because of `code`; it stays as it was. Nothing happens
+    to one that is due no more: somebody withdrew it meanwhile."""
+    if tx.db.execute(select(s.changes.c.due_at).where(s.changes.c.id == number)).scalar() == 0:
+        return
     _say(tx, lane, "policy:refused", number, {"code": code})
     tx.db.execute(update(s.changes).where(s.changes.c.id == number).values(due_at=0))
 

@@ -1,0 +1,303 @@
+"""What decides now, and whether anything may pass: policies come into force here, while messages flow.
+
+Rules of this file: a set of policies is read, checked and compiled in a thread; the switch is one assignment
+between two batches, after the ledger has it. So each message is judged by one whole set, every verdict names
+it, and nothing in flight is dropped or judged again. A set that does not pass never replaces one that did.
+
+Two ways, by `[policy] activation`:
+
+    watch      what is saved in the files decides, as soon as it passes check and tests
+    approved   what is approved in the store decides, from the bytes that were approved; the files decide
+               nothing, and one that differs is an alarm
+
+The store is asked a few times a second: acts of people come from other processes, which ring no bell here.
+Files are looked at as often, by time and size: that works on every file system, and costs less than a
+message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+
+from bridge import telemetry
+from bridge.errors import ConfigError, Conflict, PolicyError, StoreError
+from bridge.message import Archived, Verdict
+from bridge.pipeline import Bell, House
+from bridge.policy import PolicySet, Source, assemble, judge
+from bridge.proposals import Bar, Hashes, frozen
+from bridge.store import proposals
+from bridge.store.database import Database
+from bridge.store.policies import moment, sources_of
+
+log = telemetry.log()
+
+ON_DISK = "file on disk"
+"""Who put a saved file into force: nobody knows."""
+
+NOTHING_APPROVED = """\
+[policy] activation is "approved", and no set of policies has been approved yet. Two people do that:
+  weighbridge policy propose --reason "the first set"
+  weighbridge policy approve 1 --reason "read and tested"
+  weighbridge policy activate 1 --reason "the bridge begins"
+then start the daemon again. For a desk of one person, write activation = "watch"."""
+
+Signature = tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """Where policies come from, and how they come into force.
+
+    `load` reads and compiles the files, raising PolicyError or ConfigError; `on_disk` only reads them.
+    `folders` are looked at for saved files. `bar` is how many people must agree to a change.
+    """
+
+    load: Callable[[], PolicySet]
+    on_disk: Callable[[], Sequence[Source]] = tuple
+    folders: tuple[Path, ...] = ()
+    activation: str = "watch"
+    bar: Bar = field(default_factory=Bar)
+
+
+class Judging:
+    """The judge of the judgement room: the policies that are in force now, and whether all is frozen."""
+
+    def __init__(self, policies: PolicySet | None = None) -> None:
+        self._policies = policies
+        self.frozen = False
+
+    @property
+    def policies(self) -> PolicySet:
+        """What decides. Raises StoreError before anything is in force: then nothing may be judged."""
+        if self._policies is None:
+            raise StoreError("no policy is in force yet")
+        return self._policies
+
+    @policies.setter
+    def policies(self, policies: PolicySet) -> None:
+        self._policies = policies
+
+    @property
+    def hashes(self) -> Hashes:
+        """Name and hash of each file that decides; none before anything is in force."""
+        return self._policies.hashes if self._policies else ()
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """How far back the policies in force look; see `bridge.ports.Judge`."""
+        return self.policies.reach
+
+    def __call__(self, archived: Archived, now: datetime) -> Verdict:
+        """The verdict of the policies in force; while frozen, nothing passes."""
+        verdict = judge(self.policies, archived.message, archived.context, now)
+        return frozen(verdict) if self.frozen else verdict
+
+
+class InForce:
+    """Keeps `judging` at what is in force: by the files, by the approved changes, by a freeze.
+
+    `refused` counts what is wrong with the files as they are saved (0: they decide, or nothing was saved);
+    `differs` says that they are not what was approved.
+    """
+
+    def __init__(self, judging: Judging, law: Law, house: House, database: Database) -> None:
+        self.judging, self.law, self.house, self.database = judging, law, house, database
+        self.refused = 0
+        self.differs = False
+        self._asked = False
+        self._bell = Bell()
+        self._seen: Signature = ()
+
+    async def begin(self) -> None:
+        """Put into force what is to decide from the start; also what fell due while no daemon ran.
+
+        Raises PolicyError or ConfigError when there is nothing that could decide.
+        """
+        await self._follow_freeze()
+        self._seen = await self._signature()
+        if self.law.activation == "approved":
+            await self._begin_approved()
+        else:
+            await self._put_files_in_force("weighbridge", "start of the daemon")
+        for name, digest in self.judging.policies.hashes:
+            log.info("policy:loaded", policy=name, version=digest)
+
+    async def run(self) -> None:
+        """Follow files, changes and freezes until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._freezes())
+            tasks.create_task(self._policies())
+
+    def reload(self) -> None:
+        """Read the files again, although nothing seems to have been saved."""
+        self._asked = True
+        self._bell.ring()
+
+    # --- freeze
+
+    async def _freezes(self) -> None:
+        while True:
+            await asyncio.sleep(self.house.pace.look)
+            await self._follow_freeze()
+
+    async def _follow_freeze(self) -> None:
+        stopped = (await self.database.orders()).frozen
+        if stopped == self.judging.frozen:
+            return
+        self.judging.frozen = stopped
+        telemetry.metrics.frozen.set(stopped)
+        if stopped:
+            self.house.halt.set()
+            log.error("house:frozen")
+            return
+        self.house.halt.clear()
+        log.warning("house:unfrozen")
+        for bell in self.house.bells.deliver.values():
+            bell.ring()
+
+    # --- policies
+
+    async def _policies(self) -> None:
+        before = self._seen
+        while True:
+            await self._bell.wait(self.house.pace.look)
+            now = await self._signature()
+            # What was saved this very moment may not be whole yet: it is looked at again first.
+            settled = now == before and now != self._seen
+            before = now
+            if self.law.activation == "approved":
+                await self._follow_changes()
+                if settled or self._asked:
+                    self._seen, self._asked = now, False
+                    await self._compare_files()
+            elif settled or self._asked:
+                why = "SIGHUP" if self._asked else "saved"
+                self._seen, self._asked = now, False
+                await self._take_files(why)
+
+    async def _signature(self) -> Signature:
+        if not self.law.folders:
+            return ()
+        return await asyncio.to_thread(lambda: tuple(sorted(_files_below(self.law.folders))))
+
+    # by the files
+
+    async def _take_files(self, why: str) -> None:
+        person = "weighbridge" if why == "SIGHUP" else ON_DISK
+        reason = why if why == "SIGHUP" else "saved, and it passes check and tests"
+        try:
+            await self._put_files_in_force(person, reason)
+        except (PolicyError, ConfigError) as error:
+            self._refuse(len(error.problems))
+            log.error("policy:refused", count=len(error.problems))
+
+    async def _put_files_in_force(self, person: str, reason: str) -> None:
+        before = self.judging.hashes
+        policies = await asyncio.to_thread(self.law.load)
+        await self.database.activate_policy(policies.hashes, person, reason, policies.sources)
+        self.judging.policies = policies
+        self._refuse(0)
+        if before and before != policies.hashes:
+            log.info("policy:activated", count=len(policies.hashes))
+
+    def _refuse(self, problems: int) -> None:
+        self.refused = problems
+        telemetry.metrics.policy_refused.set(bool(problems))
+
+    # by approved changes
+
+    async def _begin_approved(self) -> None:
+        orders = await self.database.orders()
+        if not orders.active and not orders.due:
+            raise ConfigError(NOTHING_APPROVED)
+        if orders.active:
+            policies = await self._approved(orders.active)
+            reason = f"start of the daemon: change {orders.active}"
+            await self.database.activate_policy(policies.hashes, "weighbridge", reason)
+            self.judging.policies = policies
+        if orders.due:
+            await self._put_change_in_force(orders.due)
+        if not self.judging.hashes:
+            raise ConfigError(
+                f"change {orders.due} could not come into force; `weighbridge policy history` says why"
+            )
+        await self._compare_files()
+
+    async def _follow_changes(self) -> None:
+        due = (await self.database.orders()).due
+        if due:
+            await self._put_change_in_force(due)
+            await self._compare_files()
+
+    async def _put_change_in_force(self, number: int) -> None:
+        try:
+            policies = await self._approved(number)
+            await self.database.activate_change(number, self.law.bar)
+        except PolicyError as error:
+            await self._put_aside(number, "broken", len(error.problems))
+        except Conflict:
+            await self._put_aside(number, "moved", 0)
+        except StoreError:
+            await self._put_aside(number, "damaged", 0)
+        else:
+            self.judging.policies = policies
+            log.info("policy:activated", change=number, count=len(policies.hashes))
+
+    async def _put_aside(self, number: int, code: str, problems: int) -> None:
+        await self.database.refuse_change(number, code)
+        log.error("policy:refused", change=number, code=code, count=problems)
+
+    async def _approved(self, number: int) -> PolicySet:
+        """The set of a change, from the bytes that were approved."""
+        sources = await self.database.read(lambda db: _sources(db, number))
+        return await asyncio.to_thread(compiled, sources)
+
+    async def _compare_files(self) -> None:
+        """Raise the alarm when the files are not what decides."""
+        try:
+            found = await asyncio.to_thread(self.law.on_disk)
+        except ConfigError:
+            found = ()
+        approved = {digest for _, digest in self.judging.hashes}
+        differs = {source.hash for source in found} != approved
+        telemetry.metrics.policy_differs.set(differs)
+        if differs and not self.differs:
+            log.error("policy:differs")
+        self.differs = differs
+
+
+def _sources(db: object, number: int) -> list[Source]:
+    """A change's files as they were approved, with the times that their lists had then."""
+    proposal = proposals.change(db, number).proposal
+    found = sources_of(db, [digest for _, digest in proposal.policies])
+    return [
+        replace(source, changed={name: moment(when) for name, when in changed.items()})
+        for source in found
+        for changed in [proposal.changed.get(source.hash, {})]
+    ]
+
+
+def compiled(sources: Sequence[Source]) -> PolicySet:
+    """A set ready to judge. Raises PolicyError with every problem."""
+    policies, diagnostics = assemble(sources)
+    if policies is None or any(one.severity == "error" for one in diagnostics):
+        raise PolicyError(diagnostics)
+    return policies
+
+
+def _files_below(folders: Sequence[Path]) -> Iterator[tuple[str, int, int]]:
+    """Name, time and size of every file below these folders; what vanishes meanwhile is left out."""
+    for folder in folders:
+        for place, _, names in os.walk(folder):
+            for name in names:
+                path = os.path.join(place, name)
+                try:
+                    found = os.stat(path)
+                except OSError:
+                    continue
+                yield path, found.st_mtime_ns, found.st_size
