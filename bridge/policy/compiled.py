@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from bridge.message import Outcome
+from bridge.message import Cause, Outcome
 from bridge.policy import detectors as d
 from bridge.policy import language as lang
+from bridge.policy.answers import Answer
 from bridge.policy.conditions import Names
 from bridge.policy.consent import Disclaimer, Gate, disclaimers, gate
 from bridge.policy.edition import edition
@@ -56,21 +57,22 @@ class Policy:
     """One file, ready. `people` are the groups that it applies to (None: to every conversation).
 
     `inside` says whether detectors look at the text inside attachments. `lists` are (policy/list, when its
-    file was last written, in milliseconds; 0 if nobody knows) of lists that can grow old.
+    file was last written, in milliseconds; 0 if nobody knows) of lists that can grow old. `unmatched` and
+    `unpaired` are its answers where no rule decided, and where the people are no pair.
     """
 
     draft: Draft
     people: frozenset[int] | None
     rules: tuple[Rule, ...]
     shelves: Shelves = field(repr=False)
-    screen: Screen
+    screen: Screen | None
     gate: Gate | None
     disclaimers: tuple[Disclaimer, ...]
-    keeping: Keeping
+    keeping: Keeping | None
     inside: bool
     lists: tuple[tuple[str, int], ...]
-    unmatched: Outcome
-    unpaired: Outcome
+    unmatched: Answer
+    unpaired: Answer
 
     def stale(self, now: datetime.datetime) -> list[str]:
         """The lists too old to be relied on, of those that can grow old."""
@@ -139,9 +141,13 @@ def _policy(draft: Draft, collector: Collector, roster: Roster) -> Policy:
         keeping(file, names),
         file.attachments is not None and file.attachments.read_text,
         tuple(_changed(draft)),
-        Outcome(file.defaults.unmatched),
-        Outcome(file.defaults.unpaired),
+        _default(file.defaults.unmatched, "no rule matched"),
+        _default(file.defaults.unpaired, "the people are not an approved pair"),
     )
+
+
+def _default(word: str, reason: str) -> Answer:
+    return Answer(Outcome(word), Cause.DEFAULT, "" if word == "deliver" else reason)
 
 
 def _names(draft: Draft, collector: Collector, roster: Roster) -> Names:

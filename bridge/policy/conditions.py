@@ -30,6 +30,8 @@ def directions(word: str) -> tuple[str, ...]:
 
 
 Check = Callable[[Facts], bool]
+#: Where detectors look; called only when one has to.
+Look = Callable[[], d.Scan]
 #: What was found, by the name of the detector.
 Hits = dict[str, list[d.Hit]]
 
@@ -167,15 +169,15 @@ def _attachments(facts: Facts) -> Iterator[Inspection]:
 # --- asked ----------------------------------------------------------------------------------------------
 
 
-def holds(condition: Condition, facts: Facts, scan: d.Scan) -> Hits | None:
+def holds(condition: Condition, facts: Facts, look: Look) -> Hits | None:
     """What was found, by detector, if all of `condition` holds; else None."""
     for check in condition.checks:
         if not check(facts):
             return None
-    hits = _finds(condition, scan)
+    hits = {} if condition.finders is None else _finds(condition, look())
     if hits is not None and condition.ways:
-        hits = _one_way(condition.ways, facts, scan, hits)
-    if hits is None or (condition.at_least and not _often(condition, facts, scan, hits)):
+        hits = _one_way(condition.ways, facts, look, hits)
+    if hits is None or (condition.at_least and not _often(condition, facts, look, hits)):
         return None
     return hits
 
@@ -192,9 +194,9 @@ def _finds(condition: Condition, scan: d.Scan) -> Hits | None:
     return found or None
 
 
-def _one_way(ways: Iterable[Condition], facts: Facts, scan: d.Scan, hits: Hits) -> Hits | None:
+def _one_way(ways: Iterable[Condition], facts: Facts, look: Look, hits: Hits) -> Hits | None:
     """`hits` and those of all ways that hold; None if none does."""
-    held = [more for way in ways if (more := holds(way, facts, scan)) is not None]
+    held = [more for way in ways if (more := holds(way, facts, look)) is not None]
     if not held:
         return None
     merged = {name: list(some) for name, some in hits.items()}
@@ -204,13 +206,13 @@ def _one_way(ways: Iterable[Condition], facts: Facts, scan: d.Scan, hits: Hits) 
     return merged
 
 
-def _often(condition: Condition, facts: Facts, scan: d.Scan, hits: Hits) -> bool:
+def _often(condition: Condition, facts: Facts, look: Look, hits: Hits) -> bool:
     """Whether it happened as often as it must: in this message, or in the sender's messages of a time."""
     if not condition.within:
         return _places(hits) >= condition.at_least
     earliest = facts.message.sent_at - condition.within
     missing = condition.at_least - 1
-    for earlier, text in zip(reversed(facts.context.earlier), reversed(scan.earlier()), strict=True):
+    for earlier, text in zip(reversed(facts.context.earlier), reversed(look().earlier()), strict=True):
         if earlier.at > earliest and _occurs(condition, text):
             missing -= 1
             if not missing:
@@ -238,7 +240,7 @@ def placed(hits: Hits, facts: Facts) -> tuple[list[Span], list[Span]]:
     """The hits inside and outside the message's own text, as spans of the folded text."""
     inside: list[Span] = []
     outside: list[Span] = []
-    body = len(facts.body.folded) if hits else 0
+    body = len(facts.body.folded)
     for hit in (hit for some in hits.values() for hit in some):
         if hit.start < body:
             inside.append((hit.start, min(hit.end, body)))

@@ -7,7 +7,6 @@ little. Numbers of people are those of the policies' roster.
 from __future__ import annotations
 
 import datetime
-import hashlib
 from collections.abc import Iterator
 from zoneinfo import ZoneInfo
 
@@ -23,7 +22,7 @@ class Facts:
     """One message in its context at one moment. `now` has a time zone.
 
     `sender`, `recipient` and `people` are the numbers of the sets of people that one, the other, and both
-    of them are in.
+    of them are in; `directory` is a digest of what is known about both ("" where they are no pair).
     """
 
     __slots__ = (
@@ -33,6 +32,7 @@ class Facts:
         "_plain",
         "context",
         "direction",
+        "directory",
         "message",
         "now",
         "people",
@@ -54,11 +54,10 @@ class Facts:
         route = context.route
         if route is None:
             stranger = Party(message.network, message.sender, message.sender_name, message.address)
-            self.sender, self.recipient = roster.of(stranger), _NOBODY
-            self.people = self.sender
+            self.sender = self.people = roster.of(stranger)
+            self.recipient, self.directory = _NOBODY, ""
         else:
-            self.sender, self.recipient = roster.of(route.sender), roster.of(route.recipient)
-            self.people = self.sender | self.recipient
+            self.sender, self.recipient, self.people, self.directory = roster.ends(route)
 
     @property
     def body(self) -> Folded:
@@ -102,17 +101,3 @@ class Facts:
         route = self.context.route
         chats = {self.message.conversation, route.conversation} if route else {self.message.conversation}
         return sorted(chats)
-
-    @property
-    def directory(self) -> str:
-        """A digest of what is known about the two people but for their names; "" where it is no pair."""
-        route = self.context.route
-        if route is None:
-            return ""
-        people = sorted("\0".join(_known(party)) for party in (route.sender, route.recipient))
-        known = "\n".join(people).encode("utf-8", "surrogatepass")
-        return hashlib.sha256(known).hexdigest()[:16]
-
-
-def _known(party: Party) -> list[str]:
-    return [party.network, party.id, party.address, party.language, *sorted(party.tags)]

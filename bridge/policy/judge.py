@@ -15,8 +15,8 @@ from functools import partial
 from bridge.message import Cause, Context, Kind, Match, Message, Outcome, Verdict
 from bridge.policy.answers import RANK, Answer, Found, Hearing
 from bridge.policy.compiled import Policy, PolicySet
-from bridge.policy.conditions import DIRECTIONS, Hits, holds, placed
-from bridge.policy.detectors import CONFIDENCE_WORDS, Scan
+from bridge.policy.conditions import DIRECTIONS, Hits, Look, holds, placed
+from bridge.policy.detectors import CONFIDENCE_WORDS
 from bridge.policy.facts import Facts
 from bridge.policy.folding import Span
 from bridge.policy.rules import Rule
@@ -68,9 +68,11 @@ def _failures(force: Sequence[Policy], facts: Facts) -> list[Answer]:
 
 def _hear(policy: Policy, facts: Facts, hearing: Hearing) -> None:
     """Everything that one file has to say."""
-    hearing.answers += _stale(policy, facts.now)
-    hearing.answers += policy.screen.failures(facts)
-    hearing.clauses += policy.screen.clauses(facts)
+    if policy.draft.expires:
+        hearing.answers += _stale(policy, facts.now)
+    if policy.screen is not None:
+        hearing.answers += policy.screen.failures(facts)
+        hearing.clauses += policy.screen.clauses(facts)
     if policy.gate is not None:
         closed = policy.gate.closed(facts)
         if closed is not None:
@@ -79,29 +81,25 @@ def _hear(policy: Policy, facts: Facts, hearing: Hearing) -> None:
             hearing.opened.append(policy.name)
     decided = _ask_rules(policy, facts, hearing)
     if facts.context.route is None:
-        hearing.answers.append(_default(policy.unpaired, "the people are not an approved pair"))
+        hearing.answers.append(policy.unpaired)
     elif not decided:
-        hearing.answers.append(_default(policy.unmatched, "no rule matched"))
+        hearing.answers.append(policy.unmatched)
 
 
 def _stale(policy: Policy, now: datetime.datetime) -> Iterator[Answer]:
     """Answers because of lists that are older than their policy allows."""
-    for name in policy.stale(now) if policy.lists else ():
+    for name in policy.stale(now):
         outcome = Outcome(policy.model.defaults.on_error)
         yield Answer(outcome, Cause.FAILURE, f"list {policy.name}/{name} is out of date")
-
-
-def _default(outcome: Outcome, reason: str) -> Answer:
-    return Answer(outcome, Cause.DEFAULT, "" if outcome is Outcome.DELIVER else reason)
 
 
 def _ask_rules(policy: Policy, facts: Facts, hearing: Hearing) -> bool:
     """Ask the rules of one file, adding to what was found; whether one of them decided."""
     decided = False
-    scan = partial(facts.scan, inside=policy.inside)
-    for rule in policy.shelves.worth_asking(facts, scan):
+    look = partial(facts.scan, inside=policy.inside)
+    for rule in policy.shelves.worth_asking(facts, look):
         try:
-            found = _match(rule, facts, scan())
+            found = _match(rule, facts, look)
         except Exception:  # one of the three places: a rule that crashes becomes a hold
             hearing.found.append(_crashed(rule))
             if rule.enforced:
@@ -129,12 +127,12 @@ def _crashed(rule: Rule) -> Found:
 # --- one rule -------------------------------------------------------------------------------------------
 
 
-def _match(rule: Rule, facts: Facts, scan: Scan) -> Found | None:
-    hits = holds(rule.when, facts, scan)
-    if hits is None or (rule.unless is not None and holds(rule.unless, facts, scan) is not None):
+def _match(rule: Rule, facts: Facts, look: Look) -> Found | None:
+    hits = holds(rule.when, facts, look)
+    if hits is None or (rule.unless is not None and holds(rule.unless, facts, look) is not None):
         return None
-    inside, outside = placed(hits, facts)
-    exemption = rule.exemption(facts, scan, hits)
+    inside, outside = placed(hits, facts) if hits else ([], [])
+    exemption = rule.exemption(facts, look, hits) if rule.exemptions else ""
     match = Match(
         rule.policy,
         rule.id,

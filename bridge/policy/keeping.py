@@ -85,8 +85,10 @@ def longest_first(classes: Iterable[Retention]) -> tuple[Retention, ...]:
     return (governing, *ordered[1:])
 
 
-def keeping(file: lang.PolicyFile, names: Names) -> Keeping:
-    """What `file` says about records."""
+def keeping(file: lang.PolicyFile, names: Names) -> Keeping | None:
+    """What `file` says about records; None if it says nothing."""
+    if not (file.retention or file.archive or file.legal_holds):
+        return None
     return Keeping(
         tuple(
             _Class(

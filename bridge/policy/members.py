@@ -1,16 +1,33 @@
 """Who is meant: sets of people, by address, address with `*`, id in Weixin, or tag.
 
 Rules of this file: every set of people that some policy names has a number, equal ones the same. A person is
-looked up once, whatever the number of sets; case never matters.
+looked up once, whatever the number of sets; case never matters. What was looked up is remembered: the answer
+depends on nothing but what is asked.
 """
 
 from __future__ import annotations
 
+import functools
+import hashlib
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
-from bridge.message import Party
+from bridge.message import Party, Route
 
 _TAG = "tag:"
+_MOST_ROUTES = 10_000  # pairs of people that are remembered
+
+
+class Ends(NamedTuple):
+    """The two people of a route: the sets that each of them is in, and a digest of what is known of both.
+
+    Names are not part of the digest: nothing is decided by them.
+    """
+
+    sender: frozenset[int]
+    recipient: frozenset[int]
+    people: frozenset[int]
+    digest: str
 
 
 class Roster:
@@ -22,6 +39,7 @@ class Roster:
         self._tags: dict[str, set[int]] = {}
         self._domains: dict[str, set[int]] = {}
         self._globs: dict[tuple[str, ...], set[int]] = {}
+        self.ends = functools.lru_cache(_MOST_ROUTES)(self._ends)
 
     def number(self, members: Iterable[str]) -> int:
         """The number of the set of `members`."""
@@ -51,6 +69,11 @@ class Roster:
             found.update(self._tags.get(tag.casefold(), ()))
         return frozenset(found)
 
+    def _ends(self, route: Route) -> Ends:
+        """Who takes part."""
+        sender, recipient = self.of(route.sender), self.of(route.recipient)
+        return Ends(sender, recipient, sender | recipient, _digest(route))
+
     def _by_name(self, name: str, found: set[int]) -> None:
         found.update(self._names.get(name, ()))
         at = name.rfind("@")
@@ -59,6 +82,15 @@ class Roster:
         for pieces, numbers in self._globs.items():
             if fits(pieces, name):
                 found.update(numbers)
+
+
+def _digest(route: Route) -> str:
+    people = sorted("\0".join(_known(party)) for party in (route.sender, route.recipient))
+    return hashlib.sha256("\n".join(people).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _known(party: Party) -> list[str]:
+    return [party.network, party.id, party.address, party.language, *sorted(party.tags)]
 
 
 def fits(pieces: Sequence[str], name: str) -> bool:

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 
 from bridge.message import Annotation, Outcome, Sample
 from bridge.policy import language as lang
-from bridge.policy.conditions import DIRECTIONS, Check, Condition, Hits, Names, condition
-from bridge.policy.detectors import CONFIDENCE, Scan
+from bridge.policy.conditions import DIRECTIONS, Check, Condition, Hits, Look, Names, condition
+from bridge.policy.detectors import CONFIDENCE
 from bridge.policy.facts import Facts
 
 RULE, BARRIER = "rule", "barrier"
@@ -51,14 +51,14 @@ class Exemption:
     expires: datetime.date
     zone: ZoneInfo
 
-    def lifts(self, facts: Facts, scan: Scan, hits: Hits) -> bool:
+    def lifts(self, facts: Facts, look: Look, hits: Hits) -> bool:
         """Whether it takes this match its effect. On the day it expires it still does."""
         if self.people not in facts.people or facts.local(self.zone).date() > self.expires:
             return False
         if self.only is None:
             return True
         places = [hit for some in hits.values() for hit in some]
-        return bool(places) and all(scan.sheltered(self.only, hit.start, hit.end) for hit in places)
+        return bool(places) and all(look().sheltered(self.only, hit.start, hit.end) for hit in places)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -97,9 +97,9 @@ class Rule:
         """Whether it is enforced for this message."""
         return self.enforced and (self.part is None or self.part(facts))
 
-    def exemption(self, facts: Facts, scan: Scan, hits: Hits) -> str:
+    def exemption(self, facts: Facts, look: Look, hits: Hits) -> str:
         """The id of the exception that lifts this match, "" if none does."""
-        return next((e.id for e in self.exemptions if e.lifts(facts, scan, hits)), "")
+        return next((e.id for e in self.exemptions if e.lifts(facts, look, hits)), "")
 
 
 # --- made from what is written --------------------------------------------------------------------------

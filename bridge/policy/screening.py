@@ -58,9 +58,11 @@ class Screen:
         return Answer(self.on_error, Cause.FAILURE, reason)
 
 
-def screen(file: lang.PolicyFile) -> Screen:
-    """The screen that `file` writes."""
+def screen(file: lang.PolicyFile) -> Screen | None:
+    """The screen that `file` writes; None if everything may pass."""
     section = file.attachments
+    if section is None and not file.kinds:
+        return None
     return Screen(
         file.policy,
         {kind: Outcome(word) for kind, word in file.kinds.items() if word != "deliver"},

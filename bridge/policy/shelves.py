@@ -6,11 +6,11 @@ on one says nothing more. The order of rules is of no importance.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from bridge.policy.conditions import Condition
-from bridge.policy.detectors import Finder, Scan
+from bridge.policy.conditions import Condition, Look
+from bridge.policy.detectors import Finder
 from bridge.policy.facts import Facts
 from bridge.policy.rules import Rule
 
@@ -53,8 +53,8 @@ class Shelves:
                 for kind in self._kinds | {""} if rule.when.kinds is None else rule.when.kinds:
                     self._shelves.setdefault((direction, kind), _Shelf()).add(rule)
 
-    def worth_asking(self, facts: Facts, scan: Callable[[], Scan]) -> Iterable[Rule]:
-        """Every rule that may match, each once. `scan` is called only where a rule looks for something."""
+    def worth_asking(self, facts: Facts, look: Look) -> Iterable[Rule]:
+        """Every rule that may match, each once. It looks only where a rule does."""
         kind = facts.message.kind
         shelf = self._shelves.get((facts.direction, kind if kind in self._kinds else ""))
         if shelf is None:
@@ -68,6 +68,6 @@ class Shelves:
             for number in numbers & rules.keys() if rules else ():
                 chosen.update(dict.fromkeys(rules[number]))
         if shelf.by_finder:
-            for finder in scan().candidates() & shelf.by_finder.keys():
+            for finder in look().candidates() & shelf.by_finder.keys():
                 chosen.update(dict.fromkeys(shelf.by_finder[finder]))
         return chosen

@@ -11,52 +11,56 @@ from itertools import chain
 
 from bridge.message import Annotation, Cause, Match, Outcome, Verdict
 from bridge.policy import masking
-from bridge.policy.answers import Answer, Clause, Found, Hearing
+from bridge.policy.answers import Answer, Found, Hearing
 from bridge.policy.compiled import Policy, PolicySet
 from bridge.policy.facts import Facts
 from bridge.policy.keeping import longest_first
 from bridge.policy.rules import REVIEW, Waiting
 
+_AT_ONCE = Waiting("", 0, "", waits=False)
 _NO_POLICY = Answer(Outcome.HOLD, Cause.FAILURE, "no policy is for this conversation")
 
 
 def pronounce(policies: PolicySet, force: Sequence[Policy], facts: Facts, hearing: Hearing) -> Verdict:
     """The verdict of the files in `force` on what was heard."""
-    found = sorted(hearing.found, key=lambda f: (f.rule.policy, f.rule.id, f.rule.word))
-    enforced = [f for f in found if f.match.enforced]
-    clauses = [*hearing.clauses, *(clause for _, clause in hearing.closed)]
     others = [*hearing.answers, *(clause.answer for clause in hearing.clauses)]
     answers = [*others, *(clause.answer for _, clause in hearing.closed)]
-    answer = min(answers, key=lambda a: a.order, default=_NO_POLICY)
-    held = [f.rule.hold for f in enforced if f.rule.hold] if answer.outcome is Outcome.HOLD else []
-    waiting = _waiting(held) if answer.outcome is Outcome.HOLD else Waiting("", 0, "", waits=False)
+    answer = min(answers, key=lambda a: a.order, default=_NO_POLICY) if len(answers) != 1 else answers[0]
+    found = sorted(hearing.found, key=lambda f: (f.rule.policy, f.rule.id, f.rule.word))
+    enforced = [f for f in found if f.match.enforced]
+    waiting = _waiting(enforced) if answer.outcome is Outcome.HOLD else _AT_ONCE
+    kept = [policy.keeping for policy in force if policy.keeping is not None]
     text = facts.message.text
     return Verdict(
         outcome=answer.outcome,
         cause=answer.cause,
-        text=masking.apply(text, _masks(enforced)),
+        text=masking.apply(text, _masks(enforced)) if enforced else text,
         reason=_reason(answer, answers),
-        matches=_matches(found, clauses),
+        matches=_matches(found, hearing),
         tell=_tell(enforced, text) if enforced else {},
-        tags=tuple(sorted({tag for f in enforced for tag in f.rule.tags})),
+        tags=_sorted(tag for f in enforced for tag in f.rule.tags) if enforced else (),
         waits=waiting.waits,
         policies=_hashes(policies, force),
         queue=waiting.queue,
         decide_within=waiting.decide_within,
         if_late=waiting.if_late,
-        annotations=tuple(_annotations(enforced, force, facts)),
-        notify=tuple(sorted({address for f in enforced for address in f.rule.notify})),
-        samples=tuple(f.rule.sample for f in enforced if f.rule.sample is not None),
-        ask=_ask(hearing, others),
+        annotations=_annotations(enforced, force, facts),
+        notify=_sorted(address for f in enforced for address in f.rule.notify) if enforced else (),
+        samples=tuple([f.rule.sample for f in enforced if f.rule.sample is not None]),
+        ask=_ask(hearing, others) if hearing.closed else {},
         agreed=tuple(sorted(hearing.opened)),
         gated=bool(hearing.closed) and not any(other.stops for other in others),
-        retention=longest_first(one for policy in force for one in policy.keeping.retention(facts)),
-        legal_holds=tuple(sorted(name for policy in force for name in policy.keeping.legal_holds(facts))),
-        archives=tuple(sorted(name for policy in force for name in policy.keeping.destinations(facts))),
-        lists=tuple(sorted(pair for policy in force for pair in policy.lists)),
+        retention=longest_first(one for part in kept for one in part.retention(facts)) if kept else (),
+        legal_holds=_sorted(name for part in kept for name in part.legal_holds(facts)) if kept else (),
+        archives=_sorted(name for part in kept for name in part.destinations(facts)) if kept else (),
+        lists=tuple(sorted([pair for policy in force for pair in policy.lists])),
         directory=facts.directory,
         engine=policies.engine_version,
     )
+
+
+def _sorted(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(set(names)))
 
 
 def _hashes(policies: PolicySet, force: Sequence[Policy]) -> tuple[tuple[str, str], ...]:
@@ -66,19 +70,26 @@ def _hashes(policies: PolicySet, force: Sequence[Policy]) -> tuple[tuple[str, st
     return tuple(sorted((policy.name, policy.draft.hash) for policy in force))
 
 
-def _reason(answer: Answer, answers: Iterable[Answer]) -> str:
+def _reason(answer: Answer, answers: Sequence[Answer]) -> str:
     """Every reason that leads to the answer, from the same cause, in a fixed order."""
+    if len(answers) < 2:
+        return answer.reason
     equal = {a.reason for a in answers if (a.outcome, a.cause) == (answer.outcome, answer.cause)}
-    return "; ".join(sorted(equal - {""})) if equal else answer.reason
+    return "; ".join(sorted(equal - {""}))
 
 
-def _matches(found: Iterable[Found], clauses: Iterable[Clause]) -> tuple[Match, ...]:
-    fixed = sorted((clause.match for clause in clauses), key=lambda match: (match.policy, match.rule))
-    return (*(f.match for f in found), *fixed)
+def _matches(found: Iterable[Found], hearing: Hearing) -> tuple[Match, ...]:
+    """Rules and barriers that matched, then the clauses that act, each in a fixed order."""
+    matches = [f.match for f in found]
+    if hearing.clauses or hearing.closed:
+        clauses = (*hearing.clauses, *(clause for _, clause in hearing.closed))
+        matches += sorted((clause.match for clause in clauses), key=lambda m: (m.policy, m.rule))
+    return tuple(matches)
 
 
-def _waiting(holds: Sequence[Waiting]) -> Waiting:
+def _waiting(enforced: Iterable[Found]) -> Waiting:
     """Several holds as one: the soonest deadline decides about the queue, blocking beats escalating."""
+    holds = [f.rule.hold for f in enforced if f.rule.hold is not None]
     if not holds:
         return Waiting(REVIEW, 0, "", waits=False)
     first = min(holds, key=lambda hold: (hold.decide_within or float("inf"), hold.queue))
@@ -103,17 +114,17 @@ def _masks(enforced: Iterable[Found]) -> list[masking.Mask]:
     ]
 
 
-def _annotations(enforced: Iterable[Found], force: Sequence[Policy], facts: Facts) -> list[Annotation]:
+def _annotations(enforced: Iterable[Found], force: Sequence[Policy], facts: Facts) -> tuple[Annotation, ...]:
     """The texts of rules and the disclaimers that are due, by key; each text once."""
     texts = {f.rule.annotation.key: f.rule.annotation for f in enforced if f.rule.annotation is not None}
     due = (one for policy in force for one in policy.disclaimers if one.due(facts))
     texts |= {one.annotation.key: one.annotation for one in due}
-    return [texts[key] for key in sorted(texts)]
+    return tuple([texts[key] for key in sorted(texts)])
 
 
 def _ask(hearing: Hearing, others: Iterable[Answer]) -> dict[str, str]:
     """What a client is asked, by language: of all closed gates, unless the message is blocked anyway."""
-    if not hearing.closed or any(other.outcome is Outcome.BLOCK for other in others):
+    if any(other.outcome is Outcome.BLOCK for other in others):
         return {}
     gates = sorted((gate for gate, _ in hearing.closed), key=lambda gate: gate.policy)
     return _joined([gate.text for gate in gates])
