@@ -158,7 +158,8 @@ class _Explainer:
             context["key"] if "key" in context and kind.startswith("P0") else _KINDS.get(kind, "P013.other")
         )
         values = {**context, "key": key, "value": node.value, "bound": _bound(context)}
-        return self.page.report(text, node.place, **values)
+        place = node.key(context["at"]) if "at" in context else node.place
+        return self.page.report(text, place, **values)
 
     def _name(self, loc: Location, kind: str, context: Mapping[str, Any]) -> Diagnostic:
         """A key that is a name, or one of some words."""

@@ -21,6 +21,7 @@ from bridge.policy.diagnostics import Diagnostic, Page, Place
 DEEPEST = 20
 _CHINESE_COLON = re.compile(r"(?:^|[{\[,，\s])([A-Za-z_][\w-]*)\s*(：)")
 _CHINESE_COMMA = re.compile(r"(，)\s*[A-Za-z_][\w-]*\s*[:：]")
+_ODD_SPACE = re.compile(r"^[ \t]*([\u00a0\u2000-\u200a\u202f\u3000])[^#]")
 _CHINESE_QUOTES = ("“”", "‘’", "「」", "『』")
 _ASCII_OF = {"：": ":", "，": ",", "、": ",", "“": '"', "”": '"', "‘": "'", "’": "'"}
 
@@ -192,6 +193,8 @@ class _Composer:
             self._report("P005", place)
         elif key == "":
             self._report("P013.key", place)
+        elif _ODD_SPACE.match(key):
+            self._report("P006.space", Place(place.line, place.column))
         elif any(mark in key for mark in "：，"):
             self._report("P006.key", place, **_offender(key, place))
         elif key in mapping:
@@ -223,7 +226,7 @@ class _Composer:
             key, place = top.pending
             # Of two equal keys the first stays. A key with a Chinese mark in it stands for what was meant.
             meant = re.split("[：，]", key)[0].strip()
-            if meant != key:
+            if meant != key.strip():
                 node = Node("", place)
             if meant and key != "<<":
                 top.node.value.setdefault(meant, (place, node))
@@ -283,6 +286,8 @@ def _chinese_punctuation(page: Page) -> Iterator[Diagnostic]:
     """Chinese punctuation in structure, outside of comments and quoted text."""
     for number, line in enumerate(page.lines, start=1):
         bare = _unquoted(line)
+        if odd := _ODD_SPACE.match(bare):
+            yield page.report("P006.space", Place(number, odd.start(1) + 1))
         for pattern, group in ((_CHINESE_COLON, 2), (_CHINESE_COMMA, 1)):
             for match in pattern.finditer(bare):
                 mark = match.group(group)

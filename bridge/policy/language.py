@@ -43,6 +43,7 @@ class Section(BaseModel):
 
 
 def _refuse(key: str, **values: Any) -> PydanticCustomError:
+    """An error with the text `key`; `at` names the key of the section that it is about."""
     return PydanticCustomError(key, "{key}", {"key": key, **values})
 
 
@@ -331,9 +332,9 @@ class WordList(Section):
         if (self.file is None) != (self.columns is None):
             raise _refuse("P014.columns")
         if self.stale_after is not None and self.file is None:
-            raise _refuse("P014.stale")
+            raise _refuse("P014.stale", at="stale_after")
         if self.dates is not None and self.file is None:
-            raise _refuse("P014.dated")
+            raise _refuse("P014.dated", at="dates")
         return self
 
 
@@ -526,7 +527,7 @@ class OneOf(Section):
         if not self.model_fields_set - {"confidence"}:
             raise _refuse("P014.condition")
         if self.count is not None and self.count.within is None and self.finds is None:
-            raise _refuse("P014.count")
+            raise _refuse("P014.count", at="count")
         return self
 
 
@@ -570,7 +571,7 @@ class Hold(Section):
     @model_validator(mode="after")
     def _late_after_some_time(self) -> Hold:
         if self.if_late is not None and self.decide_within is None:
-            raise _refuse("P014.late")
+            raise _refuse("P014.late", at="if_late")
         return self
 
 
@@ -629,12 +630,12 @@ class Then(Section):
     def _says_something(self) -> Then:
         acts = [key for key in ("redact", "hold", "block", "annotate") if getattr(self, key) is not None]
         if self.deliver and acts:
-            raise _refuse("P014.deliver", other=acts[0])
+            raise _refuse("P014.deliver", at="deliver", other=acts[0])
         effects = self.tag or self.tell_sender or self.notify or self.sample or self.review
         if not (acts or self.deliver or effects):
             raise _refuse("P014.nothing")
         if self.show_match and self.tell_sender is None:
-            raise _refuse("P014.show_match")
+            raise _refuse("P014.show_match", at="show_match")
         return self
 
 
@@ -802,7 +803,7 @@ class Keep(Section):
         if (self.preset is None) == (self.keep is None):
             raise _refuse("P014.keep")
         if self.preset is not None and "start" in self.model_fields_set:
-            raise _refuse("P014.preset")
+            raise _refuse("P014.preset", at="start")
         return self
 
 

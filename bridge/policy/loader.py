@@ -217,7 +217,8 @@ class _Reading:
         model, found = decode(self.page, root)
         self.problems += [problem for problem in found if problem.place[:2] not in said]
         lists = self._lists(root)
-        self.problems += check_names(self.page, root)
+        said = {problem.place for problem in self.problems}
+        self.problems += [problem for problem in check_names(self.page, root) if problem.place not in said]
         self._patterns(root)
         if model is not None and not any(problem.severity == "error" for problem in self.problems):
             self.written = Written(self.page, root, model)

@@ -13,7 +13,7 @@ from bridge.policy.catalogue.examples import EXAMPLES, shown, whole
 from bridge.policy.catalogue.pages import PAGES, page
 from bridge.policy.folding import fold
 
-TODAY = datetime.date(2026, 2, 1)
+NOW = datetime.datetime(2026, 2, 1, tzinfo=datetime.UTC)
 CODES = sorted({key.partition(".")[0] for key in TEXTS["en"] if key.startswith("P0")})
 WITHOUT_EXAMPLE = {"P008": "a file that cannot be read", "P039": "the age of a file"}
 
@@ -26,7 +26,7 @@ def values(key: str, language: str) -> list[set[str]]:
 
 def said(piece: str) -> list[str]:
     """The codes of everything that is said about a policy with `piece` in it."""
-    _, problems = assemble([Source("policy.yaml", whole(piece).encode())], today=TODAY)
+    _, problems = assemble([Source("policy.yaml", whole(piece).encode())], now=NOW)
     return [problem.code for problem in problems]
 
 
@@ -80,7 +80,7 @@ def test_the_wrong_example_yields_its_code_and_the_right_one_nothing(code: str) 
     """What a page shows is what the program says."""
     assert code in said(EXAMPLES[code].wrong)
     right = EXAMPLES[code].right
-    _, problems = assemble([Source("policy.yaml", whole(right).encode())], today=TODAY)
+    _, problems = assemble([Source("policy.yaml", whole(right).encode())], now=NOW)
     assert not right or render(problems) == ""
 
 

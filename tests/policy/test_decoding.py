@@ -34,18 +34,21 @@ def test_a_good_file_becomes_its_model() -> None:
     ("more", "key", "place"),
     [
         ("defaults: { unpaird: hold }", "P010.near", (5, 13)),
-        ("defaults: { consent: x }", "P010", (5, 13)),
+        ("defaults: { quarks: x }", "P010", (5, 13)),
         ("groups: { a b: {} }", "P013.name", (5, 11)),
         ("detectors: { x: { type: words } }", "P012", (5, 19)),
         ("detectors: { x: { list: w } }", "P012", (5, 19)),
         ("detectors: { x: { type: words, words: w, list: w } }", "P010", (5, 32)),
         ("detectors: { x: { type: [words] } }", "P013.text", (5, 25)),
         ("detectors: { x: { type: words, list: w, context: {} } }", "P012", (5, 50)),
-        (
-            "detectors: { x: { type: pattern, pattern: x, context: { messages: 2, words: x } } }",
-            "P050",
-            (5, 57),
-        ),
+        ("detectors: { x: { type: words, list: [] } }", "P013.empty", (5, 38)),
+        ("kinds: { red_packet: block }", "P011.near", (5, 10)),
+        ("kinds: { voice: later }", "P011", (5, 17)),
+        ("barriers: [{ id: w, between: [a, b, c] }]", "P013.two", (5, 30)),
+        ("barriers: [{ id: w, from: a }]", "P014.barrier", (5, 14)),
+        ("retention: [{ preset: x, start: creation }]", "P014.preset", (5, 26)),
+        ("legal_holds: [{ id: c, people: x, since: 1.1.2026, approved_by: y }]", "P013.date", (5, 42)),
+        ("archive: [{ id: a }]", "P012", (5, 13)),
         ("detectors: { x: { type: payment_card, brands: [visa, mastercrad] } }", "P011.near", (5, 54)),
         ("detectors: { x: { type: pattern, pattern: %s } }" % ("x" * 1001), "P013.long", (5, 43)),
         ("rules: x", "P013.list", (5, 8)),
@@ -57,6 +60,20 @@ def test_a_good_file_becomes_its_model() -> None:
 def test_a_mistake_is_said_once_at_its_place(more: str, key: str, place: tuple[int, int]) -> None:
     """Whatever the section, one mistake gives one diagnostic."""
     assert said(GOOD + more) == [(key, place)]
+
+
+@pytest.mark.parametrize(
+    ("days", "key", "guess"),
+    [("monday", "P011.near", "mon"), ("[mon, tuesday]", "P011.near", "tue"), ("{ mon: x }", "P013.text", "")],
+)
+def test_two_ways_to_write_days_are_one_mistake(days: str, key: str, guess: str) -> None:
+    """A word for days or a list of weekdays: what fits neither is said once, with words of both ways."""
+    when = f"{{ direction: both, outside: {{ days: {days} }} }}"
+    rule = f"rules: [{{ id: r, title: t, severity: low, when: {when}, then: {{ block: true }} }}]"
+    document = compose("p.yaml", GOOD + rule)
+    assert document.root is not None
+    (problem,) = decode(document.page, document.root)[1]
+    assert (problem.key, problem.values.get("guess", "")) == (key, guess)
 
 
 def test_a_missing_key_is_the_misspelt_one() -> None:
@@ -73,6 +90,12 @@ def test_a_missing_key_is_the_misspelt_one() -> None:
         ("keep-last", ["keep_last", "style"], "keep_last"),
         ("mask", ["redact", "hold"], "redact"),
         ("colour", ["mode", "unless"], ""),
+        ("red_packet", ["app", "card"], "app"),
+        ("card", ["payment_card", "iban"], "payment_card"),
+        ("card", ["card", "app"], "card"),
+        ("keep", ["deliver", "hold"], "deliver"),
+        ("keep", ["keep", "preset"], "keep"),
+        ("zh-CN", ["en", "zh-Hans", "zh-Hant"], "zh-Hans"),
         ("x", [], ""),
     ],
 )

@@ -5,6 +5,7 @@ Rules of this file: no logic; what is wrong and how it is written come from `bri
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,20 +35,30 @@ _COUNT = {
     show_default=True,
     help="For people, for programs, for a pull request (workflow commands), for code scanning (SARIF 2.1.0).",
 )
+@click.option(
+    "--on",
+    "day",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="As if it were this day: which reviews are due, which exceptions have ended.  [default: today]",
+)
 @click.option("--strict", is_flag=True, help="Warnings make the answer no, too.")
 @language_option
-def check(files: Sequence[Path], form: str, strict: bool, language: str) -> None:
+def check(
+    files: Sequence[Path], form: str, day: datetime.datetime | None, strict: bool, language: str
+) -> None:
     """Say everything that is wrong with FILES, each with its place and a suggestion.
 
     \b
     weighbridge policy check
+    weighbridge policy check --on 2027-03-31
     weighbridge policy check --strict --lang zh-Hant policies/hk-equities.yaml
     """
     from bridge.policy import check as check_files
     from bridge.policy import render
 
     paths = chosen(files)
-    diagnostics = check_files(paths)
+    now = datetime.datetime.now(datetime.UTC)
+    diagnostics = check_files(paths, now if day is None else day.replace(hour=12, tzinfo=datetime.UTC))
     if shown := render(diagnostics, form, language):
         click.echo(shown)
     errors = sum(1 for diagnostic in diagnostics if diagnostic.severity == "error")

@@ -81,6 +81,11 @@ EN: Mapping[str, Text] = {
         "Chinese mark",
         "write `, `; if the mark belongs to the text, put the entry in quotes",
     ),
+    "P006.space": Text(
+        "a space of another kind stands where YAML wants plain ones",
+        "not a plain space",
+        "replace it by spaces; two for each level",
+    ),
     "P007.several": Text(
         "the file holds several documents", "second begins", "put each policy into a file of its own"
     ),
@@ -170,7 +175,7 @@ EN: Mapping[str, Text] = {
     ),
     "P014.dated": Text(
         "only a list from a file has columns with dates",
-        "this list",
+        "no file",
         "delete `dates`, or write the words in a file",
     ),
     "P014.calendar": Text(
@@ -208,7 +213,7 @@ EN: Mapping[str, Text] = {
     ),
     "P014.preset": Text(
         "a preset says itself when its period starts",
-        "this entry",
+        "the preset says it",
         "delete `start`, or write the period with `keep`",
     ),
     "P014.deliver": Text("a rule cannot `deliver` and `{other}`", "both are here", "keep one of the two"),
