@@ -42,10 +42,7 @@ def _working_days(outside: lang.Outside) -> Callable[[datetime.date], bool]:
 
 @dataclass(frozen=True, slots=True)
 class WorkingTime:
-    """Hours of certain days, in minutes after midnight: from `opens` on, until `closes`.
-
-    Hours that pass midnight (22:00-06:00) belong to the day on which they begin.
-    """
+    """Hours of certain days, in minutes after midnight: from `opens` on, until `closes`, which is later."""
 
     opens: int
     closes: int
@@ -53,12 +50,8 @@ class WorkingTime:
 
     def covers(self, local: datetime.datetime) -> bool:
         """Whether `local`, by the clock of the policy's time zone, is working time."""
-        minute, day = local.hour * 60 + local.minute, local.date()
-        if self.opens < self.closes:
-            return self.opens <= minute < self.closes and self.works_on(day)
-        if minute < self.closes:
-            return self.works_on(day - datetime.timedelta(days=1))
-        return minute >= self.opens and self.works_on(day)
+        minute = local.hour * 60 + local.minute
+        return self.opens <= minute < self.closes and self.works_on(local.date())
 
 
 def working_time(outside: lang.Outside) -> WorkingTime:
