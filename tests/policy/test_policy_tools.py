@@ -219,3 +219,49 @@ def test_a_test_can_say_everything(file: Path) -> None:
         '{ given: [hello, "4111111111111111"], from: symphony, sender: alice.wong@bank.example, '
         'at: "2026-11-20 23:10", expect: deliver, would: block }'
     )
+
+
+# --- test -----------------------------------------------------------------------------------------------
+
+MASKING = one_rule(then="{ redact: { keep_last: 4 } }") + (
+    "    tests:\n"
+    "      - { given: card 4111111111111111, expect: redact, becomes: card ***1111 }\n"
+    "      - { given: hello, expect: hold, becomes: hello! }\n"
+)
+
+
+def test_coverage_names_what_is_never_reached(file: Path) -> None:
+    """A line for each sort of thing, below the file's name."""
+    file.write_text(WATCHED, encoding="utf-8")
+    code, output = run("test", "--coverage", file)
+    assert code == 0
+    assert output.splitlines() == [
+        str(file),
+        "  rules      1 of 1  100%",
+        "  detectors  1 of 1  100%",
+        "  outcomes   2 of 2  100%",
+        "2 passed, 0 failed",
+    ]
+    file.write_text(WATCHED.replace("4111111111111111, would: block,", "hi,"), encoding="utf-8")
+    assert "  rules      0 of 1   0%  never reached: rule" in run("test", "--coverage", file)[1].splitlines()
+
+
+def test_results_are_written_for_programs(file: Path) -> None:
+    """JUnit into a file, JSON to the output; the exit code is the same."""
+    file.write_text(MASKING, encoding="utf-8")
+    code, output = run("test", "--json", "--junit", file.parent / "r.xml", file)
+    assert code == 1 and json.loads(output)["failed"] == 2
+    assert (file.parent / "r.xml").read_text(encoding="utf-8").count("<failure ") == 2
+
+
+def test_update_rewrites_masked_texts_alone(file: Path) -> None:
+    """Shown first, written when agreed to; a test with another outcome is not made to pass."""
+    file.write_text(MASKING, encoding="utf-8")
+    code, output = run("test", "--update", file)
+    assert code == 1 and "becomes: card ************1111" in output.replace('"', "") and "--yes" in output
+    assert file.read_text(encoding="utf-8") == MASKING
+    code, output = run("test", "--update", "--yes", file)
+    assert code == 1 and output.endswith("1 passed, 1 failed\n")
+    after = file.read_text(encoding="utf-8")
+    assert after.replace('"card ************1111"', "card ***1111") == MASKING
+    assert "nothing to update" in run("test", "--update", "--yes", file)[1]
