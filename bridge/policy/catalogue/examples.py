@@ -210,7 +210,7 @@ EXAMPLES: Mapping[str, Example] = {
     "P042": Example(_pattern(r"pattern: '\b88\d{8}'"), _pattern(r"pattern: '88\d{8}', boundary: digits")),
     "P043": Example(_inside("words: [内幕, 内幕消息]", _TEST), _inside("words: [内幕消息]", _TEST)),
     "P044": Example(
-        "then: { block: true, tell_sender: { en: Not delivered. } }",
+        "when: { direction: both, finds: card }\nthen: { block: true, tell_sender: { en: Not delivered. } }",
         "then: { block: true, tell_sender: { en: Not delivered., zh: 消息未送达。 } }",
     ),
     "P045": Example("unless: { finds: card }", "unless: { sender: research@bank.example }"),
