@@ -3,6 +3,7 @@
     diagnostics   what is wrong, where, and what to write instead
     catalogue     the words for it, keyed by code, a table for each language
     rendering     diagnostics as people and programs get them
+    sentences     a rule as its readers would say it
     document      YAML as a tree with positions; no scalar has a type yet
     language      the grammar as models: the single source of what may be written
     decoding      the tree against the grammar: what the models refuse, in words and at a place

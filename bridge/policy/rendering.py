@@ -54,7 +54,7 @@ def _cell_width(char: str) -> int:
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
-def _printable(line: str) -> str:
+def printable(line: str) -> str:
     """`line` with nothing in it that a terminal would obey or a reader would not see."""
     seen = ("�" if unicodedata.category(c) in ("Cc", "Cf") else c for c in line.replace("\t", " "))
     return "".join(seen)
@@ -74,16 +74,16 @@ def _block(diagnostic: Diagnostic, language: str) -> str:
     place = diagnostic.place
     margin = " " * len(str(place.line))
     lines = [
-        f"{severity}[{diagnostic.code}]: {_printable(words.sentence)}",
-        f"{margin}--> {_printable(diagnostic.file)}:{place.line}:{place.column}",
+        f"{severity}[{diagnostic.code}]: {printable(words.sentence)}",
+        f"{margin}--> {printable(diagnostic.file)}:{place.line}:{place.column}",
     ]
-    source = _printable(diagnostic.source)
+    source = printable(diagnostic.source)
     if source.strip():
         shown, before, covered = _window(source, place.column - 1, place.width)
         carets = " " * cells(before) + "^" * max(cells(covered), 1)
-        below = f"{margin} | {carets} {_printable(words.label)}".rstrip()
+        below = f"{margin} | {carets} {printable(words.label)}".rstrip()
         lines += [f"{margin} |", f"{place.line} | {shown}", below]
-    return "\n".join([*lines, f"{margin} = {help_}: {_printable(words.help)}"])
+    return "\n".join([*lines, f"{margin} = {help_}: {printable(words.help)}"])
 
 
 def _window(source: str, start: int, width: int) -> tuple[str, str, str]:

@@ -14,11 +14,15 @@ from bridge.cli.lazy import LazyGroup
 
 COMMANDS: Mapping[str, tuple[str, str]] = {  # name: (module:attribute, help)
     "check": ("bridge.cli.policy.check:check", "Say everything that is wrong, with place and suggestion."),
+    "explain": ("bridge.cli.policy.explain:explain", "What a code means, what a rule does."),
     "fmt": ("bridge.cli.policy.fmt:fmt", "Put files in the one way to write them."),
     "promote": ("bridge.cli.policy.promote:promote", "Enforce a rule that was only monitored."),
     "add-test": ("bridge.cli.policy.add_test:add_test", "Turn a message into a test of a rule."),
     "schema": ("bridge.cli.policy.schema:schema", "The grammar for editors, and the reference manual."),
     "test": ("bridge.cli.policy.test:test", "Run the tests inside the rules."),
+    "diff": ("bridge.cli.policy.diff:diff", "What a draft changes; what gets looser comes first."),
+    "backtest": ("bridge.cli.policy.backtest:backtest", "What a draft would have done to the archive."),
+    "backtests": ("bridge.cli.policy.backtest:backtests", "The last back-tests, and the report of each."),
     "propose": ("bridge.cli.policy.propose:propose", "Put a set of files before somebody else."),
     "withdraw": ("bridge.cli.policy.propose:withdraw", "Take your own proposal back."),
     "approve": ("bridge.cli.policy.approve:approve", "Agree to what another person proposed."),

@@ -1,0 +1,77 @@
+"""`weighbridge policy explain`: what a code means, and what a rule does, in plain words.
+
+Rules of this file: no logic; pages and sentences come from `bridge.policy`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bridge.cli.policy.files import chosen
+from bridge.cli.policy.speech import language_option
+
+if TYPE_CHECKING:
+    from bridge.policy.language import PolicyFile
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--file",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="The policy that NAME is in; may be repeated. [default: policies/*.yaml]",
+)
+@language_option
+def explain(name: str, files: Sequence[Path], language: str) -> None:
+    """Explain NAME: a code, or whatever has a name in a policy file, or a section of one.
+
+    \b
+    weighbridge policy explain P020
+    weighbridge policy explain mask-identity --lang zh-Hant
+    weighbridge policy explain attachments --file policies/hk-equities.yaml
+    """
+    from bridge.policy.catalogue.pages import PAGES, page
+    from bridge.policy.rendering import printable
+    from bridge.policy.sentences import explain as sentences
+    from bridge.policy.sentences import named
+
+    if name.upper() in PAGES[language]:
+        click.echo(page(name.upper(), language))
+        return
+    models = _models(files) if files or not _looks_like_a_code(name) else []
+    blocks = [block for model in models if (block := sentences(model, name, language))]
+    if not blocks:
+        raise click.UsageError(_unknown(name, [*PAGES[language], *(n for m in models for n in named(m))]))
+    text = "\n\n".join("\n".join(printable(line) for line in block) for block in blocks)
+    click.echo(text)
+
+
+def _looks_like_a_code(name: str) -> bool:
+    return len(name) == 4 and name[0] in "Pp" and name[1:].isdigit()
+
+
+def _models(files: Sequence[Path]) -> list[PolicyFile]:
+    """What is written in the files; prints what is wrong and ends the command if one cannot be used."""
+    from bridge.policy import assemble, read, render
+
+    sources, unread = read(chosen(files))
+    policies, problems = assemble(sources)
+    if unread or policies is None:
+        errors = [problem for problem in problems if problem.severity == "error"]
+        click.echo(render([*unread, *errors]), err=True)
+        raise SystemExit(2)
+    return [policy.model for policy in policies.policies]
+
+
+def _unknown(name: str, known: Sequence[str]) -> str:
+    from bridge.policy.decoding import guess
+
+    near = guess(name.upper() if _looks_like_a_code(name) else name, known)
+    hint = f"did you mean {near}?" if near else "name a rule, a list, a detector, a section, or a code"
+    return f"there is nothing called {name}; {hint}"
