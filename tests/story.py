@@ -38,14 +38,21 @@ from bridge.message import (
     Verdict,
 )
 from bridge.people import Pair
+from bridge.policy import Source
+from bridge.policy.changes import Change, Direction
 from bridge.ports import Attempt, Claim, Ruling, Step
+from bridge.proposals import Approval, Bar, Proposal
 from bridge.store.database import Database, create
 
 START = 1_790_000_000_000  # milliseconds: a day in September 2026
 REVIEWER = "bob.li@bank.example"
 STREAM, ACCOUNT, CONTACT = "room-li-lei", "wkWealth", "wmLiLei"
 CHAT = f"{ACCOUNT}/{CONTACT}"
+ENTRIES = 210
+"""How many facts the varied store's ledger has."""
+
 POLICIES = (("cards", "a" * 64),)
+LOOSENED = (Change(Direction.LOOSER, "cards", "rule", "card", "mode", "enforce", "monitor"),)
 
 ALICE = Party(SYMPHONY, "7001", "Alice Wong", "alice.wong@bank.example", "en")
 LI_LEI = Party(WEIXIN, CONTACT, "李雷", "", "zh-Hans")
@@ -92,6 +99,16 @@ class Story:
         """Alice and a contact may talk; gives the pair's number."""
         two = Pair(ALICE, stream, contact, account)
         return await self.store.make_pair(two.record(), REVIEWER, "known client")
+
+    async def propose(self, name: str) -> int:
+        """Alice proposes what is in force anyway, under another comment; gives the change's number."""
+        source = Source(f"{name}.yaml", f"# {name}\npolicy: cards\n".encode(), {"words.csv": b"word\n"})
+        proposal = Proposal(ALICE.address, name, POLICIES, POLICIES, LOOSENED)
+        return await self.store.propose(proposal, [source])
+
+    async def agree(self, number: int) -> None:
+        """The reviewer approves a change."""
+        await self.store.approve(number, Approval(REVIEWER, "read it", ticked=("L1",)), Bar())
 
     def says(self, text: str, **fields: object) -> Message:
         """Something Alice writes."""
@@ -175,6 +192,7 @@ async def varied(folder: Path) -> Story:
     await _hold(story)
     await _trouble(story)
     await _leftovers(story)
+    await _changes(story)
     return story
 
 
@@ -278,6 +296,25 @@ async def _leftovers(story: Story) -> None:
     await story.judge()
     await story.archive(story.says("", files=(File("ref-3", "photo.jpg", Kind.IMAGE),)))
     await story.archive(story.answers("还没看"))
+
+
+async def _changes(story: Story) -> None:
+    """Changes of the policy in every state, and a freeze that was lifted. What decides is as it was."""
+    store = story.store
+    for name in ("first", "second", "third"):
+        number = await story.propose(name)
+        await story.agree(number)
+        await store.schedule(number, REVIEWER, "as agreed", 0, Bar())
+        await store.activate_change(number, Bar())
+    await store.activate_change(await store.roll_back(REVIEWER, "it held everything"), Bar())
+    open_, rejected, withdrawn = [await story.propose(name) for name in ("open", "too wide", "a mistake")]
+    await story.agree(open_)
+    await store.schedule(open_, REVIEWER, "over night", story.clock.at + 86_400_000, Bar())
+    await store.end_change(rejected, REVIEWER, "too wide", "reject")
+    await store.end_change(withdrawn, ALICE.address, "a mistake", "withdraw")
+    await story.propose("to be read")
+    await store.freeze(REVIEWER, "a leak")
+    await store.unfreeze(REVIEWER, "it was none")
 
 
 # --- copies, and a terminal on them ---------------------------------------------------------------------

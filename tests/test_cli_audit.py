@@ -17,7 +17,7 @@ import traffic
 from hypothesis import given
 from hypothesis import strategies as st
 from rig import Clock, Hands, new_store, opened
-from story import REVIEWER, START, Terminal, copy_of_the_story
+from story import ENTRIES, REVIEWER, START, Terminal, copy_of_the_story
 
 from bridge.cli.audit import moment
 from bridge.cli.output import Exit
@@ -178,9 +178,9 @@ def test_verify_says_what_was_read(terminal: Terminal) -> None:
     """Counts, size, time and the root hash of the whole ledger; exit code 0."""
     answer = terminal.type("audit", "verify")
     assert (answer.code, answer.err) == (Exit.DONE, "")
-    assert "176 entries, 45 messages" in answer.out
+    assert f"{ENTRIES} entries, 45 messages" in answer.out
     assert "MB of content, in" in answer.out
-    root = next(line for line in answer.out.splitlines() if "root of 176 entries" in line).split()[-1]
+    root = next(line for line in answer.out.splitlines() if f"root of {ENTRIES} entries" in line).split()[-1]
     assert len(bytes.fromhex(root)) == 32
     assert answer.out.endswith("✓ Everything is as it was recorded.\n")
 
@@ -206,8 +206,8 @@ def test_verify_in_json(terminal: Terminal) -> None:
     assert answer.code == Exit.INTEGRITY
     *findings, summary = answer.records
     assert [(one["table"], one["column"]) for one in findings] == [("deliveries", "state")]
-    assert (summary["findings"], summary["entries"]) == (1, 176)
-    assert summary["roots"]["0"][0] == 176
+    assert (summary["findings"], summary["entries"]) == (1, ENTRIES)
+    assert summary["roots"]["0"][0] == ENTRIES
 
 
 @pytest.mark.parametrize("first", [0, 8, 30], ids=["header", "schema", "rows"])

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-from story import Terminal, copy_of_the_story
+from story import ENTRIES, Terminal, copy_of_the_story
 
 from bridge.cli.output import Exit
 from bridge.cli.status import ask
@@ -78,7 +78,7 @@ def test_status_shows_the_daemon_and_what_waits(terminal: Terminal) -> None:
     assert "✓ daemon     running for" in answer.out
     assert "✓ symphony   open" in answer.out
     assert "✗ weixin     closed: Put the application's secret into its file." in answer.out
-    assert "176 entries in the ledger" in answer.out
+    assert f"{ENTRIES} entries in the ledger" in answer.out
     held = next(line for line in answer.out.splitlines() if "held for a reviewer" in line)
     assert "weighbridge review list" in held
     assert " 3 " in held
@@ -111,7 +111,7 @@ def test_status_in_json(terminal: Terminal) -> None:
     assert (store["held"], store["unjudged"], store["fetching"]) == (3, 1, 1)
     assert store["networks"]["weixin"]["parked"] == 1
     assert store["policies"] == [["cards", "a" * 64]]
-    assert (store["lanes"][0]["owner"], store["lanes"][0]["size"]) == ("daemon", 176)
+    assert (store["lanes"][0]["owner"], store["lanes"][0]["size"]) == ("daemon", ENTRIES)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[1]", b"{}", b"\xff\xfe"])

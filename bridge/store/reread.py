@@ -73,6 +73,7 @@ class Work:
         self.done = self.total = 0
         self.lanes = 0
         self.policy: bytes | None = None
+        self.frozen: str | None = None
         self.pair_acts = 0
         self.pairs: dict[int, AnyRow] = {}
         self.pair_ended: dict[int, Entry] = {}

@@ -12,7 +12,8 @@ What is checked, and against what:
     content    the salted digest in its entry; none without an entry, no entry's without it
     messages   their archived entry and body; state = what the entries say became of them; pair
     files      their entries; the blob on the disk has the size and SHA-256 that was archived
-    verdicts, reviews, deliveries, receipts, pairs, meta (policy, pairs): their entries
+    verdicts, reviews, deliveries, receipts, pairs, changes, meta (policy, pairs, frozen): their entries
+    policies   their entries; the bytes in the archive have the hash
 
 and for each delivery that it was permitted after it was judged after it was archived (invariant 1).
 
@@ -37,6 +38,7 @@ from sqlalchemy.exc import DatabaseError
 
 from bridge.ledger.entry import Entry, decode, digest_of
 from bridge.ledger.tree import Frontier, leaf_hash
+from bridge.store.provenance import check_changes, check_policies
 from bridge.store.reread import (
     CHUNK,
     AnyRow,
@@ -85,6 +87,8 @@ def verify(
             _Lane(work, lane).check()
         _orphans(work)
         check_pairs(work)
+        check_policies(work)
+        check_changes(work)
         _meta(work)
         _verdict_numbers(work)
         for rows in work.chunks("SELECT * FROM messages WHERE id > :after ORDER BY id LIMIT :chunk"):
@@ -191,6 +195,8 @@ class _Lane:
             self.epoch = number(entry.facts.get("epoch"))
         elif entry.kind == "policy:activated":
             self.work.policy = as_bytes(body) if body is not None else None
+        elif entry.subject == "house":
+            self.work.frozen = f"{entry.lane}/{entry.seq}" if entry.kind == "house:frozen" else ""
         elif entry.kind.startswith("pair:"):
             self.work.pair_acts += 1
             if entry.kind == "pair:ended":
@@ -278,6 +284,12 @@ def _rows_of(work: Work, entries: Sequence[Entry]) -> None:
     made = {number(e.facts.get("pair")): e for e in entries if e.kind == "pair:made"}
     there = set(work.column("SELECT id FROM pairs WHERE id IN :ids", ids=list(made)))
     _gone(work, "pairs", "id", made, there)
+    stored = {str(e.facts.get("sha256")): e for e in entries if e.kind == "policy:stored"}
+    there = set(work.column("SELECT hash FROM policies WHERE hash IN :hashes", hashes=list(stored)))
+    _gone(work, "policies", "hash", stored, there)
+    proposed = {number(e.facts.get("change")): e for e in entries if e.kind == "policy:proposed"}
+    there = set(work.column("SELECT id FROM changes WHERE id IN :ids", ids=list(proposed)))
+    _gone(work, "changes", "id", proposed, there)
 
 
 def _gone(work: Work, table: str, column: str, named: Mapping[Any, Entry], there: set[Any]) -> None:
@@ -341,6 +353,7 @@ def _meta(work: Work) -> None:
     files = policy.get("policies") if isinstance(policy, dict) else None
     said = parsed(meta["policy"]) if "policy" in meta else None
     work.compare("meta", "key policy", [("value", said, files)], "the last policy:activated entry")
+    work.compare("meta", "key frozen", [("value", meta.get("frozen"), work.frozen)], "the last house entry")
     if "installation" not in meta:
         work.report("meta", "key installation", "", "is gone")
     lanes = work.count("lanes")

@@ -21,7 +21,7 @@ from bridge.store.database import open_engine
 from bridge.store.verify import OPERATIONAL, WHILE_OPEN, Finding, verify
 
 NOT_EVIDENCE = {"cursors", "chats"}
-META = ("installation", "pairs", "policy")
+META = ("frozen", "installation", "pairs", "policy")
 EVIDENCE = sorted(set(schema.metadata.tables) - NOT_EVIDENCE)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 from sqlalchemy import Connection, event, text
-from story import CHAT, REVIEWER, START, STREAM, Story, copy_of_the_story, held
+from story import CHAT, ENTRIES, REVIEWER, START, STREAM, Story, copy_of_the_story, held
 
 from bridge.store import views
 from bridge.store.database import open_engine
@@ -73,7 +73,7 @@ def test_lanes_and_policies(db: Connection) -> None:
     """Who works the lane under which epoch, and the policy files that decide."""
     (lane,) = views.lanes(db)
     assert all(type(key) is str for key in lane)
-    assert (lane["lane"], lane["owner"], lane["epoch"], lane["size"]) == (0, "daemon", 1, 176)
+    assert (lane["lane"], lane["owner"], lane["epoch"], lane["size"]) == (0, "daemon", 1, ENTRIES)
     assert views.policies(db) == [("cards", "a" * 64)]
 
 
