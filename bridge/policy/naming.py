@@ -35,8 +35,9 @@ def conditions(rule: Node) -> Iterator[Node]:
     """The conditions of a rule: `when`, `unless`, and each way of their `any`."""
     for section in (rule.child("when"), rule.child("unless")):
         if section is not None:
+            ways = section.child("any")
             yield section
-            yield from items(section.child("any"))
+            yield from items(ways) or ([ways] if ways else [])
 
 
 class _Names:
@@ -87,13 +88,17 @@ class _Names:
                     yield self.page.report(key, node.place, name=node.value, guess=near)
 
     def of_exceptions(self) -> Iterator[Diagnostic]:
-        groups = entries(self.root.child("groups"))
+        section = self.root.child("groups")
+        groups = entries(section)
         for entry in items(self.root.child("exceptions")):
-            owner = _who("exception", entry)
-            yield from self._rules(entry.child("rule"), owner)
+            yield from self._rules(entry.child("rule"), _who("exception", entry))
             # A person's id may look like anything, so only a group that is nearly hit is said to be missed.
-            missed = [one for one in scalars(entry.child("for")) if "@" not in one.value]
-            yield from self._groups_of([one for one in missed if guess(one.value, groups)], owner)
+            for node in scalars(entry.child("for")):
+                free = node.value in groups or "@" in node.value or node.value.startswith("tag:")
+                near = "" if free else guess(node.value, groups)
+                if near and section is not None:
+                    line = section.key(near).line
+                    yield self.page.report("P038.for", node.place, name=node.value, guess=near, line=line)
 
     def equal_ids(self) -> Iterator[Diagnostic]:
         shared: dict[str, tuple[str, Place]] = {}
@@ -114,10 +119,7 @@ class _Names:
         yield from self._defined("P020", "detectors", scalars(node), owner)
 
     def _groups(self, node: Node | None, owner: Phrase) -> Iterator[Diagnostic]:
-        yield from self._groups_of(scalars(node), owner)
-
-    def _groups_of(self, nodes: Sequence[Node], owner: Phrase) -> Iterator[Diagnostic]:
-        yield from self._defined("P022", "groups", nodes, owner)
+        yield from self._defined("P022", "groups", scalars(node), owner)
 
     def _rules(self, node: Node | None, owner: Phrase) -> Iterator[Diagnostic]:
         entries_ = [*items(self.root.child("rules")), *items(self.root.child("barriers"))]

@@ -383,6 +383,11 @@ EN: Mapping[str, Text] = {
     "P038.group": Text(
         "group `{name}` has nobody in it", "nobody", "add addresses under `symphony` or tags under `weixin`"
     ),
+    "P038.for": Text(
+        "`{name}` is taken for a person's id: there is no such group",
+        "not a group",
+        "did you mean the group `{guess}`? (line {line})",
+    ),
     "P038.unless": Text(
         "`unless` of rule `{rule}` is for the other direction and never applies",
         "never applies",
