@@ -38,6 +38,7 @@ ZH_HANS: Mapping[str, Text] = {
     "P006.comma": Text(
         "`{mark}` 不能分隔列表中的项目", "中文标点", "写作 `, `；如果标点属于文字，给该项目加上引号"
     ),
+    "P006.space": Text("此处是另一种空格，YAML 只接受普通空格", "不是普通空格", "改为普通空格，每级缩进两个"),
     "P007.several": Text("一个文件里有多份文档", "第二份从这里开始", "每份策略用一个单独的文件"),
     "P007.empty": Text("文件是空的", "没有内容", "以 `policy:`、名称和 `language: 1` 开头"),
     "P008.missing": Text("无法读取文件 `{path}`", "", "检查文件名和权限"),
@@ -69,6 +70,14 @@ ZH_HANS: Mapping[str, Text] = {
     "P013.date": Text("`{key}` 应为日期", "不是日期", "写作 2027-01-31"),
     "P013.time": Text("`{key}` 应为日期和时间", "不是时间", '写作 "2026-11-20 23:10"'),
     "P013.duration": Text("`{key}` 应为一段时间", "不是一段时间", "写作 30m、24h 或 7d"),
+    "P013.period": Text("`{key}` 应为期限", "不是期限", "写作 7y（年）、18m（月）或 90d（天）"),
+    "P013.size": Text("`{key}` 应为大小", "不是大小", "写作 500KB 或 20MB"),
+    "P013.percent": Text("`{key}` 应为百分比", "不是百分比", "写一个大于 0、不超过 100 的数，不写百分号"),
+    "P013.hours": Text("`{key}` 应为时段", "不是时段", '写作 "09:00-18:30"，加上引号'),
+    "P013.hours.order": Text("时段在开始之前就结束", "结束早于开始", "先写较早的时间；时段只限同一天之内"),
+    "P013.day": Text("`{key}` 最长为一天", "超过一天", "写 24h 或更短"),
+    "P013.empty": Text("`{key}` 是空的列表", "没有内容", "至少写一项，或删除这个键"),
+    "P013.two": Text("`{key}` 须正好是两个组别", "不是两个", "写作 [one, other]；单向则用 `from` 和 `to`"),
     "P013.timezone": Text("`{key}` 应为时区", "未知的时区", "写作 Asia/Hong_Kong"),
     "P013.name": Text("`{value}` 不能用作名称", "不是名称", "用字母、数字、`-`、`_` 和 `.`，不要有空格"),
     "P013.key": Text("键必须是一段文字", "不是文字", "写作 `key: value`"),
@@ -76,6 +85,36 @@ ZH_HANS: Mapping[str, Text] = {
     "P014.list": Text("词表只能有 `words` 或 `file` 其中之一", "这个词表", "写其中一个"),
     "P014.columns": Text("`file` 和 `columns` 必须同时出现", "这个词表", "写明哪些列是词语"),
     "P014.stale": Text("只有来自文件的词表才会过时", "这个词表", "删除 `stale_after`，或把词语放进文件"),
+    "P014.dates": Text("`dates` 没有写明列", "没有列", "写作 {{ from: COLUMN, until: COLUMN }}，或其中之一"),
+    "P014.dated": Text("只有来自文件的词表才有日期列", "没有文件", "删除 `dates`，或把词语放进文件"),
+    "P014.calendar": Text(
+        "`days: trading` 和 `calendar` 必须同时出现",
+        "只有其中之一",
+        "两者都写，例如 `days: trading, calendar: XHKG`",
+    ),
+    "P014.outside": Text(
+        "`outside` 既没有写时段，也没有写日子",
+        "永远不会在外",
+        '写 `hours: "09:00-18:30"`、`days: weekdays`，或两者都写',
+    ),
+    "P014.condition": Text(
+        "这个条件什么也没有写，因此对所有消息都成立", "没有内容", "写一个有值的键，或删除它"
+    ),
+    "P014.count": Text(
+        "没有 `within` 的 `count` 计算找到的次数，但没有要查找的内容",
+        "没有可计算的内容",
+        "加上 `finds`，或用 `within: 10m` 计算消息数",
+    ),
+    "P014.late": Text("`if_late` 需要 `decide_within`", "以什么为逾时？", "加上 `decide_within: 30m`"),
+    "P014.language": Text("`{key}` 没有任何语言的文字", "没有文字", "写作 {{ en: …, zh: … }}"),
+    "P014.rollout": Text("`rollout` 只能有 `groups` 或 `percent` 其中之一", "这个 rollout", "写其中一个"),
+    "P014.barrier": Text(
+        "隔离要么写 `between`，要么写 `from` 和 `to`",
+        "这个隔离",
+        "写 `between: [one, other]`，或 `from: one` 和 `to: other`",
+    ),
+    "P014.keep": Text("保存期只能写 `keep` 或 `preset` 其中之一", "这一项", "写其中一个"),
+    "P014.preset": Text("预设已规定从何时起算", "预设已有规定", "删除 `start`，或用 `keep` 写明期限"),
     "P014.deliver": Text("规则不能同时 `deliver` 和 `{other}`", "两者都在这里", "只保留一个"),
     "P014.nothing": Text(
         "规则没有写明后果", "没有后果", "加上 redact、hold、block、deliver、tag 或 tell_sender"
@@ -83,12 +122,10 @@ ZH_HANS: Mapping[str, Text] = {
     "P014.redact": Text("规则要遮盖，却没有要查找的内容", "没有可遮盖的内容", "写明检测器：`finds: [card]`"),
     "P014.show_match": Text("`show_match` 需要一段文字来显示", "没有文字", "加上 `tell_sender`"),
     "P020": Text(
-        "规则 `{rule}` 要查找 `{name}`，但没有这个检测器",
-        "`detectors:` 下没有定义",
-        "此处的检测器：{choices}",
+        "{owner} 要查找 `{name}`，但没有这个检测器", "`detectors:` 下没有定义", "此处的检测器：{choices}"
     ),
     "P020.near": Text(
-        "规则 `{rule}` 要查找 `{name}`，但没有这个检测器",
+        "{owner} 要查找 `{name}`，但没有这个检测器",
         "`detectors:` 下没有定义",
         "是不是想写 `{guess}`？（第 {line} 行）",
     ),
@@ -100,16 +137,15 @@ ZH_HANS: Mapping[str, Text] = {
         "`lists:` 下没有定义",
         "是不是想写 `{guess}`？（第 {line} 行）",
     ),
-    "P022": Text(
-        "规则 `{rule}` 提到 `{name}`，但没有这个组别", "`groups:` 下没有定义", "此处的组别：{choices}"
-    ),
+    "P022": Text("{owner} 提到 `{name}`，但没有这个组别", "`groups:` 下没有定义", "此处的组别：{choices}"),
     "P022.near": Text(
-        "规则 `{rule}` 提到 `{name}`，但没有这个组别",
+        "{owner} 提到 `{name}`，但没有这个组别",
         "`groups:` 下没有定义",
         "是不是想写 `{guess}`？（第 {line} 行）",
     ),
     "P023.rule": Text("两条规则的 id 都是 `{name}`", "重复使用", "换一个 id；第一条在第 {line} 行"),
     "P023.policy": Text("两个文件都叫 `{name}`", "重复使用", "换一个名称；第一个文件是 {file}"),
+    "P023.id": Text("`{name}` 在本文件中已用作 id", "重复使用", "换一个 id；第一次用在第 {line} 行"),
     "P024.missing": Text("无法读取词表文件 `{path}`", "找不到", "路径从策略文件所在的文件夹算起"),
     "P024.outside": Text(
         "词表文件 `{path}` 不在策略文件旁边", "指向别处", "把词表放在策略文件所在的文件夹，路径中不用 `..`"
@@ -125,6 +161,12 @@ ZH_HANS: Mapping[str, Text] = {
     "P024.csv": Text("词表文件 `{path}` 不是 CSV", "这个文件", "另存为 CSV，第一行写各列的名称"),
     "P024.invisible": Text("词语中没有可见的字符", "这个词", "删除它"),
     "P024.long": Text("词表文件 `{path}` 中有超过 {limit} 个字符的词", "这个文件", "缩短这个词"),
+    "P024.date": Text(
+        "词表文件 `{path}` 第 {line} 行的 `{value}` 不是日期", "这一列应为日期", "日期写作 2027-01-31"
+    ),
+    "P024.order": Text(
+        "词表文件 `{path}` 第 {line} 行在开始之前就结束", "这些列", "把较早的日期写在 `from` 的列里"
+    ),
     "P025": Text(
         "`unless_words` 提到 `{word}`，但它不在这个词表中",
         "不在词表中",
@@ -133,6 +175,17 @@ ZH_HANS: Mapping[str, Text] = {
     "P025.longer": Text(
         "`{longer}` 不含 `{word}`，不可能使它成为无须理会的词", "不含这个词", "写一个含有 `{word}` 的较长词语"
     ),
+    "P026": Text("例外 `{name}` 已于 {day} 到期", "已过去", "删除它，或用新的日期重新批准"),
+    "P027": Text(
+        "{owner} 提到 `{name}`，但本文件没有这条规则或隔离", "这里没有这个 id", "此处的规则和隔离：{choices}"
+    ),
+    "P027.near": Text(
+        "{owner} 提到 `{name}`，但本文件没有这条规则或隔离",
+        "这里没有这个 id",
+        "是不是想写 `{guess}`？（第 {line} 行）",
+    ),
+    "P028": Text("没有名为 `{name}` 的预设", "没有这个预设", "从指南中选一个，或用 `keep: 7y` 写明期限"),
+    "P028.near": Text("没有名为 `{name}` 的预设", "没有这个预设", "是不是想写 `{guess}`？"),
     "P030": Text(
         "规则 `{rule}` 已执行，但没有测试显示它起作用",
         "没有见过它起作用",
@@ -141,16 +194,74 @@ ZH_HANS: Mapping[str, Text] = {
     "P031.detector": Text("没有规则用到检测器 `{name}`", "未使用", "写进 `finds`，或删除它"),
     "P031.list": Text("没有检测器用到词表 `{name}`", "未使用", "用在检测器里，或删除它"),
     "P031.group": Text("没有规则用到组别 `{name}`", "未使用", "用在规则里，或删除它"),
+    "P032": Text(
+        "规则 `{rule}` 改变不了任何结果：规则 `{other}` 已涵盖它",
+        "已被涵盖",
+        "删除它，或收窄 `{other}`（第 {line} 行）",
+    ),
     "P033": Text("规则 `{rule}` 没有写明依据", "没有 `because`", "加上 `because:`，写明法规或内部备忘"),
     "P034": Text("`{word}` 只有一个汉字，会在许多词里出现", "一个字", "用更长的词"),
+    "P035": Text(
+        "规则 `{rule}` 暂缓消息，但没有时限",
+        "没有时限",
+        "加上 `decide_within: 30m` 和 `if_late: escalate`（或 `block`）",
+    ),
+    "P036.rule": Text("规则 `{name}` 原定在 {day} 前复核", "应当复核", "重新检视，然后写一个较晚的日期"),
+    "P036.list": Text("词表 `{name}` 原定在 {day} 前复核", "应当复核", "重新检视，然后写一个较晚的日期"),
+    "P037": Text("例外 `{name}` 将于 {day} 到期", "即将到期", "如仍有需要，重新批准"),
+    "P038.group": Text("组别 `{name}` 里没有人", "没有人", "在 `symphony` 下加地址，或在 `weixin` 下加标签"),
+    "P038.for": Text(
+        "没有名为 `{name}` 的组别，因此当作个人的标识",
+        "不是组别",
+        "是不是想写组别 `{guess}`？（第 {line} 行）",
+    ),
+    "P038.unless": Text(
+        "规则 `{rule}` 的 `unless` 针对另一方向，永远不适用", "永远不适用", "删除它，或写 `when` 的方向"
+    ),
+    "P038.rollout": Text(
+        "规则 `{rule}` 没有执行，`rollout` 没有作用", "没有作用", "写 `mode: enforce`，或删除 `rollout`"
+    ),
+    "P038.exception": Text("规则 `{rule}` 已停用，例外 `{name}` 没有作用", "没有作用", "删除这个例外"),
+    "P038.only": Text("`{rule}` 不查找词语，`only` 永远不成立", "永远不成立", "删除 `only`"),
+    "P038.confidence": Text("没有 `finds`，`confidence` 没有作用", "没有作用", "加上 `finds`，或删除它"),
+    "P038.infected": Text("没有病毒扫描，`infected` 没有作用", "没有作用", "加上 `virus_scan: clamav`"),
+    "P039": Text("词表文件 `{path}` 超过 `stale_after` 未更新：消息会被暂缓", "太旧", "请重新提供这个文件"),
     "P040": Text("这个模式不能用：{problem}", "不可用的模式", "{advice}"),
     "P041": Text("这个模式也会匹配空文字", "匹配空文字", "至少让其中一部分必须出现"),
     "P042": Text("`\\b` 不能像识别字母那样识别汉字", "模式里的 `\\b`", "删除它，改写 `boundary: word`"),
-    "P050": Text("`{key}` 属于规则语言，但本版本不执行", "不执行", "删除它：看似写了却不执行的规定更危险"),
+    "P043": Text("`{word}` 包含 `{inner}`，后者已经能找到它", "已被涵盖", "删除它，或删除 `{inner}`"),
+    "P043.same": Text(
+        "`{word}` 和 `{inner}` 是同一个词", "写了两次", "删除其中之一：全角半角、大小写和繁简没有区别"
+    ),
+    "P044": Text("`{key}` 没有{language}的文字", "缺少一种语言", "加上 `{tag}:` 和文字"),
+    "P045.unless": Text(
+        "规则 `{rule}` 永远不会适用：`unless` 排除了所有情况", "全部排除", "使 `unless` 窄于 `when`"
+    ),
+    "P045.confidence": Text(
+        "规则 `{rule}` 永远不会适用：它的检测器都达不到这个把握程度",
+        "永远达不到",
+        "降低 `confidence`，或提高检测器的把握程度",
+    ),
+    "P045.excluded": Text(
+        "规则 `{rule}` 永远不会适用：`{key}` 和 `{other}` 互相排斥", "不会同时成立", "删除其中之一"
+    ),
+    "P046": Text(
+        "`{name}`（{rule}）的期限尚未有人确认", "{keep}，未确认", "请法务人员确认，或用 `keep` 写明期限"
+    ),
+    "P047": Text(
+        "诉讼保全 `{name}` 没有 `since`：这些人的全部记录都会保留", "没有起始日", "加上 `since:` 和起始日"
+    ),
+    "P048": Text("本版本会在每条消息上注明 `{name}`，但不会发送副本", "不会发送", "为该存档去处导出记录"),
     "P051": Text("本版本只认得语言版本 1", "另一个语言版本", "写作 `language: 1`"),
     "P060": Text("规则 `{rule}` 的测试没有通过：{problem}", "这个测试", "修改规则或测试"),
     # phrases: words that stand inside other texts
     "none": Text("无"),
+    "who.rule": Text("规则 `{name}`"),
+    "who.barrier": Text("隔离 `{name}`"),
+    "who.exception": Text("例外 `{name}`"),
+    "who.section": Text("`{name}`"),
+    "language.en": Text("英文"),
+    "language.zh": Text("中文"),
     "bound.least": Text("至少 {limit}"),
     "bound.most": Text("最多 {limit}"),
     "advice.behind": Text("不支持后行断言（look-behind）；改用 `boundary: digits` 或 `boundary: word`"),

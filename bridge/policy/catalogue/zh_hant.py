@@ -38,6 +38,7 @@ ZH_HANT: Mapping[str, Text] = {
     "P006.comma": Text(
         "`{mark}` 不能分隔清單中的項目", "中文標點", "寫作 `, `；如果標點屬於文字，為該項目加上引號"
     ),
+    "P006.space": Text("此處是另一種空格，YAML 只接受普通空格", "不是普通空格", "改為普通空格，每級縮排兩個"),
     "P007.several": Text("一個檔案裏有多份文件", "第二份由此開始", "每份政策用一個獨立的檔案"),
     "P007.empty": Text("檔案是空的", "沒有內容", "以 `policy:`、名稱和 `language: 1` 開頭"),
     "P008.missing": Text("無法讀取檔案 `{path}`", "", "檢查檔案名稱和權限"),
@@ -67,6 +68,14 @@ ZH_HANT: Mapping[str, Text] = {
     "P013.date": Text("`{key}` 應為日期", "不是日期", "寫作 2027-01-31"),
     "P013.time": Text("`{key}` 應為日期和時間", "不是時間", '寫作 "2026-11-20 23:10"'),
     "P013.duration": Text("`{key}` 應為一段時間", "不是一段時間", "寫作 30m、24h 或 7d"),
+    "P013.period": Text("`{key}` 應為期限", "不是期限", "寫作 7y（年）、18m（月）或 90d（日）"),
+    "P013.size": Text("`{key}` 應為大小", "不是大小", "寫作 500KB 或 20MB"),
+    "P013.percent": Text("`{key}` 應為百分比", "不是百分比", "寫一個大於 0、不超過 100 的數，不寫百分號"),
+    "P013.hours": Text("`{key}` 應為時段", "不是時段", '寫作 "09:00-18:30"，加上引號'),
+    "P013.hours.order": Text("時段在開始之前就結束", "結束早於開始", "先寫較早的時間；時段只限同一日之內"),
+    "P013.day": Text("`{key}` 最長為一日", "超過一日", "寫 24h 或更短"),
+    "P013.empty": Text("`{key}` 是空的清單", "沒有內容", "至少寫一項，或刪除這個鍵"),
+    "P013.two": Text("`{key}` 須正好是兩個組別", "不是兩個", "寫作 [one, other]；單向則用 `from` 和 `to`"),
     "P013.timezone": Text("`{key}` 應為時區", "未知的時區", "寫作 Asia/Hong_Kong"),
     "P013.name": Text("`{value}` 不能用作名稱", "不是名稱", "用字母、數字、`-`、`_` 和 `.`，不要有空格"),
     "P013.key": Text("鍵必須是一段文字", "不是文字", "寫作 `key: value`"),
@@ -74,6 +83,36 @@ ZH_HANT: Mapping[str, Text] = {
     "P014.list": Text("詞表只能有 `words` 或 `file` 其中之一", "這個詞表", "寫其中一個"),
     "P014.columns": Text("`file` 和 `columns` 必須同時出現", "這個詞表", "寫明哪些欄是詞語"),
     "P014.stale": Text("只有來自檔案的詞表才會過時", "這個詞表", "刪除 `stale_after`，或把詞語放進檔案"),
+    "P014.dates": Text("`dates` 沒有寫明欄", "沒有欄", "寫作 {{ from: COLUMN, until: COLUMN }}，或其中之一"),
+    "P014.dated": Text("只有來自檔案的詞表才有日期欄", "沒有檔案", "刪除 `dates`，或把詞語放進檔案"),
+    "P014.calendar": Text(
+        "`days: trading` 和 `calendar` 必須同時出現",
+        "只有其中之一",
+        "兩者都寫，例如 `days: trading, calendar: XHKG`",
+    ),
+    "P014.outside": Text(
+        "`outside` 既沒有寫時段，也沒有寫日子",
+        "永遠不會在外",
+        '寫 `hours: "09:00-18:30"`、`days: weekdays`，或兩者都寫',
+    ),
+    "P014.condition": Text(
+        "這個條件什麼也沒有寫，因此對所有訊息都成立", "沒有內容", "寫一個有值的鍵，或刪除它"
+    ),
+    "P014.count": Text(
+        "沒有 `within` 的 `count` 計算找到的次數，但沒有要尋找的內容",
+        "沒有可計算的內容",
+        "加上 `finds`，或用 `within: 10m` 計算訊息數",
+    ),
+    "P014.late": Text("`if_late` 需要 `decide_within`", "以甚麼為逾時？", "加上 `decide_within: 30m`"),
+    "P014.language": Text("`{key}` 沒有任何語言的文字", "沒有文字", "寫作 {{ en: …, zh: … }}"),
+    "P014.rollout": Text("`rollout` 只能有 `groups` 或 `percent` 其中之一", "這個 rollout", "寫其中一個"),
+    "P014.barrier": Text(
+        "隔離或寫 `between`，或寫 `from` 和 `to`",
+        "這個隔離",
+        "寫 `between: [one, other]`，或 `from: one` 和 `to: other`",
+    ),
+    "P014.keep": Text("保存期只能寫 `keep` 或 `preset` 其中之一", "這一項", "寫其中一個"),
+    "P014.preset": Text("預設已規定由何時起計", "預設已有規定", "刪除 `start`，或用 `keep` 寫明期限"),
     "P014.deliver": Text("規則不能同時 `deliver` 和 `{other}`", "兩者都在此", "只保留一個"),
     "P014.nothing": Text(
         "規則沒有寫明後果", "沒有後果", "加上 redact、hold、block、deliver、tag 或 tell_sender"
@@ -81,12 +120,10 @@ ZH_HANT: Mapping[str, Text] = {
     "P014.redact": Text("規則要遮蓋，卻沒有要尋找的內容", "沒有可遮蓋的內容", "寫明偵測器：`finds: [card]`"),
     "P014.show_match": Text("`show_match` 需要一段文字來顯示", "沒有文字", "加上 `tell_sender`"),
     "P020": Text(
-        "規則 `{rule}` 要尋找 `{name}`，但沒有這個偵測器",
-        "`detectors:` 之下沒有定義",
-        "此處的偵測器：{choices}",
+        "{owner} 要尋找 `{name}`，但沒有這個偵測器", "`detectors:` 之下沒有定義", "此處的偵測器：{choices}"
     ),
     "P020.near": Text(
-        "規則 `{rule}` 要尋找 `{name}`，但沒有這個偵測器",
+        "{owner} 要尋找 `{name}`，但沒有這個偵測器",
         "`detectors:` 之下沒有定義",
         "是否想寫 `{guess}`？（第 {line} 行）",
     ),
@@ -98,16 +135,15 @@ ZH_HANT: Mapping[str, Text] = {
         "`lists:` 之下沒有定義",
         "是否想寫 `{guess}`？（第 {line} 行）",
     ),
-    "P022": Text(
-        "規則 `{rule}` 提到 `{name}`，但沒有這個組別", "`groups:` 之下沒有定義", "此處的組別：{choices}"
-    ),
+    "P022": Text("{owner} 提到 `{name}`，但沒有這個組別", "`groups:` 之下沒有定義", "此處的組別：{choices}"),
     "P022.near": Text(
-        "規則 `{rule}` 提到 `{name}`，但沒有這個組別",
+        "{owner} 提到 `{name}`，但沒有這個組別",
         "`groups:` 之下沒有定義",
         "是否想寫 `{guess}`？（第 {line} 行）",
     ),
     "P023.rule": Text("兩條規則的 id 都是 `{name}`", "重複使用", "換一個 id；第一條在第 {line} 行"),
     "P023.policy": Text("兩個檔案都叫 `{name}`", "重複使用", "換一個名稱；第一個檔案是 {file}"),
+    "P023.id": Text("`{name}` 在本檔案中已用作 id", "重複使用", "換一個 id；第一次用在第 {line} 行"),
     "P024.missing": Text("無法讀取詞表檔案 `{path}`", "找不到", "路徑由政策檔案所在的資料夾起計"),
     "P024.outside": Text(
         "詞表檔案 `{path}` 不在政策檔案旁邊", "指向別處", "把詞表放在政策檔案所在的資料夾，路徑中不用 `..`"
@@ -121,6 +157,12 @@ ZH_HANT: Mapping[str, Text] = {
     "P024.csv": Text("詞表檔案 `{path}` 不是 CSV", "這個檔案", "另存為 CSV，第一行寫各欄的名稱"),
     "P024.invisible": Text("詞語中沒有可見的字元", "這個詞", "刪除它"),
     "P024.long": Text("詞表檔案 `{path}` 中有超過 {limit} 個字元的詞", "這個檔案", "縮短這個詞"),
+    "P024.date": Text(
+        "詞表檔案 `{path}` 第 {line} 行的 `{value}` 不是日期", "這一欄應為日期", "日期寫作 2027-01-31"
+    ),
+    "P024.order": Text(
+        "詞表檔案 `{path}` 第 {line} 行在開始之前就結束", "這些欄", "把較早的日期寫在 `from` 的欄裏"
+    ),
     "P025": Text(
         "`unless_words` 提到 `{word}`，但它不在這個詞表中",
         "不在詞表中",
@@ -129,6 +171,17 @@ ZH_HANT: Mapping[str, Text] = {
     "P025.longer": Text(
         "`{longer}` 不含 `{word}`，不可能使它成為無須理會的詞", "不含這個詞", "寫一個含有 `{word}` 的較長詞語"
     ),
+    "P026": Text("例外 `{name}` 已於 {day} 到期", "已過去", "刪除它，或用新的日期重新批准"),
+    "P027": Text(
+        "{owner} 提到 `{name}`，但本檔案沒有這條規則或隔離", "此處沒有這個 id", "此處的規則和隔離：{choices}"
+    ),
+    "P027.near": Text(
+        "{owner} 提到 `{name}`，但本檔案沒有這條規則或隔離",
+        "此處沒有這個 id",
+        "是否想寫 `{guess}`？（第 {line} 行）",
+    ),
+    "P028": Text("沒有名為 `{name}` 的預設", "沒有這個預設", "從指南中選一個，或用 `keep: 7y` 寫明期限"),
+    "P028.near": Text("沒有名為 `{name}` 的預設", "沒有這個預設", "是否想寫 `{guess}`？"),
     "P030": Text(
         "規則 `{rule}` 已執行，但沒有測試顯示它發揮作用",
         "未見它發揮作用",
@@ -137,16 +190,76 @@ ZH_HANT: Mapping[str, Text] = {
     "P031.detector": Text("沒有規則用到偵測器 `{name}`", "未使用", "寫進 `finds`，或刪除它"),
     "P031.list": Text("沒有偵測器用到詞表 `{name}`", "未使用", "用在偵測器裏，或刪除它"),
     "P031.group": Text("沒有規則用到組別 `{name}`", "未使用", "用在規則裏，或刪除它"),
+    "P032": Text(
+        "規則 `{rule}` 改變不了任何結果：規則 `{other}` 已涵蓋它",
+        "已被涵蓋",
+        "刪除它，或收窄 `{other}`（第 {line} 行）",
+    ),
     "P033": Text("規則 `{rule}` 沒有寫明依據", "沒有 `because`", "加上 `because:`，寫明法規或內部備忘"),
     "P034": Text("`{word}` 只有一個漢字，會在許多詞裏出現", "一個字", "用較長的詞"),
+    "P035": Text(
+        "規則 `{rule}` 暫緩訊息，但沒有時限",
+        "沒有時限",
+        "加上 `decide_within: 30m` 和 `if_late: escalate`（或 `block`）",
+    ),
+    "P036.rule": Text("規則 `{name}` 原定在 {day} 前檢討", "應當檢討", "重新檢視，然後寫一個較後的日期"),
+    "P036.list": Text("詞表 `{name}` 原定在 {day} 前檢討", "應當檢討", "重新檢視，然後寫一個較後的日期"),
+    "P037": Text("例外 `{name}` 將於 {day} 到期", "即將到期", "如仍有需要，重新批准"),
+    "P038.group": Text(
+        "組別 `{name}` 裏沒有人", "沒有人", "在 `symphony` 之下加地址，或在 `weixin` 之下加標籤"
+    ),
+    "P038.for": Text(
+        "沒有名為 `{name}` 的組別，因此當作個人的識別碼",
+        "不是組別",
+        "是否想寫組別 `{guess}`？（第 {line} 行）",
+    ),
+    "P038.unless": Text(
+        "規則 `{rule}` 的 `unless` 針對另一方向，永遠不適用", "永遠不適用", "刪除它，或寫 `when` 的方向"
+    ),
+    "P038.rollout": Text(
+        "規則 `{rule}` 沒有執行，`rollout` 沒有作用", "沒有作用", "寫 `mode: enforce`，或刪除 `rollout`"
+    ),
+    "P038.exception": Text("規則 `{rule}` 已停用，例外 `{name}` 沒有作用", "沒有作用", "刪除這個例外"),
+    "P038.only": Text("`{rule}` 不尋找詞語，`only` 永遠不成立", "永遠不成立", "刪除 `only`"),
+    "P038.confidence": Text("沒有 `finds`，`confidence` 沒有作用", "沒有作用", "加上 `finds`，或刪除它"),
+    "P038.infected": Text("沒有病毒掃描，`infected` 沒有作用", "沒有作用", "加上 `virus_scan: clamav`"),
+    "P039": Text("詞表檔案 `{path}` 超過 `stale_after` 未更新：訊息會被暫緩", "太舊", "請重新提供這個檔案"),
     "P040": Text("這個模式不能用：{problem}", "不可用的模式", "{advice}"),
     "P041": Text("這個模式也會匹配空白文字", "匹配空白文字", "至少讓其中一部分必須出現"),
     "P042": Text("`\\b` 不能像識別字母那樣識別漢字", "模式裏的 `\\b`", "刪除它，改寫 `boundary: word`"),
-    "P050": Text("`{key}` 屬於規則語言，但本版本不執行", "不執行", "刪除它：看似寫了卻不執行的規定更危險"),
+    "P043": Text("`{word}` 包含 `{inner}`，後者已經能找到它", "已被涵蓋", "刪除它，或刪除 `{inner}`"),
+    "P043.same": Text(
+        "`{word}` 和 `{inner}` 是同一個詞", "寫了兩次", "刪除其中之一：全形半形、大小寫和繁簡沒有分別"
+    ),
+    "P044": Text("`{key}` 沒有{language}的文字", "欠缺一種語言", "加上 `{tag}:` 和文字"),
+    "P045.unless": Text(
+        "規則 `{rule}` 永遠不會適用：`unless` 排除了所有情況", "全部排除", "令 `unless` 窄於 `when`"
+    ),
+    "P045.confidence": Text(
+        "規則 `{rule}` 永遠不會適用：它的偵測器都達不到這個把握程度",
+        "永遠達不到",
+        "降低 `confidence`，或提高偵測器的把握程度",
+    ),
+    "P045.excluded": Text(
+        "規則 `{rule}` 永遠不會適用：`{key}` 和 `{other}` 互相排斥", "不會同時成立", "刪除其中之一"
+    ),
+    "P046": Text(
+        "`{name}`（{rule}）的期限尚未有人確認", "{keep}，未確認", "請法律人員確認，或用 `keep` 寫明期限"
+    ),
+    "P047": Text(
+        "訴訟保留 `{name}` 沒有 `since`：這些人的全部記錄都會保留", "沒有起始日", "加上 `since:` 和起始日"
+    ),
+    "P048": Text("本版本會在每則訊息上註明 `{name}`，但不會傳送副本", "不會傳送", "為該存檔去處匯出記錄"),
     "P051": Text("本版本只認得語言版本 1", "另一個語言版本", "寫作 `language: 1`"),
     "P060": Text("規則 `{rule}` 的測試沒有通過：{problem}", "這個測試", "修改規則或測試"),
     # phrases: words that stand inside other texts
     "none": Text("無"),
+    "who.rule": Text("規則 `{name}`"),
+    "who.barrier": Text("隔離 `{name}`"),
+    "who.exception": Text("例外 `{name}`"),
+    "who.section": Text("`{name}`"),
+    "language.en": Text("英文"),
+    "language.zh": Text("中文"),
     "bound.least": Text("至少 {limit}"),
     "bound.most": Text("最多 {limit}"),
     "advice.behind": Text("不支援後行斷言（look-behind）；改用 `boundary: digits` 或 `boundary: word`"),
