@@ -25,6 +25,8 @@ _OUTCOMES = click.Choice(["deliver", "annotate", "redact", "hold", "block"])
 @click.option("--would", type=_OUTCOMES, help="What the rules that are only monitored would have done.")
 @click.option("--from", "origin", type=click.Choice(["symphony", "weixin"]), help="Where it comes from.")
 @click.option("--sender", help="The sender's address, id or tag:….")
+@click.option("--recipient", help="The recipient's address, id or tag:….")
+@click.option("--kind", help="The kind of message: voice, file, ….")
 @click.option("--at", metavar='"YYYY-MM-DD HH:MM"', help="When, by the policy's clock.")
 @click.option("--note", help="Why, for the reader.")
 @click.option("--file", type=click.Path(path_type=Path), help="The file; without it, the one in policies/.")
@@ -63,7 +65,7 @@ def add_test(
 
 def _test(given: Sequence[str], more: Mapping[str, str | None]) -> dict[str, str | Sequence[str]]:
     """The keys of the test in the order of the language."""
-    order = ("from", "sender", "at", "expect", "becomes", "would", "note")
+    order = ("from", "sender", "recipient", "kind", "at", "expect", "becomes", "would", "note")
     test: dict[str, str | Sequence[str]] = {"given": given[0] if len(given) == 1 else list(given)}
     return test | {key: value for key in order if (value := more.get(key)) is not None}
 
