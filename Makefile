@@ -6,7 +6,7 @@ WEIGHBRIDGE := $(BIN)/weighbridge
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 2
 
-.PHONY: help setup demo test lint bench lock clean
+.PHONY: help setup demo test lint bench rivals lock clean
 .DEFAULT_GOAL := help
 
 help: ## Show this list
@@ -23,12 +23,15 @@ test: .venv/.test ## Everything that must hold, in under ten minutes
 lint: .venv/.test ## What the linter has to say (a test asks it, too)
 	@$(BIN)/ruff check bridge connectors tests
 
-bench: setup ## Measure the relay on this machine
+bench: setup rivals ## Measure relay and policy on this machine
 	@$(WEIGHBRIDGE) bench relay
+	@$(WEIGHBRIDGE) bench policy
+
+rivals: .cache/rivals/.complete ## Other people's policy engines, to be measured beside ours
 
 lock: .venv/.test ## Resolve requirements/*.in again, with hashes
 	@test -x $(BIN)/uv || $(PIP) install uv
-	@for list in run test; do \
+	@for list in run test rivals; do \
 	    $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 	        requirements/$$list.in -o requirements/$$list.txt || exit 1; \
 	done
@@ -54,4 +57,9 @@ $(BIN)/python:
 
 .venv/.test: requirements/test.txt .venv/.run
 	@$(PIP) install --require-hashes -r requirements/test.txt
+	@touch $@
+
+.cache/rivals/.complete: requirements/rivals.txt | $(BIN)/python
+	@mkdir -p .cache && $(BIN)/python -m venv --clear .cache/rivals
+	@.cache/rivals/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r requirements/rivals.txt
 	@touch $@

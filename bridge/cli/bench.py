@@ -1,7 +1,7 @@
-"""`weighbridge bench`: how much the relay carries on this machine, and how fast.
+"""`weighbridge bench`: how much the relay carries on this machine, how fast, and what a verdict costs.
 
-Rules of this file: options and printing; what is measured stands in `bench_relay`. Figures go to standard
-output, progress to standard error.
+Rules of this file: options and printing; what is measured stands in `bench_relay` and `bench_policy`.
+Figures go to standard output, progress to standard error.
 """
 
 from __future__ import annotations
@@ -33,6 +33,20 @@ COMPARED = {
     "added_p50_ms": "added p50 ms",
 }  # fmt: skip
 COMMITTED = {"transactions_per_second": "commits/s, 1 row", "rows_per_second": "rows/s, 64 to a commit"}
+FOUND = {
+    "entries": "words and patterns", "engine": "engine", "us": "µs/message", "ratio": "ratio",
+    "messages": "messages", "found": "with findings", "build_s": "build s",
+}  # fmt: skip
+DECIDED = {
+    "engine": "engine", "rules": "rules", "us": "µs/request", "ratio": "ratio", "requests": "requests",
+    "stopped": "stopped",
+}  # fmt: skip
+WEIGHED = {"policies": "policies", "us": "µs/message", "messages": "messages"}
+HOSTILE = {"text": "hostile text", "us": "µs/message"}
+SWAPPED = {
+    "words": "words compiled", "compile_s": "seconds", "longest_wait_ms": "longest wait ms",
+    "longest_wait_quiet_ms": "without",
+}  # fmt: skip
 SAMPLED = {"messages": "messages", "rss_mb": "RSS MB"}
 GROWN = {
     "rss_settled_mb": "RSS MB after a quarter", "rss_end_mb": "at the end",
@@ -89,6 +103,40 @@ def relay(
     told.end()
 
 
+@bench.command()
+@click.option("--messages", type=COUNT, default=20_000, show_default=True, help="No two alike.")
+@click.option("--requests", type=COUNT, default=100_000, show_default=True, help="To decide by attributes.")
+@click.option(
+    "--entries", type=click.IntRange(min=10), multiple=True, default=(100, 1_000, 10_000), show_default=True,
+    help="Words and patterns looked for; may be given again.",
+)  # fmt: skip
+@click.option(
+    "--words", type=COUNT, default=10_000, show_default=True, help="Of the policy that is swapped in."
+)
+@click.option(
+    "--rivals", type=click.Path(path_type=Path, file_okay=False), default=Path(".cache/rivals"),
+    show_default=True, help="Environment with the other engines (`make rivals`).",
+)  # fmt: skip
+@output.json_option
+def policy(
+    messages: int, requests: int, entries: tuple[int, ...], words: int, rivals: Path, as_json: bool
+) -> None:
+    """Compare verdicts with a loop over `re`, presidio, hyperscan, cedarpy and casbin.
+
+    All get the same messages, entries and requests in one run, and must agree on every one. Takes some
+    minutes. Without the others' environment only our engine and the loop are measured.
+    """
+    from bridge.cli import bench_policy
+
+    python = bench_policy.rivals_python(rivals)
+    if python is None:
+        output.note(f"no other engines in {rivals}: run `make rivals` to compare with them")
+    told = Telling(as_json)
+    plan = bench_policy.Plan(messages, entries, requests, words=words, python=python)
+    bench_policy.run(plan, told.row)
+    told.end()
+
+
 async def _until_told_otherwise(work: Awaitable[None]) -> None:
     """Do `work`; SIGTERM cancels it, so that no process and no file stays behind."""
     task = asyncio.ensure_future(work)
@@ -109,7 +157,8 @@ class Telling:
         self._rows.setdefault(row["kind"], []).append(row)
         if self._as_json:
             output.json_line(row)
-        facts = [row.get(key) for key in ("system", "direction", "per_second") if key in row]
+        keys = ("system", "direction", "per_second", "entries", "engine", "policies", "text", "us")
+        facts = [row[key] for key in keys if key in row]
         output.note(f"{time.monotonic() - self._started:6.0f} s  {row['kind']:8}" + " ".join(map(str, facts)))
         if row.get("filesystem") == "tmpfs":
             output.note("this folder is in memory: commits cost nothing here, and figures mean little")
@@ -133,6 +182,11 @@ class Telling:
             (self._rows.get("memory", ()), SAMPLED),
             (self._rows.get("growth", ()), GROWN),
             (compared, COMPARED),
+            (self._rows.get("content", ()), FOUND),
+            (self._rows.get("attributes", ()), DECIDED),
+            (self._rows.get("verdict", ()), WEIGHED),
+            (self._rows.get("hostile", ()), HOSTILE),
+            (self._rows.get("swap", ()), SWAPPED),
         ):
             if rows:
                 output.listing(rows, columns, as_json=False)
