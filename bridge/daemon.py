@@ -28,7 +28,7 @@ from bridge.errors import ConfigError, SignedOut
 from bridge.in_force import InForce, Judging, Law
 from bridge.message import Inspection, Verdict
 from bridge.pipeline import Bell, House
-from bridge.ports import Attempt, Connector, Step
+from bridge.ports import Attempt, Connector, Late, Step
 from bridge.store import views
 from bridge.store.database import LEASE_MS, Database
 
@@ -63,6 +63,10 @@ class Counting:
         telemetry.metrics.deliveries.labels(permit.network, attempt.step.value).inc()
         if attempt.step is Step.SEND:
             telemetry.metrics.latency.labels(permit.network).observe((now - permit.archived_at) / 1000)
+
+    def late(self, hold: Late) -> None:
+        """A hold was not decided in time."""
+        telemetry.metrics.late.labels("expired" if hold.expired else "escalated").inc()
 
 
 @dataclass(slots=True)
@@ -141,6 +145,7 @@ class Daemon:
                 tasks.create_task(self._keep_lease()),
                 tasks.create_task(self.in_force.run()),
                 tasks.create_task(pipeline.judgement(self.judging, self.house)),
+                tasks.create_task(pipeline.deadlines(self.house)),
             ]
             networks = [tasks.create_task(self._network(one)) for one in self.connectors]
             log.info("daemon:started", port=self.bound_port)

@@ -7,6 +7,7 @@ touched, and either happens whole with its ledger entry or raises and changes no
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import TYPE_CHECKING
 
 from bridge.errors import ConfigError
@@ -30,6 +31,21 @@ async def reject(acts: Acts, message: int, person: str, reason: str) -> None:
     """Refuse a held message: it stays in the archive and goes nowhere. Raises Conflict when not held."""
     signed(person, reason)
     await acts.decide_hold(message, person, reason, passed=False)
+
+
+async def draw(acts: Acts, day: date, person: str, reason: str) -> Sequence[int]:
+    """Draw the messages of a day that are reviewed after delivery; gives their numbers.
+
+    Raises Conflict when the day is not over, or was drawn before.
+    """
+    signed(person, reason)
+    return await acts.draw_samples(day, person, reason)
+
+
+async def close(acts: Acts, message: int, person: str, finding: str) -> None:
+    """Say what was found in a drawn message. Raises Conflict when it is not one that waits for that."""
+    signed(person, finding)
+    await acts.close_sample(message, person, finding)
 
 
 async def retry(acts: Acts, permit: str, person: str, reason: str) -> None:

@@ -1,7 +1,7 @@
 """Three rooms, one door between each. In every room: take, decide, record.
 
     INTAKE      connector.receive ─► store.archive ─► connector.acknowledge     (and: fetch attachments)
-    JUDGEMENT   store.unjudged    ─► policy.judge  ─► store.record_rulings
+    JUDGEMENT   store.unjudged    ─► policy.judge  ─► store.record_rulings      (and: holds that are late)
     DELIVERY    store.claim       ─► connector.send ─► store.record_attempts
 
 Rules of this file: rooms share nothing but the store. A room takes its work from the store, never from
@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import structlog
@@ -77,12 +77,14 @@ class Pace:
     """How much a room takes at once, and how long it waits (seconds).
 
     `look`: before it looks again unrung. `gather`: under load, for more results to share a transaction.
+    `late`: between two looks for holds whose time is over.
     """
 
     batch: int = 256
     concurrency: int = 32
     look: float = 0.25
     gather: float = 0.02
+    late: float = 1.0
     max_file_bytes: int = 30 * 1024 * 1024
     patience: Patience = field(default_factory=Patience)
     fetch_patience: Patience = field(default_factory=lambda: Patience(first=500, longest=60_000, tries=8))
@@ -210,18 +212,29 @@ _REMARK = Verdict(Outcome.DELIVER, Cause.DEFAULT, "", "a network's own remark")
 def decide(
     archived: Sequence[Archived], judge: Judge, now: int, languages: Mapping[str, str]
 ) -> list[Ruling]:
-    """Rulings on messages, in order. Behind a hold that makes its conversation wait, nothing more is
-    decided in that conversation: it is the store's to offer again once the hold has been decided."""
+    """Rulings on messages, in order, each knowing what those before it let its reader see.
+
+    Behind a hold that makes its conversation wait, and behind a client's consent, nothing more is decided in
+    that conversation: it is the store's to offer again, with what was held before in its place.
+    """
     moment = datetime.fromtimestamp(now / 1000, UTC)
     waiting: set[tuple[str, str]] = set()
+    said: dict[tuple[str, str], dict[str, int]] = {}
     rulings = []
     for one in archived:
         conversation = one.message.network, one.message.conversation
         if conversation in waiting:
             continue
+        target = (one.route.network, one.route.conversation) if one.route else ("", "")
+        if target in said:
+            one = replace(one, said={**one.said, **said[target]})
         verdict = _REMARK if one.message.kind in (Kind.NOTE, Kind.FAILED) else judge(one, moment)
         if verdict.waits:
             waiting.add(conversation)
+        if verdict.agreed:
+            waiting |= {conversation, target}
+        if verdict.annotations and verdict.outcome not in (Outcome.HOLD, Outcome.BLOCK):
+            said.setdefault(target, {}).update((below.key, now) for below in verdict.annotations)
         language = one.route.sender.language if one.route else languages[one.message.network]
         rulings.append(Ruling(one, verdict, _notice(one, verdict, language), now))
     return rulings
@@ -241,6 +254,21 @@ def _log_rulings(rulings: Sequence[Ruling]) -> None:
         if verdict.outcome in (Outcome.HOLD, Outcome.BLOCK):
             outcome, cause = verdict.outcome.value, verdict.cause.value
             log.info("message:stopped", seq=ruling.archived.seq, outcome=outcome, cause=cause)
+
+
+async def deadlines(house: House) -> None:
+    """See that a hold which nobody decides in time is escalated, or blocked, as its verdict said."""
+    while True:
+        late = await house.store.settle_late()
+        for hold in late:
+            house.tally.late(hold)
+            name = "hold:expired" if hold.expired else "hold:escalated"
+            log.warning(name, seq=hold.message_seq)
+        if late:
+            for bell in house.bells.deliver.values():
+                bell.ring()
+        else:
+            await asyncio.sleep(house.pace.late)
 
 
 # --- delivery -------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 from bridge.message import Archived, Batch, Blob, File, Inspection, Permit, Receipt, Traffic, Verdict
@@ -31,6 +31,10 @@ class Blobs(Protocol):
 
     def read(self, digest: str) -> AsyncIterator[bytes]:
         """The bytes of one blob, in pieces; MUST raise StoreError if they no longer match the digest."""
+
+
+DIRECT = "im:"
+"""How a conversation of Symphony begins that is named by a person's e-mail address: the direct chat with him."""
 
 
 class Connector(Protocol):
@@ -127,6 +131,14 @@ class Ruling:
     at: int = 0
 
 
+class Late(NamedTuple):
+    """A hold that was not decided in time: it has `expired` (blocked for good), or somebody was told."""
+
+    message_seq: int
+    queue: str
+    expired: bool
+
+
 class Claim(NamedTuple):
     """A permit in our hands, and what counts against the reply window of its conversation."""
 
@@ -194,6 +206,9 @@ class Store(Protocol):
     async def record_rulings(self, rulings: Sequence[Ruling]) -> None:
         """Write verdicts and what follows from them."""
 
+    async def settle_late(self) -> Sequence[Late]:
+        """Escalate, or block for good, the holds whose time is over; MUST release none."""
+
     async def claim(self, network: str, chats: int, *, look: bool = True) -> Sequence[Claim]:
         """Take deliveries that are due from `chats` conversations at most, each one's in order.
 
@@ -223,6 +238,9 @@ class Tally(Protocol):
     def attempted(self, attempt: Attempt, now: int) -> None:
         """An attempt to deliver was made and recorded at `now`."""
 
+    def late(self, hold: Late) -> None:
+        """A hold was not decided in time."""
+
 
 class Acts(Protocol):
     """What a person's act needs from the store. Each is one transaction, recorded with who and why.
@@ -234,6 +252,12 @@ class Acts(Protocol):
         self, message: int, person: str, reason: str, *, passed: bool, as_written: bool = False
     ) -> None:
         """A held message passes, or never will."""
+
+    async def draw_samples(self, day: date, person: str, reason: str) -> Sequence[int]:
+        """Draw the messages of a day that are reviewed after delivery; gives their numbers."""
+
+    async def close_sample(self, message: int, person: str, finding: str) -> None:
+        """A drawn message was looked at."""
 
     async def retry_delivery(self, permit: str, person: str, reason: str) -> None:
         """A delivery is tried again now."""

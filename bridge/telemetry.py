@@ -74,6 +74,7 @@ class Metrics:
         self.verdicts = self._counter("verdicts", "What the policy answered.", "outcome", "cause")
         self.deliveries = self._counter("deliveries", "Deliveries by result.", "network", "result")
         self.inspected = self._counter("files_inspected", "Attachments looked into.", "result", "scanned")
+        self.late = self._counter("holds_late", "Holds that nobody decided in time.", "result")
         self.misworded = self._counter("log_values_dropped", "Log values that were not allowed through.")
         self.outbox_depth = self._gauge("outbox_depth", "Deliveries that wait or are under way.", "network")
         self.parked = self._gauge("outbox_parked", "Deliveries that wait for a person.", "network")

@@ -1,14 +1,15 @@
 """The bridge's own words to people, in their languages.
 
 Rules of this file: pure; whole sentences keyed by what happened, never assembled from fragments; no word
-of what a message said, and never the name of a rule's finding (that would teach evasion).
+of what a message said, and never the name of a rule's finding (that would teach evasion). Only staff are
+told which rule acted.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from bridge.message import Content, Kind, Message, Outcome, Verdict
+from bridge.message import Annotation, Content, Kind, Message, Outcome, Verdict
 
 LANGUAGES = ("en", "zh-Hans", "zh-Hant")
 
@@ -95,10 +96,45 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "zh-Hans": "［已修改］",
         "zh-Hant": "［已修改］",
     },
+    "expired": {
+        "en": "Your held message was not reviewed in time and will not be delivered.",
+        "zh-Hans": "您的消息未能在规定时间内完成审核，不会发送给对方。",
+        "zh-Hant": "您的訊息未能在規定時間內完成審核，不會發送給對方。",
+    },
     "recalled": {
         "en": "[Recalled a message]",
         "zh-Hans": "［撤回了一条消息］",
         "zh-Hant": "［收回了一則訊息］",
+    },
+}
+
+_STAFF: Mapping[str, Mapping[str, str]] = {
+    "hold": {
+        "en": "Message {number} is held in queue {queue} by {rules}. "
+        "To look at it: weighbridge review show {number}",
+        "zh-Hans": "消息 {number} 被规则 {rules} 拦下，在队列 {queue} 中待审核。"
+        "查看：weighbridge review show {number}",
+        "zh-Hant": "訊息 {number} 被規則 {rules} 攔下，在佇列 {queue} 中待審核。"
+        "查看：weighbridge review show {number}",
+    },
+    "block": {
+        "en": "Message {number} was blocked by {rules}. To look at it: weighbridge audit show {number}",
+        "zh-Hans": "消息 {number} 被规则 {rules} 阻止。查看：weighbridge audit show {number}",
+        "zh-Hant": "訊息 {number} 被規則 {rules} 阻止。查看：weighbridge audit show {number}",
+    },
+    "pass": {
+        "en": "Message {number} was delivered, and {rules} found something in it. "
+        "To look at it: weighbridge audit show {number}",
+        "zh-Hans": "消息 {number} 已送达，规则 {rules} 在其中有所发现。查看：weighbridge audit show {number}",
+        "zh-Hant": "訊息 {number} 已送達，規則 {rules} 在其中有所發現。查看：weighbridge audit show {number}",
+    },
+    "late": {
+        "en": "Message {number} has waited in queue {queue} longer than the policy allows. "
+        "To decide it: weighbridge review show {number}",
+        "zh-Hans": "消息 {number} 在队列 {queue} 中等待审核，已超过规定时间。"
+        "处理：weighbridge review show {number}",
+        "zh-Hant": "訊息 {number} 在佇列 {queue} 中等待審核，已超過規定時間。"
+        "處理：weighbridge review show {number}",
     },
 }
 
@@ -113,6 +149,14 @@ def say(key: str, language: str) -> str:
     """The sentence for `key` in `language`, a BCP 47 tag; English when the language is not spoken here."""
     texts = _TEXTS[key]
     return texts.get(_SAME.get(language, language), texts["en"])
+
+
+def staff(key: str, language: str, number: int, rules: str = "", queue: str = "") -> str:
+    """What staff are told, without a word of what was written: that `rules` held, blocked or passed ("hold",
+    "block", "pass") message `number`, or that it has waited in its queue too long ("late")."""
+    texts = _STAFF[key]
+    sentence = texts.get(_SAME.get(language, language), texts["en"])
+    return sentence.format(number=number, rules=rules, queue=queue)
 
 
 def chosen(texts: Mapping[str, str], language: str) -> str:
@@ -145,8 +189,10 @@ def compose(
     language: str,
     author: str,
     quote: str = "",
+    annotations: Sequence[Annotation] = (),
 ) -> Content:
-    """What the reader gets: the allowed text, with the marks that say what the text alone does not.
+    """What the reader gets: the allowed text, with the marks that say what the text alone does not, and the
+    firm's own texts below it.
 
     `marks` are of "gap" (an earlier message is held), "late" (this one was), "edited" and "recalled".
     """
@@ -155,4 +201,5 @@ def compose(
         lines.append(say("recalled", language))
     elif text:
         lines.append(text)
+    lines += [chosen(one.text, language) for one in annotations]
     return Content(text="\n".join(lines), author=author, quote=quote, language=language)

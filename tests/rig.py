@@ -47,7 +47,7 @@ from bridge.message import (
     Traffic,
     Verdict,
 )
-from bridge.ports import NO_REACH, Attempt, Blobs, Claim, Ruling, Step
+from bridge.ports import NO_REACH, Attempt, Blobs, Claim, Late, Ruling, Step
 from bridge.store import acts
 from bridge.store import database as store_database
 from bridge.store.database import Database, create, open_engine
@@ -143,6 +143,10 @@ class Counting:
     def attempted(self, attempt: Attempt, now: int) -> None:
         """An attempt was recorded."""
         self.counts[f"attempted {attempt.step.value}"] += 1
+
+    def late(self, hold: Late) -> None:
+        """A hold was not decided in time."""
+        self.counts["late"] += 1
 
 
 class Clock:

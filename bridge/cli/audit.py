@@ -208,19 +208,64 @@ def _verdicts(found: Mapping[str, Any]) -> Iterator[str]:
     for verdict in found["verdicts"]:
         reason = f": {output.cell(verdict['reason'])}" if verdict["reason"] else ""
         yield f"  {output.when(verdict['at'])}  {verdict['outcome']}, by {verdict['cause']}{reason}"
-        for match in verdict["matches"]:
-            mode = "" if match["enforced"] else ", recorded only"
-            places = ", ".join(f"{start}-{end}" for start, end in match["spans"])
-            where = f" at characters {places}" if places else ""
-            title = output.cell(match["title"] or match["rule"])
-            yield f"    {title} ({match['policy']}/{match['rule']}: {match['outcome']}{mode}){where}"
-        if verdict["outcome"] in ("deliver", "redact") and verdict["text"] != found["text"]:
+        yield from _matches(verdict["matches"])
+        if verdict["outcome"] in ("deliver", "annotate", "redact") and verdict["text"] != found["text"]:
             yield from (f"  {line}" for line in _quoted(verdict["text"]))
+        yield from (f"    {line}" for line in _effects(verdict))
+
+
+def _matches(matches: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for match in matches:
+        mode = "" if match["enforced"] else ", recorded only"
+        lifted = f", lifted by exception {output.cell(match['exception'])}" if match["exception"] else ""
+        places = ", ".join(f"{start}-{end}" for start, end in match["spans"])
+        where = f" at characters {places}" if places else ""
+        title = output.cell(match["title"] or match["rule"])
+        yield f"    {title} ({match['policy']}/{match['rule']}: {match['outcome']}{mode}{lifted}){where}"
+
+
+def _effects(verdict: Mapping[str, Any]) -> Iterator[str]:
+    """What else a verdict says, one line a thing."""
+    late = f", then {verdict['if_late']}" if verdict["if_late"] else ""
+    within = f", to be decided within {output.span(verdict['decide_within'])}{late}"
+    parts = (
+        ("queue", verdict["queue"] and verdict["queue"] + (within if verdict["decide_within"] else "")),
+        ("below it", ", ".join(one["key"] for one in verdict["annotations"])),
+        ("tags", ", ".join(verdict["tags"])),
+        ("told", ", ".join(verdict["notify"])),
+        ("sample", ", ".join(f"{one['percent']:g}% for {one['key']}" for one in verdict["samples"])),
+        ("consent", _consent(verdict)),
+        (
+            "kept",
+            ", ".join(f"{one['keep']} from {one['start']} ({one['key']})" for one in verdict["retention"]),
+        ),
+        ("legal hold", ", ".join(verdict["legal_holds"])),
+        ("archives", ", ".join(verdict["archives"])),
+        ("looked at", _looked_at(verdict["known"])),
+    )
+    yield from (f"{name:<10}  {output.cell(text)}" for name, text in parts if text)
+
+
+def _consent(verdict: Mapping[str, Any]) -> str:
+    given = f"given for {', '.join(verdict['agreed'])}" if verdict["agreed"] else ""
+    return given or ("nothing else is missing" if verdict["gated"] else "")
+
+
+def _looked_at(known: Mapping[str, Any] | None) -> str:
+    """What beside the message the policy was given."""
+    if known is None:
+        return ""
+    earlier = ", ".join(f"message {number}" for number in known["earlier"])
+    consent = ", ".join(f"consent to {gate}" for gate in known["consent"])
+    return ", ".join(filter(None, (earlier, consent)))
+
+
+_BY_PERSON = ("hold:released", "hold:rejected")
 
 
 def _review(found: Mapping[str, Any]) -> Iterator[str]:
     if review := found["review"]:
-        act = next((entry for entry in found["entries"] if entry["kind"].startswith("hold:")), None)
+        act = next((entry for entry in found["entries"] if entry["kind"] in _BY_PERSON), None)
         by = f" by {output.cell(act['person'])}: {output.cell(act['reason'])}" if act else ""
         yield f"  {output.when(review['decided_at'] or review['opened_at'])}  {review['state']}{by}"
 

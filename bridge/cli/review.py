@@ -1,4 +1,4 @@
-"""`weighbridge review`: held messages, and what a reviewer does with them.
+"""`weighbridge review`: held and drawn messages, and what a reviewer does with them.
 
 Rules of this file: no logic; questions go to `bridge.store.views`, acts to `bridge.desk`. Text that people
 wrote is made harmless for the terminal before it is shown.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 import click
@@ -19,7 +20,13 @@ from bridge.errors import Conflict
 _NUMBER = click.argument("number", metavar="ID", type=click.IntRange(min=1))
 
 _COLUMNS = {
-    "message": "ID", "age": "HELD", "sender": "FROM", "recipient": "TO", "why": "WHY", "text": "TEXT",
+    "message": "ID", "age": "HELD", "queue": "QUEUE", "due": "DUE", "sender": "FROM", "recipient": "TO",
+    "why": "WHY", "text": "TEXT",
+}  # fmt: skip
+
+_DRAWN = {
+    "message": "ID", "day": "DAY", "queue": "QUEUE", "rule": "RULE", "sender": "FROM", "recipient": "TO",
+    "text": "TEXT",
 }  # fmt: skip
 
 MARKS = ("⟦", "⟧")
@@ -28,39 +35,61 @@ MARKS = ("⟦", "⟧")
 
 @click.group()
 def review() -> None:
-    """Held messages: look at them, let them pass, or refuse them.
+    """Held messages: look at them, let them pass, or refuse them. Delivered ones: draw some, and look at them.
 
     \b
-    weighbridge review list
+    weighbridge review list --queue control-room
     weighbridge review show 17
     weighbridge review release 17 --reason "the client's own card"
+    weighbridge review draw --day 2026-11-22 --reason "daily supervision"
+    weighbridge review close 21 --finding "nothing to object to"
     """
 
 
 @review.command("list")
+@click.option("--queue", default="", metavar="NAME", help="Only what waits in this queue.")
+@click.option("--sampled", is_flag=True, help="Delivered messages that were drawn for review, instead.")
 @output.json_option
 @pass_root
-def list_(root: Root, as_json: bool) -> None:
+def list_(root: Root, queue: str, sampled: bool, as_json: bool) -> None:
     """What waits for a reviewer, the longest waiting first."""
     from bridge.cli.compose import WallClock
     from bridge.store import views
 
-    held = root.read(views.held)
+    if sampled:
+        drawn = [one for one in root.read(views.sampled) if queue in ("", one["queue"])]
+        shown = drawn if as_json else [{**one, "text": _short(one)} for one in drawn]
+        output.listing(shown, _DRAWN, as_json=as_json, empty="Nothing is drawn for review.")
+        return
     now = WallClock().now()
-    rows = (asdict(one) for one in held)
-    shown = rows if as_json else [_line(row, now) for row in rows]
-    output.listing(shown, _COLUMNS, as_json=as_json, empty="Nothing is held.")
+    rows = (asdict(one) for one in root.read(lambda db: views.held(db, queue)))
+    lines = rows if as_json else [_line(row, now) for row in rows]
+    output.listing(lines, _COLUMNS, as_json=as_json, empty="Nothing is held.")
 
 
 def _line(row: Mapping[str, Any], now: int) -> dict[str, Any]:
-    parts = [row["text"].replace("\n", " ⏎ "), *(f"📎 {name}" for name in row["files"])]
     return {
         **row,
+        "due": _due(row, now),
         "age": output.span(now - row["held_at"]),
         "recipient": row["recipient"] or "nobody (not paired)",
         "why": output.cut("; ".join(row["rules"]) or row["reason"], 36),
-        "text": output.cut(" · ".join(filter(None, parts)), 48),
+        "text": _short(row),
     }
+
+
+def _short(row: Mapping[str, Any]) -> str:
+    parts = [row["text"].replace("\n", " ⏎ "), *(f"📎 {name}" for name in row["files"])]
+    return output.cut(" · ".join(filter(None, parts)), 48)
+
+
+def _due(row: Mapping[str, Any], now: int) -> str:
+    """How long there is to decide a hold, or since when it is late; "" without a limit."""
+    if not row["due_at"]:
+        return ""
+    if row["due_at"] > now:
+        return f"in {output.span(row['due_at'] - now)}"
+    return f"late {output.span(now - row['due_at'])}"
 
 
 @review.command()
@@ -108,7 +137,9 @@ def _page(found: Mapping[str, Any], now: int) -> Iterator[str]:
 
 def _standing(review: Mapping[str, Any], now: int) -> str:
     if review["state"] == "open":
-        return f"held for {output.span(now - review['opened_at'])}"
+        queue = f" in queue {output.cell(review['queue'])}" if review["queue"] else ""
+        due = f", due {due}" if (due := _due(review, now)) else ""
+        return f"held for {output.span(now - review['opened_at'])}{queue}{due}"
     return f"{review['state']} at {output.when(review['decided_at'])}"
 
 
@@ -188,3 +219,41 @@ def reject(root: Root, number: int, reason: str, person: str) -> None:
 
     root.act(lambda store: desk.reject(store, number, person, reason))
     click.echo(f"Message {number} goes nowhere; rejected by {output.cell(person)}.")
+
+
+# --- after delivery -------------------------------------------------------------------------------------
+
+
+@review.command()
+@click.option(
+    "--day",
+    required=True,
+    type=click.DateTime(["%Y-%m-%d"]),
+    metavar="YYYY-MM-DD",
+    help="A day that is over, UTC.",
+)
+@reason_option
+@person_option
+@pass_root
+def draw(root: Root, day: datetime, reason: str, person: str) -> None:
+    """Draw the delivered messages of a day that are to be reviewed: by the ledger's root, so nobody chooses."""
+    from bridge import desk
+
+    drawn = root.act(lambda store: desk.draw(store, day.date(), person, reason))
+    if not drawn:
+        click.echo(f"No message of {day:%Y-%m-%d} was eligible; that is recorded.")
+        return
+    click.echo(f"Drawn for {day:%Y-%m-%d}: {len(drawn)} message(s). See `weighbridge review list --sampled`.")
+
+
+@review.command()
+@_NUMBER
+@click.option("--finding", required=True, metavar="TEXT", help="What was found in it; it is recorded.")
+@person_option
+@pass_root
+def close(root: Root, number: int, finding: str, person: str) -> None:
+    """Say what was found in a drawn message."""
+    from bridge import desk
+
+    root.act(lambda store: desk.close(store, number, person, finding))
+    click.echo(f"Message {number} was reviewed by {output.cell(person)}.")

@@ -17,6 +17,7 @@ from bridge.message import Cause, Outcome, Verdict
 from bridge.store import schema as s
 from bridge.store.codec import dump, message_from, verdict_from
 from bridge.store.directory import Directory
+from bridge.store.following import remember_said
 from bridge.store.judging import Rulings, tell_sender, was_read
 from bridge.store.policies import keep_sources
 from bridge.store.rows import (
@@ -118,14 +119,16 @@ def decide_hold(
     entry = tx.append(lane, kind, f"message/{number}", {"message": number}, act)
     outcome = Outcome.DELIVER if passed else Outcome.BLOCK
     text = message.text if as_written else verdict.text
-    by_person = Verdict(outcome, Cause.PERSON, text, policies=verdict.policies)
-    decided = work.verdict(number, by_person, message.text, by={"by": entry})
+    below = verdict.annotations if passed and not as_written else ()
+    by_person = Verdict(outcome, Cause.PERSON, text, policies=verdict.policies, annotations=below)
+    decided = work.verdict(number, by_person, message.text, more={"by": entry})
     close_review(tx, number, "released" if passed else "rejected", entry)
     set_message(tx, number, MessageState.HELD, "release" if passed else "reject")
     if passed:
         target = _target(tx.db, row)
         marks = ("late", "edited") if was_read(tx.db, message) else ("late",)
         work.permit(number, decided, *target, marks)
+        remember_said(work, *target, below)
     work.write()
     tell_sender(work, number, "released" if passed else "rejected")
     work.write()

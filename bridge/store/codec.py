@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 import orjson
 
-from bridge.message import File, Inspection, Kind, Message, Verdict
+from bridge.message import Annotation, File, Inspection, Kind, Message, Verdict
 from bridge.verdicts import brief, from_record
 
 _SORTED = orjson.OPT_SORT_KEYS
@@ -94,6 +94,13 @@ def known_from(body: bytes) -> Known | None:
 def verdict_text(body: bytes, text: str) -> str:
     """What the verdict whose body this is lets out of a message that says `text`."""
     return orjson.loads(body).get("text", text)
+
+
+def verdict_words(body: bytes, text: str) -> tuple[str, tuple[Annotation, ...]]:
+    """The same, with the firm's texts that go below it."""
+    value = orjson.loads(body)
+    below = tuple(Annotation(one["key"], one["text"]) for one in value.get("annotations", ()))
+    return value.get("text", text), below
 
 
 def inspection_body(inspection: Inspection) -> bytes:

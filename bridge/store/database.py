@@ -12,6 +12,7 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -22,9 +23,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from bridge.errors import Conflict, StoreError
 from bridge.ledger.tree import Frontier
 from bridge.message import Archived, Batch, Blob, Inspection
-from bridge.ports import NO_REACH, Attempt, Claim, Clock, Ruling, Wanted
+from bridge.ports import NO_REACH, Attempt, Claim, Clock, Late, Ruling, Wanted
 from bridge.proposals import Approval, Bar, Proposal
-from bridge.store import acts, intake, judging, proposals, sending
+from bridge.store import acts, deadlines, intake, judging, proposals, samples, sending
 from bridge.store import schema as s
 from bridge.store.blobs import BlobFolder
 from bridge.store.codec import dump
@@ -275,6 +276,12 @@ class Database:
         """Write verdicts and what follows from them."""
         await self.write(lambda tx: judging.record_rulings(tx, rulings, self.lane, self.epoch))
 
+    async def settle_late(self) -> Sequence[Late]:
+        """Escalate, or block for good, the holds whose time is over."""
+        if not await self.read(lambda db: deadlines.anything_late(db, self.clock.now())):
+            return ()
+        return await self.write(lambda tx: deadlines.settle_late(tx, self.lane, self.epoch))
+
     async def claim(self, network: str, chats: int, *, look: bool = True) -> Sequence[Claim]:
         """Take deliveries that are due, in the order of their conversations."""
         if look and not await self.read(
@@ -322,6 +329,15 @@ class Database:
     ) -> None:
         """A held message passes, or never will."""
         await self.write(lambda tx: acts.decide_hold(tx, message, person, reason, passed, as_written))
+
+    async def draw_samples(self, day: date, person: str, reason: str) -> Sequence[int]:
+        """Draw the messages of a day that are reviewed after delivery; gives their numbers."""
+        done = await self.write(lambda tx: samples.draw(tx, self.lane, day, person, reason))
+        return done.drawn
+
+    async def close_sample(self, message: int, person: str, finding: str) -> None:
+        """A drawn message was looked at."""
+        await self.write(lambda tx: samples.close(tx, message, person, finding))
 
     async def retry_delivery(self, permit: str, person: str, reason: str) -> None:
         """A delivery is tried again now."""

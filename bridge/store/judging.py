@@ -7,6 +7,7 @@ change of state is a ledger entry. The room passes the epoch of its lease; `Tx.f
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 
 import orjson
 from sqlalchemy import and_, bindparam, exists, insert, literal_column, not_, or_, select, update
@@ -16,6 +17,7 @@ from bridge.errors import Conflict
 from bridge.flow import DeliveryState, MessageState, after
 from bridge.message import _SEAL, Archived, Cause, Kind, Message, Outcome, Verdict
 from bridge.ports import NO_REACH, Ruling
+from bridge.store import following
 from bridge.store import schema as s
 from bridge.store.codec import Known, message_body, message_from, verdict_body
 from bridge.store.context import Memory, earlier
@@ -36,6 +38,7 @@ from bridge.store.rows import (
     set_delivery,
     set_message,
     states_in,
+    upserting,
 )
 from bridge.store.writer import Tx
 
@@ -116,8 +119,8 @@ def _whole(db: object, directory: Directory, memory: Memory, row: object, reach:
     )
 
 
-NO_ACT: Mapping[str, int] = {}
-"""What a verdict names that is no person's."""
+NOTHING_MORE: Mapping[str, int] = {}
+"""What the entry of a verdict says beside what every one says."""
 
 
 def _known(ruling: Ruling) -> Known:
@@ -149,6 +152,7 @@ class Rulings:
         self.deliveries: list[dict] = []
         self.reviews: list[dict] = []
         self.messages: list[dict] = []
+        self.samples: list[dict] = []
         self.any_held = _ANY_HELD.one(tx.db, {}).first() is not None
 
     def add(self, ruling: Ruling) -> None:
@@ -191,27 +195,49 @@ class Rulings:
             self._supersede(archived)
         step = {Outcome.HOLD: "hold", Outcome.BLOCK: "block"}.get(verdict.outcome, "pass")
         self._step(archived, step)
-        number = self.verdict(archived.seq, verdict, archived.message.text, known=_known(ruling))
-        if step == "pass" and archived.route is not None:
-            marks = self._marks(archived)
-            self.permit(archived.seq, number, archived.route.network, archived.route.conversation, marks)
+        goes = step == "pass" and archived.route is not None
+        more = {"samples": len(verdict.samples)} if goes and verdict.samples else NOTHING_MORE
+        number = self.verdict(archived.seq, verdict, archived.message.text, _known(ruling), more)
+        if goes:
+            self._pass(archived, verdict, number)
         if step == "hold":
-            self.any_held = True
-            self.reviews.append(
-                {
-                    "message": archived.seq,
-                    "verdict": number,
-                    "network": archived.message.network,
-                    "conversation": archived.message.conversation,
-                    "state": "open",
-                    "waits": int(verdict.waits),
-                    # Nobody is on the other side of an unpaired chat to be shown a gap.
-                    "marked": int(archived.route is None),
-                    "opened_at": self.tx.now,
-                }
-            )
+            self._hold(archived, verdict, number)
         if ruling.notice:
             self.notice(archived.seq, archived.message.network, archived.message.conversation, ruling.notice)
+        if verdict.notify:
+            following.tell_staff(self, ruling)
+        if verdict.ask:
+            following.ask_client(self, ruling)
+        if verdict.agreed:
+            following.agree(self, ruling)
+
+    def _pass(self, archived: Archived, verdict: Verdict, number: int) -> None:
+        route = archived.route
+        self.permit(archived.seq, number, route.network, route.conversation, self._marks(archived))
+        if verdict.annotations:
+            following.remember_said(self, route.network, route.conversation, verdict.annotations)
+        if verdict.samples:
+            following.note_samples(self, archived.seq, number, verdict)
+
+    def _hold(self, archived: Archived, verdict: Verdict, number: int) -> None:
+        self.any_held = True
+        self.reviews.append(
+            {
+                "message": archived.seq,
+                "verdict": number,
+                "network": archived.message.network,
+                "conversation": archived.message.conversation,
+                "state": "open",
+                "waits": int(verdict.waits),
+                # Nobody is on the other side of an unpaired chat to be shown a gap.
+                "marked": int(archived.route is None),
+                "opened_at": self.tx.now,
+                "queue": verdict.queue,
+                "due_at": self.tx.now + verdict.decide_within if verdict.decide_within else 0,
+                "if_late": verdict.if_late,
+                "gated": int(verdict.gated),
+            }
+        )
 
     def _supersede(self, edit: Archived) -> None:
         """Its sender has said it anew: of the earlier version, what nobody has read yet stays unread."""
@@ -228,13 +254,13 @@ class Rulings:
         verdict: Verdict,
         text: str,
         known: Known | None = None,
-        by: Mapping[str, int] = NO_ACT,
+        more: Mapping[str, int] = NOTHING_MORE,
     ) -> int:
-        """A verdict row and its entry; gives the verdict's number. `by` names the act that a person's is."""
+        """A verdict row and its entry, with `more` facts; gives the verdict's number."""
         facts = {"message": number, "outcome": verdict.outcome.value, "cause": verdict.cause.value}
         facts["policies"] = [digest for _, digest in verdict.policies]
         body = verdict_body(verdict, text, known)
-        entry = self.tx.append(self.lane, "message:judged", f"message/{number}", {**facts, **by}, body)
+        entry = self.tx.append(self.lane, "message:judged", f"message/{number}", {**facts, **more}, body)
         row = {"id": self.next_verdict, "message": number, "entry": entry, "at": self.tx.now}
         self.verdicts.append(row | {"outcome": verdict.outcome.value, "cause": verdict.cause.value})
         self.next_verdict += 1
@@ -276,6 +302,10 @@ class Rulings:
         verdict = Verdict(Outcome.DELIVER, Cause.DEFAULT, text, reason)
         self.permit(number, self.verdict(number, verdict, text), network, conversation)
 
+    def language(self, network: str) -> str:
+        """The language of people of a network who are paired with nobody."""
+        return language_of(self.tx.db, None, network)
+
     def _marks(self, archived: Archived) -> tuple[str, ...]:
         marks = []
         if self.any_held and self._gap(archived):
@@ -310,11 +340,12 @@ class Rulings:
             (INSERT_MESSAGE, self.messages),
             (_INSERT_VERDICT, self.verdicts),
             (_INSERT_DELIVERY, self.deliveries),
-            (_INSERT_REVIEW, self.reviews),
+            (_OPEN_REVIEW, self.reviews),
         ):
             if rows:
                 statement.many(db, rows)
                 rows.clear()
+        following.insert_samples(self)
         if self.states:
             result = _STEP_MESSAGE.many(db, self.states)
             if result.rowcount != len(self.states):
@@ -335,9 +366,19 @@ _INSERT_DELIVERY = Prepared(
     insert(s.deliveries),
     ("permit", "message", "verdict", "lane", "network", "conversation", "marks", "state", "next_at"),
 )
-_INSERT_REVIEW = Prepared(
-    insert(s.reviews),
-    ("message", "verdict", "network", "conversation", "state", "waits", "marked", "opened_at"),
+# A hold that was lifted may be followed by another, for another reason: the row is that of the last.
+_OPEN_REVIEW = upserting(
+    s.reviews,
+    (
+        *("message", "verdict", "network", "conversation", "state", "waits", "marked", "opened_at"),
+        *("queue", "due_at", "if_late", "gated"),
+    ),
+    ("message",),
+    **{name: itemgetter(name) for name in ("verdict", "state", "waits", "marked", "opened_at")},
+    **{name: itemgetter(name) for name in ("queue", "due_at", "if_late", "gated")},
+    decided_at=lambda _: literal_column("0"),
+    late_at=lambda _: literal_column("0"),
+    entry=lambda _: literal_column("-1"),
 )
 
 
@@ -410,11 +451,11 @@ def tell_sender(work: Rulings, number: int, key: str) -> None:
         select(m.network, m.conversation, m.notice_for, m.pair).where(m.id == number)
     ).one()
     if row.notice_for is None:
-        language = _language(work.tx.db, row.pair, row.network)
+        language = language_of(work.tx.db, row.pair, row.network)
         work.notice(number, row.network, row.conversation, words.say(key, language))
 
 
-def _language(db: object, pair: int | None, network: str) -> str:
+def language_of(db: object, pair: int | None, network: str) -> str:
     body = pair and db.execute(select(s.pairs.c.body).where(s.pairs.c.id == pair)).scalar()
     if not body:
         key = f"language.{network}"

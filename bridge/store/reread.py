@@ -77,6 +77,8 @@ class Work:
         self.pair_acts = 0
         self.pairs: dict[int, AnyRow] = {}
         self.pair_ended: dict[int, Entry] = {}
+        self.consents: dict[tuple[str, str], Entry] = {}  # by contact and gate: the last that was said
+        self.draws: dict[str, tuple[Entry, dict[str, Any]]] = {}  # by day
         self.last_delivery: dict[int, tuple[int, int]] = {}  # by lane: number, place of its permit's entry
 
     def report(self, table: str, key: str, column: str, meaning: str) -> None:

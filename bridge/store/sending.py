@@ -16,7 +16,7 @@ from bridge.flow import DeliveryState, after
 from bridge.message import _SEAL, Content, Message, Permit, Receipt, Traffic
 from bridge.ports import Attempt, Claim, Step
 from bridge.store import schema as s
-from bridge.store.codec import message_from, verdict_text
+from bridge.store.codec import message_from, verdict_words
 from bridge.store.directory import Directory
 from bridge.store.judging import Rulings, fail_delivery, tell_sender
 from bridge.store.prepared import Prepared
@@ -197,14 +197,14 @@ def _content(db: object, directory: Directory, row: object) -> Content:
     message = message_from(row.body, b"")
     if row.notice_for is not None:
         return Content(message.text, notice=True)
-    text = verdict_text(row.verdict_body, message.text)
+    text, annotations = verdict_words(row.verdict_body, message.text)
     # Who was paired only after writing has no pair on the message.
     route = directory.route(row.pair_of_message, message.network) or directory.find(message)[1]
     language = route.recipient.language if route else "en"
     author = message.sender_name or (route.sender.name if route else "")
     marks = tuple(row.marks.split())
     quote = _quoted(db, message)
-    content = words.compose(message.kind, text, marks, language, author, quote)
+    content = words.compose(message.kind, text, marks, language, author, quote, annotations)
     if not message.files:
         return content
     blobs, _ = blobs_of(db, row.message, message)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from bridge.ledger.entry import Entry
-from bridge.store.reread import AnyRow, Comparison, Work, number, parsed, place_of
+from bridge.store.reread import AnyRow, Comparison, Work, as_bytes, number, parsed, place_of
 
 # --- people ---------------------------------------------------------------------------------------------
 
@@ -53,6 +54,38 @@ def _pair(work: Work, row: AnyRow, entries: Sequence[Entry], act: Mapping[str, A
 _NOT_NAMES = ("person", "reason", "advisor", "stream", "contact")
 
 
+def check_consents(work: Work) -> None:
+    """What clients were asked and agreed to, against the last entry about each. As many as people."""
+    rows = {(str(row.contact), str(row.gate)): row for row in work.rows("SELECT * FROM consents")}
+    for place, entry in work.consents.items():
+        if place not in rows:
+            meaning = f"is gone: {place_of(entry)} ({entry.kind}) testifies to it"
+            work.report("consents", f"entry {entry.seq}", "", meaning)
+    for place, row in rows.items():
+        said = work.consents.get(place)
+        if said is None:
+            work.report("consents", f"entry {row.entry}", "contact, gate", "no entry testifies to it")
+            continue
+        given = said.kind == "consent:given"
+        facts: list[Comparison] = [
+            ("lane", row.lane, said.lane),
+            ("entry", row.entry, said.seq),
+            ("asked_at", row.asked_at, 0 if given else said.at),
+            ("given_at", row.given_at, said.at if given else 0),
+        ]
+        work.compare("consents", f"entry {said.seq}", facts, "its entry")
+
+
+def check_draws(work: Work) -> None:
+    """Each draw's seed is the root of the tree of its size: nobody chose it."""
+    for day, (entry, _) in work.draws.items():
+        statement = "SELECT root FROM heads WHERE lane = :lane AND size = :size"
+        roots = work.column(statement, lane=entry.lane, size=number(entry.facts.get("size")))
+        if [as_bytes(root).hex() for root in roots] != [entry.facts.get("seed")]:
+            meaning = f"the seed of the draw of {day} is not the root of the tree that it names"
+            work.report("ledger", f"lane {entry.lane} seq {entry.seq}", "facts", meaning)
+
+
 # --- messages -------------------------------------------------------------------------------------------
 
 
@@ -62,11 +95,27 @@ _STATES = {
     "notice:archived": "passed",
     "hold:released": "released",
     "hold:rejected": "rejected",
+    "hold:expired": "blocked",
+    "hold:lifted": "new",
 }
 
-_JUDGED = {"deliver": "passed", "redact": "passed", "hold": "held", "block": "blocked"}
+_JUDGED = {
+    "deliver": "passed",
+    "annotate": "passed",
+    "redact": "passed",
+    "hold": "held",
+    "block": "blocked",
+}
 
-_REVIEWS = {"held": "open", "released": "released", "rejected": "rejected", "recalled": "recalled"}
+_PASSING = ("deliver", "annotate", "redact")
+
+_ENDS = {
+    "hold:released": "released",
+    "hold:rejected": "rejected",
+    "hold:expired": "expired",
+    "hold:lifted": "lifted",
+    "message:recalled": "recalled",
+}
 
 
 class Messages:
@@ -80,8 +129,11 @@ class Messages:
         self.files = _grouped(work, "files", "n", ids)
         self.verdicts = _grouped(work, "verdicts", "id", ids)
         self.reviews = _grouped(work, "reviews", "message", ids)
+        self.samples = _grouped(work, "samples", "key", ids)
         places = ((row.lane, v.entry) for row in rows for v in self.verdicts[row.id] if v.outcome == "hold")
         self.holds = work.bodies(places)
+        places = ((e.lane, e.seq) for some in self.entries.values() for e in some if "samples" in e.facts)
+        self.sampled = work.bodies(places)
 
     def check(self) -> None:
         """Compare each, and count it."""
@@ -102,7 +154,8 @@ class Messages:
         self.work.compare("messages", key, [("state", row.state, state)], "the ledger")
         self._files(row, entries)
         self._verdicts(row, entries)
-        self._review(row, state, entries)
+        self._review(row, entries)
+        self._samples(row, entries)
         if row.notice_for is None:
             self._pair(row, first, entries)
         else:
@@ -183,9 +236,10 @@ class Messages:
             meaning = f"a verdict is gone: {place_of(entry)} testifies to it"
             self.work.report("verdicts", f"message {row.id}", "", meaning)
 
-    def _review(self, row: AnyRow, state: str, entries: Sequence[Entry]) -> None:
+    def _review(self, row: AnyRow, entries: Sequence[Entry]) -> None:
+        """The review is of the last verdict that held the message: one that was lifted may be followed."""
         key = f"message {row.id}"
-        hold = next((v for v in self.verdicts[row.id] if v.outcome == "hold"), None)
+        hold = next((v for v in reversed(self.verdicts[row.id]) if v.outcome == "hold"), None)
         review = next(iter(self.reviews[row.id]), None)
         if review is None:
             if hold is not None:
@@ -194,21 +248,40 @@ class Messages:
         if hold is None:
             self.work.report("reviews", key, "verdict", "no verdict held this message")
             return
-        ends = ("hold:released", "hold:rejected", "message:recalled")
-        end = next((e for e in entries if e.kind in ends), None)
-        by_person = end is not None and end.kind.startswith("hold:")
+        since = [e for e in entries if e.seq > number(hold.entry)]
+        end = next((e for e in since if e.kind in _ENDS), None)
+        late = next((e for e in since if e.kind == "hold:escalated"), None)
         facts: list[Comparison] = [
             ("verdict", review.verdict, hold.id),
             ("opened_at", review.opened_at, hold.at),
+            ("state", review.state, _ENDS[end.kind] if end else "open"),
+            ("network", review.network, row.network),
+            ("conversation", review.conversation, row.conversation),
+            ("decided_at", review.decided_at, end.at if end else 0),
+            ("entry", review.entry, end.seq if end and end.kind.startswith("hold:") else -1),
+            ("late_at", review.late_at, late.at if late else 0),
         ]
-        facts += [("state", review.state, _REVIEWS.get(state, "")), ("network", review.network, row.network)]
-        facts.append(("conversation", review.conversation, row.conversation))
-        facts.append(("decided_at", review.decided_at, end.at if end else 0))
-        facts.append(("entry", review.entry, end.seq if end and by_person else -1))
         body = self.holds.get((row.lane, hold.entry))
         if body is not None:
-            facts.append(("waits", review.waits, int(body.get("waits") is True)))
+            facts += _held(review, number(hold.at), body)
         self.work.compare("reviews", key, facts, "the ledger")
+
+    def _samples(self, row: AnyRow, entries: Sequence[Entry]) -> None:
+        """What the verdict that let the message pass says it may be drawn for."""
+        rows = {str(one.key): one for one in self.samples[row.id]}
+        closed = next((e for e in entries if e.kind == "sample:closed"), None)
+        for entry in (e for e in entries if "samples" in e.facts):
+            verdict = next((v.id for v in self.verdicts[row.id] if v.entry == entry.seq), -1)
+            body = self.sampled.get((entry.lane, entry.seq), {})
+            for said in body.get("samples", ()):
+                key, one = f"message {row.id} {said['key']}", rows.pop(str(said["key"]), None)
+                if one is None:
+                    self.work.report("samples", key, "", f"is gone: {place_of(entry)} testifies to it")
+                    continue
+                facts = [("verdict", one.verdict, verdict), *_sample(self.work, one, said, entry, closed)]
+                self.work.compare("samples", key, facts, "the ledger")
+        for key in rows:
+            self.work.report("samples", f"message {row.id} {key}", "key", "no verdict testifies to it")
 
     def _pair(self, row: AnyRow, first: Entry, entries: Sequence[Entry]) -> None:
         """The pair is one that held when the message came, was judged, or was released."""
@@ -221,6 +294,39 @@ class Messages:
         if row.pair not in (allowed or (None,)):
             meaning = "is not the pair that these people and this chat had"
             self.work.report("messages", f"id {row.id}", "pair", meaning)
+
+
+def _held(review: AnyRow, at: int, body: Mapping[str, Any]) -> list[Comparison]:
+    """What the verdict that holds a message says of its review."""
+    within = number(body.get("decide_within", 0))
+    return [
+        ("waits", review.waits, int(body.get("waits") is True)),
+        ("queue", review.queue, body.get("queue", "")),
+        ("due_at", review.due_at, at + within if within else 0),
+        ("if_late", review.if_late, body.get("if_late", "")),
+        ("gated", review.gated, int(body.get("gated") is True)),
+    ]
+
+
+def _sample(
+    work: Work, row: AnyRow, said: Mapping[str, Any], judged: Entry, closed: Entry | None
+) -> list[Comparison]:
+    """What a sample should be: eligible on the day of its verdict, then drawn or spared, then closed."""
+    day = datetime.fromtimestamp(judged.at / 1000, UTC).strftime("%Y-%m-%d")
+    state, last = "eligible", -1
+    if day in work.draws:
+        entry, body = work.draws[day]
+        drawn = body.get("rules", {}).get(said["key"], {}).get("drawn", ())
+        state, last = ("drawn" if row.message in drawn else "spared"), entry.seq
+        if closed is not None and state == "drawn":
+            state, last = "closed", closed.seq
+    return [
+        ("day", row.day, day),
+        ("queue", row.queue, said.get("queue")),
+        ("percent", row.percent, f"{said.get('percent'):g}"),
+        ("state", row.state, state),
+        ("entry", row.entry, last),
+    ]
 
 
 def _paired(work: Work, row: AnyRow, moment: Entry) -> set[int]:
@@ -254,7 +360,7 @@ def _state(entries: Sequence[Entry], files: Sequence[AnyRow]) -> str:
     """What the ledger says became of a message."""
     state = "fetching" if any(file.state == "wanted" for file in files) else "new"
     for entry in entries:
-        if entry.kind == "message:judged" and entry.facts.get("cause") != "person" and state != "passed":
+        if entry.kind == "message:judged" and "by" not in entry.facts and state != "passed":
             state = _JUDGED.get(str(entry.facts.get("outcome")), "")
         state = _STATES.get(entry.kind, state)
     return state
@@ -352,7 +458,7 @@ class Deliveries:
         """Archived, then judged so that it may pass, then permitted: invariant 1."""
         if verdict.message != message.id:
             self.work.report("deliveries", key, "verdict", "is a verdict on another message")
-        elif verdict.outcome not in ("deliver", "redact"):
+        elif verdict.outcome not in _PASSING:
             self.work.report("deliveries", key, "verdict", "is a verdict that lets nothing pass")
         if not number(message.entry) < number(verdict.entry) < permitted.seq:
             meaning = "was permitted before its message was archived and judged"

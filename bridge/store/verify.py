@@ -18,7 +18,8 @@ What is checked, and against what:
 and for each delivery that it was permitted after it was judged after it was archived (invariant 1).
 
 Not evidence, and not checked, because moving things needs it and nothing is proven by it: the tables
-`cursors` and `chats`, who holds a lease until when, settings in `meta`, and the columns in `OPERATIONAL`.
+`cursors`, `chats` and `said`, who holds a lease until when, settings in `meta`, and the columns in
+`OPERATIONAL`.
 Not visible from inside: a tail cut off together with
 its heads, right edge and rows, and a history rewritten from some entry on with every hash after it. Against
 both, compare the root that this prints with one that was noted elsewhere before. A blob without an entry is
@@ -52,7 +53,14 @@ from bridge.store.reread import (
     parsed,
     place_of,
 )
-from bridge.store.testimony import Deliveries, Messages, check_pairs, number_of
+from bridge.store.testimony import (
+    Deliveries,
+    Messages,
+    check_consents,
+    check_draws,
+    check_pairs,
+    number_of,
+)
 
 __all__ = ["OPERATIONAL", "WHILE_OPEN", "Finding", "Summary", "verify"]
 
@@ -87,6 +95,8 @@ def verify(
             _Lane(work, lane).check()
         _orphans(work)
         check_pairs(work)
+        check_consents(work)
+        check_draws(work)
         check_policies(work)
         check_changes(work)
         _meta(work)
@@ -197,10 +207,21 @@ class _Lane:
             self.work.policy = as_bytes(body) if body is not None else None
         elif entry.subject == "house":
             self.work.frozen = f"{entry.lane}/{entry.seq}" if entry.kind == "house:frozen" else ""
+        elif entry.kind in ("consent:asked", "consent:given", "sample:drawn"):
+            self._by_what_it_says(entry, parsed(body) if body is not None else None)
         elif entry.kind.startswith("pair:"):
             self.work.pair_acts += 1
             if entry.kind == "pair:ended":
                 self.work.pair_ended[number(entry.facts.get("pair"))] = entry
+
+    def _by_what_it_says(self, entry: Entry, body: object) -> None:
+        """Entries whose rows are found by their content."""
+        if not isinstance(body, dict):
+            return  # reported where the content itself is compared
+        if entry.kind == "sample:drawn":
+            self.work.draws[str(entry.facts.get("day"))] = entry, body
+        else:
+            self.work.consents[str(body.get("contact")), str(body.get("gate"))] = entry
 
     def _content(self, row: AnyRow, key: str, entry: Entry | None) -> None:
         if row.body is None:
@@ -330,6 +351,12 @@ _ORPHANS = (
         "reviews",
         "message {}",
         "SELECT r.message FROM reviews r LEFT JOIN messages m ON m.id = r.message WHERE m.id IS NULL",
+        "belongs to no message",
+    ),
+    (
+        "samples",
+        "message {} {}",
+        "SELECT p.message, p.key FROM samples p LEFT JOIN messages m ON m.id = p.message WHERE m.id IS NULL",
         "belongs to no message",
     ),
     (

@@ -8,7 +8,7 @@ since the epoch, digests in lower-case hex, text as it was written or allowed. W
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -18,9 +18,11 @@ from sqlalchemy import Connection, Row, Select, and_, func, or_, select
 from bridge import words
 from bridge.flow import OPEN, DeliveryState
 from bridge.ledger.entry import Entry, decode
-from bridge.message import SYMPHONY, WEIXIN, Message, Outcome, Route, Verdict
+from bridge.message import SYMPHONY, WEIXIN, Message, Outcome, Route
+from bridge.ports import DIRECT
+from bridge.store import samples
 from bridge.store import schema as s
-from bridge.store.codec import message_from, verdict_from
+from bridge.store.codec import Known, known_from, message_from, verdict_from
 from bridge.store.directory import Directory
 from bridge.store.rows import (
     MESSAGE_CONTENT,
@@ -30,6 +32,7 @@ from bridge.store.rows import (
     is_open,
     states_in,
 )
+from bridge.verdicts import as_record
 
 Record: TypeAlias = dict[str, Any]
 AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"
@@ -203,12 +206,19 @@ class _Ends:
 def _ends(db: Connection, directory: Directory, row: AnyRow | _Source, message: Message) -> _Ends:
     if row.notice_for is not None:
         about = db.execute(_MESSAGES.where(s.messages.c.id == row.notice_for)).one()
-        reader = _ends(db, directory, about, message_from(about.body, b"")).sender
-        return _Ends(WORDS_OF_OURS, reader, None)
+        ends = _ends(db, directory, about, message_from(about.body, b""))
+        return _Ends(WORDS_OF_OURS, _reader(row.conversation, about.conversation, ends), None)
     route = directory.route(row.pair, row.network) or directory.find(message)[1]
     if route is None:
         return _Ends(message.sender_name or message.sender, "", None)
     return _Ends(message.sender_name or route.sender.name or message.sender, route.recipient.name, route)
+
+
+def _reader(conversation: str, about: str, ends: _Ends) -> str:
+    """Whom a notice is for: staff by address, whoever wrote the message it is about, or who was to read it."""
+    if conversation.startswith(DIRECT):
+        return conversation.removeprefix(DIRECT)
+    return ends.sender if conversation == about else ends.recipient
 
 
 # --- the archive ----------------------------------------------------------------------------------------
@@ -362,37 +372,26 @@ def _files(db: Connection, number: int, written: Message) -> list[Record]:
 
 def _verdicts(db: Connection, number: int, text: str) -> list[Record]:
     rows = db.execute(_VERDICTS.where(s.verdicts.c.message == number).order_by(s.verdicts.c.id))
-    return [{"id": row.id, "at": row.at, **_verdict(verdict_from(row.body, text))} for row in rows]
+    return [
+        {
+            "id": row.id,
+            "at": row.at,
+            **as_record(verdict_from(row.body, text)),
+            "known": _known(known_from(row.body)),
+        }
+        for row in rows
+    ]
 
 
-def _verdict(verdict: Verdict) -> Record:
-    return {
-        "outcome": verdict.outcome.value,
-        "cause": verdict.cause.value,
-        "reason": verdict.reason,
-        "text": verdict.text,
-        "tags": list(verdict.tags),
-        "waits": verdict.waits,
-        "policies": [list(policy) for policy in verdict.policies],
-        "matches": [
-            {
-                "policy": match.policy,
-                "rule": match.rule,
-                "title": match.title,
-                "outcome": match.outcome.value,
-                "enforced": match.enforced,
-                "detectors": list(match.detectors),
-                "spans": [list(span) for span in match.spans],
-                "why": match.why,
-            }
-            for match in verdict.matches
-        ],
-    }
+def _known(known: Known | None) -> Record | None:
+    """What a verdict rested on, as far as the archive has it nowhere else."""
+    return None if known is None else {**asdict(known), "earlier": list(known.earlier)}
 
 
 def _review(db: Connection, number: int) -> Record | None:
     r = s.reviews.c
-    query = select(r.state, r.waits, r.opened_at, r.decided_at).where(r.message == number)
+    columns = (r.state, r.waits, r.opened_at, r.decided_at, r.queue, r.due_at, r.if_late, r.late_at)
+    query = select(*columns).where(r.message == number)
     row = db.execute(query).first()
     return {**_plain(row), "waits": bool(row.waits)} if row else None
 
@@ -432,7 +431,7 @@ def _entries(db: Connection, subjects: Sequence[str]) -> list[Record]:
     return [_entry(decode(row.entry), row.leaf, row.body) for row in db.execute(query)]
 
 
-_ACTS = ("hold:", "pair:", "delivery:retried", "delivery:dropped", "policy:")
+_ACTS = ("hold:", "sample:", "pair:", "delivery:retried", "delivery:dropped", "policy:")
 
 
 def _entry(entry: Entry, leaf: bytes, body: bytes | None) -> Record:
@@ -471,13 +470,17 @@ class Held:
     cause: str
     reason: str
     rules: tuple[str, ...]
+    queue: str = ""
+    due_at: int = 0
+    late: bool = False
 
 
-def held(db: Connection) -> list[Held]:
-    """The messages that wait for a reviewer, the longest waiting first."""
+def held(db: Connection, queue: str = "") -> list[Held]:
+    """The messages that wait for a reviewer, the longest waiting first; of one `queue`, if one is named."""
     r, v = s.reviews.c, s.verdicts.c
+    columns = (r.opened_at, r.waits, r.queue, r.due_at, r.late_at)
     query = (
-        _MESSAGES.add_columns(r.opened_at, r.waits, VERDICT_CONTENT.c.body.label("verdict_body"))
+        _MESSAGES.add_columns(*columns, VERDICT_CONTENT.c.body.label("verdict_body"))
         .join(s.reviews, r.message == s.messages.c.id)
         .join(s.verdicts, v.id == r.verdict)
         .join(
@@ -487,8 +490,20 @@ def held(db: Connection) -> list[Held]:
         .where(states_in(r.state, "open"))
         .order_by(s.messages.c.id)
     )
+    if queue:
+        query = query.where(r.queue == queue)
     directory = _directory(db)
     return [_held(db, directory, row) for row in db.execute(query).all()]
+
+
+def sampled(db: Connection) -> list[Record]:
+    """Delivered messages that were drawn and wait for a reviewer, in order, with the rule and its queue."""
+    found = []
+    for number, key, queue, day in samples.waiting(db):
+        row = db.execute(_MESSAGES.where(s.messages.c.id == number)).one()
+        line = _line(db, _directory(db), row, message_from(row.body, b""))
+        found.append(line | {"rule": key, "queue": queue, "day": day})
+    return found
 
 
 def _held(db: Connection, directory: Directory, row: AnyRow) -> Held:
@@ -511,6 +526,9 @@ def _held(db: Connection, directory: Directory, row: AnyRow) -> Held:
         cause=verdict.cause.value,
         reason=verdict.reason,
         rules=tuple(dict.fromkeys(titles)),
+        queue=row.queue,
+        due_at=row.due_at,
+        late=bool(row.late_at),
     )
 
 
@@ -550,7 +568,7 @@ def _in_states(states: Iterable[str]) -> Any:
 
 def _outbox_line(db: Connection, directory: Directory, row: AnyRow) -> Record:
     written = message_from(row.body, b"")
-    source = _Source(row.source, row.pair, row.notice_for)
+    source = _Source(row.source, row.pair, row.notice_for, row.conversation)
     ends = _ends(db, directory, source, written)
     return {
         "id": row.id,
@@ -577,6 +595,7 @@ class _Source:
     network: str
     pair: int | None
     notice_for: int | None
+    conversation: str
 
 
 # --- the live feed --------------------------------------------------------------------------------------
@@ -587,6 +606,8 @@ _SHOWN = {
     "message:recalled": "recalled",
     "hold:rejected": "rejected",
     "hold:released": "released",
+    "hold:expired": "expired",
+    "hold:escalated": "late",
     "delivery:sent": "delivered",
     "delivery:found": "delivered",
     "delivery:waiting": "waiting",
@@ -682,5 +703,8 @@ def _as_delivered(
         return written.text, outcome
     verdict = verdict_from(found.body, written.text)
     language = ends.route.recipient.language if ends.route else "en"
-    content = words.compose(written.kind, verdict.text, tuple(found.marks.split()), language, ends.sender)
+    marks = tuple(found.marks.split())
+    content = words.compose(
+        written.kind, verdict.text, marks, language, ends.sender, annotations=verdict.annotations
+    )
     return content.text, outcome

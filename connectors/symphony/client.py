@@ -25,7 +25,7 @@ import structlog
 
 from bridge.errors import NetworkError, Refused, SignedOut, Unreachable
 from bridge.message import SYMPHONY, Batch, Echo, File, Message, Party, Permit, Receipt, Traffic
-from bridge.ports import Blobs, Clock
+from bridge.ports import DIRECT, Blobs, Clock
 from connectors.symphony import wire
 from connectors.symphony.auth import SignIn, agent_version
 from connectors.symphony.form import MessageForm
@@ -122,6 +122,7 @@ class SymphonyConnector:
         self._sleep = sleep
         self._pauses = partial(Pauses, settings, sleep, chance)
         self._me: Party | None = None
+        self._direct: dict[str, str] = {}  # streams of direct chats, by conversation
         self._positions: dict[str, int] = {}
         self._feed = ""
         self._ack_id = ""
@@ -422,30 +423,48 @@ class SymphonyConnector:
         message = wire.compose(permit.content)
         wire.check_limits(permit.content, message, self._settings.max_file_bytes)
         try:
-            if permit.uncertain and (found := await self._look_up(permit)):
+            stream = await self._stream_of(permit.conversation)
+            if permit.uncertain and (found := await self._look_up(permit, stream)):
                 return Receipt((found,), found=True)
-            return Receipt((await self._send_now(permit, message),))
+            return Receipt((await self._send_now(permit, stream, message),))
         except Unreachable as error:
             if permit.uncertain and error.certain:
                 # an earlier attempt may still be on its way: only a look-up can tell, each time
                 raise Unreachable(str(error), certain=False, retry_after=error.retry_after) from None
             raise
 
-    async def _look_up(self, permit: Permit) -> str:
+    async def _stream_of(self, conversation: str) -> str:
+        """The stream of a conversation, which `im:ADDRESS` names by whom it is with.
+
+        The platform answers the same stream for the same people, however often it is asked. Raises `Refused`
+        when there is nobody with this address.
+        """
+        if not conversation.startswith(DIRECT):
+            return conversation
+        if conversation not in self._direct:
+            address = conversation.removeprefix(DIRECT)
+            user = await self.find_user(address)
+            if user is None:
+                raise Refused("unknown-user", "Symphony has no active user with this address.")
+            made = await self._post(self._pod("v1/im/create"), "opening a chat", [int(user.id)])
+            self._direct[conversation] = _stream_id(made)
+        return self._direct[conversation]
+
+    async def _look_up(self, permit: Permit, stream: str) -> str:
         """The id of the message that carries `permit`, "" if the stream has none."""
         since = max(0, permit.first_try_at - SEARCH_MARGIN)
         try:
             await self.whoami()
-            async for item in self._history(permit.conversation, since):
+            async for item in self._history(stream, since):
                 if isinstance(item, Echo) and item.permit == permit.id:
                     return item.id
         except Refused as error:
             raise Unreachable(str(error), certain=False) from None
         return ""
 
-    async def _send_now(self, permit: Permit, message: str) -> str:
+    async def _send_now(self, permit: Permit, stream: str, message: str) -> str:
         form = MessageForm(message, wire.permit_data(permit.id), permit.content.files, self._blobs)
-        url = self._agent(f"v4/stream/{permit.conversation}/message/create")
+        url = self._agent(f"v4/stream/{stream}/message/create")
         try:
             reply = await self._ask("POST", url, "sending", within=self._settings.send_timeout, data=form)
         except Unreachable:
@@ -644,6 +663,14 @@ def _room_id(made: Any) -> str:
         return wire.normal_id(made["roomSystemInfo"]["id"])
     except (KeyError, TypeError, Unreadable):
         raise Unreachable("creating a room: the answer names none.", certain=False) from None
+
+
+def _stream_id(made: Any) -> str:
+    """The stream id of a direct chat. Raises `Unreachable` when the answer names none."""
+    try:
+        return wire.normal_id(made["id"])
+    except (KeyError, TypeError, Unreadable):
+        raise Unreachable("opening a chat: the answer names none.", certain=True) from None
 
 
 def _party(user: Any) -> Party:

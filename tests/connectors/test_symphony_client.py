@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -699,6 +700,42 @@ async def test_people_are_found_and_rooms_opened(harness: PodHarness) -> None:
         me = await connector.whoami()
     harness.pod.say(ALICE, room, "I am in")
     assert {str(user_id) for user_id in harness.pod.stream(room).members} == {alice.id, me.id}
+
+
+async def test_a_colleague_is_written_to_directly(harness: PodHarness) -> None:
+    """A conversation named by an address is the direct chat with that person: looked up and opened once."""
+    direct = "im:alice.wong@bank.example"
+    async with harness.connector() as connector:
+        for number in (1, 2):
+            one = replace(permit(harness, f"look at message {number}", number), conversation=direct)
+            await connector.send(one, Traffic())
+        me, alice = await connector.whoami(), await connector.find_user("alice.wong@bank.example")
+    (chat,) = [stream for stream in harness.pod.streams.values() if stream.kind == "IM"]
+    assert alice is not None and {str(user_id) for user_id in chat.members} == {me.id, alice.id}
+    posts = [request.path for request in harness.requests("message.create")]
+    assert len(posts) == 2 and all(chat.stream_id in path for path in posts)
+    assert (len(harness.requests("user.lookup")), len(harness.requests("im.create"))) == (2, 1)
+
+
+async def test_a_direct_chat_that_was_posted_into_is_looked_up_there(harness: PodHarness) -> None:
+    """After a lost answer, the direct chat itself is searched: the notice is not written twice."""
+    direct = "im:alice.wong@bank.example"
+    first = replace(permit(harness, HELLO, first_try_at=harness.now()), conversation=direct)
+    async with harness.connector() as connector:
+        sent = await connector.send(first, Traffic())
+        again = await connector.send(replace(first, attempt=2, uncertain=True), Traffic())
+    assert (again.ids, again.found) == (sent.ids, True)
+
+
+async def test_nobody_with_the_address_is_refused(harness: PodHarness) -> None:
+    """An address that no active user has: refused for good, nothing is opened."""
+    async with harness.connector() as connector:
+        with pytest.raises(Refused) as caught:
+            await connector.send(
+                replace(permit(harness, HELLO), conversation="im:nobody@bank.example"), Traffic()
+            )
+    assert caught.value.code == "unknown-user"
+    assert not harness.requests("im.create")
 
 
 async def test_the_doctor_hears_what_works_and_what_does_not(harness: PodHarness) -> None:
