@@ -59,11 +59,15 @@ class Plan:
 
 def run(plan: Plan, tell: Callable[[Row], None]) -> None:
     """Measure everything, row by row. Raises `BenchFailed` when an engine finds or decides otherwise."""
+
+    def say(row: Row) -> None:
+        tell({key: round(value, 2) if isinstance(value, float) else value for key, value in row.items()})
+
     for size in plan.sizes:
-        _content(plan, size, tell)
-    _attributes(plan, tell)
+        _content(plan, size, say)
+    _attributes(plan, say)
     for row in (*_verdicts(plan), *_hostile(), _swap(plan.words)):
-        tell(row)
+        say(row)
 
 
 def _cpu(work: Callable[[Any], Any], items: Sequence[Any], rounds: int = 3) -> tuple[float, list[Any]]:
