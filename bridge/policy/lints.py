@@ -75,7 +75,10 @@ def _groups_used(file: lang.PolicyFile) -> set[str]:
     lists: list[Sequence[str] | None] = [c.groups for rule in file.rules for c in conditions(rule)]
     lists += [rule.rollout.groups for rule in file.rules if rule.rollout]
     lists += [names for wall in file.barriers for names in (wall.between, wall.from_, wall.to)]
-    lists += [one.for_ for one in (*file.disclaimers, *file.retention, *file.archive, *file.exceptions)]
+    lists += [one.for_ for one in file.disclaimers]
+    lists += [one.for_ for one in file.retention]
+    lists += [one.for_ for one in file.archive]
+    lists += [one.for_ for one in file.exceptions]
     lists += [file.applies_to.groups if file.applies_to else None]
     lists += [file.consent.from_ if file.consent else None]
     return {name for names in lists for name in names or ()}

@@ -11,7 +11,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -167,8 +167,10 @@ def _decode(data: bytes) -> str:
 
 def _list_files(data: bytes) -> list[str]:
     """The list files that a policy names, as far as it can be read; never one that leads elsewhere."""
+    if b"file" not in data or len(data) > LARGEST:
+        return []
     try:
-        root = compose("", _decode(data)).root if len(data) <= LARGEST else None
+        root = compose("", _decode(data)).root
     except UnicodeDecodeError:
         return []
     lists = root.child("lists") if root else None
@@ -213,17 +215,20 @@ class _Reading:
             return Document(page, None, [page.report("P008.encoding", place)])
 
     def _check(self, root: Node) -> None:
-        said = {problem.place[:2] for problem in self.problems}
         model, found = decode(self.page, root)
-        self.problems += [problem for problem in found if problem.place[:2] not in said]
+        self._add(found)
         lists = self._lists(root)
-        said = {problem.place for problem in self.problems}
-        self.problems += [problem for problem in check_names(self.page, root) if problem.place not in said]
+        self._add(check_names(self.page, root))
         self._patterns(root)
         if model is not None and not any(problem.severity == "error" for problem in self.problems):
             self.written = Written(self.page, root, model)
             self.problems += lint(self.written)
             self.draft = self._draft(model, lists)
+
+    def _add(self, found: Iterable[Diagnostic]) -> None:
+        """Add what was found where nothing was said before: one mistake is said once."""
+        said = {problem.place[:2] for problem in self.problems}
+        self.problems += [problem for problem in found if problem.place[:2] not in said]
 
     def _draft(self, model: lang.PolicyFile, lists: Mapping[str, ListWords]) -> Draft:
         return Draft(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.policy.document import compose
+from bridge.policy.document import compose, entries, items, scalars
 
 
 @pytest.mark.parametrize(
@@ -63,6 +63,26 @@ def test_chinese_punctuation_inside_text_is_text(text: str) -> None:
 def test_a_quoted_list_entry_may_hold_chinese_commas(entry: str) -> None:
     """Quotes say that the mark belongs to the text."""
     assert compose("p", f"words: [{entry}]").problems == []
+
+
+@pytest.mark.parametrize("space", ["\u3000", "\u00a0", "\u2003"])
+def test_spaces_of_other_kinds_do_not_indent(space: str) -> None:
+    """They look like spaces and are text to YAML: pointed at, and what they stand before is still read."""
+    document = compose("p", f"a: 1\n{space}b: 2\n")
+    assert [(p.key, p.place) for p in document.problems] == [("P006.space", (2, 1, 1))]
+    assert document.root is None or document.root.plain() == {"a": "1", "b": "2"}
+    assert compose("p", f"a: {space}text\n").problems == []
+
+
+def test_shapes_that_are_not_there_are_empty() -> None:
+    """Whoever walks a tree may ask for what a broken file does not have."""
+    root = compose("p", "a: { b: [x, [y]] }\nc: d\n").root
+    assert root is not None
+    assert list(entries(root.child("a"))) == ["b"] and entries(root.child("c")) == {} == entries(None)
+    (listed,) = entries(root.child("a")).values()
+    assert [one.value for one in scalars(listed)] == ["x"] and len(items(listed)) == 2
+    assert [one.value for one in scalars(root.child("c"))] == ["d"] and items(root.child("c")) == []
+    assert root.at("a", "b", 1, 0) == (1, 14, 1) and root.at("a", "z") == root.at("a")
 
 
 def test_line_ends_of_other_systems_do_not_shift_lines() -> None:

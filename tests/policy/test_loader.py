@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import re
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
@@ -93,6 +95,27 @@ def test_warnings_do_not_stop_a_policy(tmp_path: Path) -> None:
 def test_two_files_cannot_have_one_name() -> None:
     """A name says which policy decided; it must be one."""
     assert "P023" in codes(one_rule(), one_rule())
+
+
+def test_what_is_overdue_is_said_to_who_asks(tmp_path: Path) -> None:
+    """Loading knows no day; checking is told one, and an exception that has ended is then an error."""
+    ended = "exceptions: [{ id: e, rule: rule, for: x, expires: 2026-01-04, approved_by: y, because: z }]\n"
+    path = tmp_path / "p.yaml"
+    path.write_text(one_rule() + ended, encoding="utf-8")
+    assert [problem.code for problem in check([path], NOW)] == ["P030", "P026"]
+    assert [warning.code for warning in load([path]).warnings] == ["P030"]
+
+
+def test_a_barrier_needs_fresh_lists_too() -> None:
+    """A wall that looks for words is enforced by itself: its list must not grow old unnoticed."""
+    wall = (
+        "barriers: [{ id: wall, between: [a, b], finds: w }]\n"
+        "groups: { a: { symphony: x@bank.example }, b: { weixin: y } }\n"
+    )
+    aging = WITH_LIST.replace("columns:", "stale_after: 24h, columns:")
+    text = wall + aging.replace("    when:", "    mode: off\n    when:")
+    (policy,) = policy_set(text, files={"lists/ws.csv": CSV}).policies
+    assert policy.draft.expires == {"ws": None}
 
 
 def test_a_list_that_is_too_old_holds(desk: Path) -> None:
@@ -205,7 +228,8 @@ VALID = (Path(__file__).parents[2] / "policies" / "firm-wide.yaml").read_text(en
 
 def survives(text: str) -> None:
     """`text` becomes policies or diagnostics that can be shown, never an exception."""
-    policies, problems = assemble([Source("p.yaml", text.encode("utf-8", "surrogatepass"))])
+    source = Source("p.yaml", text.encode("utf-8", "surrogatepass"), {"lists/ws.csv": CSV.encode()})
+    policies, problems = assemble([source], NOW)
     assert isinstance(policies, PolicySet) or problems
     assert all(str(problem) and problem.words().help is not None for problem in problems)
 
@@ -257,7 +281,108 @@ def test_no_tree_crashes_the_loader(tree: dict[str, object]) -> None:
     survives(json.dumps({"policy": "p", "language": "1", "title": "t", "owner": "o", **tree}))
 
 
-@settings(max_examples=150)
+EVERYTHING = """\
+policy: p
+language: 1
+title: t
+owner: o@bank.example
+timezone: Asia/Hong_Kong
+applies_to: { groups: desk }
+defaults: { mode: enforce, unmatched: deliver, unpaired: hold, on_error: hold }
+groups: { desk: { symphony: ["*@bank.example"] }, clients: { weixin: ["tag:客户"] } }
+lists:
+  ws: { file: lists/ws.csv, columns: [code, name], dates: { until: note }, stale_after: 24h }
+  own: { words: [内幕消息, 并购], unless_words: { 并购: 合并购买 }, evasion: [pinyin], review_by: 2027-01-31 }
+detectors:
+  w: { type: words, list: [ws, own], context: { words: [股], within: 9, messages: 2 } }
+  x: { type: pattern, pattern: '88[0-9]{8}', boundary: digits, confidence: { alone: low } }
+barriers:
+  - { id: wall, between: [desk, clients], finds: w, then: hold, because: b }
+  - { id: way, from: desk, to: clients }
+rules:
+  - id: r
+    title: t
+    because: b
+    severity: high
+    mode: monitor
+    rollout: { percent: 12.5 }
+    review_by: 2027-01-31
+    when: { direction: to_weixin, finds: [w, x], any: [{ sender: a@bank.example }, { edited: true }] }
+    unless:
+      outside: { hours: "09:00-18:30", days: trading, calendar: XHKG }
+      count: { at_least: 2, within: 1h }
+    then:
+      redact: { keep_last: 4 }
+      tag: t
+      notify: b@bank.example
+      tell_sender: { en: x, zh: y }
+      show_match: true
+    tests: [{ given: [a, b], at: "2026-11-20 23:10", kind: text, expect: deliver, tags: [] }]
+  - id: s
+    title: t
+    severity: low
+    when: { direction: both, files: { types: [pdf], larger_than: 20MB, name: "*.zip" }, kind: [file, image] }
+    then: { hold: { queue: q, decide_within: 15m, if_late: block }, sample: { percent: 10 }, review: all }
+attachments: { allow: [pdf], max_size: 20MB, macros: hold, virus_scan: clamav }
+kinds: { voice: hold, location: block }
+consent: { from: clients, text: { zh: 同意吗 }, until_given: hold, renew_every: 1y }
+disclaimers: [{ id: d, direction: both, every: day, for: all, text: { en: x, zh: y } }]
+retention: [{ id: house, keep: 7y, for: desk, worm: true, first: 2y }, { preset: hk-sfc-im-order }]
+archive: [{ id: a, to: "s3://b/c", object_lock: compliance, region: hk }]
+legal_holds: [{ id: h, people: a@bank.example, since: 2026-01-01, approved_by: c@bank.example }]
+exceptions:
+  - { id: e, rule: r, for: desk, only: [并购], expires: 2026-12-01, approved_by: c@bank.example, because: b }
+"""
+TOKENS = re.findall(r"\n *|\w+|\s|.", EVERYTHING)
+
+
+@settings(max_examples=400)
+@given(st.data())
+def test_no_mixed_up_policy_crashes_the_loader(data: st.DataObject) -> None:
+    """A file with every section, whose words are deleted, doubled, exchanged or replaced by one another."""
+    tokens = list(TOKENS)
+    places = st.integers(0, len(tokens) - 1)
+    for _ in range(data.draw(st.integers(1, 3))):
+        one, other = data.draw(places), data.draw(places)
+        match data.draw(st.sampled_from(["delete", "double", "exchange", "replace"])):
+            case "delete":
+                tokens[one] = ""
+            case "double":
+                tokens[one] *= 2
+            case "exchange":
+                tokens[one], tokens[other] = tokens[other], tokens[one]
+            case "replace":
+                tokens[one] = tokens[other]
+    survives("".join(tokens))
+
+
+@settings(max_examples=25)
+@given(st.one_of(st.binary(max_size=200), st.text().map(str.encode), st.just(VALID.encode())))
+def test_loading_raises_one_kind_of_error(data: bytes) -> None:
+    """`load` gives policies or raises PolicyError with what `check` says; never anything else."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "p.yaml"
+        path.write_bytes(data)
+        said = check([path])
+        try:
+            assert list(load([path]).warnings) == said
+        except PolicyError as refused:
+            assert list(refused.problems) == said
+            assert any(problem.severity == "error" for problem in said)
+
+
+def test_every_section_at_once_is_without_an_error() -> None:
+    """The file that is mixed up is a good one before that."""
+    table = {"lists/ws.csv": b"code,name,note\n700,x,2027-01-01\n"}
+    policies, problems = assemble([Source("p.yaml", EVERYTHING.encode(), table)])
+    assert [problem.key for problem in problems if problem.severity == "error"] == []
+    assert policies is not None
+    assert policies.policies[0].draft.dates == {
+        "ws": {"700": [(None, datetime.date(2027, 1, 1))], "x": [(None, datetime.date(2027, 1, 1))]}
+    }
+
+
+@settings(max_examples=60)
 @given(st.data())
 def test_no_damaged_policy_crashes_the_loader(data: st.DataObject) -> None:
     """A good file with a piece cut out, doubled or replaced."""

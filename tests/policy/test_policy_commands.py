@@ -45,7 +45,10 @@ def test_check_answers_programs_in_json(file: Path) -> None:
     file.write_text(one_rule(), encoding="utf-8")
     code, output = run("check", "--format", "json", file)
     assert code == 0 and [d["code"] for d in json.loads(output)["diagnostics"]] == ["P030"]
-    assert json.loads(run("check", "--format", "json", "--on", "2026-01-05", *SHIPPED)[1]) == {"count": 0, "diagnostics": []}
+    assert json.loads(run("check", "--format", "json", "--on", "2026-01-05", *SHIPPED)[1]) == {
+        "count": 0,
+        "diagnostics": [],
+    }
 
 
 def test_a_file_that_is_not_there_is_another_exit_code(file: Path) -> None:
