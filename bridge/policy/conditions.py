@@ -97,7 +97,7 @@ def _place_and_kind(model: lang.OneOf) -> Iterator[Check]:
     if model.direction is not None:
         yield _direction(directions(model.direction))
     if model.kind is not None:
-        yield lambda facts: facts.message.kind in model.kind
+        yield _kind(model.kind)
 
 
 def _direction(words: Sequence[str]) -> Check:
@@ -116,11 +116,19 @@ def _checks(model: lang.OneOf, names: Names) -> Iterator[Check]:
     if model.recalled is not None:
         yield lambda facts: (facts.message.kind is Kind.RECALL) is model.recalled
     if model.conversation is not None:
-        yield lambda facts: any(chat in model.conversation for chat in facts.conversations)
+        yield _conversation(frozenset(model.conversation))
     if model.files is not None:
         yield _files(model.files)
     if model.outside is not None:
         yield _outside(model.outside, names.zone)
+
+
+def _kind(words: Sequence[str]) -> Check:
+    return lambda facts: facts.message.kind in words
+
+
+def _conversation(chats: frozenset[str]) -> Check:
+    return lambda facts: not chats.isdisjoint(facts.conversations)
 
 
 def _sender(number: int) -> Check:

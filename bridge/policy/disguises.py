@@ -3,7 +3,7 @@
 Rules of this file: a disguise is a second form of a folded text, made one character at a time, so that every
 character of the form knows the folded character it comes from. A word goes through the same form, and is
 looked for there. Each list opts in, because each disguise also meets innocent text: 饲料 sounds like 私聊.
-`split` is no form of the text: the word gets more spellings (信 is also 亻言).
+`split` and `initials` are no forms of the text: the word gets more spellings (信 is 亻言, 加微信 is jwx).
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from itertools import islice, product
 from bridge.policy.folding import Span, fold, is_han
 
 PINYIN, SPLIT, SEPARATORS, LOOKALIKE = "pinyin", "split", "separators", "lookalike"
-KINDS = (PINYIN, SPLIT, SEPARATORS, LOOKALIKE)
-MOST_SPELLINGS = 256  # of one word, split
+NUMERALS, INITIALS = "numerals", "initials"
+KINDS = (PINYIN, SPLIT, SEPARATORS, LOOKALIKE, NUMERALS, INITIALS)
+MOST_SPELLINGS = 256  # of one word, split or shortened
+FEWEST_INITIALS = 3  # two letters stand for too much
 
 _TONES = frozenset("12345")
 
@@ -31,6 +33,18 @@ _LOOKALIKES = (
     | str.maketrans("0134578l|$@", "oieastbiisa")
     | {0x1F1E6 + place: "abcdefghijkimnopqrstuvwxyz"[place] for place in range(26)}
 )
+
+# Numerals that are said one by one (九九八八, 幺三八), plain and as on cheques; folded, so Simplified.
+_NUMERALS = {
+    ord(sign): str(digit)
+    for digit, signs in enumerate(
+        ("零〇", "一壹幺弌", "二贰两弍", "三叁弎", "四肆", "五伍", "六陆", "七柒", "八捌", "九玖")
+    )
+    for sign in signs
+}
+_SAID = {
+    digit: "".join(chr(sign) for sign, said in _NUMERALS.items() if said == digit) for digit in "0123456789"
+}
 
 # What stands for a letter, the other way round.
 _ALIKE = {
@@ -115,6 +129,8 @@ class Disguise(dict[int, str | None]):
     def _form(self, char: str) -> str:
         if PINYIN in self.kinds:
             return _readings().get(ord(char), "") if is_han(char) else _typed(char)
+        if NUMERALS in self.kinds:
+            return char.translate(_NUMERALS)
         if LOOKALIKE in self.kinds:
             char = char.translate(_LOOKALIKES)
         return char if SEPARATORS not in self.kinds or char.isalnum() else ""
@@ -128,22 +144,39 @@ class Disguise(dict[int, str | None]):
         return [index for index, char in enumerate(folded) for _ in self[ord(char)] or ()]
 
     def place(self, folded: str, source: Sequence[int], start: int, end: int) -> Span | None:
-        """Where in `folded` its form[start:end] stands; None if that begins or ends inside a character."""
+        """Where in `folded` its form[start:end] stands; None if it is cut out of a character or a number."""
         first, last = source[start], source[end - 1]
+        if NUMERALS in self.kinds and self._inside_a_number(folded, start, end):
+            return None
         if (start and source[start - 1] == first) or (end < len(source) and source[end] == last):
             return None
         if PINYIN in self.kinds:
             last += folded[last].isascii() and folded[last + 1 : last + 2] in _TONES
         return first, last + 1
 
+    def _inside_a_number(self, folded: str, start: int, end: int) -> bool:
+        """Whether digits go on at either end: 九九八八 in 九九八八七. This form is as long as its text."""
+        before = self.of(folded[max(start - 1, 0) : start + 1])
+        after = self.of(folded[end - 1 : end + 1])
+        return (start > 0 and before.isdigit()) or (len(after) > 1 and after.isdigit())
+
     def spellings(self, word: str) -> set[str]:
         """The forms under which `word`, folded, is looked for; none if it is too short to be told apart."""
         if PINYIN in self.kinds:
             return self._sounds(word) if sum(map(is_han, word)) > 1 else set()
+        if NUMERALS in self.kinds:
+            return self._numbers(word)
         if word.isdigit() or not (form := self.of(word)):
             return set()
         between = r"[^\pL\pN]*" if SEPARATORS in self.kinds else ""
         self._openings.add(between.join(self._looks(char) for char in form[:3]))
+        return {form}
+
+    def _numbers(self, word: str) -> set[str]:
+        form = self.of(word)
+        if re.search("[0-9]{2}", form) is None:
+            return set()
+        self._openings.add("".join(f"[{re.escape(char + _SAID.get(char, ''))}]" for char in form[:3]))
         return {form}
 
     def _sounds(self, word: str) -> set[str]:
@@ -181,8 +214,9 @@ def forms(kinds: frozenset[str]) -> Iterator[frozenset[str]]:
     """The forms of a text in which a list with these disguises is looked for, besides the plain one."""
     if by_shape := kinds & {SEPARATORS, LOOKALIKE}:
         yield by_shape
-    if PINYIN in kinds:
-        yield frozenset({PINYIN})
+    for kind in (PINYIN, NUMERALS):
+        if kind in kinds:
+            yield frozenset({kind})
 
 
 def split_spellings(word: str) -> set[str]:
@@ -196,3 +230,16 @@ def _ways(char: str) -> Iterator[str]:
     yield char
     if parts := _PARTS.get(char):
         yield from dict.fromkeys((fold(parts), fold(parts.translate(_RADICALS))))
+
+
+def initial_spellings(word: str) -> set[str]:
+    """`word`, folded, with some or all of its Chinese characters as the first letters of their syllables.
+
+    All of them only where that leaves enough letters to mean something; never `word` itself.
+    """
+    readings = [_readings().get(ord(char), "")[:1] if is_han(char) else "" for char in word]
+    typed = ((char, initial) if initial else (char,) for char, initial in zip(word, readings, strict=True))
+    written = islice(("".join(way) for way in product(*typed)), MOST_SPELLINGS)
+    short = "".join(initial or char for char, initial in zip(word, readings, strict=True))
+    found = {*written, short} - {word}
+    return found if len(short) >= FEWEST_INITIALS else {way for way in found if any(map(is_han, way))}

@@ -247,7 +247,7 @@ WorkingDays = Annotated[
     Discriminator(_named_or_listed),
 ]
 Calendar = Literal["XHKG", "XSHG", "XSHE", "XNYS", "XLON", "XSES"]
-Evasion = Literal["pinyin", "split", "separators", "lookalike"]
+Evasion = Literal["pinyin", "split", "separators", "lookalike", "numerals", "initials"]
 ListLanguage = Literal["en", "zh", "zh-Hans", "zh-Hant"]
 Brand = Literal["visa", "mastercard", "amex", "unionpay", "jcb", "discover", "diners"]
 PassportCountry = Literal["CN", "HK", "TW"]

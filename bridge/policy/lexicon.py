@@ -91,11 +91,13 @@ class Lexicon:
         spellings = {word}
         if disguises.SPLIT in kinds:
             spellings |= disguises.split_spellings(word)
-        for spelling in spellings:
+        short = disguises.initial_spellings(word) if disguises.INITIALS in kinds else set()
+        for spelling in spellings | short:
             self._plain.add(spelling, owner, word)
         for form in disguises.forms(kinds):
             disguise, automaton = self._forms.setdefault(form, (disguises.Disguise(form), _Automaton()))
-            for spelling in set().union(*map(disguise.spellings, spellings)):
+            sounded = spellings if disguises.PINYIN in form else spellings | short
+            for spelling in set().union(*map(disguise.spellings, sounded)):
                 automaton.add(spelling, owner, word)
 
     def find(self, folded: str) -> dict[int, list[Found]]:

@@ -12,13 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.policy import language as lang
-from bridge.policy.disguises import KINDS, MOST_SPELLINGS, Disguise, forms, split_spellings
+from bridge.policy.disguises import KINDS, MOST_SPELLINGS, Disguise, forms, initial_spellings, split_spellings
 from bridge.policy.folding import fold
 from bridge.policy.lexicon import Lexicon, Words
 
 ANY = st.text(st.characters(exclude_categories=()))
 FORMS = [
-    frozenset(kinds) for kinds in chain.from_iterable(combinations(KINDS, n) for n in range(1, 5)) if kinds
+    frozenset(kinds) for kinds in chain.from_iterable(combinations(KINDS, n) for n in (1, 2, len(KINDS)))
 ]
 
 
@@ -57,6 +57,14 @@ def test_splitting_has_an_end() -> None:
     assert len(split_spellings("信" * 30)) == MOST_SPELLINGS - 1
 
 
+def test_initials_are_those_of_the_syllables() -> None:
+    """Some or all characters as first letters; two letters alone stand for too much."""
+    assert initial_spellings("加微信") == {"加微x", "加w信", "加wx", "j微信", "j微x", "jw信", "jwx"}
+    assert initial_spellings("微信") == {"w信", "微x"}
+    assert initial_spellings("telegram") == set() and initial_spellings("t群组") >= {"tqz"}
+    assert len(initial_spellings("信" * 30)) == MOST_SPELLINGS
+
+
 def test_every_program_run_splits_alike() -> None:
     """Which spellings of a long word are tried does not depend on the run: a verdict can be repeated."""
     code = "from bridge.policy.disguises import split_spellings as s; print(sorted(s('信账话银行账话信')))"
@@ -81,11 +89,13 @@ class Everything:
         return frozenset({0})
 
 
-@pytest.mark.parametrize("kinds", [{"pinyin"}, {"separators"}, {"lookalike"}, {"lookalike", "separators"}])
-@given(text=st.text("加家我窝微薇信 jiawoexncl-1·а。с", max_size=25))
+@pytest.mark.parametrize(
+    "kinds", [{"pinyin"}, {"separators"}, {"lookalike"}, {"lookalike", "separators"}, {"numerals"}]
+)
+@given(text=st.text("加家我窝微薇信 jiawoexncl-1·а。с九八玖捌98", max_size=25))
 def test_what_is_skipped_holds_nothing(kinds: set[str], text: str) -> None:
     """A form is made only where a word may begin; whatever would be found in it is found all the same."""
-    words = {0: Words(["加我", "加我微信", "家窝", "call", "wo", "axe"], frozenset(kinds))}
+    words = {0: Words(["加我", "加我微信", "家窝", "call", "wo", "axe", "9988", "加98"], frozenset(kinds))}
     careful, plain = Lexicon(words), Lexicon(words)
     careful._openings = Everything()  # type: ignore[assignment]
     assert plain.find(fold(text)) == careful.find(fold(text))
