@@ -95,13 +95,15 @@ class PolicySet:
     """Every file in force. `hashes` are (policy name, SHA-256 of the file and its lists), by name.
 
     `reach` is how much of what the sender wrote before is needed to judge: so many of his newest messages,
-    and all that are not older than so many milliseconds; (0, 0) when nothing of it is.
+    and all that are not older than so many milliseconds; (0, 0) when nothing of it is. `everywhere` says
+    that each of the files is for every conversation.
     """
 
     policies: tuple[Policy, ...]
     hashes: tuple[tuple[str, str], ...]
     engine: d.Engine = field(repr=False)
     roster: Roster = field(repr=False)
+    everywhere: bool
     reach: tuple[int, int] = (0, 0)
     warnings: tuple[Diagnostic, ...] = ()
 
@@ -122,7 +124,8 @@ def build(drafts: Sequence[Draft]) -> PolicySet:
     policies = tuple(_policy(draft, collector, roster) for draft in drafts)
     hashes = tuple(sorted((policy.name, policy.draft.hash) for policy in policies))
     reach = _reach(draft.model for draft in drafts)
-    return PolicySet(policies, hashes, collector.engine(), roster, reach)
+    everywhere = all(policy.people is None for policy in policies)
+    return PolicySet(policies, hashes, collector.engine(), roster, everywhere, reach)
 
 
 def _policy(draft: Draft, collector: Collector, roster: Roster) -> Policy:

@@ -220,8 +220,8 @@ def _often(condition: Condition, facts: Facts, look: Look, hits: Hits) -> bool:
         return _places(hits) >= condition.at_least
     earliest = facts.message.sent_at - condition.within
     missing = condition.at_least - 1
-    for earlier, text in zip(reversed(facts.context.earlier), reversed(look().earlier()), strict=True):
-        if earlier.at > earliest and _occurs(condition, text):
+    for number, earlier in enumerate(reversed(facts.context.earlier)):
+        if earlier.at > earliest and _occurs(condition, look().earlier(number)):
             missing -= 1
             if not missing:
                 return True

@@ -91,7 +91,7 @@ class Scan:
         self._parts = parts
         self.now = now
         self._spoken = earlier
-        self._before: list[Scan] | None = None
+        self._before: dict[int, Scan] = {}
         self.text = BETWEEN.join(part.folded for part in parts) if len(parts) > 1 else parts[0].folded
         self._engine = engine
         self._words: dict[int, list[Found]] | None = None
@@ -146,15 +146,17 @@ class Scan:
             shelters = self._shelters[owner] = Shelters(found[:2] for found in self.words(owner))
         return shelters.cover(start, end)
 
-    def earlier(self) -> list[Scan]:
-        """The sender's earlier messages, each for itself, newest last."""
-        if self._before is None:
-            self._before = [Scan([Folded(text)], self._engine, self.now) for text in self._spoken]
-        return self._before
+    def earlier(self, number: int) -> Scan:
+        """The sender's last message but `number` (0: the last one), for itself."""
+        scan = self._before.get(number)
+        if scan is None:
+            text = Folded(self._spoken[-1 - number])
+            scan = self._before[number] = Scan([text], self._engine, self.now)
+        return scan
 
     def said_before(self, owner: int, messages: int) -> bool:
         """Whether a word of `owner` is anywhere in the sender's last so many messages."""
-        return any(scan.words(owner) for scan in self.earlier()[-messages:])
+        return any(self.earlier(n).words(owner) for n in range(min(messages, len(self._spoken))))
 
     def hits(self, finder: Finder) -> list[Hit]:
         """What `finder`, one of the candidates, finds here."""

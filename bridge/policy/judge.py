@@ -32,18 +32,18 @@ def judge(policies: PolicySet, message: Message, context: Context, now: datetime
     if context.direction not in DIRECTIONS:
         raise ValueError(f"direction must be one of {', '.join(DIRECTIONS)}")
     facts = Facts(message, context, now, policies.roster, policies.engine)
-    force = [policy for policy in policies.policies if _in_force(policy, facts)]
+    force = policies.policies if policies.everywhere else _in_force(policies, facts)
     hearing = Hearing(answers=_failures(force, facts))
     for policy in force:
         _hear(policy, facts, hearing)
     return pronounce(policies, force, facts, hearing)
 
 
-def _in_force(policy: Policy, facts: Facts) -> bool:
-    """Whether `policy` is for this conversation. For strangers every file is in force."""
-    if policy.people is None or facts.context.route is None:
-        return True
-    return not policy.people.isdisjoint(facts.people)
+def _in_force(policies: PolicySet, facts: Facts) -> Sequence[Policy]:
+    """The files that are for this conversation. For strangers every file is in force."""
+    if facts.context.route is None:
+        return policies.policies
+    return [p for p in policies.policies if p.people is None or not p.people.isdisjoint(facts.people)]
 
 
 def _failures(force: Sequence[Policy], facts: Facts) -> list[Answer]:

@@ -6,7 +6,7 @@ on one says nothing more. The order of rules is of no importance.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from bridge.policy.conditions import Condition, Look
@@ -24,6 +24,15 @@ class _Shelf:
     by_recipient: dict[int, list[Rule]] = field(default_factory=dict)
     by_group: dict[int, list[Rule]] = field(default_factory=dict)
     by_finder: dict[Finder, list[Rule]] = field(default_factory=dict)
+
+    def by_people(self, facts: Facts) -> Iterator[tuple[frozenset[int], dict[int, list[Rule]]]]:
+        """Where people decide: who takes part, and the rules that are behind them."""
+        if self.by_sender:
+            yield facts.sender, self.by_sender
+        if self.by_recipient:
+            yield facts.recipient, self.by_recipient
+        if self.by_group:
+            yield facts.people, self.by_group
 
     def add(self, rule: Rule) -> None:
         when: Condition = rule.when
@@ -60,12 +69,8 @@ class Shelves:
         if shelf is None:
             return ()
         chosen = dict.fromkeys(shelf.always)
-        for numbers, rules in (
-            (facts.sender, shelf.by_sender),
-            (facts.recipient, shelf.by_recipient),
-            (facts.people, shelf.by_group),
-        ):
-            for number in numbers & rules.keys() if rules else ():
+        for numbers, rules in shelf.by_people(facts):
+            for number in numbers & rules.keys():
                 chosen.update(dict.fromkeys(rules[number]))
         if shelf.by_finder:
             for finder in look().candidates() & shelf.by_finder.keys():

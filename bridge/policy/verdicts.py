@@ -23,8 +23,7 @@ _NO_POLICY = Answer(Outcome.HOLD, Cause.FAILURE, "no policy is for this conversa
 
 def pronounce(policies: PolicySet, force: Sequence[Policy], facts: Facts, hearing: Hearing) -> Verdict:
     """The verdict of the files in `force` on what was heard."""
-    others = [*hearing.answers, *(clause.answer for clause in hearing.clauses)]
-    answers = [*others, *(clause.answer for _, clause in hearing.closed)]
+    others, answers = _answers(hearing)
     answer = min(answers, key=lambda a: a.order, default=_NO_POLICY) if len(answers) != 1 else answers[0]
     found = sorted(hearing.found, key=lambda f: (f.rule.policy, f.rule.id, f.rule.word))
     enforced = [f for f in found if f.match.enforced]
@@ -46,7 +45,7 @@ def pronounce(policies: PolicySet, force: Sequence[Policy], facts: Facts, hearin
         if_late=waiting.if_late,
         annotations=_annotations(enforced, force, facts),
         notify=_sorted(address for f in enforced for address in f.rule.notify) if enforced else (),
-        samples=tuple([f.rule.sample for f in enforced if f.rule.sample is not None]),
+        samples=tuple([f.rule.sample for f in enforced if f.rule.sample is not None]) if enforced else (),
         ask=_ask(hearing, others) if hearing.closed else {},
         agreed=tuple(sorted(hearing.opened)),
         gated=bool(hearing.closed) and not any(other.stops for other in others),
@@ -57,6 +56,16 @@ def pronounce(policies: PolicySet, force: Sequence[Policy], facts: Facts, hearin
         directory=facts.directory,
         engine=policies.engine_version,
     )
+
+
+def _answers(hearing: Hearing) -> tuple[Sequence[Answer], Sequence[Answer]]:
+    """All answers but those of closed gates, and all answers."""
+    others: list[Answer] = hearing.answers
+    if hearing.clauses:
+        others = [*others, *(clause.answer for clause in hearing.clauses)]
+    if hearing.closed:
+        return others, [*others, *(clause.answer for _, clause in hearing.closed)]
+    return others, others
 
 
 def _sorted(names: Iterable[str]) -> tuple[str, ...]:
