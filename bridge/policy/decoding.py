@@ -52,6 +52,7 @@ _ALIASES = {
     "english": "en", "timeout": "decide_within", "deadline": "decide_within", "until": "expires",
     "approver": "approved_by", "approved": "approved_by", "period": "keep", "years": "keep",
     "spacing": "separators", "confusables": "lookalike", "homophones": "pinyin",
+    "abbreviations": "initials", "digits": "numerals", "chinese_numerals": "numerals",
     "length": "keep_last", "max": "max_size", "limit": "max_size", "virus": "virus_scan",
 }  # fmt: skip
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -120,10 +120,17 @@ def _exemptions(
     found: dict[str, list[Exemption]] = {}
     for written in sorted(file.exceptions, key=lambda exception: exception.id):
         only = None if written.only is None else owner(written.only)
-        people = names.roster.number(written.for_)
+        people = names.roster.number(_members(file, written.for_))
         exemption = Exemption(written.id, people, only, written.expires, names.zone)
         found.setdefault(written.rule, []).append(exemption)
     return {rule: tuple(some) for rule, some in found.items()}
+
+
+def _members(file: lang.PolicyFile, written: Iterable[str]) -> Iterator[str]:
+    """`written`, with groups of `file` as their members."""
+    for one in written:
+        group = file.groups.get(one)
+        yield from (one,) if group is None else (*group.symphony, *group.weixin)
 
 
 def _rule(

@@ -336,7 +336,7 @@ exceptions:
 TOKENS = re.findall(r"\n *|\w+|\s|.", EVERYTHING)
 
 
-@settings(max_examples=400)
+@settings(max_examples=150)
 @given(st.data())
 def test_no_mixed_up_policy_crashes_the_loader(data: st.DataObject) -> None:
     """A file with every section, whose words are deleted, doubled, exchanged or replaced by one another."""

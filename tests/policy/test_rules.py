@@ -131,6 +131,15 @@ def test_the_day_of_expiry_is_that_of_the_policys_clock() -> None:
     assert weigh(hong_kong, "9988.HK", now=late).outcome is Outcome.BLOCK
 
 
+@pytest.mark.parametrize(("who", "lifted"), [("desk", True), ("[nobody, desk]", True), ("nobody", False)])
+def test_an_exception_may_be_for_a_group(who: str, lifted: bool) -> None:
+    """Named like a person; whoever is in the group is meant."""
+    text = f"exceptions: [{{ id: e, rule: rule, for: {who}, expires: 2026-02-01, "
+    text += "approved_by: c, because: b }]\n"
+    verdict = weigh(policy_set(one_rule(top=GROUPS + text)), CARD)
+    assert verdict.matches[0].exception == ("e" if lifted else "")
+
+
 def test_an_exception_reaches_its_own_file_alone() -> None:
     """A desk cannot loosen a rule of the same name in another file."""
     exception = (
