@@ -14,7 +14,8 @@ import json
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ from bridge.cli import output, weighbridge
 from bridge.message import (
     SYMPHONY,
     WEIXIN,
+    Annotation,
     Archived,
     Batch,
     Blob,
@@ -35,6 +37,7 @@ from bridge.message import (
     Outcome,
     Party,
     Receipt,
+    Sample,
     Verdict,
 )
 from bridge.people import Pair
@@ -48,7 +51,7 @@ START = 1_790_000_000_000  # milliseconds: a day in September 2026
 REVIEWER = "bob.li@bank.example"
 STREAM, ACCOUNT, CONTACT = "room-li-lei", "wkWealth", "wmLiLei"
 CHAT = f"{ACCOUNT}/{CONTACT}"
-ENTRIES = 210
+ENTRIES = 278
 """How many facts the varied store's ledger has."""
 
 POLICIES = (("cards", "a" * 64),)
@@ -191,6 +194,7 @@ async def varied(folder: Path) -> Story:
     await _talk(story)
     await _hold(story)
     await _trouble(story)
+    await _follow(story)
     await _leftovers(story)
     await _changes(story)
     return story
@@ -278,6 +282,48 @@ async def _late_failures(story: Story) -> None:
         await story.deliver()
     await story.store.retry_delivery(claim.permit.id, REVIEWER, "they have unblocked us")
     await story.deliver()
+
+
+async def _follow(story: Story) -> None:
+    """What follows from verdicts: texts below, consent, staff, deadlines, and messages drawn for review."""
+    advice = Annotation("cards/advice", {"en": "Not advice.", "zh-Hans": "不构成建议。"})
+    sample = Sample("cards/daily", "supervision", 25.0)
+    for number in range(5):
+        await story.archive(story.says(f"idea {number}"))
+        passing = Verdict(Outcome.ANNOTATE, Cause.RULE, f"idea {number}", policies=POLICIES)
+        await story.judge(replace(passing, annotations=(advice,), samples=(sample,)))
+    await story.archive(story.says("may I?"))
+    await story.judge(
+        replace(held("may I?"), gated=True, ask={"en": "Do you agree?", "zh-Hans": "您同意吗？"})
+    )
+    await story.archive(story.answers("同意"))
+    await story.judge(replace(passed_text("同意"), agreed=("cards",)))
+    await story.judge()
+    await _late(story)
+    story.clock.at += 86_400_000
+    day = datetime.fromtimestamp(START / 1000, UTC).date()
+    drawn = await story.store.draw_samples(day, REVIEWER, "daily supervision")
+    await story.store.close_sample(drawn[0], REVIEWER, "nothing to object to")
+    await story.archive(story.says("the next day"))
+    await story.judge(replace(passed_text("the next day"), samples=(sample,)))
+    await story.deliver()
+
+
+async def _late(story: Story) -> None:
+    """Two holds that nobody decided in time, and one of them decided after all."""
+    numbers = []
+    for word, if_late in (("slow", "escalate"), ("slower", "block")):
+        verdict = replace(held(word), queue="control-room", decide_within=60_000, if_late=if_late)
+        await story.archive(story.says(word))
+        numbers += [one.seq for one in await story.judge(replace(verdict, notify=(REVIEWER,)))]
+    story.clock.at += 60_000
+    await story.store.settle_late()
+    await story.store.decide_hold(numbers[0], REVIEWER, "late, but fine", passed=True)
+
+
+def passed_text(text: str) -> Verdict:
+    """Nothing to say against this text."""
+    return Verdict(Outcome.DELIVER, Cause.DEFAULT, text, policies=POLICIES)
 
 
 async def _leftovers(story: Story) -> None:

@@ -178,7 +178,7 @@ def test_verify_says_what_was_read(terminal: Terminal) -> None:
     """Counts, size, time and the root hash of the whole ledger; exit code 0."""
     answer = terminal.type("audit", "verify")
     assert (answer.code, answer.err) == (Exit.DONE, "")
-    assert f"{ENTRIES} entries, 45 messages" in answer.out
+    assert f"{ENTRIES} entries, 60 messages" in answer.out
     assert "MB of content, in" in answer.out
     root = next(line for line in answer.out.splitlines() if f"root of {ENTRIES} entries" in line).split()[-1]
     assert len(bytes.fromhex(root)) == 32

@@ -31,7 +31,7 @@ def test_the_list_says_who_what_and_why(terminal: Terminal) -> None:
     answer = terminal.type("review", "list")
     assert answer.code == Exit.DONE
     head, *lines = answer.out.splitlines()
-    assert head.split() == ["ID", "HELD", "FROM", "TO", "WHY", "TEXT"]
+    assert head.split() == ["ID", "HELD", "QUEUE", "DUE", "FROM", "TO", "WHY", "TEXT"]
     assert len(lines) == 3
     assert "Alice Wong  李雷" in lines[1]
     assert "Payment card numbers" in lines[1]

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from bridge import words
-from bridge.message import SYMPHONY, Cause, Content, Kind, Match, Message, Outcome, Verdict
+from bridge.message import SYMPHONY, Annotation, Cause, Content, Kind, Match, Message, Outcome, Verdict
 from bridge.words import LANGUAGES, REFUSALS, chosen, compose, notice, say
 
 KEYS = tuple(words._TEXTS)
@@ -184,3 +184,28 @@ def test_a_file_without_words_has_none() -> None:
     """An empty text adds no empty line."""
     assert compose(Kind.FILE, "", (), "en", "Alice Wong").text == ""
     assert compose(Kind.FILE, "", ("late",), "en", "Alice Wong").text == say("late", "en")
+
+
+# --- staff, and texts below -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("key", words._STAFF)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_staff_are_told_where_to_look(key: str, language: str) -> None:
+    """The number, the rules or the queue, and the command: nothing that somebody wrote."""
+    told = words.staff(key, language, 17, "desk/cards", "control-room")
+    assert "17" in told and "weighbridge " in told and "{" not in told
+    assert ("desk/cards" in told) is (key != "late")
+    assert ("control-room" in told) is (key in ("hold", "late"))
+    assert bool(HAN.search(told)) is (language != "en")
+
+
+def test_the_firms_texts_stand_below_in_the_readers_language() -> None:
+    """Below the text, each on a line of its own; English where the reader's language is missing."""
+    below = (
+        Annotation("a/1", {"en": "Not advice.", "zh": "不构成建议。"}),
+        Annotation("a/2", {"en": "Recorded."}),
+    )
+    content = compose(Kind.TEXT, "你好", ("late",), "zh-HK", "Alice Wong", annotations=below)
+    assert content.text.splitlines() == [say("late", "zh-HK"), "你好", "不构成建议。", "Recorded."]
+    assert compose(Kind.FILE, "", (), "en", "Alice Wong", annotations=below[:1]).text == "Not advice."

@@ -235,15 +235,16 @@ def _effects(verdict: Mapping[str, Any]) -> Iterator[str]:
         ("told", ", ".join(verdict["notify"])),
         ("sample", ", ".join(f"{one['percent']:g}% for {one['key']}" for one in verdict["samples"])),
         ("consent", _consent(verdict)),
-        (
-            "kept",
-            ", ".join(f"{one['keep']} from {one['start']} ({one['key']})" for one in verdict["retention"]),
-        ),
+        ("kept", ", ".join(_kept(one) for one in verdict["retention"])),
         ("legal hold", ", ".join(verdict["legal_holds"])),
         ("archives", ", ".join(verdict["archives"])),
         ("looked at", _looked_at(verdict["known"])),
     )
     yield from (f"{name:<10}  {output.cell(text)}" for name, text in parts if text)
+
+
+def _kept(one: Mapping[str, Any]) -> str:
+    return f"{one['keep']} from {one['start']} ({one['key']})"
 
 
 def _consent(verdict: Mapping[str, Any]) -> str:

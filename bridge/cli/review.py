@@ -35,7 +35,7 @@ MARKS = ("⟦", "⟧")
 
 @click.group()
 def review() -> None:
-    """Held messages: look at them, let them pass, or refuse them. Delivered ones: draw some, and look at them.
+    """Held messages: look at them, let them pass, or refuse them. Delivered ones: draw some, look at them.
 
     \b
     weighbridge review list --queue control-room
@@ -236,7 +236,7 @@ def reject(root: Root, number: int, reason: str, person: str) -> None:
 @person_option
 @pass_root
 def draw(root: Root, day: datetime, reason: str, person: str) -> None:
-    """Draw the delivered messages of a day that are to be reviewed: by the ledger's root, so nobody chooses."""
+    """Draw a day's delivered messages for review: by the ledger's root, so that nobody can choose."""
     from bridge import desk
 
     drawn = root.act(lambda store: desk.draw(store, day.date(), person, reason))

@@ -109,27 +109,35 @@ def create(url: str, now: int, lanes: int = 1) -> None:
     migrate(url)
     engine = open_engine(url)
     with engine.connect().execution_options(writes=True) as db, db.begin():
-        if db.execute(select(s.lanes.c.lane)).first():
-            engine.dispose()
-            return
-        for lane in range(lanes):
-            db.execute(insert(s.lanes).values(lane=lane, frontier=Frontier().to_bytes()))
-        db.execute(insert(s.meta).values(key="installation", value=secrets.token_hex(8)))
-        tx = Tx(db, now)
-        for lane in range(lanes):
-            tx.append(lane, "ledger:opened", f"lane/{lane}", {"lanes": lanes})
-        tx.flush()
-        tx.seal()
+        if not db.execute(select(s.lanes.c.lane)).first():
+            _begin_ledgers(db, now, lanes)
     engine.dispose()
 
 
+def _begin_ledgers(db: Connection, now: int, lanes: int) -> None:
+    for lane in range(lanes):
+        db.execute(insert(s.lanes).values(lane=lane, frontier=Frontier().to_bytes()))
+    db.execute(insert(s.meta).values(key="installation", value=secrets.token_hex(8)))
+    tx = Tx(db, now)
+    for lane in range(lanes):
+        tx.append(lane, "ledger:opened", f"lane/{lane}", {"lanes": lanes})
+    tx.flush()
+    tx.seal()
+
+
 def _private(url: str) -> None:
-    """Make an SQLite file that nobody else may read; its log files get the same rights from SQLite."""
+    """Make an SQLite file that nobody else may read; its log files get the same rights from SQLite.
+
+    A file that is there is never opened: closing it again would drop every lock that this process has on
+    it (POSIX), SQLite's own among them, and another process might then take its log away.
+    """
     path = make_url(url).database
     if not url.startswith("sqlite") or not path or path == ":memory:":
         return
     try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        pass
     except OSError as error:
         raise StoreError(f"the database {path} cannot be opened: {error.strerror}") from None
 

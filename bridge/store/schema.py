@@ -299,7 +299,7 @@ samples = Table(
     PrimaryKeyConstraint("message", "key"),
 )
 Index("ix_samples_day", samples.c.day, samples.c.key)
-_partial("ix_samples_drawn", samples.c.message, where="state = 'drawn'")
+_partial("ix_samples_drawn", samples.c.message, samples.c.key, where="state = 'drawn'")
 
 #: Policy files that decided or were proposed: each once, by its hash. Their bytes are content.
 policies = Table(

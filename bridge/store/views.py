@@ -215,7 +215,7 @@ def _ends(db: Connection, directory: Directory, row: AnyRow | _Source, message: 
 
 
 def _reader(conversation: str, about: str, ends: _Ends) -> str:
-    """Whom a notice is for: staff by address, whoever wrote the message it is about, or who was to read it."""
+    """Whom a notice is for: staff, whoever wrote the message it is about, or whoever was to read it."""
     if conversation.startswith(DIRECT):
         return conversation.removeprefix(DIRECT)
     return ends.sender if conversation == about else ends.recipient

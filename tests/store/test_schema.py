@@ -16,7 +16,7 @@ from sqlalchemy import event
 from bridge.errors import StoreError
 from bridge.message import SYMPHONY, WEIXIN, File, Kind
 from bridge.ports import Step
-from bridge.store import database, schema
+from bridge.store import database, schema, views
 from bridge.store.database import open_engine
 
 
@@ -106,7 +106,18 @@ async def test_commits_survive_the_loss_of_power(tmp_path: Path) -> None:
 # --- indexes --------------------------------------------------------------------------------------------
 
 #: Tables that grow for ever: no statement of the daily work may read one from end to end.
-GROWING = ("messages", "content", "ledger", "verdicts", "deliveries", "receipts", "files", "reviews", "heads")
+GROWING = (
+    "messages",
+    "content",
+    "ledger",
+    "verdicts",
+    "deliveries",
+    "receipts",
+    "files",
+    "reviews",
+    "heads",
+    "samples",
+)
 
 #: The partial indexes: each has to serve some statement of the daily work.
 PARTIAL = {
@@ -137,6 +148,18 @@ async def a_day(hands: Hands) -> None:
     await hands.send(SYMPHONY)
     await hands.store.decide_hold(1, "carol", "fine", passed=True)
     await hands.send(WEIXIN)
+    await _looked_after(hands)
+
+
+async def _looked_after(hands: Hands) -> None:
+    """What is done about holds that are late, and about what a judge has to know of before and of after."""
+    await hands.archive(message(SYMPHONY, 9, "HOLD"))
+    await hands.store.unjudged(9, (2, 60_000))
+    (ruling,) = await hands.judge()
+    await hands.store.read(views.sampled)
+    due = "UPDATE reviews SET due_at = 1, if_late = 'escalate' WHERE message = ?"
+    await hands.store.write(lambda tx: tx.db.exec_driver_sql(due, (ruling.archived.seq,)))
+    assert len(await hands.store.settle_late()) == 1
 
 
 async def test_daily_work_never_reads_a_growing_table_from_end_to_end(hands: Hands) -> None:

@@ -276,8 +276,9 @@ def test_the_feed_shows_every_delivery_and_every_stop(db: Connection) -> None:
         )
     ).scalar()
     assert counts["delivered"] + counts["redacted"] == sent
-    assert (counts["held"], counts["blocked"], counts["recalled"]) == (7, 1, 1)
-    assert (counts["released"], counts["rejected"]) == (2, 1)
+    assert (counts["held"], counts["blocked"], counts["recalled"]) == (10, 1, 1)
+    assert (counts["released"], counts["rejected"]) == (3, 1)
+    assert (counts["late"], counts["expired"]) == (1, 1)
     assert (counts["waiting"], counts["parked"], counts["failed"], counts["retried"]) == (1, 3, 2, 2)
 
 
@@ -288,6 +289,11 @@ def test_the_feed_shows_what_the_reader_got(db: Connection) -> None:
     assert (masked["sender"], masked["recipient"], masked["outcome"]) == ("李雷", "Alice Wong", "redacted")
     assert "［已修改］\nGood morning, 李雷" in items
     assert "［较早前发送，经审核后送达］\none ****" in items
+    assert "idea 0\n不构成建议。" in items
+    told = next(item for text, item in items.items() if text.startswith("Message ") and "late" not in text)
+    assert (told["sender"], told["recipient"]) == ("weighbridge", REVIEWER)
+    asked = items["您同意吗？"]
+    assert (asked["network"], asked["recipient"]) == ("weixin", "李雷")
     notice = items["Your held message was reviewed and is now being delivered."]
     assert (notice["sender"], notice["recipient"], notice["notice"]) == ("weighbridge", "Alice Wong", True)
     assert all(item["ms"] > 0 for item in items.values())

@@ -303,7 +303,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_samples_drawn",
         "samples",
-        ["message"],
+        ["message", "key"],
         unique=False,
         sqlite_where=sa.text("state = 'drawn'"),
         postgresql_where=sa.text("state = 'drawn'"),
