@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,3 +60,17 @@ async def test_a_commit_is_flushed_to_the_disk(tmp_path: Path) -> None:
             assert (mode, flush) == ("wal", 2)
     finally:
         store.close()
+
+
+def test_making_a_store_again_keeps_its_locks(tmp_path: Path) -> None:
+    """Who has the store open keeps SQLite's lock on it: no other process may take its log away."""
+    path = tmp_path / "w.db"
+    create(f"sqlite:///{path}", 1)
+    # The 510 bytes from 0x40000002 are where SQLite keeps its shared lock (SQLite's os.h, SHARED_FIRST).
+    take = "fcntl.lockf(open(sys.argv[1], 'r+b'), fcntl.LOCK_EX | fcntl.LOCK_NB, 510, 0x40000002)"
+    command = [sys.executable, "-c", f"import fcntl, sys; {take}", str(path)]
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("SELECT count(*) FROM ledger").fetchall()
+        create(f"sqlite:///{path}", 2)
+        assert subprocess.run(command, capture_output=True, check=False).returncode == 1
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
