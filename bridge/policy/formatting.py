@@ -9,10 +9,11 @@ A comment above something moves with it, a comment at the end of a line stays on
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, get_args
 
@@ -36,7 +37,7 @@ def formatted(text: str) -> str:
     """`text`, a policy file that loads, in the one way to write it."""
     root = yaml.compose(text, Loader=yaml.SafeLoader)
     assert isinstance(root, yaml.MappingNode)
-    rows = _pairs(root, _Shape(lang.PolicyFile))
+    rows = _Layout(text).pairs(root, _Shape(lang.PolicyFile))
     head, foot = _attach(rows, _Margin(text))
     return "\n".join([*head, *_mapping(rows, 0), *foot]).strip("\n") + "\n"
 
@@ -83,7 +84,7 @@ def _typed(value: str) -> bool:
 def _scalar(node: yaml.ScalarNode, key: str) -> str:
     """A scalar of the file on one line: without quotes if it stood so or can."""
     value: str = node.value
-    if node.style is None:
+    if node.style is None and "\n" not in value:
         return value
     if key == "pattern" and not any(_hidden(char) for char in value):
         return "'" + value.replace("'", "''") + "'"
@@ -166,29 +167,50 @@ class _Row:
     column: int
     rows: list[_Row] | None = None  # what stands below it; None if all of it is on its line
     above: list[str] = field(default_factory=list)
+    depth: int = 0
     beside: tuple[int, str] | None = None  # column and text of the comment at the end of its line
     below: list[str] = field(default_factory=list)
 
 
-def _rows(node: yaml.Node, shape: _Shape) -> list[_Row] | None:
-    """The rows inside `node`, None if it stays on one line."""
-    together = node.flow_style and node.start_mark.line == node.end_mark.line if _many(node) else True
-    if together or not node.value:
-        return None
-    return _pairs(node, shape) if isinstance(node, yaml.MappingNode) else _entries(node, shape)
+class _Layout:
+    """Where the lines of a file begin: at a key, or at the dash of an entry."""
+
+    def __init__(self, text: str) -> None:
+        tokens = yaml.scan(text, Loader=yaml.SafeLoader)
+        self.dashes = [token.start_mark for token in tokens if isinstance(token, yaml.BlockEntryToken)]
+
+    def rows(self, node: yaml.Node, shape: _Shape) -> list[_Row] | None:
+        """The rows inside `node`, None if it stays on one line."""
+        together = node.flow_style and node.start_mark.line == node.end_mark.line if _many(node) else True
+        if together or not node.value:
+            return None
+        return self.pairs(node, shape) if isinstance(node, yaml.MappingNode) else self.entries(node, shape)
+
+    def pairs(self, node: yaml.MappingNode, shape: _Shape) -> list[_Row]:
+        """A row for each key."""
+        rows = []
+        for key, value in node.value:
+            inside = _inside(shape, key.value, value)
+            mark = key.start_mark
+            rows.append(_Row(key.value, value, inside, mark.line, mark.column, self.rows(value, inside)))
+        return rows
+
+    def entries(self, node: yaml.SequenceNode, shape: _Shape) -> list[_Row]:
+        """A row for each entry of a list."""
+        marks = [entry.start_mark if node.flow_style else self._dash(entry) for entry in node.value]
+        return [
+            _Row(None, entry, shape, mark.line, mark.column, self.rows(entry, shape))
+            for entry, mark in zip(node.value, marks, strict=True)
+        ]
+
+    def _dash(self, entry: yaml.Node) -> yaml.Mark:
+        """The dash before an entry, which may stand on an earlier line."""
+        at = bisect.bisect_left(self.dashes, entry.start_mark.index, key=lambda mark: mark.index)
+        return self.dashes[at - 1]
 
 
 def _many(node: yaml.Node) -> bool:
     return isinstance(node, yaml.CollectionNode)
-
-
-def _pairs(node: yaml.MappingNode, shape: _Shape) -> list[_Row]:
-    rows = []
-    for key, value in node.value:
-        inside = _inside(shape, key.value, value)
-        mark = key.start_mark
-        rows.append(_Row(key.value, value, inside, mark.line, mark.column, _rows(value, inside)))
-    return rows
 
 
 def _inside(shape: _Shape, key: str, value: yaml.Node) -> _Shape:
@@ -197,19 +219,12 @@ def _inside(shape: _Shape, key: str, value: yaml.Node) -> _Shape:
     return _Shape(_detector(value)) if is_detector else inside
 
 
-def _entries(node: yaml.SequenceNode, shape: _Shape) -> list[_Row]:
-    dash = 0 if node.flow_style else STEP
-    marks = [entry.start_mark for entry in node.value]
-    return [
-        _Row(None, entry, shape, mark.line, max(mark.column - dash, 0), _rows(entry, shape))
-        for entry, mark in zip(node.value, marks, strict=True)
-    ]
-
-
-def _walk(rows: Sequence[_Row]) -> Iterator[_Row]:
+def _walk(rows: Sequence[_Row], depth: int = 0) -> Iterator[_Row]:
+    """All rows as they stand in the file; each learns how deep it is."""
     for row in rows:
+        row.depth = depth
         yield row
-        yield from _walk(row.rows or ())
+        yield from _walk(row.rows or (), depth + 1)
 
 
 # --- comments -------------------------------------------------------------------------------------------
@@ -239,13 +254,15 @@ class _Margin:
                 start, end = token.start_mark, token.end_mark
                 block = token.style in ("|", ">")
                 last = end.line - 1 if block and end.column == 0 else end.line
+                while block and not self.lines[last].strip():
+                    last -= 1
                 for line in range(start.line + (1 if block else 0), last + 1):
                     spans.setdefault(line, []).append((start.index, end.index))
                 self.covered |= set(range(start.line + 1, last + 1))
         return spans
 
     def _look(self, number: int, line: str, texts: Sequence[tuple[int, int]]) -> None:
-        for found in re.finditer(r"(?:^|(?<=\s))#", line):
+        for found in re.finditer("#", line):
             at = found.start()
             if any(start <= at < end for start, end in texts):
                 continue
@@ -262,6 +279,11 @@ class _Margin:
             first -= 1
         return list(range(first, line))
 
+    def inside(self, lines: Iterable[int]) -> Iterator[int]:
+        """The comments that stand between a key and its value: directly above none of `lines` or the end."""
+        above = {number for line in (*lines, len(self.lines)) for number in self.over(line)}
+        return (number for number in self.alone if number not in above)
+
     def _is_margin(self, number: int) -> bool:
         return number in self.alone or not self.lines[number].strip()
 
@@ -274,15 +296,17 @@ def _attach(rows: Sequence[_Row], margin: _Margin) -> tuple[list[str], list[str]
     """Give every row its comments; the file's own are returned: those at its head, and at its foot."""
     order = list(_walk(rows))
     head = [margin.words(number) for number in margin.over(order[0].line)]
+    end = _Row(None, order[0].node, _Shape(None), len(margin.lines), 0)
     taken = {order[0].line}
-    for before, row in itertools.pairwise(order):
+    for before, row in itertools.pairwise([*order, end]):
         if row.line not in taken:
             _above(row, before, rows, margin)
         taken.add(row.line)
     for number, comment in margin.beside.items():
         _beside([row for row in order if row.line <= number], comment, head)
-    foot = [margin.words(number) for number in margin.over(len(margin.lines))]
-    return [*head], foot if any(foot) else []
+    for number in margin.inside({row.line for row in order}):
+        [row for row in order if row.line < number][-1].above.append(margin.words(number))
+    return head, end.above if any(end.above) else []
 
 
 def _above(row: _Row, before: _Row, rows: Sequence[_Row], margin: _Margin) -> None:
@@ -290,20 +314,20 @@ def _above(row: _Row, before: _Row, rows: Sequence[_Row], margin: _Margin) -> No
     for number in margin.over(row.line):
         column = margin.alone.get(number, 0)
         near = [one for one in _walk(rows) if one.line <= before.line and one.column <= column]
-        if near and near[-1].column > row.column and not row.above:
+        if column > row.column and near and near[-1].depth > row.depth and not row.above:
             near[-1].below.append(margin.words(number))
         else:
             row.above.append(margin.words(number))
 
 
 def _beside(rows: Sequence[_Row], comment: tuple[int, str], head: list[str]) -> None:
-    """Put a comment at the end of the last of `rows`, below it if there is one already."""
+    """Put a comment at the end of the last of `rows`, above it if there is one already."""
     if not rows:
         head.append(comment[1])
     elif rows[-1].beside is None:
         rows[-1].beside = comment
     else:
-        rows[-1].below.append(comment[1])
+        rows[-1].above.append(comment[1])
 
 
 # --- writing --------------------------------------------------------------------------------------------
@@ -387,7 +411,7 @@ def _below(row: _Row) -> _Shape:
 def _one(row: _Row, indent: int) -> list[str]:
     """A value on its key's line; a text of several lines goes on below."""
     if isinstance(row.node, yaml.ScalarNode):
-        block = _as_block(row.node.value) if row.node.style is not None else None
+        block = _as_block(row.node.value)
         if block is None:
             return [_scalar(row.node, row.key or "")]
         margin = " " * (indent + STEP)

@@ -101,7 +101,7 @@ def values(text: str) -> object:
 
 def comments(text: str) -> list[str]:
     """Every comment of a file that has `#` nowhere else."""
-    return sorted(re.findall(r"#.*", text))
+    return sorted(re.findall(r"# [a-z ]*[a-z0-9]+", text))
 
 
 def test_a_file_is_put_in_order() -> None:
@@ -208,6 +208,25 @@ def test_no_comment_is_lost(deeper: int) -> None:
     once = formatted(text)
     assert comments(once) == comments(text)
     assert values(once) == values(EVERYTHING)
+    assert formatted(once) == once
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "groups: { desk: { symphony: x,\n  # between\n weixin:\n# a key and its value\n  [y] } }# touching\n",
+        "lists:\n  a:\n    words:\n      -\n       # after it\n       x\n      -   y\n   # less deep\n",
+        "title: one\n\n  text\n  of lines # the end\nlists: {}\n",
+        "title: |  # a text\n  # no comment\n\n  of lines\n# a comment\nlists: {}\n",
+        "rules:\n- id: a\n  # of a\n\n # of a too\n# of b\n- id: b\n    # at the end\n",
+        "? title\n# odd\n: t\nowner: 'it is #no comment' # one\n",
+    ],
+)
+def test_odd_layouts_lose_nothing(odd: str) -> None:
+    """Comments and texts in places where few people write them."""
+    once = formatted(f"policy: p\n{odd}")
+    assert values(once) == values(f"policy: p\n{odd}")
+    assert comments(once) == comments(odd)
     assert formatted(once) == once
 
 
