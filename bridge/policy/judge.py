@@ -117,9 +117,7 @@ def _ask_rules(policy: Policy, facts: Facts, hearing: Hearing) -> bool:
 
 def _crashed(rule: Rule) -> Found:
     """A rule that could not be computed: it masks, tags and tells nothing, and is written down as a hold."""
-    silent = replace(
-        rule, redact=None, hold=None, tags=(), tell=None, annotation=None, notify=(), sample=None
-    )
+    silent = replace(rule, adds=False, hold=None)
     why = "could not be computed"
     return Found(silent, Match(rule.policy, rule.id, rule.title, Outcome.HOLD, rule.enforced, why=why))
 

@@ -21,6 +21,7 @@ from bridge.policy.facts import Facts
 RULE, BARRIER = "rule", "barrier"
 REVIEW = "review"  # the queue of whatever names none
 _STRICTEST_FIRST = ("block", "hold", "redact", "annotate", "deliver")
+_ADDING = ("redact", "tag", "tell_sender", "annotate", "notify", "sample", "review")
 _MILLISECOND = datetime.timedelta(milliseconds=1)
 
 
@@ -63,7 +64,7 @@ class Exemption:
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Rule:
-    """One rule, ready. `decides` is False for a rule that only tags or tells.
+    """One rule, ready. `decides` is False for a rule that only tags or tells, `adds` for one that does not.
 
     `part` says for which messages an enforced rule is in force (None: all); for others it is monitored.
     """
@@ -81,6 +82,7 @@ class Rule:
     exemptions: tuple[Exemption, ...] = ()
     redact: lang.Redact | None = None
     hold: Waiting | None = None
+    adds: bool = False
     tags: tuple[str, ...] = ()
     tell: Mapping[str, str] | None = None
     show_match: bool = False
@@ -151,6 +153,7 @@ def _rule(
         exemptions=tuple(exempt.get(rule.id, ())),
         redact=then.redact,
         hold=None if then.hold is None else _waiting(then.hold),
+        adds=any(getattr(then, key) for key in _ADDING),
         tags=then.tag,
         tell=then.tell_sender.texts() if then.tell_sender else None,
         show_match=then.show_match,

@@ -27,25 +27,26 @@ def pronounce(policies: PolicySet, force: Sequence[Policy], facts: Facts, hearin
     answer = min(answers, key=lambda a: a.order, default=_NO_POLICY) if len(answers) != 1 else answers[0]
     found = sorted(hearing.found, key=lambda f: (f.rule.policy, f.rule.id, f.rule.word))
     enforced = [f for f in found if f.match.enforced]
+    adding = [f for f in enforced if f.rule.adds]
     waiting = _waiting(enforced) if answer.outcome is Outcome.HOLD else _AT_ONCE
     kept = [policy.keeping for policy in force if policy.keeping is not None]
     text = facts.message.text
     return Verdict(
         outcome=answer.outcome,
         cause=answer.cause,
-        text=masking.apply(text, _masks(enforced)) if enforced else text,
+        text=masking.apply(text, _masks(adding)) if adding else text,
         reason=_reason(answer, answers),
         matches=_matches(found, hearing),
-        tell=_tell(enforced, text) if enforced else {},
-        tags=_sorted(tag for f in enforced for tag in f.rule.tags) if enforced else (),
+        tell=_tell(adding, text) if adding else {},
+        tags=_sorted(tag for f in adding for tag in f.rule.tags) if adding else (),
         waits=waiting.waits,
         policies=_hashes(policies, force),
         queue=waiting.queue,
         decide_within=waiting.decide_within,
         if_late=waiting.if_late,
-        annotations=_annotations(enforced, force, facts),
-        notify=_sorted(address for f in enforced for address in f.rule.notify) if enforced else (),
-        samples=tuple([f.rule.sample for f in enforced if f.rule.sample is not None]) if enforced else (),
+        annotations=_annotations(adding, force, facts),
+        notify=_sorted(address for f in adding for address in f.rule.notify) if adding else (),
+        samples=tuple([f.rule.sample for f in adding if f.rule.sample is not None]),
         ask=_ask(hearing, others) if hearing.closed else {},
         agreed=tuple(sorted(hearing.opened)),
         gated=bool(hearing.closed) and not any(other.stops for other in others),
@@ -114,18 +115,18 @@ def _waiting(enforced: Iterable[Found]) -> Waiting:
 # --- what is read ---------------------------------------------------------------------------------------
 
 
-def _masks(enforced: Iterable[Found]) -> list[masking.Mask]:
+def _masks(adding: Iterable[Found]) -> list[masking.Mask]:
     return [
         masking.Mask(start, end, f.rule.redact.keep_last, f.rule.redact.style == "fixed")
-        for f in enforced
+        for f in adding
         if f.rule.redact is not None
         for start, end in f.match.spans
     ]
 
 
-def _annotations(enforced: Iterable[Found], force: Sequence[Policy], facts: Facts) -> tuple[Annotation, ...]:
+def _annotations(adding: Iterable[Found], force: Sequence[Policy], facts: Facts) -> tuple[Annotation, ...]:
     """The texts of rules and the disclaimers that are due, by key; each text once."""
-    texts = {f.rule.annotation.key: f.rule.annotation for f in enforced if f.rule.annotation is not None}
+    texts = {f.rule.annotation.key: f.rule.annotation for f in adding if f.rule.annotation is not None}
     due = (one for policy in force for one in policy.disclaimers if one.due(facts))
     texts |= {one.annotation.key: one.annotation for one in due}
     return tuple([texts[key] for key in sorted(texts)])
@@ -139,9 +140,9 @@ def _ask(hearing: Hearing, others: Iterable[Answer]) -> dict[str, str]:
     return _joined([gate.text for gate in gates])
 
 
-def _tell(enforced: Sequence[Found], text: str) -> dict[str, str]:
+def _tell(adding: Sequence[Found], text: str) -> dict[str, str]:
     """The senders' texts of all rules, joined per language, each once."""
-    shown = [_shown(f, text) for f in enforced if f.rule.tell]
+    shown = [_shown(f, text) for f in adding if f.rule.tell]
     return _joined(shown)
 
 
