@@ -13,7 +13,7 @@ import lzma
 import zipfile
 from typing import BinaryIO
 
-from bridge.inspection.bounds import PIECE, Look, Unreadable
+from bridge.inspection.bounds import DAMAGE, PIECE, Look, Unreadable
 
 LOCKED = 0x1
 """Bit of a ZIP member's flags: it is encrypted."""
@@ -35,7 +35,7 @@ def _zip(file: BinaryIO, look: Look) -> None:
         with zipfile.ZipFile(file) as archive:
             for member in archive.infolist():
                 _member(archive, member, look)
-    except (zipfile.BadZipFile, ValueError, OSError) as error:
+    except DAMAGE as error:
         raise Unreadable("it is damaged") from error
 
 
@@ -54,7 +54,7 @@ def opened(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> BinaryIO:
     """A member, to be read. Raises Unreadable when it cannot be: damaged, or packed in a way not known."""
     try:
         return archive.open(member)  # type: ignore[return-value]
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError, OSError) as error:
+    except DAMAGE as error:
         raise Unreadable("it is damaged") from error
 
 

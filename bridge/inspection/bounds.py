@@ -6,6 +6,9 @@ ends early says so: text that was cut is marked as cut, a part that could not be
 
 from __future__ import annotations
 
+import lzma
+import struct
+import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,6 +36,12 @@ class Limits:
     seconds: float
     memory: int
     text: int
+
+
+#: What the standard library raises on archives that are damaged, or packed in ways that it does not know.
+DAMAGE = (
+    zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, ValueError, RuntimeError,
+)  # fmt: skip
 
 
 class Unreadable(Exception):
@@ -93,7 +102,7 @@ class Look:
                 if self._unpacked > UNPACKED:
                     raise Unreadable("it grows too large when it is unpacked")
                 whole.write(piece)
-        except (zlib.error, EOFError, OSError, NotImplementedError) as error:
+        except DAMAGE as error:
             raise Unreadable("it is damaged") from error
         whole.seek(0)
         return whole

@@ -11,7 +11,7 @@ import zipfile
 from typing import BinaryIO
 
 from bridge.inspection import kinds
-from bridge.inspection.bounds import Look, Unreadable
+from bridge.inspection.bounds import DAMAGE, Look, Unreadable
 
 _PLAIN = frozenset({"txt", "csv", "html", "xml", "json", "eml", "rtf"})
 _PACKAGES = frozenset({"docx", "xlsx", "pptx", "odt", "ods", "odp"})
@@ -24,21 +24,29 @@ def identify(file: BinaryIO, name: str) -> tuple[str, str]:
     head = file.read(kinds.HEAD)
     found = kinds.signatures(head)
     if len(found) > 1:
-        return found[0], f"it is built to be taken for {' and for '.join(found)}"
-    kind = found[0] if found else ""
-    wrong = "it hides an archive" if kind != "zip" and _hides(file) else ""
-    claims = kinds.claimed(name)
+        return _suspect(found), f"it is built to be taken for {' and for '.join(found)}"
+    if found != ("zip",) and _hides(file):
+        return _suspect(found), "it hides an archive"
+    return _told(file, found[0] if found else "", head, kinds.claimed(name)), ""
+
+
+def _suspect(found: tuple[str, ...]) -> str:
+    """Of what may be taken for two things, only that it runs is sure."""
+    return next((kind for kind in found if kind in ("exe", "elf")), "unknown")
+
+
+def _told(file: BinaryIO, kind: str, head: bytes, claims: str) -> str:
     if kind == "zip":
-        kind = _package(file)
-    elif kind == "ole":
-        from bridge.inspection.compound import type_of
+        return _package(file)
+    if kind == "ole":
+        from bridge.inspection import compound
 
-        kind = type_of(file, claims)
-    elif not kind:
-        from bridge.inspection.plain import type_of as type_of_text
+        return compound.type_of(file, claims)
+    if not kind:
+        from bridge.inspection import plain
 
-        kind = type_of_text(head, claims)
-    return kind, wrong
+        return plain.type_of(head, claims)
+    return kind
 
 
 def _locked(file: BinaryIO) -> bool:
@@ -60,7 +68,7 @@ def _package(file: BinaryIO) -> str:
     try:
         with zipfile.ZipFile(file) as package:
             return type_of(package) or "zip"
-    except (zipfile.BadZipFile, Unreadable, ValueError, NotImplementedError, OSError):
+    except DAMAGE:
         return "zip"
 
 

@@ -13,6 +13,7 @@ import signal
 import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import structlog
 
@@ -61,7 +62,7 @@ class Inspector:
             log.warning("file:unscanned", digest=path.name, code=scan.trouble)
         return scan
 
-    async def _read(self, path: Path, claims: str) -> dict[str, object]:
+    async def _read(self, path: Path, claims: str) -> dict[str, Any]:
         """What a child process finds; whatever it found before it was ended, if it was."""
         answer = bytearray()
         code = await self._run(path, claims, answer)
@@ -91,7 +92,8 @@ class Inspector:
         finally:
             if child.returncode is None:
                 child.kill()
-                await child.wait()
+                # asyncio tells the end of a process only when all that it wrote has been taken.
+                await child.communicate()
 
 
 def command(claims: str, limits: Limits) -> list[str]:
@@ -122,7 +124,7 @@ def _ends(path: Path) -> tuple[int, bytes, bytes]:
         return size, head, file.read()
 
 
-def _at_a_glance(head: bytes, tail: bytes) -> dict[str, object] | None:
+def _at_a_glance(head: bytes, tail: bytes) -> dict[str, Any] | None:
     """What the first bytes alone tell, of files without text inside."""
     found = kinds.signatures(head)
     if len(found) != 1 or found[0] not in kinds.WORDLESS or kinds.hides_archive(tail):

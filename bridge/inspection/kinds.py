@@ -166,4 +166,4 @@ def _marked_up(start: str, claims: str) -> str:
         return "xml"
     if _TAG.search(start):
         return "html"
-    return "xml" if claims == "xml" or re.match(r"<[\w:.-]+[\s/>]|<!--", start) else "txt"
+    return "xml" if claims == "xml" or re.match(r"<[A-Za-z_][\w:.-]*[\s/>]|<!--", start) else "txt"

@@ -12,7 +12,7 @@ import zipfile
 from typing import BinaryIO
 
 from bridge.inspection.archives import LOCKED, opened
-from bridge.inspection.bounds import Look, Unreadable
+from bridge.inspection.bounds import DAMAGE, Look, Unreadable
 from bridge.inspection.markup import Handler, parse
 
 _TYPES = "[Content_Types].xml"
@@ -58,7 +58,7 @@ def read(file: BinaryIO, kind: str, look: Look) -> None:
                 _read_openxml(package, look)
             else:
                 _read_opendocument(package, look)
-    except (zipfile.BadZipFile, ValueError, OSError) as error:
+    except DAMAGE as error:
         raise Unreadable("it is damaged") from error
 
 
@@ -97,7 +97,7 @@ def _part(package: zipfile.ZipFile, name: str, look: Look) -> BinaryIO:
 
 
 def _says_macros(package: zipfile.ZipFile, look: Look) -> bool:
-    return b"macroenabled" in _part(package, _TYPES, look).read().lower()  # type: ignore[no-any-return]
+    return b"macroenabled" in _part(package, _TYPES, look).read().lower()
 
 
 def _embedded(package: zipfile.ZipFile, name: str, look: Look) -> None:

@@ -1,7 +1,8 @@
 """Text that is its own file: plain, CSV, HTML, XML, JSON, e-mail, RTF; and which letters its bytes are.
 
 Rules of this file: a mark at the beginning decides, then what can be read without a mistake: UTF-8, then
-UTF-16 by its zeros, then the Chinese encoding whose common characters the bytes are. Escapes are undone, so
+UTF-16 by its zeros, then the Chinese encoding whose common characters the bytes are (Big5 with the additions
+of Hong Kong), then Western. Escapes are undone, so
 that words are found however they were written down.
 """
 
@@ -52,11 +53,10 @@ def encoding_of(data: bytes) -> str:
         return "" if _CONTROLS.search(data.decode("utf-8", "ignore")) else "utf-8"
     if _CONTROLS.search(data.decode("latin-1")):
         return ""
-    chinese = [name for name in ("gb18030", "big5") if _reads(data, name)]
+    chinese = [name for name in ("gb18030", "big5hkscs") if _reads(data, name) and not _western_letters(data)]
     if len(chinese) == 2 and _common(data, 0xA4, 0xC6, 0x40) > _common(data, 0xB0, 0xD7, 0xA1):
-        return "big5"
-    # The Big5 of Hong Kong has characters of its own; what no Chinese encoding can say is Western.
-    return chinese[0] if chinese else "big5hkscs" if _reads(data, "big5hkscs") else "cp1252"
+        return "big5hkscs"
+    return chinese[0] if chinese else "cp1252"
 
 
 def _reads(data: bytes, encoding: str) -> bool:
@@ -73,9 +73,18 @@ def _wide(data: bytes) -> str:
     even, odd = data[0:2048:2].count(0), data[1:2048:2].count(0)
     pairs = len(data[:2048]) // 2
     for zeros, others, name in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
-        if zeros and zeros * 4 > pairs and not others and _reads(data, name):
+        if zeros * 2 > pairs and not others and _reads(data, name):
             return "" if _CONTROLS.search(data.decode(name, "ignore")) else name
     return ""
+
+
+_HIGH = re.compile(rb"[\x80-\xff]")
+_ALONE = re.compile(rb"(?<![\x80-\xff])[\x80-\xff](?![\x80-\xff])")
+
+
+def _western_letters(data: bytes) -> bool:
+    """Whether most bytes past ASCII stand alone among letters: Chinese comes in runs."""
+    return len(_ALONE.findall(data)) * 5 > len(_HIGH.findall(data)) * 3
 
 
 def _common(data: bytes, low: int, high: int, trail: int) -> int:
@@ -205,11 +214,12 @@ def _read_mail(file: BinaryIO, look: Look) -> None:
 def _read_part(part: EmailMessage, look: Look) -> None:
     if part.is_multipart():
         return
-    data = part.get_payload(decode=True)
+    payload = part.get_payload(decode=True)
+    data = payload if isinstance(payload, bytes) else b""
     name = part.get_filename() or ""
     look.say(f"{name}\n" if name else "")
     if part.get_content_maintype() != "text" or part.get_content_disposition() == "attachment":
-        look.enter(BytesIO(data or b""), name)
+        look.enter(BytesIO(data), name)
         return
     encoding = part.get_content_charset() or encoding_of(data) or "utf-8"
     text = data.decode(encoding, "replace")
@@ -304,7 +314,7 @@ class _Rtf:
 
     def _show(self, text: str, *, joins: bool = False) -> None:
         # Two halves of one character come as two words: they are put together.
-        if self.hidden:
+        if self.hidden or not text:
             return
         whole = self.wide + text
         self.wide = ""
