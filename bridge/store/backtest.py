@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from multiprocessing import get_context
@@ -18,13 +19,13 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Engine, and_, func, select
 
-from bridge.errors import Conflict
+from bridge.errors import Conflict, StoreError
 from bridge.ledger.entry import decode
-from bridge.message import Cause, Context, Kind, Message
+from bridge.message import Cause, Context, Kind, Message, Verdict
 from bridge.policy import PolicySet, Source, assemble, judge
 from bridge.policy.tally import Case, Tally
 from bridge.store import schema as s
-from bridge.store.codec import Known, dump, known_from, message_from
+from bridge.store.codec import Known, dump, known_from, message_from, verdict_from
 from bridge.store.context import earlier, recorded_context
 from bridge.store.database import open_engine
 from bridge.store.directory import Directory
@@ -132,16 +133,18 @@ class Bench:
             context = self._context(db, row.id, message, known)
         except LookupError as error:
             return str(error.args[0])
-        return self._twice(row.id, message, context, known.now)
+        return self._twice(row.id, message, context, known.now, verdict_from(body, message.text))
 
     def _context(self, db: Connection, number: int, message: Message, known: Known) -> Context:
         """As it was then; of what was said before, as much as both policies look back for."""
         context = recorded_context(db, self._directory, number, message, replace(known, earlier=()))
         return replace(context, earlier=earlier(db, number, message, self._reach))
 
-    def _twice(self, number: int, message: Message, context: Context, now: int) -> Case:
+    def _twice(self, number: int, message: Message, context: Context, now: int, recorded: Verdict) -> Case:
+        """Both verdicts. What this very program decided by the live policies is not decided again."""
         moment = datetime.fromtimestamp(now / 1000, UTC)
-        live = judge(self._live, message, context, moment)
+        by_live = recorded.policies == self._live.hashes and recorded.engine == self._live.engine_version
+        live = recorded if by_live else judge(self._live, message, context, moment)
         draft = live if self._live is self._draft else judge(self._draft, message, context, moment)
         person = message.address or message.sender
         return Case(number, now, f"{message.network}/{message.conversation}", person, live, draft)
@@ -196,7 +199,10 @@ def _work(first: int, last: int) -> Tally:
 
 
 def replay(question: Question, over: Extent, workers: int) -> Iterator[Tally]:
-    """A tally of each slice, in whatever order they are done, from so many processes (1: this one)."""
+    """A tally of each slice, in whatever order they are done, from so many processes (1: this one).
+
+    Raises StoreError when one of them was ended from outside.
+    """
     if workers < 2 or over.count <= SLICE:
         bench = Bench(question)
         try:
@@ -207,6 +213,8 @@ def replay(question: Question, over: Extent, workers: int) -> Iterator[Tally]:
     with ProcessPoolExecutor(workers, get_context("spawn"), _start, (question,)) as pool:
         try:
             yield from _spread(pool, over.slices(), 2 * workers)
+        except BrokenProcessPool:
+            raise StoreError("a process of the back-test was ended from outside: try --workers 1") from None
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
 
