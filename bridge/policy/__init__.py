@@ -4,6 +4,8 @@
     catalogue     the words for it, keyed by code, a table for each language
     rendering     diagnostics as people and programs get them
     sentences     a rule as its readers would say it
+    trace         why a message gets its verdict, rule by rule
+    narration     a trace as people read it
     document      YAML as a tree with positions; no scalar has a type yet
     language      the grammar as models: the single source of what may be written
     decoding      the tree against the grammar: what the models refuse, in words and at a place

@@ -60,6 +60,13 @@ def explain(file: lang.PolicyFile, name: str, language: str = "en") -> list[str]
     return []
 
 
+def clause(file: lang.PolicyFile, section: lang.Section, key: str, language: str = "en") -> str:
+    """What one key of a section says: "the message goes to Weixin". Raises KeyError for another key."""
+    info = type(section).model_fields[key]
+    speaker = _Speaker(CLAUSES[language], file)
+    return speaker.clause(_owner(type(section), key), info.alias or key, info, getattr(section, key), section)
+
+
 def _joined(blocks: Sequence[Sequence[str]]) -> list[str]:
     """The lines of all blocks, an empty one between two."""
     return [line for number, block in enumerate(blocks) for line in (["", *block] if number else block)]
@@ -148,10 +155,11 @@ class _Speaker:
             if not unwritten and not unsaid:
                 key = info.alias or name
                 several = value if key == "tests" else [value]
-                said += [self._clause(owner, key, info, one, section) for one in several]
+                said += [self.clause(owner, key, info, one, section) for one in several]
         return said
 
-    def _clause(self, owner: str, key: str, info: FieldInfo, value: Any, section: lang.Section) -> str:
+    def clause(self, owner: str, key: str, info: FieldInfo, value: Any, section: lang.Section) -> str:
+        """What one key says."""
         if isinstance(value, bool):
             return self.clauses[f"{owner}.{key}.{'yes' if value else 'no'}"]
         said = self._value(owner, key, info, value, section)

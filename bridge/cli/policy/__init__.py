@@ -14,6 +14,7 @@ from bridge.cli.lazy import LazyGroup
 
 COMMANDS: Mapping[str, tuple[str, str]] = {  # name: (module:attribute, help)
     "check": ("bridge.cli.policy.check:check", "Say everything that is wrong, with place and suggestion."),
+    "try": ("bridge.cli.policy.try_:try_", "What would become of a message, and why."),
     "explain": ("bridge.cli.policy.explain:explain", "What a code means, what a rule does."),
     "fmt": ("bridge.cli.policy.fmt:fmt", "Put files in the one way to write them."),
     "promote": ("bridge.cli.policy.promote:promote", "Enforce a rule that was only monitored."),

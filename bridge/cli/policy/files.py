@@ -1,6 +1,6 @@
 """Which policy files a command is about.
 
-Rules of this file: only names of files; nothing is opened.
+Rules of this file: only names of files; no policy is opened.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+
+from bridge.cli.root import Root
 
 files_argument = click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 
@@ -19,3 +21,15 @@ def chosen(files: Sequence[Path]) -> list[Path]:
     if not found:
         raise click.UsageError("no policy files: name them, or keep them in policies/")
     return found
+
+
+def in_use(root: Root, files: Sequence[Path]) -> list[Path]:
+    """The files named, those of the settings if there are any, or every policy in `policies/`.
+
+    Raises ConfigError for settings that are wrong, UsageError when there are no files.
+    """
+    if files or not root.config.exists():
+        return chosen(files)
+    from bridge.cli.compose import policy_files
+
+    return list(policy_files(root.settings()))
