@@ -47,7 +47,8 @@ def explain(name: str, files: Sequence[Path], language: str) -> None:
     models = _models(files) if files or not _looks_like_a_code(name) else []
     blocks = [block for model in models if (block := sentences(model, name, language))]
     if not blocks:
-        raise click.UsageError(_unknown(name, [*PAGES[language], *(n for m in models for n in named(m))]))
+        known = [name for model in models for name in named(model)]
+        raise click.UsageError(_unknown(name, sorted(PAGES[language]), known))
     text = "\n\n".join("\n".join(printable(line) for line in block) for block in blocks)
     click.echo(text)
 
@@ -69,9 +70,11 @@ def _models(files: Sequence[Path]) -> list[PolicyFile]:
     return [policy.model for policy in policies.policies]
 
 
-def _unknown(name: str, known: Sequence[str]) -> str:
+def _unknown(name: str, codes: Sequence[str], known: Sequence[str]) -> str:
     from bridge.policy.decoding import guess
 
-    near = guess(name.upper() if _looks_like_a_code(name) else name, known)
+    if _looks_like_a_code(name):
+        return f"there is no code {name.upper()}; the codes are {', '.join(codes)}"
+    near = guess(name, known)
     hint = f"did you mean {near}?" if near else "name a rule, a list, a detector, a section, or a code"
     return f"there is nothing called {name}; {hint}"
