@@ -556,7 +556,8 @@ def test_the_map_names_every_module() -> None:
 
 
 def test_the_changelog_begins_with_this_version() -> None:
-    """The newest release of the changelog is the version of pyproject.toml, with its date."""
+    """The newest release is the version of pyproject.toml, with its date; above it stands what is to come."""
     version = tomllib.loads(read(ROOT / "pyproject.toml"))["project"]["version"]
     releases = re.findall(r"^## (.+)$", read(ROOT / "CHANGELOG.md"), re.MULTILINE)
+    releases = [release for release in releases if release != "Unreleased"]
     assert re.fullmatch(rf"{re.escape(version)} \(\d{{4}}-\d\d-\d\d\)", releases[0]), releases[0]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import io
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +22,7 @@ from ruamel.yaml import YAML, YAMLError
 
 from bridge.policy import Source, assemble
 from bridge.policy import language as lang
-from bridge.policy.schema import Names, _Walk, json_schema, reference
+from bridge.policy.schema import FILE_NAME, Names, _Walk, json_schema, reference
 
 ROOT = Path(__file__).parents[2]
 GRAMMAR = re.compile(r"P010|P011|P012|P013\.(?!key|timezone|root|hours\.order)|P014|P051")
@@ -207,6 +208,17 @@ def test_an_unknown_scalar_is_noticed() -> None:
     """A kind of text that nobody described stops the schema from being made."""
     with pytest.raises(LookupError, match="_WRITTEN"):
         _Walk().form(lang.Annotated[str, lang.BeforeValidator(str.strip)])
+
+
+def test_the_shipped_policies_name_the_shipped_schema() -> None:
+    """An editor that opens one of them knows the language: the file that is named is there and up to date.
+
+    `weighbridge policy schema --out policies/policy.schema.json` would write what is there.
+    """
+    shipped = sorted((ROOT / "policies").glob("*.yaml"))
+    first = {path.read_text(encoding="utf-8").partition("\n")[0] for path in shipped}
+    assert first == {f"# yaml-language-server: $schema={FILE_NAME}"}
+    assert json.loads((ROOT / "policies" / FILE_NAME).read_text(encoding="utf-8")) == json_schema()
 
 
 def test_the_reference_is_up_to_date() -> None:
