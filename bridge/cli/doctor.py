@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 Check = tuple[str, bool, str]
 
+_ACTIVATION = {
+    "watch": 'watch: what is saved decides; where two people work, write activation = "approved"',
+    "approved": "approved: only what another person approved decides",
+}
+
 CLOSED = frozenset({"callback"})
 """What a connector looks at only while it listens, which it does not do here: a daemon may be running."""
 
@@ -85,6 +90,7 @@ def _policies(settings: Settings) -> Iterator[Check]:
     else:
         for name, digest in loaded.hashes:
             yield f"policy {name}", True, digest
+    yield "activation", True, _ACTIVATION[settings.policy.activation]
 
 
 def _store(settings: Settings) -> Iterator[Check]:

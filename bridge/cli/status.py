@@ -62,9 +62,14 @@ def ask(url: str) -> dict[str, Any] | None:
 
 
 def _store(db: Connection) -> dict[str, Any]:
-    from bridge.store import views
+    from bridge.store import proposals, views
 
-    return {**asdict(views.depths(db)), "lanes": views.lanes(db), "policies": views.policies(db)}
+    return {
+        **asdict(views.depths(db)),
+        "lanes": views.lanes(db),
+        "policies": views.policies(db),
+        "frozen_at": proposals.frozen_at(db),
+    }
 
 
 def _daemon_lines(daemon: Mapping[str, Any] | None, url: str, now: int) -> Iterator[str]:
@@ -76,6 +81,12 @@ def _daemon_lines(daemon: Mapping[str, Any] | None, url: str, now: int) -> Itera
     for network, state in daemon.get("networks", {}).items():
         remedy = output.cell(state.get("remedy") or "opening")
         yield f"✓ {network:<10} open" if state.get("open") else f"✗ {network:<10} closed: {remedy}"
+    if refused := daemon.get("refused"):
+        said = f"{refused} problem(s) in the files as saved, which decide nothing: `weighbridge policy check`"
+        yield f"✗ policies   {said}"
+    if daemon.get("differs"):
+        said = "the files are not what was approved, and decide nothing: `weighbridge policy propose`"
+        yield f"✗ policies   {said}"
 
 
 def _store_lines(store: Mapping[str, Any] | None, trouble: str, now: int) -> Iterator[str]:
@@ -85,6 +96,9 @@ def _store_lines(store: Mapping[str, Any] | None, trouble: str, now: int) -> Ite
     entries = sum(lane["size"] for lane in store["lanes"])
     names = ", ".join(f"{name} {digest[:12]}" for name, digest in store["policies"])
     yield f"✓ store      {entries:,} entries in the ledger"
+    if store["frozen_at"]:
+        since = output.span(now - store["frozen_at"])
+        yield f"✗ frozen     since {since}: nothing is sent, all that comes is held: `weighbridge unfreeze`"
     yield f"  policies   {names or 'none yet: the daemon has not run'}"
     yield ""
     yield from (f"  {line}" for line in output.table(list(_waiting(store, now)), [False, True, False, False]))

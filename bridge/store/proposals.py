@@ -74,6 +74,14 @@ def in_force(db: Connection) -> Hashes:
     return tuple((name, digest) for name, digest in orjson.loads(value)) if value else ()
 
 
+def frozen_at(db: Connection) -> int:
+    """Since when everything is stopped, in milliseconds; 0 when it is not."""
+    if not is_frozen(db):
+        return 0
+    said = [one["at"] for one in _steps(db, ["house"]) if one["kind"] == "house:frozen"]
+    return said[-1]
+
+
 def orders(db: Connection, now: int) -> Orders:
     """What there is to do for a daemon at `now` (milliseconds). Of several that are due, the one last due."""
     c = s.changes.c

@@ -53,8 +53,9 @@ def activate(root: Root, number: int, at: str, reason: str, person: str) -> int:
         await desk.activate(store, number, person, reason, due, bar)
         return f"It comes into force at {output.when(due)}." if due else await _seen(store, number)
 
+    seen = root.act(work)
     click.echo(f"Change {number} is to come into force; said by {output.cell(person)}.")
-    click.echo(root.act(work))
+    click.echo(seen)
     return Exit.DONE
 
 

@@ -1,0 +1,327 @@
+"""Policies that come into force while messages flow: what is saved, what is approved, and the red button.
+
+Rules of this file: `weighbridge run` as a process between two mock networks, and the commands that people
+type beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from daemon_rig import DEADLINE, PERSON, Place, Running, place, settings_folder, within
+from sqlalchemy import Connection, select
+
+from bridge.cli import output, weighbridge
+from bridge.cli.output import Exit
+from bridge.ledger.entry import Entry, decode
+from bridge.store import schema as s
+from bridge.store import views
+from bridge.store.verify import Finding, verify
+
+PROPOSER = "alice.wong@bank.example"
+APPROVED = {"WEIGHBRIDGE_POLICY_ACTIVATION": "approved"}
+SMALL = """\
+# version {version}
+policy: desk
+language: 1
+title: One word is masked
+owner: compliance@bank.example
+lists:
+  words: {{ words: [{word}], owner: compliance@bank.example, languages: [en] }}
+detectors:
+  word: {{ type: words, list: words }}
+rules:
+  - id: one-word
+    title: One word is masked
+    because: a test
+    severity: low
+    when: {{ direction: both, finds: word }}
+    then: {{ redact: {{ style: fixed }} }}
+    tests:
+      - {{ given: {word}, expect: redact }}
+"""
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that `weighbridge init` writes, with one small policy in it."""
+    folder = settings_folder(tmp_path_factory.mktemp("init") / "bank")
+    for path in (folder / "policies").glob("*.yaml"):
+        path.unlink()
+    save(folder, "alpha", 0)
+    return folder
+
+
+@pytest.fixture
+async def here(template: Path, tmp_path: Path) -> AsyncIterator[Place]:
+    """Both networks up, people introduced, settings in a folder of their own."""
+    async with place(template, tmp_path / "bank") as made:
+        yield made
+
+
+def save(folder: Path, word: str, version: int) -> None:
+    """Save the policy as somebody does in an editor: a new file takes the place of the old one."""
+    path = folder / "policies/desk.yaml"
+    path.with_suffix(".new").write_text(SMALL.format(word=word, version=version))
+    path.with_suffix(".new").replace(path)
+
+
+def entries(db: Connection) -> list[Entry]:
+    """Everything the ledger has, in order."""
+    return [decode(data) for data in db.scalars(select(s.ledger.c.entry).order_by(s.ledger.c.seq))]
+
+
+async def typed(here: Place, person: str, *arguments: str) -> int:
+    """The exit code of a command that `person` types."""
+    who = ["--as", person] if arguments[-2:-1] == ("--reason",) else []
+    command = ["--config", str(here.config), *arguments, *who]
+    return int(
+        await asyncio.to_thread(output.guarded, lambda: weighbridge.main(command, standalone_mode=False))
+    )
+
+
+async def approved(here: Place, number: int) -> None:
+    """The files as they are saved, proposed by one person and approved by another."""
+    assert await typed(here, PROPOSER, "policy", "propose", "--reason", "a new word") == Exit.DONE
+    answer = await typed(here, PERSON, "policy", "approve", str(number), "--all-looser", "--reason", "read")
+    assert answer == Exit.DONE
+
+
+async def status(daemon: Running) -> dict[str, Any]:
+    """What /status says."""
+    return json.loads((await daemon.page("/status"))[1])
+
+
+async def gauge(daemon: Running, name: str) -> str:
+    """The value of a metric without labels."""
+    lines = (await daemon.page("/metrics"))[1].splitlines()
+    return next(line.split()[1] for line in lines if line.startswith(f"weighbridge_{name} "))
+
+
+async def sound(here: Place) -> None:
+    """The audit has no finding."""
+    found: list[Finding] = []
+    await here.ask(lambda db: verify(db, here.folder / "blobs", found.append))
+    assert found == []
+
+
+# --- the switch -----------------------------------------------------------------------------------------
+
+
+async def test_twenty_switches_lose_nothing_and_judge_nothing_twice(here: Place) -> None:
+    """Both talk while the policy is switched 20 times: each message judged once, by a set in force, whole."""
+    async with here.daemon() as daemon:
+        await daemon.heard("STATUS=both networks open")
+        await called_back(here, daemon)
+        for turn in range(1, 21):
+            save(here.folder, "alpha" if turn % 2 == 0 else "beta", turn)
+            daemon.signal(signal.SIGHUP)
+            for part in range(3):
+                here.li_lei_writes(f"alpha and beta {turn}.{part}")
+                here.alice_writes(f"alpha or beta {turn}.{part}")
+            await daemon.logged("policy:activated", turn)
+            # He may be written to five times for each time that he wrote.
+            await here.alice_sees(f"{turn}.2")
+            await here.li_lei_sees(f"{turn}.2")
+        ledger = await here.ask(entries)
+        numbers = [f"{turn}.{part}" for turn in range(1, 21) for part in range(3)]
+        seen = [numbered(here.li_lei_saw()), numbered(here.alice_saw())]
+    assert [[text.split()[-1] for text in texts] for texts in seen] == [numbers, numbers]
+    _judged_once_by_what_was_in_force(ledger)
+    _masked_by_one_set([text for texts in seen for text in texts])
+    await sound(here)
+
+
+async def called_back(here: Place, daemon: Running) -> None:
+    """The platform calls when 李雷 writes: nobody waits for the next poll."""
+    port = (await daemon.logged("callback:listening"))["port"]
+    names = ("token", "aes-key")
+    token, key = ((here.folder / f"secrets/weixin-{name}").read_text().strip() for name in names)
+    here.platform.set_callback(f"http://127.0.0.1:{port}/weixin/callback", token, key)
+    await here.platform.verify_callback()
+
+
+def numbered(texts: list[str]) -> list[str]:
+    """What the two wrote, without the bridge's own notices."""
+    return [text for text in texts if re.search(r" [0-9]+\.[0-9]$", text)]
+
+
+def _judged_once_by_what_was_in_force(ledger: list[Entry]) -> None:
+    """One verdict for each message; its set had come into force, and had gone out of it by no more than one
+    switch: the batch that was being decided."""
+    sets: list[object] = []
+    judged: list[object] = []
+    for entry in ledger:
+        if entry.kind == "policy:activated":
+            sets.append(entry.facts["policies"])
+        elif entry.kind == "message:judged" and entry.facts["policies"]:
+            judged.append(entry.facts["message"])
+            assert entry.facts["policies"] in sets[-2:]
+    archived = [entry.facts["message"] for entry in ledger if entry.kind == "message:archived"]
+    assert len(sets) == 21
+    assert judged == archived
+    assert len(set(map(str, sets))) == 21
+
+
+def _masked_by_one_set(texts: list[str]) -> None:
+    """Each text has exactly one of the two words: never half of two sets, never none."""
+    assert len(texts) == 120
+    assert all(("alpha" in text) != ("beta" in text) for text in texts)
+
+
+# --- watch ----------------------------------------------------------------------------------------------
+
+
+async def test_a_saved_file_decides_without_being_told(here: Place) -> None:
+    """Saved and sound: in force, recorded as saved by nobody known. Saved and broken: said everywhere, and
+    the one before goes on."""
+    async with here.daemon() as daemon:
+        await daemon.heard("STATUS=both networks open")
+        save(here.folder, "beta", 1)
+        await daemon.logged("policy:activated")
+        here.alice_writes("alpha, beta")
+        await here.li_lei_sees("alpha, ****")
+        history = await here.ask(views_history)
+        assert (history[-1]["kind"], history[-1]["person"]) == ("policy:activated", "file on disk")
+
+        before = await here.ask(views.policies)
+        (here.folder / "policies/desk.yaml").write_text("policy: [")
+        refused = await daemon.logged("policy:refused")
+        assert refused["count"] >= 1
+        assert (await status(daemon))["refused"] >= 1
+        assert await gauge(daemon, "policy_refused") == "1.0"
+        here.alice_writes("alpha, beta again")
+        await here.li_lei_sees("alpha, **** again")
+        assert await here.ask(views.policies) == before
+
+        save(here.folder, "alpha", 2)
+        await daemon.logged("policy:activated", 2)
+        assert (await status(daemon))["refused"] == 0
+        assert await gauge(daemon, "policy_refused") == "0.0"
+
+
+async def test_a_saved_list_decides_too(here: Place) -> None:
+    """A list file beside the policy counts as the policy does."""
+    path = here.folder / "policies/desk.yaml"
+    inline = "words: { words: [alpha], owner"
+    path.write_text(path.read_text().replace(inline, "words: { file: words.csv, columns: [word], owner"))
+    (here.folder / "policies/words.csv").write_text("word\nalpha\n")
+    async with here.daemon() as daemon:
+        await daemon.heard("STATUS=both networks open")
+        (here.folder / "policies/words.csv").write_text("word\nalpha\ngamma\n")
+        await daemon.logged("policy:activated")
+        here.alice_writes("gamma")
+        await here.li_lei_sees("****")
+
+
+def views_history(db: Connection) -> list[dict[str, Any]]:
+    """What happened to the policy."""
+    from bridge.store.proposals import history
+
+    return history(db)
+
+
+# --- approved -------------------------------------------------------------------------------------------
+
+
+async def test_nothing_runs_before_something_was_approved(here: Place) -> None:
+    """The daemon refuses to start, and says which commands are needed."""
+    async with here.daemon(**APPROVED) as daemon:
+        assert await daemon.ended() == Exit.WRONG
+    said = "".join(daemon.raw)
+    assert "weighbridge policy propose" in said and "weighbridge policy approve 1" in said
+
+
+async def test_only_what_was_approved_decides(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A saved file decides nothing and is an alarm; approved by another and activated it decides; a
+    rollback puts the one before back."""
+    for name, value in APPROVED.items():
+        monkeypatch.setenv(name, value)
+    await approved(here, 1)
+    assert await typed(here, PERSON, "policy", "activate", "1", "--reason", "begin") == Exit.DONE
+    async with here.daemon(**APPROVED) as daemon:
+        await daemon.heard("STATUS=both networks open")
+        save(here.folder, "beta", 1)
+        await daemon.logged("policy:differs")
+        assert (await status(daemon))["differs"]
+        assert await gauge(daemon, "policy_differs") == "1.0"
+        here.alice_writes("alpha, beta")
+        await here.li_lei_sees("****, beta")
+
+        await approved(here, 2)
+        assert await typed(here, PERSON, "policy", "activate", "2", "--reason", "as agreed") == Exit.DONE
+        here.alice_writes("alpha, beta once more")
+        await here.li_lei_sees("alpha, **** once more")
+        await within(DEADLINE, lambda: no_difference(daemon))
+
+        assert await typed(here, PERSON, "policy", "rollback", "--reason", "too much") == Exit.DONE
+        here.alice_writes("alpha, beta at last")
+        await here.li_lei_sees("****, beta at last")
+        assert [one["change"] for one in daemon.named("policy:activated")] == [1, 2, 1]
+    await sound(here)
+
+
+async def no_difference(daemon: Running) -> bool:
+    """The files are what decides."""
+    return not (await status(daemon))["differs"]
+
+
+async def test_what_fell_due_while_no_daemon_ran_is_in_force_from_the_start(
+    here: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planned for a time at which the daemon was down: the first message is judged by it."""
+    for name, value in APPROVED.items():
+        monkeypatch.setenv(name, value)
+    await approved(here, 1)
+    soon = datetime.now(UTC) + timedelta(seconds=1)
+    arguments = ("policy", "activate", "1", "--at", soon.isoformat(), "--reason", "over night")
+    assert await typed(here, PERSON, *arguments) == Exit.DONE
+    await within(DEADLINE, lambda: datetime.now(UTC) > soon)
+    async with here.daemon(**APPROVED) as daemon:
+        await daemon.heard("STATUS=both networks open")
+        here.alice_writes("alpha")
+        await here.li_lei_sees("****")
+        assert (await daemon.logged("policy:activated"))["change"] == 1
+
+
+# --- the red button -------------------------------------------------------------------------------------
+
+
+async def test_the_red_button_stops_both_directions_and_lasts(here: Place) -> None:
+    """Frozen: what is written is archived and held, nothing goes out, also after a restart. Thawed: what
+    comes passes again, what was held waits for its reviewer, still masked."""
+    async with here.daemon() as daemon:
+        await daemon.heard("STATUS=both networks open")
+        await here.alice_sees("你好")
+        assert await typed(here, PERSON, "freeze", "--reason", "a leak") == Exit.DONE
+        await daemon.logged("house:frozen")
+        assert (await status(daemon))["frozen"]
+        assert await gauge(daemon, "frozen") == "1.0"
+        here.alice_writes("alpha while frozen")
+        here.li_lei_writes("结冰时")
+        await within(DEADLINE, lambda: here.ask(lambda db: len(views.held(db)) == 2))
+        daemon.signal(signal.SIGTERM)
+        assert await daemon.ended() == Exit.DONE
+    async with here.daemon() as daemon:
+        await daemon.heard("STATUS=both networks open")
+        here.alice_writes("frozen still")
+        await within(DEADLINE, lambda: here.ask(lambda db: len(views.held(db)) == 3))
+        assert (here.li_lei_saw(), len(here.alice_saw())) == ([], 1)
+        assert await typed(here, PERSON, "unfreeze", "--reason", "it was none") == Exit.DONE
+        await daemon.logged("house:unfrozen")
+        here.alice_writes("alpha after it")
+        await here.li_lei_sees("**** after it")
+        held = await here.ask(views.held)
+        assert len(held) == 3
+        number = str(min(one.message for one in held))
+        assert await typed(here, PERSON, "review", "release", number, "--reason", "harmless") == Exit.DONE
+        await here.li_lei_sees("**** while frozen")
+    await sound(here)
