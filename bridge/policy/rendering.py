@@ -56,7 +56,7 @@ def _cell_width(char: str) -> int:
 
 def printable(line: str) -> str:
     """`line` with nothing in it that a terminal would obey or a reader would not see."""
-    seen = ("�" if unicodedata.category(c) in ("Cc", "Cf") else c for c in line.replace("\t", " "))
+    seen = ("�" if unicodedata.category(c) in ("Cc", "Cf", "Cs") else c for c in line.replace("\t", " "))
     return "".join(seen)
 
 

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from policy_rig import one_rule, weigh
 
+from bridge.cli import weighbridge
 from bridge.cli.policy import policy
 from bridge.message import SYMPHONY, WEIXIN, Outcome
 from bridge.policy import Source, assemble, check, load, render
@@ -148,10 +149,23 @@ def test_every_example_of_the_guide_is_a_policy(example: str) -> None:
 
 def test_the_answers_in_the_guide_are_real() -> None:
     """The mistake that the guide shows is explained in exactly these words."""
-    (answer,) = examples("text")
+    answer = examples("text")[0]
     broken = examples("yaml")[0].replace("finds: card", "finds: crad")
     _, problems = assemble([Source("policy.yaml", broken.encode())])
     assert render(problems) == answer.rstrip()
+
+
+def test_what_the_guide_tries_and_explains_is_real(file: Path) -> None:
+    """The trace and the sentences that the guide shows are those of its first example."""
+    file.write_text(examples("yaml")[0], encoding="utf-8")
+    story, sentences = (
+        next(block for block in examples("text") if block.startswith(start)) for start in ("REDACT", "Rule ")
+    )
+    assert run("explain", "mask-cards", "--file", file, "--lang", "en")[1].startswith(sentences)
+    tried = CliRunner().invoke(
+        weighbridge, ["policy", "try", "卡号 ４１１１ 1111 1111 1111", "--policy", str(file), "--lang", "en"]
+    )
+    assert tried.output.startswith(story)
 
 
 def test_the_guide_is_for_compliance_staff() -> None:

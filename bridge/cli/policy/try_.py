@@ -6,6 +6,7 @@ Rules of this file: it makes a message of what was typed; the verdict and its tr
 from __future__ import annotations
 
 import datetime
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -113,7 +114,7 @@ def _staged(
         sender.id,
         moment,
         Kind(kind) if kind != "text" or not files else Kind.FILE,
-        text=click.get_text_stream("stdin").read().rstrip("\n") if text == "-" else text,
+        text=sys.stdin.read().rstrip("\n") if text == "-" else text,
         address=sender.address,
         files=tuple(File(one.name, one.name, size=one.size) for one in inspections),
     )
