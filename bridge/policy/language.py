@@ -526,9 +526,12 @@ class OneOf(Section):
     def _says_something(self) -> OneOf:
         if not self.model_fields_set - {"confidence"}:
             raise _refuse("P014.condition")
-        if self.count is not None and self.count.within is None and self.finds is None:
+        if self.count is not None and self.count.within is None and not self._looks():
             raise _refuse("P014.count", at="count")
         return self
+
+    def _looks(self) -> bool:
+        return self.finds is not None
 
 
 class Unless(OneOf):
@@ -537,6 +540,9 @@ class Unless(OneOf):
     any: Annotated[tuple[OneOf, ...], BeforeValidator(_listed), Field(min_length=1)] | None = Field(
         default=None, description="one of these must hold as well"
     )
+
+    def _looks(self) -> bool:
+        return self.finds is not None or any(way.finds is not None for way in self.any or ())
 
 
 class When(Unless):
@@ -701,7 +707,8 @@ class Rule(Section):
 
     @model_validator(mode="after")
     def _mask_has_a_target(self) -> Rule:
-        if self.then.redact is not None and not self.when.finds:
+        ways = self.when.any or ()
+        if self.then.redact is not None and not (self.when.finds or (ways and all(w.finds for w in ways))):
             raise _refuse("P014.redact")
         return self
 

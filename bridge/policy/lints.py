@@ -171,6 +171,8 @@ def _excluded(when: lang.When) -> Iterator[tuple[str, str]]:
         yield "recalled", "kind"
     if when.kind == ("recall",) and when.edited:
         yield "edited", "kind"
+    if when.kind == ("recall",) and when.recalled is False:
+        yield "recalled", "kind"
 
 
 def _reaches(detector: lang.Detector, floor: lang.Confidence) -> bool:
@@ -229,16 +231,44 @@ def _among(wide: Sequence[str] | None, narrow: Sequence[str] | None) -> bool:
 
 def _shadowed(file: Written) -> Iterator[Diagnostic]:
     """Rules that change nothing, because another one of the file does as much wherever they match."""
+    rules = file.model.rules
     lifted = {exception.rule for exception in file.model.exceptions}
-    live = [(index, rule) for index, rule in enumerate(file.model.rules) if file.mode(rule) == "enforce"]
-    above = [(index, rule) for index, rule in live if not (rule.rollout or rule.id in lifted)]
-    for index, rule in live:
-        for other_index, other in above:
-            equal = other_index > index and _shadows(rule, other) and not rule.rollout
+    live = [index for index, rule in enumerate(rules) if file.mode(rule) == "enforce"]
+    above = _Candidates((n, rules[n]) for n in live if not (rules[n].rollout or rules[n].id in lifted))
+    for index in live:
+        rule = rules[index]
+        for other_index in above.that_may_cover(rule):
+            other = rules[other_index]
+            equal = other_index > index and not rule.rollout and _shadows(rule, other)
             if other_index != index and _shadows(other, rule) and not equal:
                 place, line = (file.root.at("rules", n, "id") for n in (index, other_index))
                 yield file.warn("P032", place, rule=rule.id, other=other.id, line=line.line)
                 break
+
+
+class _Candidates:
+    """Rules by what they are about, so that each is compared with few: a file may have a thousand.
+
+    A rule that names values under a key covers only rules that name some of these under the same key.
+    """
+
+    _KEYS = ("finds", "groups", "sender", "recipient", "conversation")
+
+    def __init__(self, rules: Iterable[tuple[int, lang.Rule]]) -> None:
+        self._about: dict[tuple[str, str], list[int]] = {}
+        self._about_all: list[int] = []
+        for index, rule in rules:
+            key = next((key for key in self._KEYS if getattr(rule.when, key) is not None), None)
+            if key is None:
+                self._about_all.append(index)
+                continue
+            for value in getattr(rule.when, key):
+                self._about.setdefault((key, value), []).append(index)
+
+    def that_may_cover(self, rule: lang.Rule) -> list[int]:
+        """The rules that may cover `rule`, in the order of the file."""
+        first = ((key, values[0]) for key in self._KEYS if (values := getattr(rule.when, key)))
+        return sorted({*self._about_all, *(n for about in first for n in self._about.get(about, ()))})
 
 
 def _shadows(other: lang.Rule, rule: lang.Rule) -> bool:

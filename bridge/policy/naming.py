@@ -14,6 +14,7 @@ from bridge.policy.diagnostics import Diagnostic, Page, Phrase, Place
 from bridge.policy.document import Node, entries, items, scalars
 from bridge.policy.presets import PRESETS
 
+_DEFINING = ("detectors", "lists", "groups")
 _SHARING = ("rules", "barriers", "disclaimers")
 _ALONE = ("retention", "archive", "legal_holds", "exceptions")
 _FOR_GROUPS = ("disclaimers", "retention", "archive")
@@ -46,10 +47,17 @@ class _Names:
     def __init__(self, page: Page, root: Node) -> None:
         self.page = page
         self.root = root
+        self._places = {section: _defined(root.child(section)) for section in _DEFINING}
+        self._acting = {
+            node.value: node.place
+            for section in ("rules", "barriers")
+            for entry in items(root.child(section))
+            for node in scalars(entry.child("id"))
+        }
 
     def of_detectors(self) -> Iterator[Diagnostic]:
         for owner, node in entries(self.root.child("detectors")).items():
-            yield from self._defined("P021", "lists", scalars(node.child("list")), owner)
+            yield from self._known("P021", scalars(node.child("list")), self._places["lists"], owner)
 
     def of_rules(self) -> Iterator[Diagnostic]:
         for rule in items(self.root.child("rules")):
@@ -88,17 +96,16 @@ class _Names:
                     yield self.page.report(key, node.place, name=node.value, guess=near)
 
     def of_exceptions(self) -> Iterator[Diagnostic]:
-        section = self.root.child("groups")
-        groups = entries(section)
+        groups = self._places["groups"]
         for entry in items(self.root.child("exceptions")):
             yield from self._rules(entry.child("rule"), _who("exception", entry))
             # A person's id may look like anything, so only a group that is nearly hit is said to be missed.
             for node in scalars(entry.child("for")):
                 free = node.value in groups or "@" in node.value or node.value.startswith("tag:")
                 near = "" if free else guess(node.value, groups)
-                if near and section is not None:
-                    line = section.key(near).line
-                    yield self.page.report("P038.for", node.place, name=node.value, guess=near, line=line)
+                if near:
+                    values = {"name": node.value, "guess": near, "line": groups[near].line}
+                    yield self.page.report("P038.for", node.place, **values)
 
     def equal_ids(self) -> Iterator[Diagnostic]:
         shared: dict[str, tuple[str, Place]] = {}
@@ -116,22 +123,13 @@ class _Names:
                     yield self.page.report(key, node.place, name=node.value, line=place.line)
 
     def _detectors(self, node: Node | None, owner: Phrase) -> Iterator[Diagnostic]:
-        yield from self._defined("P020", "detectors", scalars(node), owner)
+        yield from self._known("P020", scalars(node), self._places["detectors"], owner)
 
     def _groups(self, node: Node | None, owner: Phrase) -> Iterator[Diagnostic]:
-        yield from self._defined("P022", "groups", scalars(node), owner)
+        yield from self._known("P022", scalars(node), self._places["groups"], owner)
 
     def _rules(self, node: Node | None, owner: Phrase) -> Iterator[Diagnostic]:
-        entries_ = [*items(self.root.child("rules")), *items(self.root.child("barriers"))]
-        known = {one.value: one.place for entry in entries_ for one in scalars(entry.child("id"))}
-        yield from self._known("P027", scalars(node), known, owner)
-
-    def _defined(
-        self, key: str, section: str, used: Sequence[Node], owner: str | Phrase
-    ) -> Iterator[Diagnostic]:
-        node = self.root.child(section)
-        known = {name: node.key(name) for name in entries(node)} if node else {}
-        yield from self._known(key, used, known, owner)
+        yield from self._known("P027", scalars(node), self._acting, owner)
 
     def _known(
         self, key: str, used: Sequence[Node], known: Mapping[str, Place], owner: str | Phrase
@@ -142,6 +140,11 @@ class _Names:
                 values = {"name": node.value, "owner": owner, "guess": near, "choices": listing(known)}
                 line = known[near].line if near else 0
                 yield self.page.report(f"{key}.near" if near else key, node.place, line=line, **values)
+
+
+def _defined(section: Node | None) -> dict[str, Place]:
+    """The names that a section defines, and where."""
+    return {name: section.key(name) for name in entries(section)} if section is not None else {}
 
 
 def _who(kind: str, entry: Node) -> Phrase:

@@ -133,6 +133,7 @@ def test_covering_is_by_what_is_written() -> None:
         ("direction: both, edited: true, recalled: true", "", ["P045.excluded"]),
         ("direction: both, kind: [text, file], recalled: true", "", ["P045.excluded"]),
         ("direction: both, kind: recall, edited: true", "", ["P045.excluded"]),
+        ("direction: both, kind: recall, recalled: false", "", ["P045.excluded"]),
         ("direction: both, kind: [recall, text], recalled: true", "", []),
         ("direction: both, edited: false, recalled: false", "", []),
         ("direction: both, kind: file, confidence: high", "", ["P038.confidence"]),
