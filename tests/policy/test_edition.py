@@ -11,6 +11,7 @@ from bridge.policy import edition
 
 def test_the_same_program_has_the_same_name() -> None:
     """A version and twelve hex digits, equal whenever they are computed."""
+    edition.edition.cache_clear()
     first = edition.edition()
     edition.edition.cache_clear()
     assert edition.edition() == first
@@ -20,6 +21,7 @@ def test_the_same_program_has_the_same_name() -> None:
 @pytest.mark.parametrize("module", ["judge", "folding", "language"])
 def test_another_source_is_another_edition(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """One changed byte in a file that decides changes the name."""
+    edition.edition.cache_clear()
     before = edition.edition()
     original = edition.pkgutil.get_data
 
@@ -35,6 +37,7 @@ def test_another_source_is_another_edition(module: str, monkeypatch: pytest.Monk
 
 def test_another_table_is_another_edition(monkeypatch: pytest.MonkeyPatch) -> None:
     """A new version of what others publish, such as a year's trading days, changes the name."""
+    edition.edition.cache_clear()
     before = edition.edition()
     original = edition.metadata.version
     monkeypatch.setattr(
