@@ -657,11 +657,11 @@ class Trial(Section):
     kind: KindWord | None = Field(default=None, description="the kind of message")
     consent: YesNo | None = Field(default=None, description="whether the client has agreed to the gates")
     at: Moment | None = Field(default=None, description="YYYY-MM-DD HH:MM in the policy's timezone")
-    expect: OutcomeWord = Field(description="what has to become of it")
-    becomes: Text | None = Field(default=None, description="the exact text after masking")
     would: OutcomeWord | None = Field(
         default=None, description="the strictest outcome of the rules that are only monitored"
     )
+    expect: OutcomeWord = Field(description="what has to become of it")
+    becomes: Text | None = Field(default=None, description="the exact text after masking")
     tags: Names | None = Field(default=None, description="the tags it gets, all of them")
     rule: Name | None = Field(default=None, description="the rule that has to decide")
     note: Text | None = Field(default=None, description="why, for the reader")

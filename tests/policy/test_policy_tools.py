@@ -217,7 +217,7 @@ def test_a_test_can_say_everything(file: Path) -> None:
     written = file.read_text(encoding="utf-8").splitlines()[-1]
     assert written.endswith(
         '{ given: [hello, "4111111111111111"], from: symphony, sender: alice.wong@bank.example, '
-        'at: "2026-11-20 23:10", expect: deliver, would: block }'
+        'at: "2026-11-20 23:10", would: block, expect: deliver }'
     )
 
 

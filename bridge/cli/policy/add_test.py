@@ -65,7 +65,7 @@ def add_test(
 
 def _test(given: Sequence[str], more: Mapping[str, str | None]) -> dict[str, str | Sequence[str]]:
     """The keys of the test in the order of the language."""
-    order = ("from", "sender", "recipient", "kind", "at", "expect", "becomes", "would", "note")
+    order = ("from", "sender", "recipient", "kind", "at", "would", "expect", "becomes", "note")
     test: dict[str, str | Sequence[str]] = {"given": given[0] if len(given) == 1 else list(given)}
     return test | {key: value for key in order if (value := more.get(key)) is not None}
 

@@ -49,7 +49,8 @@ def promote(rule: str, file: Path | None, rollout: str | None, groups: str | Non
     if failed := failures(after.results()):
         no([*failed, f"{len(failed)} test(s) would fail with `{rule}` enforced: mend the rule or the tests."])
     finish(before, after, dry_run=dry_run)
-    click.echo(f"{rule} is enforced{_to_whom(part)}; {len(outcomes)} test(s) rewritten", err=True)
+    verb = "would be" if dry_run else "is"
+    click.echo(f"{rule} {verb} enforced{_to_whom(part)}; {len(outcomes)} test(s) rewritten", err=True)
 
 
 def _new_outcomes(file: PolicyFile, results: Sequence[TrialResult]) -> dict[Place, str]:

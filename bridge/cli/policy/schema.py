@@ -30,7 +30,9 @@ def schema(file: Path | None, reference: bool, out: Path | None) -> None:
     weighbridge policy schema --out policies/policy.schema.json
     weighbridge policy schema --for policies/desk.yaml --out policies/desk.schema.json
 
-    A policy names it in its first line:  # yaml-language-server: $schema=policy.schema.json
+    \b
+    A policy names it in its first line:
+    # yaml-language-server: $schema=policy.schema.json
     """
     from bridge.policy import schema as grammar
 
