@@ -389,10 +389,6 @@ def compare(live: PolicySet, draft: PolicySet) -> tuple[Change, ...]:
     return tuple(sorted(found, key=lambda change: list(Direction).index(change.direction)))
 
 
-summary = compare
-"""What a proposal keeps: the changes that whoever approves is shown."""
-
-
 def _file_pairs(live: PolicySet, draft: PolicySet) -> Iterator[tuple[Policy | None, Policy | None]]:
     if len(live.policies) == len(draft.policies) == 1:
         yield live.policies[0], draft.policies[0]

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
-from policy_rig import weigh
+from policy_rig import NOW, message, weigh
 from pydantic import ValidationError
 
-from bridge.message import SYMPHONY, WEIXIN
+from bridge.message import SYMPHONY, WEIXIN, File, Inspection, Kind
 from bridge.policy import PolicySet
 from bridge.policy import language as lang
 from bridge.policy.changes import Direction
@@ -420,3 +420,73 @@ def test_the_classes_are_true_of_verdicts(before: Any, after: Any, messages: lis
             assert said & {"LOOSER", "CHECK"}, f"{text!r} to {to} is weaker"
         if new > old:
             assert said & {"TIGHTER", "CHECK"}, f"{text!r} to {to} is stricter"
+
+
+#: Edits of the sections beside the rules, and of what they look at.
+BESIDE = st.one_of(
+    under(st.just(("attachments",)), (), st.sampled_from([{}, {"allow": ["pdf"]}, {"read_text": "false"}])),
+    under(st.just(("attachments",)), ("allow",), st.sampled_from([["pdf"], ["pdf", "png"], ["png"]])),
+    under(st.just(("attachments",)), ("max_size",), st.sampled_from(["1KB", "1MB"])),
+    under(
+        st.just(("attachments",)),
+        (),
+        st.tuples(
+            st.sampled_from(["not_allowed", "too_large", "wrong_type", "encrypted", "macros", "unreadable"]),
+            st.sampled_from(["deliver", "hold", "block"]),
+        ).map(lambda pair: {"allow": ["pdf"], "max_size": "1KB", pair[0]: pair[1]}),
+    ),
+    under(st.just(("attachments",)), ("read_text",), st.sampled_from(["true", "false"])),
+    under(st.just(("kinds",)), ("file",), st.sampled_from(["deliver", "hold", "block"])),
+    under(st.just(("consent",)), (), st.just({"from": ["tags"], "text": SAY})),
+    under(st.just(("consent",)), (), st.just({"from": ["tags"], "text": SAY, "until_given": "block"})),
+    under(st.just(("consent",)), (), st.just({"from": ["g", "tags"], "text": SAY, "renew_every": "1d"})),
+    under(
+        st.just(("disclaimers",)), (), st.sampled_from([[{"id": "d", "direction": "both", "text": SAY}], []])
+    ),
+    under(st.just(("applies_to",)), (), st.sampled_from([{"groups": ["g"]}, {"groups": ["g", "tags"]}])),
+    under(st.just(("groups",)), ("g", "symphony"), st.sampled_from([["alice.wong@bank.example"], ["z@a"]])),
+    under(st.just(("defaults",)), ("unpaired",), st.sampled_from(["hold", "block"])),
+    under(st.just(("defaults",)), ("on_error",), st.sampled_from(["hold", "block"])),
+    under(st.just(("rules", 0, "when")), ("files",), st.sampled_from([{"types": ["pdf"]}, {"name": ["a*"]}])),
+    under(st.just(("rules", 0, "when", "files")), ("types",), st.sampled_from([["pdf"], ["pdf", "png"]])),
+    under(st.just(("rules", 0, "when", "files")), ("larger_than",), st.sampled_from(["1KB", "1MB"])),
+)
+SEEN = st.builds(
+    Inspection,
+    name=st.sampled_from(["a.pdf", "b.png"]),
+    type=st.sampled_from(["pdf", "png"]),
+    size=st.sampled_from([10, 5_000, 5_000_000]),
+    claims=st.sampled_from(["pdf", "png"]),
+    encrypted=st.booleans(),
+    macros=st.booleans(),
+    text=st.sampled_from(["", "alpha", "gamma"]),
+    unreadable=st.sampled_from(["", "broken"]),
+)
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(BESIDE, max_size=2),
+    st.lists(BESIDE, min_size=1, max_size=2),
+    st.lists(st.tuples(st.lists(SEEN, max_size=2), st.booleans(), st.booleans()), min_size=1, max_size=6),
+)
+def test_the_classes_are_true_beside_the_rules(before: Any, after: Any, messages: Any) -> None:
+    """The same of attachments, consent, disclaimers, kinds and defaults, paired or not, agreed or not."""
+    other = model({**SMALL, "policy": "other", "rules": []})  # where a file does not apply, another one does
+    live, draft = (
+        build([one.policies[0].draft, ready(other).policies[0].draft])
+        for one in (with_edits(before), with_edits([*before, *after]))
+    )
+    said = directions(compare(live, draft))
+    for seen, paired, agreed in messages:
+        kind = Kind.FILE if seen else Kind.TEXT
+        written = message("alpha", files=tuple(File("r", one.name) for one in seen), kind=kind)
+        around: dict[str, Any] = {"inspections": tuple(seen)} | ({} if paired else {"route": None})
+        around |= (
+            {"consent": {"small/consent": int(NOW.timestamp() * 1000) - 5 * 86_400_000}} if agreed else {}
+        )
+        old, new = (weigh(one, written, **around).outcome.rank for one in (live, draft))
+        if new < old:
+            assert said & {"LOOSER", "CHECK"}, f"{around} is weaker"
+        if new > old:
+            assert said & {"TIGHTER", "CHECK"}, f"{around} is stricter"
