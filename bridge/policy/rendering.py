@@ -26,9 +26,9 @@ _SARIF_SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/sche
 _CULTURE = {"en": "en", "zh-Hans": "zh-CN", "zh-Hant": "zh-HK"}  # SARIF knows no scripts, only places
 _MORE = {"en": "and {count} more", "zh-Hans": "另有 {count} 个问题", "zh-Hant": "另有 {count} 個問題"}
 _WORDS = {  # error, warning, help
-    "en": ("error", "warning", "help"),
-    "zh-Hans": ("错误", "警告", "建议"),
-    "zh-Hant": ("錯誤", "警告", "建議"),
+    "en": ("error", "warning", "help: "),
+    "zh-Hans": ("错误", "警告", "建议："),
+    "zh-Hant": ("錯誤", "警告", "建議："),
 }
 
 
@@ -83,7 +83,7 @@ def _block(diagnostic: Diagnostic, language: str) -> str:
         carets = " " * cells(before) + "^" * max(cells(covered), 1)
         below = f"{margin} | {carets} {printable(words.label)}".rstrip()
         lines += [f"{margin} |", f"{place.line} | {shown}", below]
-    return "\n".join([*lines, f"{margin} = {help_}: {printable(words.help)}"])
+    return "\n".join([*lines, f"{margin} = {help_}{printable(words.help)}"])
 
 
 def _window(source: str, start: int, width: int) -> tuple[str, str, str]:
@@ -91,8 +91,9 @@ def _window(source: str, start: int, width: int) -> tuple[str, str, str]:
     before, covered = source[:start], source[start : start + width]
     if cells(source) <= WIDEST:
         return source, before, covered
-    if cells(before) > _BEFORE:
-        before = "…" + _last(before, _BEFORE)
+    room = max(_BEFORE, WIDEST - cells(source[start:]) - 2)
+    if cells(before) > room:
+        before = "…" + _last(before, room)
     covered = _first(covered, WIDEST - cells(before) - 1)
     rest = source[start + len(covered) :]
     after = _first(rest, WIDEST - cells(before) - cells(covered))

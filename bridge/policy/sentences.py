@@ -120,9 +120,9 @@ class _Speaker:
 
     def _beside(self, rule: lang.Rule) -> list[str]:
         """The detectors that a rule uses, and the exceptions to it."""
-        conditions = [c for c in (rule.when, rule.unless) if c is not None]
-        conditions += [c for condition in list(conditions) for c in condition.any or ()]
-        used = dict.fromkeys(name for c in conditions for name in c.finds or ())
+        written = [c for c in (rule.when, rule.unless) if c is not None]
+        ways = [way for condition in written for way in (condition, *(condition.any or ()))]
+        used = dict.fromkeys(name for way in ways for name in way.finds or ())
         blocks = [
             self.thing("detector", name, self.file.detectors[name])
             for name in used

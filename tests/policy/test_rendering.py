@@ -71,8 +71,8 @@ def test_at_most_twenty_are_shown_and_the_rest_counted() -> None:
     ("language", "words"),
     [
         ("en", ("error[P013]: `rules` has no value", "^ nothing behind it", "= help: write a value")),
-        ("zh-Hans", ("错误[P013]: `rules` 没有值", "^ 后面是空的", "= 建议: 写上值，或删除这个键")),
-        ("zh-Hant", ("錯誤[P013]: `rules` 沒有值", "^ 後面是空的", "= 建議: 寫上值，或刪除這個鍵")),
+        ("zh-Hans", ("错误[P013]: `rules` 没有值", "^ 后面是空的", "= 建议：写上值，或删除这个键")),
+        ("zh-Hant", ("錯誤[P013]: `rules` 沒有值", "^ 後面是空的", "= 建議：寫上值，或刪除這個鍵")),
     ],
 )
 def test_people_read_their_language(language: str, words: tuple[str, ...]) -> None:

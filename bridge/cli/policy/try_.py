@@ -49,7 +49,7 @@ _APART = 60_000  # milliseconds between the earlier messages
 @output.json_option
 @language_option
 @pass_root
-def try_(root: Root, policies: Sequence[Path], as_json: bool, language: str, **written: Any) -> None:
+def try_(root: Root, /, policies: Sequence[Path], as_json: bool, language: str, **written: Any) -> None:
     """Say what would become of TEXT ("-" reads it from standard input), and why, rule by rule.
 
     \b
