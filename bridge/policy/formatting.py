@@ -295,39 +295,43 @@ class _Margin:
 def _attach(rows: Sequence[_Row], margin: _Margin) -> tuple[list[str], list[str]]:
     """Give every row its comments; the file's own are returned: those at its head, and at its foot."""
     order = list(_walk(rows))
-    head = [margin.words(number) for number in margin.over(order[0].line)]
+    lines = [row.line for row in order]
+    head = [margin.words(number) for number in margin.over(lines[0])]
     end = _Row(None, order[0].node, _Shape(None), len(margin.lines), 0)
-    taken = {order[0].line}
-    for before, row in itertools.pairwise([*order, end]):
-        if row.line not in taken:
-            _above(row, before, rows, margin)
-        taken.add(row.line)
+    for at, row in enumerate([*order[1:], end]):
+        if row.line != lines[at]:  # the first of what begins on its line
+            _above(row, order, at, margin)
     for number, comment in margin.beside.items():
-        _beside([row for row in order if row.line <= number], comment, head)
-    for number in margin.inside({row.line for row in order}):
-        [row for row in order if row.line < number][-1].above.append(margin.words(number))
+        at = bisect.bisect_right(lines, number) - 1
+        if at >= 0:
+            _beside(order[at], comment)
+        else:
+            head.append(comment[1])
+    for number in margin.inside(lines):
+        order[bisect.bisect_left(lines, number) - 1].above.append(margin.words(number))
     return head, end.above if any(end.above) else []
 
 
-def _above(row: _Row, before: _Row, rows: Sequence[_Row], margin: _Margin) -> None:
-    """Share out what stands above `row`: what is indented like an entry before it ends that part."""
+def _above(row: _Row, order: Sequence[_Row], last: int, margin: _Margin) -> None:
+    """Share out what stands above `row`: what is indented like an entry before it ends that part.
+
+    `last` is the position in `order` of the row before it.
+    """
     for number in margin.over(row.line):
         column = margin.alone.get(number, 0)
-        near = [one for one in _walk(rows) if one.line <= before.line and one.column <= column]
-        if column > row.column and near and near[-1].depth > row.depth and not row.above:
-            near[-1].below.append(margin.words(number))
+        near = next((order[at] for at in range(last, -1, -1) if order[at].column <= column), row)
+        if column > row.column and near.depth > row.depth and not row.above:
+            near.below.append(margin.words(number))
         else:
             row.above.append(margin.words(number))
 
 
-def _beside(rows: Sequence[_Row], comment: tuple[int, str], head: list[str]) -> None:
-    """Put a comment at the end of the last of `rows`, above it if there is one already."""
-    if not rows:
-        head.append(comment[1])
-    elif rows[-1].beside is None:
-        rows[-1].beside = comment
+def _beside(row: _Row, comment: tuple[int, str]) -> None:
+    """Put a comment at the end of a row, above it if there is one already."""
+    if row.beside is None:
+        row.beside = comment
     else:
-        rows[-1].above.append(comment[1])
+        row.above.append(comment[1])
 
 
 # --- writing --------------------------------------------------------------------------------------------

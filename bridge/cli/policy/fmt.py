@@ -34,21 +34,26 @@ def fmt(files: Sequence[Path], check: bool, diff: bool) -> None:
     sources, unread = read(chosen(files))
     if unread:
         click.echo(render(unread), err=True)
-    texts = [(source, _formatted(source)) for source in sources]
-    changed = [(source, text) for source, text in texts if text is not None and text != _text(source)]
+    texts = [(source, text) for source in sources if (text := _formatted(source)) is not None]
+    changed = [(source, text) for source, text in texts if text != _text(source)]
     for source, text in changed:
-        if diff:
-            show(difference(Path(source.name), _text(source), text))
-        elif check:
-            click.echo(f"would change: {source.name}")
-        else:
-            store(Path(source.name), text)
-            click.echo(f"formatted: {source.name}")
-    refused = len(unread) + sum(text is None for _, text in texts)
-    same = len(texts) - len(changed) - (refused - len(unread))
+        _change(source, text, check=check, diff=diff)
+    refused = len(unread) + len(sources) - len(texts)
     verb = "would change" if check or diff else "changed"
+    same = len(texts) - len(changed)
     click.echo(f"{len(changed)} {verb}, {same} as they should be, {refused} refused", err=True)
     raise SystemExit(2 if refused else int(bool(changed) and (check or diff)))
+
+
+def _change(source: Source, text: str, *, check: bool, diff: bool) -> None:
+    """Write `text`, or say that it would be written."""
+    if diff:
+        show(difference(Path(source.name), _text(source), text))
+    elif check:
+        click.echo(f"would change: {source.name}")
+    else:
+        store(Path(source.name), text)
+        click.echo(f"formatted: {source.name}")
 
 
 def _text(source: Source) -> str:
