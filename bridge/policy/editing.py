@@ -183,9 +183,10 @@ def _end(node: yaml.Node) -> int:
 def _line_end(text: str, index: int) -> int:
     """The end of the line that `index` is on or behind."""
     if text[index - 1 : index] == "\n":  # behind a text of several lines
-        return index - 1
+        return _line_end(text, index - 1)
     found = text.find("\n", index)
-    return len(text) if found < 0 else found
+    end = len(text) if found < 0 else found
+    return end - 1 if text[end - 1 : end] == "\r" else end
 
 
 def _line_start(text: str, index: int) -> int:
@@ -202,8 +203,9 @@ def _dash(text: str, entry: yaml.Node) -> int:
 
 
 def _applied(text: str, edits: Sequence[_Edit]) -> str:
+    end = "\r\n" if "\r\n" in text else "\n"  # as the file has it
     for edit in sorted(edits, reverse=True):
-        text = text[: edit.start] + edit.text + text[edit.end :]
+        text = text[: edit.start] + edit.text.replace("\n", end) + text[edit.end :]
     return text
 
 
@@ -236,7 +238,7 @@ def _remove(text: str, node: yaml.MappingNode, key: str) -> _Edit:
     line = _line_start(text, start)
     if text[line:start].strip() and following:  # behind the dash of a list
         return _Edit(start, following, "")
-    return _Edit(line, _line_end(text, end) + 1, "")
+    return _Edit(line, text.find("\n", end) + 1 or len(text), "")
 
 
 def _braces(pairs: Mapping[str, Value]) -> str:

@@ -123,6 +123,18 @@ def test_a_test_is_added_in_the_files_style() -> None:
     assert rule_names(BLOCK) == ["one", "two", "three", "four"]
 
 
+def test_line_ends_stay_those_of_the_file() -> None:
+    """What is added to a file from Windows ends its lines as the rest does."""
+    windows = BLOCK.replace("\n", "\r\n")
+    new = {"given": "x", "expect": "deliver"}
+    for rule in rule_names(BLOCK):
+        assert with_test(windows, rule, new) == with_test(BLOCK, rule, new).replace("\n", "\r\n")
+    for rule in ("one", "two", "three"):
+        assert promoted(windows, rule) == promoted(BLOCK, rule).replace("\n", "\r\n")
+    places = {Place(0, n): "block" for n in range(3)}
+    assert with_outcomes(windows, places) == with_outcomes(BLOCK, places).replace("\n", "\r\n")
+
+
 @given(st.text(min_size=1), st.sampled_from(["one", "two", "three", "four"]))
 def test_any_text_can_be_tested(text: str, rule: str) -> None:
     """Whatever a message holds, the test that is added holds the same, and nothing else changed."""
