@@ -37,7 +37,7 @@ from bridge import desk, pipeline, words
 from bridge.flow import Patience
 from bridge.ledger.entry import digest_of
 from bridge.ledger.tree import Frontier, leaf_hash
-from bridge.message import SYMPHONY, WEIXIN, Kind, Message
+from bridge.message import SYMPHONY, WEIXIN, Blob, Inspection, Kind, Message
 from bridge.pipeline import House, Pace
 from bridge.store.database import Database
 
@@ -93,7 +93,7 @@ class Life:
         pace = Pace(
             batch=8, look=1.0, patience=Patience(first=500), fetch_patience=Patience(first=500, tries=5)
         )
-        house = House(database, loop, Counting(), pace=pace)
+        house = House(database, loop, Counting(), pace=pace, inspect=self._inspect)
         await database.own("the test")
         stop = asyncio.Event()
         async with asyncio.TaskGroup() as rooms:
@@ -108,6 +108,13 @@ class Life:
             stop.set()
             for task in endless:
                 task.cancel()
+
+    async def _inspect(self, blob: Blob) -> Inspection:
+        """A look into an attachment, during which the process may die."""
+        self.fate.step("before inspection")
+        await pause(0.2)
+        self.fate.step("after inspection")
+        return Inspection(blob.name, "png", blob.size)
 
     async def _desk(self, database: Database) -> None:
         """A person who decides what is held, once the reader has seen what came after."""
@@ -168,7 +175,15 @@ class Life:
 
     def examine(self) -> list[str]:
         """Every invariant that does not hold now that the story has come to rest, as sentences."""
-        for check in (self._archive, self._order, self._forbidden, self._once_each, self._marks, self._told):
+        for check in (
+            self._archive,
+            self._order,
+            self._forbidden,
+            self._once_each,
+            self._marks,
+            self._told,
+            self._inspected,
+        ):
             self.broken.extend(check())
         self.broken.extend(ledger_breaks(self._eye))
         self.broken.extend(self._testimony())
@@ -184,6 +199,23 @@ class Life:
                     yield f"{one.id} stands {count} times in the archive"
         yield from (f"{key} stands in the archive and was never said" for key in kept)
         yield from (f"half a file is left: {path.name}" for path in (self.folder / "blobs/new").iterdir())
+
+    def _inspected(self) -> Iterator[str]:
+        """Each attachment was archived with what was found in it, once."""
+        found = dict(
+            self.rows(
+                "SELECT f.message, c.body FROM files f JOIN messages m ON m.id = f.message "
+                "JOIN content c ON c.lane = m.lane AND c.seq = f.entry WHERE f.state = 'archived'"
+            )
+        )
+        entries = Counter(
+            orjson.loads(entry)["facts"]["message"]
+            for (entry,) in self.rows("SELECT entry FROM ledger")
+            if b'"kind":"file:archived"' in entry
+        )
+        for (number,) in self.rows("SELECT message FROM files WHERE state = 'archived'"):
+            if b'"type":"png"' not in found.get(number, b"") or entries[number] != 1:
+                yield f"what was found in the attachment of message {number} is not there, once"
 
     def _order(self) -> Iterator[str]:
         """In a conversation, what passes is shown in the order in which it was said; what was held, later."""
