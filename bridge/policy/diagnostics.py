@@ -37,7 +37,18 @@ class Phrase:
 
     def words(self, language: str) -> str:
         """The phrase in `language`."""
-        return _text(self.key, language).sentence.format(**self.values)
+        return _text(self.key, language).sentence.format(**_spoken(self.values, language))
+
+
+def _spoken(values: Mapping[str, Any], language: str) -> dict[str, Any]:
+    """`values` with every phrase, and every row of phrases, in `language`."""
+    return {name: _said(value, language) for name, value in values.items()}
+
+
+def _said(value: Any, language: str) -> Any:
+    if isinstance(value, tuple):
+        return "; ".join(str(_said(one, language)) for one in value)
+    return value.words(language) if isinstance(value, Phrase) else value
 
 
 def _text(key: str, language: str) -> Text:
@@ -66,10 +77,7 @@ class Diagnostic:
 
     def words(self, language: str = "en") -> Text:
         """Sentence, label and help in `language`."""
-        values = {
-            name: value.words(language) if isinstance(value, Phrase) else value
-            for name, value in self.values.items()
-        }
+        values = _spoken(self.values, language)
         return Text(*(part.format(**values) for part in _text(self.key, language)))
 
     def __str__(self) -> str:

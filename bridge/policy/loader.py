@@ -151,7 +151,7 @@ def _trial_problems(reading: _Reading, results: Sequence[TrialResult]) -> Iterat
     for result in results:
         if not result.passed:
             place = reading.place("rules", result.rule_index, "tests", result.test_index, "given")
-            yield reading.page.report("P060", place, rule=result.rule, problem=result.problem)
+            yield reading.page.report("P060", place, rule=result.rule, problem=result.differences)
     shown = {result.rule for result in results if result.acted or not result.passed}
     for index, rule in enumerate(file.rules):
         if (rule.mode or file.defaults.mode) == "enforce" and rule.id not in shown:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from bridge.message import SYMPHONY, WEIXIN, Context, Earlier, Kind, Message, Outcome, Party, Route, Verdict
 from bridge.policy import language as lang
 from bridge.policy.compiled import Draft, Policy, PolicySet, build
+from bridge.policy.diagnostics import Phrase
 from bridge.policy.judge import judge
 
 _USUAL_TIME = datetime.datetime(2026, 1, 5, 12, 0)
@@ -24,7 +25,7 @@ _CLIENT = Party(WEIXIN, "client", language="zh")
 
 @dataclass(frozen=True, slots=True)
 class TrialResult:
-    """One test: where it stands in its file (indexes from 0), and what differs ("" when it passed).
+    """One test: where it stands in its file (indexes from 0), and what differs (nothing when it passed).
 
     `test` is what was written, `verdict` what came of it.
     """
@@ -32,7 +33,7 @@ class TrialResult:
     policy: str
     rule: str
     given: str
-    problem: str
+    differences: tuple[Phrase, ...]
     verdict: Verdict
     rule_index: int
     test_index: int
@@ -41,7 +42,12 @@ class TrialResult:
     @property
     def passed(self) -> bool:
         """Whether everything came as expected."""
-        return not self.problem
+        return not self.differences
+
+    @property
+    def problem(self) -> str:
+        """What differs, in English; "" when it passed."""
+        return "; ".join(difference.words("en") for difference in self.differences)
 
     @property
     def acted(self) -> bool:
@@ -81,6 +87,8 @@ def run_tests(policy: Policy) -> list[TrialResult]:
     How old its lists are is no matter, nor for which conversations it is: every test is within it, and within
     the part of a rule that is rolled out by percent.
     """
+    if not any(rule.tests for rule in policy.model.rules):
+        return []
     return list(_results(build([_everywhere(policy)]), policy.model))
 
 
@@ -100,8 +108,8 @@ def _results(alone: PolicySet, file: lang.PolicyFile) -> Iterator[TrialResult]:
     for rule_index, rule in enumerate(file.rules):
         for test_index, test in enumerate(rule.tests):
             given, verdict = " / ".join(test.given), _verdict(alone, file, rule, test)
-            result = TrialResult(file.policy, rule.id, given, "", verdict, rule_index, test_index, test)
-            yield replace(result, problem="; ".join(_differences(test, result)))
+            result = TrialResult(file.policy, rule.id, given, (), verdict, rule_index, test_index, test)
+            yield replace(result, differences=tuple(_differences(test, result)))
 
 
 def _origin(rule: lang.Rule, test: lang.Trial) -> str:
@@ -150,18 +158,19 @@ def _earlier(texts: tuple[str, ...], moment: int) -> tuple[Earlier, ...]:
     return tuple(Earlier(place, first + _APART * place, text) for place, text in enumerate(texts))
 
 
-def _differences(test: lang.Trial, result: TrialResult) -> Iterator[str]:
+def _differences(test: lang.Trial, result: TrialResult) -> Iterator[Phrase]:
     verdict = result.verdict
     if verdict.outcome != test.expect:
-        yield f"expected {test.expect}, got {verdict.outcome}"
+        yield Phrase("trial.outcome", {"expected": test.expect, "got": verdict.outcome})
     if test.becomes is not None and verdict.text != test.becomes:
-        yield f"text '{verdict.text}' ≠ '{test.becomes}'"
+        yield Phrase("trial.text", {"expected": test.becomes, "got": verdict.text})
     if test.would is not None and result.would != test.would:
-        yield f"expected would be {test.would}, got {result.would or 'nothing'}"
+        yield Phrase("trial.would", {"expected": test.would, "got": result.would or Phrase("nothing")})
     if test.tags is not None and set(test.tags) != set(verdict.tags):
-        yield f"expected tags {sorted(test.tags)}, got {sorted(verdict.tags)}"
+        yield Phrase("trial.tags", {"expected": sorted(test.tags), "got": sorted(verdict.tags)})
     if test.rule is not None and test.rule not in _deciding(verdict):
-        yield f"expected rule {test.rule} to decide, got {', '.join(_deciding(verdict)) or 'none'}"
+        deciding = ", ".join(_deciding(verdict)) or Phrase("none")
+        yield Phrase("trial.rule", {"expected": test.rule, "got": deciding})
 
 
 def _deciding(verdict: Verdict) -> list[str]:

@@ -11,6 +11,7 @@ import pytest
 
 from bridge.policy import Source, assemble, diagnostics, render
 from bridge.policy.catalogue import TEXTS
+from bridge.policy.diagnostics import Page, Phrase, Place
 
 CATALOGUE = Path(__file__).with_name("mistakes.txt")
 NOW = datetime.datetime(2026, 11, 22, 12, 0, tzinfo=datetime.UTC)
@@ -67,3 +68,15 @@ def test_every_key_that_is_used_has_words() -> None:
                 used |= set(re.findall(r"^P0\d\d(?:\.[a-z_]+)*$", node.value))
     whole = set(TEXTS["en"]) | {key.partition(".")[0] for key in TEXTS["en"]}
     assert used <= whole
+
+
+def test_a_failing_test_is_explained_in_every_language() -> None:
+    """What differs is words as well: they are looked up like all others."""
+    page = Page("p.yaml", "a: b")
+    differences = (
+        Phrase("trial.outcome", {"expected": "hold", "got": "block"}),
+        Phrase("trial.rule", {"expected": "r", "got": Phrase("none")}),
+    )
+    problem = page.report("P060", Place(1, 1), rule="r", problem=differences)
+    assert "expected hold, got block; expected rule r to decide, got none" in problem.words().sentence
+    assert "期望 hold，實際 block; 期望由規則 r 決定，實際 無" in problem.words("zh-Hant").sentence

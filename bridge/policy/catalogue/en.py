@@ -495,4 +495,10 @@ EN: Mapping[str, Text] = {
     ),
     "advice.large": Text("make the pattern shorter, or its repetitions smaller"),
     "advice.guide": Text("see the guide for patterns"),
+    "nothing": Text("nothing"),
+    "trial.outcome": Text("expected {expected}, got {got}"),
+    "trial.text": Text("text '{got}' ≠ '{expected}'"),
+    "trial.would": Text("expected would be {expected}, got {got}"),
+    "trial.tags": Text("expected tags {expected}, got {got}"),
+    "trial.rule": Text("expected rule {expected} to decide, got {got}"),
 }

@@ -276,4 +276,10 @@ ZH_HANS: Mapping[str, Text] = {
     "advice.escape": Text("没有这种转义（不支持反向引用）；反斜杠本身写作 \\\\"),
     "advice.large": Text("缩短模式，或减少重复的次数"),
     "advice.guide": Text("参阅指南中关于模式的说明"),
+    "nothing": Text("无"),
+    "trial.outcome": Text("期望 {expected}，实际 {got}"),
+    "trial.text": Text("文字“{got}”≠“{expected}”"),
+    "trial.would": Text("期望仅监察的规则会 {expected}，实际 {got}"),
+    "trial.tags": Text("期望标签 {expected}，实际 {got}"),
+    "trial.rule": Text("期望由规则 {expected} 决定，实际 {got}"),
 }

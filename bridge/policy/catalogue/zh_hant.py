@@ -274,4 +274,10 @@ ZH_HANT: Mapping[str, Text] = {
     "advice.escape": Text("沒有這種轉義（不支援反向引用）；反斜線本身寫作 \\\\"),
     "advice.large": Text("縮短模式，或減少重複的次數"),
     "advice.guide": Text("參閱指南中關於模式的說明"),
+    "nothing": Text("無"),
+    "trial.outcome": Text("期望 {expected}，實際 {got}"),
+    "trial.text": Text("文字「{got}」≠「{expected}」"),
+    "trial.would": Text("期望僅監察的規則會 {expected}，實際 {got}"),
+    "trial.tags": Text("期望標籤 {expected}，實際 {got}"),
+    "trial.rule": Text("期望由規則 {expected} 決定，實際 {got}"),
 }
