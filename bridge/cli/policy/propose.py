@@ -102,6 +102,8 @@ async def _proposal(
     base = await store.read(proposals.in_force)
     if base == policies.hashes:
         raise ConfigError("these files are what is in force already: there is nothing to propose")
+    if backtest:
+        await _require_report(store, backtest, policies.hashes)
     return Proposal(
         person,
         reason,
@@ -117,6 +119,15 @@ async def _proposal(
             for one in policies.sources
         },
     )
+
+
+async def _require_report(store: Database, name: str, hashes: Hashes) -> None:
+    """Raises ConfigError when the report is of another draft, Conflict when there is none of this name."""
+    from bridge.store.backtest import report_of
+
+    report = (await store.read(lambda db: report_of(db, name)))["report"]
+    if {digest for _, digest in report["draft"]} != {digest for _, digest in hashes}:
+        raise ConfigError(f"--backtest: {name} was made with other files: run it again with these")
 
 
 async def _differences(store: Database, base: Hashes, draft: PolicySet) -> tuple[Difference, ...]:
