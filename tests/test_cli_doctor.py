@@ -103,6 +103,14 @@ def test_no_policy_at_all_is_a_problem(examine: Examine, nowhere: str) -> None:
     assert "no file matches" in failures(findings)["policies"]
 
 
+def test_a_scanner_that_does_not_answer_is_a_problem(examine: Examine, nowhere: str) -> None:
+    """Where ClamAV is named, it must answer: without it, what is attached would be held."""
+    scanner = {"ATTACHMENTS_CLAMAV": "unix:/nowhere/clamd.ctl"}
+    code, findings = examine("--offline", SYMPHONY_POD_URL=nowhere, **scanner)
+    assert code == 1
+    assert "start clamd" in failures(findings)["clamav"]
+
+
 def test_a_store_that_is_none_is_a_problem(examine: Examine, folder: Path, nowhere: str) -> None:
     """A file that is no database is told, and left as it is."""
     path = folder / "weighbridge.db"

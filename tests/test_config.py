@@ -90,6 +90,8 @@ def test_unset_addresses_of_the_pod_follow_the_pod() -> None:
             (95001, 40097),
         ),
         ("WEIGHBRIDGE_DAEMON_HTTP", "0.0.0.0:80", "daemon", "http", ("0.0.0.0", 80)),
+        ("WEIGHBRIDGE_ATTACHMENTS_CLAMAV", "tcp:scan:3310", "attachments", "clamav", "tcp:scan:3310"),
+        ("WEIGHBRIDGE_ATTACHMENTS_CLAMAV", "unix:/run/c.ctl", "attachments", "clamav", "unix:/run/c.ctl"),
         ("WEIGHBRIDGE_WEIXIN_LISTEN", "[::1]:9471", "weixin", "listen", ("::1", 9471)),
         ("WEIGHBRIDGE_WEIXIN_TOKEN_FILE", "t", "weixin", "token", Secret(file=FOLDER / "t")),
         ("WEIGHBRIDGE_WEIXIN_TOKEN", "hush", "weixin", "token", Secret(value="hush")),
@@ -131,6 +133,11 @@ def test_all_problems_are_told_at_once() -> None:
         (
             '[weixin]\npoll_seconds = "5"',
             "weighbridge.toml:2: weixin.poll_seconds: write a number from 1 to 3600",
+        ),
+        (
+            '[attachments]\nclamav = "/run/clamav/clamd.ctl"',
+            "weighbridge.toml:2: attachments.clamav: write unix:PATH, like unix:/run/clamav/clamd.ctl, or "
+            "tcp:HOST:PORT",
         ),
         ('[daemon]\nhttp = "9470"', "weighbridge.toml:2: daemon.http: write HOST:PORT, like 127.0.0.1:9470"),
         (
