@@ -20,6 +20,7 @@ PINYIN, SPLIT, SEPARATORS, LOOKALIKE = "pinyin", "split", "separators", "lookali
 NUMERALS, INITIALS = "numerals", "initials"
 KINDS = (PINYIN, SPLIT, SEPARATORS, LOOKALIKE, NUMERALS, INITIALS)
 MOST_SPELLINGS = 256  # of one word, split or shortened
+MOST_OPENINGS = 1000  # beyond that most texts have one of them, and compiling them takes seconds
 FEWEST_INITIALS = 3  # two letters stand for too much
 
 _TONES = frozenset("12345")
@@ -196,9 +197,9 @@ class Disguise(dict[int, str | None]):
 
         A word begins with what stands for the first three characters of its form. Where it is a form of
         sounds, it begins with a character of its first syllable or that syllable typed, and goes on with a
-        character of the second or its first letter.
+        character of the second or its first letter. Where there are very many, it occurs everywhere.
         """
-        return "|".join(sorted(self._openings))
+        return "|".join(sorted(self._openings)) if len(self._openings) <= MOST_OPENINGS else ""
 
 
 def _first_sounds(first: str, second: str) -> str:
