@@ -78,7 +78,7 @@ class Found:
     def answer(self) -> Answer:
         """What follows from it."""
         rule = self.rule
-        if self.unreachable and rule.outcome in (Outcome.REDACT, Outcome.ANNOTATE, Outcome.DELIVER):
+        if self.unreachable and rule.outcome is Outcome.REDACT:
             reason = f"rule {rule.name} must mask a quotation or a file, which cannot be masked"
             return Answer(Outcome.HOLD, Cause.RULE, reason)
         return Answer(rule.outcome, Cause.RULE, f"{rule.word} {rule.name}")

@@ -101,8 +101,9 @@ def _ask_rules(policy: Policy, facts: Facts, hearing: Hearing) -> bool:
         try:
             found = _match(rule, facts, look)
         except Exception:  # one of the three places: a rule that crashes becomes a hold
-            hearing.found.append(_crashed(rule))
-            if rule.enforced:
+            crashed = _crashed(rule, facts)
+            hearing.found.append(crashed)
+            if crashed.match.enforced:
                 reason = f"{rule.word} {rule.name} could not be computed"
                 hearing.answers.append(Answer(Outcome.HOLD, Cause.FAILURE, reason))
             continue
@@ -115,11 +116,11 @@ def _ask_rules(policy: Policy, facts: Facts, hearing: Hearing) -> bool:
     return decided
 
 
-def _crashed(rule: Rule) -> Found:
+def _crashed(rule: Rule, facts: Facts) -> Found:
     """A rule that could not be computed: it masks, tags and tells nothing, and is written down as a hold."""
     silent = replace(rule, adds=False, hold=None)
     why = "could not be computed"
-    return Found(silent, Match(rule.policy, rule.id, rule.title, Outcome.HOLD, rule.enforced, why=why))
+    return Found(silent, Match(rule.policy, rule.id, rule.title, Outcome.HOLD, rule.acts(facts), why=why))
 
 
 # --- one rule -------------------------------------------------------------------------------------------

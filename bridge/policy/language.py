@@ -490,7 +490,7 @@ class Count(Section):
 
 
 class FileTest(Section):
-    """Attachments: one of them has one of the types, is larger, or has such a name (with `*`)."""
+    """An attachment that is all of this: of one of the types, larger, and of such a name (with `*`)."""
 
     types: Annotated[tuple[FileType, ...], BeforeValidator(_listed), Field(min_length=1)] | None = Field(
         default=None, description="types of files, told by content"

@@ -6,9 +6,11 @@ import datetime
 from typing import Any
 
 import pytest
-from policy_rig import ALICE, HEAD, NOW, message, one_rule, policy_set, weigh
+from policy_rig import HEAD, message, one_rule, policy_set, weigh
 
 from bridge.message import SYMPHONY, WEIXIN, Earlier, File, Inspection, Kind, Message, Outcome
+from bridge.policy import detectors
+from bridge.policy.folding import Folded
 
 CARD = "4111 1111 1111 1111"
 OTHER = "5555 5555 5555 4444"
@@ -204,6 +206,12 @@ def test_context_may_stand_in_the_messages_before() -> None:
     assert weigh(policies, "我的账户，请看：8812345678").matches != ()
 
 
-def test_now_and_alice_are_what_the_tests_say() -> None:
-    """The rig's own clock is a Monday noon: no test of hours holds by accident."""
-    assert NOW.weekday() == 0 and NOW.tzinfo is not None and ALICE.id == "7001"
+def test_a_long_conversation_is_read_only_as_far_as_it_matters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of five thousand earlier messages, those of the time that counts, and only until there are enough."""
+    looked: list[str] = []
+    monkeypatch.setattr(detectors, "Folded", lambda text: looked.append(text) or Folded(text))
+    earlier = tuple(Earlier(n, (n - 5000) * 1000, CARD) for n in range(5000))
+    assert acts("finds: card, count: { at_least: 4, within: 10m }", earlier=earlier)
+    assert len(looked) == 3
+    assert not acts("finds: card, count: { at_least: 4, within: 1m }", earlier=earlier[:-59])
+    assert len(looked) == 4

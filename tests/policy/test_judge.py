@@ -224,9 +224,10 @@ def test_a_rule_that_crashes_holds(finder: type, named: str, monkeypatch: pytest
     assert [m.policy for m in verdict.matches if m.why == "could not be computed"] == [named]
 
 
-def test_a_monitored_rule_that_crashes_affects_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("more", ["    mode: monitor\n", "    rollout: { groups: nobody }\n"])
+def test_a_monitored_rule_that_crashes_affects_nobody(more: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It could not have stopped anything; that it broke is written down."""
-    policies = policy_set(one_rule(more="    mode: monitor\n"))
+    policies = policy_set(one_rule(more=more, top="groups: { nobody: { symphony: nobody@bank.example } }\n"))
     monkeypatch.setattr(ShapeFinder, "find", lambda self, scan: 1 / 0)
     verdict = weigh(policies, CARD)
     assert verdict.outcome is Outcome.DELIVER
