@@ -15,6 +15,7 @@ from bridge.policy import language as lang
 from bridge.policy.compiled import Draft, Policy, PolicySet, build
 from bridge.policy.folding import fold
 from bridge.policy.judge import judge
+from bridge.policy.lexicon import Lexicon
 
 # In this order keys are asked for: what costs the reader least to check comes first.
 KEYS = (
@@ -23,7 +24,6 @@ KEYS = (
 )  # fmt: skip
 LEVELS = ("low", "medium", "high")
 _WATCHED = lang.Then(tag=("probe",))
-_ANY_DAY = datetime.datetime(2000, 1, 1, tzinfo=datetime.UTC)  # these words have no dates
 _NOTHING = ("barriers", "disclaimers", "retention", "archive", "legal_holds", "exceptions")
 
 
@@ -82,7 +82,9 @@ def trace(policies: PolicySet, message: Message, context: Context, now: datetime
     rules = [
         one
         for policy in policies.policies
-        for one in _Reader(policy, verdict, answers, policy.name in in_force, message.text).rules()
+        for one in _Reader(
+            policy, verdict, answers, policy.name in in_force, message.text, policies.engine.lexicon
+        ).rules()
     ]
     known = {(rule.policy, rule.id) for rule in rules}
     others = tuple(match for match in verdict.matches if (match.policy, match.rule) not in known)
@@ -179,6 +181,7 @@ class _Reader:
         answers: Mapping[tuple[str, str], Match],
         in_force: bool,
         text: str,
+        lexicon: Lexicon,
     ) -> None:
         self.policy = policy
         self.file = policy.model
@@ -186,6 +189,8 @@ class _Reader:
         self.answers = answers
         self.in_force = in_force
         self.text = text
+        self.lexicon = lexicon
+        self._written: dict[str, Mapping[str, str]] = {}
 
     def rules(self) -> Iterator[RuleTrace]:
         """Barriers and rules, in the order of the file."""
@@ -263,32 +268,19 @@ class _Reader:
         model = self.file.detectors[detector]
         if not isinstance(model, lang.WordsDetector):
             return "", ""
-        folded = fold(passage).strip()
-        for name in model.list:
-            for word in self.policy.draft.words.get(name, ()):
-                if fold(word).strip() == folded:
-                    return word, name
-        return self._disguised(model, passage), model.list[0]
+        met = [found for some in self.lexicon.find(fold(passage)).values() for found in some]
+        for found in sorted(met, key=lambda found: found.start - found.end):
+            for name in model.list:
+                if found.word in self._words_of(name):
+                    return self._words_of(name)[found.word], name
+        return "", model.list[0]
 
-    def _disguised(self, model: lang.WordsDetector, passage: str) -> str:
-        """The word that `passage` hides: each word of the lists is asked by itself."""
-        words = [(name, word) for name in model.list for word in self.policy.draft.words.get(name, ())]
-        keys = [str(number) for number in range(len(words))]
-        lists = {
-            key: self.file.lists[name].model_copy(update={"unless_words": {}, "file": None})
-            for key, (name, _) in zip(keys, words, strict=True)
-        }
-        detectors = {key: _words(key) for key in keys}
-        probes = tuple(_probe(key, {"finds": (key,), "confidence": "low"}) for key in keys)
-        empty = dict.fromkeys(_NOTHING, ())
-        file = self.file.model_copy(
-            update=empty | {"lists": lists, "detectors": detectors, "rules": probes, "applies_to": None}
-        )
-        alone = {key: [word] for key, (_, word) in zip(keys, words, strict=True)}
-        asked = build([replace(self.policy.draft, model=file, words=alone, expires={}, dates={})])
-        message = Message("symphony", "", "", "", 0, text=passage)
-        verdict = judge(asked, message, Context("to_weixin"), _ANY_DAY)
-        return next((words[int(match.rule)][1] for match in verdict.matches if match.rule in alone), "")
+    def _words_of(self, name: str) -> Mapping[str, str]:
+        """The words of a list as they were written, by how they are compared."""
+        if name not in self._written:
+            words = self.policy.draft.words.get(name, ())
+            self._written[name] = {fold(word).strip(): word for word in words}
+        return self._written[name]
 
 
 def _looked_for(condition: lang.Unless) -> list[str]:

@@ -30,6 +30,7 @@ language_option = click.option(
     "--lang",
     "language",
     type=click.Choice(LANGUAGES, case_sensitive=False),
+    metavar=f"[{'|'.join(LANGUAGES)}]",
     default=lambda: spoken(os.environ),
     help="Language of the words. [default: that of LC_ALL or LANG]",
 )
