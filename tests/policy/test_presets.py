@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -53,3 +54,31 @@ def test_the_table_is_whole() -> None:
 def test_periods_are_those_of_the_rules(name: str, keep: str, start: str) -> None:
     """Half a year is six months; some periods run only from an event."""
     assert (PRESETS[name].keep, PRESETS[name].start) == (keep, start)
+
+
+def test_the_page_shows_every_preset_as_it_is() -> None:
+    """Whoever chooses reads the same periods, sources and doubts that the program uses."""
+    page = (Path(__file__).parents[2] / "docs" / "retention-presets.md").read_text(encoding="utf-8")
+    rows = [re.split(r"\s*\|\s*", line)[1:-1] for line in page.splitlines() if line.startswith("| `")]
+    units = {"year": "y", "month": "m", "day": "d"}
+
+    def period(words: str) -> str:
+        number, _, unit = words.partition(" ")
+        return number + units[unit.rstrip("s")] if unit else ""
+
+    shown = [
+        Preset(
+            name.strip("`"),
+            period(keep),
+            start,
+            period(first),
+            place,
+            known.startswith("confirmed"),
+            rule,
+            known.partition(": ")[2],
+            note.replace("–", ""),
+        )
+        for name, keep, start, first, place, rule, known, note in rows
+        if name != "`preset`"
+    ]
+    assert shown == list(PRESETS.values())

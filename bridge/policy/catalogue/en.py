@@ -330,7 +330,7 @@ EN: Mapping[str, Text] = {
     "P028": Text(
         "`{name}` is not the name of a preset",
         "no such preset",
-        "take one from the guide, or write the period with `keep: 7y`",
+        "take one from docs/retention-presets.md, or write the period with `keep: 7y`",
     ),
     "P028.near": Text("`{name}` is not the name of a preset", "no such preset", "did you mean `{guess}`?"),
     "P030": Text(

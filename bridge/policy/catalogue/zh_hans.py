@@ -184,7 +184,11 @@ ZH_HANS: Mapping[str, Text] = {
         "这里没有这个 id",
         "是不是想写 `{guess}`？（第 {line} 行）",
     ),
-    "P028": Text("没有名为 `{name}` 的预设", "没有这个预设", "从指南中选一个，或用 `keep: 7y` 写明期限"),
+    "P028": Text(
+        "没有名为 `{name}` 的预设",
+        "没有这个预设",
+        "从 docs/retention-presets.md 中选一个，或用 `keep: 7y` 写明期限",
+    ),
     "P028.near": Text("没有名为 `{name}` 的预设", "没有这个预设", "是不是想写 `{guess}`？"),
     "P030": Text(
         "规则 `{rule}` 已执行，但没有测试显示它起作用",

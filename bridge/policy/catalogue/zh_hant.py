@@ -180,7 +180,11 @@ ZH_HANT: Mapping[str, Text] = {
         "此處沒有這個 id",
         "是否想寫 `{guess}`？（第 {line} 行）",
     ),
-    "P028": Text("沒有名為 `{name}` 的預設", "沒有這個預設", "從指南中選一個，或用 `keep: 7y` 寫明期限"),
+    "P028": Text(
+        "沒有名為 `{name}` 的預設",
+        "沒有這個預設",
+        "從 docs/retention-presets.md 中選一個，或用 `keep: 7y` 寫明期限",
+    ),
     "P028.near": Text("沒有名為 `{name}` 的預設", "沒有這個預設", "是否想寫 `{guess}`？"),
     "P030": Text(
         "規則 `{rule}` 已執行，但沒有測試顯示它發揮作用",
