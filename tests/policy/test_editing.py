@@ -6,7 +6,7 @@ import difflib
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from policy_rig import one_rule
 
@@ -135,6 +135,7 @@ def test_line_ends_stay_those_of_the_file() -> None:
     assert with_outcomes(windows, places) == with_outcomes(BLOCK, places).replace("\n", "\r\n")
 
 
+@settings(max_examples=40)
 @given(st.text(min_size=1), st.sampled_from(["one", "two", "three", "four"]))
 def test_any_text_can_be_tested(text: str, rule: str) -> None:
     """Whatever a message holds, the test that is added holds the same, and nothing else changed."""

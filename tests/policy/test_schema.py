@@ -7,6 +7,7 @@ is not asked of the schema.
 
 from __future__ import annotations
 
+import copy
 import functools
 import io
 import json
@@ -18,10 +19,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 from policy_rig import one_rule, words_rule
+from pydantic import ValidationError
 from ruamel.yaml import YAML, YAMLError
 
 from bridge.policy import Source, assemble
 from bridge.policy import language as lang
+from bridge.policy.document import compose
 from bridge.policy.schema import FILE_NAME, Names, _Walk, json_schema, reference
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +37,7 @@ def as_an_editor_reads(text: str) -> Any:
     yaml = YAML(typ="safe", pure=True)
     # YAML 1.2's core schema has no timestamps; ruamel adds YAML 1.1's.
     yaml.constructor.add_constructor("tag:yaml.org,2002:timestamp", lambda _, node: node.value)
-    return yaml.load(io.StringIO(text))
+    return json.loads(json.dumps(yaml.load(io.StringIO(text))))  # as JSON, in which every key is text
 
 
 @functools.cache
@@ -91,7 +94,9 @@ owner: o@bank.example
 timezone: Asia/Hong_Kong
 applies_to: { groups: desk }
 groups: { desk: { symphony: "*@bank.example" }, 客户: { weixin: ["tag:客户"] } }
-lists: { ws: { words: 0700, evasion: [separators], languages: zh-Hans, review_by: 2027-01-31 } }
+lists:
+  ws: { words: 0700, unless_words: { 0700: [07001] }, evasion: split, languages: zh, review_by: 2027-01-31 }
+  csv: { file: a.csv, columns: [a, b], dates: { from: c }, stale_after: 24h }
 detectors:
   w: { type: words, list: ws, context: { words: hk, within: 5, messages: 1 } }
   p: { type: pattern, pattern: 'x[0-9]+', boundary: word, confidence: { alone: medium } }
@@ -156,6 +161,65 @@ def test_what_is_refused_is_marked(name: str, file: str, answer: str) -> None:
         assert complaints(grammar(), file), said
     else:
         assert complaints(with_names(file), file), said
+
+
+OTHERS: list[Any] = [
+    *("zzz", "", "7", "true", "0", "24h", "2h", "2027-01-31", [], ["zzz"], ["a", "b", "c"], {}, {"zzz": "1"})
+]
+GONE = object()
+
+
+def places(value: Any, above: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Every place in a tree."""
+    steps = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, inner in steps:
+        yield (*above, step)
+        yield from places(inner, (*above, step))
+
+
+def changed(tree: Any, place: tuple[str | int, ...], other: Any) -> Any:
+    """A tree with something else at one place, or without what was there."""
+    tree = copy.deepcopy(tree)
+    parent = functools.reduce(lambda node, step: node[step], place[:-1], tree)
+    if other is GONE:
+        del parent[place[-1]]
+    else:
+        parent[place[-1]] = other
+    return tree
+
+
+def as_numbers(value: Any) -> Any:
+    """A tree in which an editor has read digits as numbers."""
+    if isinstance(value, dict):
+        return {key: as_numbers(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [as_numbers(inner) for inner in value]
+    return int(value) if value in ("0", "7") else value
+
+
+def loads(tree: Any) -> bool:
+    """Whether the models take a tree of texts."""
+    try:
+        lang.PolicyFile.model_validate(tree)
+    except ValidationError:
+        return False
+    return True
+
+
+def test_both_agree_on_every_change_of_a_file() -> None:
+    """At every place of a file that uses the whole language, another value or none is right for both."""
+    root = compose("p.yaml", EVERYTHING).root
+    assert root is not None
+    tree = root.plain()
+    # Every seventh of all changes, each value at places of every kind. Zones are known to the loader alone.
+    changes = [(place, other) for place in places(tree) for other in (GONE, *OTHERS)][::7]
+    differ = [
+        (place, other)
+        for place, other in changes
+        if place != ("timezone",)
+        and loads(after := changed(tree, place, other)) != grammar().is_valid(as_numbers(after))
+    ]
+    assert len(changes) > 250 and differ == []
 
 
 @pytest.mark.parametrize(
