@@ -8,6 +8,7 @@ hold what people wrote, and ends the process for the supervisor to start it agai
 from __future__ import annotations
 
 import asyncio
+import gc
 import sys
 import threading
 import traceback
@@ -31,8 +32,8 @@ def run(root: Root) -> int:
 
     \b
     SIGTERM, SIGINT   finish what is being sent, and leave
-    SIGHUP            read the policies again (one with errors changes nothing), and try a network that
-                      refused our credentials again, with settings and secrets as they are now
+    SIGHUP            look at the policy files again (one with errors changes nothing), and try a network
+                      that refused our credentials again, with settings and secrets as they are now
 
     Log lines go to standard error. /readyz and /status on the port of [daemon] http say how it goes.
     """
@@ -54,7 +55,12 @@ async def _run(root: Root, settings: Settings) -> None:
 
     database = compose.store(settings)
     try:
-        await compose.daemon(settings, database, reread=root.unlocked).run()
+        daemon = compose.daemon(settings, database, reread=root.unlocked)
+        # What is loaded by now stays for good. Looking through it for garbage, which a new policy makes
+        # the interpreter do, would hold every message up for 50 ms.
+        gc.collect()
+        gc.freeze()
+        await daemon.run()
     finally:
         database.close()
 
