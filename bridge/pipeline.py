@@ -262,8 +262,10 @@ async def deadlines(house: House) -> None:
         late = await house.store.settle_late()
         for hold in late:
             house.tally.late(hold)
-            name = "hold:expired" if hold.expired else "hold:escalated"
-            log.warning(name, seq=hold.message_seq)
+            if hold.expired:
+                log.warning("hold:expired", seq=hold.message_seq)
+            else:
+                log.warning("hold:escalated", seq=hold.message_seq)
         if late:
             for bell in house.bells.deliver.values():
                 bell.ring()

@@ -15,7 +15,7 @@ from typing import Any
 from bridge.errors import StoreError
 from bridge.message import Context, Message, Verdict
 from bridge.policy import PolicySet, Source, assemble, judge
-from bridge.verdicts import as_record
+from bridge.record import whole_record
 
 Find = Callable[[Sequence[str]], Sequence[Source]]
 """The policies of these hashes, as they were stored. Raises StoreError when one is not there."""
@@ -117,7 +117,7 @@ def _dated(policies: PolicySet, lists: Mapping[str, int]) -> list[Source]:
 
 def differences(recorded: Verdict, again: Verdict) -> tuple[tuple[str, Any, Any], ...]:
     """The fields in which two verdicts differ, with both values; who computed them is none."""
-    before, after = as_record(recorded), as_record(again)
+    before, after = whole_record(recorded), whole_record(again)
     return tuple(
         (name, before[name], after[name])
         for name in sorted(before)

@@ -27,7 +27,7 @@ LEVELS = {
     "bridge": 0,  # its version
     "bridge.errors": 0,
     "bridge.message": 0,
-    "bridge.verdicts": 0,
+    "bridge.record": 0,
     "bridge.policy": 1,
     "bridge.ledger": 1,
     "bridge.flow": 1,
@@ -55,7 +55,7 @@ WALL_EXCEPTIONS: dict[tuple[str, str], str] = {}  # (importer, imported): why
 PURE = (
     "bridge.errors",
     "bridge.message",
-    "bridge.verdicts",
+    "bridge.record",
     "bridge.policy",
     "bridge.ledger",
     "bridge.flow",

@@ -37,7 +37,6 @@
     answers       reasons for an outcome, of which the strictest wins
     judge         message → verdict, pure
     verdicts      what was found becomes one verdict
-    record        verdicts as plain values
     edition       which program decides
     trial         the tests that live inside rules
 
@@ -48,9 +47,9 @@ from bridge.policy.compiled import PolicySet
 from bridge.policy.diagnostics import Diagnostic
 from bridge.policy.judge import judge
 from bridge.policy.loader import Source, assemble, check, load, read
-from bridge.policy.record import as_record, from_record
 from bridge.policy.rendering import render
 from bridge.policy.trial import TrialResult, run_tests
+from bridge.record import as_record, from_record
 
 __all__ = [
     "Diagnostic",

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 import orjson
 
 from bridge.message import Annotation, File, Inspection, Kind, Message, Verdict
-from bridge.verdicts import brief, from_record
+from bridge.record import as_record, from_record
 
 _SORTED = orjson.OPT_SORT_KEYS
 
@@ -67,7 +67,7 @@ class Known:
 def verdict_body(verdict: Verdict, text: str, known: Known | None = None) -> bytes:
     """The verdict on a message that says `text`, with what it rested on. An unchanged text is not written
     twice, and nothing that is empty."""
-    body = brief(verdict)
+    body = as_record(verdict)
     if verdict.text == text:
         del body["text"]
     if known is not None:

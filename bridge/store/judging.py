@@ -456,6 +456,7 @@ def tell_sender(work: Rulings, number: int, key: str) -> None:
 
 
 def language_of(db: object, pair: int | None, network: str) -> str:
+    """The language (a BCP 47 tag) of the person of `pair` on `network`; of its people, without a pair."""
     body = pair and db.execute(select(s.pairs.c.body).where(s.pairs.c.id == pair)).scalar()
     if not body:
         key = f"language.{network}"

@@ -20,6 +20,7 @@ from bridge.flow import OPEN, DeliveryState
 from bridge.ledger.entry import Entry, decode
 from bridge.message import SYMPHONY, WEIXIN, Message, Outcome, Route
 from bridge.ports import DIRECT
+from bridge.record import whole_record
 from bridge.store import samples
 from bridge.store import schema as s
 from bridge.store.codec import Known, known_from, message_from, verdict_from
@@ -32,7 +33,6 @@ from bridge.store.rows import (
     is_open,
     states_in,
 )
-from bridge.verdicts import as_record
 
 Record: TypeAlias = dict[str, Any]
 AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"
@@ -376,7 +376,7 @@ def _verdicts(db: Connection, number: int, text: str) -> list[Record]:
         {
             "id": row.id,
             "at": row.at,
-            **as_record(verdict_from(row.body, text)),
+            **whole_record(verdict_from(row.body, text)),
             "known": _known(known_from(row.body)),
         }
         for row in rows

@@ -237,7 +237,7 @@ def test_every_field_of_a_verdict_is_written() -> None:
     written = set(json.loads(verdict_body(WHOLE, PLAIN.text)))
     assert written == {field.name for field in fields(Verdict)}
     assert set(json.loads(verdict_body(WHOLE, HELD.text))) == written - {"text"}
-    assert set(json.loads(verdict_body(PASSED, PLAIN.text))) == {"outcome", "cause", "policies"}
+    assert set(json.loads(verdict_body(PASSED, PLAIN.text))) == {"outcome", "cause"}
 
 
 KNOWN = Known(START, 3, (1, 2), {"conduct/consent": START}, {"conduct/notice": START - 1})

@@ -12,13 +12,12 @@ from typing import Any
 from bridge.message import Annotation, Cause, Match, Outcome, Retention, Sample, Verdict
 
 
-def brief(verdict: Verdict) -> dict[str, Any]:
+def as_record(verdict: Verdict) -> dict[str, Any]:
     """`verdict` as plain values that any JSON encoder writes the same way, without what is empty."""
     record: dict[str, Any] = {
         "outcome": verdict.outcome.value,
         "cause": verdict.cause.value,
         "text": verdict.text,
-        "policies": [list(pair) for pair in verdict.policies],
     }
     for name in _SCALARS:
         if value := getattr(verdict, name):
@@ -29,13 +28,13 @@ def brief(verdict: Verdict) -> dict[str, Any]:
     return record
 
 
-def as_record(verdict: Verdict) -> dict[str, Any]:
+def whole_record(verdict: Verdict) -> dict[str, Any]:
     """`verdict` as plain values, every field of it."""
-    return {**_nothing(), **brief(verdict), "matches": [_whole_match(one) for one in verdict.matches]}
+    return {**_nothing(), **as_record(verdict), "matches": [_whole_match(one) for one in verdict.matches]}
 
 
 def from_record(record: Mapping[str, Any]) -> Verdict:
-    """The verdict that `brief` or `as_record` wrote down, today or long ago."""
+    """The verdict that `as_record` or `whole_record` wrote down, today or long ago."""
     read = {name: _READERS[name](value) for name, value in record.items() if name in _READERS}
     plain = {name: record[name] for name in ("text", *_SCALARS) if name in record}
     return Verdict(**plain, **read)
@@ -100,6 +99,7 @@ _WRITERS: Mapping[str, Callable[[Any], Any]] = {
     "matches": lambda matches: [_match(one) for one in matches],
     "tell": _sorted,
     "tags": list,
+    "policies": lambda policies: [list(pair) for pair in policies],
     "annotations": lambda all_: [{"key": one.key, "text": _sorted(one.text)} for one in all_],
     "notify": list,
     "samples": lambda samples: [_sample(one) for one in samples],
