@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from story import REVIEWER, Terminal, copy_of_the_story
+from story import REVIEWER, START, Terminal, copy_of_the_story
 
 from bridge.cli.output import Exit
 from bridge.cli.review import MARKS, marked
@@ -194,3 +194,46 @@ def test_marks_change_no_character(text: str, data: st.DataObject) -> None:
 def test_text_cannot_steer_the_terminal() -> None:
     """An escape sequence in somebody's message is shown as its code."""
     assert marked("\x1b[2Jhello", [(0, 1)]) == ["⟦\\u001b⟧[2Jhello"]
+
+
+# --- after delivery -------------------------------------------------------------------------------------
+
+THE_NEXT_DAY = "2026-09-22"
+
+
+@pytest.fixture
+def later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three days after the story began."""
+    monkeypatch.setattr("bridge.cli.compose.WallClock.now", lambda _: START + 3 * 86_400_000)
+
+
+@pytest.mark.usefixtures("later")
+def test_a_day_is_drawn_listed_and_closed(terminal: Terminal) -> None:
+    """Drawn once, listed with rule and queue until somebody says what was found; exit 1 for a second draw."""
+    before = terminal.type("review", "list", "--sampled", "--json").records
+    assert [(row["rule"], row["queue"]) for row in before] == [("cards/daily", "supervision")]
+    drawn = terminal.type("review", "draw", "--day", THE_NEXT_DAY, "--reason", "daily supervision")
+    assert (drawn.code, drawn.out) == (
+        Exit.DONE,
+        f"Drawn for {THE_NEXT_DAY}: 1 message(s). See `weighbridge review list --sampled`.\n",
+    )
+    again = terminal.type("review", "draw", "--day", THE_NEXT_DAY, "--reason", "once more")
+    assert again.code == Exit.NO and "drawn already" in again.err
+    listed = terminal.type("review", "list", "--sampled")
+    assert "the next day" in listed.out and "supervision" in listed.out
+    for row in terminal.type("review", "list", "--sampled", "--json").records:
+        closed = terminal.type("review", "close", str(row["message"]), "--finding", "nothing to object to")
+        assert closed.code == Exit.DONE
+    assert terminal.type("review", "list", "--sampled").err == "Nothing is drawn for review.\n"
+    assert terminal.type("review", "close", "1", "--finding", "?").code == Exit.NO
+    shown = terminal.type("audit", "show", str(before[0]["message"])).out
+    assert "sample:closed" in shown and "nothing to object to" in shown and "25% for cards/daily" in shown
+    assert terminal.type("audit", "verify").code == Exit.DONE
+
+
+def test_the_list_can_be_that_of_one_queue(terminal: Terminal) -> None:
+    """A reviewer of one queue sees that queue; nothing waits in another."""
+    assert terminal.type("review", "list", "--queue", "nobody").err == "Nothing is held.\n"
+    assert terminal.type("review", "list", "--sampled", "--queue", "nobody").out == ""
+    rows = terminal.type("review", "list", "--json").records
+    assert all({"queue", "due_at", "late"} <= set(row) for row in rows)

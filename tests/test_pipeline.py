@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -508,5 +509,24 @@ def test_what_may_have_arrived_stays_uncertain(tmp_path: Path) -> None:
         (claim,) = await world.hands.claim(WEIXIN)
         attempt = await attempt_to_send(world.line(WEIXIN, Away), Claim(*claim), world.house)
         assert (attempt.step, attempt.uncertain) == (Step.RETRY, True)
+
+    in_world(test, tmp_path)
+
+
+# --- deadlines ------------------------------------------------------------------------------------------
+
+
+def test_a_hold_that_nobody_decides_in_time_is_late(tmp_path: Path) -> None:
+    """The room finds it within a second of its time, counts it, and the people it tells are told."""
+
+    async def test(world: World) -> None:
+        await world.hands.archive(message(SYMPHONY, 1, "HOLD"))
+        (ruling,) = decide(await world.store.unjudged(9), judge, world.loop.now(), LANGUAGES)
+        verdict = replace(ruling.verdict, decide_within=60_000, if_late="block")
+        await world.store.record_rulings([replace(ruling, verdict=verdict)])
+        start = world.loop.now()
+        await world.run(pipeline.deadlines(world.house), until=lambda: world.tally.counts["late"] == 1)
+        assert 60_000 <= world.loop.now() - start <= 62_000
+        assert await world.hands.states("reviews") == {1: "expired"}
 
     in_world(test, tmp_path)
