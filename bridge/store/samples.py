@@ -48,10 +48,11 @@ def draw(tx: Tx, lane: int, day: date, person: str, reason: str) -> Draw:
     if tx.db.execute(select(s.ledger.c.seq).where(s.ledger.c.subject == subject)).first():
         raise Conflict(f"the messages of {name} were drawn already; see `weighbridge review list --sampled`")
     size, root = _root_at(tx.db, lane, end)
-    groups = _eligible(tx.db, lane, name)
-    rules = {
-        key: (len(numbers), chosen(root, key, percent, numbers)) for (key, percent), numbers in groups.items()
-    }
+    rules = {}
+    for key, eligible in _eligible(tx.db, lane, name).items():
+        # A rule that was changed during the day draws by its higher percentage.
+        percent = max(eligible.values(), key=Fraction)
+        rules[key] = len(eligible), chosen(root, key, percent, eligible)
     done = Draw(name, root.hex(), size, rules)
     _record(tx, lane, subject, done, {"person": person, "reason": reason})
     return done
@@ -80,8 +81,8 @@ def _rank(seed: bytes, key: str, number: int) -> bytes:
     return hashlib.sha256(b"".join((seed, key.encode(), b"\x00", str(number).encode()))).digest()
 
 
-def _eligible(db: Connection, lane: int, day: str) -> dict[tuple[str, str], list[int]]:
-    """The eligible messages of a day, by rule and percentage."""
+def _eligible(db: Connection, lane: int, day: str) -> dict[str, dict[int, str]]:
+    """The eligible messages of a day by rule, each with its percentage."""
     c = s.samples.c
     query = (
         select(c.key, c.percent, c.message)
@@ -89,9 +90,9 @@ def _eligible(db: Connection, lane: int, day: str) -> dict[tuple[str, str], list
         .where(c.day == day, c.state == "eligible", s.messages.c.lane == lane)
         .order_by(c.key, c.message)
     )
-    groups: dict[tuple[str, str], list[int]] = {}
+    groups: dict[str, dict[int, str]] = {}
     for key, percent, number in db.execute(query):
-        groups.setdefault((key, percent), []).append(number)
+        groups.setdefault(key, {})[number] = percent
     return groups
 
 

@@ -6,9 +6,12 @@ entries and its archived content say; a finding names the column and never shows
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from fractions import Fraction
 from typing import Any
 
 from bridge.ledger.entry import Entry
@@ -77,13 +80,42 @@ def check_consents(work: Work) -> None:
 
 
 def check_draws(work: Work) -> None:
-    """Each draw's seed is the root of the tree of its size: nobody chose it."""
-    for day, (entry, _) in work.draws.items():
+    """Each draw's seed is the root of the tree of its size, and the choice follows from it: nobody chose."""
+    for day, (entry, body) in work.draws.items():
+        _choice(work, day, entry, body)
         statement = "SELECT root FROM heads WHERE lane = :lane AND size = :size"
         roots = work.column(statement, lane=entry.lane, size=number(entry.facts.get("size")))
         if [as_bytes(root).hex() for root in roots] != [entry.facts.get("seed")]:
             meaning = f"the seed of the draw of {day} is not the root of the tree that it names"
             work.report("ledger", f"lane {entry.lane} seq {entry.seq}", "facts", meaning)
+
+
+def _choice(work: Work, day: str, entry: Entry, body: Mapping[str, Any]) -> None:
+    """Draw again: of each rule's messages of the day, those whose hash with the seed is smallest."""
+    rules = body.get("rules")
+    drawn: set[int] = set()
+    for key, said in rules.items() if isinstance(rules, dict) else ():
+        statement = "SELECT message, percent FROM samples WHERE day = :day AND key = :key"
+        rows = work.rows(statement, day=day, key=key)
+        again = _drawn_again(str(entry.facts.get("seed")), key, rows)
+        if again is not None and said != {"drawn": again, "eligible": len(rows)}:
+            meaning = f"the draw of {day} for {key} is not what its seed and that day's messages give"
+            work.report("samples", f"day {day}", "", meaning)
+        drawn.update(said.get("drawn", ()) if isinstance(said, dict) else ())
+    if sorted(drawn) != entry.facts.get("drawn"):
+        meaning = f"the draw of {day} names other messages than its rules drew"
+        work.report("ledger", f"lane {entry.lane} seq {entry.seq}", "facts", meaning)
+
+
+def _drawn_again(seed: str, key: str, rows: Sequence[AnyRow]) -> list[int] | None:
+    """What the manual's words give; None where a value cannot be read, which is reported of its row."""
+    try:
+        percent = max((Fraction(str(row.percent)) for row in rows), default=Fraction(0))
+        salt = bytes.fromhex(seed) + key.encode() + b"\x00"
+    except (ValueError, ZeroDivisionError):
+        return None
+    ranked = sorted((hashlib.sha256(salt + str(row.message).encode()).digest(), row.message) for row in rows)
+    return sorted(number for _, number in ranked[: math.ceil(len(ranked) * percent / 100)])
 
 
 # --- messages -------------------------------------------------------------------------------------------

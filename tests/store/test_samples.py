@@ -92,6 +92,16 @@ async def test_each_rule_draws_for_itself(hands: Hands) -> None:
     assert states == [("desk/all", "drawn", 8), ("desk/part", "drawn", 1), ("desk/part", "spared", 7)]
 
 
+async def test_a_rule_that_was_changed_during_the_day_draws_by_the_higher_percentage(hands: Hands) -> None:
+    """Whatever it was changed to in between, no message of the day falls out of the draw."""
+    await deliver(hands, Sample("desk/daily", "supervision", 50.0), count=4)
+    await deliver(hands, Sample("desk/daily", "supervision", 5.0), count=4, first=20)
+    hands.clock.forward(A_DAY)
+    assert len(await desk.draw(hands.store, DAY, "carol", "daily")) == 4
+    states = await hands.rows("SELECT state, count(*) FROM samples GROUP BY 1 ORDER BY 1")
+    assert states == [("drawn", 4), ("spared", 4)]
+
+
 async def test_a_drawn_message_is_listed_until_it_is_closed(hands: Hands) -> None:
     """With rule and queue; closed with a finding, once, by a person."""
     await deliver(hands, Sample("desk/all", "supervision", 100.0), count=2)
