@@ -10,6 +10,7 @@ import asyncio
 import json
 import re
 import signal
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +22,10 @@ from sqlalchemy import Connection, select
 
 from bridge.cli import output, weighbridge
 from bridge.cli.output import Exit
+from bridge.errors import PolicyError
+from bridge.in_force import GIVE_WAY, beside
 from bridge.ledger.entry import Entry, decode
+from bridge.policy import PolicySet
 from bridge.store import schema as s
 from bridge.store import views
 from bridge.store.verify import Finding, verify
@@ -175,6 +179,21 @@ def _masked_by_one_set(texts: list[str]) -> None:
     """Each text has exactly one of the two words: never half of two sets, never none."""
     assert len(texts) == 120
     assert all(("alpha" in text) != ("beta" in text) for text in texts)
+
+
+async def test_whoever_compiles_gives_way_while_he_does() -> None:
+    """The interpreter's lock changes hands sooner while a set is compiled, and as before afterwards, also when
+    the set does not pass."""
+    usual, seen = sys.getswitchinterval(), []
+
+    def fails() -> PolicySet:
+        seen.append(sys.getswitchinterval())
+        raise PolicyError(["a mistake"])
+
+    with pytest.raises(PolicyError):
+        await beside(fails)
+    assert seen == [pytest.approx(GIVE_WAY)]
+    assert sys.getswitchinterval() == pytest.approx(usual)
 
 
 # --- watch ----------------------------------------------------------------------------------------------
