@@ -182,7 +182,7 @@ def _masked_by_one_set(texts: list[str]) -> None:
 
 
 async def test_whoever_compiles_gives_way_while_he_does() -> None:
-    """The interpreter's lock changes hands sooner while a set is compiled, and as before afterwards, also when
+    """The lock changes hands sooner while a set is compiled, and as before afterwards, also when
     the set does not pass."""
     usual, seen = sys.getswitchinterval(), []
 
