@@ -48,6 +48,10 @@ class _Reading:
         """How a rule runs: as it says, else as the file says."""
         return rule.mode or self.model.defaults.mode
 
+    def lifted(self, rule: lang.Rule) -> bool:
+        """Whether an exception looks at what was found: more findings can then let a match act or not."""
+        return any(one.rule == rule.id and one.only is not None for one in self.model.exceptions)
+
     def acts(self, rule: lang.Rule) -> Signs:
         """What the rule does when it matches more, were it enforced."""
         return self.added(rule.then) | (UP if _supervises(rule.then) else NOWHERE)
@@ -62,7 +66,7 @@ class _Reading:
 
     def _rule(self, rule: lang.Rule) -> Signs:
         signs = self.acts(rule) if self.mode(rule) == "enforce" else NOWHERE
-        lifted = any(one.rule == rule.id and one.only is not None for one in self.model.exceptions)
+        lifted = self.lifted(rule)
         for condition, sign in _conditions(rule):
             odd = _counts_places(condition) or (lifted and rule.when.finds is None)
             for name in condition.finds or ():
@@ -288,7 +292,10 @@ class _Files:
         yield from self._mode(place, before, after)
         hidden = {"mode": None, "when": after.when, "unless": None, "then": after.then, "rollout": None}
         yield from o.changes(*o.without(hidden, before, after), UP, place)
-        yield from o.changes(before.when, after.when, signs, replace(place, key="when"))
+        lifted = self._before.lifted(before) or self._after.lifted(after)
+        odd = lifted and before.when.any != after.when.any  # another way matches less, and finds more
+        reach = times(EITHER, signs) if odd else signs
+        yield from o.changes(before.when, after.when, reach, replace(place, key="when"))
         unless, rollout = replace(place, key="unless"), replace(place, key="rollout")
         yield from o.optional(unless, before.unless, after.unless, times(DOWN, signs), UP)
         yield from o.optional(rollout, before.rollout, after.rollout, signs, DOWN)
