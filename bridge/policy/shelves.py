@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import product
 
 from bridge.policy.conditions import Condition, Look
 from bridge.policy.detectors import Finder
 from bridge.policy.facts import Facts
 from bridge.policy.rules import Rule
+
+_NONE: list[Rule] = []
 
 
 @dataclass(slots=True)
@@ -20,25 +23,33 @@ class _Shelf:
     """The rules for one direction and kind, each behind the one thing that is asked of a message first."""
 
     always: list[Rule] = field(default_factory=list)
+    by_ends: dict[tuple[int, int], list[Rule]] = field(default_factory=dict)
     by_sender: dict[int, list[Rule]] = field(default_factory=dict)
     by_recipient: dict[int, list[Rule]] = field(default_factory=dict)
     by_group: dict[int, list[Rule]] = field(default_factory=dict)
     by_finder: dict[Finder, list[Rule]] = field(default_factory=dict)
 
-    def by_people(self, facts: Facts) -> Iterator[tuple[frozenset[int], dict[int, list[Rule]]]]:
-        """Where people decide: who takes part, and the rules that are behind them."""
-        if self.by_sender:
-            yield facts.sender, self.by_sender
-        if self.by_recipient:
-            yield facts.recipient, self.by_recipient
-        if self.by_group:
-            yield facts.people, self.by_group
+    def by_people(self, facts: Facts) -> Iterator[list[Rule]]:
+        """Where people decide: the rules that are behind those who take part."""
+        if self.by_ends:
+            for ends in product(facts.sender, facts.recipient):
+                yield self.by_ends.get(ends, _NONE)
+        for people, rules in (
+            (facts.sender, self.by_sender),
+            (facts.recipient, self.by_recipient),
+            (facts.people, self.by_group),
+        ):
+            if rules:
+                for number in people & rules.keys():
+                    yield rules[number]
 
     def add(self, rule: Rule) -> None:
         when: Condition = rule.when
         if when.finders is not None:
             for finder in when.finders:
                 self.by_finder.setdefault(finder, []).append(rule)
+        elif when.sender is not None and when.recipient is not None:
+            self.by_ends.setdefault((when.sender, when.recipient), []).append(rule)
         elif when.sender is not None:
             self.by_sender.setdefault(when.sender, []).append(rule)
         elif when.recipient is not None:
@@ -69,9 +80,8 @@ class Shelves:
         if shelf is None:
             return ()
         chosen = dict.fromkeys(shelf.always)
-        for numbers, rules in shelf.by_people(facts):
-            for number in numbers & rules.keys():
-                chosen.update(dict.fromkeys(rules[number]))
+        for rules in shelf.by_people(facts):
+            chosen.update(dict.fromkeys(rules))
         if shelf.by_finder:
             for finder in look().candidates() & shelf.by_finder.keys():
                 chosen.update(dict.fromkeys(shelf.by_finder[finder]))

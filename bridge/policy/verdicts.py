@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
+from typing import Any
 
 from bridge.message import Annotation, Cause, Match, Outcome, Verdict
 from bridge.policy import masking
@@ -17,7 +18,6 @@ from bridge.policy.facts import Facts
 from bridge.policy.keeping import longest_first
 from bridge.policy.rules import REVIEW, Waiting
 
-_AT_ONCE = Waiting("", 0, "", waits=False)
 _NO_POLICY = Answer(Outcome.HOLD, Cause.FAILURE, "no policy is for this conversation")
 
 
@@ -28,35 +28,66 @@ def pronounce(policies: PolicySet, force: Sequence[Policy], facts: Facts, hearin
     found = sorted(hearing.found, key=lambda f: (f.rule.policy, f.rule.id, f.rule.word))
     enforced = [f for f in found if f.match.enforced]
     adding = [f for f in enforced if f.rule.adds]
-    waiting = _waiting(enforced) if answer.outcome is Outcome.HOLD else _AT_ONCE
-    kept = [policy.keeping for policy in force if policy.keeping is not None]
-    text = facts.message.text
+    # Most messages meet nothing: what nobody asked for is not worked out.
+    more: dict[str, Any] = {}
+    if adding:
+        more |= _effects(adding, facts.message.text)
+    if adding or any(policy.disclaimers for policy in force):
+        more["annotations"] = _annotations(adding, force, facts)
+    if answer.outcome is Outcome.HOLD:
+        waiting = _waiting(enforced)
+        more |= {
+            "queue": waiting.queue,
+            "decide_within": waiting.decide_within,
+            "if_late": waiting.if_late,
+            "waits": waiting.waits,
+        }
+    if hearing.closed or hearing.opened:
+        more |= _consent(hearing, others)
+    if any(policy.keeping for policy in force):
+        more |= _keeping(force, facts)
     return Verdict(
         outcome=answer.outcome,
         cause=answer.cause,
-        text=masking.apply(text, _masks(adding)) if adding else text,
+        text=more.pop("text", facts.message.text),
         reason=_reason(answer, answers),
         matches=_matches(found, hearing),
-        tell=_tell(adding, text) if adding else {},
-        tags=_sorted(tag for f in adding for tag in f.rule.tags) if adding else (),
-        waits=waiting.waits,
         policies=_hashes(policies, force),
-        queue=waiting.queue,
-        decide_within=waiting.decide_within,
-        if_late=waiting.if_late,
-        annotations=_annotations(adding, force, facts),
-        notify=_sorted(address for f in adding for address in f.rule.notify) if adding else (),
-        samples=tuple([f.rule.sample for f in adding if f.rule.sample is not None]),
-        ask=_ask(hearing, others) if hearing.closed else {},
-        agreed=tuple(sorted(hearing.opened)),
-        gated=bool(hearing.closed) and not any(other.stops for other in others),
-        retention=longest_first(one for part in kept for one in part.retention(facts)) if kept else (),
-        legal_holds=_sorted(name for part in kept for name in part.legal_holds(facts)) if kept else (),
-        archives=_sorted(name for part in kept for name in part.destinations(facts)) if kept else (),
         lists=tuple(sorted([pair for policy in force for pair in policy.lists])),
         directory=facts.directory,
         engine=policies.engine_version,
+        **more,
     )
+
+
+def _effects(adding: Sequence[Found], text: str) -> dict[str, Any]:
+    """What rules add beside their outcome."""
+    return {
+        "text": masking.apply(text, _masks(adding)),
+        "tell": _tell(adding, text),
+        "tags": _sorted(tag for f in adding for tag in f.rule.tags),
+        "notify": _sorted(address for f in adding for address in f.rule.notify),
+        "samples": tuple([f.rule.sample for f in adding if f.rule.sample is not None]),
+    }
+
+
+def _consent(hearing: Hearing, others: Sequence[Answer]) -> dict[str, Any]:
+    """What gates have to do with it."""
+    return {
+        "ask": _ask(hearing, others) if hearing.closed else {},
+        "agreed": tuple(sorted(hearing.opened)),
+        "gated": bool(hearing.closed) and not any(other.stops for other in others),
+    }
+
+
+def _keeping(force: Sequence[Policy], facts: Facts) -> dict[str, Any]:
+    """How long, where and for which case it is kept."""
+    kept = [policy.keeping for policy in force if policy.keeping is not None]
+    return {
+        "retention": longest_first(one for part in kept for one in part.retention(facts)),
+        "legal_holds": _sorted(name for part in kept for name in part.legal_holds(facts)),
+        "archives": _sorted(name for part in kept for name in part.destinations(facts)),
+    }
 
 
 def _answers(hearing: Hearing) -> tuple[Sequence[Answer], Sequence[Answer]]:
