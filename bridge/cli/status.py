@@ -121,6 +121,7 @@ _ROOMS = (
     ("fetching", "attachments being fetched", ""),
     ("unjudged", "to be judged", ""),
     ("held", "held for a reviewer", "weighbridge review list"),
+    ("late", "  of these, later than the policy allows", "weighbridge review list"),
 )
 
 _STOPPED = (

@@ -102,6 +102,8 @@ class Depths:
     fetching_since: int
     held: int
     held_since: int
+    late: int
+    late_since: int
     networks: dict[str, Outbox]
 
 
@@ -115,7 +117,8 @@ def depths(db: Connection) -> Depths:
     fetching = _waiting(db, m.archived_at, states_in(m.state, "fetching"))
     reviews = _waiting(db, r.opened_at, states_in(r.state, "open"))
     networks = {network: _outbox_depths(db, network) for network in (SYMPHONY, WEIXIN)}
-    return Depths(*unjudged, *fetching, *reviews, networks)
+    late = _waiting(db, r.late_at, and_(states_in(r.state, "open"), r.late_at > 0))
+    return Depths(*unjudged, *fetching, *reviews, *late, networks)
 
 
 def _waiting(db: Connection, at: Any, where: Any) -> tuple[int, int]:

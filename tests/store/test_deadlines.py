@@ -11,6 +11,7 @@ from bridge import desk, pipeline, words
 from bridge.errors import Conflict, StoreError
 from bridge.message import SYMPHONY, WEIXIN
 from bridge.ports import Late
+from bridge.store import views
 
 QUARTER = 900_000
 BOB = "bob.li@bank.example"
@@ -44,6 +45,8 @@ async def test_a_late_hold_is_escalated_once_and_stays_held(hands: Hands) -> Non
     hands.clock.forward(10 * QUARTER)
     assert await hands.store.settle_late() == ()
     assert await hands.states("reviews") == {1: "open"}
+    depths = await hands.store.read(views.depths)
+    assert (depths.held, depths.late) == (1, 1)
     assert [one.facts for one in await hands.entries("hold:escalated")] == [{"message": 1}]
     told = await hands.send(SYMPHONY)
     assert told[-1] == words.staff("late", "en", 1, queue="control-room")
