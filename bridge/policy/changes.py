@@ -69,8 +69,10 @@ class Change:
 
 def from_record(record: Mapping[str, Any]) -> Change:
     """The change that `Change.record` wrote down."""
-    values = {name: tuple(value) if isinstance(value, list) else value for name, value in record.items()}
-    return Change(**{**values, "direction": Direction(record["direction"])})
+    values: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in record.items()
+    }
+    return Change(Direction(values.pop("direction")), **values)
 
 
 def _listed(value: Value, sign: str, words: Mapping[str, str]) -> str:

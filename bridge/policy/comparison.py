@@ -91,7 +91,8 @@ class _Reading:
             model.applies_to.groups if model.applies_to else (),
             model.consent.from_ if model.consent else (),
         ]
-        named += [one.for_ for one in (*model.disclaimers, *model.retention, *model.archive)]
+        reaching = (model.disclaimers, model.retention, model.archive)
+        named += [one.for_ for some in reaching for one in some]
         for name in (name for names in named for name in names):
             self.groups[name] |= UP
 
@@ -247,8 +248,10 @@ class _Files:
             if old != new:
                 for step in o.members(1)(list(dict.fromkeys(old)), list(dict.fromkeys(new))):
                     yield o.change(replace(place, key="words"), step, reach(name))
-            moved = [word for word in old if self._days(0, name, word) != self._days(1, name, word)]
-            if moved := tuple(word for word in moved if word in new):
+            known = frozenset(new) if any(name in dates for dates in self._dates) else frozenset()
+            kept = (word for word in old if word in known)
+            moved = tuple(word for word in kept if self._days(0, name, word) != self._days(1, name, word))
+            if moved:
                 yield o.change(replace(place, key="dates"), (EITHER, moved, moved), reach(name))
             yield from self._evasion(place, before[name], after[name], reach(name))
             yield from self._age(place, before[name].stale_after, after[name].stale_after, reach(name))
@@ -332,7 +335,7 @@ class _Files:
 
     # the rest
 
-    def _kinds(self, before: Mapping[str, str], after: Mapping[str, str]) -> Iterator[Change]:
+    def _kinds(self, before: Mapping[Any, str], after: Mapping[Any, str]) -> Iterator[Change]:
         """A kind that is not named passes."""
         for kind in (*before, *(kind for kind in after if kind not in before)):
             old, new = before.get(kind), after.get(kind)

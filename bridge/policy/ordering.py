@@ -9,7 +9,7 @@ section, up means: it reaches more, or is stricter in itself. `comparison` knows
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias, TypeVar
 
@@ -128,8 +128,9 @@ def members(sign: int, *, nothing_is_all: bool = False) -> How:
         if nothing_is_all and not (old and new):
             yield frozenset({sign if old else -sign}) if old or new else NOWHERE, old, new
             return
-        lost = tuple(one for one in old if one not in new)
-        came = tuple(one for one in new if one not in old)
+        before_set, after_set = _quick(old), _quick(new)
+        lost = tuple(one for one in old if one not in after_set)
+        came = tuple(one for one in new if one not in before_set)
         if lost:
             yield frozenset({-sign}), lost, ()
         if came:
@@ -138,6 +139,11 @@ def members(sign: int, *, nothing_is_all: bool = False) -> How:
             yield NOWHERE, old, new  # another order
 
     return how
+
+
+def _quick(values: Sequence[Any]) -> Container[Any]:
+    """`values` to look things up in: lists may have ten thousand words; sections cannot be in a set."""
+    return frozenset(values) if all(isinstance(one, str) for one in values) else values
 
 
 def _entries(sign: int) -> How:
@@ -333,9 +339,9 @@ def optional(
         yield change(place, (presence if before is None else times(presence, DOWN), before, after), signs)
 
 
-def without(values: Mapping[str, Any], *sections: Some) -> Iterator[Some]:
-    """The sections, all saying `values`: what is compared elsewhere."""
-    return (section.model_copy(update=values) for section in sections)
+def without(values: Mapping[str, Any], before: Some, after: Some) -> tuple[Some, Some]:
+    """Both sides, saying `values` alike: what is compared elsewhere."""
+    return before.model_copy(update=values), after.model_copy(update=values)
 
 
 def change(place: Change, step: Step, signs: Signs) -> Change:

@@ -95,7 +95,8 @@ class Bench:
         self._live = _ready(question.live)
         equal = [one.hash for one in question.live] == [one.hash for one in question.draft]
         self._draft = self._live if equal else _ready(question.draft)
-        self._reach = tuple(map(max, self._live.reach, self._draft.reach))
+        (messages, time), (more, longer) = self._live.reach, self._draft.reach
+        self._reach = max(messages, more), max(time, longer)
         self._engine: Engine = open_engine(question.url)
         self._directory = Directory()
 
