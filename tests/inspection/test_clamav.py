@@ -28,7 +28,7 @@ class Clamd:
             command = await reader.readuntil(b"\0")
             answer = b"PONG" if command == b"zPING\0" else await self._instream(reader)
             if self.manner == "silent":
-                await asyncio.sleep(60)
+                await reader.read()  # until whoever asked hangs up
             if self.manner != "cut-off":
                 writer.write(
                     {"odd": b"UNKNOWN COMMAND", "endless": b"x" * 200_000}.get(self.manner, answer) + b"\0"
