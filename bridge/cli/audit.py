@@ -7,11 +7,9 @@ changed. Text that people wrote is made harmless for the terminal before it is s
 from __future__ import annotations
 
 import re
-import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -20,6 +18,7 @@ import click
 
 from bridge.cli import output
 from bridge.cli.output import Exit
+from bridge.cli.progress import progress
 from bridge.cli.root import Root, pass_root, reading
 from bridge.errors import Conflict, StoreError
 from bridge.flow import MessageState
@@ -78,12 +77,13 @@ class _Moment(click.ParamType):
             )
 
 
-_TIME = _Moment()
+TIME = _Moment()
+"""The type of an option that takes a time, in milliseconds since the epoch."""
 
 
 @audit.command("list")
-@click.option("--since", type=_TIME, help="Archived at this time or later, UTC: a day, a time, or 24h, 7d.")
-@click.option("--until", type=_TIME, help="Archived before this time.")
+@click.option("--since", type=TIME, help="Archived at this time or later, UTC: a day, a time, or 24h, 7d.")
+@click.option("--until", type=TIME, help="Archived before this time.")
 @click.option("--person", default="", metavar="TEXT", help="A part of anybody's name, address or id.")
 @click.option("--network", type=click.Choice([SYMPHONY, WEIXIN]), help="Where it was written.")
 @click.option("--outcome", type=click.Choice([one.value for one in Outcome]), help="The last verdict.")
@@ -332,9 +332,9 @@ def verify(root: Root, as_json: bool) -> int:
             click.echo(f"✗ {output.cell(finding)}")
 
     try:
-        with reading(settings, damaged=True) as db, _progress("reading again") as progress:
+        with reading(settings, damaged=True) as db, progress("reading again") as tell:
             started = time.monotonic()
-            summary = verify_store(db, settings.store.blobs, found, progress)
+            summary = verify_store(db, settings.store.blobs, found, tell)
     except StoreError as error:
         if not findings and not any(words in str(error) for words in _DAMAGED):
             raise
@@ -350,23 +350,6 @@ def _conclude(summary: Summary, seconds: float, *, as_json: bool) -> None:
         return
     for line in _verdict(summary, seconds):
         click.echo(line)
-
-
-@contextmanager
-def _progress(doing: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error, for people; nothing when nobody looks."""
-    if not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn(doing), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    # Findings are printed above the bar where both go to the terminal, and stay out of it otherwise.
-    console, both = Console(stderr=True), sys.stdout.isatty()
-    with Progress(*columns, console=console, transient=True, redirect_stdout=both) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _verdict(summary: Summary, seconds: float) -> Iterator[str]:
@@ -388,7 +371,7 @@ def _verdict(summary: Summary, seconds: float) -> Iterator[str]:
 
 
 @audit.command()
-@click.option("--since", type=_TIME, help="Verdicts of this time or later, UTC: a day, 24h, 7d.")
+@click.option("--since", type=TIME, help="Verdicts of this time or later, UTC: a day, 24h, 7d.")
 @click.option("--id", "number", type=click.IntRange(1), help="The verdicts on one message.")
 @output.json_option
 @pass_root
@@ -405,14 +388,14 @@ def replay(root: Root, since: int | None, number: int | None, as_json: bool) -> 
     counts: Counter[tuple[str, str]] = Counter()
     engines: Counter[str] = Counter()
     wanted = {"since": since or 0, "number": number or 0}
-    with reading(root.settings()) as db, _progress("deciding again") as progress:
+    with reading(root.settings()) as db, progress("deciding again") as tell:
         total = recorded.count(db, **wanted)
         work = Replay(lambda hashes: sources_of(db, hashes))
         for done, one in enumerate(work.each(recorded.judgements(db, **wanted)), 1):
             counts[one.result, one.why] += 1
             engines.update(filter(None, [one.engine]))
             _tell_replayed(one, as_json=as_json)
-            progress(done, total)
+            tell(done, total)
     _conclude_replay(counts, engines, as_json=as_json)
     return Exit.NO if any(result == "different" for result, _ in counts) else Exit.DONE
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bridge.cli import output
-from bridge.cli.audit import moment
+from bridge.cli.audit import TIME
 from bridge.cli.output import Exit
 from bridge.cli.policy.report import report_lines
 from bridge.cli.policy.sides import LIVE, side
@@ -28,19 +28,6 @@ if TYPE_CHECKING:
     from bridge.store.backtest import Extent, Question
 
 
-class _When(click.ParamType):
-    """An option that takes a time: a day, a time (UTC), or how long ago."""
-
-    name = "time"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Milliseconds since the epoch."""
-        try:
-            return moment(str(value), time.time_ns() // 1_000_000)
-        except ValueError:
-            self.fail(f"{value!r} is no time: write 2026-11-22, 2026-11-22T10:30, or 24h, 30d", param, ctx)
-
-
 _LIMIT = click.IntRange(min=0)
 
 
@@ -49,8 +36,8 @@ _LIMIT = click.IntRange(min=0)
 @click.option(
     "--against", multiple=True, default=(LIVE,), show_default=True, help="Policies to compare with."
 )
-@click.option("--since", type=_When(), default="30d", show_default=True, help="Archived since then.")
-@click.option("--until", type=_When(), help="Archived before this time; default: now.")
+@click.option("--since", type=TIME, default="30d", show_default=True, help="Archived since then.")
+@click.option("--until", type=TIME, help="Archived before this time; default: now.")
 @click.option("--max-new-holds", "holds", type=_LIMIT, help="Exit code 1 when more messages would be held.")
 @click.option("--max-new-blocks", "blocks", type=_LIMIT, help="The same for messages that would be blocked.")
 @click.option("--max-looser", "looser", type=_LIMIT, help="The same for messages with a weaker outcome.")
