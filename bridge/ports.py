@@ -34,7 +34,7 @@ class Blobs(Protocol):
 
 
 DIRECT = "im:"
-"""How a conversation of Symphony begins that is named by a person's e-mail address: the direct chat with him."""
+"""How a conversation of Symphony begins that an e-mail address names: the direct chat with that person."""
 
 
 class Connector(Protocol):
