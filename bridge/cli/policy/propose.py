@@ -19,7 +19,7 @@ from bridge.cli.output import Exit
 from bridge.cli.policy.files import files_argument
 from bridge.cli.policy.speech import language_option
 from bridge.cli.root import Root, opened, pass_root, person_option, reason_option
-from bridge.errors import ConfigError, PolicyError
+from bridge.errors import ConfigError
 
 if TYPE_CHECKING:
     from bridge.policy import Diagnostic, PolicySet, Source
@@ -75,7 +75,7 @@ def propose(
 
 
 def _read(paths: Sequence[Path], language: str) -> tuple[Sequence[Source], PolicySet, Sequence[Diagnostic]]:
-    """The files, ready to judge. Shows what is wrong and raises PolicyError when they do not pass."""
+    """The files, ready to judge. Shows what is wrong, and raises ConfigError, when they do not pass."""
     from bridge.policy import assemble, read, render
 
     sources, unread = read(paths)
@@ -83,7 +83,7 @@ def _read(paths: Sequence[Path], language: str) -> tuple[Sequence[Source], Polic
     problems = [one for one in [*unread, *found] if one.severity == "error"]
     if problems or policies is None:
         click.echo(render(problems, "text", language), err=True)
-        raise PolicyError(problems)
+        raise ConfigError(f"{len(problems)} error(s): nothing was proposed")
     return sources, policies, [one for one in found if one.severity == "warning"]
 
 
