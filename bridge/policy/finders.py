@@ -13,7 +13,7 @@ from bridge.policy import detectors as d
 from bridge.policy import language as lang
 from bridge.policy.folding import fold
 from bridge.policy.lexicon import Lexicon, Words
-from bridge.policy.patterns import PatternSet
+from bridge.policy.patterns import pattern_set
 
 USUALLY_WITHIN = 20  # characters between a finding and a word that usually stands beside it
 _SHAPES: Mapping[str, d.Shape] = {
@@ -68,7 +68,7 @@ class Collector:
         """All of it, ready to search."""
         return d.Engine(
             lexicon=Lexicon(dict(enumerate(self._lists))),
-            patterns=PatternSet(self._patterns),
+            patterns=pattern_set(tuple(self._patterns)),
             by_owner={owner: frozenset(finders) for owner, finders in self._by_owner.items()},
             by_pattern={number: frozenset(finders) for number, finders in self._by_pattern.items()},
         )

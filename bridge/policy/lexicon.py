@@ -17,7 +17,7 @@ from ahocorasick_rs import AhoCorasick
 
 from bridge.policy import disguises
 from bridge.policy.folding import Span, fold
-from bridge.policy.patterns import PatternSet, TooMany
+from bridge.policy.patterns import TooMany, pattern_set
 
 # More words than this in one message are not looked at one by one: the message is held. Long texts are
 # searched in pieces, so that it is noticed in time.
@@ -85,7 +85,7 @@ class Lexicon:
         for automaton in (self._plain, *(automaton for _, automaton in self._forms.values())):
             automaton.ready()
         self._disguised = [(form, automaton) for form, automaton in self._forms.values() if automaton.meant]
-        self._openings = PatternSet([disguise.opening() for disguise, _ in self._disguised])
+        self._openings = pattern_set(tuple(disguise.opening() for disguise, _ in self._disguised))
 
     def _add(self, owner: int, word: str, kinds: frozenset[str]) -> None:
         spellings = {word}

@@ -6,6 +6,7 @@ in a text at all; what it cannot answer for want of memory counts as occurring.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import re2
@@ -83,6 +84,13 @@ class PatternSet:
             else:
                 found.update(numbers[place] for place in answer if place < len(numbers))
         return frozenset(found)
+
+
+@functools.lru_cache(maxsize=8)
+def pattern_set(patterns: tuple[str, ...]) -> PatternSet:
+    """The set of `patterns`. RE2 holds the interpreter's lock while it compiles a large one, and everybody
+    waits: what an edited policy has in common with the one before is not compiled again."""
+    return PatternSet(patterns)
 
 
 def pattern_hits(pattern: re2._Regexp, folded: str) -> list[Span]:

@@ -29,6 +29,11 @@ def test_a_set_that_gives_up_hides_nothing() -> None:
     assert patterns.occurring("b") == {0, 1}
 
 
+def test_what_was_compiled_is_not_compiled_again() -> None:
+    """The same patterns are the same set, also in the next policy."""
+    assert d.pattern_set(("a", "b")) is d.pattern_set(("a", "b"))
+
+
 def test_patterns_never_reach_pythons_engine() -> None:
     """What people write is compiled by RE2, which has no look-around and runs in linear time."""
     with pytest.raises(re2.error):
