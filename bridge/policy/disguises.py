@@ -12,7 +12,7 @@ import functools
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import islice, product
+from itertools import accumulate, islice, pairwise, product
 
 from bridge.policy.folding import Span, fold, is_han
 
@@ -20,7 +20,6 @@ PINYIN, SPLIT, SEPARATORS, LOOKALIKE = "pinyin", "split", "separators", "lookali
 NUMERALS, INITIALS = "numerals", "initials"
 KINDS = (PINYIN, SPLIT, SEPARATORS, LOOKALIKE, NUMERALS, INITIALS)
 MOST_SPELLINGS = 256  # of one word, split or shortened
-MOST_OPENINGS = 1000  # beyond that most texts have one of them, and compiling them takes seconds
 FEWEST_INITIALS = 3  # two letters stand for too much
 
 _TONES = frozenset("12345")
@@ -42,15 +41,6 @@ _NUMERALS = {
         ("零〇", "一壹幺弌", "二贰两弍", "三叁弎", "四肆", "五伍", "六陆", "七柒", "八捌", "九玖")
     )
     for sign in signs
-}
-_SAID = {
-    digit: "".join(chr(sign) for sign, said in _NUMERALS.items() if said == digit) for digit in "0123456789"
-}
-
-# What stands for a letter, the other way round.
-_ALIKE = {
-    letter: "".join(chr(code) for code, stands in _LOOKALIKES.items() if stands in (letter, ord(letter)))
-    for letter in "abcdefghijklmnopqrstuvwxyz"
 }
 
 # Radicals, and the character that people write for them.
@@ -91,15 +81,6 @@ def _readings() -> Mapping[int, str]:
     return dict(zip(PINYIN_DICT, _typed(usual).split("\n"), strict=True))
 
 
-@functools.cache
-def _homophones() -> Mapping[str, str]:
-    """For a syllable, every character whose usual reading it is."""
-    sounding: dict[str, list[str]] = {}
-    for code, syllable in _readings().items():
-        sounding.setdefault(syllable, []).append(chr(code))
-    return {syllable: "".join(chars) for syllable, chars in sounding.items()}
-
-
 def _typed(syllables: str) -> str:
     """Syllables as they are typed without tones: ü is u or v, so all three are u."""
     return re.sub(r"[^\w\n]|[\d_]", "", unicodedata.normalize("NFD", syllables)).replace("v", "u")
@@ -121,7 +102,7 @@ class Disguise(dict[int, str | None]):
     def __init__(self, kinds: frozenset[str]) -> None:
         super().__init__()
         self.kinds = kinds
-        self._openings: set[str] = set()
+        self._syllables: dict[str, set[frozenset[Span]]] = {}  # where those of a spelling stand in it
 
     def __missing__(self, code: int) -> str | None:
         self[code] = form = self._form(chr(code)) or None
@@ -152,8 +133,20 @@ class Disguise(dict[int, str | None]):
         if (start and source[start - 1] == first) or (end < len(source) and source[end] == last):
             return None
         if PINYIN in self.kinds:
+            if not self._by_syllables(folded[first : last + 1]):
+                return None
             last += folded[last].isascii() and folded[last + 1 : last + 2] in _TONES
         return first, last + 1
+
+    def _by_syllables(self, passage: str) -> bool:
+        """Whether every Chinese character in `passage` is one syllable of the word: 先 is not 西安."""
+        places, at = set(), 0
+        for char in passage:
+            length = len(self[ord(char)] or "")
+            if is_han(char):
+                places.add((at, at + length))
+            at += length
+        return any(places <= syllables for syllables in self._syllables.get(self.of(passage), ()))
 
     def _inside_a_number(self, folded: str, start: int, end: int) -> bool:
         """Whether digits go on at either end: 九九八八 in 九九八八七. This form is as long as its text."""
@@ -167,48 +160,20 @@ class Disguise(dict[int, str | None]):
             return self._sounds(word) if sum(map(is_han, word)) > 1 else set()
         if NUMERALS in self.kinds:
             return self._numbers(word)
-        if word.isdigit() or not (form := self.of(word)):
-            return set()
-        between = r"[^\pL\pN]*" if SEPARATORS in self.kinds else ""
-        self._openings.add(between.join(self._looks(char) for char in form[:3]))
-        return {form}
+        return set() if word.isdigit() or not (form := self.of(word)) else {form}
 
     def _numbers(self, word: str) -> set[str]:
         form = self.of(word)
-        if re.search("[0-9]{2}", form) is None:
-            return set()
-        self._openings.add("".join(f"[{re.escape(char + _SAID.get(char, ''))}]" for char in form[:3]))
-        return {form}
+        return {form} if re.search("[0-9]{2}", form) else set()
 
     def _sounds(self, word: str) -> set[str]:
         # The text is read by characters, people type words.
         by_character = tuple(syllable for char in word if (syllable := self[ord(char)]))
         readings = [reading for reading in {by_character, _syllables(word)} if len(reading) > 1]
-        self._openings |= {_first_sounds(*reading[:2]) for reading in readings}
+        for reading in readings:
+            places = frozenset(pairwise(accumulate(map(len, reading), initial=0)))
+            self._syllables.setdefault("".join(reading), set()).add(places)
         return {"".join(reading) for reading in readings}
-
-    def _looks(self, char: str) -> str:
-        """A pattern for what stands for `char` of the form."""
-        alike = _ALIKE.get(char, "") if LOOKALIKE in self.kinds else ""
-        return f"[{re.escape(char + alike)}]"
-
-    def opening(self) -> str:
-        """A pattern that occurs in every folded text in whose form a word is: making the form is dear.
-
-        A word begins with what stands for the first three characters of its form. Where it is a form of
-        sounds, it begins with a character of its first syllable or that syllable typed, and goes on with a
-        character of the second or its first letter. Where there are very many, it occurs everywhere.
-        """
-        return "|".join(sorted(self._openings)) if len(self._openings) <= MOST_OPENINGS else ""
-
-
-def _first_sounds(first: str, second: str) -> str:
-    """A pattern for how a word of these first two syllables begins, with anything but letters between."""
-    between = r"\PL*"
-    heads = [*_homophones().get(first, ""), between.join(first)]
-    follows = [*_homophones().get(second, ""), second[0]]
-    written = f"(?:{'|'.join(heads)}){between}(?:{'|'.join(follows)})"
-    return re.sub("u", "[uv]", written)
 
 
 def forms(kinds: frozenset[str]) -> Iterator[frozenset[str]]:

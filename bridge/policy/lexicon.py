@@ -17,7 +17,7 @@ from ahocorasick_rs import AhoCorasick
 
 from bridge.policy import disguises
 from bridge.policy.folding import Span, fold
-from bridge.policy.patterns import TooMany, pattern_set
+from bridge.policy.patterns import TooMany
 
 # More words than this in one message are not looked at one by one: the message is held. Long texts are
 # searched in pieces, so that it is noticed in time.
@@ -85,7 +85,6 @@ class Lexicon:
         for automaton in (self._plain, *(automaton for _, automaton in self._forms.values())):
             automaton.ready()
         self._disguised = [(form, automaton) for form, automaton in self._forms.values() if automaton.meant]
-        self._openings = pattern_set(tuple(disguise.opening() for disguise, _ in self._disguised))
 
     def _add(self, owner: int, word: str, kinds: frozenset[str]) -> None:
         spellings = {word}
@@ -109,9 +108,8 @@ class Lexicon:
                 raise TooMany
             if stands_alone(folded, start, end):
                 _note(found, self._plain.meant[spelling], start, end)
-        if self._disguised:
-            for number in self._openings.occurring(folded):
-                count = self._find_disguised(folded, *self._disguised[number], found, count)
+        for disguise, automaton in self._disguised:
+            count = self._find_disguised(folded, disguise, automaton, found, count)
         return found
 
     def _find_disguised(

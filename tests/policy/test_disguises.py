@@ -81,21 +81,12 @@ def test_every_program_run_splits_alike() -> None:
     assert len(answers) == 1 and answers != {""}
 
 
-class Everything:
-    """Says that the one form is always worth making."""
-
-    def occurring(self, folded: str) -> frozenset[int]:
-        """The first."""
-        return frozenset({0})
-
-
 @pytest.mark.parametrize(
-    "kinds", [{"pinyin"}, {"separators"}, {"lookalike"}, {"lookalike", "separators"}, {"numerals"}]
+    ("text", "is_found"),
+    [("先", False), ("先宁", False), ("西安宁", True), ("xi安宁", True), ("系an宁", True), ("xian宁", True)],
 )
-@given(text=st.text("加家我窝微薇信 jiawoexncl-1·а。с九八玖捌98", max_size=25))
-def test_what_is_skipped_holds_nothing(kinds: set[str], text: str) -> None:
-    """A form is made only where a word may begin; whatever would be found in it is found all the same."""
-    words = {0: Words(["加我", "加我微信", "家窝", "call", "wo", "axe", "9988", "加98"], frozenset(kinds))}
-    careful, plain = Lexicon(words), Lexicon(words)
-    careful._openings = Everything()  # type: ignore[assignment]
-    assert plain.find(fold(text)) == careful.find(fold(text))
+def test_a_character_is_one_syllable_of_the_word(text: str, is_found: bool) -> None:
+    """先 sounds like 西安 written together, and is another syllable: it means something else."""
+    words = Lexicon({0: Words(["西安宁", "西安"], frozenset({"pinyin"}))})
+    found = words.find(fold(text)).get(0, [])
+    assert any(one.word == "西安宁" for one in found) is is_found
