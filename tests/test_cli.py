@@ -424,6 +424,30 @@ def test_monitored_policies_only_record() -> None:
     )
 
 
+def test_a_first_install_changes_nothing() -> None:
+    """Sections that know no mode become comments, comments in them stay, and a tag is no longer expected."""
+    text = (
+        "kinds: { voice: hold }\n"
+        "rules:\n"
+        "  - { given: a, expect: deliver, tags: x }\n"
+        "  - { given: b, expect: deliver, tags: [] }\n"
+        "attachments:\n"
+        "  macros: block  # always\n"
+        "\n"
+        "retention: []\n"
+    )
+    assert init_module.monitored(text) == (
+        f"{init_module.WATCHING}# kinds: {{ voice: hold }}\n"
+        "rules:\n"
+        "  - { given: a, expect: deliver }\n"
+        "  - { given: b, expect: deliver, tags: [] }\n"
+        f"{init_module.WATCHING}# attachments:\n"
+        "#   macros: block  # always\n"
+        "\n"
+        "retention: []\n"
+    )
+
+
 @pytest.mark.parametrize("enforce", [False, True])
 def test_the_policies_of_init_pass_their_own_tests(enforce: bool, tmp_path: Path) -> None:
     """What `init` writes is accepted with no error or warning, recording or in force."""

@@ -34,6 +34,9 @@ FILES = {  # setting: where init puts it
 }
 PUBLIC_KEY = "secrets/symphony-public.pem"
 FOLDERS = ("secrets", "blobs", "policies")
+ACTS = ("redact", "hold", "block")
+ACTING = ("attachments", "barriers", "consent", "disclaimers", "kinds")  # sections that know no mode
+WATCHING = "# This acts as soon as it is no comment; rules can be watched first.\n"
 
 NEXT = """\
 Wrote {folder}: settings, keys, and policies {mode}.
@@ -87,28 +90,43 @@ def policy_source() -> Path:
 
 
 def shipped_policies(*, enforce: bool) -> Iterator[tuple[str, str]]:
-    """Name and text of every shipped policy file, in monitor mode unless `enforce`."""
+    """Name and text of every shipped policy file; those that will decide in monitor mode unless `enforce`."""
     source = policy_source()
+    deciding = set() if enforce else set(source.glob("*.yaml"))
     for path in sorted(path for path in source.rglob("*") if path.is_file()):
         text = path.read_text(encoding="utf-8")
-        acts = enforce or path.suffix != ".yaml"
-        yield f"policies/{path.relative_to(source)}", text if acts else monitored(text)
+        yield f"policies/{path.relative_to(source)}", monitored(text) if path in deciding else text
 
 
 def monitored(text: str) -> str:
     """The same policy with `mode: monitor` for `mode: enforce`, and its tests saying so; comments kept.
 
-    A test of an enforced rule (`expect: hold`) becomes one of a rule that records (`would: hold`).
-    Everything else is left as it is written, byte for byte.
+    A test of an enforced rule (`expect: hold`) becomes one of a rule that records (`would: hold`). Sections
+    that act without a mode become comments. Everything else is left as it is written, byte for byte.
     """
     for node in reversed(_acting_tests(text)):
         start, end = node.start_mark.index, node.end_mark.index
         text = text[:start] + _monitored_test(text, node) + text[end:]
+    text = _without_sections(text)
     return re.sub(r"\bmode:(\s*)enforce\b", r"mode:\1monitor", text)
 
 
+def _without_sections(text: str) -> str:
+    """`text` with every section of `ACTING` as a comment, under a line that says why."""
+    import yaml
+
+    lines = text.splitlines(keepends=True)
+    tree = cast("MappingNode", yaml.compose(text, Loader=yaml.SafeLoader))
+    for key, value in reversed(tree.value):
+        if key.value in ACTING:
+            start, end = key.start_mark.line, value.end_mark.line + bool(value.end_mark.column)
+            section = [line if line.lstrip()[:1] in ("", "#") else f"# {line}" for line in lines[start:end]]
+            lines[start:end] = [WATCHING, *section]
+    return "".join(lines)
+
+
 def _acting_tests(text: str) -> list[MappingNode]:
-    """The tests, in order, that expect a rule to act: `{ given: ..., expect: hold }`, written on one line."""
+    """The tests, in order, that show a rule acting: `{ given: ..., expect: hold }`, written on one line."""
     import yaml
 
     nodes = list(_mappings(yaml.compose(text, Loader=yaml.SafeLoader)))
@@ -118,7 +136,8 @@ def _acting_tests(text: str) -> list[MappingNode]:
         if node.flow_style
         and any(key.value == "given" for key, _ in node.value)
         and any(
-            key.value == "expect" and value.value in ("redact", "hold", "block") for key, value in node.value
+            (key.value == "expect" and value.value in ACTS) or (key.value == "tags" and value.value)
+            for key, value in node.value
         )
     ]
 
@@ -139,7 +158,7 @@ def _monitored_test(text: str, node: MappingNode) -> str:
     pairs = []
     for key, value in node.value:
         written = text[value.start_mark.index : value.end_mark.index]
-        if key.value == "expect":
+        if key.value == "expect" and written in ACTS:
             pairs += [f"would: {written}", "expect: deliver"]
         elif key.value not in ("becomes", "tags", "rule"):
             pairs.append(f"{key.value}: {written}")
