@@ -372,11 +372,16 @@ CHANGES = ("BEGIN IMMEDIATE", "INSERT", "UPDATE", "DELETE")
 
 
 class Fate:
-    """Counts the steps of a process, which dies at the chosen ones and is still until it is born again."""
+    """Counts the steps of a process, which dies at the chosen ones and is still until it is born again.
+
+    With `look`, what it sees at each step is kept in `sights`.
+    """
 
     def __init__(self, *deaths: int) -> None:
         self.deaths = set(deaths)
         self.steps: list[str] = []
+        self.look: Callable[[], object] | None = None
+        self.sights: list[object] = []
         self.dead = False
 
     def step(self, name: str) -> None:
@@ -384,6 +389,8 @@ class Fate:
         if self.dead:
             raise Died(name)
         self.steps.append(name)
+        if self.look:
+            self.sights.append(self.look())
         if len(self.steps) in self.deaths:
             self.dead = True
             raise Died(name)

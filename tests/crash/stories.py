@@ -1,4 +1,4 @@
-"""Three short stories that together make the house do everything it can do to a message.
+"""Four short stories that together make the house do everything it can do to a message.
 
 Rules of this file: a story is written into the two networks before it is lived: what people say, what goes
 wrong, and how people react to what they are shown. What they should see in the end follows from what was
@@ -9,17 +9,52 @@ has steps.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
+import rig
 from rig import SYMPHONY, WEIXIN, Peer, Shown
 
 from bridge import words
 from bridge.errors import Refused, Unreachable
-from bridge.message import File, Kind
+from bridge.message import Annotation, Archived, File, Kind, Match, Outcome, Sample, Verdict
+from bridge.ports import NO_REACH
 
 PICTURE = b"\x89PNG" + bytes(range(256)) * 8
 
 STRANGER = {"conversation": "wkDesk/wmStranger", "sender": "wmStranger"}
+
+
+ADVICE = Annotation("desk/advice", {"en": "Not advice.", "zh": "不构成建议。"})
+ASK = {"en": "Do you agree?", "zh": "您同意吗？"}
+AGREED = "同意"
+BOB = "bob.li@bank.example"
+SOON = 3000
+"""Milliseconds in which a hold with LATE in it is to be decided."""
+
+
+def judge(archived: Archived, now: datetime) -> Verdict:
+    """The rig's policy, with more marks: GATE (needs the client's consent), BELOW (with a text of the firm's,
+    once), TELL (staff are told), DRAW (a sample), and LATE in a hold (with a limit: staff are told, then it
+    is escalated, or blocked).
+    """
+    verdict, text = rig.judge(archived, now), archived.message.text
+    if "LATE" in text:
+        if_late = "block" if "block" in text else "escalate"
+        verdict = replace(verdict, decide_within=SOON, if_late=if_late)
+    if "LATE" in text or "TELL" in text:
+        matches = (Match("desk", "late" if "LATE" in text else "names", "", verdict.outcome),)
+        verdict = replace(verdict, matches=matches, notify=(BOB,), queue="desk")
+    if "DRAW" in text:
+        verdict = replace(verdict, samples=(Sample("desk/daily", "desk", 10),))
+    if "BELOW" in text and ADVICE.key not in archived.said:
+        verdict = replace(verdict, annotations=(ADVICE,))
+    if "GATE" in text and "desk" not in archived.consent:
+        verdict = replace(verdict, outcome=Outcome.HOLD, ask=ASK, gated=True)
+    return replace(verdict, agreed=("desk",)) if text == AGREED else verdict
+
+
+judge.reach = NO_REACH  # type: ignore[attr-defined]
 
 
 def zh(key: str) -> str:
@@ -39,7 +74,8 @@ class Story:
     `marks` are the lines above some of the texts shown. `told` are the bridge's own words to the people of
     each network, each said once; whether those in `depends` are said depends on when the process dies.
     `acts` are a reviewer's: (words of the held message, words that the other side must have been shown
-    before, whether it passes).
+    before, whether it passes). `facts` are how many entries of a kind the ledger has in the end. `below` is
+    how often a text of the firm's stands below a message, and `samples` what may be drawn for review.
     """
 
     name: str
@@ -50,6 +86,9 @@ class Story:
     acts: tuple[tuple[str, str, bool], ...] = ()
     window: int = 1_000_000
     files: Mapping[str, tuple[bytes, ...]] = field(default_factory=dict)
+    facts: Mapping[str, int] = field(default_factory=dict)
+    below: int = 0
+    samples: tuple[str, ...] = ()
 
 
 def once(react: Callable[[Shown], object]) -> Callable[[Shown], None]:
@@ -109,6 +148,17 @@ def _held(pod: Peer, platform: Peer) -> None:
     platform.say("let me in", **STRANGER)
 
 
+def _watched(pod: Peer, platform: Peer) -> None:
+    pod.say("GATE one BELOW")
+    pod.say("GATE two BELOW")
+    platform.say("HOLD LATE escalate")
+    platform.say("HOLD LATE block")
+    platform.say("TELL somebody")
+    platform.say("DRAW this")
+    platform.reactions[ASK["zh"]] = once(lambda _: platform.say(AGREED))
+    pod.reactions[AGREED] = once(lambda _: pod.say("GATE open BELOW"))
+
+
 STORIES = (
     Story(
         "outward",
@@ -144,5 +194,28 @@ STORIES = (
             ("WAIT for it", "", True),
             ("HOLD rejected", "after the other hold", False),
         ),
+    ),
+    Story(
+        "watched",
+        _watched,
+        marks={"GATE one BELOW": [], "GATE two BELOW": [], "GATE open BELOW": []},
+        told={
+            SYMPHONY: [
+                *[en("hold")] * 2,
+                words.staff("hold", "en", 0, "desk/late", "desk"),
+                words.staff("late", "en", 0, queue="desk"),
+                words.staff("pass", "en", 0, "desk/names"),
+            ],
+            WEIXIN: [zh("hold"), zh("hold"), zh("expired"), ASK["zh"]],
+        },
+        facts={
+            "consent:asked": 1,
+            "consent:given": 1,
+            "hold:lifted": 2,
+            "hold:escalated": 1,
+            "hold:expired": 1,
+        },
+        below=1,
+        samples=("DRAW this",),
     ),
 )
