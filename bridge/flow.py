@@ -49,6 +49,7 @@ MESSAGE_STEPS: dict[tuple[MessageState, str], MessageState] = {
     (M.NEW, "hold"): M.HELD,
     (M.NEW, "block"): M.BLOCKED,
     (M.NEW, "note"): M.NOTED,
+    (M.NEW, "recall"): M.RECALLED,  # it waited behind a hold, and was taken back there
     (M.HELD, "release"): M.RELEASED,
     (M.HELD, "reject"): M.REJECTED,
     (M.HELD, "recall"): M.RECALLED,

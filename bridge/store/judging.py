@@ -48,7 +48,7 @@ _TEXT_INSIDE = 4_000_000
 _BEFORE = s.messages.alias("earlier")
 
 
-_UNJUDGED = Prepared(
+_NEW = (
     select(s.messages, s.content.c.body)
     .join(s.content, and_(s.content.c.lane == s.messages.c.lane, s.content.c.seq == s.messages.c.entry))
     .where(
@@ -62,17 +62,19 @@ _UNJUDGED = Prepared(
                 _BEFORE.c.id < s.messages.c.id,
             )
         ),
-        not_(
-            exists().where(
-                states_in(s.reviews.c.state, "open"),
-                s.reviews.c.waits == 1,
-                s.reviews.c.network == s.messages.c.network,
-                s.reviews.c.conversation == s.messages.c.conversation,
-            )
-        ),
     )
     .order_by(s.messages.c.id)
     .limit(bindparam("b_limit"))
+)
+_BEHIND_A_HOLD = exists().where(
+    states_in(s.reviews.c.state, "open"),
+    s.reviews.c.waits == 1,
+    s.reviews.c.network == s.messages.c.network,
+    s.reviews.c.conversation == s.messages.c.conversation,
+)
+_UNJUDGED = Prepared(_NEW.where(not_(_BEHIND_A_HOLD)))
+_RECALLS_BEHIND_A_HOLD = Prepared(
+    _NEW.where(s.messages.c.kind == literal_column("'recall'"), _BEHIND_A_HOLD)
 )
 
 
@@ -82,10 +84,15 @@ def unjudged(
     """Archived messages that are whole and not judged, in order, each with its context.
 
     A conversation stops before a message whose attachments are still being fetched, and behind a held
-    message whose rule makes the conversation wait. `reach` is how far back the policies look.
+    message whose rule makes the conversation wait; but what is taken back there is taken back at once.
+    `reach` is how far back the policies look.
     """
     directory.refresh(db)
-    rows = _UNJUDGED.one(db, {"b_lane": lane, "b_limit": limit}).all()
+    look = {"b_lane": lane, "b_limit": limit}
+    rows = _UNJUDGED.one(db, look).all()
+    if len(rows) < limit:
+        behind = _RECALLS_BEHIND_A_HOLD.one(db, look).all()
+        rows = sorted([*rows, *(row for row in behind if _stops(db, row))], key=lambda row: row.id)
     memory = Memory(db) if rows else None
     found: list[Archived] = []
     inside = 0
@@ -96,6 +103,14 @@ def unjudged(
         inside += sum(len(inspection.text) for inspection in one.inspections)
         found.append(one)
     return found
+
+
+def _stops(db: object, recall: object) -> bool:
+    """Whether a recall is of something that nobody has decided yet: what was sent is recalled in its turn."""
+    message = message_from(recall.body, b"")
+    original = find_message(db, message.network, message.refers_to, message.conversation)
+    state = db.execute(select(s.messages.c.state).where(s.messages.c.id == original)).scalar()
+    return state in _UNDECIDED
 
 
 def _whole(db: object, directory: Directory, memory: Memory, row: object, reach: tuple[int, int]) -> Archived:
@@ -386,6 +401,10 @@ _OPEN_REVIEW = upserting(
 _UNSEEN = (DeliveryState.READY, DeliveryState.WAITING, DeliveryState.PARKED, DeliveryState.FAILED)
 
 
+#: Messages of which nothing has been permitted: they are waiting for a person, or behind one that is.
+_UNDECIDED = (MessageState.HELD, MessageState.NEW)
+
+
 def was_read(db: object, edit: Message) -> bool:
     """Whether the version that `edit` replaces has gone out (or may have): only then is it an edit to its
     reader."""
@@ -402,10 +421,11 @@ def _withdraw(tx: Tx, lane: int, original: int, recall: int, reason: str = "reca
     """Stop what has not gone out of a recalled message; False when the reader has it (or may have it)."""
     facts = {"message": original, "by": recall}
     state = tx.db.execute(select(s.messages.c.state).where(s.messages.c.id == original)).scalar()
-    if state == MessageState.HELD:
+    if state in _UNDECIDED:
         tx.append(lane, "message:recalled", f"message/{original}", facts)
-        close_review(tx, original, "recalled", -1)
-        set_message(tx, original, MessageState.HELD, "recall")
+        if state == MessageState.HELD:
+            close_review(tx, original, "recalled", -1)
+        set_message(tx, original, MessageState(state), "recall")
         return True
     if state in (MessageState.BLOCKED, MessageState.REJECTED, MessageState.RECALLED):
         return True

@@ -12,6 +12,7 @@ from bridge import pipeline, words
 from bridge.errors import Conflict, StoreError
 from bridge.message import SYMPHONY, WEIXIN, Blob, Cause, File, Kind, Message, Outcome, Verdict
 from bridge.ports import Ruling, Step
+from bridge.store.verify import verify
 
 STRANGER = {"conversation": "wkDesk/wmStranger", "sender": "wmStranger"}
 
@@ -226,6 +227,41 @@ async def test_what_is_recalled_while_held_is_gone(hands: Hands) -> None:
     assert await hands.send(SYMPHONY) == []
     (fact,) = await hands.entries("message:recalled")
     assert fact.facts == {"message": 1, "by": 2}
+
+
+async def test_what_makes_its_conversation_wait_can_be_taken_back(hands: Hands) -> None:
+    """At once, not after the review; and what waited behind it goes on."""
+    await hands.say(client(1, "WAIT"), client(2, "patient"))
+    await hands.say(recall(3, of=1))
+    assert await hands.states("reviews") == {1: "recalled"}
+    assert (await hands.states("messages"))[2] == "new"
+    await hands.judge()
+    assert await hands.send(SYMPHONY) == ["patient"]
+
+
+async def test_what_waits_behind_a_hold_can_be_taken_back(hands: Hands) -> None:
+    """Before anybody has judged it: it is never judged, and the record stays whole."""
+    await hands.say(client(1, "WAIT"), client(2, "regretted"), recall(3, of=2), client(4, "patient"))
+    await hands.judge()
+    states = await hands.states("messages")
+    assert (states[1], states[2], states[3], states[4]) == ("held", "recalled", "noted", "new")
+    (fact,) = await hands.entries("message:recalled")
+    assert (fact.subject, fact.facts) == ("message/2", {"message": 2, "by": 3})
+    await hands.store.decide_hold(1, "carol", "harmless", passed=True)
+    await hands.judge()
+    assert [text.split("\n")[-1] for text in await hands.send(SYMPHONY)] == ["WAIT", "patient"]
+    findings: list[object] = []
+    await hands.store.read(lambda db: verify(db, hands.store.blobs.root, findings.append))
+    assert findings == []
+
+
+async def test_what_was_sent_before_a_hold_is_recalled_in_its_turn(hands: Hands) -> None:
+    """The reader has it; that it was taken back is told behind the hold, in the order of the conversation."""
+    await hands.say(client(1, "read"))
+    assert await hands.send(SYMPHONY) == ["read"]
+    await hands.say(client(2, "WAIT"), recall(3, of=1))
+    assert await hands.judge() == []
+    assert (await hands.states("messages"))[3] == "new"
 
 
 async def test_what_is_recalled_before_it_went_is_not_sent(hands: Hands) -> None:
