@@ -29,6 +29,11 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "zh-Hans": "您的消息已留存但未送达：此会话尚未与任何人建立连接。",
         "zh-Hant": "您的訊息已留存但未送達：此對話尚未與任何人建立連接。",
     },
+    "ended": {
+        "en": "This chat is no longer connected: what you wrote and had not been delivered yet will not be.",
+        "zh-Hans": "此会话的连接已结束：您尚未送达的消息将不再发送。",
+        "zh-Hant": "此對話的連接已結束：您尚未送達的訊息將不再發送。",
+    },
     "unreadable": {
         "en": "Your message is held for review: part of it could not be read.",
         "zh-Hans": "您的消息正在等待审核：其中部分内容无法读取。",

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, insert, select, update
+from sqlalchemy import and_, insert, or_, select, update
 
 from bridge.errors import Conflict
 from bridge.flow import DeliveryState, MessageState
@@ -18,7 +18,7 @@ from bridge.store import schema as s
 from bridge.store.codec import dump, message_from, verdict_from
 from bridge.store.directory import Directory
 from bridge.store.following import remember_said
-from bridge.store.judging import Rulings, tell_sender, was_read
+from bridge.store.judging import Rulings, drop_unpaired, tell_sender, was_read
 from bridge.store.policies import keep_sources
 from bridge.store.rows import (
     MESSAGE_CONTENT,
@@ -28,6 +28,7 @@ from bridge.store.rows import (
     next_number,
     set_delivery,
     set_message,
+    states_in,
     upserting,
 )
 from bridge.store.writer import Tx
@@ -154,6 +155,11 @@ def _target(db: object, row: object) -> tuple[str, str]:
     """Where a held message goes now: people may have been paired since it was archived."""
     directory = Directory()
     directory.refresh(db)
+    if directory.ended(row.pair):
+        raise Conflict(
+            f"message {row.id} was written in pair {row.pair}, which has been ended: nothing of it may go "
+            "out any more; reject it (`weighbridge review reject`)"
+        )
     pair, route = directory.find(message_from(row.body, b""))
     if route is None:
         raise Conflict(
@@ -226,7 +232,11 @@ def make_pair(tx: Tx, lane: int, pair: Mapping[str, object], person: str, reason
 
 
 def end_pair(tx: Tx, number: int, person: str, reason: str) -> None:
-    """The two may no longer talk; what they said stays. Raises Conflict when the pair is not active."""
+    """The two may no longer talk; what they said stays, and what has not gone out never will.
+
+    A delivery that is being sent at this moment is; should it come back, it goes nowhere more (`claim`).
+    Raises Conflict when the pair is not active.
+    """
     p = s.pairs.c
     lane = tx.db.execute(select(p.lane).where(p.id == number)).scalar() or 0
     act = dump({"person": person, "reason": reason})
@@ -237,6 +247,16 @@ def end_pair(tx: Tx, number: int, person: str, reason: str) -> None:
     if result.rowcount != 1:
         raise Conflict(f"pair {number} does not exist or has ended already; see `weighbridge people list`")
     _bump_pairs(tx)
+    drop_unpaired(tx, lane, _unsent(tx.db, number))
+
+
+def _unsent(db: object, pair: int) -> Sequence:
+    """What nobody has sent of a pair's messages. A claimed delivery is being sent at this moment."""
+    d, m = s.deliveries.c, s.messages.c
+    waits = and_(is_open(s.deliveries), d.state != DeliveryState.CLAIMED.value)
+    stuck = states_in(d.state, DeliveryState.PARKED.value, DeliveryState.FAILED.value)
+    query = select(d.permit, d.message, d.network, d.conversation).join(s.messages, m.id == d.message)
+    return db.execute(query.where(m.pair == pair, or_(waits, stuck)).order_by(d.id)).all()
 
 
 def _bump_pairs(tx: Tx) -> None:

@@ -19,6 +19,7 @@ class Directory:
         self._version = ""
         self._by_source: dict[tuple[str, str, str], tuple[int, Route]] = {}
         self._routes: dict[tuple[int, str], Route] = {}
+        self._ended: set[int] = set()
 
     def refresh(self, db: object) -> None:
         """Read the pairs again if their version moved on."""
@@ -29,6 +30,8 @@ class Directory:
         for row in db.execute(select(s.pairs).order_by(s.pairs.c.id)):
             inward, outward = _routes(row)
             self._routes[row.id, "weixin"], self._routes[row.id, "symphony"] = inward, outward
+            if row.state == "ended":
+                self._ended.add(row.id)
             if row.state == "active":
                 self._by_source["symphony", row.stream, row.advisor] = row.id, outward
                 # With several advisors in one stream, the first pair names the recipient.
@@ -44,6 +47,10 @@ class Directory:
     def route(self, pair: int | None, network: str) -> Route | None:
         """The route of a known pair for messages that come from `network`, ended pairs too."""
         return None if pair is None else self._routes.get((pair, network))
+
+    def ended(self, pair: int | None) -> bool:
+        """Whether the two of this pair may no longer talk as this pair."""
+        return pair in self._ended
 
 
 def _routes(row: object) -> tuple[Route, Route]:

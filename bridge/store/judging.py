@@ -73,9 +73,7 @@ _BEHIND_A_HOLD = exists().where(
     s.reviews.c.conversation == s.messages.c.conversation,
 )
 _UNJUDGED = Prepared(_NEW.where(not_(_BEHIND_A_HOLD)))
-_RECALLS_BEHIND_A_HOLD = Prepared(
-    _NEW.where(s.messages.c.kind == literal_column("'recall'"), _BEHIND_A_HOLD)
-)
+_RECALLS_BEHIND_A_HOLD = Prepared(_NEW.where(s.messages.c.kind == literal_column("'recall'"), _BEHIND_A_HOLD))
 
 
 def unjudged(
@@ -462,6 +460,19 @@ def fail_delivery(work: Rulings, permit: str, said_by: int) -> None:
     work.tx.append(work.lane, "delivery:failed", f"delivery/{permit}", facts)
     set_delivery(work.tx, permit, "fail", reason="undelivered", done_at=work.tx.now)
     tell_sender(work, row.message, "undelivered")
+
+
+def drop_unpaired(tx: Tx, lane: int, deliveries: Iterable) -> None:
+    """Never make these deliveries (rows with permit, message, network and conversation): the two may no
+    longer talk. The sender is told, once for each chat."""
+    told: dict[tuple[str, str], int] = {}
+    for row in deliveries:
+        drop_delivery(tx, lane, row.permit, {"message": row.message, "reason": "unpaired"})
+        told.setdefault((row.network, row.conversation), row.message)
+    work = Rulings(tx, lane)
+    for number in told.values():
+        tell_sender(work, number, "ended")
+    work.write()
 
 
 def tell_sender(work: Rulings, number: int, key: str) -> None:

@@ -18,7 +18,7 @@ from bridge.ports import Attempt, Claim, Step
 from bridge.store import schema as s
 from bridge.store.codec import message_from, verdict_words
 from bridge.store.directory import Directory
-from bridge.store.judging import Rulings, fail_delivery, tell_sender
+from bridge.store.judging import Rulings, drop_unpaired, fail_delivery, tell_sender
 from bridge.store.prepared import Prepared
 from bridge.store.rows import (
     FAR,
@@ -144,8 +144,13 @@ def claim(tx: Tx, directory: Directory, network: str, lane: int, epoch: int, cha
     if not ids:
         return []
     directory.refresh(tx.db)
-    rows = tx.db.execute(_CLAIMED, {"b_ids": ids}).all()
-    _CLAIM.many(tx.db, [{"b_id": number, "b_epoch": epoch, "b_now": tx.now} for number in ids])
+    found = tx.db.execute(_CLAIMED, {"b_ids": ids}).all()
+    rows = [row for row in found if not directory.ended(row.pair_of_message)]
+    if rows:
+        _CLAIM.many(tx.db, [{"b_id": row.id, "b_epoch": epoch, "b_now": tx.now} for row in rows])
+    if len(rows) < len(found):
+        # It was in hand when its pair was ended, and has come back.
+        drop_unpaired(tx, lane, (row for row in found if directory.ended(row.pair_of_message)))
     return [_claimed(tx, directory, row, epoch) for row in rows]
 
 

@@ -13,6 +13,7 @@ from bridge.errors import Conflict
 from bridge.message import SYMPHONY, WEIXIN, Kind
 from bridge.ports import Step
 from bridge.store import acts
+from bridge.store.verify import verify
 
 
 async def take(hands: Hands, owner: str, **more: Any) -> int | None:
@@ -268,6 +269,54 @@ async def test_an_ended_pair_may_no_longer_talk_and_may_be_made_again(hands: Han
     assert await hands.store.make_pair(PAIR, "carol", "came back") == 2
     await hands.say(message(SYMPHONY, 3, "three"))
     assert any(text.endswith("three") for text in await hands.send(WEIXIN))
+
+
+async def test_what_has_not_gone_out_goes_nowhere_once_the_pair_is_ended(hands: Hands) -> None:
+    """Both ways, also what waits for its window or for a person; each writer is told once; it verifies."""
+    await hands.say(message(SYMPHONY, 1, "waits"), message(SYMPHONY, 2, "behind"), message(WEIXIN, 3, "in"))
+    waits, behind = await hands.claim(WEIXIN)
+    await hands.end(waits, Step.WAIT, reason="window")
+    await hands.end(behind, Step.GIVE_BACK)
+    await hands.store.end_pair(1, "carol", "left the firm")
+    assert set((await hands.states("deliveries")).values()) == {"dropped", "ready"}
+    dropped = "SELECT DISTINCT reason FROM deliveries WHERE state = 'dropped'"
+    assert await hands.rows(dropped) == [("unpaired",)]
+    assert [one.facts["message"] for one in await hands.entries("delivery:dropped")] == [1, 2, 3]
+    assert await hands.send(SYMPHONY) == [words.say("ended", "en")]
+    assert await hands.send(WEIXIN) == [words.say("ended", "zh-Hans")]
+    await verified(hands)
+
+
+async def test_what_comes_back_after_its_pair_was_ended_is_dropped(hands: Hands) -> None:
+    """It was in hand when the pair was ended: if it did not arrive then, it never will."""
+    await hands.say(message(SYMPHONY, 1, "in hand"))
+    (claim,) = await hands.claim(WEIXIN)
+    await hands.store.end_pair(1, "carol", "left the firm")
+    assert await hands.states("deliveries") == {1: "claimed"}
+    await hands.end(claim, Step.RETRY, at=hands.clock.now(), reason="unreachable")
+    assert await hands.claim(WEIXIN) == []
+    assert (await hands.states("deliveries"))[1] == "dropped"
+    assert await hands.send(SYMPHONY) == [words.say("ended", "en")]
+    await verified(hands)
+
+
+async def test_what_is_held_of_an_ended_pair_can_only_be_rejected(hands: Hands) -> None:
+    """Not even when the two are paired anew: what may pass between them now was not written under this."""
+    await hands.say(message(SYMPHONY, 1, "HOLD"))
+    await hands.store.end_pair(1, "carol", "left the firm")
+    await hands.store.make_pair(PAIR, "carol", "came back")
+    with pytest.raises(Conflict, match="pair 1, which has been ended"):
+        await hands.store.decide_hold(1, "carol", "harmless", passed=True)
+    assert await hands.states("reviews") == {1: "open"}
+    await hands.store.decide_hold(1, "carol", "too late", passed=False)
+    assert (await hands.states("messages"))[1] == "rejected"
+
+
+async def verified(hands: Hands) -> None:
+    """The whole record adds up."""
+    findings: list[object] = []
+    await hands.store.read(lambda db: verify(db, hands.store.blobs.root, findings.append))
+    assert findings == []
 
 
 async def test_a_pair_begins_where_its_room_begins(hands: Hands) -> None:

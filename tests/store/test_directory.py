@@ -62,6 +62,8 @@ async def test_an_ended_pair_keeps_its_route_for_what_it_said(tmp_path: Path) ->
     assert route is not None
     assert route.recipient.language == "zh-Hans"
     assert directory.route(None, SYMPHONY) is None
+    assert directory.ended(1)
+    assert not directory.ended(None)
     store.close()
 
 
