@@ -75,17 +75,27 @@ class Unreachable(NetworkError):
 
 
 class Refused(NetworkError):
-    """The network said no, and will say no again. Nothing was sent.
+    """The network said no, and will say no again. Nothing was sent, but for the parts in `sent`.
 
     `code` is a short stable word ("compliance", "window", "quota", "too-large", "not-member", ...).
     `until_inbound` is True when the delivery becomes possible again as soon as the person on the other
-    side writes. `sent` holds the network's ids of parts that went out before a later part was refused.
+    side writes. `sent` holds the network's ids of parts that went out before a later part was refused;
+    `text_sent` says that the whole text was among them, and only attachments are missing.
     """
 
-    def __init__(self, code: str, why: str, *, until_inbound: bool = False, sent: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        code: str,
+        why: str,
+        *,
+        until_inbound: bool = False,
+        sent: Sequence[str] = (),
+        text_sent: bool = False,
+    ) -> None:
         self.code = code
         self.until_inbound = until_inbound
         self.sent = tuple(sent)
+        self.text_sent = text_sent
         super().__init__(why)
 
 

@@ -396,8 +396,14 @@ def _refused(claim: Claim, error: Refused) -> Attempt:
         notice = error.code if error.code in words.REFUSALS else "window"
         return Attempt(permit, Step.WAIT, traffic, receipt, 0, uncertain, error.code, notice)
     # Words of our own are not waited for: behind them an advisor's message would wait, and nobody be told.
-    notice = error.code if error.code in words.REFUSALS else "undelivered"
-    return Attempt(permit, Step.PARK, traffic, receipt, 0, uncertain, error.code, notice)
+    return Attempt(permit, Step.PARK, traffic, receipt, 0, uncertain, error.code, _refusal(error))
+
+
+def _refusal(error: Refused) -> str:
+    """Which words tell the sender: what has arrived of his message comes before why the rest has not."""
+    if error.sent:
+        return "attachment-missing" if error.text_sent else "rest-missing"
+    return error.code if error.code in words.REFUSALS else "undelivered"
 
 
 _LOG_NAMES = {

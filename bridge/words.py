@@ -86,6 +86,18 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "zh-Hans": "您的消息未送达：其中没有对方平台可以显示的内容。",
         "zh-Hant": "您的訊息未送達：其中沒有對方平台可以顯示的內容。",
     },
+    "attachment-missing": {
+        "en": "Your message arrived only partly: the text was delivered, an attachment was not. "
+        "The compliance desk has been given the case.",
+        "zh-Hans": "您的消息仅部分送达：文字已送达，附件未能送达。已转交合规人员处理。",
+        "zh-Hant": "您的訊息僅部分送達：文字已送達，附件未能送達。已轉交合規人員處理。",
+    },
+    "rest-missing": {
+        "en": "Your message arrived only partly: its beginning was delivered, the rest was not. "
+        "The compliance desk has been given the case.",
+        "zh-Hans": "您的消息仅部分送达：前面部分已送达，其余部分未能送达。已转交合规人员处理。",
+        "zh-Hant": "您的訊息僅部分送達：前面部分已送達，其餘部分未能送達。已轉交合規人員處理。",
+    },
     "gap": {
         "en": "[An earlier message is still under review]",
         "zh-Hans": "［前面有一条消息仍在审核中］",

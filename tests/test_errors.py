@@ -59,6 +59,8 @@ def test_refused_says_what_went_out_before() -> None:
     assert (str(error), error.code, error.until_inbound) == ("five messages", "quota", True)
     assert error.sent == ("m1", "m2")
     assert Refused("too-large", "no").sent == ()
+    assert not error.text_sent
+    assert Refused("media", "no", sent=["m1"], text_sent=True).text_sent
 
 
 def test_signed_out_says_what_to_do() -> None:

@@ -458,6 +458,9 @@ def test_a_network_that_is_away_does_not_keep_the_other_waiting(tmp_path: Path) 
 # --- what becomes of one attempt ------------------------------------------------------------------------
 
 
+_TEXT_ALONE = Refused("media", "no", sent=["m1"], text_sent=True)
+
+
 @pytest.mark.parametrize(
     ("error", "step", "reason", "notice", "uncertain"),
     [
@@ -469,9 +472,23 @@ def test_a_network_that_is_away_does_not_keep_the_other_waiting(tmp_path: Path) 
         (Refused("quota", "later", until_inbound=True), Step.WAIT, "quota", "quota", False),
         (Refused("asleep", "later", until_inbound=True), Step.WAIT, "asleep", "window", False),
         (Refused("quota", "later", until_inbound=True, sent=["m1"]), Step.WAIT, "quota", "quota", True),
+        (Refused("compliance", "no", sent=["m1"]), Step.PARK, "compliance", "rest-missing", True),
+        (_TEXT_ALONE, Step.PARK, "media", "attachment-missing", True),
         (StoreError("a blob is damaged"), Step.PARK, "archive-damaged", "undelivered", True),
     ],
-    ids=["sent", "away", "lost", "compliance", "no member", "quota", "asleep", "half", "damaged"],
+    ids=[
+        "sent",
+        "away",
+        "lost",
+        "compliance",
+        "no member",
+        "quota",
+        "asleep",
+        "half",
+        "beginning",
+        "text alone",
+        "damaged",
+    ],
 )
 def test_every_answer_of_a_network_has_its_consequence(
     tmp_path: Path, error: Exception | None, step: Step, reason: str, notice: str, uncertain: bool

@@ -282,6 +282,8 @@ class WeixinConnector:
                 repeated += not await self._send_part(part, permit)
             except Refused as refused:
                 refused.sent = tuple(sent)
+                # The text comes first: behind it, only attachments can be missing.
+                refused.text_sent = part.blob is not None and parts[0].blob is None
                 raise
             except Unreachable as away:
                 away.certain = away.certain and not sent and not permit.uncertain

@@ -304,7 +304,7 @@ async def test_parts_that_went_out_are_named_when_a_later_one_is_refused() -> No
         stage.platform.faults.arm("errcode", route="media/upload", errcode=40005)
         content = Content("看", files=(stage.archive.put("d1", PDF, "a.pdf"),))
         error = await refused(stage, content)
-        assert (error.code, error.sent) == ("media", (PERMIT,))
+        assert (error.code, error.sent, error.text_sent) == ("media", (PERMIT,), True)
         assert stage.shown() == ["看"]
 
 
