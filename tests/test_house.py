@@ -518,6 +518,18 @@ def test_every_source_file_has_its_test_file() -> None:
     obey("Tests mirror the files they test.", broken())
 
 
+def test_no_two_test_files_share_a_name() -> None:
+    """pytest imports test files by their names alone: the second of two is an error, whatever it says."""
+    first: dict[str, Path] = {}
+
+    def broken() -> Iterator[str]:
+        for path in sources("tests"):
+            if path.stem.startswith("test_") and first.setdefault(path.stem, path) is not path:
+                yield f"{path.relative_to(ROOT)}: rename it, {first[path.stem].relative_to(ROOT)} is there"
+
+    obey("Test files have names of their own.", broken())
+
+
 def _plain(path: Path) -> str:
     """A path as one word, for comparing: `store/test_rows.py` and `store/rows.py` are both `store_rows`."""
     parts = [part.removeprefix("test_") for part in path.with_suffix("").parts]
