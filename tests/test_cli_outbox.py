@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,18 @@ def test_a_cut_list_says_so(terminal: Terminal) -> None:
     answer = terminal.type("outbox", "list", "--limit", "2")
     assert len(answer.out.splitlines()) == 3
     assert "--limit" in answer.err
+
+
+def test_what_waits_behind_a_closed_window_is_counted(terminal: Terminal, tmp_path: Path) -> None:
+    """One delivery waits for its window and keeps those behind it: the list says how many."""
+    with sqlite3.connect(next(tmp_path.rglob("weighbridge.db"))) as db:
+        (chat,) = db.execute("SELECT network, conversation FROM deliveries WHERE state = 'claimed'")
+        db.execute("UPDATE deliveries SET state = 'waiting', reason = 'window' WHERE state = 'claimed'")
+        db.execute("UPDATE deliveries SET network = ?, conversation = ? WHERE state = 'ready'", chat)
+    (row,) = terminal.type("outbox", "list", "--state", "waiting", "--json").records
+    assert row["behind"] == 1
+    answer = terminal.type("outbox", "list", "--state", "waiting")
+    assert answer.out.splitlines()[1].endswith("window, and 1 behind it")
 
 
 def test_an_outbox_in_order_says_so(terminal: Terminal) -> None:

@@ -37,6 +37,7 @@ from bridge.flow import Patience
 from bridge.message import SYMPHONY, WEIXIN, Batch, Echo, File, Kind, Permit, Receipt, Traffic
 from bridge.pipeline import Bell, House, Pace, attempt_to_send, decide
 from bridge.ports import Claim, Step
+from bridge.store import views
 from bridge.store.database import Database
 
 LONGEST = 600.0  # virtual seconds
@@ -451,6 +452,22 @@ def test_a_network_that_is_away_does_not_keep_the_other_waiting(tmp_path: Path) 
         rooms = world.delivery(world.line(WEIXIN)), world.delivery(world.line(SYMPHONY))
         await world.run(*rooms, until=lambda: bool(world.pod.shown))
         assert world.platform.shown == []
+
+    in_world(test, tmp_path)
+
+
+def test_a_closed_window_is_told_once(tmp_path: Path) -> None:
+    """Several messages wait for the client to write: their sender is told of the first, and then no more."""
+
+    async def test(world: World) -> None:
+        world.platform.window = 0
+        await world.hands.say(*(message(SYMPHONY, number, f"no. {number}") for number in (1, 2, 3)))
+        rooms = world.delivery(world.line(WEIXIN)), world.delivery(world.line(SYMPHONY))
+        await world.run(*rooms, until=lambda: bool(world.pod.shown))
+        assert world.pod.texts(notices=True) == [words.say("window", "en")]
+        assert world.platform.posts.total() == 1
+        (waiting,) = await world.store.read(lambda db: views.outbox(db, ["waiting"]))
+        assert waiting["behind"] == 2
 
     in_world(test, tmp_path)
 

@@ -60,6 +60,8 @@ def _line(row: Mapping[str, Any], now: int) -> dict[str, Any]:
     what = row["reason"]
     if row["state"] == "ready" and row["next_at"] > now:
         what = f"{what}, again in {output.span(row['next_at'] - now)}".lstrip(", ")
+    if row["behind"]:
+        what = f"{what}, and {row['behind']} behind it"
     if row["uncertain"] and row["state"] not in ("sent", "dropped"):
         what = f"{what}, may have arrived".lstrip(", ")
     return {**row, "age": output.span(now - row["archived_at"]), "what": what}

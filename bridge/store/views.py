@@ -555,6 +555,15 @@ def outbox(db: Connection, states: Iterable[str] = UNDER_WAY, limit: int = 100) 
     return [_outbox_line(db, directory, row) for row in db.execute(query).all()]
 
 
+def _behind(db: Connection, row: AnyRow) -> int:
+    """How many deliveries of its conversation wait behind one that waits for its reply window."""
+    if row.state != DeliveryState.WAITING:
+        return 0
+    d = s.deliveries.c
+    same = (d.network == row.network, d.conversation == row.conversation, d.id > row.id)
+    return db.execute(select(func.count()).where(is_open(s.deliveries), *same)).scalar_one()
+
+
 def _in_states(states: Iterable[str]) -> Any:
     """Any of `states`, in the words of the indexes of what is open and what is stuck."""
     d, chosen = s.deliveries.c, set(states)
@@ -585,6 +594,7 @@ def _outbox_line(db: Connection, directory: Directory, row: AnyRow) -> Record:
         "attempt": row.attempt,
         "next_at": row.next_at if row.state == DeliveryState.READY else 0,
         "uncertain": bool(row.uncertain),
+        "behind": _behind(db, row),
         "archived_at": row.archived_at,
         "done_at": row.done_at,
         "reason": row.reason,
