@@ -7,6 +7,7 @@ told which rule acted.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from bridge.message import Annotation, Content, Kind, Message, Outcome, Verdict
@@ -199,6 +200,31 @@ def notice(message: Message, verdict: Verdict, paired: bool, language: str) -> s
     return say(verdict.outcome.value, language)
 
 
+#: Breaks of a line that not every network takes for one (Unicode Standard, 5.8).
+_BREAKS = re.compile("[\x0b\x0c\x85\u2028\u2029]")
+
+#: The other controls: C0 without tab and line breaks, DEL, C1.
+_CONTROLS = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x9f]")
+
+#: What no reader sees and what only moves other characters: embeddings, overrides and isolates of direction
+#: (UAX #9), spaces and joins without width, fillers, interlinear marks, and tags. The joiners U+200C and
+#: U+200D and the marks U+200E, U+200F and U+061C belong to writing and stay, as do the tags of a flag.
+_UNSEEN = re.compile(
+    "(\U0001f3f4[\U000e0020-\U000e007e]+\U000e007f)"
+    "|[\xad\u034f\u115f\u1160\u17b4\u17b5\u180e\u200b\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0"
+    "\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+
+
+def visible(text: str) -> str:
+    """`text` as a reader may see it: in the order in which it was judged, and nothing hidden in it.
+
+    Controls become U+FFFD, so that one sees that something was there; what is unseen anyway is left out.
+    """
+    shown = _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", _BREAKS.sub("\n", text))
+    return _UNSEEN.sub(lambda found: found[1] or "", shown)
+
+
 def compose(
     kind: Kind,
     text: str,
@@ -216,7 +242,7 @@ def compose(
     lines = [say(mark, language) for mark in marks]
     if kind is Kind.RECALL:
         lines.append(say("recalled", language))
-    elif text:
-        lines.append(text)
+    elif shown := visible(text):
+        lines.append(shown)
     lines += [chosen(one.text, language) for one in annotations]
-    return Content(text="\n".join(lines), author=author, quote=quote, language=language)
+    return Content("\n".join(lines), visible(author), quote=visible(quote), language=language)

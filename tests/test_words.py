@@ -209,3 +209,29 @@ def test_the_firms_texts_stand_below_in_the_readers_language() -> None:
     content = compose(Kind.TEXT, "你好", ("late",), "zh-HK", "Alice Wong", annotations=below)
     assert content.text.splitlines() == [say("late", "zh-HK"), "你好", "不构成建议。", "Recorded."]
     assert compose(Kind.FILE, "", (), "en", "Alice Wong", annotations=below[:1]).text == "Not advice."
+
+
+# --- what a reader may see ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("a\tb\nc\r\nd", "a\tb\nc\r\nd"),
+        ("a\x85b\u2028c\u2029d\x0be\x0cf", "a\nb\nc\nd\ne\nf"),
+        ("a\x00b\x1b[31mc\x7fd\x9be", "a\ufffdb\ufffd[31mc\ufffdd\ufffde"),
+        ("pay \u202e0001\u202c HKD", "pay 0001 HKD"),
+        ("\u2066isolated\u2069 \u2067and\u2069 \u202aembedded\u202c", "isolated and embedded"),
+        ("gua\u200bran\u2060tee\ufeff\xad", "guarantee"),
+        ("hi\U000e0068\U000e0069\U000e007f", "hi"),
+        ("\u3164\u115f", ""),
+        ("\U0001f3f4\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",) * 2,
+        ("\U0001f469\u200d\U0001f469\u200d\U0001f467 \u2764\ufe0f",) * 2,
+        ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645 \u200e5\u200f",) * 2,
+    ],
+)
+def test_a_reader_sees_nothing_hidden_and_nothing_turned_round(written: str, shown: str) -> None:
+    """Controls are seen as U+FFFD, what is unseen is left out; emoji and real writing stay as they are."""
+    assert words.visible(written) == shown
+    content = compose(Kind.TEXT, written, (), "en", f"Alice{written}", quote=written)
+    assert (content.text, content.author, content.quote) == (shown, f"Alice{shown}", shown)

@@ -8,6 +8,7 @@ attempt that may have been made. Only here are permits put together (with the re
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from sqlalchemy import and_, bindparam, case, func, literal_column, select, update
 
@@ -213,7 +214,7 @@ def _content(db: object, directory: Directory, row: object) -> Content:
     if not message.files:
         return content
     blobs, _ = blobs_of(db, row.message, message)
-    return Content(content.text, content.author, blobs, quote, language=language)
+    return replace(content, files=tuple(replace(blob, name=words.visible(blob.name)) for blob in blobs))
 
 
 def _quoted(db: object, message: Message) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from rig import CONTACT, PAIR, Clock, Hands, judge, message, new_store, opened
 
@@ -461,6 +462,21 @@ async def test_files_go_with_their_message(hands: Hands) -> None:
     await hands.store.decide_hold(1, "carol", "the rest will do", passed=True)
     (claim,) = await hands.claim(WEIXIN)
     assert [blob.name for blob in claim.permit.content.files] == ["a.txt"]
+
+
+async def test_hidden_characters_stay_in_the_archive(hands: Hands) -> None:
+    """The reader gets neither them nor a file's name that is turned round; the archive keeps what came."""
+    await hands.archive(alice(1, "pay \u202e0001\x9b", kind=Kind.FILE, files=(File("r1", "a\u202efdp.exe"),)))
+    (wanted,) = await hands.store.wanted_files(SYMPHONY, 9)
+    await hands.store.settle_file(wanted, Blob("ab" * 32, 3, wanted.file.name))
+    await hands.judge()
+    (claim,) = await hands.claim(WEIXIN)
+    content = claim.permit.content
+    assert (content.text, content.files[0].name) == ("pay 0001\ufffd", "afdp.exe")
+    ((body,),) = await hands.rows(
+        "SELECT c.body FROM content c JOIN messages m ON m.lane = c.lane AND m.entry = c.seq WHERE m.id = 1"
+    )
+    assert orjson.loads(body)["text"] == "pay \u202e0001\x9b"
 
 
 async def test_the_work_is_there_after_a_restart(tmp_path: Path) -> None:
