@@ -1,4 +1,4 @@
-"""The shipped lexicons against people who do not want to be found, and against people who mean nothing by it."""
+"""The shipped lexicons: against people who hide what they say, and against people who mean nothing by it."""
 
 from __future__ import annotations
 

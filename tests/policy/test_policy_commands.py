@@ -12,14 +12,12 @@ import pytest
 from click.testing import CliRunner
 from policy_rig import one_rule, weigh
 
-from bridge.cli import weighbridge
 from bridge.cli.policy import policy
 from bridge.message import SYMPHONY, WEIXIN, Outcome
-from bridge.policy import Source, assemble, check, load, render
+from bridge.policy import check, load
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "policies").glob("*.yaml"))
-GUIDE = ROOT / "docs" / "policy.md"
 
 
 def run(*arguments: str | Path) -> tuple[int, str]:
@@ -130,44 +128,3 @@ def test_the_shipped_policies_decide_as_described(text: str, to: str, outcome: O
     assert verdict.outcome is outcome
     if outcome is not Outcome.DELIVER:
         assert {"en", "zh"} <= set(verdict.tell)
-
-
-# --- the guide ------------------------------------------------------------------------------------------
-
-
-def examples(kind: str) -> list[str]:
-    """The blocks of one kind in the guide, in order."""
-    return re.findall(rf"^```{kind}\n(.*?)^```", GUIDE.read_text(encoding="utf-8"), flags=re.M | re.S)
-
-
-@pytest.mark.parametrize("example", examples("yaml"))
-def test_every_example_of_the_guide_is_a_policy(example: str) -> None:
-    """What the guide shows loads without a remark and passes its own tests."""
-    _, problems = assemble([Source("policy.yaml", example.encode())])
-    assert render(problems) == ""
-
-
-def test_the_answers_in_the_guide_are_real() -> None:
-    """The mistake that the guide shows is explained in exactly these words."""
-    answer = examples("text")[0]
-    broken = examples("yaml")[0].replace("finds: card", "finds: crad")
-    _, problems = assemble([Source("policy.yaml", broken.encode())])
-    assert render(problems) == answer.rstrip()
-
-
-def test_what_the_guide_tries_and_explains_is_real(file: Path) -> None:
-    """The trace and the sentences that the guide shows are those of its first example."""
-    file.write_text(examples("yaml")[0], encoding="utf-8")
-    story, sentences = (
-        next(block for block in examples("text") if block.startswith(start)) for start in ("REDACT", "Rule ")
-    )
-    assert run("explain", "mask-cards", "--file", file, "--lang", "en")[1].startswith(sentences)
-    tried = CliRunner().invoke(
-        weighbridge, ["policy", "try", "卡号 ４１１１ 1111 1111 1111", "--policy", str(file), "--lang", "en"]
-    )
-    assert tried.output.startswith(story)
-
-
-def test_the_guide_is_for_compliance_staff() -> None:
-    """No programming language is needed to read it."""
-    assert "python" not in GUIDE.read_text(encoding="utf-8").lower()
