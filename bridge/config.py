@@ -18,7 +18,7 @@ import difflib
 import re
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -390,6 +390,38 @@ def parse(
     removed: Mapping[str, str] = REMOVED,
 ) -> Settings:
     """The settings that `text` (TOML) and `environ` give; raises ConfigError with all problems at once."""
+    found = survey(text, environ, folder=folder, origin=origin, removed=removed)
+    if found.problems:
+        raise ConfigError(found.problems)
+    return found.settings
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """Settings as far as they can be read: defaults stand for what cannot.
+
+    `broken` has the (section, key) that `problems` are about.
+    """
+
+    settings: Settings
+    problems: tuple[str, ...]
+    broken: frozenset[tuple[str, str]]
+
+    @property
+    def sections(self) -> frozenset[str]:
+        """The sections that are not to be relied on."""
+        return frozenset(section for section, _ in self.broken)
+
+
+def survey(
+    text: str,
+    environ: Mapping[str, str],
+    *,
+    folder: Path = Path(),
+    origin: str = "weighbridge.toml",
+    removed: Mapping[str, str] = REMOVED,
+) -> Survey:
+    """What `text` and `environ` give, and all that is wrong with it; raises ConfigError if it is no TOML."""
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -400,9 +432,7 @@ def parse(
     settings = Settings(**parts, origin=origin)
     if settings.store.lanes != 1:
         reading.report("store", "lanes", "SQLite has one lane: write 1, or leave it out")
-    if reading.problems:
-        raise ConfigError(reading.problems)
-    return settings
+    return Survey(settings, tuple(reading.problems), frozenset(reading.broken))
 
 
 class _Reading:
@@ -417,11 +447,13 @@ class _Reading:
         self.folder = folder
         self.origin = origin
         self.problems: list[str] = []
+        self.broken: set[tuple[str, str]] = set()
 
     def report(self, section: str, key: str, problem: str) -> None:
         """Note a problem at the place in the file where `section.key` is written."""
         line = self.lines.get((section, key)) or self.lines.get((section, ""))
         name = f"{section}.{key}" if key else f"[{section}]"
+        self.broken.add((section, key))
         self.problems.append(f"{self.origin}{f':{line}' if line else ''}: {name}: {problem}")
 
     def refuse_strangers(self, removed: Mapping[str, str]) -> None:
@@ -469,6 +501,7 @@ class _Reading:
             if (text := self.environ.get(variable(section, key))) is not None:
                 return form.read(form.from_text(text), self.folder)
         except ValueError as problem:
+            self.broken.add((section, key))
             self.problems.append(f"environment: {variable(section, key)}: {problem}")
             return row.default
         try:
@@ -516,15 +549,18 @@ def _lines(text: str) -> dict[tuple[str, str], int]:
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
     """Read the settings file at `path`; raises ConfigError with all problems. Opens that one file."""
+    return parse(_read(path), environ, folder=path.absolute().parent, origin=str(path))
+
+
+def _read(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise ConfigError(
             f"{path}: no such file: name yours with --config, or make one with `weighbridge init`"
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {_cause(error)}") from None
-    return parse(text, environ, folder=path.absolute().parent, origin=str(path))
 
 
 def unlock(settings: Settings) -> Settings:
@@ -532,23 +568,53 @@ def unlock(settings: Settings) -> Settings:
 
     A secret file must not be readable by everybody. Blank space around a secret does not belong to it.
     """
+    found = _unlocked(settings)
+    if found.problems:
+        raise ConfigError(found.problems)
+    return found.settings
+
+
+def examine(path: Path, environ: Mapping[str, str]) -> Survey:
+    """The settings at `path` with every secret read, as far as they go, and everything that is wrong.
+
+    Raises ConfigError when the file cannot be read, or is no TOML.
+    """
+    written = survey(_read(path), environ, folder=path.absolute().parent, origin=str(path))
+    found = _unlocked(written.settings, but=written.broken)
+    return Survey(found.settings, written.problems + found.problems, written.broken | found.broken)
+
+
+def _unlocked(settings: Settings, but: Set[tuple[str, str]] = frozenset()) -> Survey:
+    """The settings with every secret read, but for those that are known to be broken."""
     problems: list[str] = []
     parts: dict[str, Any] = {}
+    broken: set[tuple[str, str]] = set()
     for section in SECTIONS:
         part = getattr(settings, section)
         for row in fields(part):
-            value = getattr(part, row.name)
-            if row.metadata["needed"] and value in ("", Secret()):
-                problems.append(_missing(settings.origin, section, row))
-            elif isinstance(value, Secret) and value.file and not value.value:
-                try:
-                    part = replace(part, **{row.name: replace(value, value=_read_secret(value.file))})
-                except ConfigError as error:
-                    problems += [f"{section}.{written_key(row)}: {problem}" for problem in error.problems]
+            if (section, key := written_key(row)) in but:
+                continue
+            try:
+                part = replace(part, **{row.name: _unlocked_value(settings, section, row)})
+            except ConfigError as error:
+                broken.add((section, key))
+                problems += error.problems
         parts[section] = part
-    if problems:
-        raise ConfigError(problems)
-    return replace(settings, **parts)
+    return Survey(replace(settings, **parts), tuple(problems), frozenset(broken))
+
+
+def _unlocked_value(settings: Settings, section: str, row: Field[Any]) -> Any:
+    value = getattr(getattr(settings, section), row.name)
+    if row.metadata["needed"] and value in ("", Secret()):
+        raise ConfigError(_missing(settings.origin, section, row))
+    if not isinstance(value, Secret) or not value.file or value.value:
+        return value
+    try:
+        return replace(value, value=_read_secret(value.file))
+    except ConfigError as error:
+        raise ConfigError(
+            [f"{section}.{written_key(row)}: {problem}" for problem in error.problems]
+        ) from None
 
 
 def _missing(origin: str, section: str, row: Field[Any]) -> str:

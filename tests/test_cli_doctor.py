@@ -86,6 +86,24 @@ def test_all_that_is_missing_is_named(examine: Examine, folder: Path) -> None:
     assert "symphony.pod_url" in details
 
 
+def test_broken_settings_do_not_hide_the_rest(
+    examine: Examine, folder: Path, mock_process: MockProcess
+) -> None:
+    """All that is wrong with the settings in one answer, and whatever does not rest on it is looked at."""
+    (folder / "secrets/weixin-secret").write_text("")
+    (folder / "policies/firm-wide.yaml").write_text("policy: [")
+    with mock_process("symphony", "--bot-key", str(folder / "secrets/symphony-public.pem")) as pod:
+        code, findings = examine(SYMPHONY_POD_URL=pod["url"], DAEMON_BATCH="many", ATTACHMENTS_SECONDS="soon")
+    assert code == 1
+    wrong = [one["detail"] for one in findings if one["check"] == "settings"]
+    assert [any(word in one for one in wrong) for word in ("BATCH", "SECONDS", "weixin-secret")] == [True] * 3
+    checks = {one["check"]: one["ok"] for one in findings}
+    assert not checks["policies"]
+    assert checks["store"]
+    assert any(check.startswith("symphony: ") for check in checks)
+    assert not any(check.startswith(("weixin: ", "clamav")) for check in checks)
+
+
 def test_a_broken_policy_is_told_with_the_command_that_shows_it(
     examine: Examine, folder: Path, nowhere: str
 ) -> None:

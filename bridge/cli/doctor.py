@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import TYPE_CHECKING
 
 import click
@@ -44,34 +44,37 @@ def doctor(root: Root, as_json: bool, offline: bool) -> int:
     from bridge import telemetry
 
     telemetry.configure(level="critical")  # what is found is said below, and once
-    checks = list(_settings(root))
-    if all(ok for _, ok, _ in checks):
-        settings = root.unlocked()
-        checks += [*_policies(settings), *_store(settings), *_scanner(settings)]
-        if not offline:
-            checks += asyncio.run(_networks(settings))
+    checks = list(_checks(root, offline))
     rows = [{"check": what, "ok": ok, "detail": detail} for what, ok, detail in checks]
     marked = rows if as_json else [{**row, "ok": "✓" if row["ok"] else "✗"} for row in rows]
     listing(marked, {"ok": "", "check": "check", "detail": "detail"}, as_json=as_json)
     return Exit.DONE if all(ok for _, ok, _ in checks) else Exit.NO
 
 
-def _settings(root: Root) -> Iterator[Check]:
+def _checks(root: Root, offline: bool) -> Iterator[Check]:
+    """Everything that can be looked at: what rests on broken settings cannot, and its settings say so."""
     try:
-        settings = root.unlocked()
+        survey = root.examined()
     except ConfigError as error:
-        for problem in error.problems:
-            yield "settings", False, problem
+        yield from (("settings", False, problem) for problem in error.problems)
         return
-    yield "settings", True, settings.origin
+    settings, broken = survey.settings, survey.sections
+    yield from (("settings", False, problem) for problem in survey.problems)
+    if not survey.problems:
+        yield "settings", True, settings.origin
     yield from _rights(settings)
+    for section, check in (("policy", _policies), ("store", _store), ("attachments", _scanner)):
+        if section not in broken:
+            yield from check(settings)
+    if not offline and "store" not in broken:
+        yield from asyncio.run(_networks(settings, broken))
 
 
 def _rights(settings: Settings) -> Iterator[Check]:
     for section in (settings.symphony, settings.weixin):
         for name in ("private_key", "secret", "token", "aes_key"):
             secret = getattr(section, name, None)
-            if secret is None or secret.file is None:
+            if secret is None or secret.file is None or not secret.file.exists():
                 continue
             open_to_others = secret.file.stat().st_mode & 0o077
             detail = f"chmod 600 {secret.file}" if open_to_others else str(secret.file)
@@ -120,18 +123,20 @@ def _scanner(settings: Settings) -> Iterator[Check]:
     yield "clamav", answers, address if answers else remedy
 
 
-async def _networks(settings: Settings) -> list[Check]:
+async def _networks(settings: Settings, broken: Set[str]) -> list[Check]:
     from bridge.cli import compose
 
     checks: list[Check] = []
     blobs = compose.store(settings)
     try:
-        for name, connector in (
-            ("symphony", compose.symphony(settings, blobs.blobs)),
-            ("weixin", compose.weixin(settings, blobs.blobs, listen=False)),
+        for name, connect in (
+            ("symphony", lambda: compose.symphony(settings, blobs.blobs)),
+            ("weixin", lambda: compose.weixin(settings, blobs.blobs, listen=False)),
         ):
+            if name in broken:
+                continue
             try:
-                async with connector:
+                async with connect() as connector:
                     found = await connector.check()
             except WeighbridgeError as error:
                 found = [("signing in", False, str(error))]

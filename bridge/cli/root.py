@@ -22,7 +22,7 @@ from bridge.errors import NoStore, StoreError
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from bridge.config import Settings
+    from bridge.config import Settings, Survey
     from bridge.store.database import Database
 
 Result = TypeVar("Result")
@@ -45,6 +45,13 @@ class Root:
         from bridge import config
 
         return config.unlock(self.settings())
+
+    def examined(self) -> Survey:
+        """The settings as far as they can be read, and all that is wrong with them; raises ConfigError when
+        there are none."""
+        from bridge import config
+
+        return config.examine(self.config, os.environ)
 
     def read(self, query: Callable[[Connection], Result]) -> Result:
         """Ask the store; raises StoreError when there is none, or it cannot be read."""
