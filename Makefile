@@ -18,7 +18,7 @@ demo: setup ## Both networks and the bridge on this machine, with a conversation
 	@$(WEIGHBRIDGE) demo
 
 test: .venv/.test ## Everything that must hold, in under ten minutes
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 lint: .venv/.test ## What the linter has to say (a test asks it, too)
 	@$(BIN)/ruff check bridge connectors tests
