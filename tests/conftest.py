@@ -20,8 +20,7 @@ import pytest
 from bridge import telemetry
 from bridge.config import PREFIX
 
-
-#: Files that take longest, longest first. Two workers share the files: who begins one of these last, ends last.
+#: Files that take longest, longest first. Two workers share them: who begins one of these last, ends last.
 LONGEST = (
     "crash/test_kill", "crash/test_matrix", "clients/test_symphony_bdk", "faults/test_weixin_faults",
     "faults/test_symphony_faults", "test_docs", "store/test_verify", "policy/test_comparison",
