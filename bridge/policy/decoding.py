@@ -17,7 +17,7 @@ from rapidfuzz import fuzz, process
 
 from bridge.policy import language as lang
 from bridge.policy.diagnostics import Diagnostic, Page, Phrase
-from bridge.policy.document import Node
+from bridge.policy.document import Node, entries
 
 NEAR = 65  # similarity, of 100, from which another word is suggested
 
@@ -106,10 +106,11 @@ class _Explainer:
     def __init__(self, page: Page, root: Node) -> None:
         self.page = page
         self.root = root
+        self._free: dict[Location, list[str]] = {}
 
     def explain(self, errors: ValidationError) -> list[Diagnostic]:
         """One diagnostic for each mistake; a missing key next to a misspelt one is one mistake."""
-        found = [(_without_tags(tuple(e["loc"])), e) for e in errors.errors(include_url=False)]
+        found = [(_without_tags(tuple(e["loc"])), e) for e in errors.errors(include_url=False, include_input=False)]
         missing = {loc for loc, e in found if e["type"] == "missing"}
         problems: list[Diagnostic] = []
         for loc, error in found:
@@ -125,9 +126,7 @@ class _Explainer:
         """An unknown key; if it is one of `missing` misspelt, that one is taken out of there."""
         parent, key = loc[:-1], str(loc[-1])
         place = self._node(parent).key(key)
-        section = self._section(parent)
-        written = set(self._written(parent))
-        free = [name for name in _keys(section) if name not in written]
+        free = self._unwritten(parent)
         near = guess(key, free)
         if (*parent, near) in missing:
             missing.discard((*parent, near))
@@ -136,10 +135,12 @@ class _Explainer:
             return self.page.report("P010.near", place, key=key, guess=near)
         return self.page.report("P010", place, key=key, choices=listing(free))
 
-    def _written(self, loc: Location) -> list[str]:
-        """The keys of the mapping at `loc`."""
-        value = self._node(loc).value
-        return list(value) if isinstance(value, dict) else []
+    def _unwritten(self, loc: Location) -> list[str]:
+        """The keys that the mapping at `loc` could still have; worked out once, however many are unknown."""
+        if loc not in self._free:
+            written = entries(self._node(loc))
+            self._free[loc] = [name for name in _keys(self._section(loc)) if name not in written]
+        return self._free[loc]
 
     def _explain(self, loc: Location, error: Mapping[str, Any]) -> Diagnostic:
         kind, context = error["type"], error.get("ctx") or {}

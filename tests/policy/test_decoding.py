@@ -5,6 +5,8 @@ The sentences themselves are in `mistakes.txt`.
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from bridge.policy.decoding import decode, guess
@@ -80,6 +82,16 @@ def test_a_missing_key_is_the_misspelt_one() -> None:
     """Two misspelt keys are two mistakes, not four."""
     text = GOOD.replace("title:", "titel:").replace("owner:", "ownr:")
     assert said(text) == [("P010.twin", (3, 1)), ("P010.twin", (4, 1))]
+
+
+def test_twenty_thousand_unknown_keys_cost_a_moment() -> None:
+    """What a section could hold is worked out once, not for each wrong key: a large file is no long wait."""
+    text = GOOD + "".join(f"k{number}: 1\n" for number in range(20_000))
+    document = compose("p.yaml", text)
+    assert document.root is not None
+    begun = time.process_time()
+    _, problems = decode(document.page, document.root)
+    assert len(problems) == 20_000 and time.process_time() - begun < 4
 
 
 @pytest.mark.parametrize(
