@@ -110,7 +110,8 @@ class _Explainer:
 
     def explain(self, errors: ValidationError) -> list[Diagnostic]:
         """One diagnostic for each mistake; a missing key next to a misspelt one is one mistake."""
-        found = [(_without_tags(tuple(e["loc"])), e) for e in errors.errors(include_url=False, include_input=False)]
+        refused = errors.errors(include_url=False, include_input=False)
+        found = [(_without_tags(tuple(e["loc"])), e) for e in refused]
         missing = {loc for loc, e in found if e["type"] == "missing"}
         problems: list[Diagnostic] = []
         for loc, error in found:
