@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from policy_rig import one_rule
-from test_schema import EVERYTHING, good_files
+from test_schema_parity import EVERYTHING, good_files
 
 from bridge.policy.document import compose
 from bridge.policy.formatting import formatted, quoted, written
