@@ -269,7 +269,7 @@ class Acts(Protocol):
         """Two people may talk."""
 
     async def end_pair(self, number: int, person: str, reason: str) -> None:
-        """Two people may no longer talk."""
+        """Two people may no longer talk: what has not gone out is dropped, and its senders are told."""
 
     async def propose(self, proposal: Proposal, sources: Sequence[Source]) -> int:
         """A set of policy files is proposed; gives the number of the change."""

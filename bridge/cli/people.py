@@ -248,7 +248,7 @@ def _two(wish: _Wish, advisor_id: str, advisor_name: str, contact_name: str, str
 @person_option
 @pass_root
 def unpair(root: Root, number: int, reason: str, person: str) -> None:
-    """End a pair: the two may no longer talk; what they said stays in the archive."""
+    """End a pair: the two may no longer talk. What has not gone out is dropped; the archive keeps all."""
     from bridge import people as acts
 
     root.act(lambda store: acts.unpair(store, number, person, reason))
