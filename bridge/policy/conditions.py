@@ -229,11 +229,11 @@ def _often(condition: Condition, facts: Facts, look: Look, hits: Hits) -> bool:
 
 
 def _places(hits: Hits) -> int:
-    """How many places were found; hits that share a character are one."""
+    """How many places were found: the most hits of which no two share a character."""
     count, done = 0, -1
-    for start, end in sorted((hit.start, hit.end) for some in hits.values() for hit in some):
-        count += start >= done
-        done = max(done, end)
+    for end, start in sorted((hit.end, hit.start) for some in hits.values() for hit in some):
+        if start >= done:
+            count, done = count + 1, end
     return count
 
 

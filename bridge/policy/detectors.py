@@ -10,6 +10,7 @@ Python's `re`. The built-in shapes (`cards`, `identity`, `registers`, `wallets`,
 from __future__ import annotations
 
 import datetime
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -337,9 +338,8 @@ def written_pattern(pattern: str, boundary: str) -> Shape:
     compiled = compile_pattern(pattern)
 
     def find(scan: Scan) -> Iterator[Finding]:
-        for start, end in pattern_hits(compiled, scan.text):
-            if _bounded(boundary, scan.text, start, end):
-                yield Finding(start, end, *CERTAIN)
+        stands = functools.partial(_bounded, boundary, scan.text)
+        return (Finding(*place, *CERTAIN) for place in pattern_hits(compiled, scan.text, stands))
 
     return Shape(pattern, find)
 

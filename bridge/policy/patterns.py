@@ -1,13 +1,14 @@
 """Patterns on RE2: linear time whatever a person wrote, and bounded memory.
 
 Rules of this file: written patterns never reach Python's `re`. A set says first which of many patterns occur
-in a text at all; what it cannot answer for want of memory counts as occurring.
+in a text at all; what it cannot answer for want of memory counts as occurring. A hit hides no other one: the
+search goes on one character behind its beginning, a bounded number of times.
 """
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import re2
 
@@ -15,6 +16,10 @@ from bridge.policy.folding import Span, fold
 
 # More hits of one pattern than this in one message are not looked at one by one: the message is held.
 MOST_HITS = 200
+# A pattern is tried again behind the beginning of each hit so many times at most, or until so many bytes
+# were read, whichever is later; then the message is held.
+MOST_TRIES = 2_000
+MOST_READ = 16 << 20
 MOST_MEMORY = 64 << 20
 
 
@@ -31,9 +36,28 @@ def options(max_memory: int = 8 << 20) -> re2.Options:
     return chosen
 
 
+# What means something to RE2; any of them behind a backslash means itself.
+_OPERATORS = frozenset("\\.+*?()|[]{}^$-")
+
+
 def prepared(pattern: str) -> str:
-    """`pattern` for folded text: non-ASCII characters folded, `^` and `$` meaning the ends of each part."""
-    return "(?m)" + "".join(c if c.isascii() or len(fold(c)) != 1 else fold(c) for c in pattern)
+    """`pattern` for folded text: non-ASCII characters folded, `^` and `$` meaning the ends of each part.
+
+    A character that folds to one with a meaning, as the full-width brackets do, keeps meaning itself.
+    """
+    return "(?m)" + "".join(_pieces(pattern))
+
+
+def _pieces(pattern: str) -> Iterator[str]:
+    """`pattern` by characters; between \\Q and \\E and behind a backslash nothing is escaped again."""
+    escaped = quoted = False
+    for char in pattern:
+        if escaped:
+            quoted = char == "Q" or (quoted and char != "E")
+        folded = char if char.isascii() or len(fold(char)) != 1 else fold(char)
+        means_itself = folded == char or folded not in _OPERATORS or escaped or quoted
+        yield folded if means_itself else "\\" + folded
+        escaped = char == "\\" and not escaped
 
 
 def compile_pattern(pattern: str) -> re2._Regexp:
@@ -93,12 +117,62 @@ def pattern_set(patterns: tuple[str, ...]) -> PatternSet:
     return PatternSet(patterns)
 
 
-def pattern_hits(pattern: re2._Regexp, folded: str) -> list[Span]:
-    """Every place where `pattern` occurs. Raises `TooMany` beyond `MOST_HITS`."""
+def pattern_hits(
+    pattern: re2._Regexp, folded: str, stands: Callable[[int, int], bool] = lambda start, end: True
+) -> list[Span]:
+    """Every place where `pattern` occurs and may stand, without those inside one that is found already.
+
+    Raises `TooMany` beyond `MOST_HITS`, and where too many places had to be looked at.
+    """
+    data = folded.encode("utf-8", "surrogatepass")
+    places = _Places(folded, data)
+    tries = max(MOST_TRIES, MOST_READ // (len(data) + 1))
     found: list[Span] = []
-    for match in pattern.finditer(folded):
-        if match.end() > match.start():
-            found.append(match.span())
-        if len(found) > MOST_HITS:
+    at = done = 0
+    while (match := pattern.search(data, at)) is not None:
+        start, end = places.of(match.start()), places.of(match.end())
+        at = places.behind(match.start())
+        if end > max(start, done) and stands(start, end):
+            found.append((start, end))
+            done = end
+            if match.end() == len(data) or data[match.end()] == _LINE_END:
+                at = match.end()  # nothing that begins inside reaches further
+        tries -= 1
+        if len(found) > MOST_HITS or tries < 0:
             raise TooMany
+        if at > len(data):
+            break
     return found
+
+
+_LINE_END = ord("\n")
+
+
+class _Places:
+    """Bytes of an encoded text as characters of it; asked from left to right, each byte is read once."""
+
+    def __init__(self, text: str, data: bytes) -> None:
+        self._data = data
+        self._plain = len(text) == len(data)
+        self._known = (0, 0)
+
+    def of(self, byte: int) -> int:
+        """The number of the character that begins at `byte`."""
+        if self._plain:
+            return byte
+        known, number = self._known
+        if byte < known:
+            return number - _characters(self._data[byte:known])
+        self._known = byte, number + _characters(self._data[known:byte])
+        return self._known[1]
+
+    def behind(self, byte: int) -> int:
+        """Where the character behind the one at `byte` begins."""
+        byte += 1
+        while byte < len(self._data) and self._data[byte] & 0xC0 == 0x80:
+            byte += 1
+        return byte
+
+
+def _characters(data: bytes) -> int:
+    return len(data.decode("utf-8", "surrogatepass"))

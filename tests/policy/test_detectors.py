@@ -68,6 +68,9 @@ def pattern(options: str) -> PolicySet:
         ("pattern: '^secret$'", "secret", True),
         ("pattern: '^secret$'", "a secret", False),
         ("pattern: 'x*'", "abc", False),
+        ("pattern: '[0-9]{6} [0-9]{6}', boundary: digits", "1234567 123456 654321", True),
+        ("pattern: '［内部］'", "下周部门聚餐", False),
+        ("pattern: '［内部］'", "[内部] 报告", True),
     ],
 )
 def test_patterns_respect_boundaries_and_folding(options: str, text: str, hit: bool) -> None:
