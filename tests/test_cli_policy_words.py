@@ -129,6 +129,15 @@ def test_a_rule_is_explained() -> None:
     assert run("explain", "cards", "--file", "policies/desk.yaml").output == output
 
 
+def test_a_section_that_is_not_written_is_explained_too() -> None:
+    """It is no mistake to ask for it: nothing of it applies, and defaults hold whether written or not."""
+    result = run("explain", "attachments", "--file", "policies/desk.yaml")
+    assert result.exit_code == 0
+    assert result.output == "Section `attachments`\n  Policy `desk` writes nothing of its own here.\n"
+    defaults = run("explain", "defaults").output
+    assert "A message that no rule decides is delivered." in defaults and "nothing of its own" in defaults
+
+
 def test_an_unknown_name_gets_a_suggestion() -> None:
     """Exit code 2, and what was probably meant; of codes all are named, because one is not like another."""
     result = run("explain", "crads")

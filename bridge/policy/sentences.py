@@ -60,6 +60,13 @@ def explain(file: lang.PolicyFile, name: str, language: str = "en") -> list[str]
     return []
 
 
+def unwritten(file: lang.PolicyFile, name: str, language: str = "en") -> list[str]:
+    """What holds in `file` where the section `name` is not written; [] if the language has no such section."""
+    if name not in type(file).model_fields or name in file.model_fields_set | _SIMPLE:
+        return []
+    return _Speaker(CLAUSES[language], file).missing(name)
+
+
 def clause(file: lang.PolicyFile, section: lang.Section, key: str, language: str = "en") -> str:
     """What one key of a section says: "the message goes to Weixin". Raises KeyError for another key."""
     info = type(section).model_fields[key]
@@ -117,6 +124,15 @@ class _Speaker:
         heading = self.clauses["heading.section"].format(id=name)
         clauses = self._clauses(value) if isinstance(value, lang.Section) else self._entries(value, True)
         return [heading, *(f"  {self._sentence(clause)}" for clause in clauses)]
+
+    def missing(self, name: str) -> list[str]:
+        """A section that is not written: nothing of it applies, but defaults hold unwritten too."""
+        lines = (
+            self.section(name, ())
+            if name == "defaults"
+            else [self.clauses["heading.section"].format(id=name)]
+        )
+        return [*lines, f"  {self.clauses['section.unwritten'].format(policy=self.file.policy)}"]
 
     def _beside(self, rule: lang.Rule) -> list[str]:
         """The detectors that a rule uses, and the exceptions to it."""

@@ -34,18 +34,19 @@ def explain(name: str, files: Sequence[Path], language: str) -> None:
     \b
     weighbridge policy explain P020
     weighbridge policy explain mask-identity --lang zh-Hant
-    weighbridge policy explain attachments --file policies/hk-equities.yaml
+    weighbridge policy explain attachments --file policies/firm-wide.yaml
     """
     from bridge.policy.catalogue.pages import PAGES, page
     from bridge.policy.rendering import printable
     from bridge.policy.sentences import explain as sentences
-    from bridge.policy.sentences import named
+    from bridge.policy.sentences import named, unwritten
 
     if name.upper() in PAGES[language]:
         click.echo(page(name.upper(), language))
         return
     models = _models(files) if files or not _looks_like_a_code(name) else []
     blocks = [block for model in models if (block := sentences(model, name, language))]
+    blocks = blocks or [block for model in models if (block := unwritten(model, name, language))]
     if not blocks:
         known = [name for model in models for name in named(model)]
         raise click.UsageError(_unknown(name, sorted(PAGES[language]), known))

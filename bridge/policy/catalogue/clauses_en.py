@@ -39,6 +39,7 @@ CLAUSES_EN: Mapping[str, str] = {
     "heading.detector": "Detector `{id}`",
     "heading.policy": "Policy `{id}`: {title}",
     "heading.section": "Section `{id}`",
+    "section.unwritten": "Policy `{policy}` writes nothing of its own here.",
     "stop": ".",
     "Defaults.mode": "Rules that name no mode are {value}",
     "Defaults.unmatched": "A message that no rule decides is {value}",

@@ -39,6 +39,7 @@ CLAUSES_ZH_HANS: Mapping[str, str] = {
     "heading.detector": "检测器 `{id}`",
     "heading.policy": "策略 `{id}`：{title}",
     "heading.section": "部分 `{id}`",
+    "section.unwritten": "策略 `{policy}` 没有写这一部分。",
     "stop": "。",
     "Defaults.mode": "没有写明方式的规则：{value}",
     "Defaults.unmatched": "没有规则作出决定的消息：{value}",

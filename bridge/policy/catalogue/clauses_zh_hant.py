@@ -39,6 +39,7 @@ CLAUSES_ZH_HANT: Mapping[str, str] = {
     "heading.detector": "偵測器 `{id}`",
     "heading.policy": "政策 `{id}`：{title}",
     "heading.section": "部分 `{id}`",
+    "section.unwritten": "政策 `{policy}` 沒有寫這一部分。",
     "stop": "。",
     "Defaults.mode": "沒有寫明方式的規則：{value}",
     "Defaults.unmatched": "沒有規則作出決定的訊息：{value}",
