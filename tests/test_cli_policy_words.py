@@ -165,6 +165,24 @@ def test_a_message_is_tried() -> None:
     assert "not: the message goes to Symphony" in output
 
 
+def test_a_policy_whose_own_test_fails_is_tried_all_the_same(folder: Path) -> None:
+    """That is when the trace is needed: the failure is shown at its place, then the message is judged."""
+    desk = folder / "policies" / "desk.yaml"
+    desk.write_text(POLICY.replace("given: 4111 1111 1111 1111", "given: 4111 1111 1111 1112"))
+    result = run("try", "4111 1111 1111 1112", "--lang", "zh-Hans")
+    assert result.exit_code == 0 and "错误[P060]" in result.stderr
+    assert result.stdout.startswith("放行")
+    assert run("explain", "cards").exit_code == 0
+
+
+def test_a_broken_file_is_not_tried(folder: Path) -> None:
+    """The mistake is shown like `check` shows it: with the line, a caret, and in the reader's language."""
+    (folder / "policies" / "desk.yaml").write_text(POLICY.replace("finds: card", "finds: crad"))
+    result = run("try", "x", "--lang", "zh-Hant")
+    assert result.exit_code == 2 and result.stdout == ""
+    assert "錯誤[P020]" in result.stderr and "^^^^" in result.stderr
+
+
 def test_people_and_time_are_those_that_were_typed() -> None:
     """Labels, groups, the clock of the policy, and text from standard input."""
     late = ["try", "-", "--to", "symphony", "--at", "2026-11-20 23:10"]

@@ -61,7 +61,7 @@ def explain(file: lang.PolicyFile, name: str, language: str = "en") -> list[str]
 
 
 def unwritten(file: lang.PolicyFile, name: str, language: str = "en") -> list[str]:
-    """What holds in `file` where the section `name` is not written; [] if the language has no such section."""
+    """What holds in `file` where the section `name` is not written; [] if there is no such section."""
     if name not in type(file).model_fields or name in file.model_fields_set | _SIMPLE:
         return []
     return _Speaker(CLAUSES[language], file).missing(name)

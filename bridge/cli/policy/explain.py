@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bridge.cli.policy.files import chosen
+from bridge.cli.policy.sides import usable
 from bridge.cli.policy.speech import language_option
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def explain(name: str, files: Sequence[Path], language: str) -> None:
     if name.upper() in PAGES[language]:
         click.echo(page(name.upper(), language))
         return
-    models = _models(files) if files or not _looks_like_a_code(name) else []
+    models = _models(files, language) if files or not _looks_like_a_code(name) else []
     blocks = [block for model in models if (block := sentences(model, name, language))]
     blocks = blocks or [block for model in models if (block := unwritten(model, name, language))]
     if not blocks:
@@ -58,17 +59,9 @@ def _looks_like_a_code(name: str) -> bool:
     return len(name) == 4 and name[0] in "Pp" and name[1:].isdigit()
 
 
-def _models(files: Sequence[Path]) -> list[PolicyFile]:
+def _models(files: Sequence[Path], language: str) -> list[PolicyFile]:
     """What is written in the files; prints what is wrong and ends the command if one cannot be used."""
-    from bridge.policy import assemble, read, render
-
-    sources, unread = read(chosen(files))
-    policies, problems = assemble(sources)
-    if unread or policies is None:
-        errors = [problem for problem in problems if problem.severity == "error"]
-        click.echo(render([*unread, *errors]), err=True)
-        raise SystemExit(2)
-    return [policy.model for policy in policies.policies]
+    return [policy.model for policy in usable(chosen(files), language).policies]
 
 
 def _unknown(name: str, codes: Sequence[str], known: Sequence[str]) -> str:

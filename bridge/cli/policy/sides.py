@@ -57,6 +57,25 @@ def in_force(root: Root) -> Sequence[Source]:
     return sources
 
 
+def usable(paths: Sequence[Path], language: str) -> PolicySet:
+    """The policies at `paths`, to be looked into: their own tests may fail, and it is said when they do.
+
+    Any other error ends the command, after it was shown at its place, in `language`.
+    """
+    from bridge.policy import assemble, read, render
+
+    sources, unread = read(paths)
+    policies, problems = assemble(sources)
+    failing = [problem for problem in problems if problem.code == "P060"]
+    errors = [p for p in problems if p.severity == "error" and p.code != "P060"]
+    if unread or policies is None:
+        click.echo(render([*unread, *errors], language=language), err=True)
+        raise SystemExit(2)
+    if failing:
+        click.echo(render(failing, language=language) + "\n", err=True)
+    return policies
+
+
 def _assembled(sources: Sequence[Source], unread: Sequence[Diagnostic] = ()) -> PolicySet:
     from bridge.policy import assemble
 

@@ -16,6 +16,7 @@ import click
 
 from bridge.cli import output
 from bridge.cli.policy.files import in_use
+from bridge.cli.policy.sides import usable
 from bridge.cli.policy.speech import language_option
 from bridge.cli.root import Root, pass_root
 from bridge.message import SYMPHONY, WEIXIN, Context, Earlier, File, Inspection, Kind, Message, Party, Route
@@ -56,12 +57,12 @@ def try_(root: Root, /, policies: Sequence[Path], as_json: bool, language: str, 
     weighbridge policy try "账户 8812345678" --as alice.wong@bank.example
     weighbridge policy try "加我微信" --to symphony --tag 客户 --at "2026-11-20 23:10" --lang zh-Hans
     """
-    from bridge.policy import as_record, load
+    from bridge.policy import as_record
     from bridge.policy.narration import as_object, narrate
     from bridge.policy.rendering import printable
     from bridge.policy.trace import trace
 
-    rules = load(in_use(root, policies))
+    rules = usable(in_use(root, policies), language)
     now = _moment(written["at"], rules)
     message, context = _staged(rules, now, **written)
     told = trace(rules, message, context, now)
