@@ -57,12 +57,10 @@ class _Reading:
         return self.added(rule.then) | (UP if _supervises(rule.then) else NOWHERE)
 
     def added(self, then: lang.Then) -> Signs:
-        """What a decision does that was not there before: it replaces what is said when nothing decided."""
-        level = _level(then)
-        if level < 0:
-            return NOWHERE
-        weaker = any(level < o.LEVELS.index(word) for word in self._unmatched)
-        return (DOWN if weaker else NOWHERE) | (UP if level else NOWHERE)
+        """What a decision does that was not there before: a permission opens what is held without one."""
+        if then.deliver:
+            return DOWN if "hold" in self._unmatched else NOWHERE
+        return UP if _acts(then) else NOWHERE
 
     def _rule(self, rule: lang.Rule) -> Signs:
         signs = self.acts(rule) if self.mode(rule) == "enforce" else NOWHERE
@@ -417,3 +415,21 @@ def _file_changes(before: Policy | None, after: Policy | None) -> Iterator[Chang
         yield Change(Direction.TIGHTER, after.name, "policy", "", "", after=after.model.title)
     elif before is not None:
         yield Change(Direction.LOOSER, before.name, "policy", "", "", before=before.model.title)
+        yield from _lost(before)
+
+
+def _lost(gone: Policy) -> Iterator[Change]:
+    """Everything that a removed file did, each thing by itself: an approver sees what goes, and whose it was.
+
+    What the file only spared (an exception) makes nothing stricter when the file goes: it has no line.
+    """
+    changes = _Files(gone, _emptied(gone)).changes()
+    return (one for one in changes if one.direction in (Direction.LOOSER, Direction.CHECK))
+
+
+def _emptied(policy: Policy) -> Policy:
+    """The same file for the same people, with nothing in it."""
+    fields = lang.PolicyFile.model_fields
+    kept = {key: getattr(policy.model, key) for key in fields if fields[key].is_required()}
+    model = lang.PolicyFile.model_construct(**kept, applies_to=policy.model.applies_to)
+    return replace(policy, draft=replace(policy.draft, model=model, words={}, dates={}))

@@ -58,7 +58,7 @@ class Policy:
 
     `inside` says whether detectors look at the text inside attachments. `lists` are (policy/list, when its
     file was last written, in milliseconds; 0 if nobody knows) of lists that can grow old. `unmatched` and
-    `unpaired` are its answers where no rule decided, and where the people are no pair.
+    `unpaired` are its answers where no rule settled it, and where the people are no pair.
     """
 
     draft: Draft

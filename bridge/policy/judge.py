@@ -79,10 +79,10 @@ def _hear(policy: Policy, facts: Facts, hearing: Hearing) -> None:
             hearing.closed.append((policy.gate, closed))
         elif policy.gate.opened(facts):
             hearing.opened.append(policy.name)
-    decided = _ask_rules(policy, facts, hearing)
+    settled = _ask_rules(policy, facts, hearing)
     if facts.context.route is None:
         hearing.answers.append(policy.unpaired)
-    elif not decided:
+    elif not settled:
         hearing.answers.append(policy.unmatched)
 
 
@@ -94,8 +94,8 @@ def _stale(policy: Policy, now: datetime.datetime) -> Iterator[Answer]:
 
 
 def _ask_rules(policy: Policy, facts: Facts, hearing: Hearing) -> bool:
-    """Ask the rules of one file, adding to what was found; whether one of them decided."""
-    decided = False
+    """Ask the rules of one file, adding to what was found; whether one of them settled it."""
+    settled = False
     look = partial(facts.scan, inside=policy.inside)
     for rule in policy.shelves.worth_asking(facts, look):
         try:
@@ -111,9 +111,9 @@ def _ask_rules(policy: Policy, facts: Facts, hearing: Hearing) -> bool:
             continue
         hearing.found.append(found)
         if found.match.enforced and rule.decides:
-            decided = True
+            settled = settled or rule.settles
             hearing.answers.append(found.answer)
-    return decided
+    return settled
 
 
 def _crashed(rule: Rule, facts: Facts) -> Found:

@@ -267,7 +267,10 @@ class Defaults(Section):
     """What happens when nothing else is said."""
 
     mode: Mode = Field(default="enforce", description="mode of rules that name none")
-    unmatched: Literal["deliver", "hold"] = Field(default="deliver", description="no rule decided")
+    unmatched: Literal["deliver", "hold"] = Field(
+        default="deliver",
+        description="no rule delivered, held or blocked; to mask or annotate is no permission",
+    )
     unpaired: Literal["block", "hold"] = Field(default="hold", description="the people are no approved pair")
     on_error: Literal["hold", "block"] = Field(default="hold", description="something could not be read")
 

@@ -21,6 +21,7 @@ from bridge.policy.facts import Facts
 RULE, BARRIER = "rule", "barrier"
 REVIEW = "review"  # the queue of whatever names none
 _STRICTEST_FIRST = ("block", "hold", "redact", "annotate", "deliver")
+_SETTLING = frozenset({"deliver", "hold", "block"})
 _ADDING = ("redact", "tag", "tell_sender", "annotate", "notify", "sample", "review")
 _MILLISECOND = datetime.timedelta(milliseconds=1)
 
@@ -66,6 +67,8 @@ class Exemption:
 class Rule:
     """One rule, ready. `decides` is False for a rule that only tags or tells, `adds` for one that does not.
 
+    `settles`: where it acts, nobody asks what becomes of what no rule matched. To deliver, hold or block does;
+    to mask or to add a text is no permission to let pass.
     `part` says for which messages an enforced rule is in force (None: all); for others it is monitored.
     """
 
@@ -78,6 +81,7 @@ class Rule:
     unless: Condition | None = None
     enforced: bool = True
     decides: bool = True
+    settles: bool = True
     part: Check | None = None
     exemptions: tuple[Exemption, ...] = ()
     redact: lang.Redact | None = None
@@ -149,6 +153,7 @@ def _rule(
         unless=None if rule.unless is None else condition(rule.unless, names, alone=True),
         enforced=(rule.mode or file.defaults.mode) == "enforce",
         decides=bool(said),
+        settles=not _SETTLING.isdisjoint(said),
         part=None if rule.rollout is None else _part(rule.rollout, name, names),
         exemptions=tuple(exempt.get(rule.id, ())),
         redact=then.redact,

@@ -205,6 +205,15 @@ def test_unmatched_may_hold_and_only_a_decision_counts_as_a_match() -> None:
     assert weigh(policy_set(one_rule(top=top, then="{ deliver: true }")), "hi").cause is Cause.DEFAULT
 
 
+def test_to_mask_is_no_permission() -> None:
+    """Under `unmatched: hold` a masked or annotated message waits as it would without the rule."""
+    top = "defaults: { unmatched: hold }\n"
+    masked = weigh(policy_set(one_rule(top=top, then=MASK)), CARD)
+    assert masked.outcome is Outcome.HOLD and masked.text == "**** **** **** 1111"
+    annotated = policy_set(one_rule(top=top, then="{ annotate: { en: A. } }"))
+    assert weigh(annotated, CARD).outcome is Outcome.HOLD
+
+
 @pytest.mark.parametrize(("finder", "named"), [(ShapeFinder, "a"), (WordsFinder, "b")])
 def test_a_rule_that_crashes_holds(finder: type, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever a detector raises, the message is held, the rule named, and the other rules still run."""
@@ -305,12 +314,25 @@ def test_the_order_of_files_does_not_matter(text: str) -> None:
     assert weigh(policy_set(*files), text) == weigh(policy_set(*reversed(files)), text)
 
 
-@settings(max_examples=40)
-@given(st.sets(st.sampled_from(RULES), min_size=1), st.sampled_from(RULES), st.sampled_from(TEXTS))
-def test_another_rule_never_loosens_an_outcome(rules: set[str], another: str, text: str) -> None:
-    """Adding a rule that restricts gives the same or a stricter outcome."""
-    fewer = weigh(policy_set(many_rules(*sorted(rules))), text)
-    more = weigh(policy_set(many_rules(*sorted(rules | {another}))), text)
+RESTRICTING = (*RULES, "e | direction: both, finds: card | annotate: { en: A. }")
+
+
+@settings(max_examples=60)
+@given(
+    st.sets(st.sampled_from(RESTRICTING), min_size=1),
+    st.sampled_from(RESTRICTING),
+    st.sampled_from(TEXTS),
+    st.sampled_from(["deliver", "hold"]),
+)
+def test_another_rule_never_loosens_an_outcome(
+    rules: set[str], another: str, text: str, unmatched: str
+) -> None:
+    """Adding a rule that restricts gives the same or a stricter outcome, whatever becomes of the rest."""
+    top = f"defaults: {{ unmatched: {unmatched} }}\nlists:"
+    fewer, more = (
+        weigh(policy_set(many_rules(*sorted(some)).replace("lists:", top, 1)), text)
+        for some in (rules, rules | {another})
+    )
     assert more.outcome.rank >= fewer.outcome.rank
 
 
