@@ -140,6 +140,37 @@ def test_a_file_left_out_is_loosened(desk: Desk) -> None:
     begin(desk)
     answer = desk.says(ALICE, "policy", "propose", str(desk.folder / "policies/desk.yaml"))
     assert "L1  LOOSER   policy other: removed" in answer.out
+    assert "L2  LOOSER   rule other/words: removed" in answer.out
+
+
+WALLS = """\
+policy: walls
+language: 1
+title: Research and the desk do not talk
+owner: legal@bank.example
+groups:
+  research: { symphony: ["*@bank.example"] }
+  clients: { weixin: ["*"] }
+barriers:
+  - { id: research, between: [research, clients], then: block, because: a test }
+retention:
+  - { for: [research], keep: 2557d }
+"""
+
+
+@pytest.mark.parametrize("how", ["left out", "renamed"])
+def test_walls_do_not_go_without_legal(desk: Desk, how: str) -> None:
+    """To leave the file with the walls out, or to give it another name, is legal's to agree to as well, and
+    each wall has its mark."""
+    walls = desk.folder / "policies/walls.yaml"
+    walls.write_text(WALLS)
+    begin(desk)
+    walls.unlink() if how == "left out" else walls.write_text(WALLS.replace("policy: walls", "policy: w"))
+    shown = desk.says(ALICE, "policy", "propose").out
+    assert "LOOSER   barrier walls/research: removed" in shown
+    agreed = desk.says(BOB, "policy", "approve", "2", "--all-looser")
+    assert (agreed.code, "--role legal" in agreed.out) == (Exit.DONE, True)
+    assert desk.says(BOB, "policy", "activate", "2").code == Exit.NO
 
 
 def test_warnings_are_errors_at_approval(begun: Desk) -> None:
