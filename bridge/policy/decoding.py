@@ -17,7 +17,7 @@ from rapidfuzz import fuzz, process
 
 from bridge.policy import language as lang
 from bridge.policy.diagnostics import Diagnostic, Page, Phrase
-from bridge.policy.document import Node, entries
+from bridge.policy.document import Node, chinese_colon, entries
 
 NEAR = 65  # similarity, of 100, from which another word is suggested
 
@@ -160,6 +160,8 @@ class _Explainer:
         text = (
             context["key"] if "key" in context and kind.startswith("P0") else _KINDS.get(kind, "P013.other")
         )
+        if text == "P013.mapping" and (colon := chinese_colon(self.page, node)):
+            return colon
         values = {**context, "key": key, "value": node.value, "bound": _bound(context)}
         place = node.key(context["at"]) if "at" in context else node.place
         return self.page.report(text, place, **values)

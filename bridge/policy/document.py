@@ -20,6 +20,7 @@ from bridge.policy.diagnostics import Diagnostic, Page, Place
 
 DEEPEST = 20
 _CHINESE_COLON = re.compile(r"(?:^|[{\[,，\s])([A-Za-z_][\w-]*)\s*(：)")
+_COLON_FIRST = re.compile(r"\s*(?:- +)*[A-Za-z_][\w-]*\s*(：)")
 _CHINESE_COMMA = re.compile(r"(，)\s*[A-Za-z_][\w-]*\s*[:：]")
 _ODD_SPACE = re.compile(r"^[ \t]*([\u00a0\u2000-\u200a\u202f\u3000])[^#]")
 _CHINESE_QUOTES = ("“”", "‘’", "「」", "『』")
@@ -183,9 +184,21 @@ class _Composer:
             self._key(top, event.value, place)
             return
         bare = event.style is None
+        if bare and event.start_mark.line != event.end_mark.line:
+            place = self._run_together(event, place)
         if bare:
             self._suspect(event.value, place, in_list=top is not None and isinstance(top.node.value, list))
         self._put(Node(event.value, place, bare))
+
+    def _run_together(self, event: yaml.ScalarEvent, place: Place) -> Place:
+        """Where a text goes wrong in which lines with Chinese colons became one; `place` if it does not."""
+        first, last = event.start_mark.line + 1, event.end_mark.line + 1
+        below = range(first + 1, last + 1)
+        if not any(_COLON_FIRST.match(self.page.lines[number - 1]) for number in below):
+            return place
+        wrong = [one for number in range(first, last + 1) for one in _chinese_colons(self.page, number)]
+        self.problems += wrong
+        return wrong[0].place if wrong else place
 
     def _key(self, top: _Open, key: str, place: Place) -> None:
         mapping = top.node.value
@@ -288,11 +301,27 @@ def _chinese_punctuation(page: Page) -> Iterator[Diagnostic]:
         bare = _unquoted(line)
         if odd := _ODD_SPACE.match(bare):
             yield page.report("P006.space", Place(number, odd.start(1) + 1))
-        for pattern, group in ((_CHINESE_COLON, 2), (_CHINESE_COMMA, 1)):
-            for match in pattern.finditer(bare):
-                mark = match.group(group)
-                place = Place(number, match.start(group) + 1)
-                yield page.report("P006.structure", place, mark=mark, ascii=_ASCII_OF[mark])
+        yield from _chinese_colons(page, number)
+        for match in _CHINESE_COMMA.finditer(bare):
+            yield _structure(page, number, match.start(1) + 1)
+
+
+def _chinese_colons(page: Page, number: int) -> Iterator[Diagnostic]:
+    """The Chinese colons behind the keys of a line."""
+    for match in _CHINESE_COLON.finditer(_unquoted(page.lines[number - 1])):
+        yield _structure(page, number, match.start(2) + 1)
+
+
+def chinese_colon(page: Page, node: Node) -> Diagnostic | None:
+    """What to say of a text that was to be `key: value`, with a Chinese colon; None if it was not."""
+    written = page.lines[node.place.line - 1]
+    match = _COLON_FIRST.match(written, node.place.column - 1) if node.bare else None
+    return _structure(page, node.place.line, match.start(1) + 1) if match else None
+
+
+def _structure(page: Page, line: int, column: int) -> Diagnostic:
+    mark = page.lines[line - 1][column - 1]
+    return page.report("P006.structure", Place(line, column), mark=mark, ascii=_ASCII_OF[mark])
 
 
 def _unquoted(line: str) -> str:
