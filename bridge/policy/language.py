@@ -632,7 +632,10 @@ class Then(Section):
     notify: Texts = Field(default=(), description="staff who are told that the rule acted, by address")
     sample: SampleOf | None = Field(default=None, description="a part is reviewed after delivery")
     review: Literal["all"] | None = Field(default=None, description="every one is reviewed after delivery")
-    tell_sender: Tell | None = Field(default=None, description="what the sender is told, by language")
+    tell_sender: Tell | None = Field(
+        default=None,
+        description="what the sender is told, by language, where nothing stricter becomes of the message",
+    )
     show_match: YesNo = Field(default=False, description="the sender is also shown what was found")
 
     @model_validator(mode="after")

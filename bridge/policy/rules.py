@@ -67,8 +67,8 @@ class Exemption:
 class Rule:
     """One rule, ready. `decides` is False for a rule that only tags or tells, `adds` for one that does not.
 
-    `settles`: where it acts, nobody asks what becomes of what no rule matched. To deliver, hold or block does;
-    to mask or to add a text is no permission to let pass.
+    `settles`: where it acts, nobody asks what becomes of what no rule matched. To deliver, hold or block
+    does; to mask or to add a text is no permission to let pass.
     `part` says for which messages an enforced rule is in force (None: all); for others it is monitored.
     """
 

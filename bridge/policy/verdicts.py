@@ -16,7 +16,7 @@ from bridge.policy.answers import Answer, Found, Hearing
 from bridge.policy.compiled import Policy, PolicySet
 from bridge.policy.facts import Facts
 from bridge.policy.keeping import longest_first
-from bridge.policy.rules import REVIEW, Waiting
+from bridge.policy.rules import REVIEW, Rule, Waiting
 
 _NO_POLICY = Answer(Outcome.HOLD, Cause.FAILURE, "no policy is for this conversation")
 
@@ -31,7 +31,7 @@ def pronounce(policies: PolicySet, force: Sequence[Policy], facts: Facts, hearin
     # Most messages meet nothing: what nobody asked for is not worked out.
     more: dict[str, Any] = {}
     if adding:
-        more |= _effects(adding, facts.message.text)
+        more |= _effects(adding, facts.message.text, answer.outcome)
     if adding or any(policy.disclaimers for policy in force):
         more["annotations"] = _annotations(adding, force, facts)
     if answer.outcome is Outcome.HOLD:
@@ -60,11 +60,11 @@ def pronounce(policies: PolicySet, force: Sequence[Policy], facts: Facts, hearin
     )
 
 
-def _effects(adding: Sequence[Found], text: str) -> dict[str, Any]:
+def _effects(adding: Sequence[Found], text: str, outcome: Outcome) -> dict[str, Any]:
     """What rules add beside their outcome."""
     return {
         "text": masking.apply(text, _masks(adding)),
-        "tell": _tell(adding, text),
+        "tell": _tell([f for f in adding if _true_of(f.rule, outcome)], text),
         "tags": _sorted(tag for f in adding for tag in f.rule.tags),
         "notify": _sorted(address for f in adding for address in f.rule.notify),
         "samples": tuple([f.rule.sample for f in adding if f.rule.sample is not None]),
@@ -171,10 +171,14 @@ def _ask(hearing: Hearing, others: Iterable[Answer]) -> dict[str, str]:
     return _joined([gate.text for gate in gates])
 
 
-def _tell(adding: Sequence[Found], text: str) -> dict[str, str]:
-    """The senders' texts of all rules, joined per language, each once."""
-    shown = [_shown(f, text) for f in adding if f.rule.tell]
-    return _joined(shown)
+def _true_of(rule: Rule, outcome: Outcome) -> bool:
+    """Whether what `rule` tells is so: of what is held or blocked, only what rules say that do just that."""
+    return outcome not in (Outcome.HOLD, Outcome.BLOCK) or rule.outcome is outcome
+
+
+def _tell(telling: Iterable[Found], text: str) -> dict[str, str]:
+    """The senders' texts, joined per language, each once."""
+    return _joined([_shown(f, text) for f in telling if f.rule.tell])
 
 
 def _shown(found: Found, text: str) -> dict[str, str]:

@@ -269,11 +269,34 @@ def test_texts_are_joined_per_language_without_repeats() -> None:
     """Each sentence once; a script of Chinese is completed by the text for both."""
     rules = (
         "a | direction: both, finds: w | block: true, tell_sender: { en: One., zh: 甲。 }",
-        "b | direction: both, finds: w | hold: true, tell_sender: { en: One., zh-Hant: 乙。 }",
-        "c | direction: both, finds: w | tag: t, tell_sender: { en: Two. }",
+        "b | direction: both, finds: w | block: true, tell_sender: { en: One., zh-Hant: 乙。 }",
+        "c | direction: both, finds: w | block: true, tell_sender: { en: Two. }",
     )
     verdict = weigh(policy_set(many_rules(*rules)), "secret")
     assert verdict.tell == {"en": "One. Two.", "zh": "甲。", "zh-Hant": "甲。 乙。"}
+
+
+@pytest.mark.parametrize(
+    ("rules", "told"),
+    [
+        ("mtg", "Masked. Tagged. Passed."),
+        ("mthg", "Waits."),
+        ("mthgb", "Blocked."),
+        ("mthgbB", "Blocked. Blocked too."),
+    ],
+)
+def test_a_sender_is_told_what_becomes_of_the_message(rules: str, told: str) -> None:
+    """Not that it was masked or waits, when it is blocked: a text counts where its rule's outcome stands."""
+    known = {
+        "m": "a | direction: both, finds: w | redact: true, tell_sender: { en: Masked. }",
+        "t": "b | direction: both, finds: w | tag: t, tell_sender: { en: Tagged. }",
+        "g": "c | direction: both, finds: w | deliver: true, tell_sender: { en: Passed. }",
+        "h": "d | direction: both, finds: w | hold: true, tell_sender: { en: Waits. }",
+        "b": "e | direction: both, finds: w | block: true, tell_sender: { en: Blocked. }",
+        "B": "f | direction: both, finds: w | block: true, tell_sender: { en: Blocked too. }",
+    }
+    verdict = weigh(policy_set(many_rules(*(known[letter] for letter in rules))), "secret")
+    assert verdict.tell == {"en": told}
 
 
 def test_the_match_is_shown_only_where_the_rule_says_so() -> None:
