@@ -90,7 +90,8 @@ def read(paths: Sequence[Path]) -> tuple[list[Source], list[Diagnostic]]:
     for path in map(Path, paths):
         found = _file(path)
         if found is None:
-            problems.append(Page(str(path), "").report("P008.missing", Place(1, 1), path=path))
+            key = "P008.kind" if path.exists() else "P008.missing"
+            problems.append(Page(str(path), "").report(key, Place(1, 1), path=path))
         else:
             listed = {name: _file(path.parent / name) for name in _list_files(found[0])}
             beside = {name: file for name, file in listed.items() if file is not None}
@@ -102,6 +103,8 @@ def read(paths: Sequence[Path]) -> tuple[list[Source], list[Diagnostic]]:
 def _file(path: Path) -> tuple[bytes, datetime.datetime] | None:
     """What is in the file at `path` and since when; None if it cannot be read. Only here are files opened."""
     try:
+        if not path.is_file():  # a pipe would keep its reader waiting for ever
+            return None
         return path.read_bytes(), datetime.datetime.fromtimestamp(path.stat().st_mtime, datetime.UTC)
     except (OSError, ValueError):
         return None

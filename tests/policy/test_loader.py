@@ -76,6 +76,15 @@ def test_all_problems_of_all_files_come_at_once(tmp_path: Path) -> None:
     assert check([one, two, tmp_path / "three.yaml"]) == list(caught.value.problems)
 
 
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    """Nobody may ever write into it: it is refused, not read."""
+    os.mkfifo(tmp_path / "pipe.yaml")
+    os.mkfifo(tmp_path / "list.csv")
+    desk = tmp_path / "desk.yaml"
+    desk.write_text(WITH_LIST.replace("lists/ws.csv", "list.csv"), encoding="utf-8")
+    assert [problem.key for problem in check([tmp_path / "pipe.yaml", desk])] == ["P008.kind", "P024.missing"]
+
+
 def test_a_policy_with_a_failing_test_does_not_load(tmp_path: Path) -> None:
     """What a file claims about itself must be true before it decides about others."""
     path = tmp_path / "p.yaml"

@@ -93,6 +93,9 @@ EN: Mapping[str, Text] = {
         "the file is empty", "nothing here", "begin with `policy:`, a name, and `language: 1`"
     ),
     "P008.missing": Text("the file `{path}` cannot be read", "", "check the name and the rights"),
+    "P008.kind": Text(
+        "`{path}` cannot be read as a regular file", "", "check the rights; a pipe or a device is never read"
+    ),
     "P008.encoding": Text("the file is not UTF-8 text", "first bad byte", "save it as UTF-8"),
     "P008.large": Text("the file is larger than {limit} MB", "", "split it"),
     "P010": Text("`{key}` is not a key that can be used here", "unknown key", "keys here: {choices}"),

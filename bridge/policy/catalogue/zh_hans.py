@@ -42,6 +42,7 @@ ZH_HANS: Mapping[str, Text] = {
     "P007.several": Text("一个文件里有多份文档", "第二份从这里开始", "每份策略用一个单独的文件"),
     "P007.empty": Text("文件是空的", "没有内容", "以 `policy:`、名称和 `language: 1` 开头"),
     "P008.missing": Text("无法读取文件 `{path}`", "", "检查文件名和权限"),
+    "P008.kind": Text("无法把 `{path}` 作为普通文件读取", "", "检查权限；管道和设备从不读取"),
     "P008.encoding": Text("文件不是 UTF-8 文本", "第一个错误的字节", "另存为 UTF-8"),
     "P008.large": Text("文件超过 {limit} MB", "", "拆成多个文件"),
     "P010": Text("此处不能使用 `{key}` 这个键", "未知的键", "此处可用的键：{choices}"),

@@ -42,6 +42,7 @@ ZH_HANT: Mapping[str, Text] = {
     "P007.several": Text("一個檔案裏有多份文件", "第二份由此開始", "每份政策用一個獨立的檔案"),
     "P007.empty": Text("檔案是空的", "沒有內容", "以 `policy:`、名稱和 `language: 1` 開頭"),
     "P008.missing": Text("無法讀取檔案 `{path}`", "", "檢查檔案名稱和權限"),
+    "P008.kind": Text("無法把 `{path}` 當作一般檔案讀取", "", "檢查權限；管道和裝置從不讀取"),
     "P008.encoding": Text("檔案不是 UTF-8 文字", "第一個錯誤的位元組", "另存為 UTF-8"),
     "P008.large": Text("檔案超過 {limit} MB", "", "分成多個檔案"),
     "P010": Text("此處不能使用 `{key}` 這個鍵", "未知的鍵", "此處可用的鍵：{choices}"),
