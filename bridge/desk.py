@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from bridge.errors import ConfigError
 from bridge.ports import Acts
-from bridge.proposals import Approval, Bar, Proposal
+from bridge.proposals import Approval, Bar, Proposal, is_unseen
 
 if TYPE_CHECKING:
     from bridge.policy import Source
@@ -118,10 +118,12 @@ async def unfreeze(acts: Acts, person: str, reason: str) -> None:
 
 
 def signed(person: str, reason: str) -> None:
-    """Raises ConfigError when an act lacks its person or its reason."""
+    """Raises ConfigError when an act lacks its person or its reason, or the person's name is disguised."""
     problems = []
     if not person.strip():
         problems.append("an act needs the person who does it")
+    elif any(map(is_unseen, person)):
+        problems.append("the person's name has characters that cannot be seen: type it anew")
     if not reason.strip():
         problems.append("an act needs its reason: say why, for whoever reads the record later")
     if problems:

@@ -11,6 +11,8 @@ is in force. Whatever the file says, how many people must agree is no key of it:
 from __future__ import annotations
 
 import enum
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -55,6 +57,13 @@ LEGAL_SECTIONS = frozenset({"barrier", "retention", "legal_hold"})
 """Sections, by their names in a difference, that are not loosened without somebody from legal."""
 
 COMPLIANCE, LEGAL = "compliance", "legal"
+
+
+_UNSEEN_KINDS = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+#: Marks and letters by category, blank by shape: joiners, fillers, Braille blank, variation selectors.
+_UNSEEN = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\uffa0\ufe00-\ufe0f\U000e0100-\U000e01ef]"
+)
 
 
 def step(state: ChangeState, name: str) -> ChangeState:
@@ -119,8 +128,24 @@ class Bar:
 
 
 def is_same(one: str, other: str) -> bool:
-    """Whether two names are one person's: case and blanks around do not tell people apart."""
-    return one.strip().casefold() == other.strip().casefold()
+    """Whether two names are one person's: nothing that a reader does not see tells people apart.
+
+    Case, full-width letters, blanks and invisible characters are no difference. Letters of other alphabets
+    that look alike are: `[policy] approvers` names who counts, and nobody else does.
+    """
+    return _identity(one) == _identity(other)
+
+
+def _identity(name: str) -> str:
+    """A name without what cannot be seen: compatibility form (Unicode NFKC), no case, no blanks."""
+    letters = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return "".join(char for char in letters if not is_unseen(char) and not char.isspace())
+
+
+def is_unseen(char: str) -> bool:
+    """Whether a character leaves nothing on a screen (a blank is seen): control and format characters,
+    variation selectors, fillers."""
+    return unicodedata.category(char) in _UNSEEN_KINDS or _UNSEEN.search(char) is not None
 
 
 def _among(person: str, people: Iterable[str]) -> bool:

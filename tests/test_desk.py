@@ -37,13 +37,13 @@ every_act = pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
 @every_act
 @pytest.mark.parametrize(
     ("person", "reason", "problems"),
-    [("", "why", 1), ("carol", "", 1), (" \t", "\n", 2), ("", "", 2)],
-    ids=["nobody", "no reason", "blanks", "neither"],
+    [("", "why", 1), ("carol", "", 1), (" \t", "\n", 2), ("", "", 2), ("ca\u200brol", "why", 1)],
+    ids=["nobody", "no reason", "blanks", "neither", "disguised"],
 )
 async def test_an_unsigned_act_touches_nothing(
     act: Callable[..., Awaitable[None]], person: str, reason: str, problems: int
 ) -> None:
-    """Every act needs a person and a reason, and says all that is missing at once."""
+    """Every act needs a person whose name is all to be seen, and a reason; all that lacks is said at once."""
     acts = Recorder()
     with pytest.raises(ConfigError) as caught:
         await act(acts, person, reason)

@@ -104,10 +104,22 @@ def test_a_file_that_goes_is_ticked_by_its_name() -> None:
 
 @pytest.mark.parametrize(
     ("one", "other", "same"),
-    [(ALICE, "Alice.Wong@Bank.example ", True), ("STRASSE", "straße", True), (ALICE, BOB, False)],
+    [
+        (ALICE, "Alice.Wong@Bank.example ", True),
+        ("STRASSE", "straße", True),
+        (ALICE, "ａlice.wong@bank.example", True),
+        (ALICE, "alice\u200b.wong@bank.example", True),
+        (ALICE, "alice.wong\x07@bank.example", True),
+        (ALICE, "alice.wong\ufe0f@bank.example", True),
+        (ALICE, "alice.wong\u3164@bank.example", True),
+        ("Zoë", "Zoe\u0308", True),
+        ("Zoë", "Zoe", False),
+        ("李雷", "李蕾", False),
+        (ALICE, BOB, False),
+    ],
 )
-def test_case_and_blanks_make_no_other_person(one: str, other: str, same: bool) -> None:
-    """Two spellings of a name are one person."""
+def test_what_nobody_sees_makes_no_other_person(one: str, other: str, same: bool) -> None:
+    """Two spellings of a name are one person; two names that a reader tells apart are two."""
     assert is_same(one, other) is same
 
 
@@ -116,12 +128,21 @@ def test_case_and_blanks_make_no_other_person(one: str, other: str, same: bool) 
     [
         (PROPOSAL, [], replace(YES, person=ALICE.upper()), Bar(), "another person must"),
         (PROPOSAL, [YES], replace(YES, person="Bob.Li@bank.example"), Bar(approvals=2), "already"),
+        (PROPOSAL, [], replace(YES, person="ａlice.wong@bank.example"), Bar(), "another person must"),
         (PROPOSAL, [], YES, Bar(approvers=(LAWYER,)), r"not in \[policy\] approvers"),
         (PROPOSAL, [], replace(YES, role=LEGAL), Bar(), "legal_approvers"),
         (loosening(RULE, LIST), [], replace(YES, ticked=("L1",)), Bar(), r"L2 \(words\)"),
         (replace(PROPOSAL, warnings=("a.yaml:3 P033",)), [], YES, Bar(), "a.yaml:3 P033"),
     ],
-    ids=["his own", "twice", "no approver", "not from legal", "unticked", "warnings"],
+    ids=[
+        "his own",
+        "twice",
+        "his own in wide letters",
+        "no approver",
+        "not from legal",
+        "unticked",
+        "warnings",
+    ],
 )
 def test_what_may_not_be_approved(
     proposal: Proposal, given: list[Approval], approval: Approval, bar: Bar, said: str
@@ -129,6 +150,11 @@ def test_what_may_not_be_approved(
     """Each reason is named."""
     with pytest.raises(NotAllowed, match=said):
         allow(proposal, given, approval, bar)
+
+
+def test_an_approver_is_found_in_any_spelling() -> None:
+    """As he is known in the settings, he is known here."""
+    allow(PROPOSAL, [], replace(YES, person="ｂob.li@Bank.example"), Bar(approvers=(BOB,)))
 
 
 def test_all_reasons_are_told_at_once() -> None:
