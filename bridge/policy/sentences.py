@@ -54,6 +54,10 @@ def explain(file: lang.PolicyFile, name: str, language: str = "en") -> list[str]
     things = list(_things(file))
     chosen = [(kind, key, thing) for key, kind, thing in things if key == name]
     if chosen:
+        brought = [
+            name for _, _, thing in chosen if isinstance(thing, lang.Rule) for name in _looked_for(thing)
+        ]
+        chosen = [one for one in chosen if one[0] != "detector" or one[1] not in brought]
         return _joined([speaker.thing(kind, key, thing) for kind, key, thing in chosen])
     if name in type(file).model_fields and name in file.model_fields_set - _SIMPLE:
         return speaker.section(name, things)
@@ -136,22 +140,23 @@ class _Speaker:
 
     def _beside(self, rule: lang.Rule) -> list[str]:
         """The detectors that a rule uses, and the exceptions to it."""
-        written = [c for c in (rule.when, rule.unless) if c is not None]
-        ways = [way for condition in written for way in (condition, *(condition.any or ()))]
-        used = dict.fromkeys(name for way in ways for name in way.finds or ())
         blocks = [
             self.thing("detector", name, self.file.detectors[name])
-            for name in used
+            for name in _looked_for(rule)
             if name in self.file.detectors
         ]
         blocks += [self.thing("exception", e.id, e) for e in self.file.exceptions if e.rule == rule.id]
         return [f"  {line}" for block in blocks for line in block]
 
     def _sentence(self, clause: str) -> str:
-        return clause[:1].upper() + clause[1:] + self.clauses["stop"]
+        # Only English sentences begin with a capital; in Chinese ones it would fall on somebody's name.
+        begin = clause[:1].upper() if self.clauses["begin"] == "capital" else clause[:1]
+        return begin + clause[1:] + self.clauses["stop"]
 
     def _said(self, thing: lang.Section) -> list[str]:
         said = self._clauses(thing)
+        if isinstance(thing, lang.Barrier) and thing.from_:
+            said[:2] = [self.clauses["join.way"].join(said[:2])]
         if isinstance(thing, lang.Rule) and thing.mode is None:
             mode = self._word("Rule", "mode", self.file.defaults.mode, literal=True)
             of_file = self.clauses["mode.of_file"]
@@ -190,8 +195,9 @@ class _Speaker:
         if isinstance(value, tuple):
             if value and isinstance(value[0], lang.Section):
                 return self.clauses["join.entry"].join(self._together(one) for one in value)
-            joiner = "join.or" if isinstance(section, _ANY_OF) and key != "between" else "join.list"
-            return self.clauses[joiner].join(self._word(owner, key, one, literal) for one in value)
+            return self.clauses[_joiner(section, key)].join(
+                self._word(owner, key, one, literal) for one in value
+            )
         return self._word(owner, key, value, literal)
 
     def _together(self, section: lang.Section) -> str:
@@ -256,6 +262,13 @@ def _ordered(section: type[lang.Section]) -> list[tuple[str, FieldInfo]]:
     return sorted(fields, key=lambda field: _LATE.get(field[0], 0)) if section is lang.Rule else fields
 
 
+def _looked_for(rule: lang.Rule) -> list[str]:
+    """The detectors that a rule uses, each once."""
+    conditions = [c for c in (rule.when, rule.unless) if c is not None]
+    ways = [way for condition in conditions for way in (condition, *(condition.any or ()))]
+    return list(dict.fromkeys(name for way in ways for name in way.finds or ()))
+
+
 def _size(size: int) -> str:
     """A number of bytes in the unit in which it was written."""
     for unit, shift in _SIZES:
@@ -269,6 +282,13 @@ def _owner(section: type[lang.Section], name: str) -> str:
     """The name of the model in which a key is defined."""
     owners = [c for c in section.__mro__ if issubclass(c, lang.Section) and name in c.model_fields]
     return owners[-1].__name__ if section is not lang.When else _owner(lang.Unless, name)
+
+
+def _joiner(section: lang.Section, key: str) -> str:
+    """How the entries of a list stand beside each other."""
+    if key in ("between", "given"):
+        return f"join.{key}"
+    return "join.or" if isinstance(section, _ANY_OF) else "join.list"
 
 
 def _has_words(annotation: Any) -> bool:

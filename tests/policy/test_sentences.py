@@ -203,6 +203,33 @@ def test_a_rule_is_a_plain_sentence(everything: lang.PolicyFile) -> None:
 
 
 @pytest.mark.parametrize(
+    ("language", "lines"),
+    [
+        ("en", ["  Nothing may pass between desk and other.", "  Nothing may pass from desk to other."]),
+        ("zh-Hans", ["  desk、other 之间不得往来。", "  从 desk 发往 other 的消息一律不得通过。"]),
+        ("zh-Hant", ["  desk、other 之間不得往來。", "  從 desk 發往 other 的訊息一律不得通過。"]),
+    ],
+)
+def test_a_barrier_is_one_sentence(language: str, lines: list[str], everything: lang.PolicyFile) -> None:
+    """Names of groups stay as they are written, and `from` and `to` say one thing together."""
+    assert [explain(everything, name, language)[1] for name in ("wall", "door")] == lines
+
+
+def test_the_messages_of_a_test_are_told_apart(everything: lang.PolicyFile) -> None:
+    """Each in its own quotes, in the order in which they are written."""
+    assert "given “a”, then “b”" in "\n".join(explain(everything, "rule"))
+    assert "给出“a”，然后“b”" in "\n".join(explain(everything, "rule", "zh-Hans"))
+
+
+def test_a_detector_with_the_name_of_its_rule_is_said_once(everything: lang.PolicyFile) -> None:
+    """The rule brings it along; asked for alone it is still there."""
+    rule = everything.rules[0].model_copy(update={"id": "card"})
+    lines = explain(everything.model_copy(update={"rules": (rule,)}), "card")
+    assert [line.strip() for line in lines].count("Detector `card`") == 1
+    assert explain(everything, "card")[0] == "Detector `card`"
+
+
+@pytest.mark.parametrize(
     ("language", "line"),
     [
         ("en", "  Messages are held while the file is older than 1 day."),
