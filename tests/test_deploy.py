@@ -25,7 +25,8 @@ def pins(lock: str) -> dict[str, str]:
 def wanted(name: str) -> set[str]:
     """The packages a list asks for, by normal name."""
     lines = (ROOT / "requirements" / name).read_text(encoding="utf-8").splitlines()
-    return {re.split(r"[=><]", line)[0].strip().lower() for line in lines if line and line[0] not in "#-"}
+    names = [re.split(r"[=><]", line)[0].strip().lower() for line in lines if line and line[0] not in "#-"]
+    return {re.sub(r"[-_.]+", "-", name) for name in names}
 
 
 # --- locks ----------------------------------------------------------------------------------------------
@@ -45,7 +46,7 @@ def test_locks_name_no_host(lock: Path) -> None:
     assert "://" not in lock.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["run", "test", "bdk2", "bdk3"])
+@pytest.mark.parametrize("name", ["run", "test", "bdk2", "bdk3", "rivals"])
 def test_locks_hold_what_their_lists_ask_for(name: str) -> None:
     """Who adds a library locks it: `make lock`."""
     assert wanted(f"{name}.in") <= set(pins(f"{name}.txt"))

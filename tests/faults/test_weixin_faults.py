@@ -40,7 +40,7 @@ CASES = (
         fault("errcode", UPLOAD, errcode=45001),
         becomes={"A2": "parked: too-large"},
         shows={"A2": 1},
-        told={"alice": ("too-large",)},
+        told={"alice": ("attachment-missing",)},
     ),
     case(fault("errcode", SYNC, errcode=123456)),
     case(fault("errcode", GET, errcode=40007, count=2), **UNREADABLE),
