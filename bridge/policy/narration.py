@@ -7,6 +7,7 @@ whoever prints them. Offsets are not shown: passages are.
 from __future__ import annotations
 
 import datetime
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -16,7 +17,7 @@ from bridge.policy import language as lang
 from bridge.policy.catalogue.trace_texts import TRACE_TEXTS
 from bridge.policy.compiled import PolicySet
 from bridge.policy.rendering import cells
-from bridge.policy.sentences import clause
+from bridge.policy.sentences import CLAUSES, clause
 from bridge.policy.trace import LEVELS, Finding, RuleTrace, Trace, written
 
 
@@ -37,6 +38,14 @@ def as_object(trace: Trace, verdict: Mapping[str, Any]) -> dict[str, Any]:
     return {"verdict": verdict, "rules": rules}
 
 
+def _reason(text: str) -> re.Pattern[str]:
+    """What matches the reasons that are made of `text`."""
+    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>.+)", re.escape(text)))
+
+
+_REASONS = {key: _reason(text) for key, text in TRACE_TEXTS["en"].items() if key.startswith("why.")}
+
+
 class _Narrator:
     """Tells a trace in one language."""
 
@@ -48,6 +57,15 @@ class _Narrator:
     def say(self, key: str, /, **values: Any) -> str:
         """One phrase."""
         return self.texts[key].format(**values)
+
+    def why(self, reason: str) -> str:
+        """A reason of the judge's in this language; as it is, if it is none of those that are known."""
+        for key, known in _REASONS.items():
+            if found := known.fullmatch(reason):
+                values = found.groupdict()
+                inner = {"what": self.why(values["what"])} if "what" in values else {}
+                return self.say(key, **values | inner)
+        return CLAUSES[self.language].get(f"={reason}", reason) if self.language != "en" else reason
 
     def lines(self, trace: Trace) -> Iterator[str]:
         """The verdict, the rules of each file, the other sections, and by what it was decided."""
@@ -70,7 +88,8 @@ class _Narrator:
     def _verdict(self, verdict: Verdict) -> Iterator[str]:
         yield self._headline(verdict)
         if verdict.reason:
-            yield f"  {self.say('because', value=verdict.reason)}"
+            reasons = self._joined([self.why(reason) for reason in verdict.reason.split("; ")])
+            yield f"  {self.say('because', value=reasons)}"
         if verdict.outcome is not Outcome.BLOCK:
             key = "released" if verdict.outcome is Outcome.HOLD else "delivered"
             yield f"  {self.say(key, value=verdict.text)}"
@@ -81,7 +100,8 @@ class _Narrator:
                 yield f"  {self.say(key, value=', '.join(names))}"
         for sample in verdict.samples:
             yield f"  {self.say('sample', percent=f'{sample.percent:g}', queue=sample.queue)}"
-        yield from (f"  {line}" for one in verdict.annotations for line in self._annotation(one))
+        if verdict.outcome is not Outcome.BLOCK:
+            yield from (f"  {line}" for one in verdict.annotations for line in self._annotation(one))
 
     def _headline(self, verdict: Verdict) -> str:
         details = []
@@ -170,7 +190,7 @@ class _Narrator:
 
     def _other(self, match: Match) -> str:
         outcome = self.texts[f"outcome.{match.outcome}"].lower()
-        return f"  {match.policy}/{match.rule}  {outcome}  {match.why}"
+        return f"  {match.policy}/{match.rule}  {outcome}  {self.why(match.why)}"
 
     # records
 

@@ -6,7 +6,7 @@ import json
 import string
 
 import pytest
-from policy_rig import ALICE, CLIENT, HEAD, NOW, message, policy_set
+from policy_rig import ALICE, CLIENT, HEAD, NOW, message, one_rule, policy_set
 
 from bridge.message import WEIXIN, Context, Route
 from bridge.policy import PolicySet, as_record
@@ -122,6 +122,35 @@ def test_the_story_in_chinese(language: str, policies: PolicySet, told: Trace) -
     """No English is left but names and what was written."""
     text = "\n".join(narrate(policies, told, language))
     assert not [word for word in ("enforce", "confidence", "hold", "not:", "queue ") if word in text.lower()]
+
+
+REASONS = {
+    f"{one_rule(name='desk')}defaults: {{ unmatched: hold }}\n": ("没有规则符合", "沒有規則符合"),
+    one_rule(when="{ direction: both }", name="desk"): ("规则 desk/rule", "規則 desk/rule"),
+    f"policy: desk\n{HEAD}kinds: {{ text: block }}\n": ("kinds desk：文字", "kinds desk：文字"),
+    POLICY: ("consent desk：尚未取得", "consent desk：尚未取得"),
+}
+
+
+@pytest.mark.parametrize("policy", REASONS)
+def test_reasons_are_said_in_chinese_too(policy: str) -> None:
+    """The judge's own words are known again: they are one row of the table in each language."""
+    one = policy_set(policy)
+    told = trace(one, message("你好"), Context("to_weixin", Route(ALICE, CLIENT, WEIXIN, "c2")), NOW)
+    for language, reason in zip(("zh-Hans", "zh-Hant"), REASONS[policy], strict=True):
+        assert f"  原因：{reason}" in narrate(one, told, language)
+    assert f"  Because: {told.verdict.reason}" in narrate(one, told)
+
+
+def test_nothing_is_added_to_what_is_not_delivered() -> None:
+    """A disclaimer stands below a message that arrives; a blocked one does not arrive."""
+    notice = "disclaimers: [{ id: notice, direction: both, every: message, text: { en: Notice. } }]\n"
+    blocking = policy_set(one_rule(when="{ direction: both }") + notice)
+    passing = policy_set(one_rule(when="{ direction: both }", then="{ tag: t }") + notice)
+    context = Context("to_weixin", Route(ALICE, CLIENT, WEIXIN, "c2"))
+    for policies, shown in ((blocking, False), (passing, True)):
+        lines = narrate(policies, trace(policies, message("x"), context, NOW))
+        assert any("Notice." in line for line in lines) is shown
 
 
 def test_programs_get_the_same_object(told: Trace) -> None:
