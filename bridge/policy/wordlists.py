@@ -21,7 +21,8 @@ from bridge.policy.diagnostics import Diagnostic, Page, Place
 from bridge.policy.document import Node, entries, scalars
 from bridge.policy.folding import fold
 
-Row = tuple[int, Mapping[str, str | None]]  # the line it ends in, and its cells by column
+Cells = tuple[int, Sequence[str]]  # the line that a row ends in, and its cells
+Row = tuple[int, Mapping[str, str]]  # the same, its cells by column
 _ALWAYS: Days = (None, None)
 
 
@@ -105,15 +106,26 @@ class _Reader:
 
     def _table(self, file: Node, data: bytes) -> None:
         try:
-            header, rows = _rows(data)
+            header, lines = _table(data)
         except UnicodeDecodeError:
             self._report("P024.encoding", file.place, path=file.value)
         except csv.Error:
             self._report("P024.csv", file.place, path=file.value)
         else:
+            self._shape(file, header, lines)
+            rows = [(line, dict(zip(header, cells, strict=False))) for line, cells in lines]
             columns = self._columns(file, scalars(self.node.child("columns")), header)
             self._cells(file, columns, rows)
             self._days(file, columns, header, rows)
+
+    def _shape(self, file: Node, header: Sequence[str], lines: Sequence[Cells]) -> None:
+        """Report columns of one name and rows of another length: their words would be lost in silence."""
+        for name in sorted({name for name in header if name and header.count(name) > 1}):
+            self._report("P024.twice", file.place, path=file.value, name=name)
+        for line, cells in lines:
+            if len(cells) != len(header):
+                counts = {"found": len(cells), "wanted": len(header)}
+                self._report("P024.cells", file.place, path=file.value, line=line, **counts)
 
     def _columns(self, file: Node, columns: Sequence[Node], header: Sequence[str]) -> list[str]:
         """The names of those `columns` that are there; the others are reported."""
@@ -154,9 +166,9 @@ class _Reader:
         self.found.dates = {word: days for word, days in spans.items() if _ALWAYS not in days}
 
     def _day(
-        self, file: Node, line: int, row: Mapping[str, str | None], node: Node | None, columns: Sequence[str]
+        self, file: Node, line: int, row: Mapping[str, str], node: Node | None, columns: Sequence[str]
     ) -> datetime.date | None:
-        value = (row.get(columns[0]) or "").strip() if columns else ""
+        value = row.get(columns[0], "").strip() if columns else ""
         if not value or node is None:
             return None
         try:
@@ -166,13 +178,13 @@ class _Reader:
             return None
 
 
-def _rows(data: bytes) -> tuple[Sequence[str], list[Row]]:
+def _table(data: bytes) -> tuple[Sequence[str], list[Cells]]:
     """The column names and the rows of a CSV file. Raises UnicodeDecodeError and csv.Error."""
-    reader = csv.DictReader([line + "\n" for line in data.decode("utf-8-sig").split("\n")], strict=True)
-    header = reader.fieldnames or []
-    return header, [(reader.line_num, row) for row in reader]
+    reader = csv.reader([line + "\n" for line in data.decode("utf-8-sig").split("\n")], strict=True)
+    header = next(reader, [])
+    return header, [(reader.line_num, cells) for cells in reader if cells]
 
 
-def _words(row: Mapping[str, str | None], columns: Sequence[str]) -> Iterator[str]:
+def _words(row: Mapping[str, str], columns: Sequence[str]) -> Iterator[str]:
     """The words of one row."""
-    return (word for name in columns if (word := (row.get(name) or "").strip()))
+    return (word for name in columns if (word := row.get(name, "").strip()))

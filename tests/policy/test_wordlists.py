@@ -79,12 +79,27 @@ def test_a_list_without_dates_counts_always() -> None:
         ("code,name,since,until\n1,x,2026-02-02,2026-02-01\n", ["P024.order"]),
         ("code,name,sinse,until\n1,x,,\n", ["P024.column.near"]),
         ("code,name,since,until\n1,x,2026-02-01,2026-02-01\n", []),
-        ("code,name,since,until\n1,x\n", []),
     ],
 )
 def test_dates_are_days_in_order(table: str, expected: list[str]) -> None:
-    """YYYY-MM-DD, the first before the last; a single day is a time, and a short row has no limits."""
+    """YYYY-MM-DD, the first before the last; and a single day is a time."""
     assert keys(read(DATED, table)) == expected
+
+
+@pytest.mark.parametrize(
+    ("table", "expected"),
+    [
+        ("name,note\nInside, trading,x\nMNPI,y\n", [("P024.cells", 2)]),
+        ("name,note\nMNPI\n\nleak,y\na,b,\n", [("P024.cells", 2), ("P024.cells", 5)]),
+        ("name,name\nMNPI,leak\n", [("P024.twice", None)]),
+        ('name,note\n"Inside, trading",x\n', []),
+        ("name,,\nMNPI,,\n", []),
+    ],
+)
+def test_no_cell_is_lost_in_silence(table: str, expected: list[tuple[str, int | None]]) -> None:
+    """A comma without quotes moves the words behind it; of two columns of one name only one is read."""
+    problems = read("{ file: w.csv, columns: name }", table).problems
+    assert [(problem.key, problem.values.get("line")) for problem in problems] == expected
 
 
 def test_a_wrong_date_names_its_line() -> None:

@@ -291,6 +291,14 @@ EN: Mapping[str, Text] = {
     "P024.csv": Text(
         "the list file `{path}` is not CSV", "this file", "save it as CSV with a first line of column names"
     ),
+    "P024.cells": Text(
+        "line {line} of the list file `{path}` has {found} cells, its first line {wanted}",
+        "this file",
+        "put a cell with a comma into double quotes, and leave no column out",
+    ),
+    "P024.twice": Text(
+        "the list file `{path}` has two columns `{name}`", "this file", "give each column a name of its own"
+    ),
     "P024.invisible": Text("a word has no visible character", "this word", "delete it"),
     "P024.long": Text(
         "the list file `{path}` has a word of more than {limit} characters", "this file", "shorten the word"

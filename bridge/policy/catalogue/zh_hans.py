@@ -160,6 +160,12 @@ ZH_HANS: Mapping[str, Text] = {
         "词表文件 `{path}` 不是 UTF-8 文本", "这个文件", "另存为 UTF-8（在 Excel 中选“CSV UTF-8”）"
     ),
     "P024.csv": Text("词表文件 `{path}` 不是 CSV", "这个文件", "另存为 CSV，第一行写各列的名称"),
+    "P024.cells": Text(
+        "词表文件 `{path}` 第 {line} 行有 {found} 格，首行有 {wanted} 格",
+        "这个文件",
+        "含逗号的一格用双引号括起来，每一列都要有",
+    ),
+    "P024.twice": Text("词表文件 `{path}` 有两列都叫 `{name}`", "这个文件", "各列用不同的名称"),
     "P024.invisible": Text("词语中没有可见的字符", "这个词", "删除它"),
     "P024.long": Text("词表文件 `{path}` 中有超过 {limit} 个字符的词", "这个文件", "缩短这个词"),
     "P024.date": Text(

@@ -156,6 +156,12 @@ ZH_HANT: Mapping[str, Text] = {
         "詞表檔案 `{path}` 不是 UTF-8 文字", "這個檔案", "另存為 UTF-8（在 Excel 中選「CSV UTF-8」）"
     ),
     "P024.csv": Text("詞表檔案 `{path}` 不是 CSV", "這個檔案", "另存為 CSV，第一行寫各欄的名稱"),
+    "P024.cells": Text(
+        "詞表檔案 `{path}` 第 {line} 行有 {found} 格，首行有 {wanted} 格",
+        "這個檔案",
+        "含逗號的一格用雙引號括起來，每一欄都要有",
+    ),
+    "P024.twice": Text("詞表檔案 `{path}` 有兩欄都叫 `{name}`", "這個檔案", "各欄用不同的名稱"),
     "P024.invisible": Text("詞語中沒有可見的字元", "這個詞", "刪除它"),
     "P024.long": Text("詞表檔案 `{path}` 中有超過 {limit} 個字元的詞", "這個檔案", "縮短這個詞"),
     "P024.date": Text(
