@@ -4,7 +4,8 @@
     ├── ConfigError      the operator's file      the daemon refuses to start        mend the file
     ├── PolicyError      the policy author's      the old policy stays in force      mend the file
     ├── StoreError       disk or database         nothing moves without the ledger   disk, rights, database
-    │   └── NoStore      nobody's                 nothing to read yet                start the daemon once
+    │   ├── NoStore      nobody's                 nothing to read yet                start the daemon once
+    │   └── Damaged      whoever changed it       the evidence is not used           audit verify
     ├── Conflict         two people at once       nothing changed                    look again
     ├── NotAllowed       who asks                 nothing changed                    another person acts
     └── NetworkError     the other side
@@ -47,6 +48,10 @@ class StoreError(WeighbridgeError):
 
 class NoStore(StoreError):
     """There is no store yet, or it is of another version: the text says what makes it."""
+
+
+class Damaged(StoreError):
+    """What the ledger testifies to is gone from the archive, or is not what was recorded."""
 
 
 class Conflict(WeighbridgeError):

@@ -10,15 +10,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import zip_longest
 from typing import Any
 
-from bridge.errors import StoreError
+from bridge.errors import Damaged, StoreError
 from bridge.message import Context, Message, Verdict
 from bridge.policy import PolicySet, Source, assemble, judge
+from bridge.proposals import frozen
 from bridge.record import whole_record
 
 Find = Callable[[Sequence[str]], Sequence[Source]]
-"""The policies of these hashes, as they were stored. Raises StoreError when one is not there."""
+"""The policies of these hashes, as they were stored. Raises StoreError when one is not there, Damaged when
+one is not what was stored."""
+
+UNREADABLE = "its record, or what it rested on, cannot be read; run `audit verify`"
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A recorded verdict whose bytes, or those of what it rested on, are no longer what was written."""
+
+    id: int
+    seq: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +39,7 @@ class Judgement:
     """One recorded verdict, with all that it rested on: `verdict` on `message`, decided at `now` (ms).
 
     `skip` says why it is no policy's verdict ("" if it is one), `gone` what it rested on and is not in the
-    archive. In both cases `context` is None.
+    archive. In both cases `context` is None. `frozen` says that a person had stopped everything then.
     """
 
     id: int
@@ -37,11 +50,12 @@ class Judgement:
     context: Context | None = None
     skip: str = ""
     gone: str = ""
+    frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """What became of one judgement: "identical", "different", "not replayable" or "skipped", and `why`.
+    """What became of one judgement, in a word of RESULTS, and `why`. "damaged" is evidence that was changed.
 
     `differences` are (field, what was recorded, what is decided now). `engine` is the program that decided
     then, if it is another one than now.
@@ -55,7 +69,10 @@ class Replayed:
     engine: str = ""
 
 
-RESULTS = ("identical", "different", "not replayable", "skipped")
+RESULTS = ("identical", "different", "damaged", "not replayable", "skipped")
+
+Ready = dict[tuple[tuple[str, ...], tuple[tuple[str, int], ...]], PolicySet | tuple[str, str]]
+"""Policies by their hashes and the ages of their lists; or the result and its reason without them."""
 
 
 class Replay:
@@ -63,44 +80,56 @@ class Replay:
 
     def __init__(self, find: Find) -> None:
         self._find = find
-        self._ready: dict[tuple[tuple[str, ...], tuple[tuple[str, int], ...]], PolicySet | str] = {}
+        self._ready: Ready = {}
 
-    def each(self, judgements: Iterable[Judgement]) -> Iterator[Replayed]:
+    def each(self, judgements: Iterable[Judgement | Unreadable]) -> Iterator[Replayed]:
         """What becomes of each of `judgements`, in order."""
         return map(self.one, judgements)
 
-    def one(self, recorded: Judgement) -> Replayed:
+    def one(self, recorded: Judgement | Unreadable) -> Replayed:
         """Decide `recorded` again."""
+        if isinstance(recorded, Unreadable):
+            return Replayed(recorded.id, recorded.seq, "damaged", UNREADABLE)
         if recorded.skip:
             return Replayed(recorded.id, recorded.seq, "skipped", recorded.skip)
-        policies = recorded.gone or self._policies(recorded.verdict)
-        if isinstance(policies, str) or recorded.context is None:
-            return Replayed(recorded.id, recorded.seq, "not replayable", str(policies))
+        if recorded.context is None:
+            return Replayed(recorded.id, recorded.seq, "not replayable", recorded.gone)
+        policies = self._policies(recorded.verdict)
+        if isinstance(policies, tuple):
+            return Replayed(recorded.id, recorded.seq, *policies)
+        return self._compared(recorded, recorded.context, policies)
+
+    def _compared(self, recorded: Judgement, context: Context, policies: PolicySet) -> Replayed:
         moment = datetime.fromtimestamp(recorded.now / 1000, UTC)
-        again = judge(policies, recorded.message, recorded.context, moment)
+        again = judge(policies, recorded.message, context, moment)
+        again = frozen(again) if recorded.frozen else again
         found = differences(recorded.verdict, again)
         engine = recorded.verdict.engine if recorded.verdict.engine != again.engine else ""
         result = "different" if found else "identical"
         return Replayed(recorded.id, recorded.seq, result, differences=found, engine=engine)
 
-    def _policies(self, verdict: Verdict) -> PolicySet | str:
-        """The policies that decided then, or why they cannot be had."""
+    def _policies(self, verdict: Verdict) -> PolicySet | tuple[str, str]:
+        """The policies that decided then, or what becomes of it without them, and why."""
         key = tuple(digest for _, digest in verdict.policies), verdict.lists
         if key not in self._ready:
             self._ready[key] = self._made_ready(*key)
         return self._ready[key]
 
-    def _made_ready(self, hashes: tuple[str, ...], lists: tuple[tuple[str, int], ...]) -> PolicySet | str:
+    def _made_ready(
+        self, hashes: tuple[str, ...], lists: tuple[tuple[str, int], ...]
+    ) -> PolicySet | tuple[str, str]:
         try:
             sources = self._find(hashes)
+        except Damaged as error:
+            return "damaged", str(error)
         except StoreError as error:
-            return str(error)
+            return "not replayable", str(error)
         policies, problems = assemble(sources)
         if policies is not None and lists:
             policies, problems = assemble(_dated(policies, dict(lists)))
         if policies is None:
             codes = ", ".join(sorted({one.code for one in problems if one.severity == "error"}))
-            return f"this version refuses the policy that decided ({codes})"
+            return "not replayable", f"this version refuses the policy that decided ({codes})"
         return policies
 
 
@@ -122,4 +151,34 @@ def differences(recorded: Verdict, again: Verdict) -> tuple[tuple[str, Any, Any]
         (name, before[name], after[name])
         for name in sorted(before)
         if name != "engine" and before[name] != after[name]
+    )
+
+
+def flat(name: str, recorded: Any, now: Any) -> Iterator[tuple[str, Any, Any]]:
+    """One difference as (place, what was recorded, what is decided now), down to single values.
+
+    Places in a list are counted from 1; what only one side has is None on the other.
+    """
+    if recorded == now:
+        return
+    if isinstance(recorded, Mapping | None) and isinstance(now, Mapping | None):
+        before, after = recorded or {}, now or {}
+        for key in dict.fromkeys([*before, *after]):
+            yield from flat(f"{name} {key}", before.get(key), after.get(key))
+    elif (
+        isinstance(recorded, Sequence | None)
+        and isinstance(now, Sequence | None)
+        and not (isinstance(recorded, str) or isinstance(now, str))
+    ):
+        for n, (one, other) in enumerate(zip_longest(recorded or (), now or ()), 1):
+            yield from flat(f"{name} {n}", one, other)
+    else:
+        yield name, recorded, now
+
+
+def first_difference(recorded: str, now: str) -> int:
+    """The position, from 0, of the first character in which two texts differ."""
+    return next(
+        (at for at, (one, other) in enumerate(zip(recorded, now, strict=False)) if one != other),
+        min(len(recorded), len(now)),
     )

@@ -284,17 +284,114 @@ def test_a_replay_finds_a_record_that_was_tampered_with(judged: Terminal) -> Non
     assert answer.code == Exit.NO and total["different"] == 1
     assert (found["verdict"], found["message"], found["result"]) == (row[0], row[1], "different")
     (difference,) = found["differences"]
-    assert (difference["field"], difference["recorded"]) == ("text", "as if nothing had been masked")
+    assert (difference["field"], difference["recorded_length"]) == ("text", 29)
     people = judged.type("audit", "replay", "--id", str(row[1]))
     assert people.code == Exit.NO and "✗ 1 verdict(s) come out differently." in people.out
     assert judged.type("audit", "replay", "--id", str(row[1] + 1)).code == Exit.DONE
 
 
+SECRET = "as if nothing had been masked"
+
+
+def _tampered(folder: Path) -> int:
+    """Another text in a recorded verdict that masked something; gives its message."""
+    with sqlite3.connect(folder / "weighbridge.db") as db:
+        message, entry, data = db.execute(
+            "SELECT v.message, v.entry, c.body FROM verdicts v JOIN content c ON c.seq = v.entry "
+            "WHERE v.outcome = 'redact' LIMIT 1"
+        ).fetchone()
+        body = json.loads(data) | {"text": SECRET}
+        body["matches"][0]["title"] = "another title"
+        db.execute("UPDATE content SET body = ? WHERE seq = ?", (json.dumps(body).encode(), entry))
+    return int(message)
+
+
+def test_a_replay_shows_nobodys_words_unasked(judged: Terminal) -> None:
+    """That a text differs, with lengths and place: neither the recorded words nor those of now, for people
+    and for programs."""
+    message = _tampered(judged.folder)
+    shown = judged.type("audit", "replay").out
+    rows = judged.type("audit", "list", "--json", "--limit", "999").records
+    row = next(one for one in rows if one["message"] == message)
+    assert SECRET not in shown and row["text"] not in shown
+    assert re.search(r"text differs: recorded 29 characters, now \d+, first at character \d+", shown)
+    found = judged.type("audit", "replay", "--json").records[0]
+    text = next(one for one in found["differences"] if one["field"] == "text")
+    assert set(text) == {"field", "recorded_length", "now_length", "first_difference"}
+    assert SECRET not in json.dumps(found)
+
+
+def test_whoever_asks_for_the_words_is_written_down_first(judged: Terminal) -> None:
+    """Without a reason they are refused; with one, the ledger has an entry of it."""
+    _tampered(judged.folder)
+    refused = judged.type("audit", "replay", "--show-text")
+    assert refused.code == Exit.WRONG and SECRET not in refused.out
+    shown = judged.type("audit", "replay", "--show-text", "--reason", "case 12", "--as", "carol")
+    assert f"text: recorded {SECRET}, now" in shown.out
+    with sqlite3.connect(judged.folder / "weighbridge.db") as db:
+        (body,) = db.execute(
+            "SELECT c.body FROM ledger l JOIN content c ON c.lane = l.lane AND c.seq = l.seq "
+            "WHERE l.subject = 'audit'"
+        ).fetchone()
+    assert json.loads(body) == {"person": "carol", "reason": "case 12"}
+
+
+def test_differences_are_single_values(judged: Terminal) -> None:
+    """A place and two values a line, not the structures that hold them."""
+    _tampered(judged.folder)
+    shown = judged.type("audit", "replay").out
+    assert "matches 1 title: recorded another title, now No card numbers" in shown
+    assert "{" not in shown
+
+
+@pytest.mark.parametrize("body", ["{}", "[]", "no json", b"\xff"])
+@pytest.mark.parametrize("whose", ["v.entry", "m.entry"])
+def test_a_replay_goes_on_past_a_record_that_cannot_be_read(
+    judged: Terminal, body: str | bytes, whose: str
+) -> None:
+    """Verdict or message: a finding, the others decided again, and the exit code of damaged evidence."""
+    with sqlite3.connect(judged.folder / "weighbridge.db") as db:
+        (entry,) = db.execute(
+            f"SELECT {whose} FROM verdicts v JOIN messages m ON m.id = v.message WHERE v.outcome = 'redact'"
+        ).fetchone()
+        db.execute("UPDATE content SET body = ? WHERE seq = ?", (body, entry))
+    answer = judged.type("audit", "replay")
+    assert answer.code == Exit.INTEGRITY
+    assert "cannot be read" in answer.out and "✓" not in answer.out
+    total = judged.type("audit", "replay", "--json").records[-1]
+    assert total["damaged"] >= 1 and total["identical"] > 10
+
+
+def test_a_policy_that_is_gone_or_altered_is_damage(judged: Terminal) -> None:
+    """The ledger says that its bytes were stored: without them, or with others, the evidence is damaged."""
+    database = judged.folder / "weighbridge.db"
+    with sqlite3.connect(database) as db:
+        (entry,) = db.execute("SELECT entry FROM policies").fetchone()
+        db.execute("UPDATE content SET raw = raw || '#' WHERE seq = ?", (entry,))
+        db.execute(
+            "UPDATE content SET raw = CAST(replace(raw, 'desk', 'task') AS BLOB) WHERE seq = ?", (entry,)
+        )
+    answer = judged.type("audit", "replay")
+    assert answer.code == Exit.INTEGRITY and "is no longer what was stored" in answer.out
+    with sqlite3.connect(database) as db:
+        db.execute("DELETE FROM policies")
+    answer = judged.type("audit", "replay")
+    assert answer.code == Exit.INTEGRITY and "was stored and is gone" in answer.out
+
+
 def test_a_replay_says_what_it_cannot_decide_again(terminal: Terminal) -> None:
-    """Policies that are not in the archive: counted, with the reason, and no difference."""
+    """Policies that were never stored: counted, with the reason; that is no success."""
     answer = terminal.type("audit", "replay")
-    assert answer.code == Exit.DONE
-    assert "not replayable" in answer.out and "is not in the archive" in answer.out
-    assert answer.out.endswith("Every verdict that can be decided again comes out as it was recorded.\n")
-    later = terminal.type("audit", "replay", "--since", "2027-01-01", "--json").records
-    assert [sum(n for n in one.values() if isinstance(n, int)) for one in later] == [0]
+    assert answer.code == Exit.NO and "✓" not in answer.out
+    assert "not replayable" in answer.out and "not in the archive, although it came into force" in answer.out
+    assert "could not be decided again; none was." in answer.out
+
+
+@pytest.mark.parametrize("chosen", [("--id", "99999"), ("--since", "2099-01-01")])
+def test_nothing_to_replay_is_no_success(judged: Terminal, chosen: tuple[str, str]) -> None:
+    """No such message, or a time that has not come."""
+    answer = judged.type("audit", "replay", *chosen)
+    assert answer.code == Exit.NO
+    assert answer.out.splitlines()[-1].startswith("Nothing to replay") and "✓" not in answer.out
+    (total,) = judged.type("audit", "replay", *chosen, "--json").records
+    assert sum(n for n in total.values() if isinstance(n, int)) == 0

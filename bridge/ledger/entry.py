@@ -65,6 +65,7 @@ KINDS: Mapping[str, str] = {
     "policy:rolled-back": "this set was taken out of force for the one before",
     "policy:refused": "a scheduled set did not come into force; what was in force stayed",
     "policy:backtested": "a person judged the archive again by other policies, to see what they would change",
+    "audit:replayed": "a person decided recorded verdicts again, and was shown what people wrote",
     "house:frozen": "a person stopped everything: nothing is sent, all that comes is held",
     "house:unfrozen": "a person let things go on",
 }

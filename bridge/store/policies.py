@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 import orjson
 from sqlalchemy import Connection, and_, insert, select
 
-from bridge.errors import StoreError
+from bridge.errors import Damaged, StoreError
+from bridge.ledger.entry import decode
 from bridge.store import schema as s
 from bridge.store.codec import dump
 from bridge.store.writer import Tx
@@ -51,15 +52,37 @@ def sources_of(db: Connection, hashes: Sequence[str]) -> list[Source]:
     """The policies of these hashes, in this order, as they were stored.
 
     `changed` of a list is when its file had been written as its policy was first stored. Raises StoreError
-    when one is not in the archive, or its bytes no longer have their hash.
+    when one was never stored, Damaged when one was and is gone, or is no longer what was stored.
     """
-    found = {row.hash: _unpacked(row.body, row.raw) for row in db.execute(_bytes_of(hashes))}
+    found = {row.hash: (row.body, row.raw) for row in db.execute(_bytes_of(hashes))}
     for digest in hashes:
         if digest not in found:
-            raise StoreError(f"the policy {digest[:12]} is not in the archive: it never decided here")
-        if found[digest].hash != digest:
-            raise StoreError(f"the policy {digest[:12]} is no longer what was stored; run `audit verify`")
-    return [found[digest] for digest in hashes]
+            raise _missing(db, digest)
+    return [_as_stored(digest, *found[digest]) for digest in hashes]
+
+
+def _as_stored(digest: str, body: bytes, raw: bytes) -> Source:
+    try:
+        source = _unpacked(body, raw)
+    except (ValueError, TypeError, LookupError, AttributeError):
+        source = None
+    if source is None or source.hash != digest:
+        raise Damaged(f"the policy {digest[:12]} is no longer what was stored; run `audit verify`")
+    return source
+
+
+def _missing(db: Connection, digest: str) -> StoreError:
+    """Why no bytes have this hash: what the ledger says of it."""
+    e = s.ledger.c
+    if db.execute(select(e.seq).where(e.subject == f"policy/{digest}")).first() is not None:
+        return Damaged(f"the policy {digest[:12]} was stored and is gone; run `audit verify`")
+    named = any(
+        digest in decode(entry).facts.get("policies", ())
+        for entry in db.scalars(select(e.entry).where(e.subject == "policy"))
+    )
+    if named:
+        return StoreError(f"the policy {digest[:12]} is not in the archive, although it came into force")
+    return StoreError(f"the policy {digest[:12]} is not in the archive: it never decided here")
 
 
 def _bytes_of(hashes: Sequence[str]) -> object:

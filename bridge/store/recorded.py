@@ -1,23 +1,25 @@
 """Verdicts as they were recorded, each with what it rested on: for whoever decides again.
 
-Rules of this file: reads only, in chunks, so that memory does not grow with the history. What cannot be
-decided again is given all the same, with the reason: nothing is left out in silence.
+Rules of this file: it reads in chunks, so that memory does not grow with the history. What cannot be read or
+decided again is given all the same, with the reason: nothing is left out in silence. Only `record_look`
+writes: who was shown people's words, and why.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, func, select
+from sqlalchemy import Connection, LargeBinary, Select, and_, cast, func, select
 
 from bridge.message import Cause
-from bridge.replay import Judgement
+from bridge.replay import Judgement, Unreadable
 from bridge.store import schema as s
-from bridge.store.codec import known_from, message_from, verdict_from
+from bridge.store.codec import dump, known_from, message_from, verdict_from
 from bridge.store.context import recorded_context
 from bridge.store.directory import Directory
 from bridge.store.rows import MESSAGE_CONTENT, VERDICT_CONTENT
+from bridge.store.writer import Tx
 
 CHUNK = 500
 """Verdicts that are in memory together."""
@@ -27,21 +29,25 @@ OURS = "the bridge's own words"
 NO_POLICY = "no policy was asked"
 NOT_RECORDED = "what it rested on was not recorded"
 
+DAMAGE = (ValueError, TypeError, AttributeError, KeyError, IndexError)
+"""What reading raises when stored bytes are no longer what this program wrote."""
+
 
 def count(db: Connection, *, since: int = 0, number: int = 0) -> int:
     """How many verdicts `judgements` will give."""
     return db.execute(_chosen(select(func.count()), since, number)).scalar_one()
 
 
-def judgements(db: Connection, *, since: int = 0, number: int = 0) -> Iterator[Judgement]:
+def judgements(db: Connection, *, since: int = 0, number: int = 0) -> Iterator[Judgement | Unreadable]:
     """Every verdict recorded at `since` (milliseconds) or later, in order; those on message `number` alone
     if one is named."""
     directory = Directory()
     directory.refresh(db)
     v, m = s.verdicts.c, s.messages.c
     columns = select(
-        *(v.id, v.message, v.cause, m.notice_for, MESSAGE_CONTENT.c.body),
-        VERDICT_CONTENT.c.body.label("verdict_body"),
+        *(v.id, v.message, v.cause, m.notice_for),
+        cast(MESSAGE_CONTENT.c.body, LargeBinary).label("body"),
+        cast(VERDICT_CONTENT.c.body, LargeBinary).label("verdict_body"),
     )
     query = _chosen(columns, since, number).order_by(v.id).limit(CHUNK)
     after = 0
@@ -55,25 +61,37 @@ def _chosen(query: Select[Any], since: int, number: int) -> Select[Any]:
     chosen = (
         query.select_from(s.verdicts)
         .join(s.messages, m.id == v.message)
-        .join(MESSAGE_CONTENT, and_(MESSAGE_CONTENT.c.lane == m.lane, MESSAGE_CONTENT.c.seq == m.entry))
-        .join(VERDICT_CONTENT, and_(VERDICT_CONTENT.c.lane == m.lane, VERDICT_CONTENT.c.seq == v.entry))
+        .outerjoin(MESSAGE_CONTENT, and_(MESSAGE_CONTENT.c.lane == m.lane, MESSAGE_CONTENT.c.seq == m.entry))
+        .outerjoin(VERDICT_CONTENT, and_(VERDICT_CONTENT.c.lane == m.lane, VERDICT_CONTENT.c.seq == v.entry))
     )
     return chosen.where(*([v.at >= since] if since else []), *([v.message == number] if number else []))
 
 
-def _judgement(db: Connection, directory: Directory, row: Any) -> Judgement:
+def _judgement(db: Connection, directory: Directory, row: Any) -> Judgement | Unreadable:
+    try:
+        return _read(db, directory, row)
+    except DAMAGE:
+        return Unreadable(row.id, row.message)
+
+
+def _read(db: Connection, directory: Directory, row: Any) -> Judgement:
     message = message_from(row.body, b"")
     verdict = verdict_from(row.verdict_body, message.text)
     known = known_from(row.verdict_body)
-    if skip := _skip(row, verdict.policies):
+    if known is not None and not isinstance(known.now, int):
+        raise TypeError("the judge's clock is no number")
+    frozen = row.cause == Cause.PERSON and known is not None
+    if skip := "" if frozen else _skip(row, verdict.policies):
         return Judgement(row.id, row.message, message, verdict, skip=skip)
     if known is None:
         return Judgement(row.id, row.message, message, verdict, gone=NOT_RECORDED)
     try:
         context = recorded_context(db, directory, row.message, message, known)
+    except (KeyError, IndexError):
+        raise
     except LookupError as error:
         return Judgement(row.id, row.message, message, verdict, known.now, gone=str(error.args[0]))
-    return Judgement(row.id, row.message, message, verdict, known.now, context)
+    return Judgement(row.id, row.message, message, verdict, known.now, context, frozen=frozen)
 
 
 def _skip(row: Any, policies: tuple[tuple[str, str], ...]) -> str:
@@ -83,3 +101,9 @@ def _skip(row: Any, policies: tuple[tuple[str, str], ...]) -> str:
     if row.notice_for is not None:
         return OURS
     return "" if policies else NO_POLICY
+
+
+def record_look(tx: Tx, lane: int, person: str, reason: str, wanted: Mapping[str, int]) -> None:
+    """Write down who is about to be shown the words of which verdicts (as in `judgements`), and why."""
+    body = dump({"person": person, "reason": reason})
+    tx.append(lane, "audit:replayed", "audit", dict(wanted), body)

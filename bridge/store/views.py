@@ -434,7 +434,7 @@ def _entries(db: Connection, subjects: Sequence[str]) -> list[Record]:
     return [_entry(decode(row.entry), row.leaf, row.body) for row in db.execute(query)]
 
 
-_ACTS = ("hold:", "sample:", "pair:", "delivery:retried", "delivery:dropped", "policy:")
+_ACTS = ("hold:", "sample:", "pair:", "delivery:retried", "delivery:dropped", "policy:", "audit:")
 
 
 def _entry(entry: Entry, leaf: bytes, body: bytes | None) -> Record:
