@@ -654,7 +654,10 @@ class Then(Section):
 class Trial(Section):
     """A test: a message and what must become of it."""
 
-    given: SomeTexts = Field(description="the message; of several, one sender's messages, the last is judged")
+    given: Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)] = Field(
+        description='the message ("" for one without text, such as a voice message); of several, one '
+        "sender's messages, the last is judged"
+    )
     from_: Literal["symphony", "weixin"] | None = Field(
         default=None, alias="from", description="the network it comes from"
     )

@@ -68,7 +68,14 @@ class _Names:
             rollout = rule.child("rollout")
             yield from self._groups(rollout and rollout.child("groups"), owner)
             for test in items(rule.child("tests")):
+                yield from self._unwritten(test.child("given"))
                 yield from self._rules(test.child("rule"), owner)
+
+    def _unwritten(self, given: Node | None) -> Iterator[Diagnostic]:
+        """A message without text has to be written as one: `""`; nothing at all was surely forgotten."""
+        for node in scalars(given):
+            if node.bare and not node.value:
+                yield self.page.report("P013.given", node.place)
 
     def of_barriers(self) -> Iterator[Diagnostic]:
         for barrier in items(self.root.child("barriers")):

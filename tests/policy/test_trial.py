@@ -35,6 +35,8 @@ def results(test: str, policy: str = RULE) -> list[TrialResult]:
         (f"given: {CARD}, expect: redact, rule: wall", "expected rule wall to decide, got rule"),
         (f"given: {CARD}, expect: redact, would: block", "expected would be block, got nothing"),
         (f"given: {CARD}, from: weixin, expect: deliver", ""),
+        ('given: "", kind: voice, expect: deliver', ""),
+        (f'given: ["", {CARD}], expect: redact', ""),
         (f"given: {CARD}, expect: deliver, rule: rule", "expected deliver, got redact"),
     ],
 )

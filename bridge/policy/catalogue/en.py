@@ -114,6 +114,11 @@ EN: Mapping[str, Text] = {
         "`{key}` wants a text", "not a text", "write one value, in quotes if it has special characters"
     ),
     "P013.none": Text("`{key}` has no value", "nothing behind it", "write a value or delete the key"),
+    "P013.given": Text(
+        "`given` has no value",
+        "nothing behind it",
+        'write the message; one without text (an image, a voice message) is ""',
+    ),
     "P013.mapping": Text(
         "`{key}` wants keys and values",
         "no keys here",
