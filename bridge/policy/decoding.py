@@ -180,6 +180,8 @@ class _Explainer:
     def _one_of(self, node: Node, key: str, words: Sequence[str]) -> Diagnostic:
         if not isinstance(node.value, str):
             return self.page.report("P013.text", node.place, key=key)
+        if node.value in words:  # one of the other way to write it
+            return self.page.report("P011.alone", node.place, value=node.value, key=key)
         near = guess(node.value, words)
         values = {"value": node.value, "key": key, "guess": near, "choices": ", ".join(words)}
         return self.page.report("P011.near" if near else "P011", node.place, **values)

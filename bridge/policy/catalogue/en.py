@@ -109,6 +109,11 @@ EN: Mapping[str, Text] = {
     "P011.near": Text(
         "`{value}` is not one of the words for `{key}`", "unknown word", "did you mean `{guess}`?"
     ),
+    "P011.alone": Text(
+        "`{value}` stands for all of `{key}` and cannot be one entry of a list",
+        "stands alone",
+        "write `{key}: {value}`, or delete it from the list",
+    ),
     "P012": Text("`{key}` is missing", "belongs in here", "add `{key}:`"),
     "P013.text": Text(
         "`{key}` wants a text", "not a text", "write one value, in quotes if it has special characters"
