@@ -11,10 +11,11 @@ import pytest
 import traffic
 from rig import Clock, Hands, message, new_store, opened
 
+from bridge import in_force
 from bridge.errors import StoreError
 from bridge.message import SYMPHONY, Cause, Context, Outcome, Verdict
 from bridge.policy import PolicySet, Source
-from bridge.replay import Judgement, Replay, Replayed, differences
+from bridge.replay import Judgement, Replay, Replayed, differences, first_difference, flat
 from bridge.store import recorded
 from bridge.store.policies import sources_of
 
@@ -139,6 +140,45 @@ async def test_mixed_traffic_comes_out_as_it_was_recorded(tmp_path: Path, ready:
     context = await hands.rows("SELECT count(*) FROM content WHERE CAST(body AS TEXT) LIKE '%\"earlier\":[%'")
     assert context[0][0] > 50
     hands.store.close()
+
+
+async def test_what_a_freeze_held_comes_out_as_it_was_recorded(
+    tmp_path: Path, ready: PolicySet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Judged while frozen: decided again under the freeze, not skipped as a person's; a tampered one is
+    found."""
+    monkeypatch.setattr(traffic, "Judging", _frozen)
+    new_store(tmp_path)
+    hands = Hands(opened(tmp_path, clock := Clock()), clock)
+    await hands.store.own("the test")
+    await traffic.traffic(hands, ready, seed=4, count=30)
+    work = Replay(lambda hashes: sources_of(hands.store._reading, hashes))  # type: ignore[arg-type]
+    judgements = await hands.store.read(lambda db: list(recorded.judgements(db)))
+    results = Counter(one.result for one in await hands.store.read(lambda _: list(work.each(judgements))))
+    assert results["identical"] > 15 and set(results) == {"identical", "skipped"}
+    held = next(one for one in judgements if isinstance(one, Judgement) and one.frozen)
+    spoiled = replace(held, verdict=replace(held.verdict, outcome=Outcome.DELIVER))
+    assert work.one(spoiled).result == "different"
+    hands.store.close()
+
+
+def _frozen(ready: PolicySet) -> in_force.Judging:
+    judging = in_force.Judging(ready)
+    judging.frozen = True
+    return judging
+
+
+def test_a_difference_is_taken_apart_to_single_values() -> None:
+    """Through objects and lists; what only one side has is nothing on the other; equal parts are left out."""
+    before = [{"rule": "a", "spans": [[0, 3]]}]
+    after = [{"rule": "b", "spans": [[0, 4]]}, {"rule": "c"}]
+    assert list(flat("matches", before, after)) == [
+        ("matches 1 rule", "a", "b"),
+        ("matches 1 spans 1 2", 3, 4),
+        ("matches 2 rule", None, "c"),
+    ]
+    assert first_difference("abcd", "abxd") == 2
+    assert first_difference("ab", "abc") == 2
 
 
 def test_a_verdict_that_nobody_recorded_is_no_verdict() -> None:

@@ -17,7 +17,7 @@ from multiprocessing import get_context
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Engine, and_, func, select
+from sqlalchemy import Connection, Engine, LargeBinary, and_, cast, func, select
 
 from bridge.errors import Conflict, StoreError
 from bridge.ledger.entry import decode
@@ -29,7 +29,7 @@ from bridge.store.codec import Known, dump, known_from, message_from, verdict_fr
 from bridge.store.context import earlier, recorded_context
 from bridge.store.database import open_engine
 from bridge.store.directory import Directory
-from bridge.store.recorded import NOT_RECORDED
+from bridge.store.recorded import BY_PERSON, DAMAGE, NO_POLICY, NOT_RECORDED
 from bridge.store.rows import MESSAGE_CONTENT, VERDICT_CONTENT
 from bridge.store.writer import Tx
 
@@ -38,6 +38,7 @@ SLICE = 2_000
 
 ERASED = "its content is no longer stored"
 NOT_JUDGED = "no policy has decided it yet"
+UNREADABLE = "its record, or what it rested on, cannot be read"
 
 
 # --- what there is --------------------------------------------------------------------------------------
@@ -115,26 +116,33 @@ class Bench:
                 found = self._case(db, row, decided.get(row.id, ()))
                 if isinstance(found, Case):
                     tally.add(found)
-                elif found:
+                else:
                     tally.miss(found)
         return tally
 
     def _case(self, db: Connection, row: Any, bodies: Sequence[tuple[str, bytes]]) -> Case | str:
-        """A message decided twice, or why it cannot be; "" for one that no policy was to decide."""
+        """A message decided twice, or why it cannot be: every message is one or the other."""
         if row.body is None:
             return ERASED
-        body = next((body for cause, body in bodies if cause != Cause.PERSON), None)
-        if body is None:
-            return NOT_JUDGED if row.state in ("new", "fetching") else ""
+        try:
+            body = next((body for cause, body in bodies if _by_policy(cause, body)), None)
+            return self._decided(db, row, body) if body is not None else _undecided(row, bodies)
+        except DAMAGE:
+            return UNREADABLE
+
+    def _decided(self, db: Connection, row: Any, body: bytes) -> Case | str:
+        message = message_from(row.body, b"")
+        recorded = verdict_from(body, message.text)
         known = known_from(body)
         if known is None:
             return NOT_RECORDED
-        message = message_from(row.body, b"")
         try:
             context = self._context(db, row.id, message, known)
+        except (KeyError, IndexError):
+            raise
         except LookupError as error:
             return str(error.args[0])
-        return self._twice(row.id, message, context, known.now, verdict_from(body, message.text))
+        return self._twice(row.id, message, context, known.now, recorded)
 
     def _context(self, db: Connection, number: int, message: Message, known: Known) -> Context:
         """As it was then; of what was said before, as much as both policies look back for."""
@@ -142,13 +150,28 @@ class Bench:
         return replace(context, earlier=earlier(db, number, message, self._reach))
 
     def _twice(self, number: int, message: Message, context: Context, now: int, recorded: Verdict) -> Case:
-        """Both verdicts. What this very program decided by the live policies is not decided again."""
+        """Both verdicts. What this very program decided by the live policies is not decided again, unless a
+        freeze held it: the policies are compared, not the freeze."""
         moment = datetime.fromtimestamp(now / 1000, UTC)
         by_live = recorded.policies == self._live.hashes and recorded.engine == self._live.engine_version
+        by_live = by_live and recorded.cause is not Cause.PERSON
         live = recorded if by_live else judge(self._live, message, context, moment)
         draft = live if self._live is self._draft else judge(self._draft, message, context, moment)
         person = message.address or message.sender
         return Case(number, now, f"{message.network}/{message.conversation}", person, live, draft)
+
+
+def _by_policy(cause: str, body: bytes) -> bool:
+    """Whether a policy was asked for this verdict: a person's has no record of what it rested on, unless it
+    was a freeze that turned the policy's answer into a hold."""
+    return cause != Cause.PERSON or known_from(body) is not None
+
+
+def _undecided(row: Any, bodies: Sequence[tuple[str, bytes]]) -> str:
+    """Why no policy's verdict is there."""
+    if bodies:
+        return BY_PERSON
+    return NOT_JUDGED if row.state in ("new", "fetching") else NO_POLICY
 
 
 def _ready(sources: Sequence[Source]) -> PolicySet:
@@ -162,7 +185,7 @@ def _ready(sources: Sequence[Source]) -> PolicySet:
 def _messages(first: int, last: int, since: int, until: int) -> Any:
     m, c = s.messages.c, MESSAGE_CONTENT.c
     return (
-        select(m.id, m.state, c.body)
+        select(m.id, m.state, cast(c.body, LargeBinary).label("body"))
         .join(MESSAGE_CONTENT, and_(c.lane == m.lane, c.seq == m.entry), isouter=True)
         .where(m.id.between(first, last), *_written(since, until))
         .order_by(m.id)
@@ -173,7 +196,7 @@ def _decided(db: Connection, first: int, last: int) -> Mapping[int, list[tuple[s
     """Cause and body of every verdict on the messages with these numbers, the first first."""
     v, m, c = s.verdicts.c, s.messages.c, VERDICT_CONTENT.c
     query = (
-        select(v.message, v.cause, c.body)
+        select(v.message, v.cause, cast(c.body, LargeBinary).label("body"))
         .join(s.messages, m.id == v.message)
         .join(VERDICT_CONTENT, and_(c.lane == m.lane, c.seq == v.entry))
         .where(v.message.between(first, last))

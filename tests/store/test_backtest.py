@@ -12,9 +12,10 @@ import traffic
 from rig import START, Hands, message
 from sqlalchemy import delete, func, select
 
+from bridge import desk, in_force
 from bridge.errors import Conflict
 from bridge.message import SYMPHONY
-from bridge.policy import Source
+from bridge.policy import PolicySet, Source
 from bridge.policy.tally import Span, Tally, report
 from bridge.replay import Replay
 from bridge.store import backtest as bt
@@ -51,7 +52,7 @@ async def test_the_policy_in_force_would_change_nothing(hands: Hands) -> None:
     """Judged again under what decided then, every message comes out as it was recorded."""
     await traffic.traffic(hands, traffic.policies(), seed=1, count=80)
     found = await replayed(hands, question(hands, traffic.DESK))
-    assert found["changes"] == [] and found["not_replayed"] == {}
+    assert found["changes"] == [] and set(found["not_replayed"]) <= {bt.NO_POLICY}
     again = question(hands, traffic.DESK + "\n# a comment makes another hash, and both sides are judged\n")
     assert (await replayed(hands, again))["changes"] == []
     rows = await hands.store.read(lambda db: list(judgements(db)))
@@ -100,6 +101,47 @@ async def test_what_cannot_be_replayed_is_counted_with_its_reason(hands: Hands) 
     await hands.archive(message(SYMPHONY, "late", "hello"))
     found = await replayed(hands, question(hands, STRICTER))
     assert found["not_replayed"] == {bt.ERASED: 1, bt.NOT_JUDGED: 1}
+
+
+async def test_what_was_judged_while_frozen_is_replayed(
+    hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The policies are compared without the freeze, also after a person released it; every message of the
+    period is counted once, on one side or the other."""
+    monkeypatch.setattr(traffic, "Judging", _frozen)
+    await traffic.traffic(hands, traffic.policies(), seed=8, count=30)
+    held = await hands.rows("SELECT id FROM messages WHERE state = 'held'")
+    await desk.release(hands.store, held[0][0], "carol", "the freeze is over")
+    found = await replayed(hands, question(hands, traffic.DESK))
+    assert found["replayed"] > 15 and found["changes"] == []
+    assert {one["outcome"] for one in found["unchanged"]} >= {"deliver", "redact"}
+    over = await hands.store.read(lambda db: bt.extent(db, 0, LATER))
+    assert found["replayed"] + sum(found["not_replayed"].values()) == over.count
+
+
+def _frozen(ready: PolicySet) -> in_force.Judging:
+    judging = in_force.Judging(ready)
+    judging.frozen = True
+    return judging
+
+
+@pytest.mark.parametrize("body", ["{}", "no json"])
+async def test_the_sums_add_up_over_damaged_and_noted_messages(hands: Hands, body: str) -> None:
+    """What cannot be read, what a person alone decided and what no policy was asked about have their reasons:
+    with what was replayed they are all the messages of the period."""
+    await traffic.traffic(hands, traffic.policies(), seed=9, count=60)
+    await hands.store.write(lambda tx: _spoil(tx, body))
+    found = await replayed(hands, question(hands, STRICTER))
+    assert found["not_replayed"][bt.UNREADABLE] == 1
+    over = await hands.store.read(lambda db: bt.extent(db, 0, LATER))
+    assert found["replayed"] + sum(found["not_replayed"].values()) == over.count
+
+
+def _spoil(tx: Any, body: str) -> None:
+    tx.db.exec_driver_sql(
+        "UPDATE content SET body = ? WHERE seq = (SELECT min(entry) FROM verdicts WHERE cause <> 'person')",
+        (body,),
+    )
 
 
 def _erase(tx: Any, number: int) -> None:
