@@ -162,6 +162,8 @@ class _Explainer:
         )
         if text == "P013.mapping" and (colon := chinese_colon(self.page, node)):
             return colon
+        if text == "P013.mapping" and isinstance(loc[-1], int):
+            text = "P013.entry"
         values = {**context, "key": key, "value": node.value, "bound": _bound(context)}
         place = node.key(context["at"]) if "at" in context else node.place
         return self.page.report(text, place, **values)

@@ -54,7 +54,7 @@ def test_a_good_file_becomes_its_model() -> None:
         ("detectors: { x: { type: payment_card, brands: [visa, mastercrad] } }", "P011.near", (5, 54)),
         ("detectors: { x: { type: pattern, pattern: %s } }" % ("x" * 1001), "P013.long", (5, 43)),
         ("rules: x", "P013.list", (5, 8)),
-        ("rules: [x]", "P013.mapping", (5, 9)),
+        ("rules: [x]", "P013.entry", (5, 9)),
         ("lists: { w: { words: [[a]] } }", "P013.text", (5, 23)),
         ("lists: { w: { words: '' } }", "P013.none", (5, 22)),
     ],

@@ -129,6 +129,11 @@ EN: Mapping[str, Text] = {
         "no keys here",
         "write `key: value` lines below it, or {{ key: value }}",
     ),
+    "P013.entry": Text(
+        "each entry of `{key}` wants keys and values",
+        "an entry without keys",
+        "write `- key: value` with its other keys below it, or delete the entry",
+    ),
     "P013.root": Text(
         "a policy file is made of keys and values", "no key", "begin with `policy:` and a name"
     ),

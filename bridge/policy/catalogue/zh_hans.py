@@ -64,6 +64,9 @@ ZH_HANS: Mapping[str, Text] = {
     "P013.mapping": Text(
         "`{key}` 下面应为键和值", "这里没有键", "在下面逐行写 `key: value`，或写作 {{ key: value }}"
     ),
+    "P013.entry": Text(
+        "`{key}` 的每一项应为键和值", "这一项没有键", "写作 `- key: value`，其余的键写在它下面；或删除这一项"
+    ),
     "P013.root": Text("策略文件由键和值组成", "没有键", "以 `policy:` 和名称开头"),
     "P013.list": Text("`{key}` 应为列表", "不是列表", "写作 [one, two]，或每行以 `- ` 开头"),
     "P013.number": Text("`{key}` 应为整数", "不是整数", "只写数字"),

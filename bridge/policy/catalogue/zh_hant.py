@@ -62,6 +62,9 @@ ZH_HANT: Mapping[str, Text] = {
     "P013.mapping": Text(
         "`{key}` 之下應為鍵和值", "此處沒有鍵", "在下面逐行寫 `key: value`，或寫作 {{ key: value }}"
     ),
+    "P013.entry": Text(
+        "`{key}` 的每一項應為鍵和值", "這一項沒有鍵", "寫作 `- key: value`，其餘的鍵寫在它下面；或刪除這一項"
+    ),
     "P013.root": Text("政策檔案由鍵和值組成", "沒有鍵", "以 `policy:` 和名稱開頭"),
     "P013.list": Text("`{key}` 應為清單", "不是清單", "寫作 [one, two]，或每行以 `- ` 開頭"),
     "P013.number": Text("`{key}` 應為整數", "不是整數", "只寫數字"),
