@@ -1,21 +1,28 @@
 """Payment cards: the ranges and lengths of the brands, and the Luhn check digit.
 
 Rules of this file: groups of digits are never cut, and every window of neighbouring groups is looked at, in
-linear time however long a number is.
+linear time however long a number is. Spaces and hyphens may stand anywhere; with other signs, which stand
+between amounts and prices as well, the groups have to be those of a card and the signs the same.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import accumulate, pairwise
 
 from bridge.policy.detectors import HIGH, LOW, MEDIUM, Finding, Scan, Shape
+from bridge.policy.folding import Span
 
 # Hyphens as they remain after folding; the plain one last, where no range can begin.
 _DASHES = "\u2010\u2012\u2013\u2014\u2212-"
 _RUN_SHAPE = rf"[0-9](?:[ {_DASHES}]?[0-9]){{12,}}"
 _RUN = re.compile(_RUN_SHAPE)
+_SIGNS = r"._/,|\\·・•∙⋅‧、"
+_WIDE_SHAPE = rf"[0-9](?:(?: ?[{_DASHES}] ?|[ {_SIGNS}])?[0-9]){{12,}}"
+_WIDE = re.compile(_WIDE_SHAPE)
+_LAYOUTS = {(4, 6, 5), (4, 6, 4), (6, 10), (6, 13)}  # American Express, Diners Club, UnionPay
 _GROUP = re.compile(r"[0-9]+")
 WORDS = ("银行卡", "借记卡", "卡号", "银联", "unionpay", "debit card", "card number", "card no")
 
@@ -70,7 +77,7 @@ class LuhnSums:
 
 
 def payment_card(brands: Sequence[str]) -> Shape:
-    """Card numbers of `brands`, in one piece or in groups with single spaces or hyphens.
+    """Card numbers of `brands`, in one piece or in groups with spaces, hyphens, dots and other signs between.
 
     A number of UnionPay whose last digit is no Luhn digit is a card of medium confidence beside a word for
     one: not every debit card has the digit.
@@ -78,12 +85,25 @@ def payment_card(brands: Sequence[str]) -> Shape:
 
     def find(scan: Scan) -> Iterator[Finding]:
         for run in _RUN.finditer(scan.text):
-            yield from _in_run(run.group(), run.start(), brands)
+            yield from _in_run(run.group(), run.start(), brands, lambda groups: True)
+        for run in _WIDE.finditer(scan.text):
+            alike = partial(_as_on_a_card, run.group())
+            yield from _in_run(run.group(), run.start(), brands, alike)
 
-    return Shape(_RUN_SHAPE, find, WORDS)
+    return Shape(_WIDE_SHAPE, find, WORDS)
 
 
-def _in_run(run: str, offset: int, brands: Sequence[str]) -> list[Finding]:
+def _as_on_a_card(run: str, groups: Sequence[Span]) -> bool:
+    """Whether digits are grouped as on a card: by the same sign, and in equal groups or as a brand does."""
+    signs = {run[end:start] for (_, end), (start, _) in pairwise(groups)}
+    lengths = tuple(end - start for start, end in groups)
+    equal = len(set(lengths[:-1])) < 2 and lengths[-1] <= lengths[0]
+    return len(signs) < 2 and (equal or lengths in _LAYOUTS)
+
+
+def _in_run(
+    run: str, offset: int, brands: Sequence[str], may_be: Callable[[Sequence[Span]], bool]
+) -> list[Finding]:
     groups = [match.span() for match in _GROUP.finditer(run)]
     digits = "".join(run[start:end] for start, end in groups)
     sums = LuhnSums(digits)
@@ -92,9 +112,11 @@ def _in_run(run: str, offset: int, brands: Sequence[str]) -> list[Finding]:
     proven = [
         Finding(offset + groups[first][0], offset + groups[last][1], HIGH, HIGH)
         for first, last in _windows(starts, ends)
-        if sums.holds(starts[first], ends[last]) and brand_of(digits[starts[first] : ends[last]], brands)
+        if sums.holds(starts[first], ends[last])
+        and brand_of(digits[starts[first] : ends[last]], brands)
+        and may_be(groups[first : last + 1])
     ]
-    if not proven and "unionpay" in brands and brand_of(digits, ["unionpay"]):
+    if not proven and "unionpay" in brands and brand_of(digits, ["unionpay"]) and may_be(groups):
         return [Finding(offset, offset + len(run), LOW, MEDIUM)]
     return proven
 

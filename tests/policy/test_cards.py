@@ -55,14 +55,39 @@ def test_one_wrong_digit_is_no_card(number: str, data: st.DataObject) -> None:
     [
         "94111111111111111",
         "41111111111111111",
-        "4111  1111_1111 1111",
-        "4111.1111.1111.1111",
+        "4111; 1111; 1111; 1111",
+        "4111..1111..1111..1111",
+        "4111 and 1111 1111 1111",
         "0000000000000000",
     ],
 )
 def test_what_only_looks_like_a_card_is_not_found(text: str) -> None:
-    """Longer numbers, other separators and numbers of no brand are left alone."""
+    """Longer numbers, more than one sign between digits and numbers of no brand are left alone."""
     assert not stops(CARDS, text)
+
+
+@pytest.mark.parametrize("between", [".", "_", "/", ",", "·", "・", "•", "\\", " - ", "- ", " – ", "，", "|"])
+def test_what_stands_between_the_groups_hides_no_card(between: str) -> None:
+    """People separate groups with whatever sign is at hand."""
+    written = between.join(["4111", "1111", "1111", "1111"])
+    assert found(CARDS, f"卡 {written}。") == [written]
+
+
+@pytest.mark.parametrize(
+    ("text", "hit"),
+    [
+        ("4.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1", True),
+        ("3782/822463/10005", True),
+        ("622202/1234567890128", True),
+        ("4,111,111,111,111,111", False),
+        ("4111.1111/1111.1111", False),
+        ("41.11,1111.1111,1111", False),
+        ("卡号 6222021234567890127,13800138000", True),
+    ],
+)
+def test_amounts_and_prices_are_no_cards(text: str, hit: bool) -> None:
+    """Between other signs than spaces and hyphens the groups are those of a card, the signs the same."""
+    assert stops(CARDS, text) is hit
 
 
 def test_a_card_is_found_beside_other_numbers() -> None:
