@@ -49,7 +49,7 @@ def test_a_report_is_printed_kept_and_shown_again(terminal: Terminal) -> None:
         "By person",
         "By day",
         "Review load:",
-        "Not replayed: none",
+        "Not replayed: ",
     ):
         assert part in answer.out
     (listed,) = terminal.type("policy", "backtests", "--json").records
@@ -107,6 +107,13 @@ def test_an_interrupted_back_test_is_recorded_as_a_part(
     assert answer.code == Exit.PARTIAL and "only a part" in answer.out
     (listed,) = terminal.type("policy", "backtests", "--json").records
     assert terminal.type("policy", "backtests", listed["name"], "--json").records[0]["report"]["partial"]
+
+
+def test_nothing_to_replay_is_no_success(terminal: Terminal) -> None:
+    """A period without messages: it is said, and the exit code is no success; the look is recorded."""
+    answer = backtest(terminal, "--since", "2099-01-01")
+    assert answer.code == Exit.NO and "Nothing to replay" in answer.err
+    assert len(terminal.type("policy", "backtests", "--json").records) == 1
 
 
 def test_a_reason_is_asked_for(terminal: Terminal) -> None:

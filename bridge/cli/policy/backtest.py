@@ -60,7 +60,7 @@ def backtest(root: Root, out: Path | None, as_json: bool, **asked: Any) -> int:
     """Judge the archive again: what would be different if DRAFT were in force?
 
     Every message is judged twice, as it was written and on the clock of then. The daemon may go on meanwhile.
-    The report is kept: `weighbridge policy backtests` shows the last ones.
+    Exit code 1 also when there was nothing to judge. The report is kept: `weighbridge policy backtests` shows the last ones.
     """
     from bridge.policy.tally import Limits
 
@@ -72,6 +72,9 @@ def backtest(root: Root, out: Path | None, as_json: bool, **asked: Any) -> int:
         output.json_line({"name": name, **found, "over": over})
     else:
         _print(root, name, found, asked["show_text"])
+    if not found["replayed"] and not found["partial"]:
+        output.note("Nothing to replay: no message of this period could be decided again.")
+        return Exit.NO
     for limit in over:
         output.note(f"Over the limit: {limit}.")
     if found["partial"]:
