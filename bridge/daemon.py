@@ -302,6 +302,7 @@ class Daemon:
             "policies": [list(policy) for policy in self.judging.hashes],
             "refused": self.in_force.refused,
             "differs": self.in_force.differs,
+            "stale": [list(names) for names in self.in_force.stale],
         }
         return web.json_response(answer)
 

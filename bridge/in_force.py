@@ -8,7 +8,8 @@ Two ways, by `[policy] activation`:
 
     watch      what is saved in the files decides, as soon as it passes check and tests
     approved   what is approved in the store decides, from the bytes that were approved; the files decide
-               nothing, and one that differs is an alarm
+               nothing, and one that differs is an alarm; only how old a list is, its file says: one that is
+               delivered again with what was approved in it is new
 
 The store is asked a few times a second: acts of people come from other processes, which ring no bell here.
 Files are looked at as often, by time and size: that works on every file system, and costs less than a
@@ -20,7 +21,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -33,7 +34,7 @@ from bridge.policy import PolicySet, Source, assemble, judge
 from bridge.proposals import Bar, Hashes, frozen
 from bridge.store import proposals
 from bridge.store.database import Database
-from bridge.store.policies import moment, sources_of
+from bridge.store.policies import milliseconds, moment, sources_of
 
 log = telemetry.log()
 
@@ -51,6 +52,7 @@ NOTHING_APPROVED = """\
 then start the daemon again. For a desk of one person, write activation = "watch"."""
 
 Signature = tuple[tuple[str, int, int], ...]
+Names = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +108,14 @@ class InForce:
     """Keeps `judging` at what is in force: by the files, by the approved changes, by a freeze.
 
     `refused` counts what is wrong with the files as they are saved (0: they decide, or nothing was saved);
-    `differs` says that they are not what was approved.
+    `differs` says that they are not what was approved; `stale` are the (policy, list) that are out of date.
     """
 
     def __init__(self, judging: Judging, law: Law, house: House, database: Database) -> None:
         self.judging, self.law, self.house, self.database = judging, law, house, database
         self.refused = 0
         self.differs = False
+        self.stale: Names = ()
         self._asked = False
         self._bell = Bell()
         self._seen: Signature = ()
@@ -130,6 +133,7 @@ class InForce:
             await self._put_files_in_force("weighbridge", "start of the daemon")
         for name, digest in self.judging.policies.hashes:
             log.info("policy:loaded", policy=name, version=digest)
+        self._look_at_ages()
 
     async def run(self) -> None:
         """Follow files, changes and freezes until cancelled."""
@@ -170,6 +174,7 @@ class InForce:
         before = self._seen
         while True:
             await self._bell.wait(self.house.pace.look)
+            self._look_at_ages()
             now = await self._signature()
             # What was saved this very moment may not be whole yet: it is looked at again first.
             settled = now == before and now != self._seen
@@ -188,6 +193,15 @@ class InForce:
         if not self.law.folders:
             return ()
         return await asyncio.to_thread(lambda: tuple(sorted(_files_below(self.law.folders))))
+
+    def _look_at_ages(self) -> None:
+        """Raise the alarm when a list has become too old: all under its policy is held from then on."""
+        found = out_of_date(self.judging.policies, moment(self.house.clock.now()))
+        for policy, name in found:
+            if (policy, name) not in self.stale:
+                log.error("policy:stale", policy=policy, list=name)
+        self.stale = found
+        telemetry.metrics.policy_stale.set(len(found))
 
     # by the files
 
@@ -267,12 +281,52 @@ class InForce:
             found = await asyncio.to_thread(self.law.on_disk)
         except ConfigError:
             found = ()
+        await self._take_delivered(found)
         approved = {digest for _, digest in self.judging.hashes}
         differs = {source.hash for source in found} != approved
         telemetry.metrics.policy_differs.set(differs)
         if differs and not self.differs:
             log.error("policy:differs")
         self.differs = differs
+
+    async def _take_delivered(self, found: Sequence[Source]) -> None:
+        """Lists that lie there with what was approved, delivered anew, are as old as their files."""
+        renewed = delivered(self.judging.policies.sources, found)
+        if renewed is not None:
+            self.judging.policies = await beside(lambda: compiled(renewed))
+            log.info("policy:delivered")
+
+
+def out_of_date(policies: PolicySet, now: datetime) -> Names:
+    """(policy, list) of each list that is older than its policy allows."""
+    return tuple((policy.name, name) for policy in policies.policies for name in policy.stale(now))
+
+
+def delivered(decides: Sequence[Source], on_disk: Sequence[Source]) -> list[Source] | None:
+    """What decides, with the times of its lists whose files have the same content and are newer; None when
+    none is. Only content and name of a list count: the policy beside it may be another draft."""
+    times = {
+        (name, data): source.changed[name]
+        for source in on_disk
+        for name, data in source.files.items()
+        if name in source.changed
+    }
+    renewed = [replace(source, changed=_newest(source, times)) for source in decides]
+    return (
+        renewed
+        if any(new.changed != old.changed for new, old in zip(renewed, decides, strict=True))
+        else None
+    )
+
+
+def _newest(source: Source, times: Mapping[tuple[str, bytes], datetime]) -> dict[str, datetime]:
+    """When each list was delivered last, to the millisecond: that is how the store writes times."""
+    newest = dict(source.changed)
+    for name, data in source.files.items():
+        known, seen = newest.get(name), times.get((name, data))
+        if seen and (known is None or milliseconds(seen) > milliseconds(known)):
+            newest[name] = seen
+    return newest
 
 
 async def beside(work: Callable[[], PolicySet]) -> PolicySet:

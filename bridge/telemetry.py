@@ -35,6 +35,7 @@ KEYS: Mapping[str, str] = {
     "digest": "SHA-256 of something",
     "root": "root hash of the ledger",
     "policy": "name of a policy",
+    "list": "name of a list of a policy",
     "change": "number of a change of policy",
     "version": "version or hash of a policy, a schema, the program",
     "rule": "id of a rule",
@@ -86,6 +87,9 @@ class Metrics:
         )
         self.policy_differs = self._gauge(
             "policy_differs", "1 while the policy files are not what was approved: they decide nothing."
+        )
+        self.policy_stale = self._gauge(
+            "policy_lists_stale", "Lists that are older than their policy allows: all under it is held."
         )
         self.lease = self._gauge("lease", "1 while this process holds the lane.", "lane")
         self.signed_in = self._gauge("signed_in", "1 while the network accepts our credentials.", "network")

@@ -119,3 +119,10 @@ def test_somebody_else_at_the_port_is_not_the_daemon(body: bytes) -> None:
     """Whatever another program answers there, it is not taken for the daemon, and nothing breaks."""
     with answering(body) as port:
         assert ask(f"http://127.0.0.1:{port}/status") is None
+
+
+def test_a_list_out_of_date_is_named(terminal: Terminal) -> None:
+    """Whoever wonders why everything is held sees which file has to be delivered again."""
+    with answering(json.dumps(RUNNING | {"stale": [["cards", "restricted"]]}).encode()) as port:
+        answer = look(terminal, port)
+    assert "✗ policies   list restricted of policy cards is out of date: everything is held" in answer.out

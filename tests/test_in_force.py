@@ -7,27 +7,34 @@ type beside it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from daemon_rig import DEADLINE, PERSON, Place, Running, place, settings_folder, within
+from rig import Clock, new_store, opened
 from sqlalchemy import Connection, select
 
 from bridge.cli import output, weighbridge
 from bridge.cli.output import Exit
-from bridge.errors import PolicyError
-from bridge.in_force import GIVE_WAY, beside
+from bridge.daemon import Counting
+from bridge.errors import ConfigError, PolicyError
+from bridge.in_force import GIVE_WAY, InForce, Judging, Law, beside
 from bridge.ledger.entry import Entry, decode
-from bridge.policy import PolicySet
+from bridge.pipeline import House, Pace
+from bridge.policy import PolicySet, load, read
+from bridge.proposals import Approval, Bar, Proposal
+from bridge.store import proposals, views
 from bridge.store import schema as s
-from bridge.store import views
+from bridge.store.policies import milliseconds
 from bridge.store.verify import Finding, verify
 
 PROPOSER = "alice.wong@bank.example"
@@ -309,6 +316,130 @@ async def test_what_fell_due_while_no_daemon_ran_is_in_force_from_the_start(
         here.alice_writes("alpha")
         await here.li_lei_sees("****")
         assert (await daemon.logged("policy:activated"))["change"] == 1
+
+
+# --- inside one process: no daemon, no networks ---------------------------------------------------------
+
+LISTED = SMALL.replace("words: [{word}]", "file: words.csv, columns: [word], stale_after: 1h")
+
+
+class Small:
+    """A store, a folder with policies and a clock, and what is in force there."""
+
+    def __init__(self, folder: Path, activation: str) -> None:
+        self.folder, self.activation, self.clock = folder, activation, Clock()
+        new_store(folder)
+        self.store = opened(folder, self.clock)
+        self.begun = self.anew()
+
+    def write(self, text: str, name: str = "desk.yaml") -> Path:
+        """Save a policy."""
+        path = self.folder / "policies" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def files(self) -> list[Path]:
+        """The policy files that are there."""
+        found = sorted((self.folder / "policies").glob("*.yaml"))
+        if not found:
+            raise ConfigError("no file matches")
+        return found
+
+    def anew(self) -> InForce:
+        """What a daemon that starts now would have."""
+        law = Law(
+            lambda: load(self.files()),
+            lambda: read(self.files())[0],
+            (self.folder / "policies",),
+            self.activation,
+        )
+        house = House(self.store, self.clock, Counting(), pace=Pace(look=0.01))
+        self.begun = InForce(Judging(), law, house, self.store)
+        return self.begun
+
+    async def approve(self) -> int:
+        """What is saved, proposed by one and approved by another; gives the number of the change."""
+        policies = load(self.files())
+        base = await self.store.read(proposals.in_force)
+        changed = {
+            one.hash: {name: milliseconds(when) for name, when in one.changed.items()}
+            for one in policies.sources
+        }
+        proposal = Proposal(PROPOSER, "a new set", policies.hashes, base, changed=changed)
+        number = await self.store.propose(proposal, policies.sources)
+        await self.store.approve(number, Approval(PERSON, "read"), Bar())
+        return number
+
+    async def in_force(self) -> int:
+        """What is saved comes into force, approved, by a daemon."""
+        number = await self.approve()
+        await self.store.schedule(number, PERSON, "as agreed", 0, Bar())
+        await self.store.activate_change(number, Bar())
+        return number
+
+
+@pytest.fixture
+async def small(tmp_path: Path) -> AsyncIterator[Callable[[str], Small]]:
+    """Makes a `Small` for an activation."""
+    made: list[Small] = []
+
+    def make(activation: str) -> Small:
+        made.append(Small(tmp_path, activation))
+        return made[0]
+
+    yield make
+    for one in made:
+        one.store.close()
+
+
+@contextlib.asynccontextmanager
+async def running(begun: InForce) -> AsyncIterator[None]:
+    """What is in force is followed meanwhile."""
+    task = asyncio.create_task(begun.run())
+    yield
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_list_delivered_again_is_as_old_as_its_file(small: Callable[[str], Small]) -> None:
+    """Approved, and too old by its time then: everything would be held, and that is said. The same words
+    delivered anew count from their file's time; other words are not what was approved, and do not."""
+    here = small("approved")
+    path = here.write(LISTED.format(word="alpha", version=0)).with_name("words.csv")
+    path.write_text("word\nalpha\n")
+    at = here.clock.now() / 1000
+    os.utime(path, (at - 7200, at - 7200))
+    await here.in_force()
+    begun = here.begun
+    await begun.begin()
+    assert begun.stale == (("desk", "words"),)
+    async with running(begun):
+        path.write_text("word\nalpha\nbeta\n")
+        os.utime(path, (at, at))
+        await within(DEADLINE, lambda: begun.differs)
+        assert begun.stale == (("desk", "words"),)
+        path.write_text("word\nalpha\n")
+        os.utime(path, (at, at))
+        await within(DEADLINE, lambda: not begun.stale)
+        here.clock.at += 7_200_000
+        await within(DEADLINE, lambda: begun.stale)
+
+
+async def test_a_list_that_grows_old_is_said_in_watch_as_well(small: Callable[[str], Small]) -> None:
+    """The alarm comes with the hour, and goes when the file is touched."""
+    here = small("watch")
+    path = here.write(LISTED.format(word="alpha", version=0)).with_name("words.csv")
+    path.write_text("word\nalpha\n")
+    at = here.clock.now() / 1000
+    os.utime(path, (at, at))
+    await here.begun.begin()
+    assert here.begun.stale == ()
+    async with running(here.begun):
+        here.clock.at += 7_200_000
+        await within(DEADLINE, lambda: here.begun.stale == (("desk", "words"),))
+        os.utime(path, (at + 7200, at + 7200))
+        await within(DEADLINE, lambda: not here.begun.stale)
 
 
 # --- the red button -------------------------------------------------------------------------------------
