@@ -281,7 +281,7 @@ class _Reading:
             problem = problem.decode("utf-8", "replace") if isinstance(problem, bytes) else str(problem)
             problem = problem.replace("(?m)", "")
             place = self._fragment(node, problem.partition(": ")[2])
-            self.report("P040", place, problem=problem, advice=_advice(problem))
+            self.report("P040", place, problem=_translated(problem), advice=_advice(problem))
             return
         if compiled.fullmatch(""):
             self.report("P041", node.place)
@@ -307,6 +307,26 @@ _ADVICE = (
     ("escape", "advice.escape"),
     ("large", "advice.large"),
 )
+
+
+# What RE2 says → the key of the same in our tables.
+_RE2 = {
+    "missing )": "re2.open",
+    "unexpected )": "re2.closed",
+    "missing ]": "re2.square",
+    "no argument for repetition operator": "re2.argument",
+    "bad repetition operator": "re2.operator",
+    "invalid repetition size": "re2.size",
+    "invalid perl operator": "re2.perl",
+    "invalid escape sequence": "re2.escape",
+    "invalid character class range": "re2.range",
+}
+
+
+def _translated(problem: str) -> Phrase | str:
+    """What RE2 says, in the reader's language; the rare things as RE2 says them."""
+    what, _, fragment = problem.partition(": ")
+    return Phrase(_RE2[what], {"fragment": fragment}) if what in _RE2 else problem
 
 
 def _advice(problem: str) -> Phrase:

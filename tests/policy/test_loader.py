@@ -76,6 +76,22 @@ def test_all_problems_of_all_files_come_at_once(tmp_path: Path) -> None:
     assert check([one, two, tmp_path / "three.yaml"]) == list(caught.value.problems)
 
 
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("(a", "缺少 )：(a"),
+        ("a**", "重复符号无效：**"),
+        ("a{1001}", "重复次数无效：{1001}"),
+        ("[z-a]", "字符范围无效：z-a"),
+    ],
+)
+def test_what_is_wrong_with_a_pattern_is_said_in_chinese(pattern: str, words: str) -> None:
+    """The words of the pattern library are English; those that people meet are translated."""
+    text = one_rule(f"card: {{ type: pattern, pattern: '{pattern}' }}")
+    (problem,) = assemble([Source("p.yaml", text.encode())])[1]
+    assert problem.words("zh-Hans").sentence == f"这个模式不能用：{words}"
+
+
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
     """Nobody may ever write into it: it is refused, not read."""
     os.mkfifo(tmp_path / "pipe.yaml")

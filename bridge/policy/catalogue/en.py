@@ -43,6 +43,11 @@ EN: Mapping[str, Text] = {
         "noticed here",
         "give lines that belong together the same number of spaces",
     ),
+    "P001.escape": Text(
+        "`\\` and what follows is no escape in double quotes",
+        "this escape",
+        "write the pattern in single quotes, where `\\` stays as it is: '…'",
+    ),
     "P001.control": Text(
         "the file contains a character that cannot be printed", "here", "delete this character"
     ),
@@ -507,6 +512,15 @@ EN: Mapping[str, Text] = {
     "language.zh": Text("Chinese"),
     "bound.least": Text("at least {limit}"),
     "bound.most": Text("at most {limit}"),
+    "re2.open": Text("missing ): {fragment}"),
+    "re2.closed": Text("unexpected ): {fragment}"),
+    "re2.square": Text("missing ]: {fragment}"),
+    "re2.argument": Text("no argument for repetition operator: {fragment}"),
+    "re2.operator": Text("bad repetition operator: {fragment}"),
+    "re2.size": Text("invalid repetition size: {fragment}"),
+    "re2.perl": Text("invalid perl operator: {fragment}"),
+    "re2.escape": Text("invalid escape sequence: {fragment}"),
+    "re2.range": Text("invalid character class range: {fragment}"),
     "advice.behind": Text("look-behind is not supported; use `boundary: digits` or `boundary: word` instead"),
     "advice.ahead": Text("look-ahead is not supported; use `boundary` or `context` instead"),
     "advice.size": Text("repeat at most 1000 times, the smaller number first"),

@@ -20,6 +20,9 @@ ZH_HANS: Mapping[str, Text] = {
         "括号没有关闭，或少了逗号", "在这里发现", "检查此处之前的逗号和括号；含有 , ? : 或括号的文字要加引号"
     ),
     "P001.indent": Text("本行的缩进与相邻各行不一致", "在这里发现", "同一级的各行用同样多的空格"),
+    "P001.escape": Text(
+        "双引号里的 `\\` 及其后的字符不是转义", "这个转义", "把模式写在单引号里，`\\` 才会保持原样：'…'"
+    ),
     "P001.control": Text("文件中有无法显示的字符", "这里", "删除这个字符"),
     "P001.deep": Text("文件的嵌套超过 {limit} 级", "太深", "减少层级"),
     "P001.other": Text("这不是有效的 YAML：{problem}", "在这里发现", "检查引号、括号和缩进"),
@@ -284,6 +287,15 @@ ZH_HANS: Mapping[str, Text] = {
     "language.zh": Text("中文"),
     "bound.least": Text("至少 {limit}"),
     "bound.most": Text("最多 {limit}"),
+    "re2.open": Text("缺少 )：{fragment}"),
+    "re2.closed": Text("多余的 )：{fragment}"),
+    "re2.square": Text("缺少 ]：{fragment}"),
+    "re2.argument": Text("重复符号前没有内容：{fragment}"),
+    "re2.operator": Text("重复符号无效：{fragment}"),
+    "re2.size": Text("重复次数无效：{fragment}"),
+    "re2.perl": Text("不支持的 Perl 写法：{fragment}"),
+    "re2.escape": Text("转义无效：{fragment}"),
+    "re2.range": Text("字符范围无效：{fragment}"),
     "advice.behind": Text("不支持后行断言（look-behind）；改用 `boundary: digits` 或 `boundary: word`"),
     "advice.ahead": Text("不支持先行断言（look-ahead）；改用 `boundary` 或 `context`"),
     "advice.size": Text("最多重复 1000 次，较小的数写在前面"),

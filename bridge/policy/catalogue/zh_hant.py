@@ -20,6 +20,9 @@ ZH_HANT: Mapping[str, Text] = {
         "括號沒有關閉，或欠缺逗號", "在此發現", "檢查此處之前的逗號和括號；含有 , ? : 或括號的文字要加引號"
     ),
     "P001.indent": Text("本行的縮排與相鄰各行不一致", "在此發現", "同一級的各行用同樣多的空格"),
+    "P001.escape": Text(
+        "雙引號裡的 `\\` 及其後的字元不是跳脫", "這個跳脫", "把模式寫在單引號裡，`\\` 才會保持原樣：'…'"
+    ),
     "P001.control": Text("檔案中有無法顯示的字元", "此處", "刪除這個字元"),
     "P001.deep": Text("檔案的巢狀結構超過 {limit} 級", "太深", "減少層級"),
     "P001.other": Text("這不是有效的 YAML：{problem}", "在此發現", "檢查引號、括號和縮排"),
@@ -282,6 +285,15 @@ ZH_HANT: Mapping[str, Text] = {
     "language.zh": Text("中文"),
     "bound.least": Text("至少 {limit}"),
     "bound.most": Text("最多 {limit}"),
+    "re2.open": Text("缺少 )：{fragment}"),
+    "re2.closed": Text("多餘的 )：{fragment}"),
+    "re2.square": Text("缺少 ]：{fragment}"),
+    "re2.argument": Text("重複符號前沒有內容：{fragment}"),
+    "re2.operator": Text("重複符號無效：{fragment}"),
+    "re2.size": Text("重複次數無效：{fragment}"),
+    "re2.perl": Text("不支援的 Perl 寫法：{fragment}"),
+    "re2.escape": Text("跳脫無效：{fragment}"),
+    "re2.range": Text("字元範圍無效：{fragment}"),
     "advice.behind": Text("不支援後行斷言（look-behind）；改用 `boundary: digits` 或 `boundary: word`"),
     "advice.ahead": Text("不支援先行斷言（look-ahead）；改用 `boundary` 或 `context`"),
     "advice.size": Text("最多重複 1000 次，較小的數寫在前面"),
