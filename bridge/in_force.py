@@ -51,6 +51,15 @@ NOTHING_APPROVED = """\
   weighbridge policy activate 1 --reason "the bridge begins"
 then start the daemon again. For a desk of one person, write activation = "watch"."""
 
+NEVER_APPROVED = """\
+[policy] activation is "approved", and what is in force came from the files without anybody's approval. It
+does not go on like that, and no older set comes back by itself. Have what is to decide approved, even if it
+is what decides now:
+  weighbridge policy propose --reason "what is to decide"
+  weighbridge policy approve NUMBER --reason "read and tested"
+  weighbridge policy activate NUMBER --reason "as agreed"
+then start the daemon again. For a desk of one person, write activation = "watch"."""
+
 Signature = tuple[tuple[str, int, int], ...]
 Names = tuple[tuple[str, str], ...]
 
@@ -230,21 +239,26 @@ class InForce:
     # by approved changes
 
     async def _begin_approved(self) -> None:
-        orders = await self.database.orders()
-        if not orders.active and not orders.due:
-            raise ConfigError(NOTHING_APPROVED)
-        if orders.active:
-            policies = await self._approved(orders.active)
-            reason = f"start of the daemon: change {orders.active}"
-            await self.database.activate_policy(policies.hashes, "weighbridge", reason)
-            self.judging.policies = policies
-        if orders.due:
-            await self._put_change_in_force(orders.due)
+        """What fell due comes into force first; then what decides goes on, if it was approved.
+
+        Raises ConfigError when it was not: no set comes back, and none stays, without people who say so.
+        """
+        due = (await self.database.orders()).due
+        if due:
+            await self._put_change_in_force(due)
+        number = await self.database.read(proposals.deciding)
+        if not number:
+            raise ConfigError(await self._unapproved(due))
         if not self.judging.hashes:
-            raise ConfigError(
-                f"change {orders.due} could not come into force; `weighbridge policy history` says why"
-            )
+            self.judging.policies = await self._approved(number)
         await self._compare_files()
+
+    async def _unapproved(self, due: int) -> str:
+        """Why nothing that decides was approved, and what people do about it."""
+        if due:
+            return f"change {due} could not come into force; `weighbridge policy history` says why"
+        known = await self.database.read(proposals.in_force)
+        return NEVER_APPROVED if known else NOTHING_APPROVED
 
     async def _follow_changes(self) -> None:
         due = (await self.database.orders()).due

@@ -402,6 +402,42 @@ async def running(begun: InForce) -> AsyncIterator[None]:
     await asyncio.gather(task, return_exceptions=True)
 
 
+async def test_an_older_approved_set_does_not_come_back_by_itself(small: Callable[[str], Small]) -> None:
+    """Approved once, then another set decided by `watch`: a start in `approved` puts nothing back and lets
+    nothing unapproved go on. It names the commands; once they are typed, it starts."""
+    here = small("watch")
+    here.write(SMALL.format(word="alpha", version=0))
+    await here.in_force()
+    here.write(SMALL.format(word="beta", version=1))
+    await here.begun.begin()
+    decides = await here.store.read(proposals.in_force)
+    here.activation = "approved"
+    with pytest.raises(
+        ConfigError, match=r"policy propose(.|\n)*policy approve NUMBER(.|\n)*policy activate"
+    ):
+        await here.anew().begin()
+    assert await here.store.read(proposals.in_force) == decides
+    await here.in_force()
+    await here.anew().begin()
+    assert here.begun.judging.hashes == decides
+
+
+async def test_a_change_that_is_due_comes_first(small: Callable[[str], Small]) -> None:
+    """Approved against what came by `watch`, and due: the start does not move what it was compared with."""
+    here = small("watch")
+    here.write(SMALL.format(word="alpha", version=0))
+    await here.in_force()
+    here.write(SMALL.format(word="beta", version=1))
+    await here.begun.begin()
+    here.write(SMALL.format(word="gamma", version=2))
+    number = await here.approve()
+    await here.store.schedule(number, PERSON, "as agreed", 0, Bar())
+    here.activation = "approved"
+    await here.anew().begin()
+    assert (await here.store.orders()).active == number
+    assert here.begun.judging.hashes == load(here.files()).hashes
+
+
 async def test_a_list_delivered_again_is_as_old_as_its_file(small: Callable[[str], Small]) -> None:
     """Approved, and too old by its time then: everything would be held, and that is said. The same words
     delivered anew count from their file's time; other words are not what was approved, and do not."""

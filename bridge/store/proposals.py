@@ -74,6 +74,23 @@ def in_force(db: Connection) -> Hashes:
     return tuple((name, digest) for name, digest in orjson.loads(value)) if value else ()
 
 
+def deciding(db: Connection) -> int:
+    """The change whose set is what decides; 0 when that came from files that nobody approved, or nothing
+    decides yet."""
+    number = _active(db)
+    return number if number and change(db, number).proposal.policies == in_force(db) else 0
+
+
+def last_approved(db: Connection) -> Hashes:
+    """The set that came into force by approval last, whatever decides now; none if none ever did."""
+    number = _active(db)
+    return change(db, number).proposal.policies if number else ()
+
+
+def _active(db: Connection) -> int:
+    return db.execute(select(s.changes.c.id).where(s.changes.c.state == ChangeState.ACTIVE)).scalar() or 0
+
+
 def frozen_at(db: Connection) -> int:
     """Since when everything is stopped, in milliseconds; 0 when it is not."""
     if not is_frozen(db):
@@ -85,9 +102,8 @@ def frozen_at(db: Connection) -> int:
 def orders(db: Connection, now: int) -> Orders:
     """What there is to do for a daemon at `now` (milliseconds). Of several that are due, the one last due."""
     c = s.changes.c
-    active = db.execute(select(c.id).where(c.state == ChangeState.ACTIVE)).scalar() or 0
     due = select(c.id).where(c.due_at > 0, c.due_at <= now).order_by(c.due_at.desc(), c.id.desc())
-    return Orders(is_frozen(db), active, db.execute(due.limit(1)).scalar() or 0)
+    return Orders(is_frozen(db), _active(db), db.execute(due.limit(1)).scalar() or 0)
 
 
 def change(db: Connection, number: int) -> Change:
