@@ -10,6 +10,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import Iterator, Set
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -109,7 +110,29 @@ def _store(settings: Settings) -> Iterator[Check]:
     for what, path in (("disk of blobs", settings.store.blobs),):
         free = shutil.disk_usage(path).free
         yield what, free > ENOUGH_DISK, f"{free / 1e9:.1f} GB free"
+    yield from _checkpoints(settings)
     yield "rights of blobs", os.access(settings.store.blobs, os.W_OK), str(settings.store.blobs)
+
+
+def _checkpoints(settings: Settings) -> Iterator[Check]:
+    """Where checkpoints go: beside the database they prove little to anybody but ourselves."""
+    from sqlalchemy import make_url
+
+    from bridge.cli import compose
+
+    database = Path(make_url(settings.store.url).database or ".")
+    for path in compose.anchors(settings):
+        nearest = next(one for one in (path, *path.parents) if one.exists())
+        detail = str(path)
+        if nearest.stat().st_dev == database.stat().st_dev:
+            detail += ": on the disk of the database; name a place elsewhere in [ledger] anchors"
+        yield "checkpoints", os.access(nearest, os.W_OK), detail
+    try:
+        compose.signing_key(settings)
+    except ConfigError as error:
+        yield "checkpoint key", False, str(error)
+    else:
+        yield "checkpoint key", True, str(settings.ledger.key_file)
 
 
 def _scanner(settings: Settings) -> Iterator[Check]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bridge.config import Daemon, Policy, Secret, Settings, Store, Symphony, Weixin
+from bridge.config import Daemon, Ledger, Policy, Secret, Settings, Store, Symphony, Weixin
 
 if TYPE_CHECKING:
     from bridge.daemon import Daemon as RunningDaemon
@@ -137,6 +137,7 @@ def _settings(
     letters = string.ascii_letters + string.digits
     return Settings(
         store=Store(url=f"sqlite:///{folder / 'weighbridge.db'}", blobs=folder / "blobs"),
+        ledger=Ledger(key_file=folder / "checkpoint-key"),
         policy=Policy(files=policies),
         symphony=Symphony(
             pod_url=pod_url,

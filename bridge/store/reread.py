@@ -12,11 +12,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sqlalchemy import Connection, Row, bindparam, text
 
 from bridge.ledger.entry import Entry, decode
+
+if TYPE_CHECKING:
+    from bridge.ledger.checkpoint import Verifier
+    from bridge.store.attestation import Anchored
 
 CHUNK = 400
 """Rows that are looked at together."""
@@ -44,7 +48,8 @@ class Finding:
 
 @dataclass(slots=True)
 class Summary:
-    """What was read. `roots` has each lane's number of entries and root hash, `bytes` counts content."""
+    """What was read. `roots` has each lane's number of entries and root hash, `bytes` counts content,
+    `anchored` checkpoints outside the database."""
 
     findings: int = 0
     entries: int = 0
@@ -55,6 +60,8 @@ class Summary:
     receipts: int = 0
     blobs: int = 0
     bytes: int = 0
+    checkpoints: int = 0
+    anchored: int = 0
     roots: dict[int, tuple[int, str]] = field(default_factory=dict)
 
 
@@ -67,8 +74,11 @@ class Work:
         blobs: Path,
         found: Callable[[Finding], None],
         progress: Callable[[int, int], None],
+        keys: Sequence[Verifier] = (),
+        anchors: Sequence[Anchored] = (),
     ) -> None:
         self.db, self.blobs, self._found, self._progress = db, blobs, found, progress
+        self.keys, self.anchors = keys, anchors
         self.summary = Summary()
         self.done = self.total = 0
         self.lanes = 0
