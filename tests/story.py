@@ -40,12 +40,15 @@ from bridge.message import (
     Sample,
     Verdict,
 )
+from bridge.notary import Notary
 from bridge.people import Pair
 from bridge.policy import Source
 from bridge.policy.changes import Change, Direction
 from bridge.ports import Attempt, Claim, Ruling, Step
 from bridge.proposals import Approval, Bar, Proposal
+from bridge.store.anchors import AnchorFolder
 from bridge.store.database import Database, create
+from bridge.store.signing import signing_key
 
 START = 1_790_000_000_000  # milliseconds: a day in September 2026
 REVIEWER = "bob.li@bank.example"
@@ -91,6 +94,13 @@ class Story:
         self.blobs = self.folder / "blobs"
         create(self.url, self.clock.now())
         self.store = Database(self.url, self.blobs, self.clock)
+
+    async def sign(self) -> None:
+        """What was written so far is signed, and left in a folder beside the database."""
+        signer = signing_key(self.folder / "secrets/checkpoint-key", 1)
+        notary = Notary(signer, self.store, [AnchorFolder(self.folder / "checkpoints")], 60.0, 1)
+        await notary.round()
+        assert notary.trouble() == ""
 
     async def begin(self) -> None:
         """A daemon owns the lane, a policy decides, and Alice is paired with 李雷."""
@@ -191,12 +201,9 @@ async def varied(folder: Path) -> Story:
     """Text both ways, edits, recalls, files, holds decided and open, blocks, parked and failed deliveries."""
     story = Story(folder)
     await story.begin()
-    await _talk(story)
-    await _hold(story)
-    await _trouble(story)
-    await _follow(story)
-    await _leftovers(story)
-    await _changes(story)
+    for part in (_talk, _hold, _trouble, _follow, _leftovers, _changes):
+        await part(story)
+        await story.sign()
     return story
 
 

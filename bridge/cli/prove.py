@@ -49,13 +49,11 @@ def signed_by(note: str, keys: Sequence[Verifier], what: str) -> tuple[Checkpoin
     """What a checkpoint says and the key that signed it. Raises Conflict when it does not hold."""
     from bridge.ledger.checkpoint import verified
 
-    for key in keys:
-        try:
-            return verified(note, [key]), key
-        except ValueError as error:
-            if "not signed" not in str(error):
-                raise Conflict(f"{what} {error}.") from None
-    raise Conflict(f"{what} is not signed by a key that is known here: name its public key with --key.")
+    try:
+        said = verified(note, keys)
+    except ValueError as error:
+        raise Conflict(f"{what} {error}; --key names the file of a public key.") from None
+    return said, next(key for key in keys if key.name == said.origin)
 
 
 def newest(db: Connection, keys: Sequence[Verifier], lanes: Sequence[int]) -> Iterator[dict[str, Any]]:

@@ -158,14 +158,14 @@ def read(note: str) -> Checkpoint:
 
 
 def verified(note: str, verifiers: Iterable[Verifier]) -> Checkpoint:
-    """What a note says, signed by one of these keys under the log's own name.
+    """What a note says, signed by one of these keys.
 
     Signatures of keys that are not known are passed over; one of a known key that does not fit refuses the
     whole note (C2SP signed-note, "Signatures"). Raises ValueError saying what is wrong.
     """
     text, signatures = _parted(note)
     checkpoint = _checkpoint(text)
-    known = {(one.name, one.id): one for one in verifiers if one.name == checkpoint.origin}
+    known = {(one.name, one.id): one for one in verifiers}
     found = [(known[name, data[:4]], data[4:]) for name, data in signatures if (name, data[:4]) in known]
     if not found:
         raise ValueError("is not signed by a key that is known here")
