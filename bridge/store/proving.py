@@ -15,7 +15,7 @@ from bridge.store import schema as s
 from bridge.store.checkpoints import leaves
 
 BLOCK = 256
-"""Leaves that are read and hashed together; subtrees of more are remembered."""
+"""Leaves that are read together. Subtrees that begin with a block are remembered."""
 
 
 class Subtrees:
@@ -24,23 +24,27 @@ class Subtrees:
     def __init__(self, db: Connection, lane: int) -> None:
         self.db, self.lane = db, lane
         self._known: dict[tuple[int, int], bytes] = {}
+        self._block, self._leaves = -1, leaves(db, lane, 0, 0)
 
     def __call__(self, first: int, last: int) -> bytes:
         """The root over the leaves from `first` up to, and without, `last`."""
-        if last - first < BLOCK:
+        if first % BLOCK:
             return self._read(first, last)
         if (first, last) not in self._known:
             self._known[first, last] = self._joined(first, last)
         return self._known[first, last]
 
     def _joined(self, first: int, last: int) -> bytes:
-        if last - first == BLOCK:
+        if last - first <= BLOCK:
             return self._read(first, last)
         middle = first + (1 << ((last - first - 1).bit_length() - 1))
         return node_hash(self(first, middle), self(middle, last))
 
     def _read(self, first: int, last: int) -> bytes:
-        return root_of(leaves(self.db, self.lane, first, last))
+        block = first - first % BLOCK
+        if block != self._block:
+            self._block, self._leaves = block, leaves(self.db, self.lane, block, block + BLOCK)
+        return root_of(self._leaves[first - block : last - block])
 
 
 Placed = tuple[int, int, bytes, bytes]
