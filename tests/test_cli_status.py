@@ -126,3 +126,17 @@ def test_a_list_out_of_date_is_named(terminal: Terminal) -> None:
     with answering(json.dumps(RUNNING | {"stale": [["cards", "restricted"]]}).encode()) as port:
         answer = look(terminal, port)
     assert "✗ policies   list restricted of policy cards is out of date: everything is held" in answer.out
+
+
+def test_checkpoints_are_in_order_or_say_why_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """How much is signed and anchored, and as of when; a folder that is away is named."""
+    copy_of_the_story(tmp_path)
+    terminal = Terminal(tmp_path, capsys)
+    good = {"size": 1234, "covered_at": RUNNING["since"], "trouble": ""}
+    for checkpoint, words in (
+        (good, "✓ checkpoint 1,234 entries are signed and anchored"),
+        ({**good, "trouble": "checkpoints cannot be written to /far"}, "✗ checkpoint checkpoints cannot be"),
+    ):
+        with answering(json.dumps({**RUNNING, "checkpoint": checkpoint}).encode()) as port:
+            terminal.settings(f'[daemon]\nhttp = "127.0.0.1:{port}"\n')
+            assert words in terminal.type("status").out

@@ -64,7 +64,12 @@ def _checks(root: Root, offline: bool) -> Iterator[Check]:
     if not survey.problems:
         yield "settings", True, settings.origin
     yield from _rights(settings)
-    for section, check in (("policy", _policies), ("store", _store), ("attachments", _scanner)):
+    for section, check in (
+        ("policy", _policies),
+        ("store", _store),
+        ("ledger", _checkpoints),
+        ("attachments", _scanner),
+    ):
         if section not in broken:
             yield from check(settings)
     if not offline and "store" not in broken:
@@ -110,7 +115,6 @@ def _store(settings: Settings) -> Iterator[Check]:
     for what, path in (("disk of blobs", settings.store.blobs),):
         free = shutil.disk_usage(path).free
         yield what, free > ENOUGH_DISK, f"{free / 1e9:.1f} GB free"
-    yield from _checkpoints(settings)
     yield "rights of blobs", os.access(settings.store.blobs, os.W_OK), str(settings.store.blobs)
 
 
@@ -120,10 +124,9 @@ def _checkpoints(settings: Settings) -> Iterator[Check]:
 
     from bridge.cli import compose
 
-    database = Path(make_url(settings.store.url).database or ".")
+    database = _nearest(Path(make_url(settings.store.url).database or "."))
     for path in compose.anchors(settings):
-        nearest = next(one for one in (path, *path.parents) if one.exists())
-        detail = str(path)
+        nearest, detail = _nearest(path), str(path)
         if nearest.stat().st_dev == database.stat().st_dev:
             detail += ": on the disk of the database; name a place elsewhere in [ledger] anchors"
         yield "checkpoints", os.access(nearest, os.W_OK), detail
@@ -133,6 +136,11 @@ def _checkpoints(settings: Settings) -> Iterator[Check]:
         yield "checkpoint key", False, str(error)
     else:
         yield "checkpoint key", True, str(settings.ledger.key_file)
+
+
+def _nearest(path: Path) -> Path:
+    """The path, or what there is of it."""
+    return next(one for one in (path, *path.absolute().parents) if one.exists())
 
 
 def _scanner(settings: Settings) -> Iterator[Check]:
