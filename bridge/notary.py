@@ -55,7 +55,7 @@ class _Anchor:
     folder: AnchorFolder
     size: int | None = None
     trouble: str = ""
-    at_work: threading.Thread | None = None
+    busy: bool = False
 
 
 class Notary:
@@ -169,12 +169,12 @@ class Notary:
 
     async def _beside(self, anchor: _Anchor, job: Callable[[], Result]) -> Result:
         """Do `job` in a thread that may hang without anybody hanging with it. Raises OSError."""
-        if anchor.at_work is not None and anchor.at_work.is_alive():
+        if anchor.busy:
             raise TimeoutError
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Result] = loop.create_future()
-        anchor.at_work = threading.Thread(target=_work, args=(job, loop, future), daemon=True)
-        anchor.at_work.start()
+        anchor.busy = True
+        threading.Thread(target=_work, args=(anchor, job, loop, future), daemon=True).start()
         async with asyncio.timeout(PATIENCE):
             return await future
 
@@ -184,12 +184,19 @@ def _put(folder: AnchorFolder, lane: int, notes: Sequence[checkpoints.Kept]) -> 
         folder.put(lane, size, note)
 
 
-def _work(job: Callable[[], Result], loop: asyncio.AbstractEventLoop, future: asyncio.Future[Result]) -> None:
+def _work(
+    anchor: _Anchor,
+    job: Callable[[], Result],
+    loop: asyncio.AbstractEventLoop,
+    future: asyncio.Future[Result],
+) -> None:
     answer: Callable[[], None]
     try:
         answer = partial(future.set_result, job())
     except OSError as error:
         answer = partial(future.set_exception, error)
+    finally:
+        anchor.busy = False
     with contextlib.suppress(RuntimeError):  # the loop was closed: nobody waits there any more
         loop.call_soon_threadsafe(_answer, future, answer)
 

@@ -34,14 +34,14 @@ class AnchorFolder:
         """Size and note of a lane's newest checkpoint here, None when there is none."""
         for folder in sorted(_folders(self.path / str(lane)), reverse=True):
             if names := sorted(path for path in folder.iterdir() if _size(path) is not None):
-                return int(names[-1].stem), names[-1].read_text(encoding="utf-8")
+                return int(names[-1].stem), _text(names[-1])
         return None
 
     def put(self, lane: int, size: int, note: str) -> None:
         """Keep a checkpoint. Raises FileExistsError when another one of this size is here."""
         path = self.path / str(lane) / f"{size // _BUCKET:05d}" / f"{size:012d}{NOTE}"
         if path.exists():
-            if path.read_text(encoding="utf-8") == note:
+            if _text(path) == note:
                 return
             raise FileExistsError(17, "another checkpoint of this size is here", str(path))
         if not path.parent.is_dir():
@@ -53,6 +53,10 @@ class AnchorFolder:
 
 def _folders(path: Path) -> list[Path]:
     return [one for one in path.iterdir() if one.name.isdigit()] if path.is_dir() else []
+
+
+def _text(path: Path) -> str:
+    return path.read_bytes().decode("utf-8", "replace")  # what is no text is no checkpoint of ours
 
 
 def _size(path: Path) -> int | None:

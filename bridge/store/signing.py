@@ -63,7 +63,7 @@ def _read(path: Path) -> Signer:
 
 def publish(path: Path, signer: Signer, lanes: int) -> None:
     """Add the public half to the file at `path`, unless it is there."""
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    before = path.read_bytes().decode("utf-8", "replace") if path.exists() else ""
     lines = public_lines(signer, lanes).splitlines(keepends=True)
     if new := [line for line in lines if line not in before.splitlines(keepends=True)]:
         write_whole(path, before + "".join(new), 0o644)
