@@ -7,6 +7,7 @@ depends on the day is apart (`overdue`), because a policy that was good yesterda
 from __future__ import annotations
 
 import datetime
+import re
 import zoneinfo
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,12 +16,13 @@ from ahocorasick_rs import AhoCorasick
 
 from bridge.policy import language as lang
 from bridge.policy.diagnostics import Diagnostic, Page, Phrase, Place
-from bridge.policy.document import Node, entries
+from bridge.policy.document import Node, entries, items, scalars
 from bridge.policy.folding import fold
 from bridge.policy.lexicon import stands_alone
 from bridge.policy.presets import PRESETS
 
 SOON = datetime.timedelta(days=14)  # an exception that ends in this time is pointed at
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/]|mailto:\S")  # RFC 3986: a scheme, then where
 _CONFIDENCE = ("low", "medium", "high")
 
 
@@ -356,8 +358,14 @@ def _records(file: Written) -> Iterator[Diagnostic]:
     for index, hold in enumerate(file.model.legal_holds):
         if hold.since is None:
             yield file.warn("P047", file.root.at("legal_holds", index, "id"), name=hold.id)
+        for node in scalars(items(file.root.child("legal_holds"))[index].child("people")):
+            if node.value in file.model.groups:
+                yield file.warn("P038.people", node.place, name=node.value)
     for index, archive in enumerate(file.model.archive):
-        yield file.warn("P048", file.root.at("archive", index, "to"), name=archive.id)
+        place = file.root.at("archive", index, "to")
+        if not _ADDRESS.match(archive.to):
+            yield file.warn("P038.archive", place, value=archive.to)
+        yield file.warn("P048", place, name=archive.id)
     scanned = file.model.attachments
     if scanned is not None and scanned.virus_scan == "none" and "infected" in scanned.model_fields_set:
         yield file.warn("P038.infected", _key(file, "attachments", "infected"))
@@ -384,6 +392,10 @@ def overdue(
         written = changed.get(words.file or "")
         if words.stale_after is not None and written is not None and written + words.stale_after < now:
             yield file.warn("P039", file.root.at("lists", name, "file"), path=words.file)
+    for index, hold in enumerate(file.model.legal_holds):
+        if hold.since is not None and hold.since > today:
+            place = file.root.at("legal_holds", index, "since")
+            yield file.warn("P038.since", place, name=hold.id, day=hold.since.isoformat())
     for index, exception in enumerate(file.model.exceptions):
         left = exception.expires - today
         if left <= SOON:

@@ -441,6 +441,19 @@ EN: Mapping[str, Text] = {
     "P038.infected": Text(
         "nobody looks for viruses, so `infected` says nothing", "without effect", "add `virus_scan: clamav`"
     ),
+    "P038.archive": Text(
+        "`{value}` is not an address", "no address", "write where the archive is: `s3://…`, `smtp://…`"
+    ),
+    "P038.people": Text(
+        "`{name}` is taken for a person's id, and it is a group",
+        "not a person",
+        "name the people: addresses or ids",
+    ),
+    "P038.since": Text(
+        "legal hold `{name}` keeps nothing before {day}, which is still to come",
+        "in the future",
+        "write the first day that matters",
+    ),
     "P039": Text(
         "the list file `{path}` is older than `stale_after`: messages are held",
         "too old",

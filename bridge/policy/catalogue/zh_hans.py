@@ -248,6 +248,11 @@ ZH_HANS: Mapping[str, Text] = {
     "P038.only": Text("`{rule}` 不查找词语，`only` 永远不成立", "永远不成立", "删除 `only`"),
     "P038.confidence": Text("没有 `finds`，`confidence` 没有作用", "没有作用", "加上 `finds`，或删除它"),
     "P038.infected": Text("没有病毒扫描，`infected` 没有作用", "没有作用", "加上 `virus_scan: clamav`"),
+    "P038.archive": Text("`{value}` 不是地址", "不是地址", "写明存档的位置：`s3://…`、`smtp://…`"),
+    "P038.people": Text("`{name}` 会被当作某个人的标识，但它是一个组", "不是人", "写明每个人：地址或标识"),
+    "P038.since": Text(
+        "诉讼保全 `{name}` 不保留 {day} 之前的记录，而这一天还没有到", "在将来", "写上最早有关系的日期"
+    ),
     "P039": Text("词表文件 `{path}` 超过 `stale_after` 未更新：消息会被暂缓", "太旧", "请重新提供这个文件"),
     "P040": Text("这个模式不能用：{problem}", "不可用的模式", "{advice}"),
     "P041": Text("这个模式也会匹配空文字", "匹配空文字", "至少让其中一部分必须出现"),

@@ -246,6 +246,13 @@ ZH_HANT: Mapping[str, Text] = {
     "P038.only": Text("`{rule}` 不尋找詞語，`only` 永遠不成立", "永遠不成立", "刪除 `only`"),
     "P038.confidence": Text("沒有 `finds`，`confidence` 沒有作用", "沒有作用", "加上 `finds`，或刪除它"),
     "P038.infected": Text("沒有病毒掃描，`infected` 沒有作用", "沒有作用", "加上 `virus_scan: clamav`"),
+    "P038.archive": Text("`{value}` 不是地址", "不是地址", "寫明存檔的位置：`s3://…`、`smtp://…`"),
+    "P038.people": Text(
+        "`{name}` 會被當作某個人的識別碼，但它是一個組別", "不是人", "寫明每個人：地址或識別碼"
+    ),
+    "P038.since": Text(
+        "訴訟保留 `{name}` 不保留 {day} 之前的記錄，而這一天還沒有到", "在將來", "寫上最早有關係的日期"
+    ),
     "P039": Text("詞表檔案 `{path}` 超過 `stale_after` 未更新：訊息會被暫緩", "太舊", "請重新提供這個檔案"),
     "P040": Text("這個模式不能用：{problem}", "不可用的模式", "{advice}"),
     "P041": Text("這個模式也會匹配空白文字", "匹配空白文字", "至少讓其中一部分必須出現"),
