@@ -35,6 +35,7 @@ from bridge.proposals import Approval, Bar, Proposal
 from bridge.store import proposals, views
 from bridge.store import schema as s
 from bridge.store.policies import milliseconds
+from bridge.store.signing import verifiers
 from bridge.store.verify import Finding, verify
 
 PROPOSER = "alice.wong@bank.example"
@@ -120,7 +121,8 @@ async def gauge(daemon: Running, name: str) -> str:
 async def sound(here: Place) -> None:
     """The audit has no finding."""
     found: list[Finding] = []
-    await here.ask(lambda db: verify(db, here.folder / "blobs", found.append))
+    keys = verifiers([here.folder / "secrets/checkpoint-key.pub"])
+    await here.ask(lambda db: verify(db, here.folder / "blobs", found.append, keys=keys))
     assert found == []
 
 
