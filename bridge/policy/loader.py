@@ -93,11 +93,20 @@ def read(paths: Sequence[Path]) -> tuple[list[Source], list[Diagnostic]]:
             key = "P008.kind" if path.exists() else "P008.missing"
             problems.append(Page(str(path), "").report(key, Place(1, 1), path=path))
         else:
-            listed = {name: _file(path.parent / name) for name in _list_files(found[0])}
+            listed = {name: _beside(path.parent, name) for name in _list_files(found[0])}
             beside = {name: file for name, file in listed.items() if file is not None}
             files = {name: data for name, (data, _) in beside.items()}
             sources.append(Source(str(path), found[0], files, {name: t for name, (_, t) in beside.items()}))
     return sources, problems
+
+
+def _beside(folder: Path, name: str) -> tuple[bytes, datetime.datetime] | None:
+    """What is in a list file, unless a link in it leads out of the policy's own folder: None."""
+    try:
+        inside = (folder / name).resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):
+        return None
+    return _file(folder / name) if inside else None
 
 
 def _file(path: Path) -> tuple[bytes, datetime.datetime] | None:

@@ -16,7 +16,7 @@ from policy_rig import NOW, one_rule, policy_set, weigh, words_rule
 
 from bridge.errors import PolicyError
 from bridge.message import Cause, Outcome
-from bridge.policy import PolicySet, Source, assemble, check, load, read
+from bridge.policy import PolicySet, Source, assemble, check, load, read, render
 
 WITH_LIST = one_rule(
     "w: { type: words, list: ws }",
@@ -49,6 +49,20 @@ def test_lists_come_from_the_columns_that_are_named(desk: Path) -> None:
     assert weigh(policies, "腾讯").outcome is Outcome.BLOCK
     assert weigh(policies, "buy 700 HK").outcome is Outcome.BLOCK
     assert weigh(policies, "x y code name note").outcome is Outcome.DELIVER
+
+
+def test_no_link_leads_a_list_out_of_its_folder(desk: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What lies elsewhere is not read, so that no diagnosis shows it; a link inside the folder is followed."""
+    ours = desk.parent / "lists" / "ws.csv"
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "secret.csv"
+    elsewhere.write_text("root,x\nroot,0\n", encoding="utf-8")
+    moved = ours.rename(desk.parent / "moved.csv")
+    ours.symlink_to(moved)
+    assert weigh(load([desk]), "腾讯").outcome is Outcome.BLOCK
+    ours.unlink()
+    ours.symlink_to(elsewhere)
+    (problem,) = check([desk])
+    assert problem.key == "P024.missing" and "root" not in render([problem])
 
 
 def test_the_hash_covers_the_file_and_its_lists(desk: Path) -> None:
