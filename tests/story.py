@@ -46,6 +46,7 @@ from bridge.policy import Source
 from bridge.policy.changes import Change, Direction
 from bridge.ports import Attempt, Claim, Ruling, Step
 from bridge.proposals import Approval, Bar, Proposal
+from bridge.store import proposals
 from bridge.store.anchors import AnchorFolder
 from bridge.store.database import Database, create
 from bridge.store.signing import signing_key
@@ -351,6 +352,13 @@ async def _leftovers(story: Story) -> None:
     await story.archive(story.answers("还没看"))
 
 
+async def _rolled_back(store: Database) -> int:
+    """Back to the set before: the number of its change."""
+    to = await store.read(lambda db: proposals.change(db, proposals.way_back(db)))
+    base = await store.read(proposals.in_force)
+    return await store.roll_back(Proposal(REVIEWER, "it held everything", to.proposal.policies, base))
+
+
 async def _changes(story: Story) -> None:
     """Changes of the policy in every state, and a freeze that was lifted. What decides is as it was."""
     store = story.store
@@ -359,7 +367,7 @@ async def _changes(story: Story) -> None:
         await story.agree(number)
         await store.schedule(number, REVIEWER, "as agreed", 0, Bar())
         await store.activate_change(number, Bar())
-    await store.activate_change(await store.roll_back(REVIEWER, "it held everything"), Bar())
+    await store.activate_change(await _rolled_back(store), Bar())
     open_, rejected, withdrawn = [await story.propose(name) for name in ("open", "too wide", "a mistake")]
     await story.agree(open_)
     await store.schedule(open_, REVIEWER, "over night", story.clock.at + 86_400_000, Bar())

@@ -238,6 +238,23 @@ def test_a_plan_for_later_says_when(desk: Desk) -> None:
     )
 
 
+def test_what_going_back_loosens_is_ticked(begun: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Back to a set that finds less: shown and refused without the tick, done with it, and on record."""
+    monkeypatch.setattr(activate, "PATIENCE", 0.0)
+    begun.write(POLICY.replace("[alpha, beta]", "[alpha, beta, gamma]"))
+    begun.says(ALICE, "policy", "propose")
+    begun.says(BOB, "policy", "approve", "2")
+    begun.says(BOB, "policy", "activate", "2")
+    begun.in_force(2)
+    refused = begun.says(BOB, "policy", "rollback")
+    assert (refused.code, "L1 (words)" in refused.err) == (Exit.FORBIDDEN, True)
+    assert "L1  LOOSER   list desk/words: words −gamma" in refused.out
+    assert begun.says(BOB, "policy", "rollback", "--looser", "L1").code == Exit.DONE
+    rows = [json.loads(line) for line in begun.type("policy", "history", "--json").out.splitlines()]
+    act = rows[-1]["act"]
+    assert (act["person"], act["ticked"], act["looser"][0]["before"]) == (BOB, ["L1"], ["gamma"])
+
+
 def test_where_files_decide_nothing_is_activated(begun: Desk) -> None:
     """With `watch` these two commands would promise what does not happen: they say so."""
     begun.settings("")

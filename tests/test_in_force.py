@@ -290,7 +290,10 @@ async def test_only_what_was_approved_decides(here: Place, monkeypatch: pytest.M
         await here.li_lei_sees("alpha, **** once more")
         await within(DEADLINE, lambda: no_difference(daemon))
 
-        assert await typed(here, PERSON, "policy", "rollback", "--reason", "too much") == Exit.DONE
+        assert (
+            await typed(here, PERSON, "policy", "rollback", "--all-looser", "--reason", "too much")
+            == Exit.DONE
+        )
         here.alice_writes("alpha, beta at last")
         await here.li_lei_sees("****, beta at last")
         assert [one["change"] for one in daemon.named("policy:activated")] == [1, 2, 1]

@@ -381,9 +381,9 @@ class Database:
         """An approved change is to come into force at `at` (milliseconds; 0: now)."""
         await self.write(lambda tx: proposals.schedule(tx, self.lane, number, person, reason, at, bar))
 
-    async def roll_back(self, person: str, reason: str) -> int:
+    async def roll_back(self, way: Proposal, ticked: Sequence[str] = ()) -> int:
         """The change before comes into force again; gives its number."""
-        return await self.write(lambda tx: proposals.roll_back(tx, self.lane, person, reason))
+        return await self.write(lambda tx: proposals.roll_back(tx, self.lane, way, ticked))
 
     async def freeze(self, person: str, reason: str) -> None:
         """Nothing is sent any more, and whatever comes is held."""
