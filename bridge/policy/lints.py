@@ -52,6 +52,7 @@ def lint(file: Written) -> Iterator[Diagnostic]:
         yield from _upkeep(file, index, rule)
         yield from _contradictions(file, index, rule)
         yield from _without_effect(file, index, rule)
+        yield from _counted_blindly(file, index, rule)
     yield from _shadowed(file)
     yield from _unheard(file)
     yield from _exceptions(file)
@@ -196,6 +197,23 @@ def _without_effect(file: Written, index: int, rule: lang.Rule) -> Iterator[Diag
         condition = getattr(rule, section)
         if condition is not None and condition.finds is None and "confidence" in condition.model_fields_set:
             yield file.warn("P038.confidence", _key(file, "rules", index, section, "confidence"))
+
+
+#: What is known of this message alone; who wrote to whom is the same for the sender's earlier ones.
+_OF_THIS_ALONE = ("kind", "outside", "files", "edited", "recalled")
+
+
+def _counted_blindly(file: Written, index: int, rule: lang.Rule) -> Iterator[Diagnostic]:
+    """Keys beside a count over time that are not asked of the messages that it counts."""
+    for section in ("when", "unless"):
+        condition = getattr(rule, section)
+        if condition is None or not (condition.count and condition.count.within):
+            continue
+        ways = [(section, "any", number) for number in range(len(condition.any or ()))]
+        for steps, one in zip([(section,), *ways], [condition, *(condition.any or ())], strict=True):
+            for key in _OF_THIS_ALONE:
+                if getattr(one, key) is not None:
+                    yield file.warn("P038.count", _key(file, "rules", index, *steps, key), key=key)
 
 
 def _key(file: Written, *steps: str | int) -> Place:

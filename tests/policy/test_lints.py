@@ -138,6 +138,15 @@ def test_covering_is_by_what_is_written() -> None:
         ("direction: both, edited: false, recalled: false", "", []),
         ("direction: both, kind: file, confidence: high", "", ["P038.confidence"]),
         ("direction: both, finds: card", "mode: monitor, rollout: { percent: 5 }", ["P038.rollout"]),
+        ("direction: both, kind: file, count: { at_least: 3, within: 1h }", "", ["P038.count"]),
+        ("direction: both, finds: card, kind: text, count: { at_least: 3 }", "", []),
+        ("direction: both, finds: card, sender: a@b, count: { at_least: 3, within: 1h }", "", []),
+        (
+            "direction: both, any: [{ finds: card }, { outside: { hours: '09:00-18:00' } }],"
+            " count: { at_least: 3, within: 1h }",
+            "",
+            ["P038.count"],
+        ),
         ("direction: both, finds: card", "rollout: { percent: 5 }", []),
     ],
 )

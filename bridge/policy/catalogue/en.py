@@ -435,6 +435,11 @@ EN: Mapping[str, Text] = {
     "P038.only": Text(
         "`{rule}` looks for no words, so `only` can never hold", "never holds", "delete `only`"
     ),
+    "P038.count": Text(
+        "`{key}` is asked of this message alone: earlier ones are counted by what is found in them",
+        "not asked of earlier messages",
+        "count without `{key}`, or leave it if that is what you want counted",
+    ),
     "P038.confidence": Text(
         "`confidence` says nothing without `finds`", "without effect", "add `finds`, or delete it"
     ),

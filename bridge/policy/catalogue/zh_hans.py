@@ -246,6 +246,11 @@ ZH_HANS: Mapping[str, Text] = {
     ),
     "P038.exception": Text("规则 `{rule}` 已停用，例外 `{name}` 没有作用", "没有作用", "删除这个例外"),
     "P038.only": Text("`{rule}` 不查找词语，`only` 永远不成立", "永远不成立", "删除 `only`"),
+    "P038.count": Text(
+        "`{key}` 只看这一条消息：以前的消息只按其中找到的内容来计数",
+        "以前的消息不看这一项",
+        "计数时去掉 `{key}`；如果要的就是这样计数，可以保留",
+    ),
     "P038.confidence": Text("没有 `finds`，`confidence` 没有作用", "没有作用", "加上 `finds`，或删除它"),
     "P038.infected": Text("没有病毒扫描，`infected` 没有作用", "没有作用", "加上 `virus_scan: clamav`"),
     "P038.archive": Text("`{value}` 不是地址", "不是地址", "写明存档的位置：`s3://…`、`smtp://…`"),

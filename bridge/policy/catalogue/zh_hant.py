@@ -244,6 +244,11 @@ ZH_HANT: Mapping[str, Text] = {
     ),
     "P038.exception": Text("規則 `{rule}` 已停用，例外 `{name}` 沒有作用", "沒有作用", "刪除這個例外"),
     "P038.only": Text("`{rule}` 不尋找詞語，`only` 永遠不成立", "永遠不成立", "刪除 `only`"),
+    "P038.count": Text(
+        "`{key}` 只看這一則訊息：以前的訊息只按其中找到的內容來計數",
+        "以前的訊息不看這一項",
+        "計數時去掉 `{key}`；如果要的就是這樣計數，可以保留",
+    ),
     "P038.confidence": Text("沒有 `finds`，`confidence` 沒有作用", "沒有作用", "加上 `finds`，或刪除它"),
     "P038.infected": Text("沒有病毒掃描，`infected` 沒有作用", "沒有作用", "加上 `virus_scan: clamav`"),
     "P038.archive": Text("`{value}` 不是地址", "不是地址", "寫明存檔的位置：`s3://…`、`smtp://…`"),
