@@ -309,6 +309,7 @@ class Daemon:
             "policies": [list(policy) for policy in self.judging.hashes],
             "refused": self.in_force.refused,
             "differs": self.in_force.differs,
+            "removed": list(self.in_force.removed),
             "stale": [list(names) for names in self.in_force.stale],
             "checkpoint": self._checkpoint(),
         }

@@ -41,6 +41,9 @@ log = telemetry.log()
 GIVE_WAY = 0.00005
 """Seconds after which the thread that compiles a set lets another one run."""
 
+GRACE = 3.0
+"""Seconds that a file may be away before it counts as removed: some editors unlink it and write it anew."""
+
 ON_DISK = "file on disk"
 """Who put a saved file into force: nobody knows."""
 
@@ -117,7 +120,8 @@ class InForce:
     """Keeps `judging` at what is in force: by the files, by the approved changes, by a freeze.
 
     `refused` counts what is wrong with the files as they are saved (0: they decide, or nothing was saved);
-    `differs` says that they are not what was approved; `stale` are the (policy, list) that are out of date.
+    `differs` says that they are not what was approved; `stale` are the (policy, list) that are out of date;
+    `removed` are the policies that decided until their files went.
     """
 
     def __init__(self, judging: Judging, law: Law, house: House, database: Database) -> None:
@@ -125,6 +129,8 @@ class InForce:
         self.refused = 0
         self.differs = False
         self.stale: Names = ()
+        self.removed: tuple[str, ...] = ()
+        self._gone_since = 0.0
         self._asked = False
         self._bell = Bell()
         self._seen: Signature = ()
@@ -193,10 +199,22 @@ class InForce:
                 if settled or self._asked:
                     self._seen, self._asked = now, False
                     await self._compare_files()
-            elif settled or self._asked:
+            elif self._asked or (settled and not self._may_come_back(now)):
                 why = "SIGHUP" if self._asked else "saved"
                 self._seen, self._asked = now, False
                 await self._take_files(why)
+
+    def _may_come_back(self, now: Signature) -> bool:
+        """Whether a file went so short a time ago that an editor may be writing it anew."""
+        if {path for path, *_ in self._seen} <= {path for path, *_ in now}:
+            self._gone_since = 0.0
+            return False
+        time = asyncio.get_running_loop().time()
+        self._gone_since = self._gone_since or time
+        if time - self._gone_since < GRACE:
+            return True
+        self._gone_since = 0.0
+        return False
 
     async def _signature(self) -> Signature:
         if not self.law.folders:
@@ -226,11 +244,26 @@ class InForce:
     async def _put_files_in_force(self, person: str, reason: str) -> None:
         before = self.judging.hashes
         policies = await beside(self.law.load)
+        removed = await self._removed(policies)
+        if removed:
+            reason = f"removed: {', '.join(removed)}; {reason}"
         await self.database.activate_policy(policies.hashes, person, reason, policies.sources)
         self.judging.policies = policies
+        self._say_removed(removed)
         self._refuse(0)
         if before and before != policies.hashes:
             log.info("policy:activated", count=len(policies.hashes))
+
+    async def _removed(self, policies: PolicySet) -> list[str]:
+        """Names of policies that decided until now and do not in this set, also since the last start."""
+        names = {name for name, _ in policies.hashes}
+        return [name for name, _ in await self.database.read(proposals.in_force) if name not in names]
+
+    def _say_removed(self, removed: Sequence[str]) -> None:
+        names = {name for name, _ in self.judging.hashes}
+        for name in removed:
+            log.warning("policy:removed", policy=name)
+        self.removed = tuple(sorted({*self.removed, *removed} - names))
 
     def _refuse(self, problems: int) -> None:
         self.refused = problems

@@ -121,6 +121,13 @@ def test_somebody_else_at_the_port_is_not_the_daemon(body: bytes) -> None:
         assert ask(f"http://127.0.0.1:{port}/status") is None
 
 
+def test_a_policy_that_was_removed_is_named(terminal: Terminal) -> None:
+    """Whoever looks sees which policy decides no more."""
+    with answering(json.dumps(RUNNING | {"removed": ["walls"]}).encode()) as port:
+        answer = look(terminal, port)
+    assert "✗ policies   the file of walls was removed: it decides no more" in answer.out
+
+
 def test_a_list_out_of_date_is_named(terminal: Terminal) -> None:
     """Whoever wonders why everything is held sees which file has to be delivered again."""
     with answering(json.dumps(RUNNING | {"stale": [["cards", "restricted"]]}).encode()) as port:

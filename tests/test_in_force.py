@@ -23,6 +23,7 @@ from daemon_rig import DEADLINE, PERSON, Place, Running, place, settings_folder,
 from rig import Clock, new_store, opened
 from sqlalchemy import Connection, select
 
+from bridge import in_force
 from bridge.cli import output, weighbridge
 from bridge.cli.output import Exit
 from bridge.daemon import Counting
@@ -481,6 +482,37 @@ async def test_a_list_that_grows_old_is_said_in_watch_as_well(small: Callable[[s
         await within(DEADLINE, lambda: here.begun.stale == (("desk", "words"),))
         os.utime(path, (at + 7200, at + 7200))
         await within(DEADLINE, lambda: not here.begun.stale)
+
+
+async def test_a_file_that_goes_is_said_to_go(
+    small: Callable[[str], Small], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it may come back its rules go on; then the record, the log and the status name what was removed,
+    until it is back. A start looks too."""
+    here = small("watch")
+    here.write(SMALL.format(word="alpha", version=0))
+    walls = SMALL.format(word="beta", version=0).replace("policy: desk", "policy: walls")
+    path = here.write(walls, "walls.yaml")
+    await here.begun.begin()
+    begun = here.begun
+    async with running(begun):
+        path.unlink()
+        await within(DEADLINE, lambda: begun._gone_since)
+        assert len(begun.judging.hashes) == 2
+        path.write_text(walls)
+        await within(DEADLINE, lambda: not begun._gone_since)
+        assert (len(begun.judging.hashes), begun.removed) == (2, ())
+        monkeypatch.setattr(in_force, "GRACE", 0.02)
+        path.unlink()
+        await within(DEADLINE, lambda: begun.removed == ("walls",))
+        assert [name for name, _ in begun.judging.hashes] == ["desk"]
+        last = (await here.store.read(views_history))[-1]
+        assert last["reason"].startswith("removed: walls; ")
+        path.write_text(walls)
+        await within(DEADLINE, lambda: begun.removed == ())
+    path.unlink()
+    await here.anew().begin()
+    assert here.begun.removed == ("walls",)
 
 
 # --- the red button -------------------------------------------------------------------------------------

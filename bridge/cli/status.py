@@ -89,6 +89,8 @@ def _daemon_lines(daemon: Mapping[str, Any] | None, url: str, now: int) -> Itera
     if daemon.get("differs"):
         said = "the files are not what was approved, and decide nothing: `weighbridge policy propose`"
         yield f"✗ policies   {said}"
+    for name in daemon.get("removed", ()):
+        yield f"✗ policies   the file of {output.cell(name)} was removed: it decides no more. Was that meant?"
     for policy, name in daemon.get("stale", ()):
         out = f"list {output.cell(name)} of policy {output.cell(policy)} is out of date"
         yield f"✗ policies   {out}: everything is held until its file is delivered again"
