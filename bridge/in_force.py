@@ -30,7 +30,7 @@ from bridge import telemetry
 from bridge.errors import ConfigError, Conflict, PolicyError, StoreError
 from bridge.message import Archived, Verdict
 from bridge.pipeline import Bell, House
-from bridge.policy import PolicySet, Source, assemble, judge
+from bridge.policy import Diagnostic, PolicySet, Source, assemble, judge
 from bridge.proposals import Bar, Hashes, frozen
 from bridge.store import proposals
 from bridge.store.database import Database
@@ -43,6 +43,9 @@ GIVE_WAY = 0.00005
 
 GRACE = 3.0
 """Seconds that a file may be away before it counts as removed: some editors unlink it and write it anew."""
+
+MOST_CODES = 20
+"""How many codes of mistakes one log line names."""
 
 ON_DISK = "file on disk"
 """Who put a saved file into force: nobody knows."""
@@ -238,8 +241,10 @@ class InForce:
         try:
             await self._put_files_in_force(person, reason)
         except (PolicyError, ConfigError) as error:
+            code = codes(error)
+            await self.database.refuse_files(code, len(error.problems))
             self._refuse(len(error.problems))
-            log.error("policy:refused", count=len(error.problems))
+            log.error("policy:refused", code=code, count=len(error.problems))
 
     async def _put_files_in_force(self, person: str, reason: str) -> None:
         before = self.judging.hashes
@@ -250,6 +255,8 @@ class InForce:
         await self.database.activate_policy(policies.hashes, person, reason, policies.sources)
         self.judging.policies = policies
         self._say_removed(removed)
+        if self.refused:
+            log.info("policy:accepted", count=len(policies.hashes))
         self._refuse(0)
         if before and before != policies.hashes:
             log.info("policy:activated", count=len(policies.hashes))
@@ -342,6 +349,12 @@ class InForce:
         if renewed is not None:
             self.judging.policies = await beside(lambda: compiled(renewed))
             log.info("policy:delivered")
+
+
+def codes(error: PolicyError | ConfigError) -> str:
+    """The codes of what is wrong, each once, joined by "+"; "files" where the files cannot even be found."""
+    found = {one.code for one in error.problems if isinstance(one, Diagnostic) and one.severity == "error"}
+    return "+".join(sorted(found)[:MOST_CODES]) or "files"
 
 
 def out_of_date(policies: PolicySet, now: datetime) -> Names:

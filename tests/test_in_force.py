@@ -224,7 +224,9 @@ async def test_a_saved_file_decides_without_being_told(here: Place) -> None:
         before = await here.ask(views.policies)
         (here.folder / "policies/desk.yaml").write_text("policy: [")
         refused = await daemon.logged("policy:refused")
-        assert refused["count"] >= 1
+        assert refused["count"] >= 1 and "P001" in refused["code"]
+        last = (await here.ask(views_history))[-1]
+        assert (last["kind"], last["facts"]["code"]) == ("policy:refused", refused["code"])
         assert (await status(daemon))["refused"] >= 1
         assert await gauge(daemon, "policy_refused") == "1.0"
         here.alice_writes("alpha, beta again")
@@ -233,6 +235,7 @@ async def test_a_saved_file_decides_without_being_told(here: Place) -> None:
 
         save(here.folder, "alpha", 2)
         await daemon.logged("policy:activated", 2)
+        assert daemon.named("policy:accepted")
         assert (await status(daemon))["refused"] == 0
         assert await gauge(daemon, "policy_refused") == "0.0"
 

@@ -326,6 +326,10 @@ class Database:
         """A change that is due comes into force. Raises Conflict when it may not."""
         await self.write(lambda tx: proposals.activate(tx, self.lane, number, bar))
 
+    async def refuse_files(self, code: str, count: int) -> None:
+        """Files as saved do not pass; what decided goes on."""
+        await self.write(lambda tx: proposals.refuse_files(tx, self.lane, code, count))
+
     async def refuse_change(self, number: int, code: str) -> None:
         """A change that is due stays out of force."""
         await self.write(lambda tx: proposals.refuse(tx, self.lane, number, code))

@@ -354,6 +354,11 @@ def refuse(tx: Tx, lane: int, number: int, code: str) -> None:
     tx.db.execute(update(s.changes).where(s.changes.c.id == number).values(due_at=0))
 
 
+def refuse_files(tx: Tx, lane: int, code: str, count: int) -> None:
+    """Files that were saved do not come into force: `count` things are wrong with them, of these codes."""
+    tx.append(lane, "policy:refused", "policy", {"code": code, "count": count})
+
+
 def _take(tx: Tx, found: Change, name: str) -> None:
     state = step(found.state, name).value
     tx.db.execute(update(s.changes).where(s.changes.c.id == found.number).values(state=state, due_at=0))

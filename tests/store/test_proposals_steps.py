@@ -257,6 +257,17 @@ async def test_without_a_set_before_there_is_no_way_back(hands: Hands, before: l
         await hands.store.roll_back(Proposal(HEAD, "back", of(A), of(B)))
 
 
+async def test_refused_files_stand_in_the_history(hands: Hands) -> None:
+    """Which mistakes, how many, and that no change was meant; the audit has no finding of it."""
+    await hands.store.refuse_files("P001+P033", 3)
+    (row,) = await hands.store.read(history)
+    assert (row["kind"], row["change"], row["facts"]) == (
+        "policy:refused",
+        0,
+        {"code": "P001+P033", "count": 3},
+    )
+
+
 # --- the red button -------------------------------------------------------------------------------------
 
 
