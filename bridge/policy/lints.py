@@ -47,7 +47,10 @@ def lint(file: Written) -> Iterator[Diagnostic]:
     """Every warning about `file` that is the same on any day."""
     yield from _unused(file)
     yield from _nobody(file)
+    yield from _strangers(file)
+    yield from _barriers(file)
     yield from _redundant_words(file)
+    yield from _dead_parts(file)
     for index, rule in enumerate(file.model.rules):
         yield from _upkeep(file, index, rule)
         yield from _contradictions(file, index, rule)
@@ -108,6 +111,37 @@ def _nobody(file: Written) -> Iterator[Diagnostic]:
             yield file.warn("P038.group", node.key(name), name=name)
 
 
+def _strangers(file: Written) -> Iterator[Diagnostic]:
+    """Members of groups that can be nobody on their network, as far as their form tells."""
+    for name, group in file.model.groups.items():
+        for network, members in (("symphony", group.symphony), ("weixin", group.weixin)):
+            for index, member in enumerate(members):
+                if not _may_be(network, member):
+                    place = file.root.at("groups", name, network, index)
+                    yield file.warn(f"P038.{network}", place, name=member)
+
+
+def _may_be(network: str, member: str) -> bool:
+    tagged, tag = member.casefold().startswith("tag:"), fold(member)[len("tag:") :].strip()
+    if network == "symphony":
+        return not tagged and ("@" in member or "*" in member or member.isdigit())
+    return bool(tag) if tagged else "@" not in member
+
+
+def _barriers(file: Written) -> Iterator[Diagnostic]:
+    """Barriers with one network on both sides: a conversation is always between two."""
+    for index, wall in enumerate(file.model.barriers):
+        one, other = (wall.between[:1], wall.between[1:]) if wall.between else (wall.from_, wall.to)
+        sides = _networks(file.model, one), _networks(file.model, other)
+        if not any(left != right for left in sides[0] for right in sides[1]):
+            yield file.warn("P045.barrier", file.root.at("barriers", index, "id"), name=wall.id)
+
+
+def _networks(model: lang.PolicyFile, groups: Sequence[str] | None) -> set[str]:
+    some = [model.groups[name] for name in groups or ()]
+    return {network for group in some for network in ("symphony", "weixin") if getattr(group, network)}
+
+
 # --- words ----------------------------------------------------------------------------------------------
 
 
@@ -138,6 +172,39 @@ def _covered(words: Sequence[str], innocent: set[str]) -> Iterator[tuple[int, st
             if (start, end) != (0, len(word)) and stands_alone(word, start, end):
                 yield index, words[first[covering[found]]]
                 break
+
+
+# --- patterns -------------------------------------------------------------------------------------------
+
+# A pattern in pieces: quoted text, an escape, a class, a change of flags, spaces, one character.
+_PIECE = re.compile(r"\\Q.*?(?:\\E|$)|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?[a-zA-Z-]+[:)]| +|.", re.DOTALL)
+_OPTIONAL = ("*", "?", "{0")
+
+
+def _dead_parts(file: Written) -> Iterator[Diagnostic]:
+    """Parts of patterns that no text has when it is compared: its spaces are one, its letters small."""
+    for name, detector in file.model.detectors.items():
+        if isinstance(detector, lang.PatternDetector):
+            place = file.root.at("detectors", name, "pattern")
+            for part, why in _dead(detector.pattern):
+                yield file.warn("P045.pattern", place, name=name, part=part, why=Phrase(f"dead.{why}"))
+
+
+def _dead(pattern: str) -> Iterator[tuple[str, str]]:
+    """(part, why it is never there) of a pattern that compiles; what may also be absent does no harm."""
+    exact = False
+    for found in _PIECE.finditer(pattern):
+        part = found.group()
+        if part.startswith("(?"):
+            exact = "i" in part.partition("-")[2] or (exact and "i" not in part)
+        if pattern.startswith(_OPTIONAL, found.end()):
+            continue
+        if part in ("\\n", "\\r", "\\t", "\\f", "\\v") or (len(part) > 1 and part.isspace()):
+            yield part, "space"
+        elif exact and len(part) == 1 and part.isascii() and part.isupper():
+            yield part, "capital"
+        elif len(part) == 1 and not part.isascii() and len(fold(part)) != 1:
+            yield part, "character"
 
 
 # --- one rule -------------------------------------------------------------------------------------------

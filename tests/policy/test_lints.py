@@ -290,3 +290,44 @@ def test_lists_grow_old(hours: int, expected: list[str]) -> None:
     policy = words_rule("word").replace("words: [word]", "file: w.csv, columns: name, stale_after: 24h")
     assert said(policy, NOON, datetime.timedelta(hours=hours)) == expected
     assert said(policy, None, datetime.timedelta(hours=hours)) == []
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        ("{ symphony: [alice.wong@bank.example, '*@bank.example', '7001', '*'] }", []),
+        ("{ symphony: alice }", ["P038.symphony"]),
+        ("{ symphony: ['tag:x', a@b] }", ["P038.symphony"]),
+        ("{ weixin: ['tag:客户', wm-lilei, 'wm*'] }", []),
+        ("{ weixin: '*@x' }", ["P038.weixin"]),
+        ("{ weixin: ['tag:', 'TAG: '] }", ["P038.weixin", "P038.weixin"]),
+    ],
+)
+def test_members_that_can_be_nobody_are_said(group: str, expected: list[str]) -> None:
+    """People of Symphony have addresses and numbers, those of Weixin tags and ids."""
+    assert said(one_rule(top=f"groups: {{ g: {group} }}\n", when="{ direction: both, groups: g }")) == [
+        "P031.detector",
+        *expected,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("barrier", "expected"),
+    [
+        ("between: [desk, clients]", []),
+        ("between: [desk, floor]", ["P045.barrier"]),
+        ("between: [desk, desk]", ["P045.barrier"]),
+        ("between: [both, both]", []),
+        ("from: [desk], to: [floor]", ["P045.barrier"]),
+        ("from: [desk], to: [floor, clients]", []),
+        ("from: [clients], to: [both]", []),
+    ],
+)
+def test_a_barrier_stands_between_two_networks(barrier: str, expected: list[str]) -> None:
+    """Every conversation has a person of Symphony and one of Weixin: inside one network is nobody."""
+    groups = (
+        "groups:\n  desk: { symphony: a@b.example }\n  floor: { symphony: c@b.example }\n"
+        "  clients: { weixin: 'tag:x' }\n  both: { symphony: d@b.example, weixin: 'tag:y' }\n"
+    )
+    text = one_rule(top=groups + f"barriers: [{{ id: wall, {barrier} }}]\n")
+    assert [key for key in said(text) if key != "P031.group"] == expected

@@ -414,6 +414,14 @@ EN: Mapping[str, Text] = {
     "P038.group": Text(
         "group `{name}` has nobody in it", "nobody", "add addresses under `symphony` or tags under `weixin`"
     ),
+    "P038.symphony": Text(
+        "`{name}` is nobody in Symphony",
+        "matches nobody",
+        "write an address, a pattern with `*`, or a user id",
+    ),
+    "P038.weixin": Text(
+        "`{name}` is nobody in Weixin", "matches nobody", 'write a tag ("tag:客户") or an external id'
+    ),
     "P038.for": Text(
         "`{name}` is taken for a person's id: there is no such group",
         "not a group",
@@ -498,10 +506,20 @@ EN: Mapping[str, Text] = {
         "never reached",
         "write a lower `confidence`, or make a detector surer",
     ),
+    "P045.barrier": Text(
+        "barrier `{name}` can never act: its groups have nobody on both networks",
+        "never between two networks",
+        "name people of Symphony on one side and people of Weixin on the other",
+    ),
     "P045.excluded": Text(
         "rule `{rule}` can never match: `{key}` and `{other}` exclude each other",
         "never together",
         "delete one of the two",
+    ),
+    "P045.pattern": Text(
+        "`{part}` in the pattern of `{name}` is never found: {why}",
+        "never there",
+        "write it as texts are compared: `weighbridge policy try --show-folded` shows it",
     ),
     "P046": Text(
         "nobody has confirmed the period of `{name}` ({rule})",
@@ -539,6 +557,9 @@ EN: Mapping[str, Text] = {
     "re2.perl": Text("invalid perl operator: {fragment}"),
     "re2.escape": Text("invalid escape sequence: {fragment}"),
     "re2.range": Text("invalid character class range: {fragment}"),
+    "dead.space": Text("any white space is compared as one space"),
+    "dead.capital": Text("texts are compared in small letters"),
+    "dead.character": Text("it is compared as other characters"),
     "advice.behind": Text("look-behind is not supported; use `boundary: digits` or `boundary: word` instead"),
     "advice.ahead": Text("look-ahead is not supported; use `boundary` or `context` instead"),
     "advice.size": Text("repeat at most 1000 times, the smaller number first"),

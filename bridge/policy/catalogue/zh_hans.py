@@ -233,6 +233,12 @@ ZH_HANS: Mapping[str, Text] = {
     "P036.list": Text("词表 `{name}` 原定在 {day} 前复核", "应当复核", "重新检视，然后写一个较晚的日期"),
     "P037": Text("例外 `{name}` 将于 {day} 到期", "即将到期", "如仍有需要，重新批准"),
     "P038.group": Text("组别 `{name}` 里没有人", "没有人", "在 `symphony` 下加地址，或在 `weixin` 下加标签"),
+    "P038.symphony": Text(
+        "`{name}` 在 Symphony 中不会是任何人", "没有这样的人", "写地址、带 `*` 的地址，或用户编号"
+    ),
+    "P038.weixin": Text(
+        "`{name}` 在微信中不会是任何人", "没有这样的人", '写标签（"tag:客户"）或外部联系人编号'
+    ),
     "P038.for": Text(
         "没有名为 `{name}` 的组别，因此当作个人的标识",
         "不是组别",
@@ -275,8 +281,18 @@ ZH_HANS: Mapping[str, Text] = {
         "永远达不到",
         "降低 `confidence`，或提高检测器的把握程度",
     ),
+    "P045.barrier": Text(
+        "隔离 `{name}` 永远不会起作用：两边的组别不在两个网络上",
+        "不在两个网络之间",
+        "一边写 Symphony 的人，另一边写微信的人",
+    ),
     "P045.excluded": Text(
         "规则 `{rule}` 永远不会适用：`{key}` 和 `{other}` 互相排斥", "不会同时成立", "删除其中之一"
+    ),
+    "P045.pattern": Text(
+        "`{name}` 的模式中的 `{part}` 永远找不到：{why}",
+        "永远不会出现",
+        "按比对时的文字来写：用 `weighbridge policy try --show-folded` 查看",
     ),
     "P046": Text(
         "`{name}`（{rule}）的期限尚未有人确认", "{keep}，未确认", "请法务人员确认，或用 `keep` 写明期限"
@@ -306,6 +322,9 @@ ZH_HANS: Mapping[str, Text] = {
     "re2.perl": Text("不支持的 Perl 写法：{fragment}"),
     "re2.escape": Text("转义无效：{fragment}"),
     "re2.range": Text("字符范围无效：{fragment}"),
+    "dead.space": Text("任何空白都按一个空格比对"),
+    "dead.capital": Text("文字按小写字母比对"),
+    "dead.character": Text("它会按其他字符比对"),
     "advice.behind": Text("不支持后行断言（look-behind）；改用 `boundary: digits` 或 `boundary: word`"),
     "advice.ahead": Text("不支持先行断言（look-ahead）；改用 `boundary` 或 `context`"),
     "advice.size": Text("最多重复 1000 次，较小的数写在前面"),

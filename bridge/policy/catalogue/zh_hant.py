@@ -231,6 +231,12 @@ ZH_HANT: Mapping[str, Text] = {
     "P038.group": Text(
         "組別 `{name}` 裏沒有人", "沒有人", "在 `symphony` 之下加地址，或在 `weixin` 之下加標籤"
     ),
+    "P038.symphony": Text(
+        "`{name}` 在 Symphony 中不會是任何人", "沒有這樣的人", "寫地址、帶 `*` 的地址，或使用者編號"
+    ),
+    "P038.weixin": Text(
+        "`{name}` 在微信中不會是任何人", "沒有這樣的人", '寫標籤（"tag:客戶"）或外部聯絡人編號'
+    ),
     "P038.for": Text(
         "沒有名為 `{name}` 的組別，因此當作個人的識別碼",
         "不是組別",
@@ -275,8 +281,18 @@ ZH_HANT: Mapping[str, Text] = {
         "永遠達不到",
         "降低 `confidence`，或提高偵測器的把握程度",
     ),
+    "P045.barrier": Text(
+        "隔離 `{name}` 永遠不會起作用：兩邊的組別不在兩個網絡上",
+        "不在兩個網絡之間",
+        "一邊寫 Symphony 的人，另一邊寫微信的人",
+    ),
     "P045.excluded": Text(
         "規則 `{rule}` 永遠不會適用：`{key}` 和 `{other}` 互相排斥", "不會同時成立", "刪除其中之一"
+    ),
+    "P045.pattern": Text(
+        "`{name}` 的模式中的 `{part}` 永遠找不到：{why}",
+        "永遠不會出現",
+        "按比對時的文字來寫：用 `weighbridge policy try --show-folded` 查看",
     ),
     "P046": Text(
         "`{name}`（{rule}）的期限尚未有人確認", "{keep}，未確認", "請法律人員確認，或用 `keep` 寫明期限"
@@ -306,6 +322,9 @@ ZH_HANT: Mapping[str, Text] = {
     "re2.perl": Text("不支援的 Perl 寫法：{fragment}"),
     "re2.escape": Text("跳脫無效：{fragment}"),
     "re2.range": Text("字元範圍無效：{fragment}"),
+    "dead.space": Text("任何空白都按一個空格比對"),
+    "dead.capital": Text("文字按小寫字母比對"),
+    "dead.character": Text("它會按其他字元比對"),
     "advice.behind": Text("不支援後行斷言（look-behind）；改用 `boundary: digits` 或 `boundary: word`"),
     "advice.ahead": Text("不支援先行斷言（look-ahead）；改用 `boundary` 或 `context`"),
     "advice.size": Text("最多重複 1000 次，較小的數寫在前面"),
