@@ -238,6 +238,23 @@ def test_a_plan_for_later_says_when(desk: Desk) -> None:
     )
 
 
+def test_what_was_overtaken_is_shown_and_withdrawn(begun: Desk) -> None:
+    """Two were approved against one set: with the one in force the other is dead, says so, and ends."""
+    for number, word in ((2, "gamma"), (3, "delta")):
+        begun.write(POLICY.replace("[alpha, beta]", f"[alpha, beta, {word}]"))
+        begun.says(ALICE, "policy", "propose")
+        begun.says(BOB, "policy", "approve", str(number))
+    assert "overtaken" not in begun.type("policy", "history").err
+    begun.says(BOB, "policy", "activate", "2")
+    begun.in_force(2)
+    assert "change     3: approved, overtaken" in begun.type("policy", "show", "3").out
+    assert json.loads(begun.type("policy", "show", "3", "--json").out)["overtaken"] is True
+    assert "Change 3 is overtaken" in begun.type("policy", "history").err
+    assert begun.says(ALICE, "policy", "withdraw", "3").code == Exit.DONE
+    assert "overtaken" not in begun.type("policy", "history").err
+    assert "overtaken" not in begun.type("policy", "show", "2").out
+
+
 def test_what_going_back_loosens_is_ticked(begun: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Back to a set that finds less: shown and refused without the tick, done with it, and on record."""
     monkeypatch.setattr(activate, "PATIENCE", 0.0)

@@ -41,10 +41,15 @@ if TYPE_CHECKING:
 _SET_META = upserting(s.meta, ("key", "value"), ("key",), value=lambda new: new.value)
 
 
+_OPEN = (ChangeState.PROPOSED, ChangeState.APPROVED)
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """A change as it stands. `due_at` is when it comes into force (milliseconds), 0 for no time set;
-    `planned_by` and `planned_why` are who said so and why, `back` that it is a rollback to it."""
+    `planned_by` and `planned_why` are who said so and why, `back` that it is a rollback to it. It is
+    `overtaken` while it is open and another set is in force than it was compared with: then it cannot come
+    into force."""
 
     number: int
     state: ChangeState
@@ -54,6 +59,7 @@ class Change:
     planned_by: str = ""
     planned_why: str = ""
     back: bool = False
+    overtaken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,15 +121,17 @@ def change(db: Connection, number: int) -> Change:
     steps = _steps(db, [f"change/{number}"])
     plans = [one for one in steps if one["kind"] == "policy:scheduled"]
     plan = plans[-1] if plans and row.due_at else {}
+    proposal = _proposal(steps[0]["act"])
     return Change(
         number,
         ChangeState(row.state),
-        _proposal(steps[0]["act"]),
+        proposal,
         tuple(_approval(one["act"]) for one in steps if one["kind"] == "policy:approved"),
         row.due_at,
         plan.get("act", {}).get("person", ""),
         plan.get("act", {}).get("reason", ""),
         bool(plan.get("facts", {}).get("back")),
+        row.state in _OPEN and in_force(db) != proposal.base,
     )
 
 
@@ -132,6 +140,13 @@ def changes(db: Connection) -> list[Change]:
     return [
         change(db, number) for number in db.scalars(select(s.changes.c.id).order_by(s.changes.c.id.desc()))
     ]
+
+
+def overtaken(db: Connection) -> list[int]:
+    """Numbers of the open changes that can no longer come into force, the oldest first."""
+    c = s.changes.c
+    numbers = db.scalars(select(c.id).where(c.state.in_(_OPEN)).order_by(c.id)).all()
+    return [number for number in numbers if change(db, number).overtaken]
 
 
 def history(db: Connection) -> list[dict[str, Any]]:

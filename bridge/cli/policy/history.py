@@ -31,9 +31,13 @@ def history(root: Root, as_json: bool) -> None:
     """Everything that happened to the policy, and every freeze: when, what, who and why."""
     from bridge.store import proposals
 
-    rows = root.read(proposals.history)
+    rows, dead = root.read(lambda db: (proposals.history(db), proposals.overtaken(db)))
     shown = rows if as_json else [_line(row) for row in rows]
     output.listing(shown, _COLUMNS, as_json=as_json, empty="Nothing has happened yet: no daemon has run.")
+    for number in dead:
+        output.note(
+            f"Change {number} is overtaken and cannot come into force: withdraw it, and propose again."
+        )
 
 
 def _line(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,6 +67,7 @@ def show(root: Root, number: int, as_json: bool, language: str) -> None:
     if as_json:
         output.json_line(
             {"change": number, "state": found.state.value, "due_at": found.due_at}
+            | {"overtaken": found.overtaken}
             | proposals.record(found.proposal)
         )
         return

@@ -34,7 +34,10 @@ def difference_lines(proposal: Proposal, language: str = "en") -> Iterator[str]:
 def change_lines(change: Change, language: str = "en") -> Iterator[str]:
     """Everything about a change."""
     proposal = change.proposal
-    yield f"change     {change.number}: {change.state.value}"
+    yield f"change     {change.number}: {change.state.value}{', overtaken' if change.overtaken else ''}"
+    if change.overtaken:
+        yield "           another set is in force than it was compared with: it cannot come into force."
+        yield "           withdraw it (others: reject it), and propose again"
     yield f"proposed   by {output.cell(proposal.person)}: {output.cell(proposal.reason)}"
     for name, digest in proposal.policies:
         yield f"  policy   {name} {digest}"
