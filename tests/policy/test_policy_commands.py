@@ -13,16 +13,19 @@ from click.testing import CliRunner
 from policy_rig import one_rule, weigh
 
 from bridge.cli.policy import policy
+from bridge.cli.root import Root
 from bridge.message import SYMPHONY, WEIXIN, Outcome
 from bridge.policy import check, load
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = sorted((ROOT / "policies").glob("*.yaml"))
 
+NO_SETTINGS = Root(Path("there-is-no-such-file.toml"))
+
 
 def run(*arguments: str | Path) -> tuple[int, str]:
     """Exit code and output of `weighbridge policy ...`."""
-    result = CliRunner().invoke(policy, [str(argument) for argument in arguments])
+    result = CliRunner().invoke(policy, [str(argument) for argument in arguments], obj=NO_SETTINGS)
     return result.exit_code, result.output
 
 
@@ -139,3 +142,19 @@ def test_the_shipped_policies_decide_as_described(text: str, to: str, outcome: O
     assert verdict.outcome is outcome
     if outcome is not Outcome.DELIVER:
         assert {"en", "zh"} <= set(verdict.tell)
+
+
+@pytest.mark.parametrize(("command", "said"), [("check", "1 file(s)"), ("test", "0 passed, 0 failed")])
+def test_without_files_those_of_the_settings_are_meant(tmp_path: Path, command: str, said: str) -> None:
+    """As for every other command; which folder it was is said, apart from the answer. A file that is named
+    needs no settings."""
+    folder = tmp_path / "ours"
+    folder.mkdir()
+    (folder / "p.yaml").write_text(one_rule(), encoding="utf-8")
+    settings = tmp_path / "weighbridge.toml"
+    settings.write_text(f'[policy]\nfiles = ["{folder}/*.yaml"]\n', encoding="utf-8")
+    result = CliRunner().invoke(policy, [command], obj=Root(settings))
+    assert result.exit_code == 0 and said in result.stdout
+    assert result.stderr == f"policy files of {folder}\n"
+    settings.write_text("nonsense", encoding="utf-8")
+    assert CliRunner().invoke(policy, [command, str(folder / "p.yaml")], obj=Root(settings)).stderr == ""

@@ -11,12 +11,17 @@ from click.testing import CliRunner
 from policy_rig import one_rule
 
 from bridge.cli.policy import policy
+from bridge.cli.root import Root
 from bridge.policy.formatting import formatted
+
+NO_SETTINGS = Root(Path("there-is-no-such-file.toml"))
 
 
 def run(*arguments: str | Path, answer: str = "") -> tuple[int, str]:
     """Exit code and output of `weighbridge policy ...`."""
-    result = CliRunner().invoke(policy, [str(argument) for argument in arguments], input=answer)
+    result = CliRunner().invoke(
+        policy, [str(argument) for argument in arguments], obj=NO_SETTINGS, input=answer
+    )
     assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
     return result.exit_code, result.output
 

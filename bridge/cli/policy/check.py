@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bridge.cli.policy.files import chosen, files_argument
+from bridge.cli.policy.files import files_argument, looked_at
 from bridge.cli.policy.speech import language_option
+from bridge.cli.root import Root, pass_root
 
 if TYPE_CHECKING:
     from bridge.policy import Diagnostic
@@ -43,10 +44,12 @@ _COUNT = {
 )
 @click.option("--strict", is_flag=True, help="Warnings make the answer no, too.")
 @language_option
+@pass_root
 def check(
-    files: Sequence[Path], form: str, day: datetime.datetime | None, strict: bool, language: str
+    root: Root, files: Sequence[Path], form: str, day: datetime.datetime | None, strict: bool, language: str
 ) -> None:
-    """Say everything that is wrong with FILES, each with its place and a suggestion.
+    """Say everything that is wrong with FILES, each with its place and a suggestion. Without FILES: with the
+    policies of the settings, if there are any, else with those in `policies/`.
 
     \b
     weighbridge policy check
@@ -56,7 +59,7 @@ def check(
     from bridge.policy import check as check_files
     from bridge.policy import render
 
-    paths = chosen(files)
+    paths = looked_at(root, files, tell=form == "text")
     now = datetime.datetime.now(datetime.UTC)
     diagnostics = check_files(paths, now if day is None else day.replace(hour=12, tzinfo=datetime.UTC))
     if shown := render(diagnostics, form, language):

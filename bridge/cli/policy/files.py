@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from bridge.cli import output
 from bridge.cli.root import Root
 
 files_argument = click.argument("files", nargs=-1, type=click.Path(path_type=Path))
@@ -43,3 +44,12 @@ def in_use(root: Root, files: Sequence[Path]) -> list[Path]:
     from bridge.cli.compose import policy_files
 
     return list(policy_files(root.settings()))
+
+
+def looked_at(root: Root, files: Sequence[Path], *, tell: bool) -> list[Path]:
+    """The same; with `tell`, where they lie is said on standard error when nobody named them."""
+    found = in_use(root, files)
+    if tell and not files:
+        folders = dict.fromkeys(str(path.parent) for path in found)
+        output.note(f"policy files of {', '.join(map(output.cell, folders))}")
+    return found

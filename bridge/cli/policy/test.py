@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import click
 
 from bridge.cli import output
-from bridge.cli.policy.files import chosen, files_argument
+from bridge.cli.policy.files import files_argument, looked_at
 from bridge.cli.policy.writing import agreed, difference, show, store
+from bridge.cli.root import Root, pass_root
 
 if TYPE_CHECKING:
     from bridge.policy.editing import Place
@@ -28,10 +29,18 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of lines.")
 @click.option("--update", is_flag=True, help="Rewrite `becomes` where only the masked text is another.")
 @click.option("--yes", is_flag=True, help="With --update: write without asking.")
+@pass_root
 def test(
-    files: Sequence[Path], coverage: bool, junit: Path | None, as_json: bool, update: bool, yes: bool
+    root: Root,
+    files: Sequence[Path],
+    coverage: bool,
+    junit: Path | None,
+    as_json: bool,
+    update: bool,
+    yes: bool,
 ) -> None:
-    """Run the tests inside the rules of FILES, each file alone.
+    """Run the tests inside the rules of FILES, each file alone. Without FILES: of the settings' policies, if
+    there are any, else of those in `policies/`.
 
     \b
     weighbridge policy test
@@ -40,7 +49,7 @@ def test(
     """
     from bridge.policy.results import as_junit, as_object
 
-    paths = chosen(files)
+    paths = looked_at(root, files, tell=not as_json)
     results = _run(paths)
     if update and _updated(results, yes=yes):
         results = _run(paths)
