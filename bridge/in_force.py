@@ -13,7 +13,7 @@ Two ways, by `[policy] activation`:
 
 The store is asked a few times a second: acts of people come from other processes, which ring no bell here.
 Files are looked at as often, by time and size: that works on every file system, and costs less than a
-message.
+message. What they say is read once a minute as well: an edit may keep both.
 """
 
 from __future__ import annotations
@@ -43,6 +43,9 @@ GIVE_WAY = 0.00005
 
 GRACE = 3.0
 """Seconds that a file may be away before it counts as removed: some editors unlink it and write it anew."""
+
+READ_AGAIN = 60.0
+"""Seconds between two looks at what the files say: an edit can keep a file's time and size."""
 
 MOST_CODES = 20
 """How many codes of mistakes one log line names."""
@@ -134,6 +137,8 @@ class InForce:
         self.stale: Names = ()
         self.removed: tuple[str, ...] = ()
         self._gone_since = 0.0
+        self._contents: frozenset[str] = frozenset()
+        self._read_at = 0.0
         self._asked = False
         self._bell = Bell()
         self._seen: Signature = ()
@@ -145,6 +150,7 @@ class InForce:
         """
         await self._follow_freeze()
         self._seen = await self._signature()
+        await self._is_rewritten()
         if self.law.activation == "approved":
             await self._begin_approved()
         else:
@@ -195,17 +201,34 @@ class InForce:
             self._look_at_ages()
             now = await self._signature()
             # What was saved this very moment may not be whole yet: it is looked at again first.
-            settled = now == before and now != self._seen
+            settled = now == before and (now != self._seen or await self._is_due_and_rewritten())
             before = now
             if self.law.activation == "approved":
                 await self._follow_changes()
                 if settled or self._asked:
                     self._seen, self._asked = now, False
+                    await self._is_rewritten()
                     await self._compare_files()
             elif self._asked or (settled and not self._may_come_back(now)):
                 why = "SIGHUP" if self._asked else "saved"
                 self._seen, self._asked = now, False
+                await self._is_rewritten()
                 await self._take_files(why)
+
+    async def _is_due_and_rewritten(self) -> bool:
+        """Whether files say something else than when they were read last; asked once in a while."""
+        due = asyncio.get_running_loop().time() - self._read_at >= READ_AGAIN
+        return due and await self._is_rewritten()
+
+    async def _is_rewritten(self) -> bool:
+        """Whether files say something else than when this was asked last: time and size may both stay."""
+        self._read_at = asyncio.get_running_loop().time()
+        try:
+            found = await asyncio.to_thread(self.law.on_disk)
+        except ConfigError:
+            found = ()
+        before, self._contents = self._contents, frozenset(source.hash for source in found)
+        return self._contents != before
 
     def _may_come_back(self, now: Signature) -> bool:
         """Whether a file went so short a time ago that an editor may be writing it anew."""

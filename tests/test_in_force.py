@@ -518,6 +518,28 @@ async def test_a_file_that_goes_is_said_to_go(
     assert here.begun.removed == ("walls",)
 
 
+@pytest.mark.parametrize("activation", ["watch", "approved"])
+async def test_an_edit_that_keeps_time_and_size_is_seen(
+    small: Callable[[str], Small], monkeypatch: pytest.MonkeyPatch, activation: str
+) -> None:
+    """Once in a while it is read what the files say: in watch it decides, in approved it is an alarm."""
+    here = small(activation)
+    path = here.write(SMALL.format(word="alpha", version=0))
+    await here.in_force()
+    begun = here.begun
+    await begun.begin()
+    decides, at = begun.judging.hashes, path.stat()
+    monkeypatch.setattr(in_force, "READ_AGAIN", 0.0)
+    async with running(begun):
+        path.write_text(SMALL.format(word="gamma", version=0))
+        os.utime(path, ns=(at.st_atime_ns, at.st_mtime_ns))
+        assert path.stat().st_size == at.st_size
+        seen = (
+            (lambda: begun.differs) if activation == "approved" else lambda: begun.judging.hashes != decides
+        )
+        await within(DEADLINE, seen)
+
+
 # --- the red button -------------------------------------------------------------------------------------
 
 
