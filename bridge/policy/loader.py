@@ -90,8 +90,7 @@ def read(paths: Sequence[Path]) -> tuple[list[Source], list[Diagnostic]]:
     for path in map(Path, paths):
         found = _file(path)
         if found is None:
-            key = "P008.kind" if path.exists() else "P008.missing"
-            problems.append(Page(str(path), "").report(key, Place(1, 1), path=path))
+            problems.append(Page(str(path), "").report("P008.missing", Place(1, 1), path=path))
         else:
             listed = {name: _beside(path.parent, name) for name in _list_files(found[0])}
             beside = {name: file for name, file in listed.items() if file is not None}

@@ -97,9 +97,10 @@ EN: Mapping[str, Text] = {
     "P007.empty": Text(
         "the file is empty", "nothing here", "begin with `policy:`, a name, and `language: 1`"
     ),
-    "P008.missing": Text("the file `{path}` cannot be read", "", "check the name and the rights"),
-    "P008.kind": Text(
-        "`{path}` cannot be read as a regular file", "", "check the rights; a pipe or a device is never read"
+    "P008.missing": Text(
+        "the file `{path}` cannot be read",
+        "",
+        "check the name and the rights; pipes and devices are never read",
     ),
     "P008.encoding": Text("the file is not UTF-8 text", "first bad byte", "save it as UTF-8"),
     "P008.large": Text("the file is larger than {limit} MB", "", "split it"),
