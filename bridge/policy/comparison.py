@@ -247,7 +247,7 @@ class _Files:
             place = replace(self._place, section="list", id=name)
             old, new = (words[name] for words in self._words)
             if old != new:
-                for step in o.members(1)(list(dict.fromkeys(old)), list(dict.fromkeys(new))):
+                for step in _words(list(dict.fromkeys(old)), list(dict.fromkeys(new))):
                     yield o.change(replace(place, key="words"), step, reach(name))
             known = frozenset(new) if any(name in dates for dates in self._dates) else frozenset()
             kept = (word for word in old if word in known)
@@ -356,6 +356,25 @@ class _Files:
             return times(DOWN, frozenset[int]().union(*(rules(one.rule) for one in both)))
 
         yield from self._named("exception", before, after, reach, reach)
+
+
+def _words(before: Sequence[str], after: Sequence[str]) -> Iterator[o.Step]:
+    """What a list finds more or less; a word in another script, width or case finds the same."""
+    old, new = ({_found_as(word) for word in side} for side in (before, after))
+    lost = tuple(word for word in before if _found_as(word) not in new)
+    came = tuple(word for word in after if _found_as(word) not in old)
+    if lost:
+        yield DOWN, lost, ()
+    if came:
+        yield UP, (), came
+    respelt = frozenset(before) ^ frozenset(after) ^ frozenset((*lost, *came))
+    if respelt or not (lost or came):
+        was, is_now = ([word for word in side if word in respelt] for side in (before, after))
+        yield NOWHERE, tuple(was) if respelt else before, tuple(is_now) if respelt else after
+
+
+def _found_as(word: str) -> str:
+    return fold(word).strip()
 
 
 _APART = (
