@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from bridge.policy import language as lang
 
+_BY_NOTICE = frozenset({"XSHG", "XSHE"})
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
@@ -28,6 +29,19 @@ def trading_days(exchange: str) -> Callable[[datetime.date], bool]:
         return day.weekday() < 5 and day not in closed
 
     return trades
+
+
+@functools.cache
+def published_until(exchange: str) -> int | None:
+    """The last year whose holidays are known, of an exchange that publishes each year's anew.
+
+    The mainland moves its holidays every year by notice of the State Council. None: rules suffice.
+    """
+    if exchange not in _BY_NOTICE:
+        return None
+    from holidays import financial_holidays
+
+    return max(financial_holidays(exchange).special_public_holidays)
 
 
 def _working_days(outside: lang.Outside) -> Callable[[datetime.date], bool]:

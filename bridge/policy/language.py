@@ -472,7 +472,11 @@ class Outside(Section):
     days: WorkingDays = Field(
         default="all", description="working days: `all`, `weekdays`, `trading`, or a list of weekdays"
     )
-    calendar: Calendar | None = Field(default=None, description="the exchange whose holidays count")
+    calendar: Calendar | None = Field(
+        default=None,
+        description="the exchange whose holidays count, those of the mainland as far as they are published; "
+        "a half day is a whole one",
+    )
 
     @model_validator(mode="after")
     def _trading_needs_a_calendar(self) -> Outside:

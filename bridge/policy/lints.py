@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from ahocorasick_rs import AhoCorasick
 
 from bridge.policy import language as lang
+from bridge.policy.calendars import published_until
 from bridge.policy.diagnostics import Diagnostic, Page, Phrase, Place
 from bridge.policy.document import Node, entries, items, scalars
 from bridge.policy.folding import fold
@@ -472,6 +473,7 @@ def overdue(
         if rule.review_by is not None and rule.review_by < today:
             place = file.root.at("rules", index, "review_by")
             yield file.warn("P036.rule", place, name=rule.id, day=rule.review_by.isoformat())
+        yield from _unpublished(file, index, rule, (today + SOON).year)
     for name, words in file.model.lists.items():
         yield from _old_list(file, name, words, today)
         written = changed.get(words.file or "")
@@ -487,6 +489,17 @@ def overdue(
             key = "P026" if exception.expires < today else "P037"
             place = file.root.at("exceptions", index, "expires")
             yield file.warn(key, place, name=exception.id, day=exception.expires.isoformat())
+
+
+def _unpublished(file: Written, index: int, rule: lang.Rule, year: int) -> Iterator[Diagnostic]:
+    """Calendars that do not reach into `year`."""
+    for section in ("when", "unless"):
+        condition = getattr(rule, section)
+        outside = condition and condition.outside
+        known = published_until(outside.calendar) if outside and outside.calendar else None
+        if known is not None and known < year:
+            place = file.root.at("rules", index, section, "outside", "calendar")
+            yield file.warn("P039.calendar", place, name=outside.calendar, year=known)
 
 
 def _old_list(file: Written, name: str, words: lang.WordList, today: datetime.date) -> Iterator[Diagnostic]:

@@ -7,7 +7,7 @@ import datetime
 import pytest
 
 from bridge.policy import language as lang
-from bridge.policy.calendars import trading_days, working_time
+from bridge.policy.calendars import published_until, trading_days, working_time
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,10 @@ def test_a_day_has_24_hours() -> None:
     time = working_time(lang.Outside.model_validate({"hours": "09:00-24:00"}))
     assert time.covers(datetime.datetime(2026, 11, 20, 23, 59))
     assert not time.covers(datetime.datetime(2026, 11, 20, 8, 59))
+
+
+def test_only_calendars_by_notice_end() -> None:
+    """The mainland moves its holidays each year; those of other exchanges follow from rules."""
+    known = published_until("XSHG")
+    assert known is not None and known >= 2026
+    assert published_until("XSHE") == known and published_until("XHKG") is None

@@ -331,3 +331,14 @@ def test_a_barrier_stands_between_two_networks(barrier: str, expected: list[str]
     )
     text = one_rule(top=groups + f"barriers: [{{ id: wall, {barrier} }}]\n")
     assert [key for key in said(text) if key != "P031.group"] == expected
+
+
+@pytest.mark.parametrize(
+    ("exchange", "year", "expected"),
+    [("XSHG", 2026, []), ("XSHE", 2099, ["P039.calendar"]), ("XHKG", 2099, [])],
+)
+def test_a_calendar_that_ends_is_said(exchange: str, year: int, expected: list[str]) -> None:
+    """The mainland publishes its holidays year by year; what is not published yet counts as open."""
+    hours = f"outside: {{ hours: '09:00-18:00', days: trading, calendar: {exchange} }}"
+    text = one_rule(when=f"{{ direction: both, finds: card, {hours} }}")
+    assert said(text, datetime.datetime(year, 6, 1, tzinfo=datetime.UTC)) == expected

@@ -468,6 +468,11 @@ EN: Mapping[str, Text] = {
         "in the future",
         "write the first day that matters",
     ),
+    "P039.calendar": Text(
+        "the holidays of {name} are known up to {year}: later ones count as trading days",
+        "known up to {year}",
+        "update the program, which brings the holidays that were published since",
+    ),
     "P039": Text(
         "the list file `{path}` is older than `stale_after`: messages are held",
         "too old",
