@@ -7,6 +7,7 @@
     │   ├── NoStore      nobody's                 nothing to read yet                start the daemon once
     │   └── Damaged      whoever changed it       the evidence is not used           audit verify
     ├── Conflict         two people at once       nothing changed                    look again
+    │   └── Missing      who asks                 nothing is shown                   another name
     ├── NotAllowed       who asks                 nothing changed                    another person acts
     └── NetworkError     the other side
         ├── Unreachable  nobody's                 retried with a limit, order kept   look after a while
@@ -56,6 +57,10 @@ class Damaged(StoreError):
 
 class Conflict(WeighbridgeError):
     """Somebody else was faster, or the thing is not in a state in which this can be done."""
+
+
+class Missing(Conflict):
+    """What was named or asked for is not there; nobody tried to change anything."""
 
 
 class NotAllowed(WeighbridgeError):

@@ -28,6 +28,7 @@ from bridge.cli.root import Root, pass_root
 from bridge.errors import (
     ConfigError,
     Conflict,
+    Missing,
     PolicyError,
     Refused,
     SignedOut,
@@ -163,6 +164,7 @@ def test_root_reads_settings_only_when_asked(tmp_path: Path) -> None:
             ["disk full. Nothing was changed. Look at the disk, the rights and the database."],
         ),
         (Conflict("released already"), 1, ["released already. Nothing was changed. Look again."]),
+        (Missing("there is no change 77"), 1, ["there is no change 77"]),
         (Unreachable("no answer", certain=True), 75, ["no answer. Try again later."]),
         (Refused("window", "48 hours are over"), 1, ["48 hours are over"]),
         (SignedOut("bad key", remedy="Renew it."), 3, ["bad key Renew it."]),

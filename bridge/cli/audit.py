@@ -22,7 +22,7 @@ from bridge.cli import output
 from bridge.cli.output import Exit
 from bridge.cli.progress import progress
 from bridge.cli.root import Root, pass_root, person_option, reading
-from bridge.errors import Conflict, StoreError
+from bridge.errors import Missing, StoreError
 from bridge.flow import MessageState
 from bridge.message import SYMPHONY, WEIXIN, Outcome
 
@@ -158,8 +158,8 @@ def show(root: Root, number: int, raw: bool, as_json: bool) -> None:
         click.echo(line)
 
 
-def _unknown(number: int) -> Conflict:
-    return Conflict(f"there is no message {number}; see `weighbridge audit list`.")
+def _unknown(number: int) -> Missing:
+    return Missing(f"there is no message {number}; see `weighbridge audit list`.")
 
 
 def _life(found: Mapping[str, Any]) -> Iterator[str]:
@@ -423,7 +423,7 @@ def checkpoint(root: Root, lane: int | None, key: tuple[Path, ...], as_json: boo
 
     found = root.read(ask)
     if not found:
-        raise Conflict("nothing has been signed yet: the daemon does so when it starts.")
+        raise Missing("nothing has been signed yet: the daemon does so when it starts.")
     for one in found:
         if as_json:
             output.json_line(one)
@@ -462,7 +462,7 @@ def _entries_of(db: Connection, what: str) -> Sequence[Placed]:
         entry = proving.entry_at(db, int(found[1]), number)
         entries = [entry] if entry else []
     if not entries:
-        raise Conflict(f"there is nothing in the ledger about {what}; see `weighbridge audit show`.")
+        raise Missing(f"there is nothing in the ledger about {what}; see `weighbridge audit show`.")
     return entries
 
 

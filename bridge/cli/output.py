@@ -21,6 +21,7 @@ import click
 from bridge.errors import (
     ConfigError,
     Conflict,
+    Missing,
     NoStore,
     NotAllowed,
     PolicyError,
@@ -51,6 +52,7 @@ ERRORS: tuple[tuple[type[WeighbridgeError], Exit, str], ...] = (  # error, exit 
     (PolicyError, Exit.WRONG, ""),
     (NoStore, Exit.UNREACHABLE, ""),
     (StoreError, Exit.UNREACHABLE, "Nothing was changed. Look at the disk, the rights and the database."),
+    (Missing, Exit.NO, ""),
     (Conflict, Exit.NO, "Nothing was changed. Look again."),
     (NotAllowed, Exit.FORBIDDEN, ""),
     (Unreachable, Exit.LATER, "Try again later."),

@@ -15,7 +15,7 @@ import click
 
 from bridge.cli import output
 from bridge.cli.root import Root, pass_root, person_option, reason_option
-from bridge.errors import Conflict
+from bridge.errors import Missing
 
 _NUMBER = click.argument("number", metavar="ID", type=click.IntRange(min=1))
 
@@ -103,7 +103,7 @@ def show(root: Root, number: int, as_json: bool) -> None:
 
     found = root.read(lambda db: views.message(db, number))
     if found is None or found["review"] is None:
-        raise Conflict(f"message {number} is not and was not held; see `weighbridge review list`.")
+        raise Missing(f"message {number} is not and was not held; see `weighbridge review list`.")
     if as_json:
         output.json_line(found)
         return

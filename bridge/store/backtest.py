@@ -19,7 +19,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, Engine, LargeBinary, and_, cast, func, select
 
-from bridge.errors import Conflict, StoreError
+from bridge.errors import Missing, StoreError
 from bridge.ledger.entry import decode
 from bridge.message import Cause, Context, Kind, Message, Verdict
 from bridge.policy import PolicySet, Source, assemble, judge
@@ -284,12 +284,12 @@ def reports(db: Connection, limit: int) -> list[dict[str, Any]]:
 
 
 def report_of(db: Connection, name: str) -> dict[str, Any]:
-    """One report by its name. Raises Conflict when there is none."""
+    """One report by its name. Raises Missing when there is none."""
     e, c = s.ledger.c, s.content.c
     query = select(e.entry, c.body).join(s.content, and_(c.lane == e.lane, c.seq == e.seq))
     row = db.execute(query.where(e.subject == f"backtest/{name}")).first()
     if row is None:
-        raise Conflict(f"there is no back-test {name}; see `weighbridge policy backtests`")
+        raise Missing(f"there is no back-test {name}; see `weighbridge policy backtests`")
     return _report(row.entry, row.body)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from sqlalchemy import Connection, and_, insert, or_, select, update
 
-from bridge.errors import Conflict
+from bridge.errors import Conflict, Missing
 from bridge.ledger.entry import decode
 from bridge.proposals import (
     Approval,
@@ -117,7 +117,7 @@ def change(db: Connection, number: int) -> Change:
     """A change by its number. Raises Conflict when there is none."""
     row = db.execute(select(s.changes).where(s.changes.c.id == number)).first()
     if row is None:
-        raise Conflict(f"there is no change {number}; see `weighbridge policy history`")
+        raise Missing(f"there is no change {number}; see `weighbridge policy history`")
     steps = _steps(db, [f"change/{number}"])
     plans = [one for one in steps if one["kind"] == "policy:scheduled"]
     plan = plans[-1] if plans and row.due_at else {}

@@ -14,7 +14,7 @@ import click
 
 from bridge.cli import output
 from bridge.cli.policy.files import inside
-from bridge.errors import Conflict, PolicyError
+from bridge.errors import Missing, PolicyError
 
 if TYPE_CHECKING:
     from bridge.cli.root import Root
@@ -27,7 +27,7 @@ def side(root: Root, names: Sequence[str]) -> PolicySet:
     """The policies of `names`, ready to judge: files, folders, or `live` alone.
 
     A draft whose own tests fail can be looked into all the same; that they do is said. Raises PolicyError
-    with every other error, and Conflict when nothing is in force yet.
+    with every other error, and Missing when nothing is in force yet.
     """
     if list(names) == [LIVE]:
         return _assembled(in_force(root))
@@ -38,13 +38,13 @@ def side(root: Root, names: Sequence[str]) -> PolicySet:
 
 
 def in_force(root: Root) -> Sequence[Source]:
-    """The policies that decide now, as they were stored. Raises Conflict when none does."""
+    """The policies that decide now, as they were stored. Raises Missing when none does."""
     from bridge.store.policies import sources_of
     from bridge.store.proposals import in_force as stored
 
     sources = root.read(lambda db: sources_of(db, [digest for _, digest in stored(db)]))
     if not sources:
-        raise Conflict("no policy is in force yet: `weighbridge run` puts the first ones in force.")
+        raise Missing("no policy is in force yet: `weighbridge run` puts the first ones in force.")
     return sources
 
 
