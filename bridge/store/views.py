@@ -77,7 +77,8 @@ _VERDICTS = (
 
 @dataclass(frozen=True, slots=True)
 class Outbox:
-    """Deliveries into one network, by state; `oldest_at` is when the oldest one's message was archived."""
+    """Deliveries into one network, by state; `oldest_at` is when the message of the oldest one that is to be
+    sent, or is being sent, was archived (0: none is)."""
 
     ready: int = 0
     claimed: int = 0
@@ -94,7 +95,8 @@ class Outbox:
 
 @dataclass(frozen=True, slots=True)
 class Depths:
-    """How much waits in each room, and since when the first of it does (milliseconds, 0: nothing waits)."""
+    """How much waits in each room, and since when the first of it does (milliseconds, 0: nothing waits). What
+    is `late` waits since it was due."""
 
     unjudged: int
     unjudged_since: int
@@ -117,7 +119,7 @@ def depths(db: Connection) -> Depths:
     fetching = _waiting(db, m.archived_at, states_in(m.state, "fetching"))
     reviews = _waiting(db, r.opened_at, states_in(r.state, "open"))
     networks = {network: _outbox_depths(db, network) for network in (SYMPHONY, WEIXIN)}
-    late = _waiting(db, r.late_at, and_(states_in(r.state, "open"), r.late_at > 0))
+    late = _waiting(db, r.due_at, and_(states_in(r.state, "open"), r.late_at > 0))
     return Depths(*unjudged, *fetching, *reviews, *late, networks)
 
 
@@ -139,7 +141,8 @@ def _outbox_depths(db: Connection, network: str) -> Outbox:
         )
         for state, count, since in db.execute(query):
             found[state] = count
-            oldest.append(since)
+            if state in (DeliveryState.READY, DeliveryState.CLAIMED):
+                oldest.append(since)
     return Outbox(**found, oldest_at=min(oldest, default=0))
 
 

@@ -40,13 +40,15 @@ async def test_a_late_hold_is_escalated_once_and_stays_held(hands: Hands) -> Non
     """An entry, whoever the rules name is told without a word of the text, and it can still be decided."""
     await hold(hands, 1, "escalate")
     hands.clock.forward(QUARTER)
+    due = hands.clock.now()
+    hands.clock.forward(QUARTER)
     assert await hands.store.settle_late() == [Late(1, "control-room", expired=False)]
     assert await hands.store.settle_late() == ()
     hands.clock.forward(10 * QUARTER)
     assert await hands.store.settle_late() == ()
     assert await hands.states("reviews") == {1: "open"}
     depths = await hands.store.read(views.depths)
-    assert (depths.held, depths.late) == (1, 1)
+    assert (depths.held, depths.late, depths.late_since) == (1, 1, due)
     assert [one.facts for one in await hands.entries("hold:escalated")] == [{"message": 1}]
     told = await hands.send(SYMPHONY)
     assert told[-1] == words.staff("late", "en", 1, queue="control-room")

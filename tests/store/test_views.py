@@ -45,6 +45,14 @@ def test_depths_count_what_waits(db: Connection) -> None:
     assert depths.networks["symphony"] == views.Outbox()
 
 
+def test_what_is_parked_is_not_to_be_sent(db: Connection) -> None:
+    """Where nothing is to be sent, nothing has been waiting for it: not even what a person has to look at."""
+    assert views.depths(db).networks["weixin"].oldest_at > 0
+    db.execute(text("UPDATE deliveries SET state = 'parked' WHERE state IN ('ready', 'claimed')"))
+    weixin = views.depths(db).networks["weixin"]
+    assert (weixin.parked, weixin.oldest_at) == (3, 0)
+
+
 async def test_an_empty_store_has_no_depth(tmp_path: Path) -> None:
     """Nothing waits: every count and every time is 0."""
     story = Story(tmp_path)
