@@ -41,7 +41,8 @@ def published_until(exchange: str) -> int | None:
         return None
     from holidays import financial_holidays
 
-    return max(financial_holidays(exchange).special_public_holidays)
+    years: dict[int, object] = financial_holidays(exchange).special_public_holidays
+    return max(years)
 
 
 def _working_days(outside: lang.Outside) -> Callable[[datetime.date], bool]:
