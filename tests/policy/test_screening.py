@@ -103,7 +103,7 @@ def test_detectors_look_at_the_text_inside() -> None:
 
 
 def test_a_policy_that_says_nothing_of_attachments_looks_inside() -> None:
-    """Text inside is text for every policy; what cannot be read inside matters only where a section says so."""
+    """Text inside is text for every policy; what cannot be read matters only where a section says so."""
     silent = policy_set(one_rule())
     sent = message("see", files=(File("ref", PDF.name),))
     assert weigh(silent, sent, inspections=(replace(PDF, text=f"card {CARD}"),)).outcome is Outcome.BLOCK
