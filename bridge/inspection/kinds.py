@@ -141,14 +141,27 @@ _TAG = re.compile(
 )
 
 
+_PAGE = re.compile(r"<(?:!doctype\s+html|html|head|body|script)\b", re.I)
+"""How a page begins, whatever it is called (a part of the table in the WHATWG's MIME Sniffing, 7.1)."""
+
+
+def _is_page(start: str) -> bool:
+    """Whether a page begins here, behind what is not shown of it: remarks and the declaration of XML."""
+    for opening, closing in [("<?xml", "?>")] + 8 * [("<!--", "-->")]:
+        if start.startswith(opening):
+            start = start.partition(closing)[2].lstrip()
+    return _PAGE.match(start) is not None
+
+
 def of_text(start: str, claims: str) -> str:
     """Which of the types that are text this is, by its first characters.
 
-    Any text may be called txt. Between csv and txt only the name tells: both are read alike.
+    Any text may be called txt, but for a page as browsers open it: it would be shown as what it is. Between
+    csv and txt only the name tells: both are read alike.
     """
     start = start.lstrip("\ufeff \t\r\n")
     if claims == "txt":
-        return "txt"
+        return "html" if _is_page(start) else "txt"
     if start.startswith("<"):
         return _marked_up(start, claims)
     lines = start.splitlines()[:8]

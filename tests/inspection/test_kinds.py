@@ -139,7 +139,14 @@ def test_names_claim(name: str) -> None:
         ("<p>hi", "html", "html"),
         ("hello", "html", "txt"),
         ("<html><script>", "csv", "html"),
-        ("<html>", "txt", "txt"),
+        ("<html>", "txt", "html"),
+        ("\ufeff\n<!-- x --> <!DOCTYPE html><p>hi", "txt", "html"),
+        ("<?xml version='1.0'?><html xmlns='x'>", "txt", "html"),
+        ("<script>x</script>", "txt", "html"),
+        ("<p>hi", "txt", "txt"),
+        ("<headline> of the day", "txt", "txt"),
+        ("see <html> below", "txt", "txt"),
+        ("<!-- " * 800, "txt", "txt"),
         ("<?xml version='1.0'?><a/>", "", "xml"),
         ("<feed>x</feed>", "", "xml"),
         ("<3 you", "", "txt"),
@@ -153,7 +160,7 @@ def test_names_claim(name: str) -> None:
     ],
 )
 def test_texts_are_told_apart(start: str, claims: str, kind: str) -> None:
-    """Text is what it looks like; any text may be called txt, and a table of commas csv."""
+    """Text is what it looks like; any text but a page may be called txt, and a table of commas csv."""
     assert kinds.of_text(start, claims) == kind
 
 
