@@ -29,6 +29,7 @@ from bridge.config import Settings
 from bridge.message import SYMPHONY, WEIXIN
 from bridge.ports import Blobs, Connector
 from bridge.store import views
+from bridge.store.signing import verifiers
 from bridge.store.verify import verify
 from connectors.symphony.client import SymphonyConnector
 from connectors.symphony.mock import world
@@ -284,8 +285,9 @@ class Scene:
     async def _findings(self) -> list[str]:
         """What the auditor's reading of the whole store finds."""
         found: list[Any] = []
-        blobs = self.stage.settings.store.blobs
-        await self.stage.database.read(lambda db: verify(db, blobs, found.append))
+        settings = self.stage.settings
+        keys = verifiers([settings.ledger.key_file.with_suffix(".pub")])
+        await self.stage.database.read(lambda db: verify(db, settings.store.blobs, found.append, keys=keys))
         return [str(finding) for finding in found]
 
 
