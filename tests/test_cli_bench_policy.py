@@ -26,13 +26,6 @@ from bridge.policy import judge
 FEW = ["policy", "--messages", "60", "--requests", "200", "--entries", "40", "--words", "300"]
 
 
-def rows(arguments: list[str]) -> list[dict[str, Any]]:
-    """What the command prints, as objects."""
-    result = CliRunner().invoke(bench, arguments, catch_exceptions=False)
-    assert result.exit_code == 0, result.stderr
-    return [json.loads(line) for line in result.stdout.splitlines()]
-
-
 @pytest.fixture
 def rival(tmp_path: Path) -> Callable[[str], Path]:
     """Makes an environment whose interpreter answers with these lines whatever it is asked."""
@@ -58,12 +51,14 @@ def test_without_rivals_ours_and_the_loop_are_measured(tmp_path: Path) -> None:
 def test_rivals_stand_beside_ours_with_a_ratio(rival: Callable[[str], Path]) -> None:
     """An engine that finds what we find is a row like ours."""
     folder = rival(
-        "found = [n for n in range(0, len(work.get('messages', [])), 10)]\n"
-        "if 'messages' in work:\n"
-        "    print(json.dumps({'kind': 'content', 'engine': 'other', 'us': 5.0, 'entries': 40,"
+        "found = [n for n in range(0, len(work['messages']), 10)]\n"
+        "print(json.dumps({'kind': 'content', 'engine': 'other', 'us': 5.0, 'entries': 40,"
         " 'messages': 60, 'build_s': 0, 'found': found}))"
     )
-    other = [row for row in rows([*FEW, "--rivals", str(folder), "--json"]) if row.get("engine") == "other"]
+    plan = bench_policy.Plan(60, (), 200, python=bench_policy.rivals_python(folder))
+    told: list[dict[str, Any]] = []
+    bench_policy._content(plan, 40, told.append)
+    other = [row for row in told if row["engine"] == "other"]
     assert [(row["found"], row["ratio"] > 0) for row in other] == [(6, True)]
 
 

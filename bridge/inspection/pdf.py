@@ -38,7 +38,7 @@ _MACHINES = frozenset({"/CreationDate", "/ModDate", "/Producer", "/Creator", "/T
 
 def read(file: BinaryIO, look: Look) -> None:
     """Read a PDF into `look`."""
-    logging.disable(logging.CRITICAL)
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL + 1)  # what it says quotes the document
     try:
         reader = PdfReader(file, strict=False)
         if reader.is_encrypted and not reader.decrypt(""):

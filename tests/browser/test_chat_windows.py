@@ -17,7 +17,7 @@ from playwright.async_api import Browser, Locator, Page, async_playwright, expec
 
 from bridge.cli import stage
 from bridge.cli.demo import policies
-from bridge.cli.play import picture
+from bridge.cli.play import document, picture
 
 CHROMIUM = Path("/usr/bin/chromium")
 PATIENCE = 20_000  # milliseconds
@@ -118,7 +118,7 @@ async def test_pictures_are_seen_as_pictures(windows: Open) -> None:
         await expect(both.alice.locator("#tray")).to_contain_text("chart.png")
         await both.alice_writes("The chart.")
         await expect_picture(both.li_lei.locator("#lines .row:not(.own) .bubble.image img"), 320)
-        note = {"name": "weekly.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4 weekly"}
+        note = {"name": "weekly.pdf", "mimeType": "application/pdf", "buffer": document()}
         await both.alice.set_input_files("#files", note)
         await both.alice.click("#send")
         await expect(both.li_lei_sees("weekly.pdf").locator(".card")).to_be_visible()
