@@ -47,8 +47,13 @@ def after(db: Connection, lane: int, size: int, limit: int) -> Sequence[Kept]:
 
 
 def keep(tx: Tx, lane: int, size: int, note: str, epoch: int) -> None:
-    """Write a checkpoint down. Raises StoreError when somebody else owns the lane by now."""
+    """Write a checkpoint down, once. Raises StoreError when somebody else owns the lane by now.
+
+    A round that is cancelled may have been written all the same, and the last one signs what it signed.
+    """
     tx.fence(lane, epoch)
+    if note_of(tx.db, lane, size) is not None:
+        return
     tx.db.execute(insert(s.checkpoints).values(lane=lane, size=size, note=note.encode()))
 
 

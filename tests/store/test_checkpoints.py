@@ -29,6 +29,13 @@ async def test_checkpoints_come_back_in_order(hands: Hands) -> None:
     assert await read(lambda db: checkpoints.note_of(db, 0, 10)) is None
 
 
+async def test_what_was_signed_is_not_signed_again(hands: Hands) -> None:
+    """A round that was cancelled may have been written: the last one, of the same size, changes nothing."""
+    for _ in range(2):
+        await hands.store.write(lambda tx: checkpoints.keep(tx, 0, 3, "note", hands.store.epoch))
+    assert await hands.rows("SELECT size, note FROM checkpoints") == [(3, b"note")]
+
+
 async def test_only_the_owner_of_the_lane_signs(hands: Hands) -> None:
     """A daemon that was replaced without noticing leaves no checkpoint."""
     with pytest.raises(StoreError, match="taken by another daemon"):
