@@ -44,10 +44,6 @@ class _Reading:
             for one in detector.list if isinstance(detector, lang.WordsDetector) else ():
                 self.lists[one] |= self.detectors[name]
 
-    def mode(self, rule: lang.Rule) -> str:
-        """How a rule runs: as it says, else as the file says."""
-        return rule.mode or self.model.defaults.mode
-
     def lifted(self, rule: lang.Rule) -> bool:
         """Whether an exception looks at what was found: more findings can then let a match act or not."""
         return any(one.rule == rule.id and one.only is not None for one in self.model.exceptions)
@@ -63,7 +59,7 @@ class _Reading:
         return UP if _acts(then) else NOWHERE
 
     def _rule(self, rule: lang.Rule) -> Signs:
-        signs = self.acts(rule) if self.mode(rule) == "enforce" else NOWHERE
+        signs = self.acts(rule) if self.model.mode_of(rule) == "enforce" else NOWHERE
         lifted = self.lifted(rule)
         for condition, sign in _conditions(rule):
             odd = _counts_places(condition) or (lifted and rule.when.finds is None)
@@ -284,15 +280,19 @@ class _Files:
             old, new = before.get(name), after.get(name)
             place = replace(self._place, section="rule", id=name)
             if old is None and new is not None:
-                yield o.change(place, (self._switched("off", self._after.mode(new), new), None, new), UP)
+                yield o.change(
+                    place, (self._switched("off", self._after.model.mode_of(new), new), None, new), UP
+                )
             elif new is None and old is not None:
-                yield o.change(place, (self._switched(self._before.mode(old), "off", old), old, None), UP)
+                yield o.change(
+                    place, (self._switched(self._before.model.mode_of(old), "off", old), old, None), UP
+                )
             elif old is not None and new is not None:
                 yield from self._rule(place, old, new)
 
     def _rule(self, place: Change, before: lang.Rule, after: lang.Rule) -> Iterator[Change]:
         signs = self._before.rules[before.id] | self._after.rules[after.id]
-        enforced = "enforce" in (self._before.mode(before), self._after.mode(after))
+        enforced = "enforce" in (self._before.model.mode_of(before), self._after.model.mode_of(after))
         yield from self._mode(place, before, after)
         hidden = {"mode": None, "when": after.when, "unless": None, "then": after.then, "rollout": None}
         yield from o.changes(*o.without(hidden, before, after), UP, place)
@@ -308,7 +308,7 @@ class _Files:
     def _mode(self, place: Change, before: lang.Rule, after: lang.Rule) -> Iterator[Change]:
         """The mode as it is written; where only the file's default moved, that has a line of its own."""
         if before.mode != after.mode:
-            old, new = self._before.mode(before), self._after.mode(after)
+            old, new = self._before.model.mode_of(before), self._after.model.mode_of(after)
             signs = (
                 self._switched(old, new, before) | self._switched(old, new, after) if old != new else NOWHERE
             )

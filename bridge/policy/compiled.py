@@ -178,7 +178,7 @@ def _reach(files: Iterable[lang.PolicyFile]) -> tuple[int, int]:
     for file in files:
         contexts = (model.context for model in file.detectors.values())
         messages = max([messages, *(context.messages for context in contexts if context)])
-        live = (rule for rule in file.rules if (rule.mode or file.defaults.mode) != "off")
+        live = (rule for rule in file.rules if file.mode_of(rule) != "off")
         ages = max([ages, *(within for rule in live for within in _counted(rule))])
     return messages, ages // datetime.timedelta(milliseconds=1)
 

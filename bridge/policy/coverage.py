@@ -53,21 +53,17 @@ def _part(kind: str, names: Iterable[str], hit: Iterable[str]) -> Part:
     return Part(kind, every, tuple(name for name in every if name not in reached))
 
 
-def _mode(file: lang.PolicyFile, rule: lang.Rule) -> str:
-    return rule.mode or file.defaults.mode
-
-
 def _rules(file: lang.PolicyFile) -> Iterator[str]:
-    return (rule.id for rule in file.rules if _mode(file, rule) != "off")
+    return (rule.id for rule in file.rules if file.mode_of(rule) != "off")
 
 
 def _shown(file: lang.PolicyFile, rule: lang.Rule, acted: frozenset[str], reached: frozenset[str]) -> bool:
-    return rule.id in (acted if _mode(file, rule) == "enforce" else reached)
+    return rule.id in (acted if file.mode_of(rule) == "enforce" else reached)
 
 
 def _detectors(file: lang.PolicyFile) -> Iterator[str]:
     for rule in file.rules:
-        for condition in (rule.when, *(rule.when.any or ())) if _mode(file, rule) != "off" else ():
+        for condition in (rule.when, *(rule.when.any or ())) if file.mode_of(rule) != "off" else ():
             yield from condition.finds or ()
     for barrier in file.barriers:
         yield from barrier.finds or ()
@@ -84,6 +80,6 @@ def _possible(file: lang.PolicyFile) -> Iterator[str]:
     """The outcomes that rules and barriers can have, and the one without any."""
     yield file.defaults.unmatched
     for rule in file.rules:
-        if _mode(file, rule) != "off":
+        if file.mode_of(rule) != "off":
             yield from (word for word in _OUTCOMES if getattr(rule.then, word) is not None)
     yield from (barrier.then for barrier in file.barriers)

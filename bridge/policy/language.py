@@ -897,3 +897,7 @@ class PolicyFile(Section):
     archive: tuple[ArchiveTo, ...] = Field(default=(), description="where else copies lie")
     legal_holds: tuple[LegalHold, ...] = Field(default=(), description="records that are never disposed of")
     exceptions: tuple[ExceptionFrom, ...] = Field(default=(), description="named, dated and approved")
+
+    def mode_of(self, rule: Rule) -> Mode:
+        """The mode in which `rule` runs: as it says, else as the file says."""
+        return rule.mode or self.defaults.mode

@@ -39,10 +39,6 @@ class Written:
         """A diagnostic about `place`."""
         return self.page.report(key, place, **values)
 
-    def mode(self, rule: lang.Rule) -> lang.Mode:
-        """The mode in which `rule` runs."""
-        return rule.mode or self.model.defaults.mode
-
 
 def lint(file: Written) -> Iterator[Diagnostic]:
     """Every warning about `file` that is the same on any day."""
@@ -215,7 +211,7 @@ def _upkeep(file: Written, index: int, rule: lang.Rule) -> Iterator[Diagnostic]:
     if rule.because is None:
         yield file.warn("P033", file.root.at("rules", index, "id"), rule=rule.id)
     hold = rule.then.hold
-    if hold and file.mode(rule) == "enforce" and not (hold.decide_within and hold.if_late):
+    if hold and file.model.mode_of(rule) == "enforce" and not (hold.decide_within and hold.if_late):
         node = file.root.at("rules", index, "then")
         then = (file.root.child("rules") or file.root).child(index)
         section = then.child("then") if then else None
@@ -259,7 +255,7 @@ def _without_effect(file: Written, index: int, rule: lang.Rule) -> Iterator[Diag
     if way and "both" not in (way, rule.when.direction) and way != rule.when.direction:
         place = _key(file, "rules", index, "unless", "direction")
         yield file.warn("P038.unless", place, rule=rule.id)
-    if rule.rollout is not None and file.mode(rule) != "enforce":
+    if rule.rollout is not None and file.model.mode_of(rule) != "enforce":
         yield file.warn("P038.rollout", _key(file, "rules", index, "rollout"), rule=rule.id)
     for section in ("when", "unless"):
         condition = getattr(rule, section)
@@ -321,7 +317,7 @@ def _shadowed(file: Written) -> Iterator[Diagnostic]:
     """Rules that change nothing, because another one of the file does as much wherever they match."""
     rules = file.model.rules
     lifted = {exception.rule for exception in file.model.exceptions}
-    live = [index for index, rule in enumerate(rules) if file.mode(rule) == "enforce"]
+    live = [index for index, rule in enumerate(rules) if file.model.mode_of(rule) == "enforce"]
     above = _Candidates((n, rules[n]) for n in live if not (rules[n].rollout or rules[n].id in lifted))
     for index in live:
         rule = rules[index]
@@ -428,7 +424,7 @@ def _exceptions(file: Written) -> Iterator[Diagnostic]:
     }
     for index, exception in enumerate(file.model.exceptions):
         name = exception.rule
-        if name in rules and file.mode(rules[name]) == "off":
+        if name in rules and file.model.mode_of(rules[name]) == "off":
             place = file.root.at("exceptions", index, "rule")
             yield file.warn("P038.exception", place, rule=name, name=exception.id)
         if exception.only is not None and not looking[name]:

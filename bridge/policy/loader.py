@@ -165,7 +165,7 @@ def _trial_problems(reading: _Reading, results: Sequence[TrialResult]) -> Iterat
             yield reading.page.report("P060", place, rule=result.rule, problem=result.differences)
     shown = {result.rule for result in results if result.acted or not result.passed}
     for index, rule in enumerate(file.rules):
-        if (rule.mode or file.defaults.mode) == "enforce" and rule.id not in shown:
+        if file.mode_of(rule) == "enforce" and rule.id not in shown:
             yield reading.page.report("P030", reading.place("rules", index, "id"), rule=rule.id)
 
 
@@ -253,7 +253,7 @@ class _Reading:
 
     def _expires(self, model: lang.PolicyFile) -> dict[str, datetime.datetime | None]:
         """Until when each list that can grow old may be used, of those that are looked for in earnest."""
-        enforced = [rule for rule in model.rules if (rule.mode or model.defaults.mode) == "enforce"]
+        enforced = [rule for rule in model.rules if model.mode_of(rule) == "enforce"]
         finds = found_by(model, enforced)
         lists = [d.list for name, d in model.detectors.items() if name in finds and d.type == "words"]
         needed = {name: model.lists[name] for names in lists for name in names}

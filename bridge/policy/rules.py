@@ -114,7 +114,7 @@ class Rule:
 def rules(file: lang.PolicyFile, names: Names, owner: Callable[[Iterable[str]], int]) -> tuple[Rule, ...]:
     """The barriers of `file` and those of its rules that are not off. `owner` numbers words to look for."""
     exempt = _exemptions(file, names, owner)
-    live = (rule for rule in file.rules if (rule.mode or file.defaults.mode) != "off")
+    live = (rule for rule in file.rules if file.mode_of(rule) != "off")
     barriers = (_barrier(file.policy, barrier, names, exempt) for barrier in file.barriers)
     return (*barriers, *(_rule(file, rule, names, exempt) for rule in live))
 
@@ -151,7 +151,7 @@ def _rule(
         when=condition(rule.when, names),
         outcome=Outcome(said[0]) if said else Outcome.DELIVER,
         unless=None if rule.unless is None else condition(rule.unless, names, alone=True),
-        enforced=(rule.mode or file.defaults.mode) == "enforce",
+        enforced=file.mode_of(rule) == "enforce",
         decides=bool(said),
         settles=not _SETTLING.isdisjoint(said),
         part=None if rule.rollout is None else _part(rule.rollout, name, names),

@@ -213,7 +213,7 @@ class _Reader:
 
     def _rule(self, rule: lang.Rule) -> RuleTrace:
         match = self.matches.get(rule.id)
-        mode = rule.mode or self.file.defaults.mode
+        mode = self.file.mode_of(rule)
         waiting = match is not None and mode == "enforce" and not match.enforced and not match.exception
         return RuleTrace(
             self.policy.name,
