@@ -12,7 +12,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from bridge.ledger.checkpoint import Signer
-from bridge.store.signing import flush_folder, publish, write_whole
+from bridge.store.blobs import flush_folder
+from bridge.store.signing import publish, write_whole
 
 KEYS = "key.pub"
 NOTE = ".note"

@@ -95,11 +95,12 @@ def _settle(source: Path, target: Path) -> None:
         os.replace(source, target)
     # Also when the file was there before: whoever renamed it may not have come to this, or died before it.
     for folder in folders:
-        _flush_folder(folder)
+        flush_folder(folder)
 
 
-def _flush_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+def flush_folder(folder: Path) -> None:
+    """Make the names in a folder survive the loss of power. Raises OSError."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(handle)
     finally:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bridge.errors import ConfigError
 from bridge.ledger.checkpoint import Signer, Verifier, signer_from, verifier_from
+from bridge.store.blobs import flush_folder
 
 MANY = 1 << 20
 """Bytes of the largest file of public keys that is read."""
@@ -102,12 +103,3 @@ def write_whole(path: Path, text: str, mode: int) -> None:
         os.fsync(file.fileno())
     os.replace(new, path)
     flush_folder(path.parent)
-
-
-def flush_folder(path: Path) -> None:
-    """Make the names in a folder survive the loss of power."""
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
