@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from rig import Clock, Hands, message, new_store, opened
 from story import REVIEWER, START, Terminal, copy_of_the_story
 
-from bridge import in_force
 from bridge.cli.output import Exit
 from bridge.cli.review import MARKS, _standing, marked
 from bridge.message import WEIXIN
@@ -248,13 +247,7 @@ async def test_what_holds_it_comes_before_what_rules_found(
 ) -> None:
     """Held by a freeze, although a rule would only mask it: the freeze is the reason, in list and page; the
     rule stands behind it."""
-
-    def frozen(ready: object) -> in_force.Judging:
-        judging = in_force.Judging(ready)  # type: ignore[arg-type]
-        judging.frozen = True
-        return judging
-
-    monkeypatch.setattr(traffic, "Judging", frozen)
+    monkeypatch.setattr(traffic, "Judging", traffic.frozen)
     new_store(tmp_path)
     hands = Hands(opened(tmp_path, clock := Clock()), clock)
     await hands.store.own("the test")

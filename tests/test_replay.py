@@ -11,7 +11,6 @@ import pytest
 import traffic
 from rig import Clock, Hands, message, new_store, opened
 
-from bridge import in_force
 from bridge.errors import StoreError
 from bridge.message import SYMPHONY, Cause, Context, Outcome, Verdict
 from bridge.policy import PolicySet, Source
@@ -147,7 +146,7 @@ async def test_what_a_freeze_held_comes_out_as_it_was_recorded(
 ) -> None:
     """Judged while frozen: decided again under the freeze, not skipped as a person's; a tampered one is
     found."""
-    monkeypatch.setattr(traffic, "Judging", _frozen)
+    monkeypatch.setattr(traffic, "Judging", traffic.frozen)
     new_store(tmp_path)
     hands = Hands(opened(tmp_path, clock := Clock()), clock)
     await hands.store.own("the test")
@@ -160,12 +159,6 @@ async def test_what_a_freeze_held_comes_out_as_it_was_recorded(
     spoiled = replace(held, verdict=replace(held.verdict, outcome=Outcome.DELIVER))
     assert work.one(spoiled).result == "different"
     hands.store.close()
-
-
-def _frozen(ready: PolicySet) -> in_force.Judging:
-    judging = in_force.Judging(ready)
-    judging.frozen = True
-    return judging
 
 
 def test_a_difference_is_taken_apart_to_single_values() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from rig import LANGUAGES, Clock, Hands, message
 
-from bridge import pipeline
+from bridge import in_force, pipeline
 from bridge.message import SYMPHONY, WEIXIN, Archived, File, Kind, Message, Verdict
 from bridge.policy import PolicySet, Source, assemble, judge, render
 
@@ -96,6 +96,13 @@ class Judging:
     def __call__(self, archived: Archived, now: datetime) -> Verdict:
         """The verdict of the policies."""
         return judge(self.policies, archived.message, archived.context, now)
+
+
+def frozen(ready: PolicySet) -> in_force.Judging:
+    """The daemon's own judge while a person has frozen the bridge: set as `Judging` where that matters."""
+    judging = in_force.Judging(ready)
+    judging.frozen = True
+    return judging
 
 
 async def judged(hands: Hands, ready: PolicySet) -> None:

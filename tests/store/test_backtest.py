@@ -12,10 +12,10 @@ import traffic
 from rig import START, Hands, message
 from sqlalchemy import delete, func, select
 
-from bridge import desk, in_force
+from bridge import desk
 from bridge.errors import Conflict
 from bridge.message import SYMPHONY
-from bridge.policy import PolicySet, Source
+from bridge.policy import Source
 from bridge.policy.tally import Span, Tally, report
 from bridge.replay import Replay
 from bridge.store import backtest as bt
@@ -108,7 +108,7 @@ async def test_what_was_judged_while_frozen_is_replayed(
 ) -> None:
     """The policies are compared without the freeze, also after a person released it; every message of the
     period is counted once, on one side or the other."""
-    monkeypatch.setattr(traffic, "Judging", _frozen)
+    monkeypatch.setattr(traffic, "Judging", traffic.frozen)
     await traffic.traffic(hands, traffic.policies(), seed=8, count=30)
     held = await hands.rows("SELECT id FROM messages WHERE state = 'held'")
     await desk.release(hands.store, held[0][0], "carol", "the freeze is over")
@@ -117,12 +117,6 @@ async def test_what_was_judged_while_frozen_is_replayed(
     assert {one["outcome"] for one in found["unchanged"]} >= {"deliver", "redact"}
     over = await hands.store.read(lambda db: bt.extent(db, 0, LATER))
     assert found["replayed"] + sum(found["not_replayed"].values()) == over.count
-
-
-def _frozen(ready: PolicySet) -> in_force.Judging:
-    judging = in_force.Judging(ready)
-    judging.frozen = True
-    return judging
 
 
 @pytest.mark.parametrize("body", ["{}", "no json"])
