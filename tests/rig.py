@@ -47,10 +47,12 @@ from bridge.message import (
     Traffic,
     Verdict,
 )
-from bridge.ports import NO_REACH, Attempt, Blobs, Claim, Late, Ruling, Step
+from bridge.keepers import KeyFile
+from bridge.ports import NO_REACH, Attempt, Blobs, Claim, KeyKeeper, Late, Ruling, Step
 from bridge.store import acts
 from bridge.store import database as store_database
 from bridge.store.database import Database, create, open_engine
+from bridge.store.vault import Vault
 from bridge.store.writer import Tx, Writer
 
 START = 1_767_600_000_000
@@ -254,8 +256,8 @@ class _WriterOnTheSpot(Writer):
 
 
 @functools.cache
-def _template(paired: bool) -> bytes:
-    """The bytes of a new store: migrated once, copied often."""
+def _template(paired: bool) -> tuple[bytes, bytes]:
+    """The bytes of a new store and of its key file: migrated once, copied often."""
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/new.db"
         create(url, START)
@@ -267,14 +269,26 @@ def _template(paired: bool) -> bytes:
                 tx.flush()
                 tx.seal()
             engine.dispose()
-        return Path(folder, "new.db").read_bytes()
+        return Path(folder, "new.db").read_bytes(), Path(folder, KEY_FILE).read_bytes()
 
 
 def new_store(folder: Path, *, paired: bool = True) -> Path:
     """The path of a new database in `folder`; Alice and 李雷 are paired in it, unless told otherwise."""
     path = folder / "weighbridge.db"
-    path.write_bytes(_template(paired))
+    database, key = _template(paired)
+    path.write_bytes(database)
+    put_key(folder, key)
     return path
+
+
+KEY_FILE = "secrets/store-key"
+
+
+def put_key(folder: Path, key: bytes) -> None:
+    """Put a key file beside the database in `folder`, as tightly as it has to be."""
+    (folder / KEY_FILE).parent.mkdir(mode=0o700, exist_ok=True)
+    (folder / KEY_FILE).touch(0o600)
+    (folder / KEY_FILE).write_bytes(key)
 
 
 def opened(folder: Path, clock: Any, kind: type[Database] = Database) -> Database:
@@ -292,8 +306,15 @@ def opened(folder: Path, clock: Any, kind: type[Database] = Database) -> Databas
         return kind(url, folder / "blobs", clock)
 
 
+def _hurried(url: str, keeper: KeyKeeper | None) -> Engine:
+    engine = _engine(url)
+    keys = keeper or KeyFile(Path(str(engine.url.database)).parent / KEY_FILE)
+    engine.dialect.vault = Vault(engine, keys)  # type: ignore[attr-defined]  # a dead process leaves none
+    return engine
+
+
 @functools.cache
-def _hurried(url: str) -> Engine:
+def _engine(url: str) -> Engine:
     # One engine for each file, however often it is opened: its compiled statements are worth keeping.
     engine = open_engine(url)
 

@@ -24,6 +24,7 @@ from bridge.ledger.entry import decode
 from bridge.message import Cause, Context, Kind, Message, Verdict
 from bridge.policy import PolicySet, Source, assemble, judge
 from bridge.policy.tally import Case, Tally
+from bridge.ports import KeyKeeper
 from bridge.store import schema as s
 from bridge.store.codec import Known, dump, known_from, message_from, verdict_from
 from bridge.store.context import earlier, recorded_context
@@ -86,6 +87,7 @@ class Question:
     since: int
     until: int
     sample: int = 20
+    keeper: KeyKeeper | None = None
 
 
 class Bench:
@@ -98,7 +100,7 @@ class Bench:
         self._draft = self._live if equal else _ready(question.draft)
         (messages, time), (more, longer) = self._live.reach, self._draft.reach
         self._reach = max(messages, more), max(time, longer)
-        self._engine: Engine = open_engine(question.url)
+        self._engine: Engine = open_engine(question.url, question.keeper)
         self._directory = Directory()
 
     def close(self) -> None:

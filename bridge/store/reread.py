@@ -14,9 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, Row, bindparam, text
 
+from bridge import sealing
+from bridge.errors import ConfigError
 from bridge.ledger.entry import Entry, decode
+from bridge.ports import KeyKeeper
 
 CHUNK = 400
 """Rows that are looked at together."""
@@ -56,6 +60,47 @@ class Summary:
     blobs: int = 0
     bytes: int = 0
     roots: dict[int, tuple[int, str]] = field(default_factory=dict)
+    unread: str = ""  # why what is sealed was not opened: contents and attachments were not compared
+
+
+class Keys:
+    """The auditor's own way to open what is sealed: from the keeper alone, without the store's own code.
+
+    Without the master key nothing is opened: `missing` says what is lacking.
+    """
+
+    def __init__(self, db: Connection, keeper: KeyKeeper | None) -> None:
+        self.missing = "" if keeper else "no master key was given"
+        self._store_keys: dict[int, AESGCM] = {}
+        said = db.execute(text("SELECT value FROM meta WHERE key = 'installation'")).scalar()
+        self._installation = str(said or "").encode()
+        if keeper is None:
+            return
+        for row in db.execute(text("SELECT id, master, wrapped FROM store_keys ORDER BY id")):
+            try:
+                self._store_keys[row.id] = AESGCM(keeper.unwrap(str(row.master), as_bytes(row.wrapped)))
+            except (ConfigError, ValueError) as error:
+                self.missing = str(error)
+
+    def of(self, lane: int, seq: int, wrapped: object) -> AESGCM:
+        """The data key of a record. Raises sealing.Broken."""
+        belongs = sealing.place(self._installation, lane, seq)
+        return self._unwrapped(belongs, as_bytes(wrapped))
+
+    def of_file(self, digest: str, wrapped: object) -> AESGCM:
+        """The data key of an attachment. Raises sealing.Broken."""
+        return self._unwrapped(sealing.place_of_file(self._installation, digest), as_bytes(wrapped))
+
+    def _unwrapped(self, belongs: bytes, wrapped: bytes) -> AESGCM:
+        store_key = self._store_keys.get(sealing.wrapped_by(wrapped))
+        if store_key is None:
+            raise sealing.Broken("its key is wrapped by a store key that is not in the store")
+        return AESGCM(sealing.unwrap(store_key, belongs, wrapped))
+
+    def part(self, lane: int, seq: int, wrapped: object, part: int, sealed: object) -> bytes:
+        """A part of a record, open. Raises sealing.Broken."""
+        belongs = sealing.place(self._installation, lane, seq)
+        return sealing.unseal(self.of(lane, seq, wrapped), belongs, part, as_bytes(sealed))
 
 
 class Work:
@@ -67,8 +112,11 @@ class Work:
         blobs: Path,
         found: Callable[[Finding], None],
         progress: Callable[[int, int], None],
+        keeper: KeyKeeper | None = None,
     ) -> None:
         self.db, self.blobs, self._found, self._progress = db, blobs, found, progress
+        self.keys = Keys(db, keeper)
+        self.sealed = bool(self.keys.missing)  # what stands in the archive cannot be read
         self.summary = Summary()
         self.done = self.total = 0
         self.lanes = 0
@@ -139,12 +187,23 @@ class Work:
             by_lane[lane].append(seq)
         found = {}
         for lane, seqs in by_lane.items():
-            statement = "SELECT seq, body FROM content WHERE lane = :lane AND seq IN :seqs"
-            for row in self.rows(statement, lane=lane, seqs=seqs):
-                body = parsed(row.body)
+            statement = (
+                "SELECT c.seq, c.body, k.wrapped FROM content c JOIN data_keys k ON k.lane = c.lane "
+                "AND k.seq = c.seq WHERE c.lane = :lane AND c.seq IN :seqs"
+            )
+            for row in [] if self.sealed else self.rows(statement, lane=lane, seqs=seqs):
+                body = parsed(self.part(lane, row.seq, row.wrapped, sealing.BODY, row.body))
                 if isinstance(body, dict):
                     found[lane, row.seq] = body
         return found
+
+
+    def part(self, lane: object, seq: object, wrapped: object, part: int, sealed: object) -> bytes:
+        """A part of a record, open; b"" when it cannot be opened, which is reported where content is read."""
+        try:
+            return self.keys.part(number(lane), number(seq), wrapped, part, sealed)
+        except sealing.Broken:
+            return b""
 
 
 @contextmanager

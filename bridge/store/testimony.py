@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import Any
 
 from bridge.ledger.entry import Entry
+from bridge.sealing import PAIR
 from bridge.store.reread import AnyRow, Comparison, Work, as_bytes, number, parsed, place_of
 
 # --- people ---------------------------------------------------------------------------------------------
@@ -51,7 +52,10 @@ def _pair(work: Work, row: AnyRow, entries: Sequence[Entry], act: Mapping[str, A
     words: list[Comparison] = [
         (column, getattr(row, column), act.get(column)) for column in ("advisor", "stream", "contact")
     ]
-    work.compare("pairs", key, [*words, ("body", parsed(row.body), names)], "the act in the archive")
+    query = "SELECT wrapped FROM data_keys WHERE lane = :lane AND seq = :seq"
+    wrapped = next(iter(work.column(query, lane=row.lane, seq=row.entry)), b"")
+    sealed = work.part(row.lane, row.entry, wrapped, PAIR, row.body)
+    work.compare("pairs", key, [*words, ("body", parsed(sealed), names)], "the act in the archive")
 
 
 _NOT_NAMES = ("person", "reason", "advisor", "stream", "contact")
@@ -59,6 +63,8 @@ _NOT_NAMES = ("person", "reason", "advisor", "stream", "contact")
 
 def check_consents(work: Work) -> None:
     """What clients were asked and agreed to, against the last entry about each. As many as people."""
+    if work.sealed:
+        return  # whom an entry speaks of stands in the archive
     rows = {(str(row.contact), str(row.gate)): row for row in work.rows("SELECT * FROM consents")}
     for place, entry in work.consents.items():
         if place not in rows:
@@ -300,6 +306,8 @@ class Messages:
 
     def _samples(self, row: AnyRow, entries: Sequence[Entry]) -> None:
         """What the verdict that let the message pass says it may be drawn for."""
+        if self.work.sealed:
+            return
         rows = {str(one.key): one for one in self.samples[row.id]}
         closed = next((e for e in entries if e.kind == "sample:closed"), None)
         for entry in (e for e in entries if "samples" in e.facts):

@@ -12,6 +12,8 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import StaticPool
 from story import copy_of_the_story
 
+from bridge.keepers import KeyFile
+from bridge.store.vault import Vault
 from bridge.store.verify import Finding, Summary, verify
 
 
@@ -24,6 +26,8 @@ class Spoiled:
         with sqlite3.connect(copy_of_the_story(folder)) as source:
             source.backup(self.db)
         self.engine: Engine = create_engine("sqlite://", poolclass=StaticPool, creator=lambda: self.db)
+        keeper = KeyFile(folder / "secrets" / "store-key")
+        self.engine.dialect.vault = Vault(self.engine, keeper)  # type: ignore[attr-defined]
         self.engine.connect().close()  # the first use of a pool ends with a rollback of its own
 
     def rows(self, table: str) -> list[dict]:
