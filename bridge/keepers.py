@@ -20,7 +20,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from bridge.errors import ConfigError
+from bridge.errors import ConfigError, KeyMissing
 from bridge.ports import KeyKeeper
 from bridge.sealing import KEY_BYTES, NONCE_BYTES
 
@@ -70,8 +70,8 @@ def _unwrap(key: bytes, name: str, wrapped: bytes) -> bytes:
         raise ConfigError(f"the master key {name} is not the one that this store was sealed with") from None
 
 
-def _lacking(name: str, where: str) -> ConfigError:
-    return ConfigError(
+def _lacking(name: str, where: str) -> KeyMissing:
+    return KeyMissing(
         f"the store's content is sealed, and its master key {name} is not in {where}. Without it nothing can "
         "be read: put back the key that belongs to this store, or restore it from its shares "
         "(`weighbridge keys restore`)"
@@ -203,6 +203,38 @@ def _key_of(kept: Mapping, name: str) -> bytes:
     if len(key) != KEY_BYTES:
         raise ConfigError(f"the key file has no whole key {name}: it was damaged")
     return key
+
+
+# --- memory ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class KeyInMemory:
+    """One master key that was put together from its shares: for a drill, and to restore a key file."""
+
+    current: str
+    _key: bytes = field(repr=False)
+
+    def wrap(self, key: bytes) -> tuple[str, bytes]:
+        """`key`, wrapped, and the name of the master key."""
+        return self.current, _wrap(self._key, key)
+
+    def unwrap(self, name: str, wrapped: bytes) -> bytes:
+        """What was wrapped. Raises ConfigError when another master key did it."""
+        if name != self.current:
+            raise _lacking(name, f"these shares, which are of {self.current}")
+        return _unwrap(self._key, name, wrapped)
+
+    def renew(self) -> str:
+        """Its one key: what is in memory is not changed."""
+        return self.current
+
+    def forget(self, needed: frozenset[str]) -> None:
+        """Nothing: it has one key."""
+
+    def reveal(self) -> tuple[str, bytes]:
+        """Name and bytes of the key."""
+        return self.current, self._key
 
 
 # --- the environment ------------------------------------------------------------------------------------

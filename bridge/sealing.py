@@ -15,6 +15,8 @@ beside the bytes says where they belong: version, installation, lane, place in t
 
 from __future__ import annotations
 
+import hmac
+
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -23,6 +25,7 @@ VERSION = 1
 KEY_BYTES = 32
 NONCE_BYTES = 12
 _TAG_BYTES = 16
+_TOKEN_BYTES = 16
 
 BODY, RAW, PAIR = 0, 1, 2
 """The parts of a record: what it says, the network's own bytes, the names of a pair."""
@@ -106,6 +109,11 @@ def unseal_piece(key: AESGCM, number: int, *, last: bool, sealed: bytes) -> byte
         return key.decrypt(_piece_nonce(number, last), sealed, FILE_MARK)
     except InvalidTag:
         raise Broken("the file was changed, cut off, or sealed by another key") from None
+
+
+def token(key: bytes, address: str) -> str:
+    """A word for `address`: the same each time, and saying nothing to whoever has no `key`."""
+    return hmac.digest(key, address.encode(), "sha256")[:_TOKEN_BYTES].hex()
 
 
 def _piece_nonce(number: int, last: bool) -> bytes:

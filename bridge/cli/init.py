@@ -32,6 +32,7 @@ FILES = {  # setting: where init puts it
     "weixin.token_file": "secrets/weixin-token",
     "weixin.aes_key_file": "secrets/weixin-aes-key",
 }
+STORE_KEY = "secrets/store-key"
 PUBLIC_KEY = "secrets/symphony-public.pem"
 FOLDERS = ("secrets", "blobs", "policies")
 ACTS = ("redact", "hold", "block")
@@ -48,7 +49,9 @@ Wrote {folder}: settings, keys, and policies {mode}.
 2. In the WeCom console (customer service, receive messages) enter the callback address, with the token from
    {folder}/secrets/weixin-token and the EncodingAESKey from {folder}/secrets/weixin-aes-key.
 3. Put the application's secret into {folder}/secrets/weixin-secret.
-4. Fill in what {folder}/weighbridge.toml still lacks. This says what:
+4. Keep a copy of {folder}/secrets/store-key apart from the backups of the store: everything at rest is sealed
+   by it, and lost with it.
+5. Fill in what {folder}/weighbridge.toml still lacks. This says what:
    weighbridge --config {folder}/weighbridge.toml doctor"""
 
 
@@ -63,16 +66,19 @@ def init(folder: Path, pod_url: str | None, username: str | None, corp_id: str |
 
     The shipped policies are written in monitor mode: they record what they would do, and change nothing.
     """
+    from bridge.keepers import KeyFile
+
     values = {"symphony.pod_url": pod_url, "symphony.username": username, "weixin.corp_id": corp_id}
     settings = config.sample({**FILES, **{key: value for key, value in values.items() if value}})
     config.parse(settings, {}, folder=folder, origin="init")
     policies = dict(shipped_policies(enforce=enforce))
-    _refuse_existing(folder, [SETTINGS, PUBLIC_KEY, *FILES.values(), *policies])
+    _refuse_existing(folder, [SETTINGS, PUBLIC_KEY, STORE_KEY, *FILES.values(), *policies])
     for name in ("", *FOLDERS, *{str(Path(name).parent) for name in policies}):
         (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     key = _new_key()
     for name, content in {**_secret_files(key), SETTINGS: settings, **policies}.items():
         _write(folder / name, content)
+    KeyFile(folder / STORE_KEY).renew()
     click.echo(
         NEXT.format(
             folder=folder,

@@ -129,9 +129,11 @@ def _begin_ledgers(db: Connection, now: int, lanes: int) -> None:
         db.execute(insert(s.lanes).values(lane=lane, frontier=Frontier().to_bytes()))
     db.execute(insert(s.meta).values(key="installation", value=secrets.token_hex(8)))
     vault_of(db).begin(db, now)
+    master = vault_of(db).keeper.current
     tx = Tx(db, now)
     for lane in range(lanes):
-        tx.append(lane, "ledger:opened", f"lane/{lane}", {"lanes": lanes})
+        facts: dict[str, object] = {"lanes": lanes} | ({} if lane else {"master": master})
+        tx.append(lane, "ledger:opened", f"lane/{lane}", facts)
     tx.flush()
     tx.seal()
 

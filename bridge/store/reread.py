@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, Row, bindparam, text
 
 from bridge import sealing
-from bridge.errors import ConfigError
+from bridge.errors import ConfigError, KeyMissing
 from bridge.ledger.entry import Entry, decode
-from bridge.ports import KeyKeeper
+from bridge.ports import DIRECT, KeyKeeper
 
 CHUNK = 400
 """Rows that are looked at together."""
@@ -71,21 +71,38 @@ class Keys:
 
     def __init__(self, db: Connection, keeper: KeyKeeper | None) -> None:
         self.missing = "" if keeper else "no master key was given"
+        self.wrong: dict[int, str] = {}  # store keys that the master key does not open
         self._store_keys: dict[int, AESGCM] = {}
+        self._token_key = b""
         said = db.execute(text("SELECT value FROM meta WHERE key = 'installation'")).scalar()
-        self._installation = str(said or "").encode()
-        if keeper is None:
-            return
-        for row in db.execute(text("SELECT id, master, wrapped FROM store_keys ORDER BY id")):
-            try:
-                self._store_keys[row.id] = AESGCM(keeper.unwrap(str(row.master), as_bytes(row.wrapped)))
-            except (ConfigError, ValueError) as error:
-                self.missing = str(error)
+        self._installation = as_bytes(said or "")
+        for row in db.execute(text("SELECT * FROM store_keys ORDER BY id")) if keeper else ():
+            self._take(row, keeper)
+
+    def _take(self, row: AnyRow, keeper: KeyKeeper) -> None:
+        try:
+            key = keeper.unwrap(str(row.master), as_bytes(row.wrapped))
+        except KeyMissing as error:
+            self.missing = str(error)
+        except (ConfigError, ValueError) as error:
+            self.wrong[row.id] = self.missing = str(error)
+        else:
+            self._store_keys[row.id] = AESGCM(key)
+            self._token_key = key if row.purpose == "tokens" else self._token_key
+
+    def hidden(self, conversation: str) -> str:
+        """The name that a conversation has in the tables."""
+        address = conversation.removeprefix(DIRECT)
+        direct = conversation != address
+        return DIRECT + sealing.token(self._token_key, address) if direct else conversation
+
+    def place(self, lane: int, seq: int) -> bytes:
+        """Where a record belongs."""
+        return sealing.place(self._installation, lane, seq)
 
     def of(self, lane: int, seq: int, wrapped: object) -> AESGCM:
         """The data key of a record. Raises sealing.Broken."""
-        belongs = sealing.place(self._installation, lane, seq)
-        return self._unwrapped(belongs, as_bytes(wrapped))
+        return self._unwrapped(self.place(lane, seq), as_bytes(wrapped))
 
     def of_file(self, digest: str, wrapped: object) -> AESGCM:
         """The data key of an attachment. Raises sealing.Broken."""
@@ -99,8 +116,8 @@ class Keys:
 
     def part(self, lane: int, seq: int, wrapped: object, part: int, sealed: object) -> bytes:
         """A part of a record, open. Raises sealing.Broken."""
-        belongs = sealing.place(self._installation, lane, seq)
-        return sealing.unseal(self.of(lane, seq, wrapped), belongs, part, as_bytes(sealed))
+        key = self.of(lane, seq, wrapped)
+        return sealing.unseal(key, self.place(lane, seq), part, as_bytes(sealed))
 
 
 class Work:
@@ -120,6 +137,7 @@ class Work:
         self.summary = Summary()
         self.done = self.total = 0
         self.lanes = 0
+        self.store_keys: dict[int, tuple[str, str, int]] = {}  # purpose, master key and when it was made
         self.policy: bytes | None = None
         self.frozen: str | None = None
         self.pair_acts = 0

@@ -107,7 +107,6 @@ data_keys = Table(
     Column("seq", BigInteger, nullable=False),
     Column("wrapped", LargeBinary, nullable=False),
     PrimaryKeyConstraint("lane", "seq"),
-    sqlite_with_rowid=False,
 )
 
 #: The key of each attachment, by the digest of its sealed file.
@@ -116,7 +115,6 @@ file_keys = Table(
     metadata,
     Column("digest", String, primary_key=True),
     Column("wrapped", LargeBinary, nullable=False),
-    sqlite_with_rowid=False,
 )
 
 #: What wraps those keys: itself wrapped by the master key `master`, which is not in the database.

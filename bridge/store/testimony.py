@@ -211,7 +211,9 @@ class Messages:
         if body is None:
             return
         words: list[Comparison] = [("source_id", row.source_id, body.get("id", ""))]
-        columns = ("network", "conversation", "sender", "kind")
+        chat = self.work.keys.hidden(str(body.get("conversation", "")))
+        words.append(("conversation", row.conversation, chat))
+        columns = ("network", "sender", "kind")
         words += [(column, getattr(row, column), body.get(column, "")) for column in columns]
         self.work.compare("messages", f"id {row.id}", words, "the archived message")
 

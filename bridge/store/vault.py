@@ -12,7 +12,6 @@ query has to know of keys; a record whose key was destroyed reads as None.
 
 from __future__ import annotations
 
-import hmac
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -26,12 +25,10 @@ from sqlalchemy.types import TypeDecorator
 
 from bridge import sealing
 from bridge.errors import StoreError
-from bridge.ports import KeyKeeper
+from bridge.ports import DIRECT, KeyKeeper
 
 RECORDS, TOKENS = "records", "tokens"
 """What a store key is for: wrapping data keys, or making tokens of addresses."""
-
-_TOKEN_BYTES = 16
 
 
 class Vault:
@@ -70,7 +67,8 @@ class Vault:
                 self._token_key = self.keeper.unwrap(row.master, bytes(row.wrapped))
         self.current = max((row.id for row in rows if row.purpose == RECORDS), default=0)
 
-    def _key(self, number: int) -> AESGCM:
+    def key(self, number: int) -> AESGCM:
+        """A store key. Raises ConfigError without the master key, StoreError when the store has none."""
         if number not in self._keys:
             self._load_apart()
         if number not in self._keys:
@@ -102,7 +100,7 @@ class Vault:
         key = AESGCM(secret)
         sealed = {part: sealing.seal(key, belongs, part, plain) for part, plain in parts.items()}
         nonce = chance(sealing.NONCE_BYTES)
-        return sealing.wrap(self._key(number), number, belongs, nonce, secret), sealed
+        return sealing.wrap(self.key(number), number, belongs, nonce, secret), sealed
 
     def open(self, packed: bytes, part: int) -> bytes:
         """What `packed` (of a `Sealed` column) says. Raises StoreError when it was changed."""
@@ -111,19 +109,28 @@ class Vault:
         lane, _, seq = where.partition(b"/")
         belongs = sealing.place(self._installation or self.installation, int(lane), int(seq))
         try:
-            store_key = self._key(sealing.wrapped_by(wrapped))
+            store_key = self.key(sealing.wrapped_by(wrapped))
             key = AESGCM(sealing.unwrap(store_key, belongs, wrapped))
             return sealing.unseal(key, belongs, part, sealed)
         except sealing.Broken as error:
             place = f"entry {int(seq)} of lane {int(lane)}"
             raise StoreError(f"the content of {place} cannot be opened: {error}; run `audit verify`") from None
 
+    def rewrap(self, number: int, owner: tuple[int, int] | str, wrapped: bytes) -> bytes:
+        """The data key of a record (lane, place) or attachment (digest), wrapped by store key `number`."""
+        if isinstance(owner, str):
+            belongs = sealing.place_of_file(self.installation, owner)
+        else:
+            belongs = sealing.place(self.installation, *owner)
+        secret = sealing.unwrap(self.key(sealing.wrapped_by(wrapped)), belongs, wrapped)
+        return sealing.wrap(self.key(number), number, belongs, os.urandom(sealing.NONCE_BYTES), secret)
+
     # attachments
 
     def wrap_file(self, number: int, digest: str, secret: bytes) -> bytes:
         """The data key of an attachment, wrapped by store key `number`."""
         belongs = sealing.place_of_file(self.installation, digest)
-        return sealing.wrap(self._key(number), number, belongs, os.urandom(sealing.NONCE_BYTES), secret)
+        return sealing.wrap(self.key(number), number, belongs, os.urandom(sealing.NONCE_BYTES), secret)
 
     def file_key(self, digest: str) -> bytes:
         """The data key of an attachment. Raises StoreError when there is none (any more)."""
@@ -136,17 +143,23 @@ class Vault:
             raise StoreError(f"the key of attachment {digest} is not in the store: it cannot be opened")
         belongs = sealing.place_of_file(self.installation, digest)
         try:
-            return sealing.unwrap(self._key(sealing.wrapped_by(bytes(wrapped))), belongs, bytes(wrapped))
+            return sealing.unwrap(self.key(sealing.wrapped_by(bytes(wrapped))), belongs, bytes(wrapped))
         except sealing.Broken as error:
             raise StoreError(f"the key of attachment {digest} cannot be opened: {error}") from None
 
     # tokens
 
+    def hidden(self, conversation: str) -> str:
+        """A conversation as the tables name it: one that is named by an address, by a token of it."""
+        if not conversation.startswith(DIRECT):
+            return conversation
+        return DIRECT + self.token(conversation.removeprefix(DIRECT))
+
     def token(self, address: str) -> str:
         """A word for `address` that is the same each time and says nothing to whoever has no key."""
         if not self._token_key:
             self._load_apart()
-        return hmac.digest(self._token_key, address.encode(), "sha256")[:_TOKEN_BYTES].hex()
+        return sealing.token(self._token_key, address)
 
 
 def insert_store_key(

@@ -10,6 +10,7 @@ What is checked, and against what:
     heads      the tree over all leaves, recomputed; one head at least wherever the time moves on
     lanes      size, right edge, epoch
     content    opens with its key; the salted digest in its entry; none without an entry, nor the reverse
+    store_keys their entries; opened by the master key
     data_keys, file_keys    one for every record and attachment, none for anything else
     messages   their archived entry and body; state = what the entries say became of them; pair
     files      their entries; the blob on the disk has the size and SHA-256 that was archived
@@ -41,7 +42,7 @@ from sqlalchemy.exc import DatabaseError
 from bridge.ledger.entry import Entry, decode, digest_of
 from bridge.ledger.tree import Frontier, leaf_hash
 from bridge.ports import KeyKeeper
-from bridge.sealing import BODY, FILE_MARK, RAW, SEALED_PIECE, Broken, sealed_size, unseal_piece
+from bridge.sealing import BODY, FILE_MARK, RAW, SEALED_PIECE, Broken, sealed_size, unseal, unseal_piece
 from bridge.store.provenance import check_changes, check_policies
 from bridge.store.reread import (
     CHUNK,
@@ -103,6 +104,7 @@ def verify(
         for lane in work.column("SELECT lane FROM lanes UNION SELECT lane FROM ledger ORDER BY 1"):
             _Lane(work, lane).check()
         _orphans(work)
+        _store_keys(work)
         check_pairs(work)
         check_consents(work)
         check_draws(work)
@@ -212,7 +214,9 @@ class _Lane:
         """What single entries say about the store as a whole."""
         if entry.kind == "ledger:opened":
             self.work.lanes = number(entry.facts.get("lanes"))
-        elif entry.kind == "lane:taken":
+        if "master" in entry.facts or entry.kind == "key:retired":
+            _keys(self.work.store_keys, entry)
+        if entry.kind == "lane:taken":
             self.epoch = number(entry.facts.get("epoch"))
         elif entry.kind == "policy:activated":
             self.work.policy = as_bytes(body) if body is not None else None
@@ -243,6 +247,9 @@ class _Lane:
             return None
         self.work.summary.contents += 1
         self.work.summary.bytes += len(as_bytes(row.body)) + len(as_bytes(row.raw))
+        if entry is not None and not entry.digest:
+            self.work.report("content", key, "", "stands beside an entry that has none")
+            return None
         if row.wrapped is None:
             self.work.report("data_keys", key, "", "is gone: its content can never be opened again")
             return None
@@ -255,12 +262,17 @@ class _Lane:
 
     def _opened(self, row: AnyRow, key: str) -> tuple[bytes, bytes] | None:
         """Body and raw bytes."""
-        keys, place = self.work.keys, (self.lane, row.id, row.wrapped)
+        belongs = self.work.keys.place(self.lane, row.id)
         try:
-            return keys.part(*place, BODY, row.body), keys.part(*place, RAW, row.raw)
+            data_key = self.work.keys.of(self.lane, row.id, row.wrapped)
         except Broken as error:
-            meaning = f"cannot be opened: {error}. Body, raw bytes or data key were changed"
-            self.work.report("content", key, "body, raw, data_keys.wrapped", meaning)
+            self.work.report("data_keys", key, "wrapped", f"cannot be opened, nor its content: {error}")
+            return None
+        try:
+            body, raw = as_bytes(row.body), as_bytes(row.raw)
+            return unseal(data_key, belongs, BODY, body), unseal(data_key, belongs, RAW, raw)
+        except Broken as error:
+            self.work.report("content", key, "body, raw", f"cannot be opened: {error}")
             return None
 
     def _time(self, seq: int, entry: Entry, heads: Mapping[int, bytes]) -> None:
@@ -407,6 +419,38 @@ _ORPHANS = (
         "belongs to no delivery",
     ),
 )
+
+
+# --- keys -----------------------------------------------------------------------------------------------
+
+
+def _keys(keys: dict[int, tuple[str, str, int]], entry: Entry) -> None:
+    """What an entry says of the store keys: by number, their purpose, master key, and when they were made."""
+    master = str(entry.facts.get("master"))
+    if entry.kind == "ledger:opened":
+        keys |= {1: ("records", master, entry.at), 2: ("tokens", master, entry.at)}
+    elif entry.kind == "key:rotated":
+        for one, (purpose, _, made_at) in keys.items():
+            keys[one] = (purpose, master, made_at)
+        keys[number(entry.facts.get("key"))] = ("records", master, entry.at)
+    elif entry.kind == "key:retired":
+        keys.pop(number(entry.facts.get("key")), None)
+
+
+def _store_keys(work: Work) -> None:
+    """Store keys against the entries that testify to them, and against the master key."""
+    rows = {row.id: row for row in work.rows("SELECT * FROM store_keys")}
+    for one in sorted(set(rows) | set(work.store_keys)):
+        if one not in rows:
+            work.report("store_keys", f"id {one}", "", "is gone: what it wraps can never be opened again")
+        elif one not in work.store_keys:
+            work.report("store_keys", f"id {one}", "", "no entry testifies to it")
+        else:
+            row, (purpose, master, made_at) = rows[one], work.store_keys[one]
+            facts = [("purpose", row.purpose, purpose), ("master", row.master, master)]
+            work.compare("store_keys", f"id {one}", [*facts, ("made_at", row.made_at, made_at)], "the ledger")
+        if one in work.keys.wrong:
+            work.report("store_keys", f"id {one}", "wrapped", work.keys.wrong[one])
 
 
 # --- the store as a whole ---------------------------------------------------------------------------

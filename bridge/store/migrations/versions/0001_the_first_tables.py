@@ -66,14 +66,12 @@ def upgrade() -> None:
         sa.Column("seq", sa.BigInteger(), nullable=False),
         sa.Column("wrapped", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("lane", "seq", name=op.f("pk_data_keys")),
-        sqlite_with_rowid=False,
     )
     op.create_table(
         "file_keys",
         sa.Column("digest", sa.String(), nullable=False),
         sa.Column("wrapped", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_file_keys")),
-        sqlite_with_rowid=False,
     )
     op.create_table(
         "heads",
