@@ -5,7 +5,7 @@ what version 1 means; a change gets a new number, and `tests/sealed-v1.json` kee
 
     part      01 | AES-256-GCM of the part under the record's data key
     data key  01 | number of the store key, 4 bytes | nonce, 12 bytes | AES-256-GCM of 32 bytes under that key
-    file      "WBF" 01 | pieces of 64 KiB, each AES-256-GCM under the file's data key
+    file      "WBF" 01 | pieces of 256 KiB, each AES-256-GCM under the file's data key
 
 Every record has a random data key of its own, which seals each of its parts once: the nonce of a part is its
 number. Pieces of a file count in their nonces, and the last is marked, so that none can be left out, moved or
@@ -36,7 +36,7 @@ PART_OVERHEAD = 1 + _TAG_BYTES
 WRAPPED_BYTES = 1 + 4 + NONCE_BYTES + KEY_BYTES + _TAG_BYTES
 """Length of a wrapped data key."""
 
-PIECE = 64 * 1024
+PIECE = 256 * 1024
 """Bytes of an attachment that are sealed together."""
 
 FILE_MARK = b"WBF" + bytes([VERSION])

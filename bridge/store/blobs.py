@@ -162,10 +162,8 @@ def _settle(source: Path, target: Path) -> None:
     folders = (target.parent, target.parent.parent, target.parent.parent.parent)
     for folder in reversed(folders[:2]):
         folder.mkdir(mode=0o700, exist_ok=True)
-    if not target.exists():
-        os.chmod(source, 0o400)
-        os.replace(source, target)
-    # Also when the file was there before: whoever renamed it may not have come to this, or died before it.
+    os.chmod(source, 0o400)
+    os.replace(source, target)
     for folder in folders:
         _flush_folder(folder)
 
