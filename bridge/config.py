@@ -27,7 +27,9 @@ from urllib.parse import urlsplit
 from bridge.errors import ConfigError
 
 PREFIX = "WEIGHBRIDGE_"
-ELSEWHERE = frozenset({"WEIGHBRIDGE_CONFIG", "WEIGHBRIDGE_PERSON", "WEIGHBRIDGE_STORE_KEY"})  # ours in the environment, no settings
+ELSEWHERE = frozenset(
+    {"WEIGHBRIDGE_CONFIG", "WEIGHBRIDGE_PERSON", "WEIGHBRIDGE_STORE_KEY"}
+)  # ours in the environment, no settings
 REMOVED: Mapping[str, str] = {}  # "section.key" of an older version: what to write instead
 
 LANGUAGES = ("en", "zh-Hans", "zh-Hant")

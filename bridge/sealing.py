@@ -1,7 +1,7 @@
 """How content is sealed at rest: the bytes of an envelope, of a wrapped key and of a sealed file.
 
 Rules of this file: pure, and versioned. What was sealed once must open for ever, so nothing here may change
-what version 1 means; a change gets a new number, and `tests/sealed-v1.json` keeps old bytes that still open.
+what version 1 means; a change gets a new number (`tests/vectors/sealed-v1.json` has old bytes that open).
 
     part      01 | AES-256-GCM of the part under the record's data key
     data key  01 | number of the store key, 4 bytes | nonce, 12 bytes | AES-256-GCM of 32 bytes under that key
@@ -95,7 +95,9 @@ def unwrap(store_key: AESGCM, belongs: bytes, wrapped: bytes) -> bytes:
     try:
         return store_key.decrypt(wrapped[5:17], wrapped[17:], belongs)
     except InvalidTag:
-        raise Broken("the wrapped key was changed, is not of this place, or the store key is another") from None
+        raise Broken(
+            "the wrapped key was changed, is not of this place, or the store key is another"
+        ) from None
 
 
 def seal_piece(key: AESGCM, number: int, *, last: bool, plain: bytes) -> bytes:

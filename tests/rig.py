@@ -26,10 +26,12 @@ from pathlib import Path
 from typing import Any, Self
 from unittest import mock
 
-from sqlalchemy import Connection, Engine, event
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import Connection, Engine, bindparam, event, select
 
-from bridge import pipeline
+from bridge import pipeline, sealing
 from bridge.errors import NetworkError, Refused, Unreachable
+from bridge.keepers import KeyFile
 from bridge.ledger.entry import Entry, decode
 from bridge.message import (
     SYMPHONY,
@@ -47,12 +49,12 @@ from bridge.message import (
     Traffic,
     Verdict,
 )
-from bridge.keepers import KeyFile
 from bridge.ports import NO_REACH, Attempt, Blobs, Claim, KeyKeeper, Late, Ruling, Step
 from bridge.store import acts
 from bridge.store import database as store_database
 from bridge.store.database import Database, create, open_engine
-from bridge.store.vault import Vault
+from bridge.store.schema import content
+from bridge.store.vault import Vault, vault_of
 from bridge.store.writer import Tx, Writer
 
 START = 1_767_600_000_000
@@ -306,6 +308,33 @@ def opened(folder: Path, clock: Any, kind: type[Database] = Database) -> Databas
         return kind(url, folder / "blobs", clock)
 
 
+def opening(connection: Any, engine: Engine) -> None:
+    """Let SQL in tests open what is sealed: `body_of(lane, seq)` and `raw_of(lane, seq)`."""
+    for name, column in (("body_of", content.c.body), ("raw_of", content.c.raw)):
+        query = select(column).where(content.c.lane == bindparam("lane"), content.c.seq == bindparam("seq"))
+        connection.create_function(name, 2, functools.partial(_opened, engine, query))
+
+
+def reword(
+    db: Connection, seq: int, change: Callable[[bytes], bytes], part: int = sealing.BODY, lane: int = 0
+) -> None:
+    """Seal other words in the place of a record's: a lie that only whoever has the master key can tell."""
+    vault = vault_of(db)
+    vault.load(db)
+    name = {sealing.BODY: "body", sealing.RAW: "raw"}[part]
+    query = f"SELECT k.wrapped, c.{name} FROM content c JOIN data_keys k USING (lane, seq) WHERE lane = ? AND seq = ?"
+    wrapped, sealed = db.exec_driver_sql(query, (lane, seq)).one()
+    belongs = sealing.place(vault.installation, lane, seq)
+    key = AESGCM(sealing.unwrap(vault.key(sealing.wrapped_by(wrapped)), belongs, wrapped))
+    again = sealing.seal(key, belongs, part, change(sealing.unseal(key, belongs, part, sealed)))
+    db.exec_driver_sql(f"UPDATE content SET {name} = ? WHERE lane = ? AND seq = ?", (again, lane, seq))
+
+
+def _opened(engine: Engine, query: Any, lane: int, seq: int) -> bytes | None:
+    with engine.connect() as db, db.begin():
+        return db.execute(query, {"lane": lane, "seq": seq}).scalar()
+
+
 def _hurried(url: str, keeper: KeyKeeper | None) -> Engine:
     engine = _engine(url)
     keys = keeper or KeyFile(Path(str(engine.url.database)).parent / KEY_FILE)
@@ -321,6 +350,7 @@ def _engine(url: str) -> Engine:
     @event.listens_for(engine, "connect")
     def hurry(connection: Any, _: object) -> None:
         connection.execute("PRAGMA synchronous=OFF")
+        opening(connection, engine)
 
     return engine
 

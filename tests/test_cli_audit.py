@@ -16,11 +16,12 @@ import pytest
 import traffic
 from hypothesis import given
 from hypothesis import strategies as st
-from rig import Clock, Hands, new_store, opened
+from rig import Clock, Hands, new_store, opened, reword
 from story import ENTRIES, REVIEWER, START, Terminal, copy_of_the_story
 
 from bridge.cli.audit import moment
 from bridge.cli.output import Exit
+from bridge.store.database import open_engine
 
 NOON = 1_795_348_800_000  # 2026-11-22 12:00:00 UTC, in milliseconds
 
@@ -162,10 +163,9 @@ def test_a_message_that_does_not_exist(terminal: Terminal, options: list[str]) -
 
 def test_text_cannot_steer_the_terminal(terminal: Terminal) -> None:
     """An escape sequence that somebody sent is shown as its code."""
-    with sqlite3.connect(terminal.folder / "weighbridge.db") as db:
-        body = db.execute("SELECT body FROM content WHERE seq = (SELECT entry FROM messages)").fetchone()[0]
-        spoiled = body.replace(b"Good morning", rb"\u001b[2JGood morning")
-        db.execute("UPDATE content SET body = ? WHERE seq = (SELECT entry FROM messages)", (spoiled,))
+    with open_engine(f"sqlite:///{terminal.folder / 'weighbridge.db'}").begin() as db:
+        entry = db.exec_driver_sql("SELECT entry FROM messages").scalars().first()
+        reword(db, entry, lambda body: body.replace(b"Good morning", rb"\u001b[2JGood morning"))
     page = terminal.type("audit", "show", "1").out + terminal.type("audit", "list").out
     assert "\x1b[2J" not in page
     assert "\\u001b[2JGood morning" in page
@@ -272,13 +272,11 @@ def test_a_replay_says_that_everything_comes_out_the_same(judged: Terminal) -> N
 
 def test_a_replay_finds_a_record_that_was_tampered_with(judged: Terminal) -> None:
     """The verdict, the field and both values; exit code 1; other messages are not accused."""
-    with sqlite3.connect(judged.folder / "weighbridge.db") as db:
-        row = db.execute(
-            "SELECT v.id, v.message, v.entry, c.body FROM verdicts v JOIN content c ON c.seq = v.entry "
-            "WHERE v.outcome = 'redact' LIMIT 1"
-        ).fetchone()
-        body = json.loads(row[3]) | {"text": "as if nothing had been masked"}
-        db.execute("UPDATE content SET body = ? WHERE seq = ?", (json.dumps(body).encode(), row[2]))
+    lie = {"text": "as if nothing had been masked"}
+    with open_engine(f"sqlite:///{judged.folder / 'weighbridge.db'}").begin() as db:
+        query = "SELECT id, message, entry FROM verdicts WHERE outcome = 'redact' LIMIT 1"
+        row = db.exec_driver_sql(query).one()
+        reword(db, row[2], lambda body: json.dumps(json.loads(body) | lie).encode())
     answer = judged.type("audit", "replay", "--json")
     found, total = answer.records
     assert answer.code == Exit.NO and total["different"] == 1

@@ -101,8 +101,12 @@ def rotate(root: Root, reason: str, person: str) -> None:
     """
     with progress("wrapping keys anew") as tell:
         number = asyncio.run(_rotate(root, person, reason, tell))
-    click.echo(f"Everything is wrapped by store key {number} now, and that by master key {_keeper(root).current}.")
-    click.echo("Shares of an older master key open nothing any more: `weighbridge keys escrow` makes new ones.")
+    click.echo(
+        f"Everything is wrapped by store key {number} now, and that by master key {_keeper(root).current}."
+    )
+    click.echo(
+        "Shares of an older master key open nothing any more: `weighbridge keys escrow` makes new ones."
+    )
 
 
 async def _rotate(root: Root, person: str, reason: str, tell: Tell) -> int:
@@ -171,7 +175,9 @@ def escrow(root: Root, shares: int, needed: int, out: Path, reason: str, person:
     facts = {"master": name, "shares": shares, "needed": needed}
     root.act(lambda store: store.write(lambda tx: rotation.escrowed(tx, store.lane, person, reason, facts)))
     click.echo(f"{shares} shares of master key {name} are in {out}: any {needed} of them give it back.")
-    click.echo("Hand each file to another custodian, then delete the folder. Try them: `weighbridge keys drill`.")
+    click.echo(
+        "Hand each file to another custodian, then delete the folder. Try them: `weighbridge keys drill`."
+    )
 
 
 def _split(keeper: KeyKeeper, shares: int, needed: int) -> tuple[str, list[Share]]:

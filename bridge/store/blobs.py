@@ -1,9 +1,10 @@
 """Attachments: write-once files, sealed, named by the SHA-256 of their sealed bytes.
 
-Rules of this file: bytes stream through, never whole in memory, and none of them reaches the disk in clear; a
-name appears in the folder only when all its bytes are on the disk (written aside, flushed, renamed, and the
-folder flushed); nothing is ever written twice or changed. The name says nothing of what is inside: whoever has
-a copy of an attachment cannot find out whether it is here. Anybody can check a file against its name.
+Rules of this file: bytes stream through, never whole in memory, and none of them reaches the disk in clear;
+a name appears in the folder only when all its bytes are on the disk (written aside, flushed, renamed, and
+the folder flushed); nothing is ever written twice or changed. The name says nothing of what is inside:
+whoever has a copy of an attachment cannot find out whether it is here. Anybody can check a file against its
+name.
 """
 
 from __future__ import annotations

@@ -21,9 +21,9 @@ from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.errors import Conflict, StoreError
+from bridge.keepers import KeyFile
 from bridge.ledger.tree import Frontier
 from bridge.message import Archived, Batch, Blob, Inspection
-from bridge.keepers import KeyFile
 from bridge.ports import NO_REACH, Attempt, Claim, Clock, KeyKeeper, Late, Ruling, Wanted
 from bridge.proposals import Approval, Bar, Proposal
 from bridge.store import acts, deadlines, intake, judging, proposals, samples, sending

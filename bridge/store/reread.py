@@ -215,7 +215,6 @@ class Work:
                     found[lane, row.seq] = body
         return found
 
-
     def part(self, lane: object, seq: object, wrapped: object, part: int, sealed: object) -> bytes:
         """A part of a record, open; b"" when it cannot be opened, which is reported where content is read."""
         try:

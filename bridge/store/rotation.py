@@ -50,7 +50,7 @@ _FILE_NUMBER = func.substr(s.file_keys.c.wrapped, 2, 4)
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How the keys stand: `store_keys` with the number of data keys that each wraps, and what was last done."""
+    """How the keys stand: `store_keys` with how many data keys each wraps, and what was last done."""
 
     master: str
     store_keys: tuple[Mapping[str, Any], ...]
@@ -149,7 +149,8 @@ _REWRAP = Prepared(
 def rewrap_files(tx: Tx, after: str) -> str | None:
     """The same for the keys of attachments, in the order of their digests."""
     k = s.file_keys.c
-    rows = tx.db.execute(select(k.digest, k.wrapped).where(k.digest > after).order_by(k.digest).limit(MANY)).all()
+    query = select(k.digest, k.wrapped).where(k.digest > after).order_by(k.digest).limit(MANY)
+    rows = tx.db.execute(query).all()
     for digest, wrapped in rows:
         if sealing.wrapped_by(wrapped) != tx.store_key:
             fresh = tx.vault.rewrap(tx.store_key, digest, wrapped)
@@ -207,7 +208,7 @@ def canary(db: Connection, keeper: KeyKeeper) -> int:
     """
     e, c, d, k = s.ledger.c, s.content.c, s.data_keys.c, s.store_keys.c
     query = (
-        select(e.lane, e.seq, e.entry, c.salt, type_coerce(c.body, LargeBinary).label("sealed"), d.wrapped)
+        select(e.lane, e.seq, e.entry, c.salt, d.wrapped, type_coerce(c.body, LargeBinary).label("sealed"))
         .join(s.content, and_(c.lane == e.lane, c.seq == e.seq))
         .join(s.data_keys, and_(d.lane == e.lane, d.seq == e.seq))
         .where(e.subject == SUBJECT)

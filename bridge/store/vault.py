@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, Engine, LargeBinary, select, text
+from sqlalchemy import Connection, Engine, LargeBinary, and_, column, select, table, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.elements import ColumnElement, Label
@@ -57,7 +57,7 @@ class Vault:
         """Read the store keys. Raises ConfigError when the master key is missing, or is another."""
         said = db.execute(text("SELECT value FROM meta WHERE key = 'installation'")).scalar()
         if not said:
-            raise StoreError("the store does not say which installation it is: see `weighbridge audit verify`")
+            raise StoreError("the store does not say which installation it is: run `audit verify`")
         self._installation = str(said).encode()
         rows = db.execute(text("SELECT id, purpose, master, wrapped FROM store_keys ORDER BY id")).all()
         for row in rows:
@@ -77,7 +77,7 @@ class Vault:
 
     def _load_apart(self) -> None:
         try:
-            with self._engine.connect() as db, db.begin():
+            with self._engine.connect() as db:
                 self.load(db)
         except SQLAlchemyError as error:
             raise StoreError(f"the store's keys cannot be read: {error.__cause__ or error}") from None
@@ -92,9 +92,15 @@ class Vault:
     # records
 
     def seal(
-        self, number: int, lane: int, seq: int, parts: Mapping[int, bytes], chance: Callable[[int], bytes]
+        self,
+        number: int,
+        lane: int,
+        seq: int,
+        parts: Mapping[int, bytes],
+        chance: Callable[[int], bytes],
     ) -> tuple[bytes, dict[int, bytes]]:
-        """A new data key, wrapped by store key `number`, and `parts` sealed by it. `chance` gives random bytes."""
+        """A new data key, wrapped by store key `number`, and `parts` sealed by it. `chance` gives random
+        bytes."""
         belongs = sealing.place(self._installation or self.installation, lane, seq)
         secret = chance(sealing.KEY_BYTES)
         key = AESGCM(secret)
@@ -114,7 +120,9 @@ class Vault:
             return sealing.unseal(key, belongs, part, sealed)
         except sealing.Broken as error:
             place = f"entry {int(seq)} of lane {int(lane)}"
-            raise StoreError(f"the content of {place} cannot be opened: {error}; run `audit verify`") from None
+            raise StoreError(
+                f"the content of {place} cannot be opened: {error}; run `audit verify`"
+            ) from None
 
     def rewrap(self, number: int, owner: tuple[int, int] | str, wrapped: bytes) -> bytes:
         """The data key of a record (lane, place) or attachment (digest), wrapped by store key `number`."""
@@ -137,7 +145,7 @@ class Vault:
         if digest in self.fresh:
             return self.fresh[digest]
         look = text("SELECT wrapped FROM file_keys WHERE digest = :digest")
-        with self._engine.connect() as db, db.begin():
+        with self._engine.connect() as db:
             wrapped = db.execute(look, {"digest": digest}).scalar()
         if wrapped is None:
             raise StoreError(f"the key of attachment {digest} is not in the store: it cannot be opened")
@@ -195,14 +203,16 @@ class Sealed(TypeDecorator[bytes]):
         super().__init__()
         self.part, self.seq = part, seq
 
-    def column_expression(self, column: Any) -> ColumnElement[bytes]:
+    def column_expression(self, selected: Any) -> ColumnElement[bytes]:
         """The column with its place and its wrapped key: what opening it takes."""
-        inner = column.element if isinstance(column, Label) else column
-        return _Packed(inner, self)
+        return _Packed(selected.element if isinstance(selected, Label) else selected, self)
 
     def process_result_value(self, value: bytes | None, dialect: Any) -> bytes | None:
         """What was sealed; None when its key was destroyed, or a join found nothing."""
         return None if value is None else dialect.vault.open(bytes(value), self.part)
+
+
+_DATA_KEYS = table("data_keys", column("lane"), column("seq"), column("wrapped"))  # see schema.data_keys
 
 
 class _Packed(ColumnElement[bytes]):
@@ -210,32 +220,25 @@ class _Packed(ColumnElement[bytes]):
 
     inherit_cache = False
 
-    def __init__(self, column: Any, type_: Sealed) -> None:
-        self.column, self.type = column, type_
-        from bridge.store.schema import data_keys
+    def __init__(self, sealed: Any, type_: Sealed) -> None:
+        self.sealed, self.type = sealed, type_
+        owner = sealed.table
+        self.lane, self.seq = owner.c.lane, owner.c[type_.seq]
+        here = and_(_DATA_KEYS.c.lane == self.lane, _DATA_KEYS.c.seq == self.seq)
+        self.key = select(_DATA_KEYS.c.wrapped).where(here).correlate(owner).scalar_subquery()
 
-        table = column.table
-        self.lane, self.seq = table.c.lane, table.c[type_.seq]
-        self.key = (
-            select(data_keys.c.wrapped)
-            .where(data_keys.c.lane == self.lane, data_keys.c.seq == self.seq)
-            .correlate(table)
-            .scalar_subquery()
-        )
+    def parts(self) -> tuple[Any, ...]:
+        """Place in two columns, wrapped key, sealed bytes."""
+        return self.lane, self.seq, self.key, self.sealed
 
 
 @compiles(_Packed)
 def _pack(element: _Packed, compiler: Any, **_: Any) -> str:
-    lane, seq, key, column = (
-        compiler.process(part) for part in (element.lane, element.seq, element.key, element.column)
-    )
-    return f"CAST({lane} || '/' || {seq} || ' ' || {key} || {column} AS BLOB)"
+    lane, seq, key, sealed = map(compiler.process, element.parts())
+    return f"CAST({lane} || '/' || {seq} || ' ' || {key} || {sealed} AS BLOB)"
 
 
 @compiles(_Packed, "postgresql")
 def _pack_in_postgresql(element: _Packed, compiler: Any, **_: Any) -> str:
-    lane, seq, key, column = (
-        compiler.process(part) for part in (element.lane, element.seq, element.key, element.column)
-    )
-    return f"convert_to({lane} || '/' || {seq} || ' ', 'UTF8') || {key} || {column}"
-
+    lane, seq, key, sealed = map(compiler.process, element.parts())
+    return f"convert_to({lane} || '/' || {seq} || ' ', 'UTF8') || {key} || {sealed}"

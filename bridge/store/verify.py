@@ -1,8 +1,9 @@
 """Everything read again, through another door: does the record still say what it said?
 
 Rules of this file: it shares nothing with the modules that write, neither statements nor decoding, only the
-ledger's definition (`bridge.ledger`) and the envelope's (`bridge.sealing`). It reads in chunks, so that memory does not grow with the history, and
-in one transaction, so that a daemon may go on writing beside it. It never stops at the first finding.
+definitions of the ledger and of the envelope (`bridge.ledger`, `bridge.sealing`). It reads in chunks, so that
+memory does not grow with the history, and in one transaction, so that a daemon may go on writing beside it.
+It never stops at the first finding.
 
 What is checked, and against what:
 
@@ -254,10 +255,9 @@ class _Lane:
             self.work.report("data_keys", key, "", "is gone: its content can never be opened again")
             return None
         opened = None if self.work.sealed else self._opened(row, key)
-        if opened is not None and entry is not None:
-            if digest_of(as_bytes(row.salt), *opened) != entry.digest:
-                meaning = "does not have the digest that its entry recorded: salt, body or raw were changed"
-                self.work.report("content", key, "salt, body, raw", meaning)
+        if opened and entry is not None and digest_of(as_bytes(row.salt), *opened) != entry.digest:
+            meaning = "does not have the digest that its entry recorded: salt, body or raw were changed"
+            self.work.report("content", key, "salt, body, raw", meaning)
         return opened[0] if opened else None
 
     def _opened(self, row: AnyRow, key: str) -> tuple[bytes, bytes] | None:

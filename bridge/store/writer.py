@@ -101,8 +101,10 @@ class Tx:
         """Write one fact, with its content if it has any, and give its place in the lane."""
         return self._append(lane, kind, subject, facts, body, raw)[0]
 
-    def append_pair(self, lane: int, subject: str, facts: dict, body: bytes, names: bytes) -> tuple[int, bytes]:
-        """Write that two people were paired; gives its place and `names`, sealed as part of the same record."""
+    def append_pair(
+        self, lane: int, subject: str, facts: dict, body: bytes, names: bytes
+    ) -> tuple[int, bytes]:
+        """Write that two people were paired; gives its place, and `names` sealed as part of the record."""
         seq, sealed = self._append(lane, "pair:made", subject, facts, body, b"", {PAIR: names})
         return seq, sealed[PAIR]
 

@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import create_engine
 
 from bridge.errors import Refused, StoreError, Unreachable
-from bridge.store import blobs
 from bridge.keepers import KeyInMemory
 from bridge.sealing import FILE_MARK, PIECE, Broken, sealed_size
+from bridge.store import blobs
 from bridge.store.blobs import BlobFolder, digest_of_file
 from bridge.store.vault import Vault
 

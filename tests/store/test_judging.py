@@ -64,7 +64,7 @@ async def test_what_is_masked_leaves_masked(hands: Hands) -> None:
     """The reader gets the verdict's text; the archive keeps the original."""
     await hands.say(alice(1, "account MASK"))
     assert await hands.send(WEIXIN) == ["account ****"]
-    assert b"account MASK" in (await hands.rows("SELECT body FROM content ORDER BY seq"))[1][0]
+    assert b"account MASK" in (await hands.rows("SELECT body_of(lane, seq) FROM content ORDER BY seq"))[1][0]
 
 
 async def test_what_is_blocked_goes_nowhere_and_its_sender_is_told(hands: Hands) -> None:

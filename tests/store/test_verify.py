@@ -183,12 +183,12 @@ def test_content_without_an_entry_is_named(spoiled: Spoiled) -> None:
 def test_a_finding_shows_nothing_that_was_written(spoiled: Spoiled) -> None:
     """Findings name places and columns; no message text, no name, no address."""
     row = next(row for row in spoiled.rows("content") if row["seq"] == spoiled.rows("messages")[0]["entry"])
-    body = spoiled.resealed(row["lane"], row["seq"], BODY, row["body"], "Wong", "Wrong")
+    body = spoiled.resealed(row["lane"], row["seq"], BODY, row["body"], "Good", "Gold")
     found = spoiled.spoil("UPDATE content SET body = ? WHERE rowid = ?", body, row["_at"])
     found += spoiled.spoil("UPDATE content SET body = x'017b7d'")
     assert {finding.table for finding in found} == {"content"}
     told = " ".join(map(str, found))
-    for secret in ("Wong", "Wrong", "李雷", "4111", "bank.example"):
+    for secret in ("Wong", "Gold", "李雷", "4111", "bank.example"):
         assert secret not in told
 
 
@@ -252,7 +252,9 @@ def test_a_flipped_byte_in_the_file_is_found(folder: Path) -> None:
     path = folder / "weighbridge.db"
     data = bytearray(path.read_bytes())
     with sqlite3.connect(path) as db:
-        (sealed,) = db.execute("SELECT body FROM content JOIN messages ON entry = seq WHERE id = 1").fetchone()
+        (sealed,) = db.execute(
+            "SELECT body FROM content JOIN messages ON entry = seq WHERE id = 1"
+        ).fetchone()
     db.close()
     data[data.index(sealed) + 40] ^= 0x80
     path.write_bytes(data)
