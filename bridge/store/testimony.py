@@ -526,7 +526,8 @@ class Deliveries:
         marks = str(row.marks).split()
         body = self.bodies.get((message.lane, message.entry), {})
         may_be = {"gap", "late"} if verdict.cause == "person" else {"gap"}
-        may_be |= {"edited"} if body.get("replaces") and message.notice_for is None else set()
+        replaces = body.get("replaces") or self.work.sealed
+        may_be |= {"edited"} if replaces and message.notice_for is None else set()
         late = ("late" in marks) == (verdict.cause == "person")
         if not late or set(marks) - may_be or len(set(marks)) != len(marks):
             self.work.report("deliveries", key, "marks", "are not what the archived message and verdict say")
