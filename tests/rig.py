@@ -322,7 +322,7 @@ def reword(
     vault = vault_of(db)
     vault.load(db)
     name = {sealing.BODY: "body", sealing.RAW: "raw"}[part]
-    query = f"SELECT k.wrapped, c.{name} FROM content c JOIN data_keys k USING (lane, seq) WHERE lane = ? AND seq = ?"
+    query = f"SELECT wrapped, {name} FROM content JOIN data_keys USING (lane, seq) WHERE lane = ? AND seq = ?"
     wrapped, sealed = db.exec_driver_sql(query, (lane, seq)).one()
     belongs = sealing.place(vault.installation, lane, seq)
     key = AESGCM(sealing.unwrap(vault.key(sealing.wrapped_by(wrapped)), belongs, wrapped))

@@ -154,8 +154,8 @@ class Life:
 
     def _held(self) -> list[tuple[int, str]]:
         rows = self.rows(
-            "SELECT m.id, body_of(c.lane, c.seq) FROM messages m JOIN content c ON c.lane = m.lane AND c.seq = m.entry "
-            "WHERE m.state = 'held'"
+            "SELECT m.id, body_of(c.lane, c.seq) FROM messages m "
+            "JOIN content c ON c.lane = m.lane AND c.seq = m.entry WHERE m.state = 'held'"
         )
         return [(number, orjson.loads(body).get("text", "")) for number, body in rows]
 

@@ -1,4 +1,4 @@
-"""Rotation: another master key, new store keys, the same content; interrupted anywhere, it comes to its end."""
+"""Rotation: another master key, new store keys, the same content; interrupted, it comes to its end."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def sealed(story: Story) -> list[tuple]:
 
 
 async def test_content_is_not_written_again(story: Story) -> None:
-    """Every key changes, no record does; what was sealed before reads as before; the ledger has who and why."""
+    """Every key changes, no record does; what was sealed before reads as before."""
     before, said, name = await sealed(story), await texts(story), key_file(story).current
     number = await begin(story)
     await rewrap(story)
@@ -86,7 +86,10 @@ async def test_content_is_not_written_again(story: Story) -> None:
     assert after[: len(before)] == before
     assert await texts(story) == said
     standing = await story.store.read(lambda db: rotation.standing(db, key_file(story)))
-    assert [(one["id"], one["purpose"]) for one in standing.store_keys] == [(2, "tokens"), (number, "records")]
+    assert [(one["id"], one["purpose"]) for one in standing.store_keys] == [
+        (2, "tokens"),
+        (number, "records"),
+    ]
     assert {one["master"] for one in standing.store_keys} == {key_file(story).current} != {name}
     assert await findings(story) == []
     kinds = [one["kind"] for one in await story.store.read(rotation.history)]

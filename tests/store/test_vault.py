@@ -85,7 +85,14 @@ async def test_nothing_that_was_said_is_in_any_file(tmp_path: Path) -> None:
 def test_nothing_of_a_long_story_is_in_any_file(tmp_path: Path) -> None:
     """Verdicts, holds, acts and their reasons, policies, notices to staff, consents, samples, pairs."""
     copy_of_the_story(tmp_path)
-    said = ("Good morning", "my card", "not by chat", "said by telephone", "the account was unblocked", "我在")
+    said = (
+        "Good morning",
+        "my card",
+        "not by chat",
+        "said by telephone",
+        "the account was unblocked",
+        "我在",
+    )
     kept = ("您同意吗", "Not advice", "known client", "4111", "4111111111111111", "policy: cards", "a leak")
     assert in_clear(tmp_path, *said, *kept, *NAMES, "韩梅梅", "moved to another bank", "photo.jpg") == []
     with open_engine(f"sqlite:///{tmp_path}/weighbridge.db").connect() as db:
@@ -120,7 +127,7 @@ def test_a_copy_without_the_key_yields_nothing(copy: Path) -> None:
     engine = open_engine(f"sqlite:///{copy}/weighbridge.db")
     with engine.connect() as db, db.begin():
         for query in (select(s.content.c.body), select(s.content.c.raw), select(s.pairs)):
-            with pytest.raises(KeyMissing, match="master key k-.* is not in .*store-key"):
+            with pytest.raises(KeyMissing, match=r"master key k-.* is not in .*store-key"):
                 db.execute(query).all()
         with pytest.raises(KeyMissing):
             Directory().refresh(db)
@@ -137,7 +144,10 @@ def test_another_key_is_refused(copy: Path) -> None:
     key.path.unlink()
     key.restore(name, bytes(32))
     engine = open_engine(f"sqlite:///{copy}/weighbridge.db")
-    with engine.connect() as db, pytest.raises(ConfigError, match="not the one that this store was sealed with"):
+    with (
+        engine.connect() as db,
+        pytest.raises(ConfigError, match="not the one that this store was sealed with"),
+    ):
         db.execute(select(s.content.c.body)).all()
     engine.dispose()
 
