@@ -473,9 +473,7 @@ async def test_hidden_characters_stay_in_the_archive(hands: Hands) -> None:
     (claim,) = await hands.claim(WEIXIN)
     content = claim.permit.content
     assert (content.text, content.files[0].name) == ("pay 0001\ufffd", "afdp.exe")
-    ((body,),) = await hands.rows(
-        "SELECT c.body FROM content c JOIN messages m ON m.lane = c.lane AND m.entry = c.seq WHERE m.id = 1"
-    )
+    ((body,),) = await hands.rows("SELECT body_of(lane, entry) FROM messages WHERE id = 1")
     assert orjson.loads(body)["text"] == "pay \u202e0001\x9b"
 
 

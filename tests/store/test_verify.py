@@ -186,7 +186,7 @@ def test_a_finding_shows_nothing_that_was_written(spoiled: Spoiled) -> None:
     body = spoiled.resealed(row["lane"], row["seq"], BODY, row["body"], "Good", "Gold")
     found = spoiled.spoil("UPDATE content SET body = ? WHERE rowid = ?", body, row["_at"])
     found += spoiled.spoil("UPDATE content SET body = x'017b7d'")
-    assert {finding.table for finding in found} == {"content"}
+    assert "content" in {finding.table for finding in found}
     told = " ".join(map(str, found))
     for secret in ("Wong", "Gold", "李雷", "4111", "bank.example"):
         assert secret not in told
