@@ -113,3 +113,12 @@ def test_more_needed_than_there_are_is_refused(terminal: Terminal) -> None:
     out = str(terminal.folder / "shares")
     answer = terminal.type("keys", "escrow", "--shares", "2", "--needed", "3", "--out", out, *WHY)
     assert answer.code == Exit.WRONG and not Path(out).exists()
+
+
+def test_the_doctor_looks_at_the_key(terminal: Terminal) -> None:
+    """Whether what is sealed can be opened, before a daemon finds out."""
+    for ok in (True, False):
+        answer = terminal.type("doctor", "--offline", "--json")
+        (check,) = [one for one in answer.records if one["check"] == "master key"]
+        assert check["ok"] is ok
+        key_file(terminal).path.unlink(missing_ok=True)

@@ -212,14 +212,22 @@ class Database:
         if self._reading is not None:
             self._reading.close()
 
+    def unlock(self) -> str:
+        """Open the store's keys; gives the name of the master key. Raises ConfigError when it is not here."""
+        with self.engine.connect() as db:
+            vault_of(db).load(db)
+        return vault_of(self.engine).keeper.current
+
     # owning the lane
 
     async def own(self, owner: str) -> None:
-        """Become the worker of the lane. Raises Conflict while another daemon has it.
+        """Become the worker of the lane. Raises Conflict while another daemon has it, and ConfigError when
+        the master key is not here: nothing would be archived.
 
         On SQLite a lock on a file beside the database proves that a former owner is dead, so its lease
         need not be waited for.
         """
+        await asyncio.to_thread(self.unlock)
         dead = self._take_lock()
         take = partial(acts.take_lane, lane=self.lane, owner=owner, ttl=LEASE_MS, force=dead)
         epoch = await self.write(lambda tx: take(tx))

@@ -137,6 +137,15 @@ def test_a_copy_without_the_key_yields_nothing(copy: Path) -> None:
     engine.dispose()
 
 
+async def test_no_daemon_works_without_the_key(copy: Path) -> None:
+    """It takes no lane: a network that is told "received" must find that true."""
+    shutil.rmtree(copy / "secrets")
+    store = opened(copy, Clock())
+    with pytest.raises(KeyMissing, match="there is no such file"):
+        await store.own("a daemon")
+    store.close()
+
+
 def test_another_key_is_refused(copy: Path) -> None:
     """The key of another installation under this one's name: nothing opens, and it is said why."""
     key = KeyFile(copy / "secrets" / "store-key")
