@@ -63,7 +63,7 @@ class Summary:
     unread: str = ""  # why what is sealed was not opened: contents and attachments were not compared
 
 
-class Keys:
+class Opener:
     """The auditor's own way to open what is sealed: from the keeper alone, without the store's own code.
 
     Without the master key nothing is opened: `missing` says what is lacking.
@@ -132,8 +132,8 @@ class Work:
         keeper: KeyKeeper | None = None,
     ) -> None:
         self.db, self.blobs, self._found, self._progress = db, blobs, found, progress
-        self.keys = Keys(db, keeper)
-        self.sealed = bool(self.keys.missing)  # what stands in the archive cannot be read
+        self.opener = Opener(db, keeper)
+        self.sealed = bool(self.opener.missing)  # what stands in the archive cannot be read
         self.summary = Summary()
         self.done = self.total = 0
         self.lanes = 0
@@ -218,7 +218,7 @@ class Work:
     def part(self, lane: object, seq: object, wrapped: object, part: int, sealed: object) -> bytes:
         """A part of a record, open; b"" when it cannot be opened, which is reported where content is read."""
         try:
-            return self.keys.part(number(lane), number(seq), wrapped, part, sealed)
+            return self.opener.part(number(lane), number(seq), wrapped, part, sealed)
         except sealing.Broken:
             return b""
 

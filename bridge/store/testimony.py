@@ -211,7 +211,7 @@ class Messages:
         if body is None:
             return
         words: list[Comparison] = [("source_id", row.source_id, body.get("id", ""))]
-        chat = self.work.keys.hidden(str(body.get("conversation", "")))
+        chat = self.work.opener.hidden(str(body.get("conversation", "")))
         words.append(("conversation", row.conversation, chat))
         columns = ("network", "sender", "kind")
         words += [(column, getattr(row, column), body.get(column, "")) for column in columns]

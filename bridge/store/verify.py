@@ -98,7 +98,7 @@ def verify(
     """
     vault = getattr(db.dialect, "vault", None)
     work = Work(db, blobs, found, progress, keeper or (vault and vault.keeper))
-    work.summary.unread = work.keys.missing
+    work.summary.unread = work.opener.missing
     with any_text(db):
         _file_itself(work)
         work.total = work.count("ledger") + work.count("messages") + work.count("deliveries")
@@ -262,9 +262,9 @@ class _Lane:
 
     def _opened(self, row: AnyRow, key: str) -> tuple[bytes, bytes] | None:
         """Body and raw bytes."""
-        belongs = self.work.keys.place(self.lane, row.id)
+        belongs = self.work.opener.place(self.lane, row.id)
         try:
-            data_key = self.work.keys.of(self.lane, row.id, row.wrapped)
+            data_key = self.work.opener.of(self.lane, row.id, row.wrapped)
         except Broken as error:
             self.work.report("data_keys", key, "wrapped", f"cannot be opened, nor its content: {error}")
             return None
@@ -449,8 +449,8 @@ def _store_keys(work: Work) -> None:
             row, (purpose, master, made_at) = rows[one], work.store_keys[one]
             facts = [("purpose", row.purpose, purpose), ("master", row.master, master)]
             work.compare("store_keys", f"id {one}", [*facts, ("made_at", row.made_at, made_at)], "the ledger")
-        if one in work.keys.wrong:
-            work.report("store_keys", f"id {one}", "wrapped", work.keys.wrong[one])
+        if one in work.opener.wrong:
+            work.report("store_keys", f"id {one}", "wrapped", work.opener.wrong[one])
 
 
 # --- the store as a whole ---------------------------------------------------------------------------
@@ -532,7 +532,7 @@ def _file_key(work: Work, digest: str, path: Path, wrapped: object) -> None:
         work.report("file_keys", digest, "", "is gone: the attachment can never be opened again")
         return
     try:
-        key = work.keys.of_file(digest, wrapped)
+        key = work.opener.of_file(digest, wrapped)
         with path.open("rb") as file:
             first = file.read(len(FILE_MARK) + SEALED_PIECE)[len(FILE_MARK) :]
             unseal_piece(key, 0, last=not file.read(1), sealed=first)
