@@ -80,7 +80,7 @@ class Bridge:
     async def look(self, blob: Blob) -> Inspection:
         """Look into an attachment, as the daemon does."""
         async with self.store.blobs.in_memory(blob.digest) as path:
-            return await self.inspector.look(path, blob.name)
+            return await self.inspector.look(path, blob.name, blob.digest)
 
     async def say(self, text: str, name: str = "", data: bytes = b"") -> None:
         """Alice sends a message, with a file if it has a name."""

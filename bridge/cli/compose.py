@@ -195,7 +195,7 @@ def inspecting(settings: Settings, database: Database) -> Inspect:
 
     async def look(blob: Blob) -> Inspection:
         async with database.blobs.in_memory(blob.digest) as path:
-            return await one.look(path, blob.name)
+            return await one.look(path, blob.name, blob.digest)
 
     return look
 

@@ -205,7 +205,8 @@ _SHARES = click.argument(
 def drill(root: Root, files: tuple[Path, ...], custodians: tuple[str, ...], reason: str, person: str) -> None:
     """Try the custodians' shares: put the key together, open a canary with it, and write down that it worked.
 
-    The key is in memory only, and the key file of this machine is not used.
+    The key is in memory only, and the canary is opened with it alone. To write that down takes the store's
+    own key, as every act does.
     """
     from bridge.store import rotation
 
