@@ -17,7 +17,7 @@ from multiprocessing import get_context
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Engine, LargeBinary, and_, cast, func, select
+from sqlalchemy import Connection, Engine, and_, func, select
 
 from bridge.errors import Conflict, StoreError
 from bridge.ledger.entry import decode
@@ -32,6 +32,7 @@ from bridge.store.database import open_engine
 from bridge.store.directory import Directory
 from bridge.store.recorded import BY_PERSON, DAMAGE, NO_POLICY, NOT_RECORDED
 from bridge.store.rows import MESSAGE_CONTENT, VERDICT_CONTENT
+from bridge.store.vault import if_whole
 from bridge.store.writer import Tx
 
 SLICE = 2_000
@@ -187,7 +188,7 @@ def _ready(sources: Sequence[Source]) -> PolicySet:
 def _messages(first: int, last: int, since: int, until: int) -> Any:
     m, c = s.messages.c, MESSAGE_CONTENT.c
     return (
-        select(m.id, m.state, cast(c.body, LargeBinary).label("body"))
+        select(m.id, m.state, if_whole(c.body).label("body"))
         .join(MESSAGE_CONTENT, and_(c.lane == m.lane, c.seq == m.entry), isouter=True)
         .where(m.id.between(first, last), *_written(since, until))
         .order_by(m.id)
@@ -198,7 +199,7 @@ def _decided(db: Connection, first: int, last: int) -> Mapping[int, list[tuple[s
     """Cause and body of every verdict on the messages with these numbers, the first first."""
     v, m, c = s.verdicts.c, s.messages.c, VERDICT_CONTENT.c
     query = (
-        select(v.message, v.cause, cast(c.body, LargeBinary).label("body"))
+        select(v.message, v.cause, if_whole(c.body).label("body"))
         .join(s.messages, m.id == v.message)
         .join(VERDICT_CONTENT, and_(c.lane == m.lane, c.seq == v.entry))
         .where(v.message.between(first, last))

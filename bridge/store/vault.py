@@ -199,17 +199,31 @@ class Sealed(TypeDecorator[bytes]):
     impl = LargeBinary
     cache_ok = True
 
-    def __init__(self, part: int, seq: str = "seq") -> None:
+    def __init__(self, part: int, seq: str = "seq", *, strict: bool = True) -> None:
         super().__init__()
-        self.part, self.seq = part, seq
+        self.part, self.seq, self.strict = part, seq, strict
 
     def column_expression(self, selected: Any) -> ColumnElement[bytes]:
         """The column with its place and its wrapped key: what opening it takes."""
-        return _Packed(selected.element if isinstance(selected, Label) else selected, self)
+        inner = selected.element if isinstance(selected, Label) else selected
+        return inner if isinstance(inner, _Packed) else _Packed(inner, self)
 
     def process_result_value(self, value: bytes | None, dialect: Any) -> bytes | None:
         """What was sealed; None when its key was destroyed, or a join found nothing."""
-        return None if value is None else dialect.vault.open(bytes(value), self.part)
+        if value is None:
+            return None
+        try:
+            opened: bytes = dialect.vault.open(bytes(value), self.part)
+        except StoreError:
+            if self.strict:
+                raise
+            return None
+        return opened
+
+
+def if_whole(column: Any) -> ColumnElement[bytes]:
+    """A sealed column for readers who go on past damage: None where it cannot be opened any more."""
+    return _Packed(column, Sealed(column.type.part, column.type.seq, strict=False))
 
 
 _DATA_KEYS = table("data_keys", column("lane"), column("seq"), column("wrapped"))  # see schema.data_keys

@@ -60,7 +60,8 @@ def backtest(root: Root, out: Path | None, as_json: bool, **asked: Any) -> int:
     """Judge the archive again: what would be different if DRAFT were in force?
 
     Every message is judged twice, as it was written and on the clock of then. The daemon may go on meanwhile.
-    Exit code 1 also when there was nothing to judge. The report is kept: `weighbridge policy backtests` shows the last ones.
+    Exit code 1 also when there was nothing to judge. The report is kept: `weighbridge policy backtests` shows
+    the last ones.
     """
     from bridge.policy.tally import Limits
 
