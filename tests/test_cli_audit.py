@@ -21,6 +21,7 @@ from story import ENTRIES, REVIEWER, START, Terminal, copy_of_the_story
 
 from bridge.cli.audit import moment
 from bridge.cli.output import Exit
+from bridge.sealing import RAW
 from bridge.store.database import open_engine
 
 NOON = 1_795_348_800_000  # 2026-11-22 12:00:00 UTC, in milliseconds
@@ -293,14 +294,16 @@ SECRET = "as if nothing had been masked"
 
 def _tampered(folder: Path) -> int:
     """Another text in a recorded verdict that masked something; gives its message."""
-    with sqlite3.connect(folder / "weighbridge.db") as db:
-        message, entry, data = db.execute(
-            "SELECT v.message, v.entry, c.body FROM verdicts v JOIN content c ON c.seq = v.entry "
-            "WHERE v.outcome = 'redact' LIMIT 1"
-        ).fetchone()
+
+    def lie(data: bytes) -> bytes:
         body = json.loads(data) | {"text": SECRET}
         body["matches"][0]["title"] = "another title"
-        db.execute("UPDATE content SET body = ? WHERE seq = ?", (json.dumps(body).encode(), entry))
+        return json.dumps(body).encode()
+
+    with open_engine(f"sqlite:///{folder / 'weighbridge.db'}").begin() as db:
+        query = "SELECT message, entry FROM verdicts WHERE outcome = 'redact' LIMIT 1"
+        message, entry = db.exec_driver_sql(query).one()
+        reword(db, entry, lie)
     return int(message)
 
 
@@ -363,12 +366,9 @@ def test_a_replay_goes_on_past_a_record_that_cannot_be_read(
 def test_a_policy_that_is_gone_or_altered_is_damage(judged: Terminal) -> None:
     """The ledger says that its bytes were stored: without them, or with others, the evidence is damaged."""
     database = judged.folder / "weighbridge.db"
-    with sqlite3.connect(database) as db:
-        (entry,) = db.execute("SELECT entry FROM policies").fetchone()
-        db.execute("UPDATE content SET raw = raw || '#' WHERE seq = ?", (entry,))
-        db.execute(
-            "UPDATE content SET raw = CAST(replace(raw, 'desk', 'task') AS BLOB) WHERE seq = ?", (entry,)
-        )
+    with open_engine(f"sqlite:///{database}").begin() as db:
+        entry = db.exec_driver_sql("SELECT entry FROM policies").scalars().first()
+        reword(db, entry, lambda raw: raw.replace(b"desk", b"task"), RAW)
     answer = judged.type("audit", "replay")
     assert answer.code == Exit.INTEGRITY and "is no longer what was stored" in answer.out
     with sqlite3.connect(database) as db:
