@@ -17,12 +17,14 @@ import traffic
 from hypothesis import given
 from hypothesis import strategies as st
 from rig import Clock, Hands, new_store, opened, reword
+from sqlalchemy import select
 from story import ENTRIES, REVIEWER, START, Terminal, copy_of_the_story
 
 from bridge.cli.audit import moment
 from bridge.cli.output import Exit
 from bridge.sealing import RAW
 from bridge.store.database import open_engine
+from bridge.store.schema import content
 
 NOON = 1_795_348_800_000  # 2026-11-22 12:00:00 UTC, in milliseconds
 
@@ -329,11 +331,9 @@ def test_whoever_asks_for_the_words_is_written_down_first(judged: Terminal) -> N
     assert refused.code == Exit.WRONG and SECRET not in refused.out
     shown = judged.type("audit", "replay", "--show-text", "--reason", "case 12", "--as", "carol")
     assert f"text: recorded {SECRET}, now" in shown.out
-    with sqlite3.connect(judged.folder / "weighbridge.db") as db:
-        (body,) = db.execute(
-            "SELECT c.body FROM ledger l JOIN content c ON c.lane = l.lane AND c.seq = l.seq "
-            "WHERE l.subject = 'audit'"
-        ).fetchone()
+    with open_engine(f"sqlite:///{judged.folder / 'weighbridge.db'}").connect() as db:
+        entry = db.exec_driver_sql("SELECT seq FROM ledger WHERE subject = 'audit'").scalar()
+        body = db.execute(select(content.c.body).where(content.c.seq == entry)).scalar_one()
     assert json.loads(body) == {"person": "carol", "reason": "case 12"}
 
 

@@ -217,12 +217,12 @@ class Sealed(TypeDecorator[bytes]):
         except StoreError:
             if self.strict:
                 raise
-            return None
+            return b""
         return opened
 
 
 def if_whole(column: Any) -> ColumnElement[bytes]:
-    """A sealed column for readers who go on past damage: None where it cannot be opened any more."""
+    """A sealed column for readers who go on past damage: b"", which is no record, where it does not open."""
     return _Packed(column, Sealed(column.type.part, column.type.seq, strict=False))
 
 
