@@ -237,6 +237,27 @@ class Store:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """Signed checkpoints of the ledger, and where they are left."""
+
+    key_file: Path = setting(
+        Path("secrets/checkpoint-key"),
+        PATH,
+        "The key that signs checkpoints. `init` makes one, and so does a start without one; its public half "
+        "is written beside it (`.pub`).",
+    )
+    anchors: tuple[Path, ...] = setting(
+        (),
+        several(PATH),
+        "Folders in which each checkpoint is left as well, best on other disks. Empty: `checkpoints` beside "
+        "the database.",
+    )
+    every_seconds: float = setting(
+        60.0, number(1, 60), "How often to sign a checkpoint, if anything was appended, in seconds."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What may pass."""
 
@@ -357,6 +378,7 @@ class Settings:
     """All settings. `origin` names the file they come from, "" when there is none."""
 
     store: Store = Store()
+    ledger: Ledger = Ledger()
     policy: Policy = Policy()
     symphony: Symphony = Symphony()
     weixin: Weixin = Weixin()

@@ -27,6 +27,7 @@ from bridge import pipeline, telemetry
 from bridge.errors import ConfigError, SignedOut
 from bridge.in_force import InForce, Judging, Law
 from bridge.message import Inspection, Verdict
+from bridge.notary import Notary
 from bridge.pipeline import Bell, House
 from bridge.ports import Attempt, Connector, Late, Step
 from bridge.store import views
@@ -93,7 +94,8 @@ class Daemon:
 
     `law` says where policies come from and how they come into force; `address` is where /healthz, /readyz,
     /status and /metrics answer, None for nowhere; `anew` makes a network's connector again from what the
-    settings and secret files say by now (raising ConfigError), None when they cannot change.
+    settings and secret files say by now (raising ConfigError), None when they cannot change; `notary` signs
+    checkpoints, None for a daemon without them.
     """
 
     def __init__(
@@ -104,9 +106,10 @@ class Daemon:
         law: Law,
         address: tuple[str, int] | None,
         anew: Callable[[str], Connector] | None = None,
+        notary: Notary | None = None,
     ) -> None:
         self.house, self.database, self.connectors = house, database, connectors
-        self.address, self.anew = address, anew
+        self.address, self.anew, self.notary = address, anew, notary
         self.judging = Judging()
         self.in_force = InForce(self.judging, law, house, database)
         self.stop = asyncio.Event()
@@ -134,6 +137,8 @@ class Daemon:
                 await self._run_rooms()
             finally:
                 telemetry.sd_notify("STOPPING=1")
+        if self.notary is not None:
+            await self.notary.round()
         await self.database.leave()
         log.info("daemon:left")
 
@@ -147,6 +152,8 @@ class Daemon:
                 tasks.create_task(pipeline.judgement(self.judging, self.house)),
                 tasks.create_task(pipeline.deadlines(self.house)),
             ]
+            if self.notary is not None:
+                beside.append(tasks.create_task(self.notary.run()))
             networks = [tasks.create_task(self._network(one)) for one in self.connectors]
             log.info("daemon:started", port=self.bound_port)
             # Ready means that the store is ours; a network that is away or refuses us is told by /readyz.
@@ -302,9 +309,17 @@ class Daemon:
             "policies": [list(policy) for policy in self.judging.hashes],
             "refused": self.in_force.refused,
             "differs": self.in_force.differs,
+            "removed": list(self.in_force.removed),
             "stale": [list(names) for names in self.in_force.stale],
+            "checkpoint": self._checkpoint(),
         }
         return web.json_response(answer)
+
+    def _checkpoint(self) -> dict[str, object] | None:
+        notary = self.notary
+        if notary is None:
+            return None
+        return {"size": notary.size, "covered_at": notary.covered_at, "trouble": notary.trouble()}
 
     async def _metrics(self, _: web.Request) -> web.Response:
         await self._measure()
@@ -316,6 +331,8 @@ class Daemon:
         gauges = telemetry.metrics
         gauges.unjudged.set(depths.unjudged)
         gauges.held.set(depths.held)
+        if self.notary is not None:
+            gauges.checkpoint_age.set(self.notary.age())
         gauges.lease.labels(str(self.database.lane)).set(1)
         for network, counts in depths.networks.items():
             gauges.outbox_depth.labels(network).set(counts.open)

@@ -96,10 +96,11 @@ async def activate(acts: Acts, number: int, person: str, reason: str, at: int, b
     await acts.schedule(number, person, reason, at, bar)
 
 
-async def roll_back(acts: Acts, person: str, reason: str) -> int:
-    """Put the change before back into force; gives its number. Raises Conflict when there is none."""
-    signed(person, reason)
-    return await acts.roll_back(person, reason)
+async def roll_back(acts: Acts, way: Proposal, ticked: Sequence[str] = ()) -> int:
+    """Put the change before back into force; gives its number. Raises Conflict when there is none, NotAllowed
+    when it loosens what was not `ticked`."""
+    signed(way.person, way.reason)
+    return await acts.roll_back(way, ticked)
 
 
 async def freeze(acts: Acts, person: str, reason: str) -> None:

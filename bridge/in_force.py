@@ -30,7 +30,7 @@ from bridge import telemetry
 from bridge.errors import ConfigError, Conflict, PolicyError, StoreError
 from bridge.message import Archived, Verdict
 from bridge.pipeline import Bell, House
-from bridge.policy import PolicySet, Source, assemble, judge
+from bridge.policy import Diagnostic, PolicySet, Source, assemble, judge
 from bridge.proposals import Bar, Hashes, frozen
 from bridge.store import proposals
 from bridge.store.database import Database
@@ -41,6 +41,12 @@ log = telemetry.log()
 GIVE_WAY = 0.00005
 """Seconds after which the thread that compiles a set lets another one run."""
 
+GRACE = 3.0
+"""Seconds that a file may be away before it counts as removed: some editors unlink it and write it anew."""
+
+MOST_CODES = 20
+"""How many codes of mistakes one log line names."""
+
 ON_DISK = "file on disk"
 """Who put a saved file into force: nobody knows."""
 
@@ -49,6 +55,15 @@ NOTHING_APPROVED = """\
   weighbridge policy propose --reason "the first set"
   weighbridge policy approve 1 --reason "read and tested"
   weighbridge policy activate 1 --reason "the bridge begins"
+then start the daemon again. For a desk of one person, write activation = "watch"."""
+
+NEVER_APPROVED = """\
+[policy] activation is "approved", and what is in force came from the files without anybody's approval. It
+does not go on like that, and no older set comes back by itself. Have what is to decide approved, even if it
+is what decides now:
+  weighbridge policy propose --reason "what is to decide"
+  weighbridge policy approve NUMBER --reason "read and tested"
+  weighbridge policy activate NUMBER --reason "as agreed"
 then start the daemon again. For a desk of one person, write activation = "watch"."""
 
 Signature = tuple[tuple[str, int, int], ...]
@@ -108,7 +123,8 @@ class InForce:
     """Keeps `judging` at what is in force: by the files, by the approved changes, by a freeze.
 
     `refused` counts what is wrong with the files as they are saved (0: they decide, or nothing was saved);
-    `differs` says that they are not what was approved; `stale` are the (policy, list) that are out of date.
+    `differs` says that they are not what was approved; `stale` are the (policy, list) that are out of date;
+    `removed` are the policies that decided until their files went.
     """
 
     def __init__(self, judging: Judging, law: Law, house: House, database: Database) -> None:
@@ -116,6 +132,8 @@ class InForce:
         self.refused = 0
         self.differs = False
         self.stale: Names = ()
+        self.removed: tuple[str, ...] = ()
+        self._gone_since = 0.0
         self._asked = False
         self._bell = Bell()
         self._seen: Signature = ()
@@ -184,10 +202,22 @@ class InForce:
                 if settled or self._asked:
                     self._seen, self._asked = now, False
                     await self._compare_files()
-            elif settled or self._asked:
+            elif self._asked or (settled and not self._may_come_back(now)):
                 why = "SIGHUP" if self._asked else "saved"
                 self._seen, self._asked = now, False
                 await self._take_files(why)
+
+    def _may_come_back(self, now: Signature) -> bool:
+        """Whether a file went so short a time ago that an editor may be writing it anew."""
+        if {path for path, *_ in self._seen} <= {path for path, *_ in now}:
+            self._gone_since = 0.0
+            return False
+        time = asyncio.get_running_loop().time()
+        self._gone_since = self._gone_since or time
+        if time - self._gone_since < GRACE:
+            return True
+        self._gone_since = 0.0
+        return False
 
     async def _signature(self) -> Signature:
         if not self.law.folders:
@@ -211,17 +241,36 @@ class InForce:
         try:
             await self._put_files_in_force(person, reason)
         except (PolicyError, ConfigError) as error:
+            code = codes(error)
+            await self.database.refuse_files(code, len(error.problems))
             self._refuse(len(error.problems))
-            log.error("policy:refused", count=len(error.problems))
+            log.error("policy:refused", code=code, count=len(error.problems))
 
     async def _put_files_in_force(self, person: str, reason: str) -> None:
         before = self.judging.hashes
         policies = await beside(self.law.load)
+        removed = await self._removed(policies)
+        if removed:
+            reason = f"removed: {', '.join(removed)}; {reason}"
         await self.database.activate_policy(policies.hashes, person, reason, policies.sources)
         self.judging.policies = policies
+        self._say_removed(removed)
+        if self.refused:
+            log.info("policy:accepted", count=len(policies.hashes))
         self._refuse(0)
         if before and before != policies.hashes:
             log.info("policy:activated", count=len(policies.hashes))
+
+    async def _removed(self, policies: PolicySet) -> list[str]:
+        """Names of policies that decided until now and do not in this set, also since the last start."""
+        names = {name for name, _ in policies.hashes}
+        return [name for name, _ in await self.database.read(proposals.in_force) if name not in names]
+
+    def _say_removed(self, removed: Sequence[str]) -> None:
+        names = {name for name, _ in self.judging.hashes}
+        for name in removed:
+            log.warning("policy:removed", policy=name)
+        self.removed = tuple(sorted({*self.removed, *removed} - names))
 
     def _refuse(self, problems: int) -> None:
         self.refused = problems
@@ -230,21 +279,26 @@ class InForce:
     # by approved changes
 
     async def _begin_approved(self) -> None:
-        orders = await self.database.orders()
-        if not orders.active and not orders.due:
-            raise ConfigError(NOTHING_APPROVED)
-        if orders.active:
-            policies = await self._approved(orders.active)
-            reason = f"start of the daemon: change {orders.active}"
-            await self.database.activate_policy(policies.hashes, "weighbridge", reason)
-            self.judging.policies = policies
-        if orders.due:
-            await self._put_change_in_force(orders.due)
+        """What fell due comes into force first; then what decides goes on, if it was approved.
+
+        Raises ConfigError when it was not: no set comes back, and none stays, without people who say so.
+        """
+        due = (await self.database.orders()).due
+        if due:
+            await self._put_change_in_force(due)
+        number = await self.database.read(proposals.deciding)
+        if not number:
+            raise ConfigError(await self._unapproved(due))
         if not self.judging.hashes:
-            raise ConfigError(
-                f"change {orders.due} could not come into force; `weighbridge policy history` says why"
-            )
+            self.judging.policies = await self._approved(number)
         await self._compare_files()
+
+    async def _unapproved(self, due: int) -> str:
+        """Why nothing that decides was approved, and what people do about it."""
+        if due:
+            return f"change {due} could not come into force; `weighbridge policy history` says why"
+        known = await self.database.read(proposals.in_force)
+        return NEVER_APPROVED if known else NOTHING_APPROVED
 
     async def _follow_changes(self) -> None:
         due = (await self.database.orders()).due
@@ -295,6 +349,12 @@ class InForce:
         if renewed is not None:
             self.judging.policies = await beside(lambda: compiled(renewed))
             log.info("policy:delivered")
+
+
+def codes(error: PolicyError | ConfigError) -> str:
+    """The codes of what is wrong, each once, joined by "+"; "files" where the files cannot even be found."""
+    found = {one.code for one in error.problems if isinstance(one, Diagnostic) and one.severity == "error"}
+    return "+".join(sorted(found)[:MOST_CODES]) or "files"
 
 
 def out_of_date(policies: PolicySet, now: datetime) -> Names:

@@ -285,6 +285,10 @@ class Retention:
     first: str = ""
 
 
+# Between the names of queues; no name contains it.
+QUEUES_APART = ", "
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The answer of the policy for one message: a value, computed without I/O and computable again.
@@ -293,8 +297,9 @@ class Verdict:
     language tag ("en", "zh-Hans", "zh-Hant"; "zh" serves both scripts). `waits` makes the whole
     conversation wait while this message is held. `policies` names the deciding files by name and hash.
 
-    A hold goes to `queue`, is to be decided within `decide_within` milliseconds (0: no limit), and what
-    happens otherwise is `if_late` ("escalate" or "block"). `ask` asks the client's consent, by language;
+    A hold goes to `queue` (several names are sorted, `QUEUES_APART` between them), is to be decided within
+    `decide_within` milliseconds (0: no limit), and what happens otherwise is `if_late` ("escalate" or
+    "block"). `ask` asks the client's consent, by language;
     `agreed` names the gates that this message opens; `gated` says that nothing but consent is missing.
     `retention` has the longest first. `lists` are (policy/list, when its file was last written, in
     milliseconds) of lists that can grow old, `directory` is a digest of what was known about the people,

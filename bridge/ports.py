@@ -309,8 +309,8 @@ class Acts(Protocol):
     async def schedule(self, number: int, person: str, reason: str, at: int, bar: Bar) -> None:
         """An approved change is to come into force at `at` (milliseconds; 0: now)."""
 
-    async def roll_back(self, person: str, reason: str) -> int:
-        """The change before comes into force again; gives its number."""
+    async def roll_back(self, way: Proposal, ticked: Sequence[str] = ()) -> int:
+        """The change before comes into force again; gives its number. MAY raise `NotAllowed`."""
 
     async def freeze(self, person: str, reason: str) -> None:
         """Nothing is sent any more, and whatever comes is held."""

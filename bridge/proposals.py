@@ -221,6 +221,15 @@ def allow_end(proposal: Proposal, person: str, name: str) -> None:
         raise NotAllowed("who proposed a change withdraws it: `policy withdraw`")
 
 
+def allow_back(way: Proposal, ticked: Sequence[str]) -> None:
+    """Raises NotAllowed when a way back loosens what was not ticked: one person goes it, but sees it."""
+    left = {mark: one for mark, one in way.looser.items() if mark not in ticked}
+    if left:
+        raise NotAllowed(
+            f"going back loosens what was not ticked: {_listed(left)}; tick it with --looser or --all-looser"
+        )
+
+
 # --- the red button -------------------------------------------------------------------------------------
 
 FROZEN = "everything is held: the bridge is frozen"

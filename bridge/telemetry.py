@@ -30,6 +30,7 @@ KEYS: Mapping[str, str] = {
     "epoch": "fencing number of the lease",
     "seq": "place of a message in the archive",
     "entry": "place of an entry in the ledger",
+    "anchor": "number of a folder of checkpoints, in the order of the settings",
     "permit": "id of a delivery",
     "conversation": "digest of a conversation's key",
     "digest": "SHA-256 of something",
@@ -90,6 +91,10 @@ class Metrics:
         )
         self.policy_stale = self._gauge(
             "policy_lists_stale", "Lists that are older than their policy allows: all under it is held."
+        )
+        self.checkpoint_age = self._gauge(
+            "checkpoint_age_seconds",
+            "Seconds since all of the ledger was in a checkpoint, and that in every folder of them.",
         )
         self.lease = self._gauge("lease", "1 while this process holds the lane.", "lane")
         self.signed_in = self._gauge("signed_in", "1 while the network accepts our credentials.", "network")

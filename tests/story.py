@@ -40,12 +40,16 @@ from bridge.message import (
     Sample,
     Verdict,
 )
+from bridge.notary import Notary
 from bridge.people import Pair
 from bridge.policy import Source
 from bridge.policy.changes import Change, Direction
 from bridge.ports import Attempt, Claim, Ruling, Step
 from bridge.proposals import Approval, Bar, Proposal
+from bridge.store import proposals
+from bridge.store.anchors import AnchorFolder
 from bridge.store.database import Database, create
+from bridge.store.signing import signing_key
 
 START = 1_790_000_000_000  # milliseconds: a day in September 2026
 REVIEWER = "bob.li@bank.example"
@@ -91,6 +95,13 @@ class Story:
         self.blobs = self.folder / "blobs"
         create(self.url, self.clock.now())
         self.store = Database(self.url, self.blobs, self.clock)
+
+    async def sign(self) -> None:
+        """What was written so far is signed, and left in a folder beside the database."""
+        signer = signing_key(self.folder / "secrets/checkpoint-key", 1)
+        notary = Notary(signer, self.store, [AnchorFolder(self.folder / "checkpoints")], 60.0, 1)
+        await notary.round()
+        assert notary.trouble() == ""
 
     async def begin(self) -> None:
         """A daemon owns the lane, a policy decides, and Alice is paired with 李雷."""
@@ -191,12 +202,9 @@ async def varied(folder: Path) -> Story:
     """Text both ways, edits, recalls, files, holds decided and open, blocks, parked and failed deliveries."""
     story = Story(folder)
     await story.begin()
-    await _talk(story)
-    await _hold(story)
-    await _trouble(story)
-    await _follow(story)
-    await _leftovers(story)
-    await _changes(story)
+    for part in (_talk, _hold, _trouble, _follow, _leftovers, _changes):
+        await part(story)
+        await story.sign()
     return story
 
 
@@ -344,6 +352,13 @@ async def _leftovers(story: Story) -> None:
     await story.archive(story.answers("还没看"))
 
 
+async def _rolled_back(store: Database) -> int:
+    """Back to the set before: the number of its change."""
+    to = await store.read(lambda db: proposals.change(db, proposals.way_back(db)))
+    base = await store.read(proposals.in_force)
+    return await store.roll_back(Proposal(REVIEWER, "it held everything", to.proposal.policies, base))
+
+
 async def _changes(story: Story) -> None:
     """Changes of the policy in every state, and a freeze that was lifted. What decides is as it was."""
     store = story.store
@@ -352,7 +367,7 @@ async def _changes(story: Story) -> None:
         await story.agree(number)
         await store.schedule(number, REVIEWER, "as agreed", 0, Bar())
         await store.activate_change(number, Bar())
-    await store.activate_change(await store.roll_back(REVIEWER, "it held everything"), Bar())
+    await store.activate_change(await _rolled_back(store), Bar())
     open_, rejected, withdrawn = [await story.propose(name) for name in ("open", "too wide", "a mistake")]
     await story.agree(open_)
     await store.schedule(open_, REVIEWER, "over night", story.clock.at + 86_400_000, Bar())

@@ -14,6 +14,7 @@ from bridge.cli.output import Exit
 from bridge.cli.policy import activate
 from bridge.cli.root import opened
 from bridge.config import load
+from bridge.policy import load as load_policies
 from bridge.proposals import Bar
 
 ALICE, BOB = "alice.wong@bank.example", "bob.li@bank.example"
@@ -59,6 +60,16 @@ class Desk(Terminal):
         async def work() -> None:
             async with opened(load(self.folder / "weighbridge.toml", {})) as store:
                 await store.activate_change(number, Bar())
+
+        asyncio.run(work())
+
+    def watched(self) -> None:
+        """What a daemon with `activation: watch` does with what is saved."""
+
+        async def work() -> None:
+            policies = load_policies([self.folder / "policies/desk.yaml"])
+            async with opened(load(self.folder / "weighbridge.toml", {})) as store:
+                await store.activate_policy(policies.hashes, "file on disk", "saved", policies.sources)
 
         asyncio.run(work())
 
@@ -117,6 +128,14 @@ def test_what_is_in_force_already_is_not_proposed(begun: Desk) -> None:
     """The same bytes are no change."""
     answer = begun.says(ALICE, "policy", "propose")
     assert (answer.code, "nothing to propose" in answer.err) == (Exit.WRONG, True)
+
+
+def test_what_was_never_approved_is_proposed_against_what_was(begun: Desk) -> None:
+    """What came into force by the files alone may be proposed as it is, and what it loosened is ticked."""
+    begun.write(POLICY.replace("[alpha, beta]", "[alpha]"))
+    begun.watched()
+    shown = begun.says(ALICE, "policy", "propose")
+    assert (shown.code, "L1  LOOSER   list desk/words: words −beta" in shown.out) == (Exit.DONE, True)
 
 
 def test_what_is_loosened_is_ticked(begun: Desk) -> None:
@@ -217,6 +236,23 @@ def test_a_plan_for_later_says_when(desk: Desk) -> None:
     assert (
         "due        2099-01-01 01:00:00Z, said by bob.li@bank.example" in desk.type("policy", "show", "1").out
     )
+
+
+def test_what_going_back_loosens_is_ticked(begun: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Back to a set that finds less: shown and refused without the tick, done with it, and on record."""
+    monkeypatch.setattr(activate, "PATIENCE", 0.0)
+    begun.write(POLICY.replace("[alpha, beta]", "[alpha, beta, gamma]"))
+    begun.says(ALICE, "policy", "propose")
+    begun.says(BOB, "policy", "approve", "2")
+    begun.says(BOB, "policy", "activate", "2")
+    begun.in_force(2)
+    refused = begun.says(BOB, "policy", "rollback")
+    assert (refused.code, "L1 (words)" in refused.err) == (Exit.FORBIDDEN, True)
+    assert "L1  LOOSER   list desk/words: words −gamma" in refused.out
+    assert begun.says(BOB, "policy", "rollback", "--looser", "L1").code == Exit.DONE
+    rows = [json.loads(line) for line in begun.type("policy", "history", "--json").out.splitlines()]
+    act = rows[-1]["act"]
+    assert (act["person"], act["ticked"], act["looser"][0]["before"]) == (BOB, ["L1"], ["gamma"])
 
 
 def test_where_files_decide_nothing_is_activated(begun: Desk) -> None:

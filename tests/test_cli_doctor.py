@@ -157,3 +157,17 @@ def test_refused_credentials_are_told(examine: Examine, folder: Path, mock_proce
     assert code == 1
     assert {check.partition(":")[0] for check in failures(findings)} == {"symphony", "weixin"}
     assert "hush" not in json.dumps(findings)
+
+
+def test_checkpoints_on_the_disk_of_the_database_are_told(
+    examine: Examine, folder: Path, nowhere: str
+) -> None:
+    """The default is no mistake and is explained; a key that cannot be used is one."""
+    _, findings = examine("--offline", SYMPHONY_POD_URL=nowhere)
+    (where,) = [one for one in findings if one["check"] == "checkpoints"]
+    assert where["ok"]
+    assert where["detail"].startswith(f"{folder}/checkpoints: on the disk of the database")
+    (folder / "secrets/checkpoint-key").write_text("no key")
+    code, findings = examine("--offline", SYMPHONY_POD_URL=nowhere)
+    assert code == 1
+    assert "no signing key" in failures(findings)["checkpoint key"]

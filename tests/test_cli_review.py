@@ -5,12 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import traffic
 from hypothesis import given
 from hypothesis import strategies as st
+from rig import Clock, Hands, message, new_store, opened
 from story import REVIEWER, START, Terminal, copy_of_the_story
 
+from bridge import in_force
 from bridge.cli.output import Exit
-from bridge.cli.review import MARKS, marked
+from bridge.cli.review import MARKS, _standing, marked
+from bridge.message import WEIXIN
 
 
 @pytest.fixture
@@ -237,3 +241,38 @@ def test_the_list_can_be_that_of_one_queue(terminal: Terminal) -> None:
     assert terminal.type("review", "list", "--sampled", "--queue", "nobody").out == ""
     rows = terminal.type("review", "list", "--json").records
     assert all({"queue", "due_at", "late"} <= set(row) for row in rows)
+
+
+async def test_what_holds_it_comes_before_what_rules_found(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Held by a freeze, although a rule would only mask it: the freeze is the reason, in list and page; the
+    rule stands behind it."""
+
+    def frozen(ready: object) -> in_force.Judging:
+        judging = in_force.Judging(ready)  # type: ignore[arg-type]
+        judging.frozen = True
+        return judging
+
+    monkeypatch.setattr(traffic, "Judging", frozen)
+    new_store(tmp_path)
+    hands = Hands(opened(tmp_path, clock := Clock()), clock)
+    await hands.store.own("the test")
+    ready = traffic.policies()
+    await hands.store.activate_policy(ready.hashes, "daemon", "start", ready.sources)
+    await hands.archive(message(WEIXIN, 1, "4111 1111 1111 1111"))
+    await traffic.judged(hands, ready)
+    hands.store.close()
+    terminal = Terminal(tmp_path, capsys)
+    (row,) = terminal.type("review", "list", "--json").records
+    assert (row["rules"], row["reason"]) == ([], "everything is held: the bridge is frozen")
+    assert "everything is held" in terminal.type("review", "list").out
+    shown = terminal.type("review", "show", "1").out
+    assert shown.index("Held because everything is held") < shown.index("No card numbers (rule cards")
+
+
+def test_what_is_late_is_said_in_words() -> None:
+    """Before its time: due in so long; after it: so long late."""
+    review = {"state": "open", "queue": "", "opened_at": 0, "due_at": 60_000}
+    assert _standing(review, 34_000) == "held for 34 s, due in 26 s"
+    assert _standing(review, 86_000) == "held for 1 min, 26 s late"

@@ -121,8 +121,29 @@ def test_somebody_else_at_the_port_is_not_the_daemon(body: bytes) -> None:
         assert ask(f"http://127.0.0.1:{port}/status") is None
 
 
+def test_a_policy_that_was_removed_is_named(terminal: Terminal) -> None:
+    """Whoever looks sees which policy decides no more."""
+    with answering(json.dumps(RUNNING | {"removed": ["walls"]}).encode()) as port:
+        answer = look(terminal, port)
+    assert "✗ policies   the file of walls was removed: it decides no more" in answer.out
+
+
 def test_a_list_out_of_date_is_named(terminal: Terminal) -> None:
     """Whoever wonders why everything is held sees which file has to be delivered again."""
     with answering(json.dumps(RUNNING | {"stale": [["cards", "restricted"]]}).encode()) as port:
         answer = look(terminal, port)
     assert "✗ policies   list restricted of policy cards is out of date: everything is held" in answer.out
+
+
+def test_checkpoints_are_in_order_or_say_why_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """How much is signed and anchored, and as of when; a folder that is away is named."""
+    copy_of_the_story(tmp_path)
+    terminal = Terminal(tmp_path, capsys)
+    good = {"size": 1234, "covered_at": RUNNING["since"], "trouble": ""}
+    for checkpoint, words in (
+        (good, "✓ checkpoint 1,234 entries are signed and anchored"),
+        ({**good, "trouble": "checkpoints cannot be written to /far"}, "✗ checkpoint checkpoints cannot be"),
+    ):
+        with answering(json.dumps({**RUNNING, "checkpoint": checkpoint}).encode()) as port:
+            terminal.settings(f'[daemon]\nhttp = "127.0.0.1:{port}"\n')
+            assert words in terminal.type("status").out

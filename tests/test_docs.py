@@ -30,6 +30,7 @@ from typing import Any
 import click
 import pydantic
 import pytest
+from story import ENTRIES, Terminal, copy_of_the_story
 
 from bridge import config, flow, telemetry
 from bridge.cli import COMMANDS, weighbridge
@@ -523,10 +524,51 @@ async def test_the_auditors_script_finds_the_root(tmp_path: Path) -> None:
     store.close()
     with contextlib.closing(sqlite3.connect(file)) as db:
         heads = dict(db.execute("SELECT size, root FROM heads"))
-    script = next(body for kind, body in FENCE.findall(read(DOCS / "audit.md")) if kind == "python")
+    scripts = [body for kind, body in FENCE.findall(read(DOCS / "audit.md")) if kind == "python"]
+    script = next(script for script in scripts if "sqlite3" in script)
     assert printed(script, str(file)) == f"10 {heads[10].hex()}\n"
     for size in (1, 2, 7):
         assert printed(script, str(file), str(size)) == f"{size} {heads[size].hex()}\n"
+
+
+def test_the_page_checks_proofs_without_us(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The checking program on the auditor's page accepts our proofs, and no altered one."""
+    copy_of_the_story(tmp_path)
+    older = min((tmp_path / "checkpoints").rglob("*.note"))
+    command = ["audit", "proof", "1", "--against", str(older)]
+    proof = Terminal(tmp_path, capsys).type(*command).out
+    script = next(body for kind, body in FENCE.findall(read(DOCS / "audit.md")) if kind == "python")
+    key, file = str(tmp_path / "checkpoints/key.pub"), tmp_path / "proof.json"
+    file.write_text(proof)
+    lines = printed(script, str(file), key).splitlines()
+    assert lines[0].startswith(f"signed: {ENTRIES} entries")
+    assert [line.split(", ")[-1] for line in lines[1:3]] == ["message:archived", "message:judged"]
+    assert lines[-1] == f"unchanged: all of the first {int(older.stem)} entries"
+    for altered in _altered(proof):
+        file.write_text(json.dumps(altered))
+        with pytest.raises(subprocess.CalledProcessError):
+            printed(script, str(file), key)
+
+
+def _altered(proof: str) -> Iterator[dict[str, Any]]:
+    """A proof with one thing other than it was: an entry, its place, a hash, a size, a signature."""
+
+    def other(change: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+        copy: dict[str, Any] = json.loads(proof)
+        change(copy)
+        return copy
+
+    def flip(hashes: list[str]) -> None:
+        hashes[1] = "00" * 32
+
+    yield other(lambda p: p["entries"][0].update(entry=p["entries"][0]["entry"].replace("text", "file")))
+    yield other(lambda p: p["entries"][1].update(number=p["entries"][1]["number"] + 1))
+    yield other(lambda p: flip(p["entries"][0]["path"]))
+    yield other(lambda p: p["entries"][0]["path"].pop())
+    yield other(lambda p: p.update(checkpoint=p["checkpoint"].replace(f"\n{ENTRIES}\n", "\n300\n")))
+    yield other(lambda p: p.update(checkpoint=p["earlier"]["checkpoint"]))
+    yield other(lambda p: flip(p["earlier"]["path"]))
+    yield other(lambda p: p["earlier"].update(checkpoint=p["checkpoint"]))
 
 
 def printed(script: str, *arguments: str) -> str:

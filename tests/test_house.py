@@ -47,6 +47,7 @@ LEVELS = {
     "bridge.records": 3,
     "bridge.daemon": 4,
     "bridge.in_force": 4,
+    "bridge.notary": 4,
     "bridge.console": 4,
     "bridge.telemetry": 4,
     "bridge.cli": 5,

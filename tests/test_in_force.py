@@ -23,6 +23,7 @@ from daemon_rig import DEADLINE, PERSON, Place, Running, place, settings_folder,
 from rig import Clock, new_store, opened
 from sqlalchemy import Connection, select
 
+from bridge import in_force
 from bridge.cli import output, weighbridge
 from bridge.cli.output import Exit
 from bridge.daemon import Counting
@@ -35,6 +36,7 @@ from bridge.proposals import Approval, Bar, Proposal
 from bridge.store import proposals, views
 from bridge.store import schema as s
 from bridge.store.policies import milliseconds
+from bridge.store.signing import verifiers
 from bridge.store.verify import Finding, verify
 
 PROPOSER = "alice.wong@bank.example"
@@ -120,7 +122,8 @@ async def gauge(daemon: Running, name: str) -> str:
 async def sound(here: Place) -> None:
     """The audit has no finding."""
     found: list[Finding] = []
-    await here.ask(lambda db: verify(db, here.folder / "blobs", found.append))
+    keys = verifiers([here.folder / "secrets/checkpoint-key.pub"])
+    await here.ask(lambda db: verify(db, here.folder / "blobs", found.append, keys=keys))
     assert found == []
 
 
@@ -221,7 +224,9 @@ async def test_a_saved_file_decides_without_being_told(here: Place) -> None:
         before = await here.ask(views.policies)
         (here.folder / "policies/desk.yaml").write_text("policy: [")
         refused = await daemon.logged("policy:refused")
-        assert refused["count"] >= 1
+        assert refused["count"] >= 1 and "P001" in refused["code"]
+        last = (await here.ask(views_history))[-1]
+        assert (last["kind"], last["facts"]["code"]) == ("policy:refused", refused["code"])
         assert (await status(daemon))["refused"] >= 1
         assert await gauge(daemon, "policy_refused") == "1.0"
         here.alice_writes("alpha, beta again")
@@ -230,6 +235,7 @@ async def test_a_saved_file_decides_without_being_told(here: Place) -> None:
 
         save(here.folder, "alpha", 2)
         await daemon.logged("policy:activated", 2)
+        assert daemon.named("policy:accepted")
         assert (await status(daemon))["refused"] == 0
         assert await gauge(daemon, "policy_refused") == "0.0"
 
@@ -288,7 +294,10 @@ async def test_only_what_was_approved_decides(here: Place, monkeypatch: pytest.M
         await here.li_lei_sees("alpha, **** once more")
         await within(DEADLINE, lambda: no_difference(daemon))
 
-        assert await typed(here, PERSON, "policy", "rollback", "--reason", "too much") == Exit.DONE
+        assert (
+            await typed(here, PERSON, "policy", "rollback", "--all-looser", "--reason", "too much")
+            == Exit.DONE
+        )
         here.alice_writes("alpha, beta at last")
         await here.li_lei_sees("****, beta at last")
         assert [one["change"] for one in daemon.named("policy:activated")] == [1, 2, 1]
@@ -402,6 +411,42 @@ async def running(begun: InForce) -> AsyncIterator[None]:
     await asyncio.gather(task, return_exceptions=True)
 
 
+async def test_an_older_approved_set_does_not_come_back_by_itself(small: Callable[[str], Small]) -> None:
+    """Approved once, then another set decided by `watch`: a start in `approved` puts nothing back and lets
+    nothing unapproved go on. It names the commands; once they are typed, it starts."""
+    here = small("watch")
+    here.write(SMALL.format(word="alpha", version=0))
+    await here.in_force()
+    here.write(SMALL.format(word="beta", version=1))
+    await here.begun.begin()
+    decides = await here.store.read(proposals.in_force)
+    here.activation = "approved"
+    with pytest.raises(
+        ConfigError, match=r"policy propose(.|\n)*policy approve NUMBER(.|\n)*policy activate"
+    ):
+        await here.anew().begin()
+    assert await here.store.read(proposals.in_force) == decides
+    await here.in_force()
+    await here.anew().begin()
+    assert here.begun.judging.hashes == decides
+
+
+async def test_a_change_that_is_due_comes_first(small: Callable[[str], Small]) -> None:
+    """Approved against what came by `watch`, and due: the start does not move what it was compared with."""
+    here = small("watch")
+    here.write(SMALL.format(word="alpha", version=0))
+    await here.in_force()
+    here.write(SMALL.format(word="beta", version=1))
+    await here.begun.begin()
+    here.write(SMALL.format(word="gamma", version=2))
+    number = await here.approve()
+    await here.store.schedule(number, PERSON, "as agreed", 0, Bar())
+    here.activation = "approved"
+    await here.anew().begin()
+    assert (await here.store.orders()).active == number
+    assert here.begun.judging.hashes == load(here.files()).hashes
+
+
 async def test_a_list_delivered_again_is_as_old_as_its_file(small: Callable[[str], Small]) -> None:
     """Approved, and too old by its time then: everything would be held, and that is said. The same words
     delivered anew count from their file's time; other words are not what was approved, and do not."""
@@ -440,6 +485,37 @@ async def test_a_list_that_grows_old_is_said_in_watch_as_well(small: Callable[[s
         await within(DEADLINE, lambda: here.begun.stale == (("desk", "words"),))
         os.utime(path, (at + 7200, at + 7200))
         await within(DEADLINE, lambda: not here.begun.stale)
+
+
+async def test_a_file_that_goes_is_said_to_go(
+    small: Callable[[str], Small], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it may come back its rules go on; then the record, the log and the status name what was removed,
+    until it is back. A start looks too."""
+    here = small("watch")
+    here.write(SMALL.format(word="alpha", version=0))
+    walls = SMALL.format(word="beta", version=0).replace("policy: desk", "policy: walls")
+    path = here.write(walls, "walls.yaml")
+    await here.begun.begin()
+    begun = here.begun
+    async with running(begun):
+        path.unlink()
+        await within(DEADLINE, lambda: begun._gone_since)
+        assert len(begun.judging.hashes) == 2
+        path.write_text(walls)
+        await within(DEADLINE, lambda: not begun._gone_since)
+        assert (len(begun.judging.hashes), begun.removed) == (2, ())
+        monkeypatch.setattr(in_force, "GRACE", 0.02)
+        path.unlink()
+        await within(DEADLINE, lambda: begun.removed == ("walls",))
+        assert [name for name, _ in begun.judging.hashes] == ["desk"]
+        last = (await here.store.read(views_history))[-1]
+        assert last["reason"].startswith("removed: walls; ")
+        path.write_text(walls)
+        await within(DEADLINE, lambda: begun.removed == ())
+    path.unlink()
+    await here.anew().begin()
+    assert here.begun.removed == ("walls",)
 
 
 # --- the red button -------------------------------------------------------------------------------------

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -26,7 +27,10 @@ from bridge.flow import MessageState
 from bridge.message import SYMPHONY, WEIXIN, Outcome
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from bridge.replay import Replayed
+    from bridge.store.proving import Placed
     from bridge.store.verify import Finding, Summary
 
 _COLUMNS = {
@@ -46,6 +50,8 @@ def audit() -> None:
     weighbridge audit list --since 24h --person alice.wong
     weighbridge audit show 17
     weighbridge audit verify
+    weighbridge audit checkpoint
+    weighbridge audit proof 17
     weighbridge audit replay --since 7d
     """
 
@@ -80,6 +86,15 @@ class _Moment(click.ParamType):
 
 TIME = _Moment()
 """The type of an option that takes a time, in milliseconds since the epoch."""
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_KEPT = click.Path(exists=True, path_type=Path)
+_KEY = click.option(
+    "--key",
+    type=_FILE,
+    multiple=True,
+    help="A file of public keys. Default: those beside our own key, or in our folders of checkpoints.",
+)
 
 
 @audit.command("list")
@@ -312,18 +327,33 @@ _DAMAGED = ("malformed", "not a database")
 
 
 @audit.command()
+@click.option(
+    "--anchors",
+    type=_KEPT,
+    multiple=True,
+    help="Checkpoints kept elsewhere: a folder or a file. Default: the folders of the settings.",
+)
+@_KEY
 @output.json_option
 @pass_root
-def verify(root: Root, as_json: bool) -> int:
+def verify(root: Root, anchors: tuple[Path, ...], key: tuple[Path, ...], as_json: bool) -> int:
     """Read everything again: is any byte other than it was recorded? Exit code 5 if so.
 
     Without the master key, whatever is sealed cannot be compared, and the rest is: exit code 6.
 
-    Compare the root with one that was noted elsewhere: it changes with every entry, and proves all before it.
+    Every checkpoint that was signed is held against the entries, those in the database and those outside: so
+    an end that was cut off, or a history written anew, is found as long as one of them was kept where
+    whoever did it could not reach it.
     """
+    from bridge.cli import compose
+    from bridge.cli.prove import public_keys
+    from bridge.store.attestation import gathered
     from bridge.store.verify import verify as verify_store
 
     settings = root.settings()
+    keys = public_keys(settings, key)
+    places = anchors or tuple(path for path in compose.anchors(settings) if path.is_dir())
+    kept = gathered(places, strict=not anchors)
     findings = 0
 
     def found(finding: Finding) -> None:
@@ -337,7 +367,7 @@ def verify(root: Root, as_json: bool) -> int:
     try:
         with reading(settings, damaged=True) as db, progress("reading again") as tell:
             started = time.monotonic()
-            summary = verify_store(db, settings.store.blobs, found, tell)
+            summary = verify_store(db, settings.store.blobs, found, tell, keys=keys, anchors=kept)
     except StoreError as error:
         if not findings and not any(words in str(error) for words in _DAMAGED):
             raise
@@ -363,6 +393,7 @@ def _verdict(summary: Summary, seconds: float) -> Iterator[str]:
         f"{summary.deliveries:,} deliveries, {summary.receipts:,} receipts, {summary.blobs:,} blobs"
     )
     yield f"  {counts}"
+    yield f"  {summary.checkpoints:,} signed checkpoints, {summary.anchored:,} outside the database"
     yield f"  {summary.bytes / 1e6:,.1f} MB of content, in {seconds:.1f} s"
     for lane, (size, root) in summary.roots.items():
         yield f"  lane {lane}: root of {size:,} entries  {root}"
@@ -373,6 +404,73 @@ def _verdict(summary: Summary, seconds: float) -> Iterator[str]:
         yield "✓ Everything else is as it was recorded: the tree, the structure, the files of attachments."
     else:
         yield "✓ Everything is as it was recorded."
+
+
+# --- proofs ---------------------------------------------------------------------------------------------
+
+
+@audit.command()
+@click.option("--lane", type=click.IntRange(0), help="Of this lane only.")
+@_KEY
+@output.json_option
+@pass_root
+def checkpoint(root: Root, lane: int | None, key: tuple[Path, ...], as_json: bool) -> None:
+    """The newest signed checkpoint of each lane, to be kept where nobody here can change it.
+
+    What is printed is the very note (C2SP tlog-checkpoint); --json adds the public key, size and root.
+    """
+    from bridge.cli import prove
+    from bridge.store import views
+
+    keys = prove.public_keys(root.settings(), key)
+
+    def ask(db: Connection) -> list[dict[str, Any]]:
+        lanes = [one["lane"] for one in views.lanes(db)] if lane is None else [lane]
+        return list(prove.newest(db, keys, lanes))
+
+    found = root.read(ask)
+    if not found:
+        raise Conflict("nothing has been signed yet: the daemon does so when it starts.")
+    for one in found:
+        if as_json:
+            output.json_line(one)
+        else:
+            click.echo(one["checkpoint"], nl=False)
+
+
+@audit.command()
+@click.argument("what", metavar="MESSAGE|LANE/ENTRY")
+@click.option("--against", type=_FILE, help="An older checkpoint: prove, too, that history only went on.")
+@_KEY
+@pass_root
+def proof(root: Root, what: str, against: Path | None, key: tuple[Path, ...]) -> None:
+    """That a message's entries (17), or one entry (0/40), are under the newest checkpoint: JSON to hand on.
+
+    docs/audit.md has a page of Python that checks it, for somebody who trusts none of us.
+    """
+    from bridge.cli import prove
+
+    keys = prove.public_keys(root.settings(), key)
+    note = prove.read_note(against) if against else ""
+    output.json_line(root.read(lambda db: prove.document(db, keys, _entries_of(db, what), note)))
+
+
+def _entries_of(db: Connection, what: str) -> Sequence[Placed]:
+    """The entries that a person names: "17" are those of message 17, "0/40" is one."""
+    from bridge.store import proving
+
+    found = re.fullmatch(r"(?:([0-9]{1,9})/)?([0-9]{1,18})", what)
+    if found is None:
+        raise click.BadParameter(f"{what!r}: write the number of a message, 17, or of an entry, 0/40.")
+    number = int(found[2])
+    if found[1] is None:
+        entries = proving.entries_about(db, number)
+    else:
+        entry = proving.entry_at(db, int(found[1]), number)
+        entries = [entry] if entry else []
+    if not entries:
+        raise Conflict(f"there is nothing in the ledger about {what}; see `weighbridge audit show`.")
+    return entries
 
 
 # --- replay ---------------------------------------------------------------------------------------------

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from bridge.daemon import Daemon
     from bridge.in_force import Law
     from bridge.inspection.inspector import Inspector
+    from bridge.ledger.checkpoint import Signer
     from bridge.message import Blob, Inspection
+    from bridge.notary import Notary
     from bridge.pipeline import Inspect, Pace
     from bridge.policy import PolicySet
     from bridge.ports import Blobs, Clock, Connector, KeyKeeper
@@ -200,6 +202,31 @@ def inspecting(settings: Settings, database: Database) -> Inspect:
     return look
 
 
+def anchors(settings: Settings) -> tuple[Path, ...]:
+    """The folders in which checkpoints are left: those of the settings, or one beside the database."""
+    from sqlalchemy import make_url
+
+    beside = Path(make_url(settings.store.url).database or "weighbridge.db").with_name("checkpoints")
+    return settings.ledger.anchors or (beside,)
+
+
+def notary(settings: Settings, database: Database) -> Notary:
+    """What signs checkpoints; its key is made if there is none. Raises ConfigError when that cannot be."""
+    from bridge.notary import Notary
+    from bridge.store.anchors import AnchorFolder
+
+    folders = [AnchorFolder(path) for path in anchors(settings)]
+    every, lanes = settings.ledger.every_seconds, settings.store.lanes
+    return Notary(signing_key(settings), database, folders, every, lanes)
+
+
+def signing_key(settings: Settings) -> Signer:
+    """The key of the settings, made if there is none. Raises ConfigError when that cannot be."""
+    from bridge.store import signing
+
+    return signing.signing_key(settings.ledger.key_file, settings.store.lanes)
+
+
 def daemon(
     settings: Settings,
     database: Database,
@@ -226,7 +253,9 @@ def daemon(
         inspect=inspecting(settings, database),
     )
     anew = partial(_anew, reread, database.blobs) if reread else None
-    return Daemon(house, database, both, law(settings), settings.daemon.http, anew)
+    return Daemon(
+        house, database, both, law(settings), settings.daemon.http, anew, notary(settings, database)
+    )
 
 
 def _anew(reread: Callable[[], Settings], blobs: Blobs, network: str) -> Connector:

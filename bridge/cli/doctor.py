@@ -10,6 +10,7 @@ import asyncio
 import os
 import shutil
 from collections.abc import Iterator, Set
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -64,7 +65,12 @@ def _checks(root: Root, offline: bool) -> Iterator[Check]:
     if not survey.problems:
         yield "settings", True, settings.origin
     yield from _rights(settings)
-    for section, check in (("policy", _policies), ("store", _store), ("attachments", _scanner)):
+    for section, check in (
+        ("policy", _policies),
+        ("store", _store),
+        ("ledger", _checkpoints),
+        ("attachments", _scanner),
+    ):
         if section not in broken:
             yield from check(settings)
     if not offline and "store" not in broken:
@@ -120,6 +126,31 @@ def _master_key(database: Database) -> Check:
         return "master key", True, database.unlock()
     except WeighbridgeError as error:
         return "master key", False, str(error)
+
+
+def _checkpoints(settings: Settings) -> Iterator[Check]:
+    """Where checkpoints go: beside the database they prove little to anybody but ourselves."""
+    from sqlalchemy import make_url
+
+    from bridge.cli import compose
+
+    database = _nearest(Path(make_url(settings.store.url).database or "."))
+    for path in compose.anchors(settings):
+        nearest, detail = _nearest(path), str(path)
+        if nearest.stat().st_dev == database.stat().st_dev:
+            detail += ": on the disk of the database; name a place elsewhere in [ledger] anchors"
+        yield "checkpoints", os.access(nearest, os.W_OK), detail
+    try:
+        compose.signing_key(settings)
+    except ConfigError as error:
+        yield "checkpoint key", False, str(error)
+    else:
+        yield "checkpoint key", True, str(settings.ledger.key_file)
+
+
+def _nearest(path: Path) -> Path:
+    """The path, or what there is of it."""
+    return next(one for one in (path, *path.absolute().parents) if one.exists())
 
 
 def _scanner(settings: Settings) -> Iterator[Check]:

@@ -24,9 +24,13 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from yaml import MappingNode, Node
 
+    from bridge.ledger.checkpoint import Signer
+
 KEY_BITS = 4096  # Symphony asks for RSA of at least 2048 bits
 SETTINGS = "weighbridge.toml"
+LANES = 1  # what the settings have that init writes
 FILES = {  # setting: where init puts it
+    "ledger.key_file": "secrets/checkpoint-key",
     "symphony.private_key_file": "secrets/symphony-key.pem",
     "weixin.secret_file": "secrets/weixin-secret",
     "weixin.token_file": "secrets/weixin-token",
@@ -34,6 +38,7 @@ FILES = {  # setting: where init puts it
 }
 STORE_KEY = "secrets/store-key"
 PUBLIC_KEY = "secrets/symphony-public.pem"
+CHECKPOINT_KEY = "secrets/checkpoint-key.pub"
 FOLDERS = ("secrets", "blobs", "policies")
 ACTS = ("redact", "hold", "block")
 ACTING = ("attachments", "barriers", "consent", "disclaimers", "kinds")  # sections that know no mode
@@ -49,9 +54,13 @@ Wrote {folder}: settings, keys, and policies {mode}.
 2. In the WeCom console (customer service, receive messages) enter the callback address, with the token from
    {folder}/secrets/weixin-token and the EncodingAESKey from {folder}/secrets/weixin-aes-key.
 3. Put the application's secret into {folder}/secrets/weixin-secret.
-4. Keep a copy of {folder}/secrets/store-key apart from the backups of the store: everything at rest is sealed
+4. Give this public key to whoever checks the record without trusting this host: checkpoints of the ledger are
+   signed with its other half (it is also in {folder}/secrets/checkpoint-key.pub):
+
+{checkpoint_key}
+5. Keep a copy of {folder}/secrets/store-key apart from the backups of the store: everything at rest is sealed
    by it, and lost with it.
-5. Fill in what {folder}/weighbridge.toml still lacks. This says what:
+6. Fill in what {folder}/weighbridge.toml still lacks. This says what:
    weighbridge --config {folder}/weighbridge.toml doctor"""
 
 
@@ -67,16 +76,18 @@ def init(folder: Path, pod_url: str | None, username: str | None, corp_id: str |
     The shipped policies are written in monitor mode: they record what they would do, and change nothing.
     """
     from bridge.keepers import KeyFile
+    from bridge.store.signing import drawn, public_lines
 
     values = {"symphony.pod_url": pod_url, "symphony.username": username, "weixin.corp_id": corp_id}
     settings = config.sample({**FILES, **{key: value for key, value in values.items() if value}})
     config.parse(settings, {}, folder=folder, origin="init")
     policies = dict(shipped_policies(enforce=enforce))
-    _refuse_existing(folder, [SETTINGS, PUBLIC_KEY, STORE_KEY, *FILES.values(), *policies])
+    made = [SETTINGS, PUBLIC_KEY, STORE_KEY, CHECKPOINT_KEY, *FILES.values(), *policies]
+    _refuse_existing(folder, made)
     for name in ("", *FOLDERS, *{str(Path(name).parent) for name in policies}):
         (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-    key = _new_key()
-    for name, content in {**_secret_files(key), SETTINGS: settings, **policies}.items():
+    key, signer = _new_key(), drawn()
+    for name, content in {**_secret_files(key, signer), SETTINGS: settings, **policies}.items():
         _write(folder / name, content)
     KeyFile(folder / STORE_KEY).renew()
     click.echo(
@@ -85,6 +96,7 @@ def init(folder: Path, pod_url: str | None, username: str | None, corp_id: str |
             mode="in force" if enforce else "in monitor mode",
             username=username or "weighbridge",
             public_key=_public_pem(key),
+            checkpoint_key=public_lines(signer, LANES),
         )
     )
 
@@ -191,13 +203,17 @@ def _public_pem(key: RSAPrivateKey) -> str:
     return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
 
 
-def _secret_files(key: RSAPrivateKey) -> dict[str, str]:
+def _secret_files(key: RSAPrivateKey, signer: Signer) -> dict[str, str]:
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    from bridge.store.signing import public_lines
 
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
     return {
         FILES["symphony.private_key_file"]: pem,
         PUBLIC_KEY: _public_pem(key),
+        FILES["ledger.key_file"]: f"{signer.secret()}\n",
+        CHECKPOINT_KEY: public_lines(signer, LANES),
         FILES["weixin.secret_file"]: "",
         FILES["weixin.token_file"]: secrets.token_hex(16) + "\n",
         FILES["weixin.aes_key_file"]: _aes_key() + "\n",

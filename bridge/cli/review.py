@@ -89,7 +89,7 @@ def _due(row: Mapping[str, Any], now: int) -> str:
         return ""
     if row["due_at"] > now:
         return f"in {output.span(row['due_at'] - now)}"
-    return f"late {output.span(now - row['due_at'])}"
+    return f"{output.span(now - row['due_at'])} late"
 
 
 @review.command()
@@ -138,7 +138,7 @@ def _page(found: Mapping[str, Any], now: int) -> Iterator[str]:
 def _standing(review: Mapping[str, Any], now: int) -> str:
     if review["state"] == "open":
         queue = f" in queue {output.cell(review['queue'])}" if review["queue"] else ""
-        due = f", due {due}" if (due := _due(review, now)) else ""
+        due = f", {'due ' if review['due_at'] > now else ''}{due}" if (due := _due(review, now)) else ""
         return f"held for {output.span(now - review['opened_at'])}{queue}{due}"
     return f"{review['state']} at {output.when(review['decided_at'])}"
 
@@ -150,9 +150,11 @@ def _files(files: Iterable[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def _why(verdict: Mapping[str, Any], matches: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    if not matches:
+    """What holds it comes first, then what other rules found."""
+    holding = [one for one in matches if (verdict["cause"], one["outcome"]) == ("rule", "hold")]
+    if not holding:
         yield f"  Held because {output.cell(verdict['reason'])}."
-    for match in matches:
+    for match in [*holding, *(one for one in matches if one not in holding)]:
         title = output.cell(match["title"] or match["rule"])
         yield f"  {title} (rule {match['rule']} of {match['policy']}, would {match['outcome']})"
         if match["why"]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bridge.config import Daemon, Policy, Secret, Settings, Store, Symphony, Weixin
+from bridge.config import Daemon, Ledger, Policy, Secret, Settings, Store, Symphony, Weixin
 
 if TYPE_CHECKING:
     from bridge.daemon import Daemon as RunningDaemon
@@ -141,6 +141,7 @@ def _settings(
             blobs=folder / "blobs",
             key_file=folder / "secrets" / "store-key",
         ),
+        ledger=Ledger(key_file=folder / "checkpoint-key"),
         policy=Policy(files=policies),
         symphony=Symphony(
             pod_url=pod_url,

@@ -84,12 +84,24 @@ def _daemon_lines(daemon: Mapping[str, Any] | None, url: str, now: int) -> Itera
     if refused := daemon.get("refused"):
         said = f"{refused} problem(s) in the files as saved, which decide nothing: `weighbridge policy check`"
         yield f"✗ policies   {said}"
+    if checkpoint := daemon.get("checkpoint"):
+        yield _checkpoint_line(checkpoint, now)
     if daemon.get("differs"):
         said = "the files are not what was approved, and decide nothing: `weighbridge policy propose`"
         yield f"✗ policies   {said}"
+    for name in daemon.get("removed", ()):
+        yield f"✗ policies   the file of {output.cell(name)} was removed: it decides no more. Was that meant?"
     for policy, name in daemon.get("stale", ()):
         out = f"list {output.cell(name)} of policy {output.cell(policy)} is out of date"
         yield f"✗ policies   {out}: everything is held until its file is delivered again"
+
+
+def _checkpoint_line(checkpoint: Mapping[str, Any], now: int) -> str:
+    since = output.span(now - int(checkpoint.get("covered_at", now)))
+    if trouble := checkpoint.get("trouble"):
+        return f"✗ checkpoint {output.cell(trouble)} (for {since})"
+    size = int(checkpoint.get("size", 0))
+    return f"✓ checkpoint {size:,} entries are signed and anchored, as of {since} ago"
 
 
 def _store_lines(store: Mapping[str, Any] | None, trouble: str, now: int) -> Iterator[str]:

@@ -193,14 +193,17 @@ class _Files:
     def _attachments(
         self, before: lang.Attachments | None, after: lang.Attachments | None
     ) -> Iterator[Change]:
-        """What is read inside of files is found by every detector, also by those that spare a message."""
+        """What is read inside of files is found by every detector, also by those that spare a message.
+
+        Without the section it is read as well.
+        """
         place = replace(self._place, section="attachments")
         finding = UP | frozenset[int]().union(
             *self._before.detectors.values(), *self._after.detectors.values()
         )
         if before is None or after is None:
             one = before or after
-            yield from o.optional(place, before, after, finding if one and one.read_text else EITHER, UP)
+            yield from o.optional(place, before, after, UP if one and one.read_text else EITHER, UP)
             return
         yield from o.changes(*o.without({"read_text": True}, before, after), UP, place)
         if before.read_text != after.read_text:

@@ -142,7 +142,8 @@ def _policy(draft: Draft, collector: Collector, roster: Roster) -> Policy:
         gate(file, names),
         disclaimers(file, names),
         keeping(file, names),
-        file.attachments is not None and file.attachments.read_text,
+        # Text inside is text: who says nothing of attachments has not asked to be blind.
+        file.attachments is None or file.attachments.read_text,
         tuple(_changed(draft)),
         _default(file.defaults.unmatched, "no rule matched"),
         _default(file.defaults.unpaired, "the people are not an approved pair"),

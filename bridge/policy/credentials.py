@@ -12,7 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
-from bridge.policy.detectors import CERTAIN, HIGH, LOW, Finding, Levels, Scan, Shape
+from bridge.policy.detectors import CERTAIN, HIGH, LOW, MEDIUM, Finding, Levels, Scan, Shape
 
 # AWS, GitHub, Slack, Stripe, Google, OpenAI and Anthropic, JSON Web Tokens, PEM.
 _KNOWN = re.compile(
@@ -22,14 +22,20 @@ _KNOWN = re.compile(
     r")(?![0-9a-z])|-----begin (?:[a-z]{1,9} ){0,2}private key-----"
 )
 _KNOWN_SHAPE = "akia|asia|gh[pousr]_|github_pat_|xox[abeoprs]-|[rs]k_(?:live|test)_|aiza|sk-|eyj|-----begin "
-_NAMES = (
-    r"password|passwd|passcode|pwd|api[ _-]?key|secret(?:[ _-]key)?|access[ _-]?token|密码|口令|密钥|令牌"
+_PASSWORDS = r"passwords?|passwd|passcode|pwd|\bpw\b|密码|口令"
+_KEYS = r"api[ _-]?key|secret(?:[ _-]key)?|access[ _-]?token|密钥|令牌"
+_NAMES = rf"{_PASSWORDS}|\bpin\b|{_KEYS}"
+# Behind the name: what gives it away, perhaps a quotation mark, and at least four characters.
+_GIVEN = re.compile(
+    rf"(?:(?P<password>{_PASSWORDS})|(?P<pin>(?<![a-z0-9])pin)|{_KEYS}) ?"
+    r"(?P<link>(?:is|是|为)? ?[:=]|是|为|is(?= )|) ?[\"'“”‘’「『<(\[]?"
+    r"(?P<given>(?![:=])[!-~]{3,63}[0-9a-z@#$%^&*+=_~/-])"
 )
-_GIVEN_SHAPE = rf"(?:{_NAMES}) ?(?:is|是|为|[:=])"
-_GIVEN = re.compile(rf"{_GIVEN_SHAPE} ?([!-~]{{5,63}}[0-9a-z@#$%^&*+=_~/-])")
+_BEARER = re.compile(r"(?<![a-z0-9])(?:authorization ?: ?(?:bearer|basic)|bearer) ([0-9a-z._~+/=-]{8,4000})")
 _TOKEN_SHAPE = r"[0-9a-z+/_=-]{24}"
 _TOKEN = re.compile(r"(?<![0-9a-z+/_=-])[0-9a-z+/_=-]{24,128}(?![0-9a-z+/_=-])")
 WORDS = ("password", "api key", "secret", "token", "credential", "密码", "口令", "密钥", "令牌")
+_LIKELY = Levels(MEDIUM, MEDIUM)
 DISORDER = 4.0  # bits per character from which a token is no word, number or date
 
 
@@ -43,6 +49,20 @@ def _looks_chosen(token: str) -> bool:
     return any(c.isalpha() for c in token) and any(not c.isalpha() and c not in ".,;:!?" for c in token)
 
 
+def _as_given(match: re.Match[str]) -> Levels | None:
+    """How surely what stands behind a name is the secret. After a colon, `=` or 是 any password is one."""
+    given, link = match["given"], match["link"]
+    numbered = any(char.isdigit() for char in given)
+    if not link:
+        mixed = numbered and len(given) > 4 and any(char.isalpha() for char in given)
+        return _LIKELY if mixed or (match["pin"] and given.isdigit()) else None
+    if match["password"] and link != "is":
+        return CERTAIN
+    if match["pin"]:
+        return CERTAIN if numbered else None
+    return CERTAIN if _looks_chosen(given) or (match["password"] and numbered) else None
+
+
 def _mixed(token: str) -> bool:
     kinds = (str.isupper, str.islower, str.isdigit)
     return all(any(kind(char) for char in token) for kind in kinds)
@@ -52,7 +72,11 @@ def _secrets(scan: Scan) -> Iterator[Finding]:
     for match in _KNOWN.finditer(scan.text):
         yield Finding(*match.span(), *CERTAIN)
     for match in _GIVEN.finditer(scan.text):
-        if _looks_chosen(match.group(1)):
+        levels = _as_given(match)
+        if levels is not None:
+            yield Finding(*match.span("given"), *levels)
+    for match in _BEARER.finditer(scan.text):
+        if any(char.isdigit() for char in match[1]):
             yield Finding(*match.span(1), *CERTAIN)
     for match in _TOKEN.finditer(scan.text):
         token = scan.written(*match.span())
@@ -60,4 +84,4 @@ def _secrets(scan: Scan) -> Iterator[Finding]:
             yield Finding(*match.span(), *Levels(LOW, HIGH))
 
 
-SECRET = Shape(f"{_KNOWN_SHAPE}|{_GIVEN_SHAPE}|{_TOKEN_SHAPE}", _secrets, WORDS)
+SECRET = Shape(f"{_KNOWN_SHAPE}|{_NAMES}|bearer|authorization|{_TOKEN_SHAPE}", _secrets, WORDS)

@@ -60,12 +60,18 @@ _ALIASES = {
 def guess(word: str, choices: Sequence[str] | Mapping[str, Any]) -> str:
     """The one of `choices` that was probably meant, "" if none is near."""
     known = list(choices)
-    lowered = word.strip().casefold().replace("wechat", "weixin").replace("-", "_")
-    for candidate in (lowered, *_ALIASES.get(lowered, "").split()):
+    lowered = _alike(word.strip().replace("wechat", "weixin"))
+    aliases = _ALIASES.get(lowered) or _ALIASES.get(lowered.removesuffix("s"), "")
+    for candidate in (lowered, *aliases.split()):
         if candidate in known:
             return candidate
-    best = process.extractOne(lowered, known, scorer=fuzz.ratio, score_cutoff=NEAR)
+    best = process.extractOne(lowered, known, processor=_alike, scorer=fuzz.ratio, score_cutoff=NEAR)
     return best[0] if best else ""
+
+
+def _alike(word: str) -> str:
+    """`word` without what people mix up: capitals, and the two dashes."""
+    return word.casefold().replace("-", "_")
 
 
 def listing(names: Sequence[str] | Mapping[str, Any]) -> str | Phrase:

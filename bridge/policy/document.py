@@ -268,6 +268,8 @@ def _place(event: yaml.Event, width: int = 0) -> Place:
 # The parser's words → the key of our text.
 _PARSER_WORDS = (
     ("'\\t' that cannot start", "P001.tab"),
+    ("unknown escape character", "P001.escape"),
+    ("expected escape sequence", "P001.escape"),
     ("while scanning an alias", "P001.star"),
     ("while scanning an anchor", "P001.star"),
     ("that cannot start any token", "P001.character"),
@@ -292,6 +294,8 @@ def _syntax(page: Page, error: yaml.YAMLError) -> Diagnostic:
     if key in ("P001.quote", "P001.star") and error.context_mark is not None:
         mark = error.context_mark
     place = Place(mark.line + 1, mark.column + 1) if mark is not None else Place(1, 1)
+    if key == "P001.escape":  # the mark is behind the backslash
+        place = Place(place.line, max(place.column - 1, 1), 2)
     return page.report(key, page.within(place), problem=error.problem or "")
 
 

@@ -7,6 +7,7 @@ comment. Whether the result is right is for the loader and the tests to say.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -109,7 +110,14 @@ def with_test(text: str, rule: str, test: Mapping[str, Value]) -> str:
         new = f"\n{margin}- " + f"\n{' ' * last.start_mark.column}".join(lines)
     else:
         new = f"\n{margin}- {_braces(test)}"
-    return _applied(text, [_insertion(_line_end(text, _end(last)), new)])
+    return _applied(text, [_insertion(_comments_end(text, _line_end(text, _end(last)), len(margin)), new)])
+
+
+def _comments_end(text: str, at: int, column: int) -> int:
+    """The end of the comments that directly follow the line ending at `at`, indented by `column` or more."""
+    while found := re.compile(rf"\r?\n {{{column},}}#[^\r\n]*").match(text, at):
+        at = found.end()
+    return at
 
 
 def _first_test(text: str, rule: yaml.MappingNode, test: Mapping[str, Value]) -> _Edit:
@@ -121,11 +129,8 @@ def _first_test(text: str, rule: yaml.MappingNode, test: Mapping[str, Value]) ->
 
 
 def _with_mode(text: str, rule: yaml.MappingNode) -> str:
-    """`text` with the rule enforced. A comment beside the old mode spoke of monitoring, and goes with it."""
-    edit = _set(text, rule, "mode", "enforce", ("severity", "because", "title"))
-    if _pair(rule, "mode") is not None and not rule.flow_style:
-        edit = edit._replace(end=_line_end(text, edit.end))
-    return _applied(text, [edit])
+    """`text` with the rule enforced. A comment beside the old mode stays: people judge if it is true."""
+    return _applied(text, [_set(text, rule, "mode", "enforce", ("severity", "because", "title"))])
 
 
 # --- finding one's way ----------------------------------------------------------------------------------

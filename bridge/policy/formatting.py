@@ -344,7 +344,11 @@ def _mapping(rows: Sequence[_Row], indent: int, shape: _Shape | None = None) -> 
     widths = _table(ordered) if shape is not None and shape.named else [0] * len(ordered)
     lines: list[str] = []
     previous: _Row | None = None
-    for row, width in zip(ordered, widths, strict=True):
+    for at, row, width in zip(order, ordered, widths, strict=True):
+        if indent and previous is not None and (at == 0 or rows[at - 1] is not previous):
+            row.above = row.above[
+                _leading(row.above) :
+            ]  # an empty line parts two keys, and stays with neither
         lines += _spaced(row, previous, indent)
         lines += _lines(row, indent, width)
         previous = row

@@ -7,6 +7,7 @@ depends on the day is apart (`overdue`), because a policy that was good yesterda
 from __future__ import annotations
 
 import datetime
+import re
 import zoneinfo
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,12 +16,13 @@ from ahocorasick_rs import AhoCorasick
 
 from bridge.policy import language as lang
 from bridge.policy.diagnostics import Diagnostic, Page, Phrase, Place
-from bridge.policy.document import Node, entries
+from bridge.policy.document import Node, entries, items, scalars
 from bridge.policy.folding import fold
 from bridge.policy.lexicon import stands_alone
 from bridge.policy.presets import PRESETS
 
 SOON = datetime.timedelta(days=14)  # an exception that ends in this time is pointed at
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/]|mailto:\S")  # RFC 3986: a scheme, then where
 _CONFIDENCE = ("low", "medium", "high")
 
 
@@ -45,11 +47,15 @@ def lint(file: Written) -> Iterator[Diagnostic]:
     """Every warning about `file` that is the same on any day."""
     yield from _unused(file)
     yield from _nobody(file)
+    yield from _strangers(file)
+    yield from _barriers(file)
     yield from _redundant_words(file)
+    yield from _dead_parts(file)
     for index, rule in enumerate(file.model.rules):
         yield from _upkeep(file, index, rule)
         yield from _contradictions(file, index, rule)
         yield from _without_effect(file, index, rule)
+        yield from _counted_blindly(file, index, rule)
     yield from _shadowed(file)
     yield from _unheard(file)
     yield from _exceptions(file)
@@ -105,6 +111,37 @@ def _nobody(file: Written) -> Iterator[Diagnostic]:
             yield file.warn("P038.group", node.key(name), name=name)
 
 
+def _strangers(file: Written) -> Iterator[Diagnostic]:
+    """Members of groups that can be nobody on their network, as far as their form tells."""
+    for name, group in file.model.groups.items():
+        for network, members in (("symphony", group.symphony), ("weixin", group.weixin)):
+            for index, member in enumerate(members):
+                if not _may_be(network, member):
+                    place = file.root.at("groups", name, network, index)
+                    yield file.warn(f"P038.{network}", place, name=member)
+
+
+def _may_be(network: str, member: str) -> bool:
+    tagged, tag = member.casefold().startswith("tag:"), fold(member)[len("tag:") :].strip()
+    if network == "symphony":
+        return not tagged and ("@" in member or "*" in member or member.isdigit())
+    return bool(tag) if tagged else "@" not in member
+
+
+def _barriers(file: Written) -> Iterator[Diagnostic]:
+    """Barriers with one network on both sides: a conversation is always between two."""
+    for index, wall in enumerate(file.model.barriers):
+        one, other = (wall.between[:1], wall.between[1:]) if wall.between else (wall.from_, wall.to)
+        sides = _networks(file.model, one), _networks(file.model, other)
+        if not any(left != right for left in sides[0] for right in sides[1]):
+            yield file.warn("P045.barrier", file.root.at("barriers", index, "id"), name=wall.id)
+
+
+def _networks(model: lang.PolicyFile, groups: Sequence[str] | None) -> set[str]:
+    some = [model.groups[name] for name in groups or ()]
+    return {network for group in some for network in ("symphony", "weixin") if getattr(group, network)}
+
+
 # --- words ----------------------------------------------------------------------------------------------
 
 
@@ -135,6 +172,39 @@ def _covered(words: Sequence[str], innocent: set[str]) -> Iterator[tuple[int, st
             if (start, end) != (0, len(word)) and stands_alone(word, start, end):
                 yield index, words[first[covering[found]]]
                 break
+
+
+# --- patterns -------------------------------------------------------------------------------------------
+
+# A pattern in pieces: quoted text, an escape, a class, a change of flags, spaces, one character.
+_PIECE = re.compile(r"\\Q.*?(?:\\E|$)|\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?[a-zA-Z-]+[:)]| +|.", re.DOTALL)
+_OPTIONAL = ("*", "?", "{0")
+
+
+def _dead_parts(file: Written) -> Iterator[Diagnostic]:
+    """Parts of patterns that no text has when it is compared: its spaces are one, its letters small."""
+    for name, detector in file.model.detectors.items():
+        if isinstance(detector, lang.PatternDetector):
+            place = file.root.at("detectors", name, "pattern")
+            for part, why in _dead(detector.pattern):
+                yield file.warn("P045.pattern", place, name=name, part=part, why=Phrase(f"dead.{why}"))
+
+
+def _dead(pattern: str) -> Iterator[tuple[str, str]]:
+    """(part, why it is never there) of a pattern that compiles; what may also be absent does no harm."""
+    exact = False
+    for found in _PIECE.finditer(pattern):
+        part = found.group()
+        if part.startswith("(?"):
+            exact = "i" in part.partition("-")[2] or (exact and "i" not in part)
+        if pattern.startswith(_OPTIONAL, found.end()):
+            continue
+        if part in ("\\n", "\\r", "\\t", "\\f", "\\v") or (len(part) > 1 and part.isspace()):
+            yield part, "space"
+        elif exact and len(part) == 1 and part.isascii() and part.isupper():
+            yield part, "capital"
+        elif len(part) == 1 and not part.isascii() and len(fold(part)) != 1:
+            yield part, "character"
 
 
 # --- one rule -------------------------------------------------------------------------------------------
@@ -194,6 +264,23 @@ def _without_effect(file: Written, index: int, rule: lang.Rule) -> Iterator[Diag
         condition = getattr(rule, section)
         if condition is not None and condition.finds is None and "confidence" in condition.model_fields_set:
             yield file.warn("P038.confidence", _key(file, "rules", index, section, "confidence"))
+
+
+#: What is known of this message alone; who wrote to whom is the same for the sender's earlier ones.
+_OF_THIS_ALONE = ("kind", "outside", "files", "edited", "recalled")
+
+
+def _counted_blindly(file: Written, index: int, rule: lang.Rule) -> Iterator[Diagnostic]:
+    """Keys beside a count over time that are not asked of the messages that it counts."""
+    for section in ("when", "unless"):
+        condition = getattr(rule, section)
+        if condition is None or not (condition.count and condition.count.within):
+            continue
+        ways = [(section, "any", number) for number in range(len(condition.any or ()))]
+        for steps, one in zip([(section,), *ways], [condition, *(condition.any or ())], strict=True):
+            for key in _OF_THIS_ALONE:
+                if getattr(one, key) is not None:
+                    yield file.warn("P038.count", _key(file, "rules", index, *steps, key), key=key)
 
 
 def _key(file: Written, *steps: str | int) -> Place:
@@ -356,8 +443,14 @@ def _records(file: Written) -> Iterator[Diagnostic]:
     for index, hold in enumerate(file.model.legal_holds):
         if hold.since is None:
             yield file.warn("P047", file.root.at("legal_holds", index, "id"), name=hold.id)
+        for node in scalars(items(file.root.child("legal_holds"))[index].child("people")):
+            if node.value in file.model.groups:
+                yield file.warn("P038.people", node.place, name=node.value)
     for index, archive in enumerate(file.model.archive):
-        yield file.warn("P048", file.root.at("archive", index, "to"), name=archive.id)
+        place = file.root.at("archive", index, "to")
+        if not _ADDRESS.match(archive.to):
+            yield file.warn("P038.archive", place, value=archive.to)
+        yield file.warn("P048", place, name=archive.id)
     scanned = file.model.attachments
     if scanned is not None and scanned.virus_scan == "none" and "infected" in scanned.model_fields_set:
         yield file.warn("P038.infected", _key(file, "attachments", "infected"))
@@ -384,6 +477,10 @@ def overdue(
         written = changed.get(words.file or "")
         if words.stale_after is not None and written is not None and written + words.stale_after < now:
             yield file.warn("P039", file.root.at("lists", name, "file"), path=words.file)
+    for index, hold in enumerate(file.model.legal_holds):
+        if hold.since is not None and hold.since > today:
+            place = file.root.at("legal_holds", index, "since")
+            yield file.warn("P038.since", place, name=hold.id, day=hold.since.isoformat())
     for index, exception in enumerate(file.model.exceptions):
         left = exception.expires - today
         if left <= SOON:

@@ -93,11 +93,20 @@ def read(paths: Sequence[Path]) -> tuple[list[Source], list[Diagnostic]]:
             key = "P008.kind" if path.exists() else "P008.missing"
             problems.append(Page(str(path), "").report(key, Place(1, 1), path=path))
         else:
-            listed = {name: _file(path.parent / name) for name in _list_files(found[0])}
+            listed = {name: _beside(path.parent, name) for name in _list_files(found[0])}
             beside = {name: file for name, file in listed.items() if file is not None}
             files = {name: data for name, (data, _) in beside.items()}
             sources.append(Source(str(path), found[0], files, {name: t for name, (_, t) in beside.items()}))
     return sources, problems
+
+
+def _beside(folder: Path, name: str) -> tuple[bytes, datetime.datetime] | None:
+    """What is in a list file, unless a link in it leads out of the policy's own folder: None."""
+    try:
+        inside = (folder / name).resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError, ValueError):
+        return None
+    return _file(folder / name) if inside else None
 
 
 def _file(path: Path) -> tuple[bytes, datetime.datetime] | None:
@@ -281,7 +290,7 @@ class _Reading:
             problem = problem.decode("utf-8", "replace") if isinstance(problem, bytes) else str(problem)
             problem = problem.replace("(?m)", "")
             place = self._fragment(node, problem.partition(": ")[2])
-            self.report("P040", place, problem=problem, advice=_advice(problem))
+            self.report("P040", place, problem=_translated(problem), advice=_advice(problem))
             return
         if compiled.fullmatch(""):
             self.report("P041", node.place)
@@ -307,6 +316,26 @@ _ADVICE = (
     ("escape", "advice.escape"),
     ("large", "advice.large"),
 )
+
+
+# What RE2 says → the key of the same in our tables.
+_RE2 = {
+    "missing )": "re2.open",
+    "unexpected )": "re2.closed",
+    "missing ]": "re2.square",
+    "no argument for repetition operator": "re2.argument",
+    "bad repetition operator": "re2.operator",
+    "invalid repetition size": "re2.size",
+    "invalid perl operator": "re2.perl",
+    "invalid escape sequence": "re2.escape",
+    "invalid character class range": "re2.range",
+}
+
+
+def _translated(problem: str) -> Phrase | str:
+    """What RE2 says, in the reader's language; the rare things as RE2 says them."""
+    what, _, fragment = problem.partition(": ")
+    return Phrase(_RE2[what], {"fragment": fragment}) if what in _RE2 else problem
 
 
 def _advice(problem: str) -> Phrase:

@@ -1,7 +1,8 @@
 """Who is meant: sets of people, by address, address with `*`, id in Weixin, or tag.
 
 Rules of this file: every set of people that some policy names has a number, equal ones the same. A person is
-looked up once, whatever the number of sets; case never matters. What was looked up is remembered: the answer
+looked up once, whatever the number of sets; case never matters. Tags are folded like texts: people in
+Weixin write them in either script, with any width. What was looked up is remembered: the answer
 depends on nothing but what is asked.
 """
 
@@ -13,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from bridge.message import Party, Route
+from bridge.policy.folding import fold
 
 _TAG = "tag:"
 _MOST_ROUTES = 10_000  # pairs of people that are remembered
@@ -43,7 +45,7 @@ class Roster:
 
     def number(self, members: Iterable[str]) -> int:
         """The number of the set of `members`."""
-        known = frozenset(member.casefold() for member in members)
+        known = frozenset(map(_written_alike, members))
         number = self._numbers.setdefault(known, len(self._numbers))
         for member in known:
             self._add(member, number)
@@ -66,7 +68,7 @@ class Roster:
             if written:
                 self._by_name(written.casefold(), found)
         for tag in party.tags:
-            found.update(self._tags.get(tag.casefold(), ()))
+            found.update(self._tags.get(_tag(tag), ()))
         return frozenset(found)
 
     def _ends(self, route: Route) -> Ends:
@@ -82,6 +84,16 @@ class Roster:
         for pieces, numbers in self._globs.items():
             if fits(pieces, name):
                 found.update(numbers)
+
+
+def _tag(written: str) -> str:
+    return fold(written).strip()
+
+
+def _written_alike(member: str) -> str:
+    """`member` as all ways to write it are compared."""
+    known = member.casefold()
+    return _TAG + _tag(known.removeprefix(_TAG)) if known.startswith(_TAG) else known
 
 
 def _digest(route: Route) -> str:

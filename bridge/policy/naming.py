@@ -7,7 +7,8 @@ set of ids, because exceptions, matches and annotations name them without saying
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from bridge.policy.decoding import guess, listing
 from bridge.policy.diagnostics import Diagnostic, Page, Phrase, Place
@@ -98,7 +99,7 @@ class _Names:
         for entry in items(self.root.child("retention")):
             for node in scalars(entry.child("preset")):
                 if node.value and node.value not in PRESETS:
-                    near = guess(node.value, PRESETS)
+                    near = guess(node.value, PRESETS) or _shortened(node.value, PRESETS)
                     key = "P028.near" if near else "P028"
                     yield self.page.report(key, node.place, name=node.value, guess=near)
 
@@ -152,6 +153,12 @@ class _Names:
 def _defined(section: Node | None) -> dict[str, Place]:
     """The names that a section defines, and where."""
     return {name: section.key(name) for name in entries(section)} if section is not None else {}
+
+
+def _shortened(written: str, names: Iterable[str]) -> str:
+    """The first of `names` that has all the parts of a name that was written in part, "" if none does."""
+    parts = set(re.split("[-_ .]+", written.casefold()))
+    return next((name for name in names if parts <= set(re.split("[-.]", name))), "")
 
 
 def _who(kind: str, entry: Node) -> Phrase:

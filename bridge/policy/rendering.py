@@ -35,9 +35,11 @@ _WORDS = {  # error, warning, help
 def render(diagnostics: Sequence[Diagnostic], format: str = "text", language: str = "en") -> str:
     """`diagnostics` as "text", "json", "github" (workflow commands) or "sarif" (2.1.0), in `language`.
 
-    Errors come first, in the order in which they were found. Raises KeyError for another format.
+    Errors come first, each file's from top to bottom. Raises KeyError for another format.
     """
-    return FORMATS[format](sorted(diagnostics, key=lambda one: one.severity), language)
+    files = {name: at for at, name in enumerate(dict.fromkeys(one.file for one in diagnostics))}
+    ordered = sorted(diagnostics, key=lambda one: (one.severity, files[one.file], one.place))
+    return FORMATS[format](ordered, language)
 
 
 # --- for people -----------------------------------------------------------------------------------------

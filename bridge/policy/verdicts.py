@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
-from bridge.message import Annotation, Cause, Match, Outcome, Verdict
+from bridge.message import QUEUES_APART, Annotation, Cause, Match, Outcome, Verdict
 from bridge.policy import masking
 from bridge.policy.answers import Answer, Found, Hearing
 from bridge.policy.compiled import Policy, PolicySet
@@ -129,15 +129,14 @@ def _matches(found: Iterable[Found], hearing: Hearing) -> tuple[Match, ...]:
 
 
 def _waiting(enforced: Iterable[Found]) -> Waiting:
-    """Several holds as one: the soonest deadline decides about the queue, blocking beats escalating."""
+    """Several holds as one: in every queue that was named, by the soonest deadline; block beats escalate."""
     holds = [f.rule.hold for f in enforced if f.rule.hold is not None]
     if not holds:
         return Waiting(REVIEW, 0, "", waits=False)
-    first = min(holds, key=lambda hold: (hold.decide_within or float("inf"), hold.queue))
     late = {hold.if_late for hold in holds}
     return Waiting(
-        first.queue,
-        first.decide_within,
+        QUEUES_APART.join(_sorted(hold.queue for hold in holds)),
+        min((hold.decide_within for hold in holds if hold.decide_within), default=0),
         next((word for word in ("block", "escalate") if word in late), ""),
         any(hold.waits for hold in holds),
     )

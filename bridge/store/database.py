@@ -349,6 +349,10 @@ class Database:
         """A change that is due comes into force. Raises Conflict when it may not."""
         await self.write(lambda tx: proposals.activate(tx, self.lane, number, bar))
 
+    async def refuse_files(self, code: str, count: int) -> None:
+        """Files as saved do not pass; what decided goes on."""
+        await self.write(lambda tx: proposals.refuse_files(tx, self.lane, code, count))
+
     async def refuse_change(self, number: int, code: str) -> None:
         """A change that is due stays out of force."""
         await self.write(lambda tx: proposals.refuse(tx, self.lane, number, code))
@@ -404,9 +408,9 @@ class Database:
         """An approved change is to come into force at `at` (milliseconds; 0: now)."""
         await self.write(lambda tx: proposals.schedule(tx, self.lane, number, person, reason, at, bar))
 
-    async def roll_back(self, person: str, reason: str) -> int:
+    async def roll_back(self, way: Proposal, ticked: Sequence[str] = ()) -> int:
         """The change before comes into force again; gives its number."""
-        return await self.write(lambda tx: proposals.roll_back(tx, self.lane, person, reason))
+        return await self.write(lambda tx: proposals.roll_back(tx, self.lane, way, ticked))
 
     async def freeze(self, person: str, reason: str) -> None:
         """Nothing is sent any more, and whatever comes is held."""

@@ -104,11 +104,15 @@ def unjudged(
 
 
 def _stops(db: object, recall: object) -> bool:
-    """Whether a recall is of something that nobody has decided yet: what was sent is recalled in its turn."""
+    """Whether a recall is of something that nobody has decided yet, be it a later version: what was sent is
+    recalled in its turn."""
     message = message_from(recall.body, b"")
     original = find_message(db, message.network, message.refers_to, message.conversation)
-    state = db.execute(select(s.messages.c.state).where(s.messages.c.id == original)).scalar()
-    return state in _UNDECIDED
+    if original is None:
+        return False
+    versions = [original, *_edits(db, original, recall.id)]
+    states = db.scalars(select(s.messages.c.state).where(s.messages.c.id.in_(versions)))
+    return any(state in _UNDECIDED for state in states)
 
 
 def _whole(db: object, directory: Directory, memory: Memory, row: object, reach: tuple[int, int]) -> Archived:
@@ -187,12 +191,17 @@ class Rulings:
             _fail(self, ruling)
 
     def _recall(self, ruling: Ruling) -> bool:
-        """Take an original that has not gone out yet off its way; False when the reader has it already."""
+        """Take an original that has not gone out yet off its way, and every later version of it; False when
+        the reader has one of them already."""
         self.write()
         archived, message = ruling.archived, ruling.archived.message
         original = find_message(self.tx.db, message.network, message.refers_to, message.conversation)
-        if original is None or not _withdraw(self.tx, self.lane, original, archived.seq):
-            return original is None and self._unseen(ruling)
+        if original is None:
+            return self._unseen(ruling)
+        versions = [original, *_edits(self.tx.db, original, archived.seq)]
+        stopped = [_withdraw(self.tx, self.lane, one, archived.seq) for one in versions]
+        if not all(stopped):
+            return False
         self.tx.append(self.lane, "message:noted", f"message/{archived.seq}", {"message": archived.seq})
         self._step(archived, "note")
         return True
@@ -435,6 +444,27 @@ def _withdraw(tx: Tx, lane: int, original: int, recall: int, reason: str = "reca
     for row in rows:
         drop_delivery(tx, lane, row.permit, {"reason": reason, "by": recall})
     return True
+
+
+def _edits(db: object, original: int, before: int) -> list[int]:
+    """The later versions of message `original` that came before message `before`, in order: those that
+    replace it, and those that replace one of these."""
+    m, c = s.messages.c, s.content.c
+    first = db.execute(select(m.network, m.conversation, m.source_id, m.lane).where(m.id == original)).one()
+    later = (
+        select(m.id, c.body)
+        .join(s.content, and_(c.lane == m.lane, c.seq == m.entry))
+        .where(m.network == first.network, m.conversation == first.conversation)
+        .where(m.id > original, m.id < before, m.notice_for.is_(None))
+        .order_by(m.id)
+    )
+    names, found = {first.source_id}, []
+    for row in db.execute(later):
+        version = message_from(row.body, b"")
+        if version.replaces in names:
+            names.add(version.id)
+            found.append(row.id)
+    return found
 
 
 def _fail(work: Rulings, ruling: Ruling) -> None:

@@ -23,6 +23,7 @@ from bridge.proposals import (
     Hashes,
     Proposal,
     allow,
+    allow_back,
     allow_end,
     missing,
     step,
@@ -74,6 +75,23 @@ def in_force(db: Connection) -> Hashes:
     return tuple((name, digest) for name, digest in orjson.loads(value)) if value else ()
 
 
+def deciding(db: Connection) -> int:
+    """The change whose set is what decides; 0 when that came from files that nobody approved, or nothing
+    decides yet."""
+    number = _active(db)
+    return number if number and change(db, number).proposal.policies == in_force(db) else 0
+
+
+def last_approved(db: Connection) -> Hashes:
+    """The set that came into force by approval last, whatever decides now; none if none ever did."""
+    number = _active(db)
+    return change(db, number).proposal.policies if number else ()
+
+
+def _active(db: Connection) -> int:
+    return db.execute(select(s.changes.c.id).where(s.changes.c.state == ChangeState.ACTIVE)).scalar() or 0
+
+
 def frozen_at(db: Connection) -> int:
     """Since when everything is stopped, in milliseconds; 0 when it is not."""
     if not is_frozen(db):
@@ -85,9 +103,8 @@ def frozen_at(db: Connection) -> int:
 def orders(db: Connection, now: int) -> Orders:
     """What there is to do for a daemon at `now` (milliseconds). Of several that are due, the one last due."""
     c = s.changes.c
-    active = db.execute(select(c.id).where(c.state == ChangeState.ACTIVE)).scalar() or 0
     due = select(c.id).where(c.due_at > 0, c.due_at <= now).order_by(c.due_at.desc(), c.id.desc())
-    return Orders(is_frozen(db), active, db.execute(due.limit(1)).scalar() or 0)
+    return Orders(is_frozen(db), _active(db), db.execute(due.limit(1)).scalar() or 0)
 
 
 def change(db: Connection, number: int) -> Change:
@@ -246,7 +263,7 @@ def schedule(tx: Tx, lane: int, number: int, person: str, reason: str, at: int, 
     if found.state is not ChangeState.APPROVED:
         raise Conflict(f"change {number} is {found.state.value}: only an approved change can be activated")
     require(tx.db, found, bar)
-    _plan(tx, lane, number, person, reason, at or tx.now, back=False)
+    _plan(tx, lane, number, at or tx.now, {"person": person, "reason": reason}, back=False)
 
 
 def require(db: Connection, found: Change, bar: Bar) -> None:
@@ -259,20 +276,36 @@ def require(db: Connection, found: Change, bar: Bar) -> None:
     _require_base(db, found)
 
 
-def roll_back(tx: Tx, lane: int, person: str, reason: str) -> int:
-    """Back to the change that was in force before, at once; gives its number.
-
-    Raises Conflict when there is none.
-    """
-    tx.flush()
-    c = s.changes.c
-    if tx.db.execute(select(c.id).where(c.state == ChangeState.ACTIVE)).first() is None:
+def way_back(db: Connection) -> int:
+    """The change that a rollback leads to. Raises Conflict when there is none."""
+    if not _active(db):
         raise Conflict("no approved change is in force: there is nothing to roll back")
-    superseded = select(c.id).where(c.state == ChangeState.SUPERSEDED)
-    number = before(tx.db, set(tx.db.scalars(superseded)))
+    c = s.changes.c
+    number = before(db, set(db.scalars(select(c.id).where(c.state == ChangeState.SUPERSEDED))))
     if number == 0:
         raise Conflict("no approved change was in force before this one: there is nothing to go back to")
-    _plan(tx, lane, number, person, reason, tx.now, back=True)
+    return number
+
+
+def roll_back(tx: Tx, lane: int, way: Proposal, ticked: Sequence[str] = ()) -> int:
+    """Back to the change that was in force before, at once; gives its number. `way` says who and why, from
+    which set (`base`) to which (`policies`), and what that changes; the record keeps what it loosens.
+
+    Raises Conflict when there is none or it is another one by now, NotAllowed when what it loosens is not
+    `ticked`.
+    """
+    tx.flush()
+    number = way_back(tx.db)
+    if (in_force(tx.db), change(tx.db, number).proposal.policies) != (way.base, way.policies):
+        raise Conflict("another set of policies came into force meanwhile: look again at what this loosens")
+    allow_back(way, ticked)
+    act = {
+        "person": way.person,
+        "reason": way.reason,
+        "looser": [one.record() for one in way.looser.values()],
+        "ticked": list(ticked),
+    }
+    _plan(tx, lane, number, tx.now, act, back=True)
     return number
 
 
@@ -282,8 +315,8 @@ def before(db: Connection, superseded: set[int]) -> int:
     return next((number for number in reversed(activated) if number in superseded), 0)
 
 
-def _plan(tx: Tx, lane: int, number: int, person: str, reason: str, at: int, *, back: bool) -> None:
-    _say(tx, lane, "policy:scheduled", number, {"at": at, "back": back}, {"person": person, "reason": reason})
+def _plan(tx: Tx, lane: int, number: int, at: int, act: dict[str, Any], *, back: bool) -> None:
+    _say(tx, lane, "policy:scheduled", number, {"at": at, "back": back}, act)
     tx.db.execute(update(s.changes).where(s.changes.c.id == number).values(due_at=at))
 
 
@@ -321,13 +354,18 @@ def refuse(tx: Tx, lane: int, number: int, code: str) -> None:
     tx.db.execute(update(s.changes).where(s.changes.c.id == number).values(due_at=0))
 
 
+def refuse_files(tx: Tx, lane: int, code: str, count: int) -> None:
+    """Files that were saved do not come into force: `count` things are wrong with them, of these codes."""
+    tx.append(lane, "policy:refused", "policy", {"code": code, "count": count})
+
+
 def _take(tx: Tx, found: Change, name: str) -> None:
     state = step(found.state, name).value
     tx.db.execute(update(s.changes).where(s.changes.c.id == found.number).values(state=state, due_at=0))
 
 
 def _say(
-    tx: Tx, lane: int, kind: str, number: int, facts: dict[str, Any], act: dict[str, str] | None = None
+    tx: Tx, lane: int, kind: str, number: int, facts: dict[str, Any], act: dict[str, Any] | None = None
 ) -> None:
     body = dump(act) if act else None
     tx.append(lane, kind, f"change/{number}", {"change": number, **facts}, body)

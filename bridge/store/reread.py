@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, Row, bindparam, text
@@ -21,6 +21,10 @@ from bridge import sealing
 from bridge.errors import ConfigError, KeyMissing
 from bridge.ledger.entry import Entry, decode
 from bridge.ports import DIRECT, KeyKeeper
+
+if TYPE_CHECKING:
+    from bridge.ledger.checkpoint import Verifier
+    from bridge.store.attestation import Anchored
 
 CHUNK = 400
 """Rows that are looked at together."""
@@ -48,7 +52,8 @@ class Finding:
 
 @dataclass(slots=True)
 class Summary:
-    """What was read. `roots` has each lane's number of entries and root hash, `bytes` counts content."""
+    """What was read. `roots` has each lane's number of entries and root hash, `bytes` counts content,
+    `anchored` checkpoints outside the database."""
 
     findings: int = 0
     entries: int = 0
@@ -59,6 +64,8 @@ class Summary:
     receipts: int = 0
     blobs: int = 0
     bytes: int = 0
+    checkpoints: int = 0
+    anchored: int = 0
     roots: dict[int, tuple[int, str]] = field(default_factory=dict)
     unread: str = ""  # why what is sealed was not opened: contents and attachments were not compared
 
@@ -130,10 +137,13 @@ class Work:
         found: Callable[[Finding], None],
         progress: Callable[[int, int], None],
         keeper: KeyKeeper | None = None,
+        keys: Sequence[Verifier] = (),
+        anchors: Sequence[Anchored] = (),
     ) -> None:
         self.db, self.blobs, self._found, self._progress = db, blobs, found, progress
         self.opener = Opener(db, keeper)
         self.sealed = bool(self.opener.missing)  # what stands in the archive cannot be read
+        self.keys, self.anchors = keys, anchors
         self.summary = Summary()
         self.done = self.total = 0
         self.lanes = 0

@@ -87,6 +87,16 @@ heads = Table(
     PrimaryKeyConstraint("lane", "size"),
 )
 
+#: Signed checkpoints of the tree: what was said to others about it, as it was said (C2SP signed notes).
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("lane", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("note", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("lane", "size"),
+)
+
 #: What was written by people, beside the entry that has its digest.
 content = Table(
     "content",

@@ -13,6 +13,7 @@ What is checked, and against what:
     content    opens with its key; the salted digest in its entry; none without an entry, nor the reverse
     store_keys their entries; opened by the master key
     data_keys, file_keys    one for every record and attachment, none for anything else
+    checkpoints, anchors   signatures; the tree of that size has that root; none is gone (`attestation`)
     messages   their archived entry and body; state = what the entries say became of them; pair
     files      their entries; the blob on the disk has the size and SHA-256 that was archived
     verdicts, reviews, deliveries, receipts, pairs, changes, meta (policy, pairs, frozen): their entries
@@ -23,10 +24,10 @@ and for each delivery that it was permitted after it was judged after it was arc
 Not evidence, and not checked, because moving things needs it and nothing is proven by it: the tables
 `cursors`, `chats` and `said`, who holds a lease until when, settings in `meta`, and the columns in
 `OPERATIONAL`.
-Not visible from inside: a tail cut off together with
-its heads, right edge and rows, and a history rewritten from some entry on with every hash after it. Against
-both, compare the root that this prints with one that was noted elsewhere before. A blob without an entry is
-no finding: a crash between keeping an attachment and recording it leaves one.
+Not visible from inside: a tail cut off together with its heads, right edge, checkpoints and rows, and a
+history rewritten from some entry on with every hash after it, signed anew. Against both stand checkpoints
+that were left outside, in places that whoever did it cannot reach. A blob without an entry is no finding: a
+crash between keeping an attachment and recording it leaves one.
 """
 
 from __future__ import annotations
@@ -40,10 +41,12 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
+from bridge.ledger.checkpoint import Verifier
 from bridge.ledger.entry import Entry, decode, digest_of
 from bridge.ledger.tree import Frontier, leaf_hash
 from bridge.ports import KeyKeeper
 from bridge.sealing import BODY, FILE_MARK, RAW, SEALED_PIECE, Broken, sealed_size, unseal, unseal_piece
+from bridge.store.attestation import Anchored, Attested
 from bridge.store.provenance import check_changes, check_policies
 from bridge.store.reread import (
     CHUNK,
@@ -86,18 +89,22 @@ def verify(
     blobs: Path,
     found: Callable[[Finding], None],
     progress: Callable[[int, int], None] = lambda done, total: None,
+    *,
     keeper: KeyKeeper | None = None,
+    keys: Sequence[Verifier] = (),
+    anchors: Sequence[Anchored] = (),
 ) -> Summary:
-    """Check the store behind `db` and the attachments under `blobs`.
+    """Check the store behind `db` and the attachments under `blobs`, and every checkpoint, with these `keys`.
 
     What is sealed is opened with the master key of `keeper`, or of the store behind `db` as it was opened.
     Without it everything but what people wrote is checked all the same, and the summary says so (`unread`).
+    `anchors` are checkpoints outside the database, gathered before its transaction began.
 
     Each finding is handed to `found` as it comes up; `progress` is told how many rows of how many are done.
     Raises DatabaseError when the file is so damaged that nothing more can be read, after a finding says so.
     """
     vault = getattr(db.dialect, "vault", None)
-    work = Work(db, blobs, found, progress, keeper or (vault and vault.keeper))
+    work = Work(db, blobs, found, progress, keeper or (vault and vault.keeper), keys, anchors)
     work.summary.unread = work.opener.missing
     with any_text(db):
         _file_itself(work)
@@ -147,6 +154,7 @@ class _Lane:
         self.last_at: int | None = None
         self.epoch = 0
         self.wrong_heads: list[int] = []
+        self.attested = Attested(work, lane)
 
     def check(self) -> None:
         statement = (
@@ -183,6 +191,8 @@ class _Lane:
             self._time(row.id, entry, heads)
         self.frontier.append(leaf)
         self._head(heads.get(row.id + 1))
+        if self.next >= self.attested.next:
+            self.attested.meet(self.next, self.frontier.root if self.whole else None)
         self.work.summary.entries += 1
         return entry
 
@@ -305,6 +315,7 @@ class _Lane:
 
     def _end(self) -> None:
         self._wrong_heads()
+        self.attested.end()
         work, size, key = self.work, self.frontier.size, f"lane {self.lane}"
         work.summary.roots[self.lane] = (size, self.frontier.root().hex())
         if self.whole and self._head_missing(size):
@@ -367,6 +378,12 @@ def _orphans(work: Work) -> None:
 
 
 _ORPHANS = (
+    (
+        "checkpoints",
+        "lane {} size {}",
+        "SELECT c.lane, c.size FROM checkpoints c LEFT JOIN lanes l ON l.lane = c.lane WHERE l.lane IS NULL",
+        "belongs to no lane",
+    ),
     (
         "content",
         "lane {} seq {}",

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Row, Select, and_, func, or_, select
 from bridge import words
 from bridge.flow import OPEN, DeliveryState
 from bridge.ledger.entry import Entry, decode
-from bridge.message import SYMPHONY, WEIXIN, Message, Outcome, Route
+from bridge.message import QUEUES_APART, SYMPHONY, WEIXIN, Cause, Match, Message, Outcome, Route, Verdict
 from bridge.ports import DIRECT
 from bridge.record import whole_record
 from bridge.sealing import PART_OVERHEAD
@@ -480,7 +480,7 @@ class Held:
 
 
 def held(db: Connection, queue: str = "") -> list[Held]:
-    """The messages that wait for a reviewer, the longest waiting first; of one `queue`, if one is named."""
+    """The messages that wait for a reviewer, the longest waiting first; in one `queue`, if one is named."""
     r, v = s.reviews.c, s.verdicts.c
     columns = (r.opened_at, r.waits, r.queue, r.due_at, r.late_at)
     query = (
@@ -495,7 +495,8 @@ def held(db: Connection, queue: str = "") -> list[Held]:
         .order_by(s.messages.c.id)
     )
     if queue:
-        query = query.where(r.queue == queue)
+        named = QUEUES_APART + r.queue + QUEUES_APART
+        query = query.where(named.contains(f"{QUEUES_APART}{queue}{QUEUES_APART}", autoescape=True))
     directory = _directory(db)
     return [_held(db, directory, row) for row in db.execute(query).all()]
 
@@ -514,7 +515,7 @@ def _held(db: Connection, directory: Directory, row: AnyRow) -> Held:
     written = message_from(row.body, b"")
     verdict = verdict_from(row.verdict_body, written.text)
     ends = _ends(db, directory, row, written)
-    titles = (match.title or match.rule for match in verdict.matches if match.enforced)
+    titles = (match.title or match.rule for match in verdict.matches if _holds(verdict, match))
     return Held(
         message=row.id,
         at=row.archived_at,
@@ -534,6 +535,12 @@ def _held(db: Connection, directory: Directory, row: AnyRow) -> Held:
         due_at=row.due_at,
         late=bool(row.late_at),
     )
+
+
+def _holds(verdict: Verdict, match: Match) -> bool:
+    """Whether this rule is why the message waits: not one that would let it pass, and not any when a freeze,
+    a failure or the policy's own default holds it."""
+    return verdict.cause is Cause.RULE and match.enforced and match.outcome is verdict.outcome
 
 
 def outbox(db: Connection, states: Iterable[str] = UNDER_WAY, limit: int = 100) -> list[Record]:

@@ -18,6 +18,7 @@ import pytest
 from daemon_rig import Place, Running, place, settings_folder, within
 from sqlalchemy import text
 
+from bridge.store.signing import verifiers
 from bridge.store.verify import verify
 
 DEADLINE = 120.0  # seconds; reached only by a test that fails, however busy the machine is
@@ -111,7 +112,8 @@ async def test_everything_arrives_once_and_in_order(template: Path, tmp_path: Pa
 async def _nothing_is_wrong(here: Place) -> None:
     async with here.store() as store:
         found: list[object] = []
-        await store.read(lambda db: verify(db, store.blobs, found.append))
+        keys = verifiers([here.folder / "secrets/checkpoint-key.pub"])
+        await store.read(lambda db: verify(db, store.blobs, found.append, keys=keys))
         assert found == []
         path = str(store.engine.url.database)
     with sqlite3.connect(path) as db:

@@ -161,7 +161,7 @@ EDITS: tuple[tuple[tuple[str | int, ...], Any, str], ...] = (
     ((*R, "then", "sample", "reason"), "y", "NEUTRAL"), ((*R, "then", "review"), None, "LOOSER"),
     ((*R, "then", "tell_sender"), None, "CHECK"), ((*R, "then", "show_match"), "true", "LOOSER"),
     (("rules", 2, "then"), {"tag": ["seen"]}, "NEUTRAL"),
-    (("attachments",), None, "CHECK"), (("attachments", "allow"), None, "LOOSER"),
+    (("attachments",), None, "LOOSER"), (("attachments", "allow"), None, "LOOSER"),
     (("attachments", "max_size"), "10MB", "LOOSER"),
     *((("attachments", key), "hold", "LOOSER") for key in sorted(ATT)),
     (("attachments", "unreadable"), "block", "TIGHTER"), (("attachments", "read_text"), "false", "CHECK"),

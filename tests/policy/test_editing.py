@@ -49,10 +49,10 @@ def change(before: str, after: str) -> list[str]:
 
 
 def test_a_rule_is_promoted_where_it_says_its_mode() -> None:
-    """The mode changes; what was said about monitoring beside it goes."""
+    """The mode changes, and nothing else: a comment is somebody's, and stays."""
     assert change(BLOCK, promoted(BLOCK, "one")) == [
         "-   mode: monitor    # nobody is affected",
-        "+   mode: enforce",
+        "+   mode: enforce    # nobody is affected",
     ]
     assert promoted(BLOCK, "two") == BLOCK.replace("low, mode: monitor", "low, mode: enforce")
 
@@ -68,7 +68,10 @@ def test_a_rule_is_promoted_that_says_no_mode() -> None:
 def test_a_rule_is_promoted_for_a_part() -> None:
     """With a rollout, which a later promotion takes away or widens."""
     part = promoted(BLOCK, "one", {"percent": 10})
-    assert change(BLOCK, part)[1:] == ["+   mode: enforce", "+   rollout: { percent: 10 }"]
+    assert change(BLOCK, part)[1:] == [
+        "+   mode: enforce    # nobody is affected",
+        "+   rollout: { percent: 10 }",
+    ]
     wider = promoted(part, "one", {"groups": ["sales", "客户"]})
     assert "  rollout: { groups: [sales, 客户] }\n" in wider
     assert change(promoted(BLOCK, "one"), promoted(wider, "one")) == []
@@ -121,6 +124,12 @@ def test_a_test_is_added_in_the_files_style() -> None:
     empty = one_rule() + "    tests: []\n"
     assert yaml.safe_load(with_test(empty, "rule", new))["rules"][0]["tests"] == [new]
     assert rule_names(BLOCK) == ["one", "two", "three", "four"]
+
+
+def test_a_comment_below_the_last_test_stays_with_it() -> None:
+    """The new test comes behind what is said about the one before it, not between the two."""
+    after = with_test(BLOCK, "one", {"given": "x", "expect": "deliver"})
+    assert "    expect: deliver\n  # the end\n  - given: x\n    expect: deliver\n\n" in after
 
 
 def test_line_ends_stay_those_of_the_file() -> None:

@@ -104,6 +104,14 @@ def comments(text: str) -> list[str]:
     return sorted(re.findall(r"# [a-z ]*[a-z0-9]+", text))
 
 
+def test_an_empty_line_does_not_travel_with_a_key() -> None:
+    """It parts two keys; when another comes between them there is nothing left to part."""
+    text = "policy: p\nrules:\n- then: { block: true }\n\n  # named\n  title: t\n\n  id: r\n"
+    assert formatted(text) == (
+        "policy: p\n\nrules:\n  - id: r\n    # named\n    title: t\n    then: { block: true }\n"
+    )
+
+
 def test_a_file_is_put_in_order() -> None:
     """Keys as the grammar names them, quotes where they are needed, comments with what they speak of."""
     assert formatted(UNTIDY) == TIDY

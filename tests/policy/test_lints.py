@@ -138,6 +138,15 @@ def test_covering_is_by_what_is_written() -> None:
         ("direction: both, edited: false, recalled: false", "", []),
         ("direction: both, kind: file, confidence: high", "", ["P038.confidence"]),
         ("direction: both, finds: card", "mode: monitor, rollout: { percent: 5 }", ["P038.rollout"]),
+        ("direction: both, kind: file, count: { at_least: 3, within: 1h }", "", ["P038.count"]),
+        ("direction: both, finds: card, kind: text, count: { at_least: 3 }", "", []),
+        ("direction: both, finds: card, sender: a@b, count: { at_least: 3, within: 1h }", "", []),
+        (
+            "direction: both, any: [{ finds: card }, { outside: { hours: '09:00-18:00' } }],"
+            " count: { at_least: 3, within: 1h }",
+            "",
+            ["P038.count"],
+        ),
         ("direction: both, finds: card", "rollout: { percent: 5 }", []),
     ],
 )
@@ -281,3 +290,44 @@ def test_lists_grow_old(hours: int, expected: list[str]) -> None:
     policy = words_rule("word").replace("words: [word]", "file: w.csv, columns: name, stale_after: 24h")
     assert said(policy, NOON, datetime.timedelta(hours=hours)) == expected
     assert said(policy, None, datetime.timedelta(hours=hours)) == []
+
+
+@pytest.mark.parametrize(
+    ("group", "expected"),
+    [
+        ("{ symphony: [alice.wong@bank.example, '*@bank.example', '7001', '*'] }", []),
+        ("{ symphony: alice }", ["P038.symphony"]),
+        ("{ symphony: ['tag:x', a@b] }", ["P038.symphony"]),
+        ("{ weixin: ['tag:客户', wm-lilei, 'wm*'] }", []),
+        ("{ weixin: '*@x' }", ["P038.weixin"]),
+        ("{ weixin: ['tag:', 'TAG: '] }", ["P038.weixin", "P038.weixin"]),
+    ],
+)
+def test_members_that_can_be_nobody_are_said(group: str, expected: list[str]) -> None:
+    """People of Symphony have addresses and numbers, those of Weixin tags and ids."""
+    assert said(one_rule(top=f"groups: {{ g: {group} }}\n", when="{ direction: both, groups: g }")) == [
+        "P031.detector",
+        *expected,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("barrier", "expected"),
+    [
+        ("between: [desk, clients]", []),
+        ("between: [desk, floor]", ["P045.barrier"]),
+        ("between: [desk, desk]", ["P045.barrier"]),
+        ("between: [both, both]", []),
+        ("from: [desk], to: [floor]", ["P045.barrier"]),
+        ("from: [desk], to: [floor, clients]", []),
+        ("from: [clients], to: [both]", []),
+    ],
+)
+def test_a_barrier_stands_between_two_networks(barrier: str, expected: list[str]) -> None:
+    """Every conversation has a person of Symphony and one of Weixin: inside one network is nobody."""
+    groups = (
+        "groups:\n  desk: { symphony: a@b.example }\n  floor: { symphony: c@b.example }\n"
+        "  clients: { weixin: 'tag:x' }\n  both: { symphony: d@b.example, weixin: 'tag:y' }\n"
+    )
+    text = one_rule(top=groups + f"barriers: [{{ id: wall, {barrier} }}]\n")
+    assert [key for key in said(text) if key != "P031.group"] == expected

@@ -16,7 +16,7 @@ from policy_rig import NOW, one_rule, policy_set, weigh, words_rule
 
 from bridge.errors import PolicyError
 from bridge.message import Cause, Outcome
-from bridge.policy import PolicySet, Source, assemble, check, load, read
+from bridge.policy import PolicySet, Source, assemble, check, load, read, render
 
 WITH_LIST = one_rule(
     "w: { type: words, list: ws }",
@@ -51,6 +51,20 @@ def test_lists_come_from_the_columns_that_are_named(desk: Path) -> None:
     assert weigh(policies, "x y code name note").outcome is Outcome.DELIVER
 
 
+def test_no_link_leads_a_list_out_of_its_folder(desk: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What lies elsewhere is not read, so no diagnosis shows it; a link inside the folder is followed."""
+    ours = desk.parent / "lists" / "ws.csv"
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "secret.csv"
+    elsewhere.write_text("hunter2,x\nhunter2,0\n", encoding="utf-8")
+    moved = ours.rename(desk.parent / "moved.csv")
+    ours.symlink_to(moved)
+    assert weigh(load([desk]), "腾讯").outcome is Outcome.BLOCK
+    ours.unlink()
+    ours.symlink_to(elsewhere)
+    (problem,) = check([desk])
+    assert problem.key == "P024.missing" and "hunter2" not in render([problem])
+
+
 def test_the_hash_covers_the_file_and_its_lists(desk: Path) -> None:
     """One changed character of either changes the hash; nothing else does."""
     first = load([desk]).hashes
@@ -74,6 +88,22 @@ def test_all_problems_of_all_files_come_at_once(tmp_path: Path) -> None:
     found = [(Path(p.file).name, p.code) for p in caught.value.problems]
     assert found == [("three.yaml", "P008"), ("one.yaml", "P011"), ("two.yaml", "P010")]
     assert check([one, two, tmp_path / "three.yaml"]) == list(caught.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("(a", "缺少 )：(a"),
+        ("a**", "重复符号无效：**"),
+        ("a{1001}", "重复次数无效：{1001}"),
+        ("[z-a]", "字符范围无效：z-a"),
+    ],
+)
+def test_what_is_wrong_with_a_pattern_is_said_in_chinese(pattern: str, words: str) -> None:
+    """The words of the pattern library are English; those that people meet are translated."""
+    text = one_rule(f"card: {{ type: pattern, pattern: '{pattern}' }}")
+    (problem,) = assemble([Source("p.yaml", text.encode())])[1]
+    assert problem.words("zh-Hans").sentence == f"这个模式不能用：{words}"
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:

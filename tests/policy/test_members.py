@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from policy_rig import ALICE, CLIENT
 
-from bridge.message import SYMPHONY, Party
+from bridge.message import SYMPHONY, WEIXIN, Party
 from bridge.policy.members import Roster
 
 
@@ -37,6 +37,10 @@ class People:
         (["*@research.bank.example"], False, False),
         (["alice.wong@bank.exampl"], False, False),
         (["tag:客户"], False, True),
+        (["tag:客戶"], False, True),
+        (["tag: 客户 "], False, True),
+        (["TAG:客户"], False, True),
+        (["tag:客"], False, False),
         (["wm-lilei"], False, True),
         (["wm-*"], False, True),
         (["7001"], True, False),
@@ -66,6 +70,13 @@ def test_a_pattern_full_of_stars_does_not_stall() -> None:
     started = time.process_time()
     assert not people.has(Party(SYMPHONY, "a" * 50_000))
     assert time.process_time() - started < 0.5
+
+
+def test_a_tag_is_the_same_in_every_script_and_width() -> None:
+    """On either side: in the policy, and in what somebody called a contact."""
+    person = Party(WEIXIN, "wm-2", tags=frozenset({"ＶＩＰ 客戶"}))
+    assert People(["tag:vip 客户"]).has(person)
+    assert not People(["tag:vip"]).has(person)
 
 
 def test_equal_sets_have_one_number() -> None:

@@ -72,6 +72,17 @@ def test_test_refuses_a_broken_file(file: Path) -> None:
     assert code == 2 and "error[P011]" in output
 
 
+def test_a_folder_stands_for_its_policies(file: Path) -> None:
+    """As `diff` takes folders, so do the others; one without policies is a mistake of use."""
+    file.write_text(one_rule(), encoding="utf-8")
+    (file.parent / "q.yaml").write_text(one_rule(name="q"), encoding="utf-8")
+    code, output = run("check", file.parent)
+    assert code == 0 and output.endswith("2 file(s), 0 error(s), 2 warning(s)\n")
+    (file.parent / "empty").mkdir()
+    code, output = run("check", file.parent / "empty")
+    assert code == 2 and "no policy files in" in output
+
+
 def test_without_files_the_folder_is_used(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """`policies/*.yaml` of the working directory; an empty one is a mistake of use."""
     monkeypatch.chdir(file.parent)

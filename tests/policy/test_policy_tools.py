@@ -108,7 +108,7 @@ def test_promote_enforces_and_rewrites_the_tests(file: Path) -> None:
     file.write_text(WATCHED, encoding="utf-8")
     code, output = run("promote", "rule", "--file", file)
     assert code == 0 and "+    mode: enforce" in output and "1 test(s) rewritten" in output
-    expected = WATCHED.replace("monitor  # nobody is affected", "enforce").replace(
+    expected = WATCHED.replace("monitor  #", "enforce  #").replace(
         "would: block, expect: deliver", "expect: block"
     )
     assert file.read_text(encoding="utf-8") == expected
@@ -139,12 +139,23 @@ def test_promote_writes_nothing_when_a_test_fails(file: Path) -> None:
     assert file.read_text(encoding="utf-8") == other
 
 
+def test_a_test_is_not_written_twice(file: Path) -> None:
+    """A test that is there already would show nothing; another note makes no other test."""
+    file.write_text(WATCHED, encoding="utf-8")
+    again = ["add-test", "rule", "--file", file, "--given", "hello", "--expect", "deliver", "--note", "again"]
+    code, output = run(*again)
+    assert code == 1 and "`rule` has this test already" in output
+    assert file.read_text(encoding="utf-8") == WATCHED
+    assert run(*again, "--kind", "file")[0] == 0
+
+
 def test_promote_for_a_part(file: Path) -> None:
     """A group or a percentage; a test whose sender is outside keeps its expectation."""
     file.write_text(WATCHED, encoding="utf-8")
     code, output = run("promote", "rule", "--file", file, "--groups", "sales")
     assert code == 0 and "0 test(s) rewritten" in output and "for sales" in output
-    assert "    mode: enforce\n    rollout: { groups: [sales] }\n" in file.read_text(encoding="utf-8")
+    rollout = "    mode: enforce  # nobody is affected\n    rollout: { groups: [sales] }\n"
+    assert rollout in file.read_text(encoding="utf-8")
     code, output = run("promote", "rule", "--file", file, "--groups", "nobody")
     assert code == 2 and "nobody" in output
     for wrong in (["--rollout", "0%"], ["--rollout", "many"], ["--rollout", "5%", "--groups", "sales"]):

@@ -57,6 +57,21 @@ def test_the_terminal_is_never_obeyed() -> None:
     assert "`�[2Jx�`" in output
 
 
+def test_problems_stand_in_the_order_of_the_files() -> None:
+    """From top to bottom, file by file as they were named; errors before warnings."""
+    one, two = Page("z.yaml", "a: b\n" * 9), Page("a.yaml", "a: b\n" * 9)
+    found = [
+        one.report("P051", Place(9, 1)),
+        two.report("P051", Place(1, 1)),
+        one.report("P051", Place(2, 3)),
+    ]
+    found += [one.report("P030", Place(1, 1), rule="r"), one.report("P051", Place(2, 1))]
+    shown = [line.strip() for line in render(found).split("\n") if "-->" in line]
+    assert shown == [
+        f"--> {place}" for place in ("z.yaml:2:1", "z.yaml:2:3", "z.yaml:9:1", "a.yaml:1:1", "z.yaml:1:1")
+    ]
+
+
 def test_at_most_twenty_are_shown_and_the_rest_counted() -> None:
     """A file with many mistakes does not flood the screen; errors come before warnings."""
     page = Page("p.yaml", "a: b")

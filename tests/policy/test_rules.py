@@ -242,8 +242,8 @@ def test_a_hold_says_where_how_long_and_what_then() -> None:
     assert (plain.queue, plain.decide_within, plain.if_late) == ("review", 0, "")
 
 
-def test_of_several_holds_the_soonest_decides_and_blocking_wins() -> None:
-    """One queue gets it: that of the earliest deadline; `block` beats `escalate` whoever says it."""
+def test_several_holds_are_in_all_their_queues_until_the_soonest_deadline() -> None:
+    """No queue loses it to another; `block` beats `escalate` whoever says it."""
     text = f"policy: p\n{HEAD}detectors: {{ card: {{ type: payment_card }} }}\nrules:\n"
     for name, hold in (
         ("a", "{ queue: slow, decide_within: 2h, if_late: block }"),
@@ -253,7 +253,7 @@ def test_of_several_holds_the_soonest_decides_and_blocking_wins() -> None:
         text += f"  - {{ id: {name}, title: t, because: b, severity: low, then: {{ hold: {hold} }},"
         text += " when: { direction: both, finds: card } }\n"
     verdict = weigh(policy_set(text), CARD)
-    assert (verdict.queue, verdict.decide_within, verdict.if_late) == ("fast", 300_000, "block")
+    assert (verdict.queue, verdict.decide_within, verdict.if_late) == ("fast, never, slow", 300_000, "block")
     assert len(verdict.matches) == 3 and all("queue" in match.why for match in verdict.matches)
 
 

@@ -102,6 +102,14 @@ def test_detectors_look_at_the_text_inside() -> None:
     assert screened("read_text: false", inside, then="{ block: true }").outcome is Outcome.DELIVER
 
 
+def test_a_policy_that_says_nothing_of_attachments_looks_inside() -> None:
+    """Text inside is text for every policy; what cannot be read inside matters only where a section says so."""
+    silent = policy_set(one_rule())
+    sent = message("see", files=(File("ref", PDF.name),))
+    assert weigh(silent, sent, inspections=(replace(PDF, text=f"card {CARD}"),)).outcome is Outcome.BLOCK
+    assert weigh(silent, sent, inspections=(replace(PDF, unreadable="broken"),)).outcome is Outcome.DELIVER
+
+
 def test_only_the_files_that_say_so_look_inside() -> None:
     """One policy reads attachments, its neighbour does not."""
     blind = one_rule(name="blind", top="attachments: { read_text: false }\n")

@@ -153,6 +153,20 @@ def test_a_verdict_of_several_files_names_each_and_adds_up() -> None:
     assert (verdict.outcome, verdict.reason) == (Outcome.HOLD, "no rule matched")
 
 
+def test_a_message_waits_in_every_queue_that_asked() -> None:
+    """A desk takes nothing from the firm: all queues, the soonest deadline, block before escalate."""
+    holds = {
+        "firm": "hold: { queue: control-room, decide_within: 2h, if_late: block }",
+        "desk": "hold: { queue: desk, decide_within: 5m, if_late: escalate }",
+        "late": "hold: { queue: control-room }",
+    }
+    files = [policy([f"r | finds: w | {hold}"], name=name) for name, hold in holds.items()]
+    for order in itertools.permutations(files):
+        verdict = weigh(policy_set(*order), "secret")
+        assert (verdict.queue, verdict.decide_within) == ("control-room, desk", 300_000)
+        assert verdict.if_late == "block"
+
+
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
 def test_texts_of_several_rules_are_told_in_one_order(order: tuple[int, ...]) -> None:
     """By the rules' names, whatever the order in which they stand."""

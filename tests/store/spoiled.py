@@ -15,6 +15,8 @@ from story import copy_of_the_story
 
 from bridge import sealing
 from bridge.keepers import KeyFile
+from bridge.store.attestation import gathered
+from bridge.store.signing import verifiers
 from bridge.store.vault import Vault
 from bridge.store.verify import Finding, Summary, verify
 
@@ -24,8 +26,11 @@ class Spoiled:
 
     def __init__(self, folder: Path) -> None:
         self.blobs = folder / "blobs"
+        path = copy_of_the_story(folder)
+        self.keys = verifiers([folder / "secrets/checkpoint-key.pub"])
+        self.anchors = gathered([folder / "checkpoints"], strict=True)
         self.db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
-        with sqlite3.connect(copy_of_the_story(folder)) as source:
+        with sqlite3.connect(path) as source:
             source.backup(self.db)
         self.engine: Engine = create_engine("sqlite://", poolclass=StaticPool, creator=lambda: self.db)
         keeper = KeyFile(folder / "secrets" / "store-key")
@@ -65,4 +70,4 @@ class Spoiled:
         """What `verify` finds now."""
         found: list[Finding] = []
         with self.engine.connect() as db:
-            return found, verify(db, self.blobs, found.append)
+            return found, verify(db, self.blobs, found.append, keys=self.keys, anchors=self.anchors)

@@ -359,6 +359,35 @@ async def test_an_edit_takes_the_place_of_what_nobody_has_read(hands: Hands) -> 
     assert await hands.send(WEIXIN) == ["harmless", "coffee?"]
 
 
+@pytest.mark.parametrize("held", ["HOLD it", "WAIT for it"])
+async def test_who_takes_the_original_back_takes_back_its_held_versions(hands: Hands, held: str) -> None:
+    """By the first one's id, whether it was sent or replaced unread: no version stays to be released, even
+    where the conversation waits behind it."""
+    await hands.say(client(1, "at 3"))
+    await hands.send(SYMPHONY)
+    for batch in (
+        (client(2, held, replaces="1"), recall(3, of=1)),
+        (client(4, held), client(5, held, replaces="4"), client(6, held, replaces="5")),
+        (recall(7, of=4),),
+    ):
+        await hands.archive(*batch)
+        while await hands.judge():
+            pass
+    assert set((await hands.states("reviews")).values()) == {"recalled"}
+    assert "held" not in (await hands.states("messages")).values()
+    assert await hands.send(SYMPHONY) == [en("recalled")]  # of the one that had been read
+
+
+async def test_an_unsent_version_does_not_go_out_after_the_original_was_taken_back(hands: Hands) -> None:
+    """Its permit is dropped; a version that was read is taken back before its reader's eyes."""
+    await hands.say(client(1, "HOLD it"), client(2, "harmless", replaces="1"), recall(3, of=1))
+    assert await hands.send(SYMPHONY) == []
+    await hands.say(client(4, "HOLD it"), client(5, "harmless", replaces="4"))
+    assert await hands.send(SYMPHONY) == ["harmless"]
+    await hands.say(recall(6, of=4))
+    assert await hands.send(SYMPHONY) == [en("recalled")]
+
+
 async def test_a_reply_quotes_what_passed_and_never_another_chat(hands: Hands) -> None:
     """An answer shows the text it answers as the reader was shown it; a text of other people, never."""
     await hands.say(alice(1, "MASK or tea?"))

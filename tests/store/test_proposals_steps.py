@@ -238,12 +238,14 @@ async def test_a_rollback_goes_to_the_set_before(hands: Hands) -> None:
     """At once, by one person; what was rolled back stays out, and what is in force is known."""
     for one in (A, B, C):
         await activated(hands, one)
-    assert await hands.store.roll_back(HEAD, "holds everything") == 2
+    assert await hands.store.roll_back(Proposal(HEAD, "holds everything", of(B), of(C))) == 2
     assert (await hands.store.orders()).due == 2
     await hands.store.activate_change(2, BAR)
     assert await states(hands) == {1: "superseded", 2: "active", 3: "rolled back"}
     assert await hands.store.read(in_force) == of(B)
-    assert await hands.store.roll_back(HEAD, "still") == 1
+    with pytest.raises(Conflict, match="meanwhile"):
+        await hands.store.roll_back(Proposal(HEAD, "still", of(B), of(C)))
+    assert await hands.store.roll_back(Proposal(HEAD, "still", of(A), of(B))) == 1
 
 
 @pytest.mark.parametrize("before", [[], [A]])
@@ -252,7 +254,18 @@ async def test_without_a_set_before_there_is_no_way_back(hands: Hands, before: l
     for one in before:
         await activated(hands, one)
     with pytest.raises(Conflict, match="nothing to"):
-        await hands.store.roll_back(HEAD, "back")
+        await hands.store.roll_back(Proposal(HEAD, "back", of(A), of(B)))
+
+
+async def test_refused_files_stand_in_the_history(hands: Hands) -> None:
+    """Which mistakes, how many, and that no change was meant; the audit has no finding of it."""
+    await hands.store.refuse_files("P001+P033", 3)
+    (row,) = await hands.store.read(history)
+    assert (row["kind"], row["change"], row["facts"]) == (
+        "policy:refused",
+        0,
+        {"code": "P001+P033", "count": 3},
+    )
 
 
 # --- the red button -------------------------------------------------------------------------------------

@@ -18,7 +18,9 @@ from bridge.ledger.entry import decode, encode
 from bridge.ledger.tree import leaf_hash
 from bridge.sealing import BODY
 from bridge.store import schema
+from bridge.store.attestation import gathered
 from bridge.store.database import open_engine
+from bridge.store.signing import verifiers
 from bridge.store.verify import OPERATIONAL, WHILE_OPEN, Finding, verify
 
 NOT_EVIDENCE = {"cursors", "chats", "said"}
@@ -72,6 +74,7 @@ def test_a_store_that_nobody_touched_has_no_finding(spoiled: Spoiled) -> None:
         assert getattr(summary, table) == len(spoiled.rows(table))
     assert (summary.entries, summary.contents) == (len(spoiled.rows("ledger")), len(spoiled.rows("content")))
     assert summary.blobs == 1
+    assert summary.checkpoints == summary.anchored == 6
     assert summary.bytes > 10_000
 
 
@@ -145,7 +148,9 @@ def test_a_forged_entry_breaks_the_tree(spoiled: Spoiled) -> None:
 def test_a_row_of_wrong_heads_is_one_finding(spoiled: Spoiled) -> None:
     """What follows from one change is told once, with how many heads it touches."""
     found = spoiled.spoil("UPDATE ledger SET leaf = ? WHERE seq = 5", b"\x00" * 32)
-    assert [finding.column for finding in found] == ["leaf", "root", "frontier"]
+    assert [(one.table, one.column) for one in found] == [
+        *(("ledger", "leaf"), ("heads", "root"), ("checkpoints", ""), ("lanes", "frontier")),
+    ]
 
 
 def test_missing_entries_are_a_gap(spoiled: Spoiled) -> None:
@@ -206,8 +211,10 @@ def examined(folder: Path) -> list[Finding]:
     """What `verify` finds in a store on the disk."""
     found: list[Finding] = []
     engine = open_engine(f"sqlite:///{folder}/weighbridge.db")
+    keys = verifiers(folder.glob("secrets/*.pub"))
+    anchors = gathered([folder / "checkpoints"], strict=True)
     with engine.connect() as db, db.begin():
-        verify(db, folder / "blobs", found.append)
+        verify(db, folder / "blobs", found.append, keys=keys, anchors=anchors)
     engine.dispose()
     return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -318,4 +319,27 @@ async def test_a_poller_sees_what_happens_meanwhile(tmp_path: Path) -> None:
         ("passing", "delivered"),
     ]
     assert await story.store.read(lambda db: views.feed(db, position)) == (position, [])
+    story.store.close()
+
+
+@pytest.mark.parametrize(
+    ("queue", "found"),
+    [
+        ("", 2),
+        ("desk", 2),
+        ("control-room", 1),
+        ("control", 0),
+        ("control-room, desk", 1),
+        ("d%", 0),
+        ("d_sk", 0),
+    ],
+)
+async def test_a_queue_lists_all_that_waits_in_it(tmp_path: Path, queue: str, found: int) -> None:
+    """Also what waits in other queues as well; a name is the whole name."""
+    story = Story(tmp_path)
+    await story.begin()
+    await story.archive(story.says("for both"), story.says("for one"))
+    both, one = held("for both", (0, 3)), held("for one", (0, 3))
+    await story.judge(replace(both, queue="control-room, desk"), replace(one, queue="desk"))
+    assert len(await story.store.read(lambda db: views.held(db, queue))) == found
     story.store.close()

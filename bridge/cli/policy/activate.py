@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from bridge.cli import output
 from bridge.cli.output import Exit
+from bridge.cli.policy.approve import all_looser_option, looser_option
 from bridge.cli.root import Root, pass_root, person_option, reason_option
 from bridge.errors import ConfigError
 
 if TYPE_CHECKING:
     from bridge.config import Settings
+    from bridge.proposals import Proposal
     from bridge.store.database import Database
 
 PATIENCE = 10.0
@@ -60,23 +63,51 @@ def activate(root: Root, number: int, at: str, reason: str, person: str) -> int:
 
 
 @click.command()
+@looser_option
+@all_looser_option
 @reason_option
 @person_option
 @pass_root
-def rollback(root: Root, reason: str, person: str) -> int:
-    """Put the approved set before this one back into force, at once. One person may; it is recorded so."""
+def rollback(root: Root, looser: Sequence[str], all_looser: bool, reason: str, person: str) -> int:
+    """Put the approved set before this one back into force, at once.
+
+    One person may, and it is recorded so; what it loosens is shown, and has to be ticked.
+    """
     from bridge import desk
+    from bridge.cli.policy.shown import difference_lines
+    from bridge.proposals import ticks
 
     _require_approved(root.settings())
 
     async def work(store: Database) -> tuple[int, str]:
-        number = await desk.roll_back(store, person, reason)
+        way = await _way_back(store, person, reason)
+        if way.looser:
+            click.echo("\n".join(difference_lines(way)))
+        ticked = tuple(way.looser) if all_looser else ticks(way, looser)
+        number = await desk.roll_back(store, way, ticked)
         return number, await _seen(store, number)
 
     number, seen = root.act(work)
     click.echo(f"Back to change {number}; said by {output.cell(person)}.")
     click.echo(seen)
     return Exit.DONE
+
+
+async def _way_back(store: Database, person: str, reason: str) -> Proposal:
+    """From what is in force to the approved set before it, with everything that it changes."""
+    from bridge.cli.policy.propose import differences
+    from bridge.policy import assemble
+    from bridge.proposals import Proposal
+    from bridge.store import proposals
+    from bridge.store.policies import sources_of
+
+    number = await store.read(proposals.way_back)
+    target = (await store.read(lambda db: proposals.change(db, number))).proposal.policies
+    base = await store.read(proposals.in_force)
+    draft, _ = assemble(await store.read(lambda db: sources_of(db, [digest for _, digest in target])))
+    if draft is None:
+        raise ConfigError(f"change {number} cannot be read by this program any more: propose its files anew")
+    return Proposal(person, reason, target, base, await differences(store, base, draft))
 
 
 def _require_approved(settings: Settings) -> None:

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from bridge.cli.policy.drafting import failures, find, finish, no
+
+if TYPE_CHECKING:
+    from bridge.policy.language import Trial
 
 _OUTCOMES = click.Choice(["deliver", "annotate", "redact", "hold", "block"])
 
@@ -56,7 +60,9 @@ def add_test(
     test = _test(given, {"from": origin, **more})
     before = find(rule, file)
     after = before.changed(lambda text: with_test(text, rule, test))
-    result = [one for one in after.results() if one.rule == rule][-1]
+    *others, result = [one for one in after.results() if one.rule == rule]
+    if any(_same(one.test, result.test) for one in others):
+        no([f"`{rule}` has this test already."])
     if not result.passed and not failing:
         no([*failures([result]), "Mend the rule first, or add --failing: the file is refused until you do."])
     finish(before, after, dry_run=dry_run)
@@ -68,6 +74,11 @@ def _test(given: Sequence[str], more: Mapping[str, str | None]) -> dict[str, str
     order = ("from", "sender", "recipient", "kind", "at", "would", "expect", "becomes", "note")
     test: dict[str, str | Sequence[str]] = {"given": given[0] if len(given) == 1 else list(given)}
     return test | {key: value for key in order if (value := more.get(key)) is not None}
+
+
+def _same(one: Trial, other: Trial) -> bool:
+    """Whether two tests ask the same; a note asks nothing."""
+    return one.model_copy(update={"note": other.note}) == other
 
 
 def _said(rule: str, *, passed: bool, why: str) -> str:

@@ -20,11 +20,18 @@ if TYPE_CHECKING:
 
 _NUMBER = click.argument("number", type=int)
 
+looser_option = click.option(
+    "--looser", multiple=True, metavar="MARK", help="A loosening you agree to: L1, or a rule's id."
+)
+all_looser_option = click.option(
+    "--all-looser", is_flag=True, help="You agree to everything that it loosens."
+)
+
 
 @click.command()
 @_NUMBER
-@click.option("--looser", multiple=True, metavar="MARK", help="A loosening you agree to: L1, or a rule's id.")
-@click.option("--all-looser", is_flag=True, help="You agree to everything that it loosens.")
+@looser_option
+@all_looser_option
 @click.option(
     "--role",
     type=click.Choice(["compliance", "legal"]),

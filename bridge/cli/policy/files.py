@@ -16,10 +16,20 @@ files_argument = click.argument("files", nargs=-1, type=click.Path(path_type=Pat
 
 
 def chosen(files: Sequence[Path]) -> list[Path]:
-    """The files named, or every policy in `policies/`; raises UsageError when there are none."""
-    found = list(files) or sorted(Path("policies").glob("*.yaml"))
+    """The files named, those of folders named, or all of `policies/`; raises UsageError for none."""
+    found = [file for path in files for file in inside(path)] or sorted(Path("policies").glob("*.yaml"))
     if not found:
         raise click.UsageError("no policy files: name them, or keep them in policies/")
+    return found
+
+
+def inside(path: Path) -> list[Path]:
+    """`path`, or the policy files of the folder that it is. Raises UsageError for a folder without any."""
+    if not path.is_dir():
+        return [path]
+    found = sorted(path.glob("*.yaml"))
+    if not found:
+        raise click.UsageError(f"no policy files in {path}")
     return found
 
 

@@ -100,7 +100,7 @@ async def _proposal(
 
     person, reason, commit, backtest = said
     base = await store.read(proposals.in_force)
-    if base == policies.hashes:
+    if base == policies.hashes and await store.read(proposals.deciding):
         raise ConfigError("these files are what is in force already: there is nothing to propose")
     if backtest:
         await _require_report(store, backtest, policies.hashes)
@@ -109,7 +109,7 @@ async def _proposal(
         reason,
         policies.hashes,
         base,
-        await _differences(store, base, policies),
+        await _all_changes(store, base, policies),
         tuple(f"{Path(one.file).name}:{one.place.line} {one.code}" for one in warnings),
         sum(len(run_tests(policy)) for policy in policies.policies),
         commit,
@@ -130,7 +130,20 @@ async def _require_report(store: Database, name: str, hashes: Hashes) -> None:
         raise ConfigError(f"--backtest: {name} was made with other files: run it again with these")
 
 
-async def _differences(store: Database, base: Hashes, draft: PolicySet) -> tuple[Difference, ...]:
+async def _all_changes(store: Database, base: Hashes, draft: PolicySet) -> tuple[Difference, ...]:
+    """What changes against what is in force, and against what was approved last, where that is another set:
+    what came into force without approval is not agreed to unseen."""
+    from bridge.policy.changes import Direction
+    from bridge.store import proposals
+
+    found = list(await differences(store, base, draft))
+    approved = await store.read(proposals.last_approved)
+    if approved and approved != base:
+        found += [one for one in await differences(store, approved, draft) if one not in found]
+    return tuple(sorted(found, key=lambda one: list(Direction).index(one.direction)))
+
+
+async def differences(store: Database, base: Hashes, draft: PolicySet) -> tuple[Difference, ...]:
     """What changes against the set that is in force; nothing to compare where none ever was."""
     from bridge.policy import assemble
     from bridge.policy.comparison import compare

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bridge.cli import output
+from bridge.cli.policy.files import inside
 from bridge.errors import Conflict, PolicyError
 
 if TYPE_CHECKING:
@@ -32,18 +33,8 @@ def side(root: Root, names: Sequence[str]) -> PolicySet:
         return _assembled(in_force(root))
     from bridge.policy import read
 
-    sources, unread = read([path for name in names for path in _files(Path(name))])
+    sources, unread = read([path for name in names for path in inside(Path(name))])
     return _assembled(sources, unread)
-
-
-def _files(path: Path) -> list[Path]:
-    """`path`, or the policy files of the folder that it is. Raises UsageError for a folder without any."""
-    if not path.is_dir():
-        return [path]
-    found = sorted(path.glob("*.yaml"))
-    if not found:
-        raise click.UsageError(f"no policy files in {path}")
-    return found
 
 
 def in_force(root: Root) -> Sequence[Source]:

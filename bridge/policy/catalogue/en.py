@@ -43,6 +43,11 @@ EN: Mapping[str, Text] = {
         "noticed here",
         "give lines that belong together the same number of spaces",
     ),
+    "P001.escape": Text(
+        "`\\` and what follows is no escape in double quotes",
+        "this escape",
+        "write the pattern in single quotes, where `\\` stays as it is: '…'",
+    ),
     "P001.control": Text(
         "the file contains a character that cannot be printed", "here", "delete this character"
     ),
@@ -409,6 +414,14 @@ EN: Mapping[str, Text] = {
     "P038.group": Text(
         "group `{name}` has nobody in it", "nobody", "add addresses under `symphony` or tags under `weixin`"
     ),
+    "P038.symphony": Text(
+        "`{name}` is nobody in Symphony",
+        "matches nobody",
+        "write an address, a pattern with `*`, or a user id",
+    ),
+    "P038.weixin": Text(
+        "`{name}` is nobody in Weixin", "matches nobody", 'write a tag ("tag:客户") or an external id'
+    ),
     "P038.for": Text(
         "`{name}` is taken for a person's id: there is no such group",
         "not a group",
@@ -430,11 +443,29 @@ EN: Mapping[str, Text] = {
     "P038.only": Text(
         "`{rule}` looks for no words, so `only` can never hold", "never holds", "delete `only`"
     ),
+    "P038.count": Text(
+        "`{key}` is asked of this message alone: earlier ones are counted by what is found in them",
+        "not asked of earlier messages",
+        "count without `{key}`, or leave it if that is what you want counted",
+    ),
     "P038.confidence": Text(
         "`confidence` says nothing without `finds`", "without effect", "add `finds`, or delete it"
     ),
     "P038.infected": Text(
         "nobody looks for viruses, so `infected` says nothing", "without effect", "add `virus_scan: clamav`"
+    ),
+    "P038.archive": Text(
+        "`{value}` is not an address", "no address", "write where the archive is: `s3://…`, `smtp://…`"
+    ),
+    "P038.people": Text(
+        "`{name}` is taken for a person's id, and it is a group",
+        "not a person",
+        "name the people: addresses or ids",
+    ),
+    "P038.since": Text(
+        "legal hold `{name}` keeps nothing before {day}, which is still to come",
+        "in the future",
+        "write the first day that matters",
     ),
     "P039": Text(
         "the list file `{path}` is older than `stale_after`: messages are held",
@@ -475,10 +506,20 @@ EN: Mapping[str, Text] = {
         "never reached",
         "write a lower `confidence`, or make a detector surer",
     ),
+    "P045.barrier": Text(
+        "barrier `{name}` can never act: its groups have nobody on both networks",
+        "never between two networks",
+        "name people of Symphony on one side and people of Weixin on the other",
+    ),
     "P045.excluded": Text(
         "rule `{rule}` can never match: `{key}` and `{other}` exclude each other",
         "never together",
         "delete one of the two",
+    ),
+    "P045.pattern": Text(
+        "`{part}` in the pattern of `{name}` is never found: {why}",
+        "never there",
+        "write it as texts are compared: `weighbridge policy try --show-folded` shows it",
     ),
     "P046": Text(
         "nobody has confirmed the period of `{name}` ({rule})",
@@ -507,6 +548,18 @@ EN: Mapping[str, Text] = {
     "language.zh": Text("Chinese"),
     "bound.least": Text("at least {limit}"),
     "bound.most": Text("at most {limit}"),
+    "re2.open": Text("missing ): {fragment}"),
+    "re2.closed": Text("unexpected ): {fragment}"),
+    "re2.square": Text("missing ]: {fragment}"),
+    "re2.argument": Text("no argument for repetition operator: {fragment}"),
+    "re2.operator": Text("bad repetition operator: {fragment}"),
+    "re2.size": Text("invalid repetition size: {fragment}"),
+    "re2.perl": Text("invalid perl operator: {fragment}"),
+    "re2.escape": Text("invalid escape sequence: {fragment}"),
+    "re2.range": Text("invalid character class range: {fragment}"),
+    "dead.space": Text("any white space is compared as one space"),
+    "dead.capital": Text("texts are compared in small letters"),
+    "dead.character": Text("it is compared as other characters"),
     "advice.behind": Text("look-behind is not supported; use `boundary: digits` or `boundary: word` instead"),
     "advice.ahead": Text("look-ahead is not supported; use `boundary` or `context` instead"),
     "advice.size": Text("repeat at most 1000 times, the smaller number first"),

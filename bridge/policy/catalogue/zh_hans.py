@@ -20,6 +20,9 @@ ZH_HANS: Mapping[str, Text] = {
         "括号没有关闭，或少了逗号", "在这里发现", "检查此处之前的逗号和括号；含有 , ? : 或括号的文字要加引号"
     ),
     "P001.indent": Text("本行的缩进与相邻各行不一致", "在这里发现", "同一级的各行用同样多的空格"),
+    "P001.escape": Text(
+        "双引号里的 `\\` 及其后的字符不是转义", "这个转义", "把模式写在单引号里，`\\` 才会保持原样：'…'"
+    ),
     "P001.control": Text("文件中有无法显示的字符", "这里", "删除这个字符"),
     "P001.deep": Text("文件的嵌套超过 {limit} 级", "太深", "减少层级"),
     "P001.other": Text("这不是有效的 YAML：{problem}", "在这里发现", "检查引号、括号和缩进"),
@@ -230,6 +233,12 @@ ZH_HANS: Mapping[str, Text] = {
     "P036.list": Text("词表 `{name}` 原定在 {day} 前复核", "应当复核", "重新检视，然后写一个较晚的日期"),
     "P037": Text("例外 `{name}` 将于 {day} 到期", "即将到期", "如仍有需要，重新批准"),
     "P038.group": Text("组别 `{name}` 里没有人", "没有人", "在 `symphony` 下加地址，或在 `weixin` 下加标签"),
+    "P038.symphony": Text(
+        "`{name}` 在 Symphony 中不会是任何人", "没有这样的人", "写地址、带 `*` 的地址，或用户编号"
+    ),
+    "P038.weixin": Text(
+        "`{name}` 在微信中不会是任何人", "没有这样的人", '写标签（"tag:客户"）或外部联系人编号'
+    ),
     "P038.for": Text(
         "没有名为 `{name}` 的组别，因此当作个人的标识",
         "不是组别",
@@ -243,8 +252,18 @@ ZH_HANS: Mapping[str, Text] = {
     ),
     "P038.exception": Text("规则 `{rule}` 已停用，例外 `{name}` 没有作用", "没有作用", "删除这个例外"),
     "P038.only": Text("`{rule}` 不查找词语，`only` 永远不成立", "永远不成立", "删除 `only`"),
+    "P038.count": Text(
+        "`{key}` 只看这一条消息：以前的消息只按其中找到的内容来计数",
+        "以前的消息不看这一项",
+        "计数时去掉 `{key}`；如果要的就是这样计数，可以保留",
+    ),
     "P038.confidence": Text("没有 `finds`，`confidence` 没有作用", "没有作用", "加上 `finds`，或删除它"),
     "P038.infected": Text("没有病毒扫描，`infected` 没有作用", "没有作用", "加上 `virus_scan: clamav`"),
+    "P038.archive": Text("`{value}` 不是地址", "不是地址", "写明存档的位置：`s3://…`、`smtp://…`"),
+    "P038.people": Text("`{name}` 会被当作某个人的标识，但它是一个组", "不是人", "写明每个人：地址或标识"),
+    "P038.since": Text(
+        "诉讼保全 `{name}` 不保留 {day} 之前的记录，而这一天还没有到", "在将来", "写上最早有关系的日期"
+    ),
     "P039": Text("词表文件 `{path}` 超过 `stale_after` 未更新：消息会被暂缓", "太旧", "请重新提供这个文件"),
     "P040": Text("这个模式不能用：{problem}", "不可用的模式", "{advice}"),
     "P041": Text("这个模式也会匹配空文字", "匹配空文字", "至少让其中一部分必须出现"),
@@ -262,8 +281,18 @@ ZH_HANS: Mapping[str, Text] = {
         "永远达不到",
         "降低 `confidence`，或提高检测器的把握程度",
     ),
+    "P045.barrier": Text(
+        "隔离 `{name}` 永远不会起作用：两边的组别不在两个网络上",
+        "不在两个网络之间",
+        "一边写 Symphony 的人，另一边写微信的人",
+    ),
     "P045.excluded": Text(
         "规则 `{rule}` 永远不会适用：`{key}` 和 `{other}` 互相排斥", "不会同时成立", "删除其中之一"
+    ),
+    "P045.pattern": Text(
+        "`{name}` 的模式中的 `{part}` 永远找不到：{why}",
+        "永远不会出现",
+        "按比对时的文字来写：用 `weighbridge policy try --show-folded` 查看",
     ),
     "P046": Text(
         "`{name}`（{rule}）的期限尚未有人确认", "{keep}，未确认", "请法务人员确认，或用 `keep` 写明期限"
@@ -284,6 +313,18 @@ ZH_HANS: Mapping[str, Text] = {
     "language.zh": Text("中文"),
     "bound.least": Text("至少 {limit}"),
     "bound.most": Text("最多 {limit}"),
+    "re2.open": Text("缺少 )：{fragment}"),
+    "re2.closed": Text("多余的 )：{fragment}"),
+    "re2.square": Text("缺少 ]：{fragment}"),
+    "re2.argument": Text("重复符号前没有内容：{fragment}"),
+    "re2.operator": Text("重复符号无效：{fragment}"),
+    "re2.size": Text("重复次数无效：{fragment}"),
+    "re2.perl": Text("不支持的 Perl 写法：{fragment}"),
+    "re2.escape": Text("转义无效：{fragment}"),
+    "re2.range": Text("字符范围无效：{fragment}"),
+    "dead.space": Text("任何空白都按一个空格比对"),
+    "dead.capital": Text("文字按小写字母比对"),
+    "dead.character": Text("它会按其他字符比对"),
     "advice.behind": Text("不支持后行断言（look-behind）；改用 `boundary: digits` 或 `boundary: word`"),
     "advice.ahead": Text("不支持先行断言（look-ahead）；改用 `boundary` 或 `context`"),
     "advice.size": Text("最多重复 1000 次，较小的数写在前面"),

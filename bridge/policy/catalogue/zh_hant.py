@@ -20,6 +20,9 @@ ZH_HANT: Mapping[str, Text] = {
         "括號沒有關閉，或欠缺逗號", "在此發現", "檢查此處之前的逗號和括號；含有 , ? : 或括號的文字要加引號"
     ),
     "P001.indent": Text("本行的縮排與相鄰各行不一致", "在此發現", "同一級的各行用同樣多的空格"),
+    "P001.escape": Text(
+        "雙引號裡的 `\\` 及其後的字元不是跳脫", "這個跳脫", "把模式寫在單引號裡，`\\` 才會保持原樣：'…'"
+    ),
     "P001.control": Text("檔案中有無法顯示的字元", "此處", "刪除這個字元"),
     "P001.deep": Text("檔案的巢狀結構超過 {limit} 級", "太深", "減少層級"),
     "P001.other": Text("這不是有效的 YAML：{problem}", "在此發現", "檢查引號、括號和縮排"),
@@ -228,6 +231,12 @@ ZH_HANT: Mapping[str, Text] = {
     "P038.group": Text(
         "組別 `{name}` 裏沒有人", "沒有人", "在 `symphony` 之下加地址，或在 `weixin` 之下加標籤"
     ),
+    "P038.symphony": Text(
+        "`{name}` 在 Symphony 中不會是任何人", "沒有這樣的人", "寫地址、帶 `*` 的地址，或使用者編號"
+    ),
+    "P038.weixin": Text(
+        "`{name}` 在微信中不會是任何人", "沒有這樣的人", '寫標籤（"tag:客戶"）或外部聯絡人編號'
+    ),
     "P038.for": Text(
         "沒有名為 `{name}` 的組別，因此當作個人的識別碼",
         "不是組別",
@@ -241,8 +250,20 @@ ZH_HANT: Mapping[str, Text] = {
     ),
     "P038.exception": Text("規則 `{rule}` 已停用，例外 `{name}` 沒有作用", "沒有作用", "刪除這個例外"),
     "P038.only": Text("`{rule}` 不尋找詞語，`only` 永遠不成立", "永遠不成立", "刪除 `only`"),
+    "P038.count": Text(
+        "`{key}` 只看這一則訊息：以前的訊息只按其中找到的內容來計數",
+        "以前的訊息不看這一項",
+        "計數時去掉 `{key}`；如果要的就是這樣計數，可以保留",
+    ),
     "P038.confidence": Text("沒有 `finds`，`confidence` 沒有作用", "沒有作用", "加上 `finds`，或刪除它"),
     "P038.infected": Text("沒有病毒掃描，`infected` 沒有作用", "沒有作用", "加上 `virus_scan: clamav`"),
+    "P038.archive": Text("`{value}` 不是地址", "不是地址", "寫明存檔的位置：`s3://…`、`smtp://…`"),
+    "P038.people": Text(
+        "`{name}` 會被當作某個人的識別碼，但它是一個組別", "不是人", "寫明每個人：地址或識別碼"
+    ),
+    "P038.since": Text(
+        "訴訟保留 `{name}` 不保留 {day} 之前的記錄，而這一天還沒有到", "在將來", "寫上最早有關係的日期"
+    ),
     "P039": Text("詞表檔案 `{path}` 超過 `stale_after` 未更新：訊息會被暫緩", "太舊", "請重新提供這個檔案"),
     "P040": Text("這個模式不能用：{problem}", "不可用的模式", "{advice}"),
     "P041": Text("這個模式也會匹配空白文字", "匹配空白文字", "至少讓其中一部分必須出現"),
@@ -260,8 +281,18 @@ ZH_HANT: Mapping[str, Text] = {
         "永遠達不到",
         "降低 `confidence`，或提高偵測器的把握程度",
     ),
+    "P045.barrier": Text(
+        "隔離 `{name}` 永遠不會起作用：兩邊的組別不在兩個網絡上",
+        "不在兩個網絡之間",
+        "一邊寫 Symphony 的人，另一邊寫微信的人",
+    ),
     "P045.excluded": Text(
         "規則 `{rule}` 永遠不會適用：`{key}` 和 `{other}` 互相排斥", "不會同時成立", "刪除其中之一"
+    ),
+    "P045.pattern": Text(
+        "`{name}` 的模式中的 `{part}` 永遠找不到：{why}",
+        "永遠不會出現",
+        "按比對時的文字來寫：用 `weighbridge policy try --show-folded` 查看",
     ),
     "P046": Text(
         "`{name}`（{rule}）的期限尚未有人確認", "{keep}，未確認", "請法律人員確認，或用 `keep` 寫明期限"
@@ -282,6 +313,18 @@ ZH_HANT: Mapping[str, Text] = {
     "language.zh": Text("中文"),
     "bound.least": Text("至少 {limit}"),
     "bound.most": Text("最多 {limit}"),
+    "re2.open": Text("缺少 )：{fragment}"),
+    "re2.closed": Text("多餘的 )：{fragment}"),
+    "re2.square": Text("缺少 ]：{fragment}"),
+    "re2.argument": Text("重複符號前沒有內容：{fragment}"),
+    "re2.operator": Text("重複符號無效：{fragment}"),
+    "re2.size": Text("重複次數無效：{fragment}"),
+    "re2.perl": Text("不支援的 Perl 寫法：{fragment}"),
+    "re2.escape": Text("跳脫無效：{fragment}"),
+    "re2.range": Text("字元範圍無效：{fragment}"),
+    "dead.space": Text("任何空白都按一個空格比對"),
+    "dead.capital": Text("文字按小寫字母比對"),
+    "dead.character": Text("它會按其他字元比對"),
     "advice.behind": Text("不支援後行斷言（look-behind）；改用 `boundary: digits` 或 `boundary: word`"),
     "advice.ahead": Text("不支援先行斷言（look-ahead）；改用 `boundary` 或 `context`"),
     "advice.size": Text("最多重複 1000 次，較小的數寫在前面"),

@@ -35,6 +35,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_chats_due", "chats", ["network", "lane", "due_at"], unique=False)
     op.create_table(
+        "checkpoints",
+        sa.Column("lane", sa.Integer(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("note", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("lane", "size", name=op.f("pk_checkpoints")),
+    )
+    op.create_table(
         "consents",
         sa.Column("gate", sa.String(), nullable=False),
         sa.Column("contact", sa.String(), nullable=False),

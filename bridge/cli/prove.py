@@ -1,0 +1,131 @@
+"""Proofs as documents: what `audit checkpoint` and `audit proof` print, for somebody who trusts none of us.
+
+Rules of this file: nothing leaves that was not verified here first, against a checkpoint with a good
+signature. A document is JSON with hashes in hex; docs/audit.md says how to check one without this program.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bridge.errors import ConfigError, Conflict, StoreError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from bridge.config import Settings
+    from bridge.ledger.checkpoint import Checkpoint, Verifier
+    from bridge.store.proving import Placed
+
+BROKEN = "the entries do not give the root that was signed: run `weighbridge audit verify`"
+
+
+def public_keys(settings: Settings, given: Sequence[Path] = ()) -> list[Verifier]:
+    """The keys to check signatures with: those `given`, else those beside our own key and in our folders.
+
+    Raises ConfigError when one of `given` cannot be read.
+    """
+    from bridge.cli.compose import anchors
+    from bridge.store.anchors import KEYS
+    from bridge.store.signing import public_file, verifiers
+
+    if given:
+        return verifiers(given)
+    ours = [public_file(settings.ledger.key_file), *(folder / KEYS for folder in anchors(settings))]
+    return list(dict.fromkeys(verifiers(path for path in ours if _readable(path))))
+
+
+def _readable(path: Path) -> bool:
+    try:
+        with path.open("rb"):
+            return True
+    except OSError:
+        return False
+
+
+def signed_by(note: str, keys: Sequence[Verifier], what: str) -> tuple[Checkpoint, Verifier]:
+    """What a checkpoint says and the key that signed it. Raises Conflict when it does not hold."""
+    from bridge.ledger.checkpoint import verified
+
+    try:
+        said = verified(note, keys)
+    except ValueError as error:
+        raise Conflict(f"{what} {error}; --key names the file of a public key.") from None
+    return said, next(key for key in keys if key.name == said.origin)
+
+
+def newest(db: Connection, keys: Sequence[Verifier], lanes: Sequence[int]) -> Iterator[dict[str, Any]]:
+    """Each lane's newest checkpoint, with the key that signed it."""
+    from bridge.store import checkpoints
+
+    for lane in lanes:
+        kept = checkpoints.newest(db, lane)
+        if kept is None:
+            continue
+        said, key = signed_by(kept[1], keys, f"the newest checkpoint of lane {lane}")
+        yield {
+            "lane": lane,
+            "size": said.size,
+            "root": said.root.hex(),
+            "checkpoint": kept[1],
+            "key": str(key),
+        }
+
+
+def document(
+    db: Connection, keys: Sequence[Verifier], entries: Sequence[Placed], against: str = ""
+) -> dict[str, Any]:
+    """Proofs that `entries` (of one lane) are in the newest checkpoint, and that it goes on from `against`.
+
+    Raises Conflict when no checkpoint covers them yet, StoreError when the store does not prove it.
+    """
+    from bridge.store.proving import Subtrees
+
+    lane = entries[0][0]
+    found = next(newest(db, keys, [lane]), None)
+    if found is None or found["size"] <= entries[-1][1]:
+        raise Conflict("no checkpoint covers this yet: the daemon signs one within a minute.")
+    subtree = Subtrees(db, lane)
+    proof = {
+        "key": found["key"],
+        "checkpoint": found["checkpoint"],
+        "entries": [_included(one, found, subtree) for one in entries],
+    }
+    return proof | ({"earlier": _grown(against, keys, found, subtree)} if against else {})
+
+
+def _included(entry: Placed, found: dict[str, Any], subtree: Any) -> dict[str, Any]:
+    from bridge.ledger.proofs import includes, prove_inclusion
+    from bridge.ledger.tree import leaf_hash
+
+    _, seq, data, _ = entry
+    path = prove_inclusion(seq, found["size"], subtree)
+    if not includes(bytes.fromhex(found["root"]), found["size"], seq, leaf_hash(data), path):
+        raise StoreError(BROKEN)
+    return {"number": seq, "entry": data.decode(), "path": [one.hex() for one in path]}
+
+
+def _grown(note: str, keys: Sequence[Verifier], found: dict[str, Any], subtree: Any) -> dict[str, Any]:
+    from bridge.ledger.checkpoint import read
+    from bridge.ledger.proofs import consistent, prove_consistency
+
+    said, _ = signed_by(note, keys, "the other checkpoint")
+    size, root = found["size"], bytes.fromhex(found["root"])
+    if said.origin != read(found["checkpoint"]).origin:
+        raise Conflict(f"the other checkpoint is of another log: {said.origin}.")
+    if not 0 < said.size <= size:
+        raise Conflict(f"the other checkpoint is newer: it has {said.size} entries, ours {size}.")
+    path = prove_consistency(said.size, size, subtree)
+    if not consistent(said.size, said.root, size, root, path):
+        raise StoreError(f"the history of that checkpoint is not the one of this store; {BROKEN}")
+    return {"checkpoint": note, "path": [one.hex() for one in path]}
+
+
+def read_note(path: Path) -> str:
+    """A checkpoint from a file. Raises ConfigError when it cannot be read."""
+    try:
+        return path.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: no checkpoint can be read there: {error}") from None
