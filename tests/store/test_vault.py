@@ -7,7 +7,6 @@ log, attachments, whatever else lies there.
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from bridge.store import schema as s
 from bridge.store import views
 from bridge.store.database import open_engine
 from bridge.store.directory import Directory
+from bridge.store.signing import verifiers
 from bridge.store.vault import Sealed, vault_of
 from bridge.store.verify import Finding, Summary, verify
 
@@ -123,7 +123,7 @@ def copy(tmp_path: Path) -> Path:
 
 def test_a_copy_without_the_key_yields_nothing(copy: Path) -> None:
     """Neither messages nor names nor attachments; the error says which key is missing, and where."""
-    shutil.rmtree(copy / "secrets")
+    (copy / "secrets" / "store-key").unlink()
     engine = open_engine(f"sqlite:///{copy}/weighbridge.db")
     with engine.connect() as db, db.begin():
         for query in (select(s.content.c.body), select(s.content.c.raw), select(s.pairs)):
@@ -139,7 +139,7 @@ def test_a_copy_without_the_key_yields_nothing(copy: Path) -> None:
 
 async def test_no_daemon_works_without_the_key(copy: Path) -> None:
     """It takes no lane: a network that is told "received" must find that true."""
-    shutil.rmtree(copy / "secrets")
+    (copy / "secrets" / "store-key").unlink()
     store = opened(copy, Clock())
     with pytest.raises(KeyMissing, match="there is no such file"):
         await store.own("a daemon")
@@ -166,14 +166,15 @@ def checked(folder: Path) -> tuple[list[Finding], Summary]:
     found: list[Finding] = []
     engine = open_engine(f"sqlite:///{folder}/weighbridge.db")
     with engine.connect() as db, db.begin():
-        summary = verify(db, folder / "blobs", found.append)
+        keys = verifiers([folder / "secrets/checkpoint-key.pub"])
+        summary = verify(db, folder / "blobs", found.append, keys=keys)
     engine.dispose()
     return found, summary
 
 
 def test_without_the_key_the_rest_is_still_verified(copy: Path) -> None:
     """Tree, structure and attachments' digests; it says what was not compared, and finds what was changed."""
-    shutil.rmtree(copy / "secrets")
+    (copy / "secrets" / "store-key").unlink()
     found, summary = checked(copy)
     assert found == []
     assert "there is no such file" in summary.unread
