@@ -15,6 +15,7 @@ from bridge.keepers import KeyFile, KeyInMemory
 from bridge.store import rotation, views
 from bridge.store import schema as s
 from bridge.store.rotation import Position
+from bridge.store.signing import verifiers
 from bridge.store.verify import Finding, verify
 
 
@@ -66,7 +67,8 @@ async def texts(story: Story) -> list[str]:
 async def findings(story: Story) -> list[Finding]:
     """What `verify` finds."""
     found: list[Finding] = []
-    await story.store.read(lambda db: verify(db, story.blobs, found.append))
+    keys = verifiers([story.folder / "secrets/checkpoint-key.pub"])
+    await story.store.read(lambda db: verify(db, story.blobs, found.append, keys=keys))
     return found
 
 
