@@ -27,7 +27,9 @@ from urllib.parse import urlsplit
 from bridge.errors import ConfigError
 
 PREFIX = "WEIGHBRIDGE_"
-ELSEWHERE = frozenset({"WEIGHBRIDGE_CONFIG", "WEIGHBRIDGE_PERSON"})  # ours in the environment, no settings
+ELSEWHERE = frozenset(
+    {"WEIGHBRIDGE_CONFIG", "WEIGHBRIDGE_PERSON", "WEIGHBRIDGE_STORE_KEY"}
+)  # ours in the environment, no settings
 REMOVED: Mapping[str, str] = {}  # "section.key" of an older version: what to write instead
 
 LANGUAGES = ("en", "zh-Hans", "zh-Hant")
@@ -221,7 +223,14 @@ class Store:
     url: str = setting(
         "sqlite:///weighbridge.db", DATABASE, "The database that holds archive, ledger and outbox."
     )
-    blobs: Path = setting(Path("blobs"), PATH, "Folder of archived attachments, write-once.")
+    blobs: Path = setting(Path("blobs"), PATH, "Folder of archived attachments, write-once, sealed.")
+    keeper: str = setting(
+        "file",
+        TEXT,
+        "Who has the master key that everything is sealed by: `file`, `environment` "
+        "(`WEIGHBRIDGE_STORE_KEY`), or the name of an installed plugin.",
+    )
+    key_file: Path = setting(Path("secrets/store-key"), PATH, "The master key, when a file keeps it.")
     lanes: int = setting(
         1, whole(1, 256), "Units of order and of lease, fixed when the store is made. SQLite has one."
     )

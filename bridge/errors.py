@@ -2,6 +2,7 @@
 
     WeighbridgeError
     ├── ConfigError      the operator's file      the daemon refuses to start        mend the file
+    │   └── KeyMissing   whoever has the key      what is sealed stays shut          bring the key
     ├── PolicyError      the policy author's      the old policy stays in force      mend the file
     ├── StoreError       disk or database         nothing moves without the ledger   disk, rights, database
     │   ├── NoStore      nobody's                 nothing to read yet                start the daemon once
@@ -33,6 +34,10 @@ class ConfigError(WeighbridgeError):
     def __init__(self, problems: Sequence[str] | str) -> None:
         self.problems: tuple[str, ...] = (problems,) if isinstance(problems, str) else tuple(problems)
         super().__init__("\n".join(self.problems))
+
+
+class KeyMissing(ConfigError):
+    """The master key that the store was sealed with is not here: the text says where it was looked for."""
 
 
 class PolicyError(WeighbridgeError):

@@ -33,6 +33,32 @@ class Blobs(Protocol):
         """The bytes of one blob, in pieces; MUST raise StoreError if they no longer match the digest."""
 
 
+class KeyKeeper(Protocol):
+    """Who has the master key. It wraps the store's few keys, so it is asked at start and at a rotation.
+
+    Every method MAY raise ConfigError, with what a person has to do. A master key has a name, which is kept
+    in the store in clear and MUST say nothing of the key.
+    """
+
+    @property
+    def current(self) -> str:
+        """The name of the master key that `wrap` uses; "" when there is none yet."""
+
+    def wrap(self, key: bytes) -> tuple[str, bytes]:
+        """`key` (32 bytes) wrapped, and the name of the master key; MUST bind the two, and MUST be durable:
+        what was wrapped can be unwrapped after a restart."""
+
+    def unwrap(self, name: str, wrapped: bytes) -> bytes:
+        """What was wrapped; MUST raise ConfigError when it was changed or the master key is not the one."""
+
+    def renew(self) -> str:
+        """Make another master key the present one, where that is its own to do; gives its name. Old ones
+        MUST go on unwrapping until `forget`."""
+
+    def forget(self, needed: frozenset[str]) -> None:
+        """No key is wrapped any more by any master key but these and the present one."""
+
+
 DIRECT = "im:"
 """How a conversation of Symphony begins that an e-mail address names: the direct chat with that person."""
 

@@ -26,10 +26,12 @@ from pathlib import Path
 from typing import Any, Self
 from unittest import mock
 
-from sqlalchemy import Connection, Engine, event
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from sqlalchemy import Connection, Engine, bindparam, event, select
 
-from bridge import pipeline
+from bridge import pipeline, sealing
 from bridge.errors import NetworkError, Refused, Unreachable
+from bridge.keepers import KeyFile
 from bridge.ledger.entry import Entry, decode
 from bridge.message import (
     SYMPHONY,
@@ -47,10 +49,12 @@ from bridge.message import (
     Traffic,
     Verdict,
 )
-from bridge.ports import NO_REACH, Attempt, Blobs, Claim, Late, Ruling, Step
+from bridge.ports import NO_REACH, Attempt, Blobs, Claim, KeyKeeper, Late, Ruling, Step
 from bridge.store import acts
 from bridge.store import database as store_database
 from bridge.store.database import Database, create, open_engine
+from bridge.store.schema import content
+from bridge.store.vault import Vault, vault_of
 from bridge.store.writer import Tx, Writer
 
 START = 1_767_600_000_000
@@ -254,8 +258,8 @@ class _WriterOnTheSpot(Writer):
 
 
 @functools.cache
-def _template(paired: bool) -> bytes:
-    """The bytes of a new store: migrated once, copied often."""
+def _template(paired: bool) -> tuple[bytes, bytes]:
+    """The bytes of a new store and of its key file: migrated once, copied often."""
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/new.db"
         create(url, START)
@@ -267,14 +271,26 @@ def _template(paired: bool) -> bytes:
                 tx.flush()
                 tx.seal()
             engine.dispose()
-        return Path(folder, "new.db").read_bytes()
+        return Path(folder, "new.db").read_bytes(), Path(folder, KEY_FILE).read_bytes()
 
 
 def new_store(folder: Path, *, paired: bool = True) -> Path:
     """The path of a new database in `folder`; Alice and 李雷 are paired in it, unless told otherwise."""
     path = folder / "weighbridge.db"
-    path.write_bytes(_template(paired))
+    database, key = _template(paired)
+    path.write_bytes(database)
+    put_key(folder, key)
     return path
+
+
+KEY_FILE = "secrets/store-key"
+
+
+def put_key(folder: Path, key: bytes) -> None:
+    """Put a key file beside the database in `folder`, as tightly as it has to be."""
+    (folder / KEY_FILE).parent.mkdir(mode=0o700, exist_ok=True)
+    (folder / KEY_FILE).touch(0o600)
+    (folder / KEY_FILE).write_bytes(key)
 
 
 def opened(folder: Path, clock: Any, kind: type[Database] = Database) -> Database:
@@ -292,14 +308,49 @@ def opened(folder: Path, clock: Any, kind: type[Database] = Database) -> Databas
         return kind(url, folder / "blobs", clock)
 
 
+def opening(connection: Any, engine: Engine) -> None:
+    """Let SQL in tests open what is sealed: `body_of(lane, seq)` and `raw_of(lane, seq)`."""
+    for name, column in (("body_of", content.c.body), ("raw_of", content.c.raw)):
+        query = select(column).where(content.c.lane == bindparam("lane"), content.c.seq == bindparam("seq"))
+        connection.create_function(name, 2, functools.partial(_opened, engine, query))
+
+
+def reword(
+    db: Connection, seq: int, change: Callable[[bytes], bytes], part: int = sealing.BODY, lane: int = 0
+) -> None:
+    """Seal other words in the place of a record's: a lie that only whoever has the master key can tell."""
+    vault = vault_of(db)
+    vault.load(db)
+    name = {sealing.BODY: "body", sealing.RAW: "raw"}[part]
+    query = f"SELECT wrapped, {name} FROM content JOIN data_keys USING (lane, seq) WHERE lane = ? AND seq = ?"
+    wrapped, sealed = db.exec_driver_sql(query, (lane, seq)).one()
+    belongs = sealing.place(vault.installation, lane, seq)
+    key = AESGCM(sealing.unwrap(vault.key(sealing.wrapped_by(wrapped)), belongs, wrapped))
+    again = sealing.seal(key, belongs, part, change(sealing.unseal(key, belongs, part, sealed)))
+    db.exec_driver_sql(f"UPDATE content SET {name} = ? WHERE lane = ? AND seq = ?", (again, lane, seq))
+
+
+def _opened(engine: Engine, query: Any, lane: int, seq: int) -> bytes | None:
+    with engine.connect() as db, db.begin():
+        return db.execute(query, {"lane": lane, "seq": seq}).scalar()
+
+
+def _hurried(url: str, keeper: KeyKeeper | None) -> Engine:
+    engine = _engine(url)
+    keys = keeper or KeyFile(Path(str(engine.url.database)).parent / KEY_FILE)
+    engine.dialect.vault = Vault(engine, keys)  # type: ignore[attr-defined]  # a dead process leaves none
+    return engine
+
+
 @functools.cache
-def _hurried(url: str) -> Engine:
+def _engine(url: str) -> Engine:
     # One engine for each file, however often it is opened: its compiled statements are worth keeping.
     engine = open_engine(url)
 
     @event.listens_for(engine, "connect")
     def hurry(connection: Any, _: object) -> None:
         connection.execute("PRAGMA synchronous=OFF")
+        opening(connection, engine)
 
     return engine
 

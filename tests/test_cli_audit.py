@@ -16,11 +16,15 @@ import pytest
 import traffic
 from hypothesis import given
 from hypothesis import strategies as st
-from rig import Clock, Hands, new_store, opened
+from rig import Clock, Hands, new_store, opened, reword
+from sqlalchemy import select
 from story import ENTRIES, REVIEWER, START, Terminal, copy_of_the_story
 
 from bridge.cli.audit import moment
 from bridge.cli.output import Exit
+from bridge.sealing import RAW
+from bridge.store.database import open_engine
+from bridge.store.schema import content
 
 NOON = 1_795_348_800_000  # 2026-11-22 12:00:00 UTC, in milliseconds
 
@@ -162,10 +166,9 @@ def test_a_message_that_does_not_exist(terminal: Terminal, options: list[str]) -
 
 def test_text_cannot_steer_the_terminal(terminal: Terminal) -> None:
     """An escape sequence that somebody sent is shown as its code."""
-    with sqlite3.connect(terminal.folder / "weighbridge.db") as db:
-        body = db.execute("SELECT body FROM content WHERE seq = (SELECT entry FROM messages)").fetchone()[0]
-        spoiled = body.replace(b"Good morning", rb"\u001b[2JGood morning")
-        db.execute("UPDATE content SET body = ? WHERE seq = (SELECT entry FROM messages)", (spoiled,))
+    with open_engine(f"sqlite:///{terminal.folder / 'weighbridge.db'}").begin() as db:
+        entry = db.exec_driver_sql("SELECT entry FROM messages").scalars().first()
+        reword(db, entry, lambda body: body.replace(b"Good morning", rb"\u001b[2JGood morning"))
     page = terminal.type("audit", "show", "1").out + terminal.type("audit", "list").out
     assert "\x1b[2J" not in page
     assert "\\u001b[2JGood morning" in page
@@ -272,13 +275,11 @@ def test_a_replay_says_that_everything_comes_out_the_same(judged: Terminal) -> N
 
 def test_a_replay_finds_a_record_that_was_tampered_with(judged: Terminal) -> None:
     """The verdict, the field and both values; exit code 1; other messages are not accused."""
-    with sqlite3.connect(judged.folder / "weighbridge.db") as db:
-        row = db.execute(
-            "SELECT v.id, v.message, v.entry, c.body FROM verdicts v JOIN content c ON c.seq = v.entry "
-            "WHERE v.outcome = 'redact' LIMIT 1"
-        ).fetchone()
-        body = json.loads(row[3]) | {"text": "as if nothing had been masked"}
-        db.execute("UPDATE content SET body = ? WHERE seq = ?", (json.dumps(body).encode(), row[2]))
+    lie = {"text": "as if nothing had been masked"}
+    with open_engine(f"sqlite:///{judged.folder / 'weighbridge.db'}").begin() as db:
+        query = "SELECT id, message, entry FROM verdicts WHERE outcome = 'redact' LIMIT 1"
+        row = db.exec_driver_sql(query).one()
+        reword(db, row[2], lambda body: json.dumps(json.loads(body) | lie).encode())
     answer = judged.type("audit", "replay", "--json")
     found, total = answer.records
     assert answer.code == Exit.NO and total["different"] == 1
@@ -295,14 +296,16 @@ SECRET = "as if nothing had been masked"
 
 def _tampered(folder: Path) -> int:
     """Another text in a recorded verdict that masked something; gives its message."""
-    with sqlite3.connect(folder / "weighbridge.db") as db:
-        message, entry, data = db.execute(
-            "SELECT v.message, v.entry, c.body FROM verdicts v JOIN content c ON c.seq = v.entry "
-            "WHERE v.outcome = 'redact' LIMIT 1"
-        ).fetchone()
+
+    def lie(data: bytes) -> bytes:
         body = json.loads(data) | {"text": SECRET}
         body["matches"][0]["title"] = "another title"
-        db.execute("UPDATE content SET body = ? WHERE seq = ?", (json.dumps(body).encode(), entry))
+        return json.dumps(body).encode()
+
+    with open_engine(f"sqlite:///{folder / 'weighbridge.db'}").begin() as db:
+        query = "SELECT message, entry FROM verdicts WHERE outcome = 'redact' LIMIT 1"
+        message, entry = db.exec_driver_sql(query).one()
+        reword(db, entry, lie)
     return int(message)
 
 
@@ -328,11 +331,9 @@ def test_whoever_asks_for_the_words_is_written_down_first(judged: Terminal) -> N
     assert refused.code == Exit.WRONG and SECRET not in refused.out
     shown = judged.type("audit", "replay", "--show-text", "--reason", "case 12", "--as", "carol")
     assert f"text: recorded {SECRET}, now" in shown.out
-    with sqlite3.connect(judged.folder / "weighbridge.db") as db:
-        (body,) = db.execute(
-            "SELECT c.body FROM ledger l JOIN content c ON c.lane = l.lane AND c.seq = l.seq "
-            "WHERE l.subject = 'audit'"
-        ).fetchone()
+    with open_engine(f"sqlite:///{judged.folder / 'weighbridge.db'}").connect() as db:
+        entry = db.exec_driver_sql("SELECT seq FROM ledger WHERE subject = 'audit'").scalar()
+        body = db.execute(select(content.c.body).where(content.c.seq == entry)).scalar_one()
     assert json.loads(body) == {"person": "carol", "reason": "case 12"}
 
 
@@ -365,12 +366,9 @@ def test_a_replay_goes_on_past_a_record_that_cannot_be_read(
 def test_a_policy_that_is_gone_or_altered_is_damage(judged: Terminal) -> None:
     """The ledger says that its bytes were stored: without them, or with others, the evidence is damaged."""
     database = judged.folder / "weighbridge.db"
-    with sqlite3.connect(database) as db:
-        (entry,) = db.execute("SELECT entry FROM policies").fetchone()
-        db.execute("UPDATE content SET raw = raw || '#' WHERE seq = ?", (entry,))
-        db.execute(
-            "UPDATE content SET raw = CAST(replace(raw, 'desk', 'task') AS BLOB) WHERE seq = ?", (entry,)
-        )
+    with open_engine(f"sqlite:///{database}").begin() as db:
+        entry = db.exec_driver_sql("SELECT entry FROM policies").scalars().first()
+        reword(db, entry, lambda raw: raw.replace(b"desk", b"task"), RAW)
     answer = judged.type("audit", "replay")
     assert answer.code == Exit.INTEGRITY and "is no longer what was stored" in answer.out
     with sqlite3.connect(database) as db:

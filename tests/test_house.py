@@ -34,8 +34,11 @@ LEVELS = {
     "bridge.config": 1,
     "bridge.words": 1,
     "bridge.proposals": 1,
+    "bridge.sealing": 1,
+    "bridge.shares": 1,
     "bridge.ports": 2,
     "bridge.replay": 2,
+    "bridge.keepers": 3,
     "bridge.inspection": 3,
     "bridge.store": 3,
     "bridge.pipeline": 3,
@@ -63,6 +66,8 @@ PURE = (
     "bridge.config",
     "bridge.words",
     "bridge.proposals",
+    "bridge.sealing",
+    "bridge.shares",
 )
 # fmt: off
 IMPURE_MODULES = {

@@ -18,7 +18,7 @@ from rig import CONTACT, Clock, Counting, Fate, Hands, Line, Peer, message, new_
 from bridge import pipeline
 from bridge.inspection.bounds import Limits
 from bridge.inspection.inspector import Inspector
-from bridge.message import SYMPHONY, WEIXIN, Archived, Cause, File, Inspection, Kind, Outcome, Verdict
+from bridge.message import SYMPHONY, WEIXIN, Archived, Blob, Cause, File, Inspection, Kind, Outcome, Verdict
 from bridge.pipeline import House, Pace
 from bridge.policy import PolicySet, judge, load
 
@@ -67,15 +67,20 @@ class Bridge:
         self.hands = Hands(self.store, self.clock)
         self.pod, self.platform = Peer(SYMPHONY, keys=False, ours=False), Peer(WEIXIN, keys=True, ours=True)
         self.judge = InForce(load([folder / "policy.yaml"]))
-        inspector = Inspector(Limits(20.0, 512 << 20, 100_000), address)
+        self.inspector = Inspector(Limits(20.0, 512 << 20, 100_000), address)
         self.house = House(
             self.store,
             self.clock,
             Counting(),
             pace=Pace(look=0.02),
-            inspect=lambda blob: inspector.look(self.store.blobs.path(blob.digest), blob.name),
+            inspect=self.look,
         )
         self.stop = asyncio.Event()
+
+    async def look(self, blob: Blob) -> Inspection:
+        """Look into an attachment, as the daemon does."""
+        async with self.store.blobs.in_memory(blob.digest) as path:
+            return await self.inspector.look(path, blob.name, blob.digest)
 
     async def say(self, text: str, name: str = "", data: bytes = b"") -> None:
         """Alice sends a message, with a file if it has a name."""

@@ -136,7 +136,9 @@ async def test_mixed_traffic_comes_out_as_it_was_recorded(tmp_path: Path, ready:
     assert counts["identical"] > 200 and counts["skipped"] > 20
     outcomes = {outcome for (outcome,) in await hands.rows("SELECT DISTINCT outcome FROM verdicts")}
     assert outcomes >= {"deliver", "redact", "hold"}
-    context = await hands.rows("SELECT count(*) FROM content WHERE CAST(body AS TEXT) LIKE '%\"earlier\":[%'")
+    context = await hands.rows(
+        "SELECT count(*) FROM content WHERE CAST(body_of(lane, seq) AS TEXT) LIKE '%\"earlier\":[%'"
+    )
     assert context[0][0] > 50
     hands.store.close()
 

@@ -30,6 +30,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {  # name: (module:attribute, help)
     "policy": ("bridge.cli.policy:policy", "Policy files: write them, test them, see what they do."),
     "review": ("bridge.cli.review:review", "Held messages: list, show, release, reject."),
     "audit": ("bridge.cli.audit:audit", "The archive and its ledger: list, show, verify."),
+    "keys": ("bridge.cli.keys:keys", "The master key of what is at rest: status, rotate, escrow, drill."),
     "outbox": ("bridge.cli.outbox:outbox", "Deliveries under way or parked: list, retry, drop."),
     "bench": ("bridge.cli.bench:bench", "Measure the relay on this machine."),
 }

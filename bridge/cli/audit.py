@@ -339,6 +339,8 @@ _DAMAGED = ("malformed", "not a database")
 def verify(root: Root, anchors: tuple[Path, ...], key: tuple[Path, ...], as_json: bool) -> int:
     """Read everything again: is any byte other than it was recorded? Exit code 5 if so.
 
+    Without the master key, whatever is sealed cannot be compared, and the rest is: exit code 6.
+
     Every checkpoint that was signed is held against the entries, those in the database and those outside: so
     an end that was cut off, or a history written anew, is found as long as one of them was kept where
     whoever did it could not reach it.
@@ -372,7 +374,9 @@ def verify(root: Root, anchors: tuple[Path, ...], key: tuple[Path, ...], as_json
         output.note(f"weighbridge: {error} Nothing more could be read.")
         return Exit.INTEGRITY
     _conclude(summary, time.monotonic() - started, as_json=as_json)
-    return Exit.INTEGRITY if summary.findings else Exit.DONE
+    if summary.findings:
+        return Exit.INTEGRITY
+    return Exit.PARTIAL if summary.unread else Exit.DONE
 
 
 def _conclude(summary: Summary, seconds: float, *, as_json: bool) -> None:
@@ -395,6 +399,9 @@ def _verdict(summary: Summary, seconds: float) -> Iterator[str]:
         yield f"  lane {lane}: root of {size:,} entries  {root}"
     if summary.findings:
         yield click.style(f"✗ {summary.findings:,} finding(s): this is not what was recorded.", bold=True)
+    elif summary.unread:
+        yield f"! What is sealed was not compared: {summary.unread}"
+        yield "✓ Everything else is as it was recorded: the tree, the structure, the files of attachments."
     else:
         yield "✓ Everything is as it was recorded."
 

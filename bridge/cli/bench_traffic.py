@@ -151,7 +151,11 @@ class Networks:
 
     def _settings(self, folder: Path) -> dict[str, dict[str, object]]:
         return {
-            "store": {"url": f"sqlite:///{folder / 'weighbridge.db'}", "blobs": str(folder / "blobs")},
+            "store": {
+                "url": f"sqlite:///{folder / 'weighbridge.db'}",
+                "blobs": str(folder / "blobs"),
+                "key_file": str(folder / "secrets" / "store-key"),
+            },
             "policy": {"files": list(policies())},
             "symphony": {"pod_url": self.pod.url, "username": BOT, "private_key_file": "private_key"},
             "weixin": {

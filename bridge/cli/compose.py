@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from bridge.in_force import Law
     from bridge.inspection.inspector import Inspector
     from bridge.ledger.checkpoint import Signer
+    from bridge.message import Blob, Inspection
     from bridge.notary import Notary
     from bridge.pipeline import Inspect, Pace
     from bridge.policy import PolicySet
-    from bridge.ports import Blobs, Clock, Connector
+    from bridge.ports import Blobs, Clock, Connector, KeyKeeper
     from bridge.proposals import Bar
     from bridge.store.database import Database
 
@@ -45,8 +46,16 @@ def store(settings: Settings, clock: Clock | None = None) -> Database:
     from bridge.store.database import Database, create
 
     clock = clock or WallClock()
-    create(settings.store.url, clock.now(), settings.store.lanes)
-    return Database(settings.store.url, settings.store.blobs, clock)
+    keys = keeper(settings)
+    create(settings.store.url, clock.now(), settings.store.lanes, keys)
+    return Database(settings.store.url, settings.store.blobs, clock, keys)
+
+
+def keeper(settings: Settings) -> KeyKeeper:
+    """Who has the master key."""
+    from bridge.keepers import keeper
+
+    return keeper(settings.store.keeper, settings.store.key_file)
 
 
 def policy_files(settings: Settings) -> list[Path]:
@@ -185,7 +194,12 @@ def inspector(settings: Settings) -> Inspector:
 def inspecting(settings: Settings, database: Database) -> Inspect:
     """Looks into an attachment that the archive holds."""
     one = inspector(settings)
-    return lambda blob: one.look(database.blobs.path(blob.digest), blob.name)
+
+    async def look(blob: Blob) -> Inspection:
+        async with database.blobs.in_memory(blob.digest) as path:
+            return await one.look(path, blob.name, blob.digest)
+
+    return look
 
 
 def anchors(settings: Settings) -> tuple[Path, ...]:

@@ -21,6 +21,7 @@ from bridge.errors import ConfigError, PolicyError, WeighbridgeError
 
 if TYPE_CHECKING:
     from bridge.config import Settings
+    from bridge.store.database import Database
 
 Check = tuple[str, bool, str]
 
@@ -110,12 +111,21 @@ def _store(settings: Settings) -> Iterator[Check]:
     except WeighbridgeError as error:
         yield "store", False, str(error)
         return
-    database.close()
     yield "store", True, settings.store.url
+    yield _master_key(database)
+    database.close()
     for what, path in (("disk of blobs", settings.store.blobs),):
         free = shutil.disk_usage(path).free
         yield what, free > ENOUGH_DISK, f"{free / 1e9:.1f} GB free"
     yield "rights of blobs", os.access(settings.store.blobs, os.W_OK), str(settings.store.blobs)
+
+
+def _master_key(database: Database) -> Check:
+    """Whether what is sealed can be opened."""
+    try:
+        return "master key", True, database.unlock()
+    except WeighbridgeError as error:
+        return "master key", False, str(error)
 
 
 def _checkpoints(settings: Settings) -> Iterator[Check]:

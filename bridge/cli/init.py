@@ -36,6 +36,7 @@ FILES = {  # setting: where init puts it
     "weixin.token_file": "secrets/weixin-token",
     "weixin.aes_key_file": "secrets/weixin-aes-key",
 }
+STORE_KEY = "secrets/store-key"
 PUBLIC_KEY = "secrets/symphony-public.pem"
 CHECKPOINT_KEY = "secrets/checkpoint-key.pub"
 FOLDERS = ("secrets", "blobs", "policies")
@@ -57,7 +58,9 @@ Wrote {folder}: settings, keys, and policies {mode}.
    signed with its other half (it is also in {folder}/secrets/checkpoint-key.pub):
 
 {checkpoint_key}
-5. Fill in what {folder}/weighbridge.toml still lacks. This says what:
+5. Keep a copy of {folder}/secrets/store-key apart from the backups of the store: everything at rest is sealed
+   by it, and lost with it.
+6. Fill in what {folder}/weighbridge.toml still lacks. This says what:
    weighbridge --config {folder}/weighbridge.toml doctor"""
 
 
@@ -72,18 +75,21 @@ def init(folder: Path, pod_url: str | None, username: str | None, corp_id: str |
 
     The shipped policies are written in monitor mode: they record what they would do, and change nothing.
     """
+    from bridge.keepers import KeyFile
     from bridge.store.signing import drawn, public_lines
 
     values = {"symphony.pod_url": pod_url, "symphony.username": username, "weixin.corp_id": corp_id}
     settings = config.sample({**FILES, **{key: value for key, value in values.items() if value}})
     config.parse(settings, {}, folder=folder, origin="init")
     policies = dict(shipped_policies(enforce=enforce))
-    _refuse_existing(folder, [SETTINGS, PUBLIC_KEY, CHECKPOINT_KEY, *FILES.values(), *policies])
+    made = [SETTINGS, PUBLIC_KEY, STORE_KEY, CHECKPOINT_KEY, *FILES.values(), *policies]
+    _refuse_existing(folder, made)
     for name in ("", *FOLDERS, *{str(Path(name).parent) for name in policies}):
         (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     key, signer = _new_key(), drawn()
     for name, content in {**_secret_files(key, signer), SETTINGS: settings, **policies}.items():
         _write(folder / name, content)
+    KeyFile(folder / STORE_KEY).renew()
     click.echo(
         NEXT.format(
             folder=folder,

@@ -85,10 +85,11 @@ def reading(settings: Settings, *, damaged: bool = False) -> Iterator[Connection
 
     from sqlalchemy.exc import SQLAlchemyError
 
+    from bridge.cli.compose import keeper
     from bridge.store.database import open_engine
 
     _require(settings.store.url)
-    engine = open_engine(settings.store.url)
+    engine = open_engine(settings.store.url, keeper(settings))
     try:
         with engine.connect() as db, db.begin():
             if not damaged:
@@ -110,7 +111,8 @@ async def opened(settings: Settings, *, new: bool = False) -> AsyncIterator[Data
     from bridge.store.database import create
 
     if new:
-        create(settings.store.url, compose.WallClock().now(), settings.store.lanes)
+        now = compose.WallClock().now()
+        create(settings.store.url, now, settings.store.lanes, compose.keeper(settings))
     with reading(settings):
         pass  # a store that cannot be used says so before the writer starts
     store = compose.store(settings)

@@ -136,7 +136,11 @@ def _settings(
 ) -> Settings:
     letters = string.ascii_letters + string.digits
     return Settings(
-        store=Store(url=f"sqlite:///{folder / 'weighbridge.db'}", blobs=folder / "blobs"),
+        store=Store(
+            url=f"sqlite:///{folder / 'weighbridge.db'}",
+            blobs=folder / "blobs",
+            key_file=folder / "secrets" / "store-key",
+        ),
         ledger=Ledger(key_file=folder / "checkpoint-key"),
         policy=Policy(files=policies),
         symphony=Symphony(

@@ -39,12 +39,15 @@ class Inspector:
     scanner: str = ""
     at_once: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(2))
 
-    async def look(self, path: Path, name: str) -> Inspection:
-        """What the file at `path`, called `name`, is. Raises OSError when it cannot be opened."""
+    async def look(self, path: Path, name: str, digest: str = "") -> Inspection:
+        """What the file at `path`, called `name`, is. Raises OSError when it cannot be opened.
+
+        `digest` is how the log calls it; without one, it is the last part of its path.
+        """
         size, head, tail = await asyncio.to_thread(_ends, path)
         async with self.at_once:
             found = _at_a_glance(head, tail) or await self._read(path, kinds.claimed(name))
-            scan = await self._scan(path)
+            scan = await self._scan(path, digest or path.name)
         return Inspection(
             name=name,
             size=size,
@@ -54,12 +57,12 @@ class Inspector:
             **found,
         )
 
-    async def _scan(self, path: Path) -> clamav.Scan:
+    async def _scan(self, path: Path, digest: str) -> clamav.Scan:
         if not self.scanner:
             return clamav.Scan(False)
         scan = await clamav.scan(self.scanner, path, self.limits.seconds)
         if not scan.answered:
-            log.warning("file:unscanned", digest=path.name, code=scan.trouble)
+            log.warning("file:unscanned", digest=digest, code=scan.trouble)
         return scan
 
     async def _read(self, path: Path, claims: str) -> dict[str, Any]:

@@ -66,6 +66,10 @@ KINDS: Mapping[str, str] = {
     "policy:refused": "a scheduled set did not come into force; what was in force stayed",
     "policy:backtested": "a person judged the archive again by other policies, to see what they would change",
     "audit:replayed": "a person decided recorded verdicts again, and was shown what people wrote",
+    "key:rotated": "content is sealed under a new store key from here on; another master key wraps them all",
+    "key:retired": "a store key was destroyed: no data key is wrapped by it any more",
+    "key:escrowed": "the master key was split into shares for custodians",
+    "key:drilled": "custodians put the master key together from their shares, and it opened the archive",
     "house:frozen": "a person stopped everything: nothing is sent, all that comes is held",
     "house:unfrozen": "a person let things go on",
 }

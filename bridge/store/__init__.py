@@ -9,5 +9,6 @@
     codec       messages and verdicts as bytes  blobs     attachments, by digest
     views       what the commands list          verify    everything read again, through another door
     reread      that door: an auditor's reader  testimony rows against the entries that testify to them
+    vault       what is sealed, and its keys     rotation  the life of the keys
     migrations  Alembic, from the first table on
 """

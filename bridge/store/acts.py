@@ -213,14 +213,14 @@ def make_pair(tx: Tx, lane: int, pair: Mapping[str, object], person: str, reason
     keys = ("advisor", "stream", "contact")
     names = {key: value for key, value in pair.items() if key not in keys}
     act = dump({"person": person, "reason": reason, **pair})
-    entry = tx.append(lane, "pair:made", f"pair/{number}", {"pair": number}, act)
+    entry, sealed = tx.append_pair(lane, f"pair/{number}", {"pair": number}, act, dump(names))
     tx.db.execute(
         insert(s.pairs).values(
             id=number,
             entry=entry,
             lane=lane,
             state="active",
-            body=dump(names),
+            body=sealed,
             made_at=tx.now,
             **{key: pair[key] for key in keys},
         )

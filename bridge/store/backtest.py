@@ -17,13 +17,14 @@ from multiprocessing import get_context
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Engine, LargeBinary, and_, cast, func, select
+from sqlalchemy import Connection, Engine, and_, func, select
 
 from bridge.errors import Missing, StoreError
 from bridge.ledger.entry import decode
 from bridge.message import Cause, Context, Kind, Message, Verdict
 from bridge.policy import PolicySet, Source, assemble, judge
 from bridge.policy.tally import Case, Tally
+from bridge.ports import KeyKeeper
 from bridge.store import schema as s
 from bridge.store.codec import Known, dump, known_from, message_from, verdict_from
 from bridge.store.context import earlier, recorded_context
@@ -31,6 +32,7 @@ from bridge.store.database import open_engine
 from bridge.store.directory import Directory
 from bridge.store.recorded import BY_PERSON, DAMAGE, NO_POLICY, NOT_RECORDED
 from bridge.store.rows import MESSAGE_CONTENT, VERDICT_CONTENT
+from bridge.store.vault import if_whole
 from bridge.store.writer import Tx
 
 SLICE = 2_000
@@ -86,6 +88,7 @@ class Question:
     since: int
     until: int
     sample: int = 20
+    keeper: KeyKeeper | None = None
 
 
 class Bench:
@@ -98,7 +101,7 @@ class Bench:
         self._draft = self._live if equal else _ready(question.draft)
         (messages, time), (more, longer) = self._live.reach, self._draft.reach
         self._reach = max(messages, more), max(time, longer)
-        self._engine: Engine = open_engine(question.url)
+        self._engine: Engine = open_engine(question.url, question.keeper)
         self._directory = Directory()
 
     def close(self) -> None:
@@ -185,7 +188,7 @@ def _ready(sources: Sequence[Source]) -> PolicySet:
 def _messages(first: int, last: int, since: int, until: int) -> Any:
     m, c = s.messages.c, MESSAGE_CONTENT.c
     return (
-        select(m.id, m.state, cast(c.body, LargeBinary).label("body"))
+        select(m.id, m.state, if_whole(c.body).label("body"))
         .join(MESSAGE_CONTENT, and_(c.lane == m.lane, c.seq == m.entry), isouter=True)
         .where(m.id.between(first, last), *_written(since, until))
         .order_by(m.id)
@@ -196,7 +199,7 @@ def _decided(db: Connection, first: int, last: int) -> Mapping[int, list[tuple[s
     """Cause and body of every verdict on the messages with these numbers, the first first."""
     v, m, c = s.verdicts.c, s.messages.c, VERDICT_CONTENT.c
     query = (
-        select(v.message, v.cause, cast(c.body, LargeBinary).label("body"))
+        select(v.message, v.cause, if_whole(c.body).label("body"))
         .join(s.messages, m.id == v.message)
         .join(VERDICT_CONTENT, and_(c.lane == m.lane, c.seq == v.entry))
         .where(v.message.between(first, last))

@@ -1,29 +1,39 @@
-"""Attachments: write-once files named by the SHA-256 of their bytes.
+"""Attachments: write-once files, sealed, named by the SHA-256 of their sealed bytes.
 
-Rules of this file: bytes stream through, never whole in memory; a name appears in the folder only when
-all its bytes are on the disk (written aside, flushed, renamed, and the folder flushed); nothing is ever
-written twice or changed.
+Rules of this file: bytes stream through, never whole in memory, and none of them reaches the disk in clear;
+a name appears in the folder only when all its bytes are on the disk (written aside, flushed, renamed, and
+the folder flushed); nothing is ever written twice or changed. The name says nothing of what is inside:
+whoever has a copy of an attachment cannot find out whether it is here. Anybody can check a file against its
+name.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import os
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from bridge import sealing
 from bridge.errors import Refused, StoreError
-
-PIECE = 256 * 1024
+from bridge.store.vault import Vault
 
 
 class BlobFolder:
-    """The folder of blobs, two levels deep: `ab/cd/abcd...`. Readable by the daemon's account alone."""
+    """The folder of blobs, two levels deep: `ab/cd/abcd...`. Readable by the daemon's account alone.
 
-    def __init__(self, root: Path) -> None:
+    Each file has a key of its own, which waits in `vault` until a record that speaks of the file is written.
+    """
+
+    def __init__(self, root: Path, vault: Vault) -> None:
         self.root = root
+        self._vault = vault
         for folder in (root, root / "new"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
@@ -37,27 +47,27 @@ class BlobFolder:
             path.unlink()
 
     async def write(self, pieces: AsyncIterator[bytes], limit: int) -> tuple[str, int]:
-        """Keep what `pieces` yields; gives digest and size in bytes.
+        """Keep what `pieces` yields; gives the digest of the sealed file and the size of what is in it.
 
         Raises Refused("too-large") past `limit` bytes, and whatever `pieces` raises; nothing is kept then.
-        Writing the same bytes twice is the same as once.
         """
-        hasher, size = hashlib.sha256(), 0
+        secret, size = os.urandom(sealing.KEY_BYTES), 0
         # Made at once: whoever is cancelled while a thread makes it would never learn its name.
         handle, name = tempfile.mkstemp(dir=self.root / "new")
         try:
             with os.fdopen(handle, "wb") as file:
+                sealed = _Sealing(file, secret)
                 async for piece in pieces:
                     size += len(piece)
                     if size > limit:
                         raise Refused("too-large", f"the attachment is larger than {limit} bytes")
-                    hasher.update(piece)
-                    await asyncio.to_thread(file.write, piece)
-                await asyncio.to_thread(_flush, file)
-            await asyncio.to_thread(_settle, Path(name), self.path(hasher.hexdigest()))
+                    await asyncio.to_thread(sealed.write, piece)
+                digest = await asyncio.to_thread(sealed.end)
+            await asyncio.to_thread(_settle, Path(name), self.path(digest))
         finally:
             await asyncio.to_thread(Path(name).unlink, missing_ok=True)
-        return hasher.hexdigest(), size
+        self._vault.fresh[digest] = secret
+        return digest, size
 
     async def read(self, digest: str) -> AsyncIterator[bytes]:
         """The bytes of a blob in pieces, after checking that they still are what was archived.
@@ -67,9 +77,72 @@ class BlobFolder:
         path = self.path(digest)
         if await asyncio.to_thread(digest_of_file, path) != digest:
             raise StoreError(f"blob {digest} is missing or no longer what was archived; run `audit verify`")
+        key = AESGCM(await asyncio.to_thread(self._vault.file_key, digest))
         with path.open("rb") as file:
-            while piece := await asyncio.to_thread(file.read, PIECE):
-                yield piece
+            pieces = opened(file, key)
+            try:
+                while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+                    yield piece
+            except sealing.Broken as error:
+                raise StoreError(f"blob {digest} cannot be opened: {error}; run `audit verify`") from None
+
+    @contextlib.asynccontextmanager
+    async def in_memory(self, digest: str) -> AsyncIterator[Path]:
+        """A path under which this process and its children find a blob open: it names memory, not a disk.
+
+        Raises StoreError as `read` does.
+        """
+        handle = os.memfd_create(digest, os.MFD_CLOEXEC)
+        with os.fdopen(handle, "wb") as file:
+            async for piece in self.read(digest):
+                await asyncio.to_thread(file.write, piece)
+            file.flush()
+            yield Path(f"/proc/{os.getpid()}/fd/{handle}")
+
+
+class _Sealing:
+    """A file that is being sealed: whole pieces go out at once, the last one when everything has come."""
+
+    def __init__(self, file: BinaryIO, secret: bytes) -> None:
+        self._file, self._key = file, AESGCM(secret)
+        self._hasher = hashlib.sha256()
+        self._kept = bytearray()
+        self._number = 0
+        self._put(sealing.FILE_MARK)
+
+    def write(self, plain: bytes) -> None:
+        """Take what comes next."""
+        self._kept += plain
+        while len(self._kept) > sealing.PIECE:  # what may yet be the last piece stays
+            self._seal(self._kept[: sealing.PIECE], last=False)
+            del self._kept[: sealing.PIECE]
+
+    def end(self) -> str:
+        """Seal the last piece, flush, and give the digest of all that was written."""
+        self._seal(self._kept, last=True)
+        _flush(self._file)
+        return self._hasher.hexdigest()
+
+    def _seal(self, plain: bytearray, *, last: bool) -> None:
+        self._put(sealing.seal_piece(self._key, self._number, last=last, plain=bytes(plain)))
+        self._number += 1
+
+    def _put(self, data: bytes) -> None:
+        self._hasher.update(data)
+        self._file.write(data)
+
+
+def opened(file: BinaryIO, key: AESGCM) -> Iterator[bytes]:
+    """What is in a sealed file, in pieces; each is checked before it is given. Raises sealing.Broken."""
+    if file.read(len(sealing.FILE_MARK)) != sealing.FILE_MARK:
+        raise sealing.Broken("not a sealed file of a version known here")
+    number, sealed = 0, file.read(sealing.SEALED_PIECE)
+    while sealed:
+        ahead = file.read(sealing.SEALED_PIECE)
+        yield sealing.unseal_piece(key, number, last=not ahead, sealed=sealed)
+        number, sealed = number + 1, ahead
+    if not number:
+        raise sealing.Broken("the file was cut off")
 
 
 def digest_of_file(path: Path) -> str:
@@ -90,10 +163,8 @@ def _settle(source: Path, target: Path) -> None:
     folders = (target.parent, target.parent.parent, target.parent.parent.parent)
     for folder in reversed(folders[:2]):
         folder.mkdir(mode=0o700, exist_ok=True)
-    if not target.exists():
-        os.chmod(source, 0o400)
-        os.replace(source, target)
-    # Also when the file was there before: whoever renamed it may not have come to this, or died before it.
+    os.chmod(source, 0o400)
+    os.replace(source, target)
     for folder in folders:
         flush_folder(folder)
 

@@ -21,9 +21,10 @@ from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.errors import Conflict, StoreError
+from bridge.keepers import KeyFile
 from bridge.ledger.tree import Frontier
 from bridge.message import Archived, Batch, Blob, Inspection
-from bridge.ports import NO_REACH, Attempt, Claim, Clock, Late, Ruling, Wanted
+from bridge.ports import NO_REACH, Attempt, Claim, Clock, KeyKeeper, Late, Ruling, Wanted
 from bridge.proposals import Approval, Bar, Proposal
 from bridge.store import acts, deadlines, intake, judging, proposals, samples, sending
 from bridge.store import schema as s
@@ -32,6 +33,7 @@ from bridge.store.codec import dump
 from bridge.store.directory import Directory
 from bridge.store.proposals import Orders
 from bridge.store.rows import drop_delivery
+from bridge.store.vault import Vault, vault_of
 from bridge.store.writer import Tx, Writer
 
 if TYPE_CHECKING:
@@ -46,14 +48,17 @@ SCHEMA = "0001"
 """The newest migration."""
 
 
-def open_engine(url: str) -> Engine:
-    """An engine whose SQLite connections are durable at every commit.
+def open_engine(url: str, keeper: KeyKeeper | None = None) -> Engine:
+    """An engine whose SQLite connections are durable at every commit, and whose queries open what is sealed.
+
+    `keeper` has the master key; without one it is the file `secrets/store-key` beside the database.
 
     WAL lets readers read while the writer writes; `synchronous=FULL` flushes the log at each commit, so
     that a committed message survives the loss of power (SQLite documentation, PRAGMA synchronous).
     Statements' parameters never appear in error texts: they hold what people wrote.
     """
     engine = create_engine(url, hide_parameters=True)
+    engine.dialect.vault = Vault(engine, keeper or _beside(url))  # type: ignore[attr-defined]
 
     @event.listens_for(engine, "connect")
     def configure(connection: object, _: object) -> None:
@@ -65,6 +70,7 @@ def open_engine(url: str) -> Engine:
             "foreign_keys=ON",
             "busy_timeout=10000",
             "temp_store=MEMORY",
+            "secure_delete=FAST",
             "cache_size=-32000",
             "wal_autocheckpoint=4000",
         ):
@@ -77,6 +83,10 @@ def open_engine(url: str) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def _beside(url: str) -> KeyKeeper:
+    return KeyFile(Path(make_url(url).database or "").parent / "secrets" / "store-key")
 
 
 def migrate(url: str) -> None:
@@ -103,11 +113,11 @@ def migrate(url: str) -> None:
         engine.dispose()
 
 
-def create(url: str, now: int, lanes: int = 1) -> None:
+def create(url: str, now: int, lanes: int = 1, keeper: KeyKeeper | None = None) -> None:
     """Make the tables and begin each lane's ledger; nothing happens to a store that exists already."""
     _private(url)
     migrate(url)
-    engine = open_engine(url)
+    engine = open_engine(url, keeper)
     with engine.connect().execution_options(writes=True) as db, db.begin():
         if not db.execute(select(s.lanes.c.lane)).first():
             _begin_ledgers(db, now, lanes)
@@ -118,9 +128,12 @@ def _begin_ledgers(db: Connection, now: int, lanes: int) -> None:
     for lane in range(lanes):
         db.execute(insert(s.lanes).values(lane=lane, frontier=Frontier().to_bytes()))
     db.execute(insert(s.meta).values(key="installation", value=secrets.token_hex(8)))
+    vault_of(db).begin(db, now)
+    master = vault_of(db).keeper.current
     tx = Tx(db, now)
     for lane in range(lanes):
-        tx.append(lane, "ledger:opened", f"lane/{lane}", {"lanes": lanes})
+        facts: dict[str, object] = {"lanes": lanes} | ({} if lane else {"master": master})
+        tx.append(lane, "ledger:opened", f"lane/{lane}", facts)
     tx.flush()
     tx.seal()
 
@@ -148,10 +161,10 @@ class Database:
     `own` makes this process the one that works the lane; without it, only the desk's acts may be written.
     """
 
-    def __init__(self, url: str, blobs: Path, clock: Clock) -> None:
+    def __init__(self, url: str, blobs: Path, clock: Clock, keeper: KeyKeeper | None = None) -> None:
         self.url = url
-        self.engine = open_engine(url)
-        self.blobs = BlobFolder(blobs)
+        self.engine = open_engine(url, keeper)
+        self.blobs = BlobFolder(blobs, vault_of(self.engine))
         self.clock = clock
         self.lane = 0
         self.epoch = -1
@@ -199,14 +212,22 @@ class Database:
         if self._reading is not None:
             self._reading.close()
 
+    def unlock(self) -> str:
+        """Open the store's keys; gives the name of the master key. Raises ConfigError when it is not here."""
+        with self.engine.connect() as db:
+            vault_of(db).load(db)
+        return vault_of(self.engine).keeper.current
+
     # owning the lane
 
     async def own(self, owner: str) -> None:
-        """Become the worker of the lane. Raises Conflict while another daemon has it.
+        """Become the worker of the lane. Raises Conflict while another daemon has it, and ConfigError when
+        the master key is not here: nothing would be archived.
 
         On SQLite a lock on a file beside the database proves that a former owner is dead, so its lease
         need not be waited for.
         """
+        await asyncio.to_thread(self.unlock)
         dead = self._take_lock()
         take = partial(acts.take_lane, lane=self.lane, owner=owner, ttl=LEASE_MS, force=dead)
         epoch = await self.write(lambda tx: take(tx))
@@ -270,6 +291,8 @@ class Database:
         await self.write(
             lambda tx: intake.settle_file(tx, wanted, blob, reason, inspection, self.lane, self.epoch)
         )
+        if blob:
+            vault_of(self.engine).fresh.pop(blob.digest, None)  # the store has its key now
 
     async def postpone_file(self, wanted: Wanted, at: int) -> None:
         """Try this attachment again at `at`."""

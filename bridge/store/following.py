@@ -69,7 +69,8 @@ def tell_staff(work: Rulings, ruling: Ruling) -> None:
     rules = ", ".join(sorted({f"{one.policy}/{one.rule}" for one in verdict.matches if one.enforced}))
     key = verdict.outcome.value if verdict.outcome in (Outcome.HOLD, Outcome.BLOCK) else "pass"
     for address in verdict.notify:
-        if _quiet(work, message.network, message.conversation, f"{STAFF}{address}: {rules}"):
+        said = f"{STAFF}{work.tx.vault.token(address)}: {rules}"
+        if _quiet(work, message.network, message.conversation, said):
             continue
         number = ruling.archived.seq
         text = words.staff(key, work.language(SYMPHONY), number, rules, verdict.queue)

@@ -180,6 +180,7 @@ def settle_file(
         facts |= {"sha256": blob.digest, "size": blob.size}
         body = None if inspection is None else inspection_body(inspection)
         entry = tx.append(lane, "file:archived", f"message/{number}", facts, body)
+        _keep_key(tx, blob.digest)
     else:
         entry = tx.append(lane, "file:missing", f"message/{number}", facts | {"reason": reason})
     values = {
@@ -191,6 +192,17 @@ def settle_file(
     }
     tx.db.execute(update(s.files).where(this).values(**values))
     _release(tx, number)
+
+
+def _keep_key(tx: Tx, digest: str) -> None:
+    """Keep the key of an attachment; one that the store has already stays as it is."""
+    secret = tx.vault.fresh.get(digest)
+    if secret is not None:
+        wrapped = tx.vault.wrap_file(tx.store_key, digest, secret)
+        _KEEP_FILE_KEY.one(tx.db, {"digest": digest, "wrapped": wrapped})
+
+
+_KEEP_FILE_KEY = upserting(s.file_keys, ("digest", "wrapped"), ("digest",), wrapped=lambda new: new.wrapped)
 
 
 def _release(tx: Tx, number: int) -> None:

@@ -319,7 +319,8 @@ class Rulings:
         body = message_body(words_of_ours)
         entry = self.tx.append(self.lane, "notice:archived", f"message/{number}", facts, body)
         row = message_row(number, words_of_ours, self.lane, entry, self.tx.now, MessageState.PASSED, None)
-        self.messages.append(row | {"notice_for": about})
+        conversation = self.tx.vault.hidden(conversation)
+        self.messages.append(row | {"notice_for": about, "conversation": conversation})
         reason = "the bridge's own notice"
         verdict = Verdict(Outcome.DELIVER, Cause.DEFAULT, text, reason)
         self.permit(number, self.verdict(number, verdict, text), network, conversation)

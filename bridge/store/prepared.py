@@ -3,6 +3,7 @@
 Rules of this file: nothing here knows a table. SQLAlchemy Core writes the SQL; for a statement that runs
 thousands of times a second, with values that need no conversion (integers, text, bytes), its own handling
 of parameters would cost more than the database's work, so the compiled text goes to the driver as it is.
+(A query of sealed columns goes the long way: its results have to be opened.)
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from types import ModuleType
 from sqlalchemy import Connection, CursorResult
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
+
+from bridge.store.vault import Sealed
 
 Make = Callable[[ModuleType], ClauseElement]
 
@@ -41,10 +44,14 @@ class Prepared:
     def __init__(self, statement: ClauseElement | Make, names: Sequence[str] | None = None) -> None:
         self._statement = statement
         self._names = names
+        columns = getattr(statement, "selected_columns", ())
+        self._opens = any(isinstance(column.type, Sealed) for column in columns)
         self._compiled: dict[str, tuple[str, Callable[[Mapping], object]]] = {}
 
     def one(self, db: Connection, parameters: Mapping) -> CursorResult:
         """Run it with one set of parameters."""
+        if self._opens:
+            return db.execute(self._statement, parameters)
         sql, arrange = self._of(db)
         return db.exec_driver_sql(sql, arrange(parameters))
 

@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bridge.ledger.entry import Entry
-from bridge.store.reread import AnyRow, Comparison, Work, as_bytes, number, parsed
+from bridge.sealing import BODY, RAW
+from bridge.store.reread import AnyRow, Comparison, Work, number, parsed
 
 _STATES: Mapping[str, str] = {
     "policy:proposed": "proposed",
@@ -39,9 +40,14 @@ def check_policies(work: Work) -> None:
 
 
 def _bytes(work: Work, row: AnyRow) -> None:
-    statement = "SELECT body, raw FROM content WHERE lane = :lane AND seq = :entry"
-    for content in work.rows(statement, lane=row.lane, entry=row.entry):
-        if _hash(parsed(content.body), as_bytes(content.raw)) != row.hash:
+    statement = (
+        "SELECT c.body, c.raw, k.wrapped FROM content c JOIN data_keys k ON k.lane = c.lane "
+        "AND k.seq = c.seq WHERE c.lane = :lane AND c.seq = :entry"
+    )
+    for content in [] if work.sealed else work.rows(statement, lane=row.lane, entry=row.entry):
+        place = (row.lane, row.entry, content.wrapped)
+        said = parsed(work.part(*place, BODY, content.body))
+        if _hash(said, work.part(*place, RAW, content.raw)) != row.hash:
             work.report("policies", f"hash {row.hash}", "hash", "is not the hash of the bytes in the archive")
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import Connection, LargeBinary, Select, and_, cast, func, select
+from sqlalchemy import Connection, Select, and_, func, select
 
+from bridge.errors import StoreError
 from bridge.message import Cause
 from bridge.replay import Judgement, Unreadable
 from bridge.store import schema as s
@@ -19,6 +20,7 @@ from bridge.store.codec import dump, known_from, message_from, verdict_from
 from bridge.store.context import recorded_context
 from bridge.store.directory import Directory
 from bridge.store.rows import MESSAGE_CONTENT, VERDICT_CONTENT
+from bridge.store.vault import if_whole
 from bridge.store.writer import Tx
 
 CHUNK = 500
@@ -29,7 +31,7 @@ OURS = "the bridge's own words"
 NO_POLICY = "no policy was asked"
 NOT_RECORDED = "what it rested on was not recorded"
 
-DAMAGE = (ValueError, TypeError, AttributeError, KeyError, IndexError)
+DAMAGE = (StoreError, ValueError, TypeError, AttributeError, KeyError, IndexError)
 """What reading raises when stored bytes are no longer what this program wrote."""
 
 
@@ -46,8 +48,8 @@ def judgements(db: Connection, *, since: int = 0, number: int = 0) -> Iterator[J
     v, m = s.verdicts.c, s.messages.c
     columns = select(
         *(v.id, v.message, v.cause, m.notice_for),
-        cast(MESSAGE_CONTENT.c.body, LargeBinary).label("body"),
-        cast(VERDICT_CONTENT.c.body, LargeBinary).label("verdict_body"),
+        if_whole(MESSAGE_CONTENT.c.body).label("body"),
+        if_whole(VERDICT_CONTENT.c.body).label("verdict_body"),
     )
     query = _chosen(columns, since, number).order_by(v.id).limit(CHUNK)
     after = 0

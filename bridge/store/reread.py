@@ -14,9 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, Row, bindparam, text
 
+from bridge import sealing
+from bridge.errors import ConfigError, KeyMissing
 from bridge.ledger.entry import Entry, decode
+from bridge.ports import DIRECT, KeyKeeper
 
 if TYPE_CHECKING:
     from bridge.ledger.checkpoint import Verifier
@@ -63,6 +67,64 @@ class Summary:
     checkpoints: int = 0
     anchored: int = 0
     roots: dict[int, tuple[int, str]] = field(default_factory=dict)
+    unread: str = ""  # why what is sealed was not opened: contents and attachments were not compared
+
+
+class Opener:
+    """The auditor's own way to open what is sealed: from the keeper alone, without the store's own code.
+
+    Without the master key nothing is opened: `missing` says what is lacking.
+    """
+
+    def __init__(self, db: Connection, keeper: KeyKeeper | None) -> None:
+        self.missing = "" if keeper else "no master key was given"
+        self.wrong: dict[int, str] = {}  # store keys that the master key does not open
+        self._store_keys: dict[int, AESGCM] = {}
+        self._token_key = b""
+        said = db.execute(text("SELECT value FROM meta WHERE key = 'installation'")).scalar()
+        self._installation = as_bytes(said or "")
+        for row in db.execute(text("SELECT * FROM store_keys ORDER BY id")) if keeper else ():
+            self._take(row, keeper)
+
+    def _take(self, row: AnyRow, keeper: KeyKeeper) -> None:
+        try:
+            key = keeper.unwrap(str(row.master), as_bytes(row.wrapped))
+        except KeyMissing as error:
+            self.missing = str(error)
+        except (ConfigError, ValueError) as error:
+            self.wrong[row.id] = self.missing = str(error)
+        else:
+            self._store_keys[row.id] = AESGCM(key)
+            self._token_key = key if row.purpose == "tokens" else self._token_key
+
+    def hidden(self, conversation: str) -> str:
+        """The name that a conversation has in the tables."""
+        address = conversation.removeprefix(DIRECT)
+        direct = conversation != address
+        return DIRECT + sealing.token(self._token_key, address) if direct else conversation
+
+    def place(self, lane: int, seq: int) -> bytes:
+        """Where a record belongs."""
+        return sealing.place(self._installation, lane, seq)
+
+    def of(self, lane: int, seq: int, wrapped: object) -> AESGCM:
+        """The data key of a record. Raises sealing.Broken."""
+        return self._unwrapped(self.place(lane, seq), as_bytes(wrapped))
+
+    def of_file(self, digest: str, wrapped: object) -> AESGCM:
+        """The data key of an attachment. Raises sealing.Broken."""
+        return self._unwrapped(sealing.place_of_file(self._installation, digest), as_bytes(wrapped))
+
+    def _unwrapped(self, belongs: bytes, wrapped: bytes) -> AESGCM:
+        store_key = self._store_keys.get(sealing.wrapped_by(wrapped))
+        if store_key is None:
+            raise sealing.Broken("its key is wrapped by a store key that is not in the store")
+        return AESGCM(sealing.unwrap(store_key, belongs, wrapped))
+
+    def part(self, lane: int, seq: int, wrapped: object, part: int, sealed: object) -> bytes:
+        """A part of a record, open. Raises sealing.Broken."""
+        key = self.of(lane, seq, wrapped)
+        return sealing.unseal(key, self.place(lane, seq), part, as_bytes(sealed))
 
 
 class Work:
@@ -74,14 +136,18 @@ class Work:
         blobs: Path,
         found: Callable[[Finding], None],
         progress: Callable[[int, int], None],
+        keeper: KeyKeeper | None = None,
         keys: Sequence[Verifier] = (),
         anchors: Sequence[Anchored] = (),
     ) -> None:
         self.db, self.blobs, self._found, self._progress = db, blobs, found, progress
+        self.opener = Opener(db, keeper)
+        self.sealed = bool(self.opener.missing)  # what stands in the archive cannot be read
         self.keys, self.anchors = keys, anchors
         self.summary = Summary()
         self.done = self.total = 0
         self.lanes = 0
+        self.store_keys: dict[int, tuple[str, str, int]] = {}  # purpose, master key and when it was made
         self.policy: bytes | None = None
         self.frozen: str | None = None
         self.pair_acts = 0
@@ -149,12 +215,22 @@ class Work:
             by_lane[lane].append(seq)
         found = {}
         for lane, seqs in by_lane.items():
-            statement = "SELECT seq, body FROM content WHERE lane = :lane AND seq IN :seqs"
-            for row in self.rows(statement, lane=lane, seqs=seqs):
-                body = parsed(row.body)
+            statement = (
+                "SELECT c.seq, c.body, k.wrapped FROM content c JOIN data_keys k ON k.lane = c.lane "
+                "AND k.seq = c.seq WHERE c.lane = :lane AND c.seq IN :seqs"
+            )
+            for row in [] if self.sealed else self.rows(statement, lane=lane, seqs=seqs):
+                body = parsed(self.part(lane, row.seq, row.wrapped, sealing.BODY, row.body))
                 if isinstance(body, dict):
                     found[lane, row.seq] = body
         return found
+
+    def part(self, lane: object, seq: object, wrapped: object, part: int, sealed: object) -> bytes:
+        """A part of a record, open; b"" when it cannot be opened, which is reported where content is read."""
+        try:
+            return self.opener.part(number(lane), number(seq), wrapped, part, sealed)
+        except sealing.Broken:
+            return b""
 
 
 @contextmanager

@@ -1,7 +1,8 @@
 """The tables, as SQLAlchemy Core sees them. `migrations/` makes them; a test keeps the two alike.
 
 Rules of this file: columns say what is needed to find and to move things. What people wrote stands in
-`content` alone, beside the random salt of its digest; the ledger has the digest. (`blobs/` has attachments.)
+`content` alone, sealed, beside the random salt of its digest; the ledger has the digest, and `data_keys` the
+key. (`blobs/` has attachments, sealed as well.) No column holds a name, an address or a text in clear.
 
     messages ◄── verdicts ◄── deliveries     nothing can be sent that was not judged, nothing judged that
        ▲             │                        was not archived: foreign keys say so (invariant 1)
@@ -24,6 +25,9 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+
+from bridge.sealing import BODY, PAIR, RAW
+from bridge.store.vault import Sealed
 
 metadata = MetaData(
     naming_convention={
@@ -100,9 +104,38 @@ content = Table(
     Column("lane", Integer, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("salt", LargeBinary, nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Column("raw", LargeBinary, nullable=False),
+    Column("body", Sealed(BODY), nullable=False),
+    Column("raw", Sealed(RAW), nullable=False),
     PrimaryKeyConstraint("lane", "seq"),
+)
+
+#: The key of each record's content, wrapped by a store key. Without it the content is gone for good.
+data_keys = Table(
+    "data_keys",
+    metadata,
+    Column("lane", Integer, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("lane", "seq"),
+)
+
+#: The key of each attachment, by the digest of its sealed file.
+file_keys = Table(
+    "file_keys",
+    metadata,
+    Column("digest", String, primary_key=True),
+    Column("wrapped", LargeBinary, nullable=False),
+)
+
+#: What wraps those keys: itself wrapped by the master key `master`, which is not in the database.
+store_keys = Table(
+    "store_keys",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("purpose", String, nullable=False),  # records, tokens
+    Column("master", String, nullable=False),
+    Column("wrapped", LargeBinary, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
 )
 
 messages = Table(
@@ -263,7 +296,7 @@ pairs = Table(
     Column("advisor", String, nullable=False),
     Column("stream", String, nullable=False, index=True),
     Column("contact", String, nullable=False, index=True),  # open_kfid/external_userid
-    Column("body", LargeBinary, nullable=False),  # names, address, languages, tags: JSON
+    Column("body", Sealed(PAIR, "entry"), nullable=False),  # names, address, languages, tags: JSON
     Column("made_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger, nullable=False, server_default="0"),
 )

@@ -15,7 +15,7 @@ from sqlalchemy import and_, bindparam, case, func, literal_column, select, upda
 from bridge import words
 from bridge.flow import DeliveryState, after
 from bridge.message import _SEAL, Content, Message, Permit, Receipt, Traffic
-from bridge.ports import Attempt, Claim, Step
+from bridge.ports import DIRECT, Attempt, Claim, Step
 from bridge.store import schema as s
 from bridge.store.codec import message_from, verdict_words
 from bridge.store.directory import Directory
@@ -183,10 +183,11 @@ def _head(tx: Tx, network: str, chat: str) -> tuple[list[int], int]:
 
 
 def _claimed(tx: Tx, directory: Directory, row: object, epoch: int) -> Claim:
+    direct = row.conversation.startswith(DIRECT)  # the table has a token of the address
     permit = Permit(
         id=row.permit,
         network=row.network,
-        conversation=row.conversation,
+        conversation=message_from(row.body, b"").conversation if direct else row.conversation,
         content=_content(tx.db, directory, row),
         message_seq=row.message,
         attempt=row.attempt + 1,
@@ -267,7 +268,7 @@ class _Attempts:
             self._fact("delivery:parked", permit, {"reason": attempt.reason} | _ids(attempt.receipt))
             self.notices.append((permit.message_seq, attempt.notice))
         self.rows.append(row)
-        self.chats.add((permit.network, permit.conversation))
+        self.chats.add((permit.network, self.tx.vault.hidden(permit.conversation)))
 
     def _receive(self, attempt: Attempt) -> None:
         permit, receipt = attempt.permit, attempt.receipt
@@ -275,7 +276,7 @@ class _Attempts:
             return
         self.receipts += [{"network": permit.network, "id": one, "permit": permit.id} for one in receipt.ids]
         if receipt.spent:
-            key = permit.network, permit.conversation
+            key = permit.network, self.tx.vault.hidden(permit.conversation)
             self.spent[key] = self.spent.get(key, 0) + receipt.spent
         if attempt.step is Step.SEND:
             self.since[permit.network] = min(permit.first_try_at, self.since.get(permit.network, FAR))
@@ -285,7 +286,8 @@ class _Attempts:
     def _wait(self, attempt: Attempt) -> dict:
         permit = attempt.permit
         c = s.chats.c
-        query = select(c.inbound).where(c.network == permit.network, c.conversation == permit.conversation)
+        chat = self.tx.vault.hidden(permit.conversation)
+        query = select(c.inbound).where(c.network == permit.network, c.conversation == chat)
         self._fact("delivery:waiting", permit, {"reason": attempt.reason} | _ids(attempt.receipt))
         if (self.tx.db.execute(query).scalar() or 0) > attempt.traffic.inbound:
             # They wrote while we were finding out that they had not: the window is open again.

@@ -1,16 +1,19 @@
 """Everything read again, through another door: does the record still say what it said?
 
 Rules of this file: it shares nothing with the modules that write, neither statements nor decoding, only the
-ledger's definition (`bridge.ledger`). It reads in chunks, so that memory does not grow with the history, and
-in one transaction, so that a daemon may go on writing beside it. It never stops at the first finding.
+definitions of the ledger and of the envelope (`bridge.ledger`, `bridge.sealing`). It reads in chunks, so that
+memory does not grow with the history, and in one transaction, so that a daemon may go on writing beside it.
+It never stops at the first finding.
 
 What is checked, and against what:
 
     ledger     canonical form, no gap, leaf = hash of the entry, columns = the entry
     heads      the tree over all leaves, recomputed; one head at least wherever the time moves on
     lanes      size, right edge, epoch
+    content    opens with its key; the salted digest in its entry; none without an entry, nor the reverse
+    store_keys their entries; opened by the master key
+    data_keys, file_keys    one for every record and attachment, none for anything else
     checkpoints, anchors   signatures; the tree of that size has that root; none is gone (`attestation`)
-    content    the salted digest in its entry; none without an entry, no entry's without it
     messages   their archived entry and body; state = what the entries say became of them; pair
     files      their entries; the blob on the disk has the size and SHA-256 that was archived
     verdicts, reviews, deliveries, receipts, pairs, changes, meta (policy, pairs, frozen): their entries
@@ -41,6 +44,8 @@ from sqlalchemy.exc import DatabaseError
 from bridge.ledger.checkpoint import Verifier
 from bridge.ledger.entry import Entry, decode, digest_of
 from bridge.ledger.tree import Frontier, leaf_hash
+from bridge.ports import KeyKeeper
+from bridge.sealing import BODY, FILE_MARK, RAW, SEALED_PIECE, Broken, sealed_size, unseal, unseal_piece
 from bridge.store.attestation import Anchored, Attested
 from bridge.store.provenance import check_changes, check_policies
 from bridge.store.reread import (
@@ -85,22 +90,29 @@ def verify(
     found: Callable[[Finding], None],
     progress: Callable[[int, int], None] = lambda done, total: None,
     *,
+    keeper: KeyKeeper | None = None,
     keys: Sequence[Verifier] = (),
     anchors: Sequence[Anchored] = (),
 ) -> Summary:
     """Check the store behind `db` and the attachments under `blobs`, and every checkpoint, with these `keys`.
 
+    What is sealed is opened with the master key of `keeper`, or of the store behind `db` as it was opened.
+    Without it everything but what people wrote is checked all the same, and the summary says so (`unread`).
     `anchors` are checkpoints outside the database, gathered before its transaction began.
+
     Each finding is handed to `found` as it comes up; `progress` is told how many rows of how many are done.
     Raises DatabaseError when the file is so damaged that nothing more can be read, after a finding says so.
     """
-    work = Work(db, blobs, found, progress, keys, anchors)
+    vault = getattr(db.dialect, "vault", None)
+    work = Work(db, blobs, found, progress, keeper or (vault and vault.keeper), keys, anchors)
+    work.summary.unread = work.opener.missing
     with any_text(db):
         _file_itself(work)
         work.total = work.count("ledger") + work.count("messages") + work.count("deliveries")
         for lane in work.column("SELECT lane FROM lanes UNION SELECT lane FROM ledger ORDER BY 1"):
             _Lane(work, lane).check()
         _orphans(work)
+        _store_keys(work)
         check_pairs(work)
         check_consents(work)
         check_draws(work)
@@ -146,8 +158,9 @@ class _Lane:
 
     def check(self) -> None:
         statement = (
-            "SELECT l.lane, l.seq AS id, l.subject, l.entry, l.leaf, c.salt, c.body, c.raw FROM ledger l "
-            "LEFT JOIN content c ON c.lane = l.lane AND c.seq = l.seq "
+            "SELECT l.lane, l.seq AS id, l.subject, l.entry, l.leaf, c.salt, c.body, c.raw, k.wrapped "
+            "FROM ledger l LEFT JOIN content c ON c.lane = l.lane AND c.seq = l.seq "
+            "LEFT JOIN data_keys k ON k.lane = l.lane AND k.seq = l.seq "
             "WHERE l.lane = :lane AND l.seq > :after ORDER BY l.seq LIMIT :chunk"
         )
         for rows in self.work.chunks(statement, lane=self.lane):
@@ -171,7 +184,9 @@ class _Lane:
                 "ledger", key, "leaf", "is not the hash of its entry: one of the two was changed"
             )
         entry = self._decoded(row, key, data)
-        self._content(row, key, entry)
+        opened = self._content(row, key, entry)
+        if entry is not None:
+            self._whole_store(entry, opened)
         if entry is not None:
             self._time(row.id, entry, heads)
         self.frontier.append(leaf)
@@ -204,14 +219,15 @@ class _Lane:
         columns: tuple[Comparison, ...] = (("lane", row.lane, entry.lane), ("seq", row.id, entry.seq))
         columns += (("subject", row.subject, entry.subject),)
         self.work.compare("ledger", key, columns, "the entry itself")
-        self._whole_store(entry, row.body)
         return entry
 
     def _whole_store(self, entry: Entry, body: object) -> None:
         """What single entries say about the store as a whole."""
         if entry.kind == "ledger:opened":
             self.work.lanes = number(entry.facts.get("lanes"))
-        elif entry.kind == "lane:taken":
+        if "master" in entry.facts or entry.kind == "key:retired":
+            _keys(self.work.store_keys, entry)
+        if entry.kind == "lane:taken":
             self.epoch = number(entry.facts.get("epoch"))
         elif entry.kind == "policy:activated":
             self.work.policy = as_bytes(body) if body is not None else None
@@ -233,18 +249,41 @@ class _Lane:
         else:
             self.work.consents[str(body.get("contact")), str(body.get("gate"))] = entry
 
-    def _content(self, row: AnyRow, key: str, entry: Entry | None) -> None:
+    def _content(self, row: AnyRow, key: str, entry: Entry | None) -> bytes | None:
+        """Compare content with its entry; gives its body, None when there is none or it cannot be opened."""
         if row.body is None:
             if entry is not None and entry.digest:
                 meaning = "is gone: its entry has the digest of something that is no longer there"
                 self.work.report("content", key, "", meaning)
-            return
-        salt, body, raw = (as_bytes(value) for value in (row.salt, row.body, row.raw))
+            return None
         self.work.summary.contents += 1
-        self.work.summary.bytes += len(body) + len(raw)
-        if entry is not None and digest_of(salt, body, raw) != entry.digest:
-            meaning = "does not have the digest that its entry recorded: salt, body or raw bytes were changed"
+        self.work.summary.bytes += len(as_bytes(row.body)) + len(as_bytes(row.raw))
+        if entry is not None and not entry.digest:
+            self.work.report("content", key, "", "stands beside an entry that has none")
+            return None
+        if row.wrapped is None:
+            self.work.report("data_keys", key, "", "is gone: its content can never be opened again")
+            return None
+        opened = None if self.work.sealed else self._opened(row, key)
+        if opened and entry is not None and digest_of(as_bytes(row.salt), *opened) != entry.digest:
+            meaning = "does not have the digest that its entry recorded: salt, body or raw were changed"
             self.work.report("content", key, "salt, body, raw", meaning)
+        return opened[0] if opened else None
+
+    def _opened(self, row: AnyRow, key: str) -> tuple[bytes, bytes] | None:
+        """Body and raw bytes."""
+        belongs = self.work.opener.place(self.lane, row.id)
+        try:
+            data_key = self.work.opener.of(self.lane, row.id, row.wrapped)
+        except Broken as error:
+            self.work.report("data_keys", key, "wrapped", f"cannot be opened, nor its content: {error}")
+            return None
+        try:
+            body, raw = as_bytes(row.body), as_bytes(row.raw)
+            return unseal(data_key, belongs, BODY, body), unseal(data_key, belongs, RAW, raw)
+        except Broken as error:
+            self.work.report("content", key, "body, raw", f"cannot be opened: {error}")
+            return None
 
     def _time(self, seq: int, entry: Entry, heads: Mapping[int, bytes]) -> None:
         """Entries of different times were written by different transactions, and each left a head."""
@@ -353,6 +392,19 @@ _ORPHANS = (
         "has no entry that testifies to it",
     ),
     (
+        "data_keys",
+        "lane {} seq {}",
+        "SELECT k.lane, k.seq FROM data_keys k LEFT JOIN content c ON c.lane = k.lane AND c.seq = k.seq "
+        "WHERE c.seq IS NULL",
+        "is the key of nothing",
+    ),
+    (
+        "file_keys",
+        "{}",
+        "SELECT k.digest FROM file_keys k LEFT JOIN files f ON f.digest = k.digest WHERE f.digest IS NULL",
+        "is the key of no attachment",
+    ),
+    (
         "verdicts",
         "id {}",
         "SELECT v.id FROM verdicts v LEFT JOIN messages m ON m.id = v.message WHERE m.id IS NULL",
@@ -386,6 +438,38 @@ _ORPHANS = (
 )
 
 
+# --- keys -----------------------------------------------------------------------------------------------
+
+
+def _keys(keys: dict[int, tuple[str, str, int]], entry: Entry) -> None:
+    """What an entry says of the store keys: by number, their purpose, master key, and when they were made."""
+    master = str(entry.facts.get("master"))
+    if entry.kind == "ledger:opened":
+        keys |= {1: ("records", master, entry.at), 2: ("tokens", master, entry.at)}
+    elif entry.kind == "key:rotated":
+        for one, (purpose, _, made_at) in keys.items():
+            keys[one] = (purpose, master, made_at)
+        keys[number(entry.facts.get("key"))] = ("records", master, entry.at)
+    elif entry.kind == "key:retired":
+        keys.pop(number(entry.facts.get("key")), None)
+
+
+def _store_keys(work: Work) -> None:
+    """Store keys against the entries that testify to them, and against the master key."""
+    rows = {row.id: row for row in work.rows("SELECT * FROM store_keys")}
+    for one in sorted(set(rows) | set(work.store_keys)):
+        if one not in rows:
+            work.report("store_keys", f"id {one}", "", "is gone: what it wraps can never be opened again")
+        elif one not in work.store_keys:
+            work.report("store_keys", f"id {one}", "", "no entry testifies to it")
+        else:
+            row, (purpose, master, made_at) = rows[one], work.store_keys[one]
+            facts = [("purpose", row.purpose, purpose), ("master", row.master, master)]
+            work.compare("store_keys", f"id {one}", [*facts, ("made_at", row.made_at, made_at)], "the ledger")
+        if one in work.opener.wrong:
+            work.report("store_keys", f"id {one}", "wrapped", work.opener.wrong[one])
+
+
 # --- the store as a whole ---------------------------------------------------------------------------
 
 
@@ -396,7 +480,8 @@ def _meta(work: Work) -> None:
     policy = parsed(work.policy) if work.policy is not None else None
     files = policy.get("policies") if isinstance(policy, dict) else None
     said = parsed(meta["policy"]) if "policy" in meta else None
-    work.compare("meta", "key policy", [("value", said, files)], "the last policy:activated entry")
+    if not work.sealed:
+        work.compare("meta", "key policy", [("value", said, files)], "the last policy:activated entry")
     work.compare("meta", "key frozen", [("value", meta.get("frozen"), work.frozen)], "the last house entry")
     if "installation" not in meta:
         work.report("meta", "key installation", "", "is gone")
@@ -429,16 +514,17 @@ def _blobs(work: Work) -> None:
     """Every archived attachment is on the disk, whole and unchanged; each is read once."""
     after = ""
     statement = (
-        "SELECT digest, max(size) AS size FROM files WHERE state = 'archived' AND digest > :after "
-        "GROUP BY digest ORDER BY digest LIMIT :chunk"
+        "SELECT f.digest, max(f.size) AS size, max(k.wrapped) AS wrapped FROM files f "
+        "LEFT JOIN file_keys k ON k.digest = f.digest WHERE f.state = 'archived' AND f.digest > :after "
+        "GROUP BY f.digest ORDER BY f.digest LIMIT :chunk"
     )
     while rows := work.rows(statement, after=after, chunk=CHUNK):
         for row in rows:
-            _blob(work, str(row.digest), row.size)
+            _blob(work, str(row.digest), row.size, row.wrapped)
         after = rows[-1].digest
 
 
-def _blob(work: Work, digest: str, size: int) -> None:
+def _blob(work: Work, digest: str, size: int, wrapped: object) -> None:
     work.summary.blobs += 1
     if not re.fullmatch("[0-9a-f]{64}", digest):
         return  # its row has been reported: this names no file
@@ -451,5 +537,21 @@ def _blob(work: Work, digest: str, size: int) -> None:
         work.report("blobs", digest, "", f"cannot be read: {error.strerror}")
         return
     work.summary.bytes += length
-    if is_ != digest or length != size:
+    if is_ != digest or length != sealed_size(number(size)):
         work.report("blobs", digest, "", "is not what was archived: its bytes were changed")
+    elif not work.sealed:
+        _file_key(work, digest, path, wrapped)
+
+
+def _file_key(work: Work, digest: str, path: Path, wrapped: object) -> None:
+    """The key of an attachment opens its first piece: the digest has shown that the file is whole."""
+    if wrapped is None:
+        work.report("file_keys", digest, "", "is gone: the attachment can never be opened again")
+        return
+    try:
+        key = work.opener.of_file(digest, wrapped)
+        with path.open("rb") as file:
+            first = file.read(len(FILE_MARK) + SEALED_PIECE)[len(FILE_MARK) :]
+            unseal_piece(key, 0, last=not file.read(1), sealed=first)
+    except Broken as error:
+        work.report("file_keys", digest, "wrapped", f"does not open its attachment: {error}")

@@ -21,6 +21,7 @@ from bridge.ledger.entry import Entry, decode
 from bridge.message import QUEUES_APART, SYMPHONY, WEIXIN, Cause, Match, Message, Outcome, Route, Verdict
 from bridge.ports import DIRECT
 from bridge.record import whole_record
+from bridge.sealing import PART_OVERHEAD
 from bridge.store import samples
 from bridge.store import schema as s
 from bridge.store.codec import Known, known_from, message_from, verdict_from
@@ -213,7 +214,7 @@ def _ends(db: Connection, directory: Directory, row: AnyRow | _Source, message: 
     if row.notice_for is not None:
         about = db.execute(_MESSAGES.where(s.messages.c.id == row.notice_for)).one()
         ends = _ends(db, directory, about, message_from(about.body, b""))
-        return _Ends(WORDS_OF_OURS, _reader(row.conversation, about.conversation, ends), None)
+        return _Ends(WORDS_OF_OURS, _reader(message.conversation, about.conversation, ends), None)
     route = directory.route(row.pair, row.network) or directory.find(message)[1]
     if route is None:
         return _Ends(message.sender_name or message.sender, "", None)
@@ -311,7 +312,7 @@ def _line(db: Connection, directory: Directory, row: AnyRow, message: Message) -
         "files": [file.name for file in message.files],
         "pair": row.pair,
         "sender_id": row.sender,
-        "conversation": row.conversation,
+        "conversation": message.conversation,
         "source_id": row.source_id,
         "notice_for": row.notice_for,
     }
@@ -354,10 +355,10 @@ def raw(db: Connection, number: int) -> bytes | None:
 
 def _raw_bytes(db: Connection, row: AnyRow) -> int:
     c = s.content.c
-    size: int = db.execute(
+    sealed: int = db.execute(
         select(func.length(c.raw)).where(c.lane == row.lane, c.seq == row.entry)
     ).scalar_one()
-    return size
+    return max(0, sealed - PART_OVERHEAD)
 
 
 def _files(db: Connection, number: int, written: Message) -> list[Record]:

@@ -21,25 +21,36 @@ import contextlib
 import os
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, bindparam, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, insert, literal_column, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.errors import StoreError, WeighbridgeError
 from bridge.ledger.entry import SALT_BYTES, Entry, digest_of, encode
 from bridge.ledger.tree import Frontier, leaf_hash
+from bridge.sealing import BODY, PAIR, RAW
 from bridge.store import schema as s
 from bridge.store.prepared import Prepared
+from bridge.store.vault import RECORDS, vault_of
 
 Result = TypeVar("Result")
+
+NO_MORE: Mapping[int, bytes] = {}
 
 #: Jobs that one transaction carries at most: bounds the latency of the first by the work of the last.
 GROUP = 64
 
 _INSERT_LEDGER = Prepared(insert(s.ledger), ("lane", "seq", "subject", "entry", "leaf"))
 _INSERT_CONTENT = Prepared(insert(s.content), ("lane", "seq", "salt", "body", "raw"))
+_INSERT_KEY = Prepared(insert(s.data_keys), ("lane", "seq", "wrapped"))
+_STORE_KEY = Prepared(
+    select(s.store_keys.c.id)
+    .where(s.store_keys.c.purpose == literal_column(f"'{RECORDS}'"))
+    .order_by(s.store_keys.c.id.desc())
+    .limit(literal_column("1"))
+)
 _INSERT_HEAD = Prepared(insert(s.heads), ("lane", "size", "root"))
 _UPDATE_LANE = Prepared(
     update(s.lanes)
@@ -51,7 +62,7 @@ _SELECT_LANES = Prepared(select(s.lanes.c.lane, s.lanes.c.size, s.lanes.c.fronti
 #: What a job may fail with: it is rolled back and its caller gets the error. Anything else is a bug.
 _EXPECTED = (WeighbridgeError, SQLAlchemyError, ValueError, LookupError, TypeError)
 
-_POOL = 1024
+_POOL = 4096
 """Random bytes that are asked of the system at once: each call hands the interpreter to another thread."""
 
 
@@ -68,6 +79,10 @@ class Tx:
         self.epochs: dict[int, int] = {}
         self._entries: list[dict] = []
         self._contents: list[dict] = []
+        self._keys: list[dict] = []
+        self.vault = vault_of(db)
+        # Asked each time: another process may have rotated the keys.
+        self.store_key: int = _STORE_KEY.one(db, {}).scalar() or 0
         for lane, size, frontier, epoch in _SELECT_LANES.one(db, {}):
             self._frontiers[lane] = Frontier.from_bytes(size, frontier)
             self.epochs[lane] = epoch
@@ -84,18 +99,44 @@ class Tx:
         raw: bytes = b"",
     ) -> int:
         """Write one fact, with its content if it has any, and give its place in the lane."""
+        return self._append(lane, kind, subject, facts, body, raw)[0]
+
+    def append_pair(
+        self, lane: int, subject: str, facts: dict, body: bytes, names: bytes
+    ) -> tuple[int, bytes]:
+        """Write that two people were paired; gives its place, and `names` sealed as part of the record."""
+        seq, sealed = self._append(lane, "pair:made", subject, facts, body, b"", {PAIR: names})
+        return seq, sealed[PAIR]
+
+    def _append(
+        self,
+        lane: int,
+        kind: str,
+        subject: str,
+        facts: dict | None,
+        body: bytes | None,
+        raw: bytes,
+        more: Mapping[int, bytes] = NO_MORE,
+    ) -> tuple[int, Mapping[int, bytes]]:
         frontier = self._frontiers[lane]
         seq = frontier.size
-        digest = ""
+        digest, sealed = "", NO_MORE
         if body is not None:
             salt = self.chance(SALT_BYTES)
             digest = digest_of(salt, body, raw)
-            self._contents.append({"lane": lane, "seq": seq, "salt": salt, "body": body, "raw": raw})
+            sealed = self._seal(lane, seq, salt, {BODY: body, RAW: raw, **more})
         data = encode(Entry(lane, seq, self.now, kind, subject, facts or {}, digest))
         leaf = leaf_hash(data)
         frontier.append(leaf)
         self._entries.append({"lane": lane, "seq": seq, "subject": subject, "entry": data, "leaf": leaf})
-        return seq
+        return seq, sealed
+
+    def _seal(self, lane: int, seq: int, salt: bytes, parts: Mapping[int, bytes]) -> Mapping[int, bytes]:
+        wrapped, sealed = self.vault.seal(self.store_key, lane, seq, parts, self.chance)
+        self._keys.append({"lane": lane, "seq": seq, "wrapped": wrapped})
+        row = {"lane": lane, "seq": seq, "salt": salt, "body": sealed[BODY], "raw": sealed[RAW]}
+        self._contents.append(row)
+        return sealed
 
     def chance(self, size: int) -> bytes:
         """`size` random bytes from the system's generator, each given out once."""
@@ -119,12 +160,15 @@ class Tx:
         self._frontiers, self.epochs = mark
         self._entries.clear()
         self._contents.clear()
+        self._keys.clear()
 
     def flush(self) -> None:
         """Write the gathered facts: at the end of every job, so that the next one can read them."""
         if self._contents:
             _INSERT_CONTENT.many(self.db, self._contents)
+            _INSERT_KEY.many(self.db, self._keys)
             self._contents.clear()
+            self._keys.clear()
         if self._entries:
             _INSERT_LEDGER.many(self.db, self._entries)
             self._entries.clear()

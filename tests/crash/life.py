@@ -27,6 +27,7 @@ from rig import (
     VirtualLoop,
     new_store,
     opened,
+    opening,
     other,
     pause,
     run_virtually,
@@ -40,7 +41,7 @@ from bridge.ledger.tree import Frontier, leaf_hash
 from bridge.message import SYMPHONY, WEIXIN, Blob, Inspection, Kind, Message
 from bridge.pipeline import House, Pace
 from bridge.ports import DIRECT
-from bridge.store.database import Database
+from bridge.store.database import Database, open_engine
 from bridge.store.verify import verify
 
 LONGEST = 3600.0  # virtual seconds; reached only by a story that does not come to rest
@@ -52,7 +53,7 @@ class Life:
     def __init__(self, story: Story, folder: Path, *deaths: int) -> None:
         self.story, self.folder = story, folder
         self.path = new_store(folder)
-        self._eye = sqlite3.connect(self.path)
+        self._eye = seeing(self.path)
         self.fate = Fate(*deaths)
         self.broken: list[str] = []
         self.lives = 0
@@ -153,8 +154,8 @@ class Life:
 
     def _held(self) -> list[tuple[int, str]]:
         rows = self.rows(
-            "SELECT m.id, c.body FROM messages m JOIN content c ON c.lane = m.lane AND c.seq = m.entry "
-            "WHERE m.state = 'held'"
+            "SELECT m.id, body_of(c.lane, c.seq) FROM messages m "
+            "JOIN content c ON c.lane = m.lane AND c.seq = m.entry WHERE m.state = 'held'"
         )
         return [(number, orjson.loads(body).get("text", "")) for number, body in rows]
 
@@ -216,7 +217,7 @@ class Life:
         """Each attachment was archived with what was found in it, once."""
         found = dict(
             self.rows(
-                "SELECT f.message, c.body FROM files f JOIN messages m ON m.id = f.message "
+                "SELECT f.message, body_of(c.lane, c.seq) FROM files f JOIN messages m ON m.id = f.message "
                 "JOIN content c ON c.lane = m.lane AND c.seq = f.entry WHERE f.state = 'archived'"
             )
         )
@@ -303,7 +304,7 @@ class Life:
         if below != self.story.below:
             yield f"a text of the firm's was shown {below} times"
         drawn = self.rows(
-            "SELECT c.body FROM samples s JOIN messages m ON m.id = s.message "
+            "SELECT body_of(c.lane, c.seq) FROM samples s JOIN messages m ON m.id = s.message "
             "JOIN content c ON c.lane = m.lane AND c.seq = m.entry"
         )
         texts = tuple(orjson.loads(body)["text"] for (body,) in drawn)
@@ -373,10 +374,18 @@ def _knows(peer: Peer) -> tuple:
     return len(peer.stream), peer.acknowledged, len(peer.shown), asked
 
 
+def seeing(path: Path) -> sqlite3.Connection:
+    """A connection to a store's file that can open what is sealed there."""
+    eye = sqlite3.connect(path)
+    opening(eye, open_engine(f"sqlite:///{path}"))
+    return eye
+
+
 def ledger_breaks(db: sqlite3.Connection) -> Iterator[str]:
     """Where a store's ledger does not add up, computed from its bytes alone."""
     heads = dict(db.execute("SELECT size, root FROM heads"))
-    content = {seq: row for seq, *row in db.execute("SELECT seq, salt, body, raw FROM content")}
+    query = "SELECT seq, salt, body_of(lane, seq), raw_of(lane, seq) FROM content"
+    content = {seq: row for seq, *row in db.execute(query)}
     frontier = Frontier()
     for place, (seq, data, leaf) in enumerate(db.execute("SELECT seq, entry, leaf FROM ledger ORDER BY seq")):
         entry = orjson.loads(data)

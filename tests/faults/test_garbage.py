@@ -108,7 +108,7 @@ async def a_stage() -> AsyncIterator[Scene]:
 async def _archived(scene: Scene, network: str) -> dict[str, tuple[int, str, str, bytes]]:
     """By the network's id: number, conversation, state and raw bytes of every message in the archive."""
     rows = await scene.rows(
-        "SELECT m.source_id, m.id, m.conversation, m.state, c.raw FROM messages m "
+        "SELECT m.source_id, m.id, m.conversation, m.state, raw_of(c.lane, c.seq) AS raw FROM messages m "
         f"JOIN content c ON c.lane = m.lane AND c.seq = m.entry WHERE m.network = '{network}'"
     )
     return {source: rest for source, *rest in rows}
@@ -158,7 +158,7 @@ async def test_a_reply_with_a_broken_event_is_held_and_its_words_are_found(
         scene.alice("A2")
         await scene.until(scene.settled, "what came with it")
         await scene.examine()
-        held = "SELECT c.raw FROM messages m JOIN content c ON c.seq = m.entry WHERE m.state = 'held'"
+        held = "SELECT raw_of(lane, entry) FROM messages WHERE state = 'held'"
         rows = await scene.rows(held)
         assert rows and all(source in raw for (raw,) in rows)
 
@@ -254,7 +254,7 @@ async def _posted(scene: Scene, crypt: CallbackCrypt, plain: bytes) -> int:
 
 async def _all_held(scene: Scene, plains: list[bytes]) -> bool:
     held = await scene.rows(
-        "SELECT c.raw FROM messages m JOIN content c ON c.seq = m.entry "
+        "SELECT raw_of(c.lane, c.seq) AS raw FROM messages m JOIN content c ON c.seq = m.entry "
         f"WHERE m.state = 'held' AND m.kind = '{Kind.UNKNOWN.value}'"
     )
     return {raw for (raw,) in held} == set(plains)

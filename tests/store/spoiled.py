@@ -8,12 +8,16 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import StaticPool
 from story import copy_of_the_story
 
+from bridge import sealing
+from bridge.keepers import KeyFile
 from bridge.store.attestation import gathered
 from bridge.store.signing import verifiers
+from bridge.store.vault import Vault
 from bridge.store.verify import Finding, Summary, verify
 
 
@@ -29,6 +33,9 @@ class Spoiled:
         with sqlite3.connect(path) as source:
             source.backup(self.db)
         self.engine: Engine = create_engine("sqlite://", poolclass=StaticPool, creator=lambda: self.db)
+        keeper = KeyFile(folder / "secrets" / "store-key")
+        self.vault = Vault(self.engine, keeper)
+        self.engine.dialect.vault = self.vault  # type: ignore[attr-defined]
         self.engine.connect().close()  # the first use of a pool ends with a rollback of its own
 
     def rows(self, table: str) -> list[dict]:
@@ -46,6 +53,18 @@ class Spoiled:
         finally:
             if self.db.in_transaction:
                 self.db.execute("ROLLBACK")
+
+    def resealed(self, lane: int, seq: int, part: int, sealed: bytes, old: str, new: str) -> bytes:
+        """A sealed part with other words in it, as only whoever has the master key can make it."""
+        with self.engine.connect() as db:
+            self.vault.load(db)
+        query = "SELECT wrapped FROM data_keys WHERE lane = ? AND seq = ?"
+        (wrapped,) = self.db.execute(query, (lane, seq)).fetchone()
+        belongs = sealing.place(self.vault.installation, lane, seq)
+        key = AESGCM(sealing.unwrap(self.vault.key(sealing.wrapped_by(wrapped)), belongs, wrapped))
+        plain = sealing.unseal(key, belongs, part, sealed)
+        assert old.encode() in plain
+        return sealing.seal(key, belongs, part, plain.replace(old.encode(), new.encode()))
 
     def findings(self) -> tuple[list[Finding], Summary]:
         """What `verify` finds now."""

@@ -152,7 +152,12 @@ async def test_a_back_test_writes_nothing_but_its_record(hands: Hands, tmp_path:
     assert await _rows(hands) == before
     name = await hands.store.write(lambda tx: bt.record(tx, 0, "carol", "a stricter list", found))
     after = await _rows(hands)
-    assert {table for table in before if before[table] != after[table]} == {"ledger", "content", "heads"}
+    assert {table for table in before if before[table] != after[table]} == {
+        "ledger",
+        "content",
+        "data_keys",
+        "heads",
+    }
     kept = await hands.store.read(lambda db: bt.report_of(db, name))
     assert (kept["person"], kept["reason"], kept["report"]) == ("carol", "a stricter list", found)
     findings: list[Any] = []

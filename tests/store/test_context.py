@@ -151,7 +151,8 @@ async def test_a_chat_without_a_pair_has_no_client(hands: Hands) -> None:
 async def recorded(hands: Hands) -> list[tuple[int, Verdict | Known | None]]:
     """What each verdict rested on, by message."""
     rows = await hands.rows(
-        "SELECT v.message, c.body FROM verdicts v JOIN content c ON c.seq = v.entry ORDER BY v.id"
+        "SELECT v.message, body_of(m.lane, v.entry) FROM verdicts v JOIN messages m ON m.id = v.message "
+        "ORDER BY v.id"
     )
     return [(number, known_from(body)) for number, body in rows]
 

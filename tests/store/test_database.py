@@ -20,7 +20,7 @@ def test_nobody_else_may_read_the_files(tmp_path: Path) -> None:
     path = tmp_path / "w.db"
     create(f"sqlite:///{path}", 0)
     with open_engine(f"sqlite:///{path}").connect() as db, db.begin():
-        files = sorted(tmp_path.iterdir())
+        files = [path for path in tmp_path.rglob("*") if path.is_file()]
         assert path in files
         assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
 

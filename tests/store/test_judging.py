@@ -64,7 +64,7 @@ async def test_what_is_masked_leaves_masked(hands: Hands) -> None:
     """The reader gets the verdict's text; the archive keeps the original."""
     await hands.say(alice(1, "account MASK"))
     assert await hands.send(WEIXIN) == ["account ****"]
-    assert b"account MASK" in (await hands.rows("SELECT body FROM content ORDER BY seq"))[1][0]
+    assert b"account MASK" in (await hands.rows("SELECT body_of(lane, seq) FROM content ORDER BY seq"))[1][0]
 
 
 async def test_what_is_blocked_goes_nowhere_and_its_sender_is_told(hands: Hands) -> None:
@@ -502,9 +502,7 @@ async def test_hidden_characters_stay_in_the_archive(hands: Hands) -> None:
     (claim,) = await hands.claim(WEIXIN)
     content = claim.permit.content
     assert (content.text, content.files[0].name) == ("pay 0001\ufffd", "afdp.exe")
-    ((body,),) = await hands.rows(
-        "SELECT c.body FROM content c JOIN messages m ON m.lane = c.lane AND m.entry = c.seq WHERE m.id = 1"
-    )
+    ((body,),) = await hands.rows("SELECT body_of(lane, entry) FROM messages WHERE id = 1")
     assert orjson.loads(body)["text"] == "pay \u202e0001\x9b"
 
 

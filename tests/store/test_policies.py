@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from rig import Hands
+from rig import Hands, reword
 
 from bridge.errors import StoreError
 from bridge.policy import Source, read
-from bridge.store import schema as s
+from bridge.sealing import RAW
 from bridge.store.policies import keep_sources, sources_of, stored
 from bridge.store.views import policies as in_force
 
@@ -66,8 +66,9 @@ async def test_what_was_never_kept_is_refused(hands: Hands) -> None:
 async def test_changed_bytes_are_refused(hands: Hands) -> None:
     """Bytes that no longer have the hash of their policy never judge again."""
     await kept(hands, SOURCE)
-    change = s.content.update().where(s.content.c.raw != b"").values(raw=b"policy: b\n" + bytes(12))
-    await hands.store.write(lambda tx: tx.db.execute(change))
+    ((entry,),) = await hands.rows("SELECT entry FROM policies")
+    lie = b"policy: b\n" + bytes(12)
+    await hands.store.write(lambda tx: reword(tx.db, entry, lambda _: lie, RAW))
     with pytest.raises(StoreError, match="no longer what was stored"):
         await hands.store.read(lambda db: sources_of(db, [SOURCE.hash]))
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import orjson
 import pytest
-from rig import Hands, message
+from rig import Hands, message, reword
 
 from bridge import desk
 from bridge.message import SYMPHONY, WEIXIN, Kind
@@ -75,14 +77,14 @@ async def test_what_is_not_recorded_is_said(hands: Hands) -> None:
     await _judged(hands)
 
     def spoil(tx: object) -> None:
-        rows = tx.db.exec_driver_sql("SELECT c.seq, c.body FROM content c JOIN verdicts v ON v.entry = c.seq")
-        for n, (seq, data) in enumerate(rows.all()):
-            body = orjson.loads(data)
-            if n:
-                body["known"]["pair"] = 77
-            else:
-                del body["known"]
-            tx.db.exec_driver_sql("UPDATE content SET body = ? WHERE seq = ?", (orjson.dumps(body), seq))
+        first, second = tx.db.exec_driver_sql("SELECT entry FROM verdicts ORDER BY id").scalars()
+        reword(tx.db, first, lambda body: changed(body, lambda said: said.pop("known")))
+        reword(tx.db, second, lambda body: changed(body, lambda said: said["known"].update(pair=77)))
+
+    def changed(data: bytes, change: Callable[[dict], object]) -> bytes:
+        body = orjson.loads(data)
+        change(body)
+        return orjson.dumps(body)
 
     await hands.store.write(spoil)
     assert [one.gone for one in await read(hands)] == [NOT_RECORDED, "pair 77 is not in the store"]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, text
 from story import copy_of_the_story
 
+from bridge.keepers import KeyFile
 from bridge.ledger.entry import Entry, encode
 from bridge.store import reread
 from bridge.store.database import open_engine
@@ -23,7 +24,8 @@ def work(tmp_path: Path) -> Iterator[Work]:
     engine = open_engine(f"sqlite:///{copy_of_the_story(tmp_path)}")
     with engine.connect() as db, db.begin():
         found: list[Finding] = []
-        one = Work(db, tmp_path / "blobs", found.append, lambda done, total: None)
+        keeper = KeyFile(tmp_path / "secrets" / "store-key")
+        one = Work(db, tmp_path / "blobs", found.append, lambda done, total: None, keeper)
         one.found = found
         yield one
     engine.dispose()

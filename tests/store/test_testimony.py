@@ -17,6 +17,7 @@ from story import START, Story
 from bridge.ledger.entry import Entry, decode, encode
 from bridge.ledger.tree import leaf_hash
 from bridge.message import Kind
+from bridge.sealing import PAIR
 from bridge.store.schema import deliveries
 from bridge.store.verify import Finding, verify
 
@@ -109,7 +110,8 @@ def test_a_lie_is_named(spoiled: Spoiled, name: str) -> None:
 
 def test_a_renamed_contact_is_named(spoiled: Spoiled) -> None:
     """The names beside a pair are the ones that were written down when it was made."""
-    body = spoiled.rows("pairs")[0]["body"].replace("李雷".encode(), "李磊".encode())
+    row = spoiled.rows("pairs")[0]
+    body = spoiled.resealed(row["lane"], row["entry"], PAIR, row["body"], "李雷", "李磊")
     (finding,) = spoiled.spoil("UPDATE pairs SET body = ? WHERE id = 1", body)
     assert (finding.table, finding.key, finding.column) == ("pairs", "id 1", "body")
 

@@ -16,6 +16,7 @@ from story import Story, copy_of_the_story
 
 from bridge.ledger.entry import decode, encode
 from bridge.ledger.tree import leaf_hash
+from bridge.sealing import BODY
 from bridge.store import schema
 from bridge.store.attestation import gathered
 from bridge.store.database import open_engine
@@ -186,11 +187,13 @@ def test_content_without_an_entry_is_named(spoiled: Spoiled) -> None:
 
 def test_a_finding_shows_nothing_that_was_written(spoiled: Spoiled) -> None:
     """Findings name places and columns; no message text, no name, no address."""
-    statement = "UPDATE content SET body = replace(body, 'Wong', 'Wrong')"
-    found = spoiled.spoil(statement)
-    assert found
+    row = next(row for row in spoiled.rows("content") if row["seq"] == spoiled.rows("messages")[0]["entry"])
+    body = spoiled.resealed(row["lane"], row["seq"], BODY, row["body"], "Good", "Gold")
+    found = spoiled.spoil("UPDATE content SET body = ? WHERE rowid = ?", body, row["_at"])
+    found += spoiled.spoil("UPDATE content SET body = x'017b7d'")
+    assert "content" in {finding.table for finding in found}
     told = " ".join(map(str, found))
-    for secret in ("Wong", "Wrong", "李雷", "4111", "bank.example"):
+    for secret in ("Wong", "Gold", "李雷", "4111", "bank.example"):
         assert secret not in told
 
 
@@ -255,8 +258,12 @@ def test_a_flipped_byte_in_the_file_is_found(folder: Path) -> None:
     """A byte flipped in the file itself, in the middle of what somebody wrote, behind SQLite's back."""
     path = folder / "weighbridge.db"
     data = bytearray(path.read_bytes())
-    place = data.index("Good morning 李雷".encode())
-    data[place] ^= 0x80  # no longer UTF-8, either
+    with sqlite3.connect(path) as db:
+        (sealed,) = db.execute(
+            "SELECT body FROM content JOIN messages ON entry = seq WHERE id = 1"
+        ).fetchone()
+    db.close()
+    data[data.index(sealed) + 40] ^= 0x80
     path.write_bytes(data)
     found = examined(folder)
     assert [finding.table for finding in found] == ["content"]

@@ -91,14 +91,15 @@ def _bytes(value: Mapping[str, Any]) -> bytes:
 
 def _replayed(root: Root, asked: Mapping[str, Any]) -> tuple[dict[str, Any], str]:
     """The report, and the name by which it was recorded."""
+    from bridge.cli.compose import keeper
     from bridge.policy.tally import Span, Tally, report
     from bridge.store.backtest import Question, extent
 
     live, draft = side(root, asked["against"]), side(root, asked["drafts"])
     until = asked["until"] or time.time_ns() // 1_000_000
-    question = Question(
-        root.settings().store.url, live.sources, draft.sources, asked["since"], until, asked["sample"]
-    )
+    period = (asked["since"], until)
+    url, keys = root.settings().store.url, keeper(root.settings())
+    question = Question(url, live.sources, draft.sources, *period, asked["sample"], keys)
     over = root.read(lambda db: extent(db, question.since, until))
     tally = Tally(asked["sample"])
     whole = _gather(question, over, asked["workers"] or os.cpu_count() or 1, tally)

@@ -68,6 +68,19 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("network", "name", name=op.f("pk_cursors")),
     )
     op.create_table(
+        "data_keys",
+        sa.Column("lane", sa.Integer(), nullable=False),
+        sa.Column("seq", sa.BigInteger(), nullable=False),
+        sa.Column("wrapped", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("lane", "seq", name=op.f("pk_data_keys")),
+    )
+    op.create_table(
+        "file_keys",
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("wrapped", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_file_keys")),
+    )
+    op.create_table(
         "heads",
         sa.Column("lane", sa.Integer(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
@@ -180,6 +193,15 @@ def upgrade() -> None:
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("network", "conversation", "key", name=op.f("pk_said")),
+    )
+    op.create_table(
+        "store_keys",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("purpose", sa.String(), nullable=False),
+        sa.Column("master", sa.String(), nullable=False),
+        sa.Column("wrapped", sa.LargeBinary(), nullable=False),
+        sa.Column("made_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_store_keys")),
     )
     op.create_table(
         "files",
