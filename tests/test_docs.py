@@ -364,9 +364,7 @@ def test_commands_on_pages_exist() -> None:
 
 def test_every_command_is_on_a_page() -> None:
     """Nobody has to find a command by chance: each is shown in README or in docs."""
-    shown = "\n".join(
-        invocation for page in (README, *DOCS.glob("*.md")) for invocation in invocations(page)
-    )
+    shown = "\n".join(invocation for page in (README, *DOCS.glob("*.md")) for invocation in invocations(page))
     obey(
         "Every command is shown in README or docs, as it is typed.",
         (

@@ -7,22 +7,19 @@ what version 1 produces; a change gets a new number and a fixture of old bytes t
 Version 1 is JSON in the canonical form that any language can make again: keys sorted, no white space,
 ASCII only, integers, true, false and strings (and lists and objects of them), no floats; strings are
 escaped as little as JSON allows (RFC 8785, section 3.2.2.2). An entry never holds content:
-what people wrote stands in the archive under a random salt, and the entry holds
-`SHA-256(salt || length of body, 8 bytes big-endian || body || raw)`. Without the salt, a digest of a short
-text could be guessed; with the salt destroyed, it says nothing any more.
+what people wrote stands in the archive under a random salt, and the entry holds a digest of both
+(`bridge.ledger.content`). Without the salt, a digest of a short text could be guessed; with the salt
+destroyed, it says nothing any more.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import orjson
 
 VERSION = 1
-
-SALT_BYTES = 16
 
 #: Every kind of entry, and what it testifies. What is not in this table cannot be written.
 KINDS: Mapping[str, str] = {
@@ -86,11 +83,6 @@ class Entry:
     subject: str
     facts: Mapping[str, object] = field(default_factory=dict)
     digest: str = ""  # of the content beside it, "" if the entry has none
-
-
-def digest_of(salt: bytes, body: bytes, raw: bytes = b"") -> str:
-    """The salted digest of a piece of content, lower-case hex."""
-    return hashlib.sha256(b"".join((salt, len(body).to_bytes(8, "big"), body, raw))).hexdigest()
 
 
 def encode(entry: Entry) -> bytes:

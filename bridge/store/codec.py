@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field, replace
 
 import orjson
 
+from bridge.ledger.content import written
 from bridge.message import Annotation, File, Inspection, Kind, Message, Verdict
 from bridge.record import as_record, from_record
 
@@ -115,12 +116,16 @@ def inspection_from(body: bytes) -> Inspection:
 
 
 def dump(value: object) -> bytes:
-    """Any body: JSON with sorted keys. What it cannot carry is replaced: lone surrogates by "?", whole
-    numbers past 64 bits by the nearest that fits."""
+    """Any body: JSON with sorted keys, those of an object one to a line (`bridge.ledger.content`). What it
+    cannot carry is replaced: lone surrogates by "?", whole numbers past 64 bits by the nearest that fits."""
     try:
-        return orjson.dumps(value, option=_SORTED)
-    except TypeError:
-        return orjson.dumps(_mended(value), option=_SORTED)
+        return _dumped(value)
+    except (TypeError, UnicodeEncodeError):
+        return _dumped(_mended(value))
+
+
+def _dumped(value: object) -> bytes:
+    return written(value) if isinstance(value, dict) and value else orjson.dumps(value, option=_SORTED)
 
 
 _TEXTS = ("id", "conversation", "sender", "text", "sender_name", "address", "replaces", "refers_to", "quote")

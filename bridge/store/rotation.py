@@ -31,7 +31,8 @@ from sqlalchemy import (
 
 from bridge import sealing
 from bridge.errors import Conflict, StoreError
-from bridge.ledger.entry import decode, digest_of
+from bridge.ledger.content import digest_of
+from bridge.ledger.entry import decode
 from bridge.ports import KeyKeeper
 from bridge.store import schema as s
 from bridge.store.codec import dump

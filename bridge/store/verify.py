@@ -42,7 +42,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
 from bridge.ledger.checkpoint import Verifier
-from bridge.ledger.entry import Entry, decode, digest_of
+from bridge.ledger.content import digest_of
+from bridge.ledger.entry import Entry, decode
 from bridge.ledger.tree import Frontier, leaf_hash
 from bridge.ports import KeyKeeper
 from bridge.sealing import BODY, FILE_MARK, RAW, SEALED_PIECE, Broken, sealed_size, unseal, unseal_piece

@@ -28,7 +28,8 @@ from sqlalchemy import Connection, Engine, bindparam, insert, literal_column, se
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.errors import StoreError, WeighbridgeError
-from bridge.ledger.entry import SALT_BYTES, Entry, digest_of, encode
+from bridge.ledger.content import SALT_BYTES, digest_of
+from bridge.ledger.entry import Entry, encode
 from bridge.ledger.tree import Frontier, leaf_hash
 from bridge.sealing import BODY, PAIR, RAW
 from bridge.store import schema as s

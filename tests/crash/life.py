@@ -36,7 +36,7 @@ from stories import ADVICE, BOB, STRANGER, Story, judge
 
 from bridge import desk, pipeline, words
 from bridge.flow import Patience
-from bridge.ledger.entry import digest_of
+from bridge.ledger.content import digest_of
 from bridge.ledger.tree import Frontier, leaf_hash
 from bridge.message import SYMPHONY, WEIXIN, Blob, Inspection, Kind, Message
 from bridge.pipeline import House, Pace
