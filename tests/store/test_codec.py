@@ -318,4 +318,4 @@ def test_any_body_can_be_written(value: dict[str, object]) -> None:
 
 def test_keys_are_sorted() -> None:
     """The order in which a body is put together leaves no trace."""
-    assert dump({"b": 1, "a": {"d": 1, "c": 2}}) == b'{"a":{"c":2,"d":1},"b":1}'
+    assert dump({"b": 1, "a": {"d": 1, "c": 2}}) == b'{"a":{"c":2,"d":1},\n"b":1}'
