@@ -148,6 +148,11 @@ _JUDGED = {
     "block": "blocked",
 }
 
+ARCHIVED = frozenset({"message:archived", "notice:archived"})
+"""Kinds of entries beside which the words of a message stand."""
+
+_FILED = frozenset({"file:archived", "file:missing"})
+
 _PASSING = ("deliver", "annotate", "redact")
 
 _ENDS = {
@@ -219,20 +224,22 @@ class Messages:
         """Compare each, and count it."""
         for row in self.rows:
             self._message(row)
-            self.work.summary.messages += 1
+        self.work.summary.messages += len(self.rows)
         self.work.tick(len(self.rows))
 
     def _message(self, row: AnyRow) -> None:
         key, entries = f"id {row.id}", self.entries[f"message/{row.id}"]
-        first = next((e for e in entries if e.kind.endswith(":archived") and e.kind != "file:archived"), None)
+        first = next((e for e in entries if e.kind in ARCHIVED), None)
         if first is None:
             self.work.report("messages", key, "", "no entry testifies that it was archived")
             return
         self._columns(row, first)
-        self._order(row, first, entries)
-        state = _state(entries, self.files[row.id])
+        state = _state(entries, self.files.get(row.id, ()))
         self.work.compare("messages", key, [("state", row.state, state)], "the ledger")
-        self._files(row, entries)
+        said = [e for e in entries if e.kind in _FILED]
+        self._order(key, first, entries, said)
+        if said or row.id in self.files or row.id in self.work.attached:
+            self._files(row, said)
         self._verdicts(row, entries)
         self._review(row, entries)
         self._samples(row, entries)
@@ -242,30 +249,30 @@ class Messages:
             self.work.compare("messages", key, [("pair", row.pair, None)], "the kind of message")
 
     def _columns(self, row: AnyRow, first: Entry) -> None:
-        facts: list[Comparison] = [("lane", row.lane, first.lane), ("entry", row.entry, first.seq)]
-        facts += [
+        facts: tuple[Comparison, ...] = (
+            ("lane", row.lane, first.lane),
+            ("entry", row.entry, first.seq),
             ("archived_at", row.archived_at, first.at),
             ("network", row.network, first.facts.get("network")),
-        ]
-        facts.append(("notice_for", row.notice_for, first.facts.get("about")))
+            ("notice_for", row.notice_for, first.facts.get("about")),
+        )
         self.work.compare("messages", f"id {row.id}", facts, "its entry")
 
-    def _order(self, row: AnyRow, first: Entry, entries: Sequence[Entry]) -> None:
+    def _order(self, key: str, first: Entry, entries: Sequence[Entry], filed: Sequence[Entry]) -> None:
         """Archived before anything else; attachments settled before anything was decided."""
-        key = f"id {row.id}"
-        for entry in entries:
-            if entry.lane == first.lane and entry.seq < first.seq:
-                self.work.report(
-                    "messages", key, "entry", f"{place_of(entry)} ({entry.kind}) is older than it"
-                )
+        if entries[0] is not first:
+            for entry in entries:
+                if entry.lane == first.lane and entry.seq < first.seq:
+                    meaning = f"{place_of(entry)} ({entry.kind}) is older than it"
+                    self.work.report("messages", key, "entry", meaning)
         judged = next((e.seq for e in entries if e.kind == "message:judged"), None)
-        late = [e for e in entries if e.kind.startswith("file:") and judged is not None and e.seq > judged]
-        for entry in late:
-            meaning = f"{place_of(entry)}: the attachment was settled after the message was judged"
-            self.work.report("messages", key, "entry", meaning)
+        for entry in filed:
+            if judged is not None and entry.seq > judged:
+                meaning = f"{place_of(entry)}: the attachment was settled after the message was judged"
+                self.work.report("messages", key, "entry", meaning)
 
-    def _files(self, row: AnyRow, entries: Sequence[Entry]) -> None:
-        said = {number(e.facts.get("file")): e for e in reversed(entries) if e.kind.startswith("file:")}
+    def _files(self, row: AnyRow, filed: Sequence[Entry]) -> None:
+        said = {number(e.facts.get("file")): e for e in reversed(filed)}
         rows = {file.n: file for file in self.files.get(row.id, ())}
         wanted: Iterable[int] = range(self.work.attached.pop(row.id, 0))
         if self.work.sealed or (row.lane, row.entry) in self.work.unopened:
@@ -296,15 +303,17 @@ class Messages:
 
     def _verdicts(self, row: AnyRow, entries: Sequence[Entry]) -> None:
         judged = {e.seq: e for e in entries if e.kind == "message:judged"}
-        for verdict in self.verdicts[row.id]:
+        for verdict in self.verdicts.get(row.id, ()):
             key, said = f"id {verdict.id}", judged.pop(verdict.entry, None)
             if said is None:
                 self.work.report("verdicts", key, "entry", "no entry testifies to this verdict")
                 continue
-            facts: list[Comparison] = [
-                (name, getattr(verdict, name), said.facts.get(name)) for name in ("outcome", "cause")
-            ]
-            facts += [("at", verdict.at, said.at), ("message", verdict.message, number_of(said))]
+            facts: tuple[Comparison, ...] = (
+                ("outcome", verdict.outcome, said.facts.get("outcome")),
+                ("cause", verdict.cause, said.facts.get("cause")),
+                ("at", verdict.at, said.at),
+                ("message", verdict.message, number_of(said)),
+            )
             self.work.compare("verdicts", key, facts, "its entry")
         for entry in judged.values():
             meaning = f"a verdict is gone: {place_of(entry)} testifies to it"
@@ -313,8 +322,8 @@ class Messages:
     def _review(self, row: AnyRow, entries: Sequence[Entry]) -> None:
         """The review is of the last verdict that held the message: one that was lifted may be followed."""
         key = f"message {row.id}"
-        hold = next((v for v in reversed(self.verdicts[row.id]) if v.outcome == "hold"), None)
-        review = next(iter(self.reviews[row.id]), None)
+        hold = next((v for v in reversed(self.verdicts.get(row.id, ())) if v.outcome == "hold"), None)
+        review = next(iter(self.reviews.get(row.id, ())), None)
         if review is None:
             if hold is not None:
                 self.work.report("reviews", key, "", "is gone: the message was held")
@@ -342,11 +351,12 @@ class Messages:
 
     def _samples(self, row: AnyRow, entries: Sequence[Entry]) -> None:
         """What the verdict that let the message pass says it may be drawn for."""
-        if self.work.sealed:
+        drawn_for = [e for e in entries if "samples" in e.facts]
+        rows = {str(one.key): one for one in self.samples.get(row.id, ())}
+        if self.work.sealed or not (drawn_for or rows):
             return
-        rows = {str(one.key): one for one in self.samples[row.id]}
         closed = next((e for e in entries if e.kind == "sample:closed"), None)
-        for entry in (e for e in entries if "samples" in e.facts):
+        for entry in drawn_for:
             verdict = next((v.id for v in self.verdicts[row.id] if v.entry == entry.seq), -1)
             body = self.sampled.get((entry.lane, entry.seq), {})
             for said in body.get("samples", ()):
@@ -361,13 +371,14 @@ class Messages:
 
     def _pair(self, row: AnyRow, first: Entry, entries: Sequence[Entry]) -> None:
         """The pair is one that held when the message came, was judged, or was released."""
-        later = [e for e in entries if e.kind in ("message:judged", "hold:released")]
-        allowed = _paired(self.work, row, first)
-        for moment in later:
-            allowed = allowed or _paired(self.work, row, moment)
-        if not _paired(self.work, row, first):
-            allowed = allowed | {None}  # paired only later, or never
-        if row.pair not in (allowed or (None,)):
+        allowed: set[int | None] = {*_paired(self.work, row, first)}
+        if row.pair in allowed:
+            return
+        if not allowed:  # paired only later, or never
+            later = (e for e in entries if e.kind in ("message:judged", "hold:released"))
+            pairs = (_paired(self.work, row, moment) for moment in later)
+            allowed = {None, *next(filter(None, pairs), ())}
+        if row.pair not in allowed:
             meaning = "is not the pair that these people and this chat had"
             self.work.report("messages", f"id {row.id}", "pair", meaning)
 
@@ -497,7 +508,7 @@ class Deliveries:
         """Compare each, and count it."""
         for row in self.rows:
             self._delivery(row)
-            self.work.summary.deliveries += 1
+        self.work.summary.deliveries += len(self.rows)
         self.work.tick(len(self.rows))
 
     def _delivery(self, row: AnyRow) -> None:
@@ -528,12 +539,12 @@ class Deliveries:
 
     def _permit(self, row: AnyRow, permitted: Entry) -> None:
         key = f"permit {row.permit}"
-        facts: list[Comparison] = [
+        facts: tuple[Comparison, ...] = (
             ("lane", row.lane, permitted.lane),
             ("message", row.message, number_of(permitted)),
-        ]
-        facts.append(("network", row.network, permitted.facts.get("network")))
-        facts.append(("marks", row.marks, permitted.facts.get("marks", "")))
+            ("network", row.network, permitted.facts.get("network")),
+            ("marks", row.marks, permitted.facts.get("marks", "")),
+        )
         self.work.compare("deliveries", key, facts, "its entry")
         if row.archived is None or row.decided is None:
             missing = "message" if row.archived is None else "verdict"
@@ -570,8 +581,10 @@ class Deliveries:
     def _marks(self, key: str, row: AnyRow) -> None:
         """The entry has the marks; that a message came late, or is an edit, follows from what was archived
         and judged as well. (An edit of what nobody had read is none to its reader.)"""
-        marks = str(row.marks).split()
         by_person = row.cause == "person"
+        if not row.marks and not by_person:
+            return
+        marks = str(row.marks).split()
         may_be = {"gap", "late"} if by_person else {"gap"}
         if row.notice_for is None and self._edits(row):
             may_be |= {"edited"}
@@ -601,9 +614,9 @@ class Deliveries:
 
     def _receipts(self, row: AnyRow, entries: Sequence[Entry]) -> None:
         named = {str(one): e for e in entries for one in _ids(e)}
-        rows = {receipt.id: receipt for receipt in self.receipts[row.permit]}
+        rows = {receipt.id: receipt for receipt in self.receipts.get(row.permit, ())}
         self.work.summary.receipts += len(rows)
-        for one in sorted(set(named) - set(rows), key=str):
+        for one in sorted(named.keys() - rows.keys(), key=str):
             meaning = f"is gone, or names another permit: {place_of(named[one])} testifies to it"
             self.work.report("receipts", f"{row.network} {one}", "", meaning)
         for one, receipt in rows.items():

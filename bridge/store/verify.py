@@ -62,6 +62,7 @@ from bridge.store.reread import (
     parsed,
 )
 from bridge.store.testimony import (
+    ARCHIVED,
     DELIVERIES,
     Deliveries,
     Messages,
@@ -169,7 +170,8 @@ class _Lane:
     def _entries(self, rows: Sequence[AnyRow]) -> None:
         """What a run of entries says, with the content beside them and the rows that they speak of."""
         contents = Contents(self.work, self.lane, rows[0].id, rows[-1].id)
-        entries, archived = [], {}
+        entries: list[Entry] = []
+        archived: dict[int, tuple[Entry, Body | None]] = {}
         for row in rows:
             entry = self._decoded(row)
             body = contents.check(row.id, entry)
@@ -258,9 +260,6 @@ class _Lane:
         if size > self.growth.next:
             self.growth.missing(self.growth.next, size - 1)
 
-
-ARCHIVED = frozenset({"message:archived", "notice:archived"})
-"""Kinds of entries beside which the words of a message stand."""
 
 ORDINARY = frozenset({"message:judged", "delivery:permitted", "delivery:sent"})
 """Kinds of most entries, which say nothing about the store as a whole."""
