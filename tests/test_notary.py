@@ -19,7 +19,7 @@ from bridge.notary import Notary
 from bridge.store import checkpoints
 from bridge.store import schema as s
 from bridge.store.anchors import AnchorFolder
-from bridge.store.attestation import gathered
+from bridge.store.gathering import gathered
 from bridge.store.database import Database
 from bridge.store.signing import drawn
 

@@ -24,7 +24,7 @@ from bridge.ports import DIRECT, KeyKeeper
 
 if TYPE_CHECKING:
     from bridge.ledger.checkpoint import Verifier
-    from bridge.store.attestation import Anchored
+    from bridge.store.gathering import Anchored
 
 CHUNK = 400
 """Rows that are looked at together."""

@@ -47,7 +47,8 @@ from bridge.ledger.entry import Entry, decode
 from bridge.ledger.tree import Frontier, leaf_hash
 from bridge.ports import KeyKeeper
 from bridge.sealing import BODY, FILE_MARK, RAW, SEALED_PIECE, Broken, sealed_size, unseal, unseal_piece
-from bridge.store.attestation import Anchored, Attested
+from bridge.store.attestation import Attested
+from bridge.store.gathering import Anchored
 from bridge.store.provenance import check_changes, check_policies
 from bridge.store.reread import (
     CHUNK,

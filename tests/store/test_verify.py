@@ -18,8 +18,8 @@ from bridge.ledger.entry import decode, encode
 from bridge.ledger.tree import leaf_hash
 from bridge.sealing import BODY
 from bridge.store import schema
-from bridge.store.attestation import gathered
 from bridge.store.database import open_engine
+from bridge.store.gathering import gathered
 from bridge.store.signing import verifiers
 from bridge.store.verify import OPERATIONAL, WHILE_OPEN, Finding, verify
 

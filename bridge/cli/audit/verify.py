@@ -48,7 +48,7 @@ def verify(root: Root, anchors: tuple[Path, ...], key: tuple[Path, ...], as_json
     """
     from bridge.cli import compose
     from bridge.cli.prove import public_keys
-    from bridge.store.attestation import gathered
+    from bridge.store.gathering import gathered
     from bridge.store.verify import verify as verify_store
 
     settings = root.settings()
