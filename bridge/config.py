@@ -23,12 +23,19 @@ from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bridge.errors import ConfigError
 
 PREFIX = "WEIGHBRIDGE_"
 ELSEWHERE = frozenset(
-    {"WEIGHBRIDGE_CONFIG", "WEIGHBRIDGE_PERSON", "WEIGHBRIDGE_STORE_KEY"}
+    {
+        "WEIGHBRIDGE_CONFIG",
+        "WEIGHBRIDGE_PERSON",
+        "WEIGHBRIDGE_REASON",
+        "WEIGHBRIDGE_CASE",
+        "WEIGHBRIDGE_STORE_KEY",
+    }
 )  # ours in the environment, no settings
 REMOVED: Mapping[str, str] = {}  # "section.key" of an older version: what to write instead
 
@@ -132,6 +139,13 @@ def _web_path(value: Any, folder: Path) -> str:
     return str(value)
 
 
+def _zone(value: Any, folder: Path) -> str:
+    try:
+        return ZoneInfo(_text(value, folder)).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("write the name of a time zone, like Asia/Hong_Kong or UTC") from None
+
+
 def _secret_file(value: Any, folder: Path) -> Secret:
     return Secret(file=_path(value, folder))
 
@@ -204,6 +218,7 @@ SCANNER = Form("`unix:PATH` or `tcp:HOST:PORT`", _scanner)
 WEB_PATH = Form("URL path", _web_path)
 SECRET = Form("secret file", _secret_file)
 LANGUAGE = one_of(*LANGUAGES)
+ZONE = Form("time zone, like `Asia/Hong_Kong`", _zone)
 
 
 # --- the table ------------------------------------------------------------------------------------------
@@ -374,6 +389,21 @@ class Daemon:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """Looking things up in the archive."""
+
+    reason: str = setting(
+        "optional",
+        one_of("optional", "required"),
+        "Whether whoever looks at what people wrote must say why. On a terminal the command asks; without "
+        "one, `required` refuses what comes without `--reason`.",
+    )
+    timezone: str = setting(
+        "", ZONE, "The time zone of the desk, for times that are typed and shown. Empty: this machine's."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings. `origin` names the file they come from, "" when there is none."""
 
@@ -384,6 +414,7 @@ class Settings:
     weixin: Weixin = Weixin()
     attachments: Attachments = Attachments()
     daemon: Daemon = Daemon()
+    audit: Audit = Audit()
     origin: str = ""
 
 
