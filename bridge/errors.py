@@ -10,6 +10,7 @@
     ├── Conflict         two people at once       nothing changed                    look again
     │   └── Missing      who asks                 nothing is shown                   another name
     ├── NotAllowed       who asks                 nothing changed                    another person acts
+    ├── Unwitnessed      a place outside's        checkpoints wait, messages go on   what its text says
     └── NetworkError     the other side
         ├── Unreachable  nobody's                 retried with a limit, order kept   look after a while
         ├── Refused      the message or the peer  this delivery is parked            the desk decides
@@ -70,6 +71,17 @@ class Missing(Conflict):
 
 class NotAllowed(WeighbridgeError):
     """This person may not do this, or not alone: the text says who may."""
+
+
+class Unwitnessed(WeighbridgeError):
+    """A place outside the database did not take a checkpoint, or cannot be asked: tried again later.
+
+    `code` is a short stable word ("no-lock", "no-bucket", "denied", "slow", ...).
+    """
+
+    def __init__(self, code: str, why: str) -> None:
+        self.code = code
+        super().__init__(why)
 
 
 class NetworkError(WeighbridgeError):
