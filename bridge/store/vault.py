@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, Engine, LargeBinary, and_, column, select, table, text, type_coerce
@@ -32,6 +32,13 @@ RECORDS, TOKENS = "records", "tokens"
 index."""
 
 
+class Fresh(NamedTuple):
+    """An attachment that no record speaks of yet: its key, and the SHA-256 of what is in it, lower-case hex."""
+
+    secret: bytes
+    sum: str
+
+
 class Vault:
     """The keys of one store, as far as they were needed so far. Used by several threads."""
 
@@ -42,7 +49,7 @@ class Vault:
         self._keys: dict[int, AESGCM] = {}
         self._token_key = b""
         self.current = 0
-        self.fresh: dict[str, bytes] = {}  # keys of attachments that no record speaks of yet, by digest
+        self.fresh: dict[str, Fresh] = {}  # by the digest of the sealed file
 
     # store keys
 
@@ -148,7 +155,7 @@ class Vault:
     def file_key(self, digest: str) -> bytes:
         """The data key of an attachment. Raises StoreError when there is none (any more)."""
         if digest in self.fresh:
-            return self.fresh[digest]
+            return self.fresh[digest].secret
         look = text("SELECT wrapped FROM file_keys WHERE digest = :digest")
         with self._engine.connect() as db:
             wrapped = db.execute(look, {"digest": digest}).scalar()
