@@ -33,7 +33,7 @@ index."""
 
 
 class Fresh(NamedTuple):
-    """An attachment that no record speaks of yet: its key, and the SHA-256 of what is in it, lower-case hex."""
+    """An attachment that no record speaks of yet: its key, and the SHA-256 of what is in it, in hex."""
 
     secret: bytes
     sum: str
