@@ -65,6 +65,7 @@ KINDS: Mapping[str, str] = {
     "audit:replayed": "a person decided recorded verdicts again, and was shown what people wrote",
     "search:made": "a person searched the archive; who, why, what for, and what was shown is its content",
     "message:shown": "a person was shown what one message says; who and why is its content",
+    "evidence:made": "a person made a package of evidence for somebody outside; by its digest",
     "key:rotated": "content is sealed under a new store key from here on; another master key wraps them all",
     "key:retired": "a store key was destroyed: no data key is wrapped by it any more",
     "key:escrowed": "the master key was split into shares for custodians",
