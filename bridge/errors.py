@@ -4,6 +4,7 @@
     ├── ConfigError      the operator's file      the daemon refuses to start        mend the file
     │   └── KeyMissing   whoever has the key      what is sealed stays shut          bring the key
     ├── PolicyError      the policy author's      the old policy stays in force      mend the file
+    ├── QueryError       who asks                 nothing is searched                mend the query
     ├── StoreError       disk or database         nothing moves without the ledger   disk, rights, database
     │   ├── NoStore      nobody's                 nothing to read yet                start the daemon once
     │   └── Damaged      whoever changed it       the evidence is not used           audit verify
@@ -23,6 +24,7 @@ No message of any error carries message text, names or secrets (invariant 6).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class WeighbridgeError(Exception):
@@ -47,6 +49,14 @@ class PolicyError(WeighbridgeError):
     def __init__(self, problems: Sequence[object]) -> None:
         self.problems = tuple(problems)
         super().__init__(f"{len(self.problems)} problem(s) in the policy")
+
+
+class QueryError(WeighbridgeError):
+    """A search cannot be understood. `problems` holds every one found (`bridge.search.diagnostics.Problem`)."""
+
+    def __init__(self, problems: Sequence[Any]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(f"{len(self.problems)} problem(s) in the query")
 
 
 class StoreError(WeighbridgeError):
