@@ -63,6 +63,9 @@ KINDS: Mapping[str, str] = {
     "policy:refused": "a scheduled set did not come into force; what was in force stayed",
     "policy:backtested": "a person judged the archive again by other policies, to see what they would change",
     "audit:replayed": "a person decided recorded verdicts again, and was shown what people wrote",
+    "search:made": "a person searched the archive; who, why, what for, and what was shown is its content",
+    "message:shown": "a person was shown what one message says; who and why is its content",
+    "evidence:made": "a person made a package of evidence for somebody outside; by its digest",
     "key:rotated": "content is sealed under a new store key from here on; another master key wraps them all",
     "key:retired": "a store key was destroyed: no data key is wrapped by it any more",
     "key:escrowed": "the master key was split into shares for custodians",
@@ -173,9 +176,10 @@ _PLAIN = (int, str)
 
 
 def _are_canonical(values: Iterable[object]) -> bool:
-    for value in values:
-        if not isinstance(value, _PLAIN) and not _is_canonical(value):
-            return False
+    for value in values:  # written out: this is asked of every fact that is ever read again
+        if isinstance(value, _PLAIN) or _is_canonical(value):
+            continue
+        return False
     return True
 
 

@@ -9,9 +9,12 @@ import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    from bridge.config import Place
 
 _SPANS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
@@ -51,8 +54,29 @@ TIME = _Moment()
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 """A file that is there."""
 
-KEPT = click.Path(exists=True, path_type=Path)
-"""A file or folder that is there."""
+
+class _Outside(click.ParamType):
+    """An option that takes a place of checkpoints: a file, a folder, a bucket."""
+
+    name = "place"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Place:
+        """A place that can be read."""
+        from bridge.config import place
+
+        try:
+            found = place(str(value), Path())
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+        if found.kind not in ("folder", "s3"):
+            self.fail(f"{value}: cannot be read; export it, and name the file", param, ctx)
+        if found.kind == "folder" and not Path(found.name).exists():
+            self.fail(f"{value}: there is no such file or folder", param, ctx)
+        return found
+
+
+OUTSIDE = _Outside()
+"""The type of an option that takes a place of checkpoints."""
 
 KEY = click.option(
     "--key",
