@@ -111,10 +111,10 @@ _ACT: Mapping[str, frozenset[str]] = {
 
 CONTAINS: Mapping[str, Mapping[str, frozenset[str]]] = {
     "message:archived": _MESSAGE,
-    "notice:archived": _MESSAGE | {"conversation": frozenset({ID, ADDRESS})},
+    "notice:archived": {**_MESSAGE, "conversation": frozenset({ID, ADDRESS})},
     "message:judged": _VERDICT,
     "file:archived": _FOUND,
-    "pair:made": _ACT | _PAIR,
+    "pair:made": {**_ACT, **_PAIR},
     "policy:stored": _STORED,
 }
 """By kind of entry: what each field of its content may contain. Other kinds are acts of people."""

@@ -19,6 +19,8 @@ left out.
 Exit code 0: everything holds. 5: something does not; the first line says what. 1: nothing could be checked.
 """
 
+# ruff: noqa: UP006, UP035, UP045, B905  (it runs on Python 3.8)
+
 import argparse
 import base64
 import binascii
@@ -29,9 +31,17 @@ import re
 import sys
 import unicodedata
 import zipfile
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 FORMAT = "weighbridge-evidence/1"
 HOLDS, UNCHECKED, DIFFERS = 0, 1, 5
+
+
+Point = Tuple[int, int, int, int]
+Keys = Dict[Tuple[str, bytes], bytes]
+Place = Tuple[int, int]
+Fields = Dict[str, Optional[bytes]]
+Life = List[Tuple[Place, Dict[str, Any]]]
 
 
 class Unreadable(Exception):
@@ -46,7 +56,7 @@ D = -121665 * pow(121666, P - 2, P) % P
 ROOT_OF_MINUS_ONE = pow(2, (P - 1) // 4, P)
 
 
-def added(a, b):
+def added(a: Point, b: Point) -> Point:
     """The sum of two points, each (X, Y, Z, T) with x = X/Z, y = Y/Z, xy = T/Z."""
     one, two = (a[1] - a[0]) * (b[1] - b[0]) % P, (a[1] + a[0]) * (b[1] + b[0]) % P
     three, four = 2 * a[3] * b[3] * D % P, 2 * a[2] * b[2] % P
@@ -54,7 +64,7 @@ def added(a, b):
     return e * f % P, g * h % P, f * g % P, e * h % P
 
 
-def times(number, point):
+def times(number: int, point: Point) -> Point:
     """`point` added to itself `number` times."""
     total = (0, 1, 1, 0)
     while number:
@@ -64,7 +74,7 @@ def times(number, point):
     return total
 
 
-def point_of(data):
+def point_of(data: bytes) -> Point:
     """The point that 32 bytes stand for; Unreadable when they stand for none."""
     y = int.from_bytes(data, "little")
     sign, y = y >> 255, y & ((1 << 255) - 1)
@@ -78,7 +88,7 @@ def point_of(data):
     return x, y, 1, x * y % P
 
 
-def bytes_of(point):
+def bytes_of(point: Point) -> bytes:
     """The 32 bytes that stand for a point."""
     inverse = pow(point[2], P - 2, P)
     x, y = point[0] * inverse % P, point[1] * inverse % P
@@ -88,7 +98,7 @@ def bytes_of(point):
 BASE = point_of(b"\x58" + b"\x66" * 31)
 
 
-def signed_by(public, message, signature):
+def signed_by(public: bytes, message: bytes, signature: bytes) -> bool:
     """Whether `signature` (64 bytes) is that of the key `public` (32 bytes) on `message`."""
     if len(signature) != 64 or len(public) != 32:
         return False
@@ -107,7 +117,7 @@ def signed_by(public, message, signature):
 # --- 2  signed notes and checkpoints -----------------------------------------------------------------------
 
 
-def unbase64(text):
+def unbase64(text: str) -> bytes:
     """The bytes of base64 in its one standard form."""
     try:
         data = base64.b64decode(text, validate=True)
@@ -118,7 +128,7 @@ def unbase64(text):
     return data
 
 
-def keys_of(text):
+def keys_of(text: str) -> Keys:
     """Public keys, one a line as "name+id+base64": {(name, id): key}."""
     keys = {}
     for line in filter(None, map(str.strip, text.splitlines())):
@@ -134,7 +144,7 @@ def keys_of(text):
     return keys
 
 
-def opened_note(note, keys):
+def opened_note(note: str, keys: Keys) -> Tuple[str, str]:
     """The text of a signed note, and the name of the key whose signature on it is good."""
     text, blank, below = note.rpartition("\n\n")
     if not blank or not note.endswith("\n"):
@@ -157,7 +167,7 @@ def opened_note(note, keys):
     return text, names[0]
 
 
-def checkpoint_of(note, keys):
+def checkpoint_of(note: str, keys: Keys) -> Tuple[str, int, bytes]:
     """(origin, size, root) of a checkpoint that is signed by the key of its own log."""
     text, name = opened_note(note, keys)
     lines = text.split("\n")
@@ -172,12 +182,12 @@ def checkpoint_of(note, keys):
 # --- 3  the Merkle tree ------------------------------------------------------------------------------------
 
 
-def sha256(data):
+def sha256(data: bytes) -> bytes:
     """SHA-256, 32 bytes."""
     return hashlib.sha256(data).digest()
 
 
-def hash_of(text):
+def hash_of(text: str) -> bytes:
     """A hash that is written in hex: 32 bytes and no others, so that nothing can be moved from one part of
     what is hashed into the next."""
     data = bytes.fromhex(text)
@@ -186,17 +196,17 @@ def hash_of(text):
     return data
 
 
-def leaf_of(entry):
+def leaf_of(entry: bytes) -> bytes:
     """The hash of an entry as a leaf."""
     return sha256(b"\x00" + entry)
 
 
-def node_of(left, right):
+def node_of(left: bytes, right: bytes) -> bytes:
     """The hash of two subtrees."""
     return sha256(b"\x01" + left + right)
 
 
-def root_with(index, size, leaf, path):
+def root_with(index: int, size: int, leaf: bytes, path: List[bytes]) -> Optional[bytes]:
     """The root of a tree of `size` with `leaf` at `index`, if `path` is its proof; None if it cannot be one.
 
     RFC 9162, section 2.1.3.2.
@@ -217,7 +227,7 @@ def root_with(index, size, leaf, path):
     return found if last == 0 else None
 
 
-def goes_on(old, old_root, new, new_root, path):
+def goes_on(old: int, old_root: bytes, new: int, new_root: bytes, path: List[bytes]) -> bool:
     """Whether `path` proves that the tree of `new` entries begins with the tree of `old` ones.
 
     RFC 9162, section 2.1.4.2.
@@ -252,15 +262,19 @@ def goes_on(old, old_root, new, new_root, path):
 class Package:
     """A package under examination: what was found wrong so far, and what was read."""
 
-    def __init__(self, archive, keys):
-        self.archive, self.keys, self.findings, self.warnings = archive, keys, [], []
-        self.manifest, self.roots, self.entries = {}, {}, {}
+    def __init__(self, archive: zipfile.ZipFile, keys: Keys) -> None:
+        self.archive, self.keys = archive, keys
+        self.findings: List[Tuple[str, str]] = []
+        self.warnings: List[str] = []
+        self.manifest: Dict[str, Any] = {}
+        self.roots: Dict[int, Tuple[int, bytes]] = {}
+        self.entries: Dict[Place, Tuple[Dict[str, Any], Fields]] = {}
 
-    def wrong(self, where, what):
+    def wrong(self, where: str, what: str) -> None:
         """Note a finding: `where` names a file, an entry or a message."""
         self.findings.append((where, what))
 
-    def text(self, name):
+    def text(self, name: str) -> str:
         """A file of the package as text."""
         try:
             return self.archive.read(name).decode("utf-8")
@@ -269,15 +283,15 @@ class Package:
         except (UnicodeDecodeError, zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
             raise Unreadable(f"it cannot be read: {error}") from None
 
-    def value(self, name):
+    def value(self, name: str) -> Any:
         """A file of the package as JSON."""
         return json_of(self.text(name))
 
 
-def json_of(text):
+def json_of(text: str) -> Any:
     """The value that JSON text stands for; a name that is there twice is an error."""
 
-    def once(pairs):
+    def once(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
         value = dict(pairs)
         if len(value) != len(pairs):
             raise ValueError("a name is there twice")
@@ -289,7 +303,7 @@ def json_of(text):
         raise Unreadable(f"no JSON: {error}") from None
 
 
-def check_manifest(package):
+def check_manifest(package: Package) -> None:
     """The list of files is signed, and every file is the one that it names."""
     names = package.archive.namelist()
     for name in sorted(
@@ -313,7 +327,7 @@ def check_manifest(package):
         check_file(package, name, said)
 
 
-def check_file(package, name, said):
+def check_file(package: Package, name: str, said: Dict[str, Any]) -> None:
     """One file is as long as the list says, and has the digest that it says."""
     hasher, size = hashlib.sha256(), 0
     try:
@@ -331,7 +345,7 @@ def check_file(package, name, said):
         package.wrong(name, "was changed: its SHA-256 is not the one in the list of files")
 
 
-def check_checkpoints(package):
+def check_checkpoints(package: Package) -> None:
     """Each lane's checkpoint is signed, and goes on from every earlier one."""
     for lane in package.manifest["lanes"]:
         try:
@@ -355,7 +369,7 @@ def check_checkpoints(package):
 # --- 5  entries --------------------------------------------------------------------------------------------
 
 
-def check_entries(package):
+def check_entries(package: Package) -> None:
     """Every entry: canonical, in the tree, and its content is what its digest says."""
     for lane in package.manifest["lanes"]:
         name, before = "entries/{}.jsonl".format(lane["lane"]), -1
@@ -372,9 +386,9 @@ def check_entries(package):
                 package.wrong(f"{name}, line {number}", f"no record of an entry: {error}")
 
 
-def check_entry(package, lane, record, before):
+def check_entry(package: Package, lane: int, record: Dict[str, Any], before: int) -> int:
     """One entry with its proof and its content; gives its number in the lane."""
-    entry, seq = json_of(record["entry"]), record["seq"]
+    entry, seq = json_of(record["entry"]), int(record["seq"])
     where = "entry {}/{} ({})".format(lane, seq, shown(entry.get("kind", "?"), 40))
     canonical = json.dumps(entry, sort_keys=True, separators=(",", ":"))
     if canonical != record["entry"]:
@@ -391,9 +405,9 @@ def check_entry(package, lane, record, before):
     return seq
 
 
-def check_content(package, where, entry, fields):
+def check_content(package: Package, where: str, entry: Any, fields: Any) -> Fields:
     """The fields that are disclosed, by name; None stands for one that is withheld."""
-    found = {}
+    found: Fields = {}
     if fields is None:
         if entry["digest"]:
             package.warnings.append(f"{where}: its content is no longer in the archive")
@@ -403,10 +417,8 @@ def check_content(package, where, entry, fields):
         name = one["name"]
         if name in found:
             package.wrong(where, f"field {shown(name, 40)} is there twice")
-        found[name] = None if "withheld" in one else piece_of(one)
-        committed = (
-            hash_of(one["withheld"]) if "withheld" in one else sha256(hash_of(one["salt"]) + found[name])
-        )
+        piece = found[name] = None if "withheld" in one else piece_of(one)
+        committed = hash_of(one["withheld"]) if piece is None else sha256(hash_of(one["salt"]) + piece)
         data = name.encode()
         parts += [len(data).to_bytes(2, "big"), data, committed]
         check_named(package, where, name, found[name])
@@ -416,12 +428,12 @@ def check_content(package, where, entry, fields):
     return found
 
 
-def piece_of(field):
+def piece_of(field: Dict[str, str]) -> bytes:
     """The bytes of a disclosed field."""
     return unbase64(field["base64"]) if "base64" in field else field["piece"].encode()
 
 
-def check_named(package, where, name, piece):
+def check_named(package: Package, where: str, name: str, piece: Optional[bytes]) -> None:
     """A piece of a body says itself which field it is: `"name":value`."""
     if piece is None or name.startswith("("):
         return
@@ -430,7 +442,7 @@ def check_named(package, where, name, piece):
         package.wrong(where, f"field {shown(name, 40)} has the bytes of another field")
 
 
-def value_of(fields, name, otherwise=None):
+def value_of(fields: Fields, name: str, otherwise: Any = None) -> Any:
     """The value of a disclosed field; `otherwise` when it is withheld or not there."""
     piece = fields.get(name)
     if piece is None:
@@ -444,9 +456,9 @@ ARCHIVED = ("message:archived", "notice:archived")
 PASSING = ("deliver", "annotate", "redact")
 
 
-def check_messages(package):
+def check_messages(package: Package) -> None:
     """Every message's life, in the order in which it has to have happened."""
-    listed = {}
+    listed: Dict[Place, List[int]] = {}
     for message in package.manifest["messages"]:
         number, places = message["number"], [place_of(one) for one in message["entries"]]
         where = f"message {number}"
@@ -467,7 +479,7 @@ def check_messages(package):
             package.wrong(where, f"is about message {int(subject[8:])}")
 
 
-def check_life(package, where, number, life):
+def check_life(package: Package, where: str, number: int, life: Life) -> None:
     """Archived, then judged, then permitted by a verdict that lets pass, then sent; all in one lane."""
     if not life or life[0][1]["kind"] not in ARCHIVED:
         package.wrong(where, "does not begin with its archiving")
@@ -492,7 +504,7 @@ def check_life(package, where, number, life):
             package.wrong(where, at + ": " + kind + " without a permit before it")
 
 
-def check_files(package, where, message, life):
+def check_files(package: Package, where: str, message: Dict[str, Any], life: Life) -> None:
     """Each attachment in the package is the one that was archived, by the SHA-256 in the entry's content."""
     for file in message["files"]:
         place = place_of(file["entry"])
@@ -505,7 +517,7 @@ def check_files(package, where, message, life):
             package.wrong(where, "{} is not the attachment that was archived".format(file["name"]))
 
 
-def check_policies(package):
+def check_policies(package: Package) -> None:
     """Each policy file in the package is the one whose bytes are in the record."""
     for one in package.manifest["policies"]:
         place = place_of(one["entry"])
@@ -517,14 +529,14 @@ def check_policies(package):
         if raw is None or sum(sizes) != len(raw) or len(sizes) != len(one["files"]):
             package.wrong(where, "does not have the policy files that are beside it")
             continue
-        for name, size in zip(one["files"], sizes):  # noqa: B905  (Python 3.8; as long as each other, see above)
+        for name, size in zip(one["files"], sizes):
             said = package.manifest["files"].get(name, {}).get("sha256")
             if hashlib.sha256(raw[start : start + size]).hexdigest() != said:
                 package.wrong(name, "is not the file that was archived")
             start += size
 
 
-def place_of(text):
+def place_of(text: str) -> Place:
     """("0/17") as (0, 17)."""
     lane, _, seq = str(text).partition("/")
     return int(lane), int(seq)
@@ -533,7 +545,7 @@ def place_of(text):
 # --- 7  what is printed ------------------------------------------------------------------------------------
 
 
-def shown(value, most=100):
+def shown(value: object, most: int = 100) -> str:
     """Text on one line, harmless for a terminal, at most `most` characters long."""
     text = str(value)
     cut = text if len(text) <= most else text[: most - 1] + "\u2026"
@@ -542,13 +554,13 @@ def shown(value, most=100):
     )
 
 
-def time_of(milliseconds):
+def time_of(milliseconds: int) -> str:
     """A time of the record, UTC."""
     moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(milliseconds=milliseconds)
     return moment.strftime("%Y-%m-%d %H:%M:%SZ")
 
 
-def told(package, message, most):
+def told(package: Package, message: Dict[str, Any], most: int) -> Iterator[str]:
     """The lines about one message: what became of it, and its words as far as they are disclosed."""
     life = [package.entries[place] for place in map(place_of, message["entries"]) if place in package.entries]
     if not life:
@@ -571,7 +583,7 @@ def told(package, message, most):
         yield "          {}{}".format(shown(who, 40) + ": " if who else "", shown(text, most))
 
 
-def report(package, most):
+def report(package: Package, most: int) -> int:
     """Print what was checked, message by message, and what was found."""
     manifest = package.manifest
     if package.findings:
@@ -604,7 +616,7 @@ def report(package, most):
     return HOLDS
 
 
-def checked(archive, keys):
+def checked(archive: zipfile.ZipFile, keys: Keys) -> Package:
     """The package after every check."""
     package = Package(archive, keys)
     try:
@@ -618,7 +630,7 @@ def checked(archive, keys):
     return package
 
 
-def main(arguments=None):
+def main(arguments: Optional[List[str]] = None) -> int:
     """Check a package; gives the exit code."""
     options = argparse.ArgumentParser(description="Check a weighbridge evidence package.")
     options.add_argument("package", help="the package, a ZIP file")

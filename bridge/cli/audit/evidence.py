@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bridge.cli import output
+from bridge.cli.audit.finding import QUERYING, archive, query_argument, written
 from bridge.cli.audit.given import KEY
 from bridge.cli.progress import progress
 from bridge.cli.root import Root, pass_root, person_option, reason_option
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from bridge.evidence.exhibits import Making
 
 
-@click.command()
-@click.argument("query", required=False, default="")
+@click.command(context_settings=QUERYING)
+@query_argument
 @click.option("--message", "messages", metavar="17,18", default="", help="These messages, by number.")
 @click.option(
     "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file to make."
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 @person_option
 @output.json_option
 @pass_root
-def evidence(root: Root, out: Path, key: tuple[Path, ...], as_json: bool, **given: Any) -> None:
+def evidence(root: Root, /, out: Path, key: tuple[Path, ...], as_json: bool, **given: Any) -> None:
     """A package of evidence: messages, decisions, receipts, proofs, a report, and a program that checks it
     all.
 
@@ -63,6 +64,7 @@ def evidence(root: Root, out: Path, key: tuple[Path, ...], as_json: bool, **give
     from bridge.cli.prove import public_keys
 
     settings = root.settings()
+    given["query"] = written(given.pop("words"))
     wanted, making = _wanted(root, given), _making(root, given)
     signer = compose.signing_key(settings)
     keys = list(
@@ -114,7 +116,8 @@ def _found(root: Root, query: str) -> list[int]:
     """The numbers of the messages that a query finds."""
     if not query:
         return []
-    raise click.UsageError("name messages with --message.")
+    with archive(root.settings(), None) as asked, progress("searching") as tell:
+        return [document.number for document in asked.every(asked.query(query), tell)]
 
 
 def _making(root: Root, given: dict[str, Any]) -> Making:
