@@ -41,7 +41,7 @@ def test_what_is_wrapped_comes_back(any_keeper: KeyKeeper) -> None:
     assert any_keeper.unwrap(name, wrapped) == STORE_KEY
     assert any_keeper.wrap(STORE_KEY)[1] != wrapped
     assert STORE_KEY not in wrapped
-    with pytest.raises(ConfigError, match="not the one"):
+    with pytest.raises(ConfigError, match=r"not the one|do not give"):
         any_keeper.unwrap(name, wrapped[:-1] + bytes([wrapped[-1] ^ 1]))
     with pytest.raises(KeyMissing, match="another-name"):
         any_keeper.unwrap("another-name", wrapped)
