@@ -46,7 +46,7 @@ from bridge.ledger.checkpoint import Verifier
 from bridge.ledger.entry import Entry, decode
 from bridge.ports import KeyKeeper
 from bridge.sealing import FILE_MARK, SEALED_PIECE, Broken, sealed_size, unseal_piece
-from bridge.store.contents import Contents, words
+from bridge.store.opened import Contents, words
 from bridge.store.gathering import Anchored
 from bridge.store.growth import Growth, check_tree, runs
 from bridge.store.provenance import check_changes, check_policies

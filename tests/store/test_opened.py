@@ -10,7 +10,7 @@ from story import copy_of_the_story
 
 from bridge.keepers import KeyFile
 from bridge.ledger.entry import Entry, decode
-from bridge.store.contents import Contents, words
+from bridge.store.opened import Contents, words
 from bridge.store.database import open_engine
 from bridge.store.reread import Finding, Work
 
