@@ -16,6 +16,9 @@ from bridge.cli.lazy import LazyGroup
 COMMANDS: Mapping[str, tuple[str, str]] = {  # name: (module:attribute, help)
     "search": ("bridge.cli.audit.search:search", "Messages that fulfil a query; without one, all."),
     "show": ("bridge.cli.audit.show:show", "One message's whole life, with what proves it."),
+    "tail": ("bridge.cli.audit.tail:tail", "Messages that fulfil a query, as they are decided."),
+    "stats": ("bridge.cli.audit.stats:stats", "How many, when, of whom; how long things took."),
+    "searches": ("bridge.cli.audit.searches:searches", "Who looked at what people wrote, when and why."),
     "timeline": ("bridge.cli.audit.timeline:timeline", "What happened to a message, or in a conversation."),
     "verify": ("bridge.cli.audit.verify:verify", "Read everything again: was any byte changed?"),
     "checkpoint": ("bridge.cli.audit.proof:checkpoint", "The newest signed checkpoint of each lane."),

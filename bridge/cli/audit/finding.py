@@ -146,10 +146,10 @@ def sentence(asked: Archive, searched: Searched) -> str:
         f"{f'lane {lane} ' * (len(searched.sizes) > 1)}to #{size:,} (root {asked.root_of(lane, size)[:8]}…)"
         for lane, size in searched.sizes.items()
     )
-    return (
-        f"Searched: {_counted(searched.messages)}{when}, sealed; ledger {ledger}. "
-        f"{searched.opened:,} opened{_lag(searched.behind)}. Times: {name_of(asked.zone)}."
-    )
+    opened = f"{searched.opened:,} opened" if searched.opened else "Index"
+    lag = f" {opened}{_lag(searched.behind)}." if searched.opened or searched.behind else ""
+    counted = _counted(searched.messages)
+    return f"Searched: {counted}{when}, sealed; ledger {ledger}.{lag} Times: {name_of(asked.zone)}."
 
 
 def _counted(count: int) -> str:

@@ -154,8 +154,9 @@ def _list_qualifiers() -> None:
 
     told = [(one.name, one.example, one.meaning, one.values) for one in ROWS]
     told += [(name, example, meaning, ()) for name, (meaning, example) in SHAPES.items()]
-    for name, example, meaning, values in told:
-        click.echo(f"{name + ':':<11} {example:<32} {meaning}")
+    rows = [[f"{name}:", example, meaning] for name, example, meaning, _ in told]
+    for line, (_, _, _, values) in zip(output.table(rows, [False] * 3), told, strict=True):
+        click.echo(line)
         if values:
             click.echo(textwrap.indent(textwrap.fill(", ".join(values), 90), " " * 14))
 
