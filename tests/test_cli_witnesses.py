@@ -118,6 +118,13 @@ async def test_one_checkpoint_reaches_every_place(
     for place in (BUCKET, str(export)):
         answer = await asyncio.to_thread(terminal.type, "audit", "verify", "--anchors", place)
         assert (answer.code, "1 outside the database" in answer.out) == (Exit.DONE, True)
+    handed = bank.folder / "handed over"
+    answer = await asyncio.to_thread(terminal.type, "audit", "checkpoint", "--stamps", str(handed))
+    assert (answer.out, answer.err) == (kept.read_text(), f"1 time stamps are in {handed}.\n")
+    note = next(handed.rglob("*.note"))
+    words = ["openssl", "ts", "-verify", "-in", str(note.with_suffix(".tsr")), "-data", str(note)]
+    words += ["-CAfile", str(bank.authority.roots)]
+    await asyncio.to_thread(run, words, capture_output=True, check=True)
     answer = await asyncio.to_thread(terminal.type, "doctor", "--json")
     tried = [one for one in answer.records if one["check"] == "checkpoints"]
     assert [one["ok"] for one in tried] == [True] * 4
