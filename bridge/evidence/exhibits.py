@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from functools import cached_property
 from pathlib import Path
 
@@ -109,14 +110,14 @@ class Case:
 @dataclass(frozen=True, slots=True)
 class Making:
     """How a package came about: `at` in milliseconds, who, why, the name of the case ("" if none), and what
-    was asked for. `zone` is the desk's time zone, by its IANA name."""
+    was asked for. `zone` is the desk's time zone."""
 
     at: int
     person: str
     reason: str = ""
     case: str = ""
     query: str = ""
-    zone: str = "UTC"
+    zone: tzinfo = UTC
     language: str = "en"
 
 

@@ -9,7 +9,6 @@ import unicodedata
 from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 from html import escape
-from zoneinfo import ZoneInfo
 
 from bridge.evidence.account import Account, Attached, Step, Told
 from bridge.evidence.phrases import phrase
@@ -31,18 +30,14 @@ def page(account: Account) -> bytes:
     ).encode("utf-8", "replace")
 
 
-def times(milliseconds: int, zone: str) -> str:
+def times(milliseconds: int, zone: tzinfo) -> str:
     """A time in UTC, and in the desk's zone beside it where that is another."""
     if not milliseconds:
         return ""
     moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
-    there = moment.astimezone(_zone(zone))
+    there = moment.astimezone(zone)
     utc = f"{moment:%Y-%m-%d %H:%M:%S}.{milliseconds % 1000:03d} UTC"
     return utc if there.utcoffset() == moment.utcoffset() else f"{utc} ({there:%Y-%m-%d %H:%M:%S} {zone})"
-
-
-def _zone(name: str) -> tzinfo:
-    return UTC if name == "UTC" else ZoneInfo(name)
 
 
 def summary(account: Account) -> Iterator[tuple[str, str | None]]:
@@ -58,7 +53,7 @@ def summary(account: Account) -> Iterator[tuple[str, str | None]]:
         yield "tree", f"lane {lane}, {size:,} entries, {root}"
 
 
-def particulars(told: Told, zone: str) -> Iterator[tuple[str, str | None]]:
+def particulars(told: Told, zone: tzinfo) -> Iterator[tuple[str, str | None]]:
     """The short facts about a message: phrase and value, None where it is withheld."""
     yield "from", told.sender
     yield "to", told.recipient
@@ -114,7 +109,7 @@ def _parts(account: Account, language: str) -> Iterator[str]:
         yield "</ul>\n"
 
 
-def _message(told: Told, language: str, zone: str) -> str:
+def _message(told: Told, language: str, zone: tzinfo) -> str:
     head = f"{phrase('message', language)} {told.number}"
     small = f"{told.network} {told.kind}, {told.why}"
     parts = [f"<article>\n<h2>{escape(head)} <small>{escape(small)}</small></h2>\n"]
@@ -148,7 +143,7 @@ def _table(rows: Iterator[tuple[str, str | None]], language: str) -> str:
     return f"<table>\n{lines}</table>\n"
 
 
-def _steps(told: Told, language: str, zone: str) -> str:
+def _steps(told: Told, language: str, zone: tzinfo) -> str:
     rows = "".join(
         f"<tr><td>{escape(times(step.at, zone))}</td><td>{escape(step.kind)}</td>"
         f"<td>{escape(step.place)}</td><td>{_text(done(step))}{_withheld(step, language)}</td>"

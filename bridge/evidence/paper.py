@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from datetime import tzinfo
 from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -70,7 +71,7 @@ def _flow(account: Account, language: str) -> Iterator[Flowable]:
         yield _paragraph(f"{phrase('message', language)} {one['message']}: {one['what']}: {one['reason']}")
 
 
-def _message(told: Told, language: str, zone: str) -> Iterator[Flowable]:
+def _message(told: Told, language: str, zone: tzinfo) -> Iterator[Flowable]:
     from reportlab.platypus import HRFlowable
 
     yield HRFlowable(width="100%", color="black", spaceBefore=12, spaceAfter=4)
@@ -88,7 +89,7 @@ def _table(rows: Iterator[tuple[str, str | None]], language: str) -> Flowable:
     return _grid(cells, (84, 415))
 
 
-def _steps(told: Told, language: str, zone: str) -> Flowable:
+def _steps(told: Told, language: str, zone: tzinfo) -> Flowable:
     def line(step: Any) -> list[Flowable]:
         gone = f"{phrase('withheld', language)}: {', '.join(step.withheld)}" if step.withheld else ""
         said = "; ".join(filter(None, (done(step), gone)))

@@ -31,10 +31,19 @@ import re
 import sys
 import unicodedata
 import zipfile
+import zlib
 from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 FORMAT = "weighbridge-evidence/1"
 HOLDS, UNCHECKED, DIFFERS = 0, 1, 5
+BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)  # what a ZIP file may do
 
 
 Point = Tuple[int, int, int, int]
@@ -280,7 +289,7 @@ class Package:
             return self.archive.read(name).decode("utf-8")
         except KeyError:
             raise Unreadable("it is missing") from None
-        except (UnicodeDecodeError, zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
+        except BROKEN as error:
             raise Unreadable(f"it cannot be read: {error}") from None
 
     def value(self, name: str) -> Any:
@@ -338,7 +347,7 @@ def check_file(package: Package, name: str, said: Dict[str, Any]) -> None:
     except KeyError:
         package.wrong(name, "is in the list of files and not in the package: it was removed")
         return
-    except (zipfile.BadZipFile, EOFError, OSError, ValueError) as error:
+    except BROKEN as error:
         package.wrong(name, f"cannot be read: {error}")
         return
     if hasher.hexdigest() != said["sha256"] or size != said["size"]:
@@ -654,7 +663,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
                     keys = keys_of(file.read())
             else:
                 keys = keys_of(archive.read("key.pub").decode("utf-8", "replace"))
-        except (OSError, KeyError, UnicodeDecodeError, Unreadable, zipfile.BadZipFile) as error:
+        except (KeyError, Unreadable, *BROKEN) as error:
             print(f"no key to check with: {error}", file=sys.stderr)
             return UNCHECKED
         package = checked(archive, keys)

@@ -14,6 +14,7 @@ import click
 from bridge.cli import output
 from bridge.cli.audit.finding import QUERYING, archive, query_argument, written
 from bridge.cli.audit.given import KEY
+from bridge.cli.audit.zone import desk_zone, zone_option
 from bridge.cli.progress import progress
 from bridge.cli.root import Root, pass_root, person_option, reason_option
 from bridge.errors import Missing
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     help="The same, and without reviewers, rules and policies: a client's copy of what was said.",
 )
 @click.option("--lang", type=click.Choice(["en", "zh-Hans", "zh-Hant"]), default="en", show_default=True)
+@zone_option
 @KEY
 @reason_option
 @person_option
@@ -131,6 +133,6 @@ def _making(root: Root, given: dict[str, Any]) -> Making:
         reason=given["reason"],
         case=given["case"],
         query=asked,
-        zone=root.settings().audit.timezone or "UTC",
+        zone=desk_zone(given["zone"], root.settings().audit.timezone),
         language=given["lang"],
     )
