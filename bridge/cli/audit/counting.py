@@ -1,6 +1,6 @@
 """Counts for people: what was found by outcome, rule, person, day; bars, and the query that opens each count.
 
-Rules of this file: pure; it makes lines of what `bridge.search.tally` counted.
+Rules of this file: pure; it makes lines of what `bridge.search.counts` counted.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 from bridge.cli import output
 from bridge.cli.audit.columns import csv_row
-from bridge.search.tally import GROUPS, Count, Tally
+from bridge.search.counts import GROUPS, Count, Tally
 
 MOST = 10
 """Values of one group that people see; the rest is in --json and --csv."""

@@ -18,7 +18,7 @@ import click
 from bridge.cli.audit.zone import desk_zone, name_of
 from bridge.cli.progress import Tell, progress
 from bridge.cli.root import reading
-from bridge.search.tally import moment
+from bridge.search.counts import moment
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -38,7 +38,7 @@ from bridge.cli.audit.zone import name_of, zone_option
 from bridge.cli.output import Exit
 from bridge.cli.progress import progress
 from bridge.cli.root import Root, pass_root
-from bridge.search.tally import Tally
+from bridge.search.counts import Tally
 
 if TYPE_CHECKING:
     from bridge.search.query import Query

@@ -10,7 +10,7 @@ import pytest
 
 from bridge.message import Cause, Match, Outcome, Verdict
 from bridge.search.document import Decided, Delivered, Held, Person
-from bridge.search.tally import Spread, Tally, narrowed
+from bridge.search.counts import Spread, Tally, narrowed
 
 ALICE = Person("symphony", "7001", "Alice Wong", "alice.wong@bank.example")
 LI_LEI = Person("weixin", "wmLiLei", "李雷")
