@@ -203,11 +203,17 @@ def inspecting(settings: Settings, database: Database) -> Inspect:
 
 
 def anchors(settings: Settings) -> tuple[Path, ...]:
-    """The folders in which checkpoints are left: those of the settings, or one beside the database."""
+    """The folders in which checkpoints are left: those of the settings, or one beside what the store keeps
+    on this host."""
+    return settings.ledger.anchors or (beside(settings).with_name("checkpoints"),)
+
+
+def beside(settings: Settings) -> Path:
+    """What the store keeps on this host: the database, or the blobs when that is on a server."""
     from sqlalchemy import make_url
 
-    beside = Path(make_url(settings.store.url).database or "weighbridge.db").with_name("checkpoints")
-    return settings.ledger.anchors or (beside,)
+    address = make_url(settings.store.url)
+    return Path(address.database or "") if address.get_backend_name() == "sqlite" else settings.store.blobs
 
 
 def notary(settings: Settings, database: Database) -> Notary:
