@@ -31,7 +31,7 @@ rivals: .cache/rivals/.complete ## Other people's policy engines, to be measured
 
 lock: .venv/.test ## Resolve requirements/*.in again, with hashes
 	@test -x $(BIN)/uv || $(PIP) install uv
-	@for list in run test rivals; do \
+	@for list in run s3 test rivals; do \
 	    $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 	        requirements/$$list.in -o requirements/$$list.txt || exit 1; \
 	done

@@ -23,17 +23,32 @@ from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bridge.errors import ConfigError
 
 PREFIX = "WEIGHBRIDGE_"
 ELSEWHERE = frozenset(
-    {"WEIGHBRIDGE_CONFIG", "WEIGHBRIDGE_PERSON", "WEIGHBRIDGE_STORE_KEY"}
+    {
+        "WEIGHBRIDGE_CONFIG",
+        "WEIGHBRIDGE_PERSON",
+        "WEIGHBRIDGE_REASON",
+        "WEIGHBRIDGE_CASE",
+        "WEIGHBRIDGE_STORE_KEY",
+    }
 )  # ours in the environment, no settings
 REMOVED: Mapping[str, str] = {}  # "section.key" of an older version: what to write instead
 
 LANGUAGES = ("en", "zh-Hans", "zh-Hant")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where checkpoints are left. `kind`: folder, s3, rfc3161 or symphony; `name`: the path or address."""
+
+    kind: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +92,26 @@ def _text(value: Any, _folder: Path) -> str:
 
 def _path(value: Any, folder: Path) -> Path:
     return folder / Path(_text(value, folder)).expanduser()
+
+
+def place(value: Any, folder: Path) -> Place:
+    """A place of checkpoints, by how its name begins. Raises ValueError."""
+    text = _text(value, folder)
+    if text.startswith("s3://"):
+        if not re.fullmatch(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w!.*'()/-]*)?", text, re.ASCII):
+            raise ValueError("write s3://BUCKET or s3://BUCKET/PREFIX")
+        return Place("s3", text.rstrip("/"))
+    if text.startswith("rfc3161+"):
+        _proxy(text.removeprefix("rfc3161+"), folder)
+        return Place("rfc3161", text)
+    if text.startswith("symphony:"):
+        stream = text.removeprefix("symphony:").rstrip("=").replace("/", "_").replace("+", "-")
+        if not re.fullmatch(r"[\w-]+", stream, re.ASCII):
+            raise ValueError("write symphony: and the id of a stream")
+        return Place("symphony", f"symphony:{stream}")
+    if "://" in text:
+        raise ValueError("write a folder, s3://BUCKET/PREFIX, rfc3161+https://ADDRESS or symphony:STREAM")
+    return Place("folder", str(_path(text, folder)))
 
 
 def _glob(value: Any, folder: Path) -> str:
@@ -142,6 +177,13 @@ def _web_path(value: Any, folder: Path) -> str:
     return str(value)
 
 
+def _zone(value: Any, folder: Path) -> str:
+    try:
+        return ZoneInfo(_text(value, folder)).key
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("write the name of a time zone, like Asia/Hong_Kong or UTC") from None
+
+
 def _secret_file(value: Any, folder: Path) -> Secret:
     return Secret(file=_path(value, folder))
 
@@ -205,6 +247,7 @@ def several(form: Form) -> Form:
 
 TEXT = Form("text", _text)
 PATH = Form("path", _path)
+PLACE = Form("folder, `s3://BUCKET/PREFIX`, `rfc3161+https://ADDRESS`, `symphony:STREAM`", place)
 GLOBS = several(Form("path with `*`", _glob))
 URL = Form("address", _url)
 PROXY = Form("address", _proxy)
@@ -214,6 +257,7 @@ SCANNER = Form("`unix:PATH` or `tcp:HOST:PORT`", _scanner)
 WEB_PATH = Form("URL path", _web_path)
 SECRET = Form("secret file", _secret_file)
 LANGUAGE = one_of(*LANGUAGES)
+ZONE = Form("time zone, like `Asia/Hong_Kong`", _zone)
 
 
 # --- the table ------------------------------------------------------------------------------------------
@@ -262,15 +306,37 @@ class Ledger:
         "The key that signs checkpoints. `init` makes one, and so does a start without one; its public half "
         "is written beside it (`.pub`).",
     )
-    anchors: tuple[Path, ...] = setting(
+    anchors: tuple[Place, ...] = setting(
         (),
-        several(PATH),
-        "Folders in which each checkpoint is left as well, best on other disks. Empty: `checkpoints` beside "
-        "the database.",
+        several(PLACE),
+        "Where checkpoints are left as well, best out of the reach of whoever runs this host: folders, "
+        "buckets with Object Lock, time-stamping authorities, chat rooms. Empty: the folder `checkpoints` "
+        "beside the database.",
     )
     every_seconds: float = setting(
         60.0, number(1, 60), "How often to sign a checkpoint, if anything was appended, in seconds."
     )
+    witness_seconds: float = setting(
+        3600.0,
+        number(1, 86_400),
+        "How often, at most, a time stamp is asked for and a room is written to, in seconds.",
+    )
+    tsa_roots: Path | None = setting(
+        None, PATH, "Certificates (PEM) that those of time-stamping authorities must lead to."
+    )
+    s3_seconds: float = setting(
+        600.0, number(1, 86_400), "How often, at most, a checkpoint is put into a bucket, in seconds."
+    )
+    s3_lock: str = setting(
+        "governance",
+        one_of("governance", "compliance"),
+        "Who may lift the lock of a checkpoint in a bucket: whoever has a special right, or nobody.",
+    )
+    s3_days: int = setting(
+        2557, whole(1, 36_500), "How long a checkpoint in a bucket stays locked, in days (2557: seven years)."
+    )
+    s3_endpoint: str = setting("", URL, "Address of an S3 other than Amazon's.")
+    proxy: str = setting("", PROXY, "Proxy for everything to buckets and time-stamping authorities.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -390,6 +456,21 @@ class Daemon:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Audit:
+    """Looking things up in the archive."""
+
+    reason: str = setting(
+        "optional",
+        one_of("optional", "required"),
+        "Whether whoever looks at what people wrote must say why. On a terminal the command asks; without "
+        "one, `required` refuses what comes without `--reason`.",
+    )
+    timezone: str = setting(
+        "", ZONE, "The time zone of the desk, for times that are typed and shown. Empty: this machine's."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings. `origin` names the file they come from, "" when there is none."""
 
@@ -400,6 +481,7 @@ class Settings:
     weixin: Weixin = Weixin()
     attachments: Attachments = Attachments()
     daemon: Daemon = Daemon()
+    audit: Audit = Audit()
     origin: str = ""
 
 
@@ -480,8 +562,14 @@ def survey(
     if settings.store.lanes != 1:
         reading.report("store", "lanes", "this version works one lane: write 1, or leave it out")
     if isinstance(written := document.get("store"), dict) and urlsplit(str(written.get("url"))).password:
-        reading.report("store", "url", "a password is not written here: put it into PGPASSFILE, PGPASSWORD or a service")
+        reading.report("store", "url", _NO_PASSWORD)
+    if not settings.ledger.tsa_roots and any(one.kind == "rfc3161" for one in settings.ledger.anchors):
+        reading.report("ledger", "tsa_roots", _ROOTS)
     return Survey(settings, tuple(reading.problems), frozenset(reading.broken))
+
+
+_NO_PASSWORD = "a password is not written here: put it into PGPASSFILE, PGPASSWORD or a service of libpq"
+_ROOTS = "is needed for rfc3161+ anchors: name a file of the certificates that you trust for time stamps"
 
 
 class _Reading:

@@ -138,7 +138,7 @@ class Daemon:
             finally:
                 telemetry.sd_notify("STOPPING=1")
         if self.notary is not None:
-            await self.notary.round()
+            await self.notary.round(last=True)
         await self.database.leave()
         log.info("daemon:left")
 
@@ -319,7 +319,9 @@ class Daemon:
         notary = self.notary
         if notary is None:
             return None
-        return {"size": notary.size, "covered_at": notary.covered_at, "trouble": notary.trouble()}
+        places = [lag._asdict() for lag in notary.lags()]
+        told = {"covered_at": notary.covered_at, "trouble": notary.trouble()}
+        return {"size": notary.size, **told, "places": places}
 
     async def _metrics(self, _: web.Request) -> web.Response:
         await self._measure()
@@ -333,6 +335,9 @@ class Daemon:
         gauges.held.set(depths.held)
         if self.notary is not None:
             gauges.checkpoint_age.set(self.notary.age())
+            for lag in self.notary.lags():
+                gauges.witness_lag.labels(str(lag.number)).set(lag.seconds)
+                gauges.witness_late.labels(str(lag.number)).set(lag.late)
         gauges.lease.labels(str(self.database.lane)).set(1)
         for network, counts in depths.networks.items():
             gauges.outbox_depth.labels(network).set(counts.open)

@@ -4,12 +4,14 @@
     ├── ConfigError      the operator's file      the daemon refuses to start        mend the file
     │   └── KeyMissing   whoever has the key      what is sealed stays shut          bring the key
     ├── PolicyError      the policy author's      the old policy stays in force      mend the file
+    ├── QueryError       who asks                 nothing is searched                mend the query
     ├── StoreError       disk or database         nothing moves without the ledger   disk, rights, database
     │   ├── NoStore      nobody's                 nothing to read yet                start the daemon once
     │   └── Damaged      whoever changed it       the evidence is not used           audit verify
     ├── Conflict         two people at once       nothing changed                    look again
     │   └── Missing      who asks                 nothing is shown                   another name
     ├── NotAllowed       who asks                 nothing changed                    another person acts
+    ├── Unwitnessed      a place outside's        checkpoints wait, messages go on   what its text says
     └── NetworkError     the other side
         ├── Unreachable  nobody's                 retried with a limit, order kept   look after a while
         ├── Refused      the message or the peer  this delivery is parked            the desk decides
@@ -22,6 +24,7 @@ No message of any error carries message text, names or secrets (invariant 6).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class WeighbridgeError(Exception):
@@ -48,6 +51,14 @@ class PolicyError(WeighbridgeError):
         super().__init__(f"{len(self.problems)} problem(s) in the policy")
 
 
+class QueryError(WeighbridgeError):
+    """A search cannot be understood. `problems` holds every one found (`bridge.search.diagnostics.Problem`)."""
+
+    def __init__(self, problems: Sequence[Any]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(f"{len(self.problems)} problem(s) in the query")
+
+
 class StoreError(WeighbridgeError):
     """The store could not do what it was asked: nothing was changed."""
 
@@ -70,6 +81,17 @@ class Missing(Conflict):
 
 class NotAllowed(WeighbridgeError):
     """This person may not do this, or not alone: the text says who may."""
+
+
+class Unwitnessed(WeighbridgeError):
+    """A place outside the database did not take a checkpoint, or cannot be asked: tried again later.
+
+    `code` is a short stable word ("no-lock", "no-bucket", "denied", "slow", ...).
+    """
+
+    def __init__(self, code: str, why: str) -> None:
+        self.code = code
+        super().__init__(why)
 
 
 class NetworkError(WeighbridgeError):

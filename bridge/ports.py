@@ -59,6 +59,33 @@ class KeyKeeper(Protocol):
         """No key is wrapped any more by any master key but these and the present one."""
 
 
+class Witness(Protocol):
+    """A place outside the database where signed checkpoints are left.
+
+    `name` is what a person knows it by, and the store remembers it by; MUST hold no secret. `every` is how
+    many seconds lie between two checkpoints left there, at least; 0: it gets every one, in order. `recalls`
+    says that it can be asked what it has; of others the store remembers what they got.
+
+    Every method MAY raise `Unwitnessed`, and MUST be safe to cancel and to call again.
+    """
+
+    name: str
+    every: float
+    recalls: bool
+
+    async def newest(self, lane: int) -> tuple[int, str] | None:
+        """Size and note of a lane's newest checkpoint there; None when it has none, or does not recall."""
+
+    async def leave(self, lane: int, size: int, note: str) -> bytes:
+        """Leave a checkpoint, once; gives the answer that is to be kept as proof, b"" for none.
+
+        MUST raise `Conflict` when another checkpoint of this lane and size is there.
+        """
+
+    async def check(self) -> str:
+        """Try, leaving nothing, whether a checkpoint could be left; gives a detail for a doctor."""
+
+
 DIRECT = "im:"
 """How a conversation of Symphony begins that an e-mail address names: the direct chat with that person."""
 

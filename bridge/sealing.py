@@ -16,6 +16,7 @@ beside the bytes says where they belong: version, installation, lane, place in t
 from __future__ import annotations
 
 import hmac
+from hashlib import blake2b
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -116,6 +117,20 @@ def unseal_piece(key: AESGCM, number: int, *, last: bool, sealed: bytes) -> byte
 def token(key: bytes, address: str) -> str:
     """A word for `address`: the same each time, and saying nothing to whoever has no `key`."""
     return hmac.digest(key, address.encode(), "sha256")[:_TOKEN_BYTES].hex()
+
+
+def search_key(key: bytes, installation: bytes, part: str) -> bytes:
+    """The key of the words in one `part` of the search index: 32 bytes, another for each part and
+    installation, so that equal words of two parts do not look alike."""
+    return hmac.digest(key, b"weighbridge/search/1/%b/%b" % (installation, part.encode()), "sha256")
+
+
+def word_token(key: bytes, word: str) -> str:
+    """What stands for `word` in the search index under `key` of its part: 10 characters of [0-9a-f].
+
+    Keyed BLAKE2b (RFC 7693), cut to 40 bits: that two words share a token costs a look at a message too many.
+    """
+    return blake2b(word.encode("utf-8", "replace"), digest_size=5, key=key).hexdigest()
 
 
 def _piece_nonce(number: int, last: bool) -> bytes:

@@ -30,7 +30,7 @@ KEYS: Mapping[str, str] = {
     "epoch": "fencing number of the lease",
     "seq": "place of a message in the archive",
     "entry": "place of an entry in the ledger",
-    "anchor": "number of a folder of checkpoints, in the order of the settings",
+    "anchor": "number of a place of checkpoints, in the order of the settings",
     "permit": "id of a delivery",
     "conversation": "digest of a conversation's key",
     "digest": "SHA-256 of something",
@@ -95,6 +95,12 @@ class Metrics:
         self.checkpoint_age = self._gauge(
             "checkpoint_age_seconds",
             "Seconds since all of the ledger was in a checkpoint, and that in every folder of them.",
+        )
+        self.witness_lag = self._gauge(
+            "witness_lag_seconds", "Seconds for which a place has lacked the newest checkpoint.", "anchor"
+        )
+        self.witness_late = self._gauge(
+            "witness_late", "1 while a place has lacked checkpoints for too long.", "anchor"
         )
         self.lease = self._gauge("lease", "1 while this process holds the lane.", "lane")
         self.signed_in = self._gauge("signed_in", "1 while the network accepts our credentials.", "network")

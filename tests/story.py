@@ -50,6 +50,7 @@ from bridge.store import proposals
 from bridge.store.anchors import AnchorFolder
 from bridge.store.database import Database, create
 from bridge.store.signing import signing_key
+from bridge.witnesses.shelf import OnShelf
 
 START = 1_790_000_000_000  # milliseconds: a day in September 2026
 REVIEWER = "bob.li@bank.example"
@@ -99,7 +100,8 @@ class Story:
     async def sign(self) -> None:
         """What was written so far is signed, and left in a folder beside the database."""
         signer = signing_key(self.folder / "secrets/checkpoint-key", 1)
-        notary = Notary(signer, self.store, [AnchorFolder(self.folder / "checkpoints")], 60.0, 1)
+        kept = self.folder / "checkpoints"
+        notary = Notary(signer, self.store, [OnShelf(AnchorFolder(kept), str(kept), 0.0, signer, 1)], 60.0)
         await notary.round()
         assert notary.trouble() == ""
 

@@ -20,7 +20,7 @@ from rig import Clock, Hands, new_store, opened, reword
 from sqlalchemy import select
 from story import ENTRIES, REVIEWER, START, Terminal, copy_of_the_story
 
-from bridge.cli.audit import moment
+from bridge.cli.audit.given import moment
 from bridge.cli.output import Exit
 from bridge.sealing import RAW
 from bridge.store.database import open_engine

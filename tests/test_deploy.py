@@ -25,7 +25,7 @@ def pins(lock: str) -> dict[str, str]:
 def wanted(name: str) -> set[str]:
     """The packages a list asks for, by normal name."""
     lines = (ROOT / "requirements" / name).read_text(encoding="utf-8").splitlines()
-    names = [re.split(r"[=><]", line)[0].strip().lower() for line in lines if line and line[0] not in "#-"]
+    names = [re.split(r"[=><[]", line)[0].strip().lower() for line in lines if line and line[0] not in "#-"]
     return {re.sub(r"[-_.]+", "-", name) for name in names}
 
 
@@ -46,16 +46,17 @@ def test_locks_name_no_host(lock: Path) -> None:
     assert "://" not in lock.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("name", ["run", "test", "bdk2", "bdk3", "rivals"])
+@pytest.mark.parametrize("name", ["run", "s3", "test", "bdk2", "bdk3", "rivals"])
 def test_locks_hold_what_their_lists_ask_for(name: str) -> None:
     """Who adds a library locks it: `make lock`."""
     assert wanted(f"{name}.in") <= set(pins(f"{name}.txt"))
 
 
 def test_tests_run_on_what_is_shipped() -> None:
-    """The test environment holds every run-time library in the very version that is shipped."""
-    run, test = pins("run.txt"), pins("test.txt")
+    """The test environment holds every run-time library, and those of the extra, in the version shipped."""
+    run, extra, test = pins("run.txt"), pins("s3.txt"), pins("test.txt")
     assert run == {name: test.get(name) for name in run}
+    assert extra == {name: test.get(name) for name in extra}
 
 
 def test_only_one_library_is_a_preview() -> None:

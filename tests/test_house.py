@@ -41,6 +41,7 @@ LEVELS = {
     "bridge.keepers": 3,
     "bridge.inspection": 3,
     "bridge.store": 3,
+    "bridge.witnesses": 3,
     "bridge.pipeline": 3,
     "bridge.desk": 3,
     "bridge.people": 3,

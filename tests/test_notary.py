@@ -19,9 +19,10 @@ from bridge.notary import Notary
 from bridge.store import checkpoints
 from bridge.store import schema as s
 from bridge.store.anchors import AnchorFolder
-from bridge.store.attestation import gathered
 from bridge.store.database import Database
+from bridge.store.gathering import gathered
 from bridge.store.signing import drawn
+from bridge.witnesses.shelf import OnShelf
 
 SIGNER = drawn()
 KEY = SIGNER.verifier(0)
@@ -40,7 +41,8 @@ async def hands(tmp_path: Path) -> AsyncIterator[Hands]:
 
 def made(store: Database, *folders: Path) -> Notary:
     """A notary who has not begun."""
-    return Notary(SIGNER, store, [AnchorFolder(folder) for folder in folders], 60.0, 1)
+    shelves = [OnShelf(AnchorFolder(folder), str(folder), 0.0, SIGNER, 1) for folder in folders]
+    return Notary(SIGNER, store, shelves, 60.0)
 
 
 async def say(hands: Hands, number: int) -> None:
@@ -124,7 +126,7 @@ async def test_a_folder_that_hangs_holds_nobody_up(
     assert sizes(near) == await in_table(hands.store)
     freed.set()
     async with asyncio.timeout(30):
-        while any(anchor.busy for anchor in notary.anchors):  # noqa: ASYNC110 - a thread rings no bell
+        while any(place.witness.busy for place in notary.places):  # noqa: ASYNC110 - a thread rings no bell
             await asyncio.sleep(0.01)
     await notary.round()
     assert notary.trouble() == ""

@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 from bridge.errors import ConfigError
 
 if TYPE_CHECKING:
-    from bridge.config import Settings
+    from cryptography.x509 import Certificate
+
+    from bridge.config import Place, Settings
     from bridge.daemon import Daemon
     from bridge.in_force import Law
     from bridge.inspection.inspector import Inspector
@@ -28,9 +30,12 @@ if TYPE_CHECKING:
     from bridge.notary import Notary
     from bridge.pipeline import Inspect, Pace
     from bridge.policy import PolicySet
-    from bridge.ports import Blobs, Clock, Connector, KeyKeeper
+    from bridge.ports import Blobs, Clock, Connector, KeyKeeper, Witness
     from bridge.proposals import Bar
     from bridge.store.database import Database
+    from bridge.witnesses.bucket import Bucket
+    from bridge.witnesses.room import Look, Post
+    from connectors.symphony.client import SymphonyConnector
 
 
 class WallClock:
@@ -105,6 +110,10 @@ def bar(settings: Settings) -> Bar:
 
 def symphony(settings: Settings, blobs: Blobs) -> Connector:
     """The connector to Symphony."""
+    return _symphony(settings, blobs)
+
+
+def _symphony(settings: Settings, blobs: Blobs) -> SymphonyConnector:
     from connectors.symphony.client import SymphonyConnector
     from connectors.symphony.settings import SymphonySettings
 
@@ -202,10 +211,12 @@ def inspecting(settings: Settings, database: Database) -> Inspect:
     return look
 
 
-def anchors(settings: Settings) -> tuple[Path, ...]:
-    """The folders in which checkpoints are left: those of the settings, or one beside what the store keeps
-    on this host."""
-    return settings.ledger.anchors or (beside(settings).with_name("checkpoints"),)
+def places(settings: Settings) -> tuple[Place, ...]:
+    """Where checkpoints are left: the places of the settings, or a folder beside what the store keeps on
+    this host."""
+    from bridge.config import Place
+
+    return settings.ledger.anchors or (Place("folder", str(beside(settings).with_name("checkpoints"))),)
 
 
 def beside(settings: Settings) -> Path:
@@ -216,14 +227,71 @@ def beside(settings: Settings) -> Path:
     return Path(address.database or "") if address.get_backend_name() == "sqlite" else settings.store.blobs
 
 
+def anchors(settings: Settings) -> tuple[Path, ...]:
+    """The folders among the places of checkpoints."""
+    return tuple(Path(place.name) for place in places(settings) if place.kind == "folder")
+
+
 def notary(settings: Settings, database: Database) -> Notary:
     """What signs checkpoints; its key is made if there is none. Raises ConfigError when that cannot be."""
     from bridge.notary import Notary
-    from bridge.store.anchors import AnchorFolder
 
-    folders = [AnchorFolder(path) for path in anchors(settings)]
-    every, lanes = settings.ledger.every_seconds, settings.store.lanes
-    return Notary(signing_key(settings), database, folders, every, lanes)
+    signer = signing_key(settings)
+    found = [witness(settings, place, signer, database.blobs) for place in places(settings)]
+    return Notary(signer, database, found, settings.ledger.every_seconds)
+
+
+def witness(settings: Settings, place: Place, signer: Signer, blobs: Blobs) -> Witness:
+    """What leaves checkpoints in a place. Raises ConfigError when the settings for it cannot be used."""
+    part = settings.ledger
+    if place.kind == "rfc3161":
+        from bridge.witnesses.stamps import TimeStamps
+
+        return TimeStamps(place.name, part.witness_seconds, roots(part.tsa_roots), part.proxy)
+    if place.kind == "symphony":
+        from bridge.witnesses.room import Room
+
+        return Room(place.name, part.witness_seconds, *_posting(settings, blobs))
+    from bridge.store.anchors import AnchorFolder
+    from bridge.witnesses.shelf import OnShelf
+
+    if place.kind == "s3":
+        return OnShelf(bucket(settings, place), place.name, part.s3_seconds, signer, settings.store.lanes)
+    return OnShelf(AnchorFolder(Path(place.name)), place.name, 0.0, signer, settings.store.lanes)
+
+
+def bucket(settings: Settings, place: Place) -> Bucket:
+    """A bucket of checkpoints."""
+    from bridge.witnesses.bucket import Bucket, Lock
+
+    part = settings.ledger
+    lock = Lock(part.s3_lock.upper(), part.s3_days)
+    return Bucket(place.name, lock, endpoint=part.s3_endpoint, proxy=part.proxy)
+
+
+def roots(path: Path | None) -> list[Certificate]:
+    """The certificates that those of time-stamping authorities must lead to. Raises ConfigError."""
+    from bridge.ledger.timestamp import roots_in
+
+    try:
+        return roots_in(path.read_bytes()) if path else []
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"ledger.tsa_roots: {path} {error}: write certificates in PEM there") from None
+
+
+def _posting(settings: Settings, blobs: Blobs) -> tuple[Post, Look]:
+    """How to post to Symphony, and to look whether one could: each time with a session of its own, so that a
+    witness neither waits for the rooms nor keeps them waiting."""
+
+    async def post(stream: str, key: str, note: str) -> str:
+        async with _symphony(settings, blobs) as pod:
+            return await pod.post_note(stream, key, note)
+
+    async def look(stream: str) -> str:
+        async with _symphony(settings, blobs) as pod:
+            return await pod.check_stream(stream)
+
+    return post, look
 
 
 def signing_key(settings: Settings) -> Signer:

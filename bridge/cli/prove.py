@@ -10,13 +10,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bridge.errors import ConfigError, Conflict, StoreError
+from bridge.errors import ConfigError, Conflict, StoreError, Unwitnessed
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from bridge.config import Settings
+    from bridge.config import Place, Settings
     from bridge.ledger.checkpoint import Checkpoint, Verifier
+    from bridge.store.gathering import Anchored
     from bridge.store.proving import Placed
 
 BROKEN = "the entries do not give the root that was signed: run `weighbridge audit verify`"
@@ -35,6 +36,28 @@ def public_keys(settings: Settings, given: Sequence[Path] = ()) -> list[Verifier
         return verifiers(given)
     ours = [public_file(settings.ledger.key_file), *(folder / KEYS for folder in anchors(settings))]
     return list(dict.fromkeys(verifiers(path for path in ours if _readable(path))))
+
+
+def kept_outside(settings: Settings, given: Sequence[Place] = ()) -> tuple[list[Anchored], list[str]]:
+    """The checkpoints in the places `given`, else in those of the settings, and why one of these cannot be
+    read. Raises ConfigError when one of `given` cannot be read."""
+    from bridge.cli.compose import anchors, bucket, places
+    from bridge.store.gathering import gathered
+
+    folders = [Path(one.name) for one in given if one.kind == "folder"] or (
+        [] if given else [path for path in anchors(settings) if path.is_dir()]
+    )
+    found, problems = gathered(folders, strict=not given), []
+    for one in given or places(settings):
+        if one.kind != "s3":
+            continue
+        try:
+            found += bucket(settings, one).checkpoints()
+        except Unwitnessed as error:
+            if given:
+                raise ConfigError(str(error)) from None
+            problems.append(str(error))
+    return sorted(found, key=lambda one: (one.lane, one.size, one.where)), problems
 
 
 def _readable(path: Path) -> bool:

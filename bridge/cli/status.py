@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -86,6 +86,7 @@ def _daemon_lines(daemon: Mapping[str, Any] | None, url: str, now: int) -> Itera
         yield f"✗ policies   {said}"
     if checkpoint := daemon.get("checkpoint"):
         yield _checkpoint_line(checkpoint, now)
+        yield from _place_lines(checkpoint.get("places", ()), int(checkpoint.get("size", 0)))
     if daemon.get("differs"):
         said = "the files are not what was approved, and decide nothing: `weighbridge policy propose`"
         yield f"✗ policies   {said}"
@@ -102,6 +103,16 @@ def _checkpoint_line(checkpoint: Mapping[str, Any], now: int) -> str:
         return f"✗ checkpoint {output.cell(trouble)} (for {since})"
     size = int(checkpoint.get("size", 0))
     return f"✓ checkpoint {size:,} entries are signed and anchored, as of {since} ago"
+
+
+def _place_lines(places: Sequence[Mapping[str, Any]], size: int) -> Iterator[str]:
+    """Of the places that get checkpoints now and then, how far each has come."""
+    for place in places:
+        if place.get("trouble") or int(place.get("size", 0)) >= size:
+            continue
+        since = output.span(int(place.get("seconds", 0) * 1000))
+        has = f"{output.cell(place['name'])} has {int(place['size']):,} of them"
+        yield f"  {'':<10} {has}; the rest waits for {since}"
 
 
 def _store_lines(store: Mapping[str, Any] | None, trouble: str, now: int) -> Iterator[str]:

@@ -84,7 +84,11 @@ class Signer:
 
     def sign(self, lane: int, size: int, root: bytes) -> str:
         """The signed checkpoint of a lane's tree."""
-        text = Checkpoint(self.origin(lane), size, root).text()
+        return self.note(lane, Checkpoint(self.origin(lane), size, root).text())
+
+    def note(self, lane: int, text: str) -> str:
+        """A signed note around `text`, which ends with a line break and must not read as a checkpoint of another
+        tree."""
         key = self.verifier(lane).id
         return f"{text}\n— {self.origin(lane)} {_b64(key + self._key().sign(text.encode()))}\n"
 

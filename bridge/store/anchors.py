@@ -9,6 +9,8 @@ returns. Two checkpoints of one size that differ are never reconciled here: that
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 from bridge.ledger.checkpoint import Signer
@@ -31,6 +33,13 @@ class AnchorFolder:
         self.path.mkdir(mode=0o750, parents=True, exist_ok=True)
         publish(self.path / KEYS, signer, lanes)
 
+    def check(self) -> str:
+        """Whether checkpoints can be written here. Raises OSError."""
+        nearest = next(one for one in (self.path, *self.path.absolute().parents) if one.exists())
+        if not os.access(nearest, os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(nearest))
+        return str(self.path)
+
     def newest(self, lane: int) -> tuple[int, str] | None:
         """Size and note of a lane's newest checkpoint here, None when there is none."""
         for folder in sorted(_folders(self.path / str(lane)), reverse=True):
@@ -40,7 +49,7 @@ class AnchorFolder:
 
     def put(self, lane: int, size: int, note: str) -> None:
         """Keep a checkpoint. Raises FileExistsError when another one of this size is here."""
-        path = self.path / str(lane) / f"{size // _BUCKET:05d}" / f"{size:012d}{NOTE}"
+        path = self.path / place_of(lane, size)
         if path.exists():
             if _text(path) == note:
                 return
@@ -50,6 +59,11 @@ class AnchorFolder:
             flush_folder(path.parent.parent)
             flush_folder(self.path)
         write_whole(path, note, 0o440)
+
+
+def place_of(lane: int, size: int) -> str:
+    """The name of a checkpoint below its place, the same everywhere."""
+    return f"{lane}/{size // _BUCKET:05d}/{size:012d}{NOTE}"
 
 
 def _folders(path: Path) -> list[Path]:

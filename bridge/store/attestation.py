@@ -2,9 +2,9 @@
 
 Rules of this file: it shares nothing with what signs or anchors, only the ledger's definition. It walks
 beside the one pass over a lane's entries: checkpoints come in order of size, from the table and from every
-folder at once, and each is held against the root that the entries give at that size. Names of anchored files
-are `gathered` before the database is looked at: a daemon that goes on signing is not accused. What follows
-from one change is one finding.
+place outside at once, and each is held against the root that the entries give at that size. Those outside are
+`gathered` before the database is looked at: a daemon that goes on signing is not accused. What follows from
+one change is one finding.
 
     checkpoints   signature; size and lane as signed; the root; none gone that a folder still has
     anchors       the same for every file; in our own folders, none gone from between two others
@@ -12,16 +12,14 @@ from one change is one finding.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bridge.errors import ConfigError
-from bridge.ledger.checkpoint import Checkpoint, read, verified
+from bridge.ledger.checkpoint import Checkpoint, verified
+from bridge.store.gathering import Anchored, lane_of
 from bridge.store.reread import as_bytes
 
 if TYPE_CHECKING:
@@ -29,54 +27,6 @@ if TYPE_CHECKING:
 
 NEVER = 1 << 63
 """A size that no tree reaches: nothing more is due."""
-
-_FILE = re.compile(r"(\d+)/\d+/(\d+)\.note")
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Anchored:
-    """A file with a checkpoint. `size` and `lane` are what its name says, or else what is in it."""
-
-    lane: int
-    size: int
-    path: Path
-    folder: Path | None = None  # one of our own, in which none may be missing
-
-
-def gathered(paths: Iterable[Path], *, strict: bool = False) -> list[Anchored]:
-    """The checkpoints in files and folders, sorted. `strict`: these are our own folders, complete ones.
-
-    Raises ConfigError for a path that cannot be read.
-    """
-    found: list[Anchored] = []
-    for path in paths:
-        files = [path] if path.is_file() else path.rglob("*.note")
-        try:
-            found += [_placed(file, path, strict=strict) for file in files]
-        except OSError as error:
-            raise ConfigError(f"{path}: checkpoints cannot be read there: {error.strerror}") from None
-    return sorted(found, key=lambda one: (one.lane, one.size, one.path))
-
-
-def _placed(file: Path, path: Path, *, strict: bool) -> Anchored:
-    name = _FILE.fullmatch("/".join(file.parts[-3:]))
-    if name and len(name[2]) < 19:
-        return Anchored(int(name[1]), int(name[2]), file, path if strict else None)
-    said = _said(file)
-    return Anchored(_lane_of(said), said.size, file) if said else Anchored(0, 0, file)
-
-
-def _said(file: Path) -> Checkpoint | None:
-    try:
-        return read(file.read_bytes().decode())
-    except ValueError:
-        return None  # told where the lane's checkpoints are checked
-
-
-def _lane_of(said: Checkpoint) -> int:
-    lane = said.origin.rpartition("/")[2]
-    return int(lane) if re.fullmatch("[0-9]{1,9}", lane) else 0
-
 
 WRONG = "does not match the entries: what stood before it was changed after it was signed"
 BEYOND = "speaks of more entries than there are: the end of the ledger was cut off"
@@ -171,12 +121,12 @@ class Attested:
     ) -> None:
         self.work.summary.anchored += 1
         try:
-            found = file.path.read_bytes()
+            found = file.read()
         except OSError as error:
-            self.work.report("anchors", str(file.path), "", f"cannot be read: {error.strerror}")
+            self.work.report("anchors", file.where, "", f"cannot be read: {error.strerror}")
             return
         if found != data:  # what is in the table to the letter has been looked at there
-            self._signed("anchors", str(file.path), size, found, hold)
+            self._signed("anchors", file.where, size, found, hold)
 
     def _signed(
         self, table: str, key: str, size: int, data: bytes, hold: Callable[[str, str, Checkpoint], None]
@@ -188,7 +138,7 @@ class Attested:
             meaning = "is no text" if isinstance(error, UnicodeDecodeError) else str(error)
             self.work.report(table, key, "note" if table == "checkpoints" else "", meaning)
             return
-        if (_lane_of(said), said.size) != (self.lane, size):
+        if (lane_of(said), said.size) != (self.lane, size):
             meaning = f"is about {said.size} entries of {said.origin}, and not what it is kept as"
             self.work.report(table, key, "size", meaning)
         else:

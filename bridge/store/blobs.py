@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from bridge import sealing
 from bridge.errors import Damaged, Refused
-from bridge.store.vault import Vault
+from bridge.store.vault import Fresh, Vault
 
 
 class BlobFolder:
@@ -66,7 +66,7 @@ class BlobFolder:
             await asyncio.to_thread(_settle, Path(name), self.path(digest))
         finally:
             await asyncio.to_thread(Path(name).unlink, missing_ok=True)
-        self._vault.fresh[digest] = secret
+        self._vault.fresh[digest] = Fresh(secret, sealed.sum.hexdigest())
         return digest, size
 
     async def read(self, digest: str) -> AsyncIterator[bytes]:
@@ -105,13 +105,14 @@ class _Sealing:
 
     def __init__(self, file: BinaryIO, secret: bytes) -> None:
         self._file, self._key = file, AESGCM(secret)
-        self._hasher = hashlib.sha256()
+        self._hasher, self.sum = hashlib.sha256(), hashlib.sha256()
         self._kept = bytearray()
         self._number = 0
         self._put(sealing.FILE_MARK)
 
     def write(self, plain: bytes) -> None:
         """Take what comes next."""
+        self.sum.update(plain)
         self._kept += plain
         while len(self._kept) > sealing.PIECE:  # what may yet be the last piece stays
             self._seal(self._kept[: sealing.PIECE], last=False)

@@ -1,4 +1,4 @@
-"""Signed checkpoints in the database: what was signed, in order.
+"""Signed checkpoints in the database: what was signed, in order, and what places outside answered.
 
 Rules of this file: it knows rows, not keys. A checkpoint is never changed or deleted; one is written only
 for a head that has been committed, by whoever owns the lane.
@@ -7,6 +7,7 @@ for a head that has been committed, by whoever owns the lane.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Connection, insert, select
 
@@ -55,6 +56,41 @@ def keep(tx: Tx, lane: int, size: int, note: str, epoch: int) -> None:
     if note_of(tx.db, lane, size) is not None:
         return
     tx.db.execute(insert(s.checkpoints).values(lane=lane, size=size, note=note.encode()))
+
+
+class Answer(NamedTuple):
+    """What a place outside answered to a checkpoint of `size` entries, at `at` (milliseconds)."""
+
+    lane: int
+    size: int
+    witness: str
+    at: int
+    answer: bytes
+
+
+def last_answer(db: Connection, lane: int, witness: str) -> Answer | None:
+    """What this place answered last."""
+    w = s.witnessed.c
+    query = select(s.witnessed).where(w.lane == lane, w.witness == witness).order_by(w.size.desc()).limit(1)
+    row = db.execute(query).first()
+    return Answer(row.lane, row.size, row.witness, row.at, row.answer) if row else None
+
+
+def answers(db: Connection, lane: int, first: int, last: int) -> Sequence[Answer]:
+    """What all places answered to checkpoints of `first` to `last` entries, both included, in order."""
+    w = s.witnessed.c
+    query = select(s.witnessed).where(w.lane == lane, w.size.between(first, last))
+    rows = db.execute(query.order_by(w.size, w.witness))
+    return [Answer(row.lane, row.size, row.witness, row.at, row.answer) for row in rows]
+
+
+def keep_answer(tx: Tx, answer: Answer, epoch: int) -> None:
+    """Write down what a place answered; the first answer stays. Raises StoreError like `keep`."""
+    tx.fence(answer.lane, epoch)
+    w = s.witnessed.c
+    same = (w.lane == answer.lane, w.size == answer.size, w.witness == answer.witness)
+    if tx.db.execute(select(w.at).where(*same)).first() is None:
+        tx.db.execute(insert(s.witnessed).values(answer._asdict()))
 
 
 def leaves(db: Connection, lane: int, first: int, last: int) -> Sequence[bytes]:

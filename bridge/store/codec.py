@@ -104,15 +104,21 @@ def verdict_words(body: bytes, text: str) -> tuple[str, tuple[Annotation, ...]]:
     return value.get("text", text), below
 
 
-def inspection_body(inspection: Inspection) -> bytes:
-    """What an attachment was found to be; what is as it mostly is, is not written."""
-    body = asdict(inspection)
+def inspection_body(inspection: Inspection, sha256: str = "") -> bytes:
+    """What an attachment was found to be; what is as it mostly is, is not written.
+
+    `sha256` is that of its own bytes, in hex: the ledger names the sealed file, and with this field anybody
+    who is shown the attachment can tell that it is the one (`bridge.evidence`).
+    """
+    body = asdict(inspection) | {"sha256": sha256}
     return dump({key: value for key, value in body.items() if value != "" and value is not False})
 
 
 def inspection_from(body: bytes) -> Inspection:
     """The inspection whose body this is."""
-    return Inspection(**{"name": "", **orjson.loads(body)})
+    value = orjson.loads(body)
+    value.pop("sha256", None)
+    return Inspection(**{"name": "", **value})
 
 
 def dump(value: object) -> bytes:

@@ -178,7 +178,8 @@ def settle_file(
     facts: dict[str, object] = {"message": number, "file": n}
     if blob:
         facts |= {"sha256": blob.digest, "size": blob.size}
-        body = None if inspection is None else inspection_body(inspection)
+        fresh = tx.vault.fresh.get(blob.digest)
+        body = None if inspection is None else inspection_body(inspection, fresh.sum if fresh else "")
         entry = tx.append(lane, "file:archived", f"message/{number}", facts, body)
         _keep_key(tx, blob.digest)
     else:
@@ -196,9 +197,9 @@ def settle_file(
 
 def _keep_key(tx: Tx, digest: str) -> None:
     """Keep the key of an attachment; one that the store has already stays as it is."""
-    secret = tx.vault.fresh.get(digest)
-    if secret is not None:
-        wrapped = tx.vault.wrap_file(tx.store_key, digest, secret)
+    fresh = tx.vault.fresh.get(digest)
+    if fresh is not None:
+        wrapped = tx.vault.wrap_file(tx.store_key, digest, fresh.secret)
         _KEEP_FILE_KEY.one(tx.db, {"digest": digest, "wrapped": wrapped})
 
 

@@ -24,7 +24,7 @@ from bridge.ports import DIRECT, KeyKeeper
 
 if TYPE_CHECKING:
     from bridge.ledger.checkpoint import Verifier
-    from bridge.store.attestation import Anchored
+    from bridge.store.gathering import Anchored
 
 CHUNK = 400
 """Rows that are looked at together."""
@@ -51,9 +51,27 @@ class Finding:
 
 
 @dataclass(slots=True)
+class Stamps:
+    """What an authority's time stamps prove: so many entries of a lane existed at a time (milliseconds), by
+    the earliest stamp and by the newest."""
+
+    by: str
+    lane: int
+    count: int = 0
+    first: tuple[int, int] = (0, 0)
+    newest: tuple[int, int] = (0, 0)
+
+    def add(self, size: int, at: int) -> None:
+        """One more: `size` entries existed at `at`. They come in order of size."""
+        self.count += 1
+        self.first = self.first if self.count > 1 else (size, at)
+        self.newest = (size, at)
+
+
+@dataclass(slots=True)
 class Summary:
     """What was read. `roots` has each lane's number of entries and root hash, `bytes` counts content,
-    `anchored` checkpoints outside the database."""
+    `anchored` checkpoints outside the database, `unstamped` time stamps for which no roots were given."""
 
     findings: int = 0
     entries: int = 0
@@ -66,6 +84,8 @@ class Summary:
     bytes: int = 0
     checkpoints: int = 0
     anchored: int = 0
+    stamps: list[Stamps] = field(default_factory=list)
+    unstamped: int = 0
     roots: dict[int, tuple[int, str]] = field(default_factory=dict)
     unread: str = ""  # why what is sealed was not opened: contents and attachments were not compared
 

@@ -106,6 +106,18 @@ checkpoints = Table(
     PrimaryKeyConstraint("lane", "size"),
 )
 
+#: What places outside answered to a checkpoint, where they cannot be asked again: time stamps, ids of posts.
+witnessed = Table(
+    "witnessed",
+    metadata,
+    Column("lane", Integer, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("witness", String, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("answer", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("lane", "size", "witness"),
+)
+
 #: What was written by people, beside the entry that has its digest.
 content = Table(
     "content",

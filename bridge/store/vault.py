@@ -14,10 +14,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, Engine, LargeBinary, and_, column, select, table, text
+from sqlalchemy import Connection, Engine, LargeBinary, and_, column, select, table, text, type_coerce
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.elements import ColumnElement, Label
@@ -28,7 +28,15 @@ from bridge.errors import Damaged, StoreError
 from bridge.ports import DIRECT, KeyKeeper
 
 RECORDS, TOKENS = "records", "tokens"
-"""What a store key is for: wrapping data keys, or making tokens of addresses."""
+"""What a store key is for: wrapping data keys, or making tokens of addresses and of words in the search
+index."""
+
+
+class Fresh(NamedTuple):
+    """An attachment that no record speaks of yet: its key, and the SHA-256 of what is in it, in hex."""
+
+    secret: bytes
+    sum: str
 
 
 class Vault:
@@ -41,7 +49,7 @@ class Vault:
         self._keys: dict[int, AESGCM] = {}
         self._token_key = b""
         self.current = 0
-        self.fresh: dict[str, bytes] = {}  # keys of attachments that no record speaks of yet, by digest
+        self.fresh: dict[str, Fresh] = {}  # by the digest of the sealed file
 
     # store keys
 
@@ -72,7 +80,7 @@ class Vault:
         if number not in self._keys:
             self._load_apart()
         if number not in self._keys:
-            raise StoreError(f"the store key {number} is not in the store: see `weighbridge keys status`")
+            raise Damaged(f"the store key {number} is not in the store: see `weighbridge keys status`")
         return self._keys[number]
 
     def _load_apart(self) -> None:
@@ -111,15 +119,19 @@ class Vault:
     def open(self, packed: bytes, part: int) -> bytes:
         """What `packed` (of a `Sealed` column) says. Raises Damaged when it was changed."""
         where, _, rest = packed.partition(b" ")
-        wrapped, sealed = rest[: sealing.WRAPPED_BYTES], rest[sealing.WRAPPED_BYTES :]
         lane, _, seq = where.partition(b"/")
-        belongs = sealing.place(self._installation or self.installation, int(lane), int(seq))
+        wrapped, sealed = rest[: sealing.WRAPPED_BYTES], rest[sealing.WRAPPED_BYTES :]
+        return self.open_apart(int(lane), int(seq), wrapped, sealed, part)
+
+    def open_apart(self, lane: int, seq: int, wrapped: bytes, sealed: bytes, part: int) -> bytes:
+        """The same, from columns that were selected one by one (`apart`). Raises Damaged."""
+        belongs = sealing.place(self._installation or self.installation, lane, seq)
         try:
             store_key = self.key(sealing.wrapped_by(wrapped))
             key = AESGCM(sealing.unwrap(store_key, belongs, wrapped))
             return sealing.unseal(key, belongs, part, sealed)
         except sealing.Broken as error:
-            place = f"entry {int(seq)} of lane {int(lane)}"
+            place = f"entry {seq} of lane {lane}"
             raise Damaged(
                 f"the content of {place} cannot be opened: {error}; run `audit verify`"
             ) from None
@@ -141,9 +153,9 @@ class Vault:
         return sealing.wrap(self.key(number), number, belongs, os.urandom(sealing.NONCE_BYTES), secret)
 
     def file_key(self, digest: str) -> bytes:
-        """The data key of an attachment. Raises StoreError when there is none (any more)."""
+        """The data key of an attachment. Raises Damaged when there is none (any more)."""
         if digest in self.fresh:
-            return self.fresh[digest]
+            return self.fresh[digest].secret
         wrapped = self._wrapped_file(digest)
         if wrapped is None:
             raise Damaged(f"the key of attachment {digest} is not in the store: it cannot be opened")
@@ -175,6 +187,13 @@ class Vault:
         if not self._token_key:
             self._load_apart()
         return sealing.token(self._token_key, address)
+
+    def search_key(self, part: str) -> bytes:
+        """The key under which words stand in one `part` of the search index. Raises ConfigError without the
+        master key."""
+        if not self._token_key:
+            self._load_apart()
+        return sealing.search_key(self._token_key, self.installation, part)
 
 
 def insert_store_key(
@@ -237,6 +256,12 @@ class Sealed(TypeDecorator[bytes]):
 def if_whole(column: Any) -> ColumnElement[bytes]:
     """A sealed column for readers who go on past damage: b"", which is no record, where it does not open."""
     return _Packed(column, Sealed(column.type.part, column.type.seq, strict=False))
+
+
+def apart(sealed: Any) -> ColumnElement[bytes]:
+    """A sealed column as it stands, for `Vault.open_apart`: where thousands of rows are selected together with
+    their keys and only some are opened."""
+    return type_coerce(sealed, LargeBinary)
 
 
 _DATA_KEYS = table("data_keys", column("lane"), column("seq"), column("wrapped"))  # see schema.data_keys

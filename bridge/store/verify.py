@@ -14,6 +14,7 @@ What is checked, and against what:
     store_keys their entries; opened by the master key
     data_keys, file_keys    one for every record and attachment, none for anything else
     checkpoints, anchors   signatures; the tree of that size has that root; none is gone (`attestation`)
+    witnessed  time stamps: of the checkpoint, by an authority below one of the roots
     messages   their archived entry and body; state = what the entries say became of them; pair
     files      their entries; the blob on the disk has the size and SHA-256 that was archived
     verdicts, reviews, deliveries, receipts, pairs, changes, meta (policy, pairs, frozen): their entries
@@ -36,7 +37,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
@@ -47,7 +48,8 @@ from bridge.ledger.entry import Entry, decode
 from bridge.ledger.tree import Frontier, leaf_hash
 from bridge.ports import KeyKeeper
 from bridge.sealing import BODY, FILE_MARK, RAW, SEALED_PIECE, Broken, sealed_size, unseal, unseal_piece
-from bridge.store.attestation import Anchored, Attested
+from bridge.store.attestation import Attested
+from bridge.store.gathering import Anchored
 from bridge.store.provenance import check_changes, check_policies
 from bridge.store.reread import (
     CHUNK,
@@ -62,6 +64,7 @@ from bridge.store.reread import (
     parsed,
     place_of,
 )
+from bridge.store.stamps import check_stamps
 from bridge.store.testimony import (
     Deliveries,
     Messages,
@@ -70,6 +73,9 @@ from bridge.store.testimony import (
     check_pairs,
     number_of,
 )
+
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 __all__ = ["OPERATIONAL", "WHILE_OPEN", "Finding", "Summary", "verify"]
 
@@ -94,12 +100,14 @@ def verify(
     keeper: KeyKeeper | None = None,
     keys: Sequence[Verifier] = (),
     anchors: Sequence[Anchored] = (),
+    tsa_roots: Sequence[Certificate] = (),
 ) -> Summary:
     """Check the store behind `db` and the attachments under `blobs`, and every checkpoint, with these `keys`.
 
     What is sealed is opened with the master key of `keeper`, or of the store behind `db` as it was opened.
     Without it everything but what people wrote is checked all the same, and the summary says so (`unread`).
-    `anchors` are checkpoints outside the database, gathered before its transaction began.
+    `anchors` are checkpoints outside the database, gathered before its transaction began; time stamps have to
+    lead to `tsa_roots`.
 
     Each finding is handed to `found` as it comes up; `progress` is told how many rows of how many are done.
     Raises DatabaseError when the file is so damaged that nothing more can be read, after a finding says so.
@@ -112,6 +120,7 @@ def verify(
         work.total = work.count("ledger") + work.count("messages") + work.count("deliveries")
         for lane in work.column("SELECT lane FROM lanes UNION SELECT lane FROM ledger ORDER BY 1"):
             _Lane(work, lane).check()
+        check_stamps(work, tsa_roots)
         _orphans(work)
         _store_keys(work)
         check_pairs(work)

@@ -21,6 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rig import opening
+from sqlalchemy import Connection
 
 from bridge import words
 from bridge.cli import compose, stage
@@ -257,9 +259,13 @@ class Scene:
         )
 
     async def rows(self, query: str) -> list[tuple]:
-        """Any question to the store."""
-        read = self.stage.database.read
-        return await read(lambda db: [tuple(row) for row in db.exec_driver_sql(query)])
+        """Any question to the store; it may open what is sealed (see `rig.opening`)."""
+
+        def ask(db: Connection) -> list[tuple]:
+            opening(db.connection.driver_connection, db.engine)
+            return [tuple(row) for row in db.exec_driver_sql(query)]
+
+        return await self.stage.database.read(ask)
 
     # invariants
 

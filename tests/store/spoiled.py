@@ -15,7 +15,7 @@ from story import copy_of_the_story
 
 from bridge import sealing
 from bridge.keepers import KeyFile
-from bridge.store.attestation import gathered
+from bridge.store.gathering import gathered
 from bridge.store.signing import verifiers
 from bridge.store.vault import Vault
 from bridge.store.verify import Finding, Summary, verify

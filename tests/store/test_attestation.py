@@ -14,13 +14,12 @@ from pathlib import Path
 import pytest
 from story import ENTRIES, copy_of_the_story
 
-from bridge.errors import ConfigError
 from bridge.ledger.checkpoint import Signer, signer_from
 from bridge.ledger.entry import Entry, decode, encode
 from bridge.ledger.tree import Frontier, leaf_hash
 from bridge.store.anchors import AnchorFolder
-from bridge.store.attestation import gathered
 from bridge.store.database import open_engine
+from bridge.store.gathering import gathered
 from bridge.store.signing import verifiers
 from bridge.store.verify import Finding, Summary, verify
 
@@ -259,14 +258,3 @@ def test_missing_entries_do_not_accuse_the_signatures(crime: Crime) -> None:
     """With a gap in the ledger no root can be computed: the gap is told, no checkpoint is called wrong."""
     crime.sql("DELETE FROM ledger WHERE seq = 60")
     assert crime.findings() == []
-
-
-def test_a_place_that_cannot_be_read_is_told(tmp_path: Path) -> None:
-    """A path that is neither a folder nor a checkpoint leads to a finding or an error, never to silence."""
-    (tmp_path / "a file").write_text("nothing signed")
-    assert [one.size for one in gathered([tmp_path / "a file"])] == [0]
-    assert gathered([tmp_path]) == []
-    locked = tmp_path / "gone.note"
-    locked.symlink_to(tmp_path / "nowhere")
-    with pytest.raises(ConfigError, match="cannot be read there"):
-        gathered([tmp_path])

@@ -7,6 +7,7 @@ from rig import Hands
 
 from bridge.errors import StoreError
 from bridge.store import checkpoints
+from bridge.store.checkpoints import Answer
 
 
 async def test_the_head_is_what_was_committed_last(hands: Hands) -> None:
@@ -41,6 +42,27 @@ async def test_only_the_owner_of_the_lane_signs(hands: Hands) -> None:
     with pytest.raises(StoreError, match="taken by another daemon"):
         await hands.store.write(lambda tx: checkpoints.keep(tx, 0, 3, "note", hands.store.epoch - 1))
     assert await hands.rows("SELECT * FROM checkpoints") == []
+
+
+async def test_answers_are_kept_once_and_come_back_in_order(hands: Hands) -> None:
+    """Of each place for each size the first; the last of a place, and all of a range."""
+    read, epoch = hands.store.read, hands.store.epoch
+    first = Answer(0, 3, "rfc3161+https://tsa.example/tsr", 100, b"token")
+    later = first._replace(size=9, at=200)
+    for answer in (
+        first,
+        first._replace(at=150, answer=b"other"),
+        later,
+        first._replace(witness="symphony:a"),
+    ):
+        await hands.store.write(lambda tx, one=answer: checkpoints.keep_answer(tx, one, epoch))
+    assert await read(lambda db: checkpoints.last_answer(db, 0, first.witness)) == later
+    assert await read(lambda db: checkpoints.last_answer(db, 0, "nobody")) is None
+    assert await read(lambda db: checkpoints.answers(db, 0, 0, 3)) == [
+        first, first._replace(witness="symphony:a"),
+    ]  # fmt: skip
+    with pytest.raises(StoreError, match="taken by another daemon"):
+        await hands.store.write(lambda tx: checkpoints.keep_answer(tx, later, epoch - 1))
 
 
 async def test_leaves_are_a_range_of_the_ledger(hands: Hands) -> None:

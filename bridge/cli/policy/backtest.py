@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bridge.cli import output
-from bridge.cli.audit import TIME
+from bridge.cli.audit.given import TIME
 from bridge.cli.output import Exit
 from bridge.cli.policy.report import report_lines
 from bridge.cli.policy.sides import LIVE, side

@@ -210,6 +210,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_store_keys")),
     )
     op.create_table(
+        "witnessed",
+        sa.Column("lane", sa.Integer(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("witness", sa.String(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("answer", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("lane", "size", "witness", name=op.f("pk_witnessed")),
+    )
+    op.create_table(
         "files",
         sa.Column("message", NUMBER, nullable=False),
         sa.Column("n", sa.Integer(), nullable=False),

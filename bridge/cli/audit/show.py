@@ -1,0 +1,202 @@
+"""`weighbridge audit show`: one message's whole life.
+
+Rules of this file: no logic; the question goes to `bridge.store.views`. Text that people wrote is made
+harmless for the terminal before it is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import click
+
+from bridge.cli import output
+from bridge.cli.root import Root, pass_root
+from bridge.errors import Missing
+
+
+@click.command()
+@click.argument("number", metavar="ID", type=click.IntRange(min=1))
+@click.option("--raw", is_flag=True, help="Print the very bytes that the network sent, and nothing else.")
+@output.json_option
+@pass_root
+def show(root: Root, number: int, raw: bool, as_json: bool) -> None:
+    """One message's whole life: as it came, every verdict, every delivery, and the entries that prove it."""
+    from bridge.store import views
+
+    if raw:
+        data = root.read(lambda db: views.raw(db, number))
+        if data is None:
+            raise _unknown(number)
+        click.get_binary_stream("stdout").write(data)
+        return
+    found = root.read(lambda db: views.message(db, number))
+    if found is None:
+        raise _unknown(number)
+    if as_json:
+        output.json_line(found)
+        return
+    for line in _life(found):
+        click.echo(line)
+
+
+def _unknown(number: int) -> Missing:
+    return Missing(f"there is no message {number}; see `weighbridge audit list`.")
+
+
+def _life(found: Mapping[str, Any]) -> Iterator[str]:
+    yield click.style(f"Message {found['message']}, {found['state']}", bold=True)
+    yield ""
+    yield from _indented(_facts(found))
+    yield ""
+    yield from _quoted(found["text"])
+    for title, lines in (
+        ("Attachments", _files(found["files"])),
+        ("Verdicts", _verdicts(found)),
+        ("Review", _review(found)),
+        ("Deliveries", _deliveries(found["deliveries"])),
+        ("Notices to its sender", _notices(found["notices"])),
+        ("Ledger", _entries(found["entries"])),
+    ):
+        if shown := list(lines):
+            yield ""
+            yield click.style(title, bold=True)
+            yield from shown
+
+
+def _facts(found: Mapping[str, Any]) -> Iterator[list[str]]:
+    who = found["address"] or found["sender_id"]
+    yield ["from", f"{output.cell(found['sender'])} ({output.cell(who)}, {found['network']})"]
+    yield ["to", output.cell(found["recipient"]) or "nobody: this chat was not paired"]
+    yield ["kind", found["kind"]]
+    yield ["written", output.when(found["sent_at"])]
+    yield ["archived", output.when(found["at"])]
+    yield ["id there", output.cell(found["source_id"])]
+    yield ["chat there", output.cell(found["conversation"])]
+    for key, title in (("replaces", "edits"), ("refers_to", "refers to"), ("notice_for", "notice on")):
+        if found[key]:
+            yield [title, f"message {found[key]}"]
+    for key in ("quote", "defect"):
+        if found[key]:
+            yield [key, output.cell(found[key])]
+    if found["raw_bytes"]:
+        yield ["original", f"{found['raw_bytes']:,} bytes (--raw)"]
+
+
+def _indented(rows: Iterable[list[str]]) -> Iterator[str]:
+    rows = list(rows)
+    if rows:
+        yield from (f"  {line}" for line in output.table(rows, [False] * len(rows[0])))
+
+
+def _quoted(text: str) -> Iterator[str]:
+    return (f"  │ {output.cell(line)}" for line in text.split("\n") if text)
+
+
+def _files(files: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    return _indented(
+        [output.cell(file["name"]), file["state"], f"{file['size']:,} bytes", f"sha256 {file['digest']}"]
+        if file["state"] == "archived"
+        else [output.cell(file["name"]), file["state"], "", ""]
+        for file in files
+    )
+
+
+def _verdicts(found: Mapping[str, Any]) -> Iterator[str]:
+    for verdict in found["verdicts"]:
+        reason = f": {output.cell(verdict['reason'])}" if verdict["reason"] else ""
+        yield f"  {output.when(verdict['at'])}  {verdict['outcome']}, by {verdict['cause']}{reason}"
+        yield from _matches(verdict["matches"])
+        if verdict["outcome"] in ("deliver", "annotate", "redact") and verdict["text"] != found["text"]:
+            yield from (f"  {line}" for line in _quoted(verdict["text"]))
+        yield from (f"    {line}" for line in _effects(verdict))
+
+
+def _matches(matches: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for match in matches:
+        mode = "" if match["enforced"] else ", recorded only"
+        lifted = f", lifted by exception {output.cell(match['exception'])}" if match["exception"] else ""
+        places = ", ".join(f"{start}-{end}" for start, end in match["spans"])
+        where = f" at characters {places}" if places else ""
+        title = output.cell(match["title"] or match["rule"])
+        yield f"    {title} ({match['policy']}/{match['rule']}: {match['outcome']}{mode}{lifted}){where}"
+
+
+def _effects(verdict: Mapping[str, Any]) -> Iterator[str]:
+    """What else a verdict says, one line a thing."""
+    late = f", then {verdict['if_late']}" if verdict["if_late"] else ""
+    within = f", to be decided within {output.span(verdict['decide_within'])}{late}"
+    parts = (
+        ("queue", verdict["queue"] and verdict["queue"] + (within if verdict["decide_within"] else "")),
+        ("below it", ", ".join(one["key"] for one in verdict["annotations"])),
+        ("tags", ", ".join(verdict["tags"])),
+        ("told", ", ".join(verdict["notify"])),
+        ("sample", ", ".join(f"{one['percent']:g}% for {one['key']}" for one in verdict["samples"])),
+        ("consent", _consent(verdict)),
+        ("kept", ", ".join(_kept(one) for one in verdict["retention"])),
+        ("legal hold", ", ".join(verdict["legal_holds"])),
+        ("archives", ", ".join(verdict["archives"])),
+        ("looked at", _looked_at(verdict["known"])),
+    )
+    yield from (f"{name:<10}  {output.cell(text)}" for name, text in parts if text)
+
+
+def _kept(one: Mapping[str, Any]) -> str:
+    return f"{one['keep']} from {one['start']} ({one['key']})"
+
+
+def _consent(verdict: Mapping[str, Any]) -> str:
+    given = f"given for {', '.join(verdict['agreed'])}" if verdict["agreed"] else ""
+    return given or ("nothing else is missing" if verdict["gated"] else "")
+
+
+def _looked_at(known: Mapping[str, Any] | None) -> str:
+    """What beside the message the policy was given."""
+    if known is None:
+        return ""
+    earlier = ", ".join(f"message {number}" for number in known["earlier"])
+    consent = ", ".join(f"consent to {gate}" for gate in known["consent"])
+    return ", ".join(filter(None, (earlier, consent)))
+
+
+_BY_PERSON = ("hold:released", "hold:rejected")
+
+
+def _review(found: Mapping[str, Any]) -> Iterator[str]:
+    if review := found["review"]:
+        act = next((entry for entry in found["entries"] if entry["kind"] in _BY_PERSON), None)
+        by = f" by {output.cell(act['person'])}: {output.cell(act['reason'])}" if act else ""
+        yield f"  {output.when(review['decided_at'] or review['opened_at'])}  {review['state']}{by}"
+
+
+def _deliveries(deliveries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    return _indented(
+        [
+            one["permit"],
+            one["state"],
+            f"into {one['network']}",
+            output.when(one["done_at"]),
+            f"{one['attempt']} tries" if one["attempt"] != 1 else "1 try",
+            output.cell(one["reason"]) or output.cell(" ".join(one["receipts"])),
+        ]
+        for one in deliveries
+    )
+
+
+def _notices(numbers: Iterable[int]) -> Iterator[str]:
+    if listed := ", ".join(str(number) for number in numbers):
+        yield f"  message {listed}"
+
+
+def _entries(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    return _indented(
+        [
+            f"{entry['lane']}/{entry['seq']}",
+            output.when(entry["at"]),
+            entry["kind"],
+            entry["leaf"][:16],
+            output.cell(": ".join(filter(None, (entry["person"], entry["reason"])))),
+        ]
+        for entry in entries
+    )

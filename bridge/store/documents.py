@@ -1,0 +1,500 @@
+"""Archived messages as `bridge.search` sees them: opened as late as may be, and many with one query.
+
+Rules of this file: reads only. What is asked of one document of a page is read for the whole page, when it
+is first asked for; a body is decrypted when something in it is asked for, and never the raw bytes. Rows and
+their keys are selected side by side, and opened one by one (`Vault.open_apart`): a search opens thousands.
+
+A record whose key was destroyed, or that does not open any more, is a document all the same, without words:
+`broken` says which. `audit verify` says what happened to it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from types import ModuleType
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Integer, and_, any_, bindparam, func, literal_column, select
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.selectable import Select
+
+from bridge.errors import StoreError
+from bridge.message import Cause, Route
+from bridge.ports import DIRECT
+from bridge.record import from_record
+from bridge.sealing import BODY
+from bridge.search.document import Attached, Decided, Delivered, Held, Person
+from bridge.store import schema as s
+from bridge.store.codec import inspection_from
+from bridge.store.directory import Directory
+from bridge.store.prepared import Prepared
+from bridge.store.rows import WORDS_OF_OURS
+from bridge.store.vault import Vault, apart, vault_of
+
+Value = dict[str, Any]
+
+NOTHING: Value = {}
+"""What a body says that is not there."""
+
+
+# --- queries --------------------------------------------------------------------------------------------
+
+_NUMBERS = "b_numbers"
+
+
+def _among(column: Any, module: ModuleType) -> ColumnElement[bool]:
+    """`column` is one of the numbers that the statement is given: one statement for lists of any length."""
+    if module.__name__.endswith("sqlite"):
+        return column.in_(select(func.json_each(bindparam(_NUMBERS)).table_valued("value").c.value))
+    return column == any_(bindparam(_NUMBERS, type_=module.ARRAY(Integer)))
+
+
+def _of_page(make: Callable[[], Select[Any]], column: Any) -> Prepared:
+    """The statement that `make` gives, for the numbers of a page in `column`."""
+    return Prepared(lambda module: make().where(_among(column, module)))
+
+
+def _numbers(db: Connection, numbers: Iterable[int]) -> Mapping[str, object]:
+    chosen = list(numbers)
+    return {_NUMBERS: orjson.dumps(chosen).decode() if db.dialect.name == "sqlite" else chosen}
+
+
+def _with_content(query: Select[Any], lane: Any, seq: Any) -> Select[Any]:
+    """The same, with wrapped key and sealed body of the record at (lane, seq); None where it has none."""
+    c, k = s.content.c, s.data_keys.c
+    return (
+        query.add_columns(k.wrapped, apart(c.body))
+        .outerjoin(s.content, and_(c.lane == lane, c.seq == seq))
+        .outerjoin(s.data_keys, and_(k.lane == lane, k.seq == seq))
+    )
+
+
+_M = s.messages.c
+
+
+def _messages() -> Select[Any]:
+    columns = (
+        *(_M.id, _M.lane, _M.entry, _M.archived_at, _M.network, _M.source_id, _M.conversation, _M.sender),
+        *(_M.kind, _M.state, _M.pair, _M.notice_for),
+    )
+    return _with_content(select(*columns), _M.lane, _M.entry)
+
+
+def _verdicts() -> Select[Any]:
+    v = s.verdicts.c
+    query = select(v.message, _M.lane, v.entry, v.id, v.at, v.cause).join(s.messages, _M.id == v.message)
+    return _with_content(query, _M.lane, v.entry).order_by(v.id)
+
+
+def _reviews() -> Select[Any]:
+    r = s.reviews.c
+    times = (r.opened_at, r.decided_at, r.due_at, r.late_at)
+    query = select(r.message, _M.lane, r.entry, r.state, r.queue, *times)
+    return _with_content(query.join(s.messages, _M.id == r.message), _M.lane, r.entry)
+
+
+def _files() -> Select[Any]:
+    f = s.files.c
+    query = select(f.message, _M.lane, f.entry, f.n, f.size, f.digest).join(s.messages, _M.id == f.message)
+    return _with_content(query, _M.lane, f.entry).order_by(f.n)
+
+
+def _deliveries() -> Select[Any]:
+    d = s.deliveries.c
+    return select(d.message, d.permit, d.network, d.state, d.done_at, d.reason, d.verdict).order_by(d.id)
+
+
+def _leaves() -> Select[Any]:
+    le = s.ledger.c
+    join = and_(le.lane == _M.lane, le.seq == _M.entry)
+    return select(_M.id, le.leaf).select_from(s.messages.join(s.ledger, join))
+
+
+def _later() -> Select[Any]:
+    """What came in the conversations of a page: who says there which version of what."""
+    query = select(_M.id, _M.lane, _M.entry, _M.network, _M.conversation, _M.source_id, _M.kind)
+    return _with_content(query, _M.lane, _M.entry).where(_M.notice_for.is_(None)).order_by(_M.id)
+
+
+_MESSAGES = _of_page(_messages, _M.id)
+_VERDICTS = _of_page(_verdicts, s.verdicts.c.message)
+_REVIEWS = _of_page(_reviews, s.reviews.c.message)
+_FILES = _of_page(_files, s.files.c.message)
+_DELIVERIES = _of_page(_deliveries, s.deliveries.c.message)
+_LEAVES = _of_page(_leaves, _M.id)
+_CHAT = Prepared(
+    _later().where(_M.network == bindparam("b_network"), _M.conversation == bindparam("b_conversation"))
+)
+_LAST = Prepared(select(func.coalesce(func.max(_M.id), literal_column("0"))))
+
+
+# --- pages ----------------------------------------------------------------------------------------------
+
+
+class Reading:
+    """What documents of one reading share: a connection in a transaction, who is who, what is a version.
+
+    Kept for one search: what it has read once stays as it was.
+    """
+
+    def __init__(self, db: Connection, directory: Directory | None = None) -> None:
+        self.db = db
+        self.vault: Vault = vault_of(db)
+        self._directory = directory
+        self._fresh = False
+        self._chats: dict[tuple[str, str], _Versions] = {}
+
+    def documents(self, numbers: Sequence[int]) -> list[Stored]:
+        """The documents of these numbers that there are, in this order."""
+        page = _Page(self)
+        rows = _MESSAGES.one(self.db, _numbers(self.db, numbers)) if numbers else ()
+        page.found = {row[0]: Stored(page, row) for row in rows}
+        return [page.found[number] for number in numbers if number in page.found]
+
+    def open(self, lane: int, seq: int, wrapped: bytes | None, sealed: bytes | None) -> Value | None:
+        """What a body says; None when it does not open (any more), nothing when there is none."""
+        if sealed is None:
+            return NOTHING
+        if wrapped is None:
+            return None
+        try:
+            value: Value = orjson.loads(self.vault.open_apart(lane, seq, wrapped, sealed, BODY))
+        except (StoreError, ValueError):
+            return None
+        return value
+
+    def route(self, pair: int | None, network: str) -> Route | None:
+        """The route of a message in `pair`, ended ones too."""
+        if pair is None:
+            return None
+        if not self._fresh:
+            self._directory = self._directory or Directory()
+            self._directory.refresh(self.db)
+            self._fresh = True
+        return self._directory.route(pair, network) if self._directory else None
+
+    def versions(self, network: str, conversation: str) -> _Versions:
+        """Which messages of a chat are versions of which, and what was taken back there."""
+        chat = network, conversation
+        if chat not in self._chats:
+            look = {"b_network": network, "b_conversation": conversation}
+            self._chats[chat] = _Versions(self, _CHAT.one(self.db, look))
+        return self._chats[chat]
+
+
+def documents(db: Connection, numbers: Sequence[int], directory: Directory | None = None) -> list[Stored]:
+    """The documents of these numbers that there are, in this order; see `Reading`."""
+    return Reading(db, directory).documents(numbers)
+
+
+def last_number(db: Connection) -> int:
+    """The number of the newest message, 0 when there is none."""
+    number: int = _LAST.one(db, {}).scalar_one()
+    return number
+
+
+class _Versions:
+    """The messages of a chat as chains of versions, each by its first one's id in the network."""
+
+    def __init__(self, reading: Reading, rows: Iterable[Any]) -> None:
+        self._first: dict[str, str] = {}
+        self.edits: defaultdict[str, list[int]] = defaultdict(list)
+        self.recalls: defaultdict[str, list[int]] = defaultdict(list)
+        for number, lane, seq, _, _, source_id, kind, wrapped, sealed in rows:
+            value = reading.open(lane, seq, wrapped, sealed) or NOTHING
+            if replaces := value.get("replaces"):
+                first = self._first[source_id] = self.first(replaces)
+                self.edits[first].append(number)
+            elif kind == "recall" and (named := value.get("refers_to")):
+                self.recalls[self.first(named)].append(number)
+
+    def first(self, source_id: str) -> str:
+        """The id of the first version of a message."""
+        return self._first.get(source_id, source_id)
+
+
+class _Page:
+    """Documents that were found together. Each property is one query, made when the first of them asks."""
+
+    def __init__(self, reading: Reading) -> None:
+        self.reading = reading
+        self.found: dict[int, Stored] = {}
+
+    def _rows(self, statement: Prepared) -> dict[int, list[Any]]:
+        rows: dict[int, list[Any]] = {}
+        for row in statement.one(self.reading.db, _numbers(self.reading.db, self.found)):
+            rows.setdefault(row[0], []).append(row)
+        return rows
+
+    @cached_property
+    def verdicts(self) -> dict[int, list[_Recorded]]:
+        """Verdicts by message, in order."""
+        found = self._rows(_VERDICTS).items()
+        return {number: [_Recorded(self.reading, row) for row in rows] for number, rows in found}
+
+    @cached_property
+    def reviews(self) -> dict[int, list[Any]]:
+        """Holds by message."""
+        return self._rows(_REVIEWS)
+
+    @cached_property
+    def files(self) -> dict[int, list[Any]]:
+        """Attachments by message, in order."""
+        return self._rows(_FILES)
+
+    @cached_property
+    def deliveries(self) -> dict[int, list[Any]]:
+        """Permits by message, in order."""
+        return self._rows(_DELIVERIES)
+
+    @cached_property
+    def leaves(self) -> dict[int, list[Any]]:
+        """Hashes of the entries that testify to messages."""
+        return self._rows(_LEAVES)
+
+
+class _Recorded:
+    """One verdict, opened when it is asked for."""
+
+    __slots__ = ("_reading", "_row", "_value", "at", "cause", "id")
+
+    def __init__(self, reading: Reading, row: Any) -> None:
+        self._reading, self._row = reading, row
+        self.id, self.at, self.cause = row[3], row[4], row[5]
+        self._value: Value | None = None
+
+    @property
+    def value(self) -> Value:
+        """What its record says."""
+        if self._value is None:
+            _, lane, seq, *_, wrapped, sealed = self._row
+            self._value = self._reading.open(lane, seq, wrapped, sealed) or NOTHING
+        return self._value
+
+
+class Stored:
+    """One archived message; see `bridge.search.document.Document`.
+
+    `broken` is known once a word of it was asked for.
+    """
+
+    __slots__ = ("_page", "_row", "_value", "at", "broken", "number")
+
+    def __init__(self, page: _Page, row: Any) -> None:
+        self._page, self._row = page, row
+        self.number: int = row[0]
+        self.at: int = row[3]
+        self.broken = False
+        self._value: Value | None = None
+
+    # what stands in the row
+
+    @property
+    def lane(self) -> int:
+        """See `Document`."""
+        lane: int = self._row[1]
+        return lane
+
+    @property
+    def entry(self) -> int:
+        """See `Document`."""
+        entry: int = self._row[2]
+        return entry
+
+    @property
+    def network(self) -> str:
+        """See `Document`."""
+        network: str = self._row[4]
+        return network
+
+    @property
+    def source_id(self) -> str:
+        """See `Document`."""
+        source_id: str = self._row[5]
+        return source_id
+
+    @property
+    def conversation(self) -> str:
+        """See `Document`. One that is named by somebody's address is so named in the body alone."""
+        hidden: str = self._row[6]
+        if not hidden.startswith(DIRECT):
+            return hidden
+        conversation: str = self.value.get("conversation", hidden)
+        return conversation
+
+    @property
+    def kind(self) -> str:
+        """See `Document`."""
+        kind: str = self._row[8]
+        return kind
+
+    @property
+    def state(self) -> str:
+        """See `Document`."""
+        state: str = self._row[9]
+        return state
+
+    @property
+    def pair(self) -> int | None:
+        """See `Document`."""
+        pair: int | None = self._row[10]
+        return pair
+
+    @property
+    def notice_for(self) -> int | None:
+        """See `Document`."""
+        about: int | None = self._row[11]
+        return about
+
+    # what is sealed
+
+    @property
+    def value(self) -> Value:
+        """The message's body, opened."""
+        value = self._value
+        if value is None:
+            row = self._row
+            value = self._page.reading.open(row[1], row[2], row[12], row[13])
+            if value is None:
+                self.broken, value = True, NOTHING
+            self._value = value
+        return value
+
+    @property
+    def text(self) -> str:
+        """See `Document`."""
+        text: str = self.value.get("text", "")
+        return text
+
+    @property
+    def quote(self) -> str:
+        """See `Document`."""
+        quote: str = self.value.get("quote", "")
+        return quote
+
+    @property
+    def defect(self) -> str:
+        """See `Document`."""
+        defect: str = self.value.get("defect", "")
+        return defect
+
+    @property
+    def sent_at(self) -> int:
+        """See `Document`."""
+        sent_at: int = self.value.get("sent_at", 0)
+        return sent_at
+
+    # who
+
+    @property
+    def sender(self) -> Person:
+        """See `Document`."""
+        row, value = self._row, self.value
+        if row[11] is not None:
+            return Person(row[4], WORDS_OF_OURS)
+        name, address = value.get("sender_name", ""), value.get("address", "")
+        route = self._page.reading.route(row[10], row[4])
+        if route is None:
+            return Person(row[4], row[7], name, address)
+        known = route.sender
+        return Person(row[4], row[7], name or known.name, address or known.address, known.tags)
+
+    @property
+    def reader(self) -> Person | None:
+        """See `Document`."""
+        route = self._page.reading.route(self._row[10], self._row[4])
+        if route is None:
+            return None
+        known = route.recipient
+        return Person(known.network, known.id, known.name, known.address, known.tags)
+
+    # what became of it
+
+    @property
+    def leaf(self) -> bytes:
+        """See `Document`; b"" when the ledger has no such entry."""
+        rows = self._page.leaves.get(self.number)
+        return bytes(rows[0][1]) if rows else b""
+
+    @property
+    def sent(self) -> str:
+        """See `Document`: the words of the last permit that was made for it."""
+        permits = self._page.deliveries.get(self.number)
+        if not permits:
+            return ""
+        last = permits[-1][6]
+        for verdict in self._page.verdicts.get(self.number, ()):
+            if verdict.id == last:
+                sent: str = verdict.value.get("text", self.text)
+                return sent
+        return ""
+
+    @property
+    def decisions(self) -> list[Decided]:
+        """See `Document`. A record that does not open any more is left out."""
+        recorded = self._page.verdicts.get(self.number, ())
+        return [self._decided(verdict) for verdict in recorded if verdict.value]
+
+    def _decided(self, verdict: _Recorded) -> Decided:
+        value = from_record({"text": self.text, **verdict.value})
+        # By a freeze a person decides as well, about everything and not about this.
+        if verdict.cause != Cause.PERSON or "known" in verdict.value:
+            return Decided(verdict.at, value)
+        act = self._act()
+        return Decided(verdict.at, value, act.get("person", ""), act.get("reason", ""))
+
+    def _act(self) -> Value:
+        """What a reviewer said when he ended the hold."""
+        for _, lane, seq, *_, wrapped, sealed in self._page.reviews.get(self.number, ()):
+            return self._page.reading.open(lane, seq, wrapped, sealed) or NOTHING
+        return NOTHING
+
+    @property
+    def held(self) -> Held | None:
+        """See `Document`."""
+        for row in self._page.reviews.get(self.number, ()):
+            return Held(*row[3:9])
+        return None
+
+    @property
+    def deliveries(self) -> list[Delivered]:
+        """See `Document`."""
+        return [Delivered(*row[1:6]) for row in self._page.deliveries.get(self.number, ())]
+
+    @property
+    def files(self) -> list[Attached]:
+        """See `Document`."""
+        offered = self.value.get("files", ())
+        rows = {row[3]: row for row in self._page.files.get(self.number, ())} if offered else {}
+        return [self._attached(one, rows.get(n)) for n, one in enumerate(offered)]
+
+    def _attached(self, offered: Value, row: Any) -> Attached:
+        name, kind, size = offered["name"], offered["kind"], offered.get("size", -1)
+        if row is None:
+            return Attached(name, kind, size)
+        _, lane, seq, _, stored, digest, wrapped, sealed = row
+        value = self._page.reading.open(lane, seq, wrapped, sealed) if sealed else None
+        found = inspection_from(orjson.dumps(value)) if value else None
+        return Attached(name, kind, stored if stored >= 0 else size, digest, found)
+
+    @property
+    def edits(self) -> list[int]:
+        """See `Document`."""
+        return self._since(self._versions().edits)
+
+    @property
+    def recalls(self) -> list[int]:
+        """See `Document`. What takes one version of a message back takes every version back."""
+        return self._since(self._versions().recalls)
+
+    def _versions(self) -> _Versions:
+        return self._page.reading.versions(self._row[4], self._row[6])
+
+    def _since(self, chains: Mapping[str, list[int]]) -> list[int]:
+        if self._row[11] is not None:
+            return []
+        found = chains.get(self._versions().first(self.source_id), ())
+        return [number for number in found if number > self.number]

@@ -1,0 +1,360 @@
+"""The index on SQLite: a file for each month in a folder beside the database, and a table of contents.
+
+    search/contents.db   how far the ledger was followed, which months there are, blocks of numbers
+    search/2026-11.db    FTS5 without contents: the tokens of a month's messages, by number
+
+Rules of this file: it never touches the database itself, so it never waits for its writer, nor the writer
+for it. A month that is over is not written any more, however long the archive grows. Months are flushed
+before the table of contents says that they were followed; after a crash the last step is taken once more,
+which changes nothing: adding a message twice is adding it once, and what becomes known of it later is added
+to it. A file that is broken, older than the contents say, or of another installation is not believed: every
+number of its month is offered until it was made again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import heapq
+import os
+import sqlite3
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import attrgetter
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from bridge.errors import StoreError
+from bridge.search.document import All, Any, Need, Token
+from bridge.store.directory import Directory
+from bridge.store.index import FORMAT, Known, Part, Step, Tokens, month_of
+from bridge.store.index.blocks import Block, Blocks
+from bridge.store.vault import Vault
+
+FOLDER = "search"
+CONTENTS = "contents"
+
+_BUSY_SECONDS = 10.0
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "cache_size=-8000")
+
+_OPEN_AT_ONCE = 64
+"""Months that are kept open."""
+
+_MAKE_CONTENTS = """
+CREATE TABLE IF NOT EXISTS positions (lane INTEGER PRIMARY KEY, next INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS months (
+    name TEXT PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL,
+    generation INTEGER NOT NULL, stale INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS blocks (
+    place INTEGER PRIMARY KEY, messages INTEGER NOT NULL, since INTEGER NOT NULL, until INTEGER NOT NULL);
+"""
+_MAKE_MONTH = """
+CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5(
+    tokens, content='', columnsize=0, detail=none, tokenize='ascii');
+"""
+_MAKE_MARKS = "CREATE TABLE IF NOT EXISTS marks (name TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID;"
+_KEEP_MONTH = """
+INSERT INTO months VALUES (:name, :first, :last, :generation, 0)
+ON CONFLICT (name) DO UPDATE SET first = min(first, excluded.first), last = max(last, excluded.last),
+    generation = excluded.generation, stale = stale
+"""
+_ADD = "INSERT INTO words (rowid, tokens) VALUES (?, ?)"
+_FIND = "SELECT rowid FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid {}"
+
+
+class Spoilt(Exception):
+    """A file of the index that is not to be believed."""
+
+
+class Months:
+    """`bridge.store.index.Index` in files. `folder` is made when something is first written."""
+
+    def __init__(self, folder: Path, vault: Vault) -> None:
+        self.folder = folder
+        self.directory = Directory()
+        self.tokens = Tokens(vault)
+        self._open: dict[str, tuple[int, sqlite3.Connection]] = {}  # by name, with the file's inode
+        self._blocks: tuple[int, Blocks] = (-1, Blocks())
+
+    # what there is
+
+    def positions(self, db: Connection) -> Mapping[int, int]:
+        """See `Index`."""
+        contents = self._read_contents()
+        return dict(contents.execute("SELECT lane, next FROM positions")) if contents else {}
+
+    def blocks(self, db: Connection) -> Blocks:
+        """See `Index`."""
+        contents = self._read_contents()
+        if contents is None:
+            return Blocks()
+        (version,) = contents.execute("PRAGMA data_version").fetchone()
+        if self._blocks[0] != version:
+            rows = contents.execute("SELECT place, messages, since, until FROM blocks ORDER BY place")
+            self._blocks = version, Blocks([Block(*row) for row in rows])
+        return self._blocks[1]
+
+    def parts(self, db: Connection) -> Sequence[Part]:
+        """See `Index`."""
+        contents = self._read_contents()
+        if contents is None:
+            return ()
+        rows = contents.execute("SELECT name, first, last, stale FROM months ORDER BY name")
+        return [Part(name, first, last, bool(stale)) for name, first, last, stale in rows]
+
+    # looking things up
+
+    def offer(
+        self, db: Connection, need: Need, first: int, last: int, *, newest_first: bool
+    ) -> Iterator[int]:
+        """See `Index`."""
+        parts = [part for part in self.parts(db) if part.first <= last and part.last >= first]
+        parts.sort(key=attrgetter("last" if newest_first else "first"), reverse=newest_first)
+        streams: list[Iterator[int]] = []
+        # Months follow each other, but for a clock that was put back: only those that overlap run together.
+        for place, part in enumerate(parts):
+            streams.append(self._of_part(part, need, first, last, newest_first=newest_first))
+            after = parts[place + 1] if place + 1 < len(parts) else None
+            if after is None or _apart(parts[: place + 1], after, newest_first=newest_first):
+                yield from streams[0] if len(streams) == 1 else _merged(streams, newest_first=newest_first)
+                streams = []
+
+    def _of_part(self, part: Part, need: Need, first: int, last: int, *, newest_first: bool) -> Iterator[int]:
+        first, last = max(first, part.first), min(last, part.last)
+        expression = _expression(need, lambda word: self.tokens.of(part.name, word))
+        statement = _FIND.format("DESC" if newest_first else "ASC")
+        try:
+            if not part.stale:
+                for (number,) in self._month(part.name).execute(statement, (expression, first, last)):
+                    yield number
+                    first, last = (first, number - 1) if newest_first else (number + 1, last)
+                return
+        except (sqlite3.DatabaseError, Spoilt):
+            self._mark_stale(part.name)
+        yield from range(last, first - 1, -1) if newest_first else range(first, last + 1)
+
+    # keeping things
+
+    def add(self, db: Connection, step: Step) -> bool:
+        """See `Index`."""
+        contents = self._write_contents()
+        with _transaction(contents):
+            if dict(contents.execute("SELECT lane, next FROM positions")) != dict(step.before):
+                return False
+            for name, known in _by_month(step.known).items():
+                self._add(contents, name, known)
+            rows = [(block.place, block.messages, block.since, block.until) for block in step.blocks]
+            contents.executemany("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?)", rows)
+            contents.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?)", step.after.items())
+        self._blocks = (-1, Blocks())
+        return True
+
+    def _add(self, contents: sqlite3.Connection, name: str, known: Sequence[Known]) -> None:
+        """Add to a month, unless it has to be made again, which will find these messages as well."""
+        numbers = [one.number for one in known]
+        row = {"name": name, "first": min(numbers), "last": max(numbers), "generation": 0}
+        found = contents.execute("SELECT generation, stale FROM months WHERE name = ?", (name,)).fetchone()
+        generation, stale = found or (0, 0)
+        try:
+            if not stale:
+                month = self._month(name, make=found is None)
+                self._fill(month, name, known, generation + 1)
+                row["generation"] = generation + 1
+        except (sqlite3.DatabaseError, Spoilt):
+            stale = 1
+        contents.execute(_KEEP_MONTH, row)
+        if stale:
+            contents.execute("UPDATE months SET stale = 1 WHERE name = ?", (name,))
+
+    def _fill(self, month: sqlite3.Connection, name: str, known: Iterable[Known], generation: int) -> None:
+        with _transaction(month):
+            rows = ((one.number, self.tokens.text(name, one.words)) for one in known)
+            month.executemany(_ADD, rows)
+            month.execute("INSERT OR REPLACE INTO marks VALUES ('generation', ?)", (generation,))
+
+    def replace(self, db: Connection, part: Part, known: Iterator[Known]) -> None:
+        """See `Index`. The old file stays until the new one is whole."""
+        aside = f"{part.name}.new"
+        self._remove(aside)
+        month = self._made(aside)
+        try:
+            self._fill(month, part.name, known, 1)
+            month.execute("INSERT INTO words (words) VALUES ('optimize')")
+            month.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            month.execute("PRAGMA journal_mode=DELETE")
+        finally:
+            month.close()
+        contents = self._write_contents()
+        with _transaction(contents):
+            self._remove(part.name)
+            os.replace(self._path(aside), self._path(part.name))
+            contents.execute("UPDATE months SET generation = 1, stale = 0 WHERE name = ?", (part.name,))
+
+    def clear(self) -> None:
+        """See `Index`."""
+        self.close()
+        for path in self.folder.glob("*.db*") if self.folder.is_dir() else ():
+            path.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """See `Index`."""
+        for name in list(self._open):
+            self._let_go(name)
+
+    # files
+
+    def _path(self, name: str) -> Path:
+        return self.folder / f"{name}.db"
+
+    def _remove(self, name: str) -> None:
+        self._let_go(name)
+        for ending in ("", "-wal", "-shm", "-journal"):
+            self._path(name).with_name(f"{name}.db{ending}").unlink(missing_ok=True)
+
+    def _let_go(self, name: str) -> None:
+        if name in self._open:
+            self._open.pop(name)[1].close()
+
+    def _at_hand(self, name: str) -> sqlite3.Connection | None:
+        """The open file of this name, if it is still the one in the folder: it may have been made again."""
+        if name not in self._open:
+            return None
+        inode, connection = self._open.pop(name)
+        if inode != _inode(self._path(name)):
+            connection.close()
+            return None
+        self._open[name] = inode, connection  # the last one used is the last one to be closed
+        return connection
+
+    def _keep(self, name: str, connection: sqlite3.Connection) -> sqlite3.Connection:
+        while len(self._open) >= _OPEN_AT_ONCE:
+            self._let_go(next(iter(self._open)))
+        self._open[name] = _inode(self._path(name)), connection
+        return connection
+
+    def _read_contents(self) -> sqlite3.Connection | None:
+        """The table of contents, None while there is none that can be believed."""
+        try:
+            return self._at_hand(CONTENTS) or self._keep(CONTENTS, self._opened(CONTENTS))
+        except (sqlite3.DatabaseError, Spoilt):
+            return None
+
+    def _write_contents(self) -> sqlite3.Connection:
+        """The table of contents; a new one, and nothing else in the folder, if there was none to believe."""
+        if (contents := self._read_contents()) is not None:
+            return contents
+        self.clear()
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            return self._keep(CONTENTS, self._made(CONTENTS))
+        except (OSError, sqlite3.DatabaseError) as error:
+            raise StoreError(f"the search index in {self.folder} cannot be written: {error}") from None
+
+    def _month(self, name: str, *, make: bool = False) -> sqlite3.Connection:
+        """A month's file, opened. Raises Spoilt, or what SQLite raises."""
+        if (month := self._at_hand(name)) is not None:
+            return month
+        if make:
+            self._remove(name)
+        return self._keep(name, self._made(name) if make else self._opened(name))
+
+    def _made(self, name: str) -> sqlite3.Connection:
+        os.close(os.open(self._path(name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        connection = self._connect(name)
+        connection.executescript(_MAKE_CONTENTS if name == CONTENTS else _MAKE_MONTH)
+        connection.executescript(_MAKE_MARKS)
+        marks = {"format": FORMAT, "check": self.tokens.check, "name": name.removesuffix(".new")}
+        connection.executemany("INSERT OR REPLACE INTO marks VALUES (?, ?)", marks.items())
+        return connection
+
+    def _opened(self, name: str) -> sqlite3.Connection:
+        if not self._path(name).exists():
+            raise Spoilt(name)
+        connection = self._connect(name)
+        try:
+            self._believe(name, dict(connection.execute("SELECT name, value FROM marks")))
+        except (sqlite3.DatabaseError, Spoilt):
+            connection.close()
+            raise
+        return connection
+
+    def _believe(self, name: str, marks: Mapping[str, object]) -> None:
+        """Raises Spoilt for what another program, another key or an older time has left."""
+        ours = {"format": FORMAT, "check": self.tokens.check, "name": name}
+        older = name != CONTENTS and int(str(marks.get("generation", 0))) < self._generation(name)
+        if older or {key: marks.get(key) for key in ours} != ours:
+            raise Spoilt(name)
+
+    def _generation(self, name: str) -> int:
+        contents = self._read_contents()
+        query = "SELECT generation FROM months WHERE name = ?"
+        row = contents.execute(query, (name,)).fetchone() if contents else None
+        return int(row[0]) if row else 0
+
+    def _connect(self, name: str) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path(name), timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        for pragma in _PRAGMAS:
+            connection.execute(f"PRAGMA {pragma}")
+        return connection
+
+    def _mark_stale(self, name: str) -> None:
+        """Let whoever follows the ledger make this month again."""
+        with contextlib.suppress(sqlite3.DatabaseError):
+            if contents := self._read_contents():
+                contents.execute("UPDATE months SET stale = 1 WHERE name = ?", (name,))
+        self._let_go(name)
+
+
+def _inode(path: Path) -> int:
+    """Which file stands under a path now, 0 for none."""
+    try:
+        return path.stat().st_ino
+    except FileNotFoundError:
+        return 0
+
+
+@contextlib.contextmanager
+def _transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _by_month(known: Iterable[Known]) -> dict[str, list[Known]]:
+    """Messages by month, each in the order of their numbers: FTS5 adds rising numbers without a pause."""
+    months: defaultdict[str, list[Known]] = defaultdict(list)
+    for one in sorted(known, key=attrgetter("number")):
+        months[month_of(one.at)].append(one)
+    return months
+
+
+def _apart(before: Sequence[Part], after: Part, *, newest_first: bool) -> bool:
+    """Whether every number of `after` comes behind those of the parts `before` it."""
+    if newest_first:
+        return after.last < min(part.first for part in before)
+    return after.first > max(part.last for part in before)
+
+
+def _merged(streams: Sequence[Iterator[int]], *, newest_first: bool) -> Iterator[int]:
+    last = None
+    for number in heapq.merge(*streams, reverse=newest_first):
+        if number != last:
+            yield number
+        last = number
+
+
+def _expression(need: Need, token: Callable[[str], str]) -> str:
+    """`need` in the language of FTS5."""
+    if isinstance(need, Token):
+        return f'"{token(need.word)}"'
+    if isinstance(need, All):
+        return "(" + " AND ".join(_expression(part, token) for part in need.parts) + ")"
+    if isinstance(need, Any):
+        return "(" + " OR ".join(_expression(part, token) for part in need.parts) + ")"
+    raise TypeError(f"no index answers {type(need).__name__}")

@@ -1,0 +1,109 @@
+"""Who looked at what people wrote: written down before it is shown, and read again.
+
+Rules of this file: names, reasons and queries are content, so they stand sealed beside the entry; the entry
+has the number of a message at most. All subjects begin with "audit", so that an index finds the looks of
+everybody, and those at one message, among millions of other entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, and_, or_, select
+
+from bridge.ledger.entry import decode
+from bridge.store import schema as s
+from bridge.store.codec import dump
+from bridge.store.writer import Tx
+
+SUBJECT = "audit"
+
+KINDS = ("search:made", "message:shown", "audit:replayed")
+"""The entries of those who looked."""
+
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Looker:
+    """Somebody who looks: `reason` and `case` are "" where they were not given."""
+
+    person: str
+    reason: str = ""
+    case: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What was asked by which command ("search", "tail", ...): how many were found, and which were shown."""
+
+    command: str
+    query: str
+    found: int
+    shown: tuple[int, ...] = ()
+
+
+def record_search(tx: Tx, lane: int, looker: Looker, search: Search) -> None:
+    """Write down who is about to be shown the answer to a search."""
+    tx.append(lane, "search:made", SUBJECT, {}, dump(asdict(looker) | asdict(search)))
+
+
+def record_shown(tx: Tx, lane: int, looker: Looker, command: str, numbers: Sequence[int]) -> None:
+    """Write down who is about to be shown these messages, one entry for each."""
+    for number in numbers:
+        facts = {"message": number}
+        tx.append(lane, "message:shown", _about(number), facts, dump(asdict(looker) | {"command": command}))
+
+
+def _about(number: int) -> str:
+    return f"{SUBJECT}/message/{number}"
+
+
+def looks(db: Connection) -> Iterator[dict[str, Any]]:
+    """All looks, the newest first: place and time of the entry, who, why, what was asked and found."""
+    # Between two words of letters only: every collation puts "audit" and "audit/message/17" there.
+    chosen = and_(s.ledger.c.subject >= SUBJECT, s.ledger.c.subject < "audiu")
+    return _read(db, chosen)
+
+
+def looks_at(db: Connection, number: int) -> list[dict[str, Any]]:
+    """Who was shown message `number` alone, or among what a search found; the oldest first."""
+    chosen = or_(s.ledger.c.subject == _about(number), s.ledger.c.subject == SUBJECT)
+    return [one for one in _read(db, chosen) if number in one["shown"]][::-1]
+
+
+def _read(db: Connection, chosen: Any) -> Iterator[dict[str, Any]]:
+    le, c = s.ledger.c, s.content.c
+    query = (
+        select(le.lane, le.seq, le.entry, le.leaf, c.body)
+        .outerjoin(s.content, and_(c.lane == le.lane, c.seq == le.seq))
+        .where(chosen)
+        .order_by(le.seq.desc(), le.lane)
+    )
+    with db.execution_options(yield_per=_CHUNK).execute(query) as rows:
+        yield from (one for row in rows if (one := _look(row)))
+
+
+def _look(row: Any) -> dict[str, Any] | None:
+    entry = decode(row.entry)
+    if entry.kind not in KINDS:
+        return None
+    body = orjson.loads(row.body) if row.body else {}
+    shown = [entry.facts["message"]] if "message" in entry.facts else body.get("shown", [])
+    return {
+        "at": entry.at,
+        "kind": entry.kind,
+        "command": body.get("command", "replay"),
+        "person": body.get("person", ""),
+        "reason": body.get("reason", ""),
+        "case": body.get("case", ""),
+        "query": body.get("query", ""),
+        "found": body.get("found", len(shown)),
+        "shown": shown,
+        "lane": entry.lane,
+        "seq": entry.seq,
+        "leaf": row.leaf.hex(),
+    }

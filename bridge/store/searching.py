@@ -1,0 +1,282 @@
+"""Searching: what the index offers, opened and tried; what it does not know yet as well.
+
+Rules of this file: reads only. A message is shown because it was opened and accepted, never because an index
+says so. Messages that the index has not reached are tried directly, so an answer is complete at once: with an
+index that is behind, broken or not there it only takes longer.
+
+    offered    numbers by token (index), by state (tables of what is open), or all there are
+    waiting    numbers that the ledger speaks of behind the index's position
+    tried      in the order asked for, in chunks that grow, until the page is full
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy import Connection, Engine, Select, bindparam, func, literal_column, select, union_all
+
+from bridge.flow import DeliveryState, MessageState
+from bridge.search.document import Document, Live, Need, Span
+from bridge.store import schema as s
+from bridge.store.documents import Reading, Stored, last_number
+from bridge.store.index import Index
+from bridge.store.index.blocks import OPEN_END, Blocks, Count
+from bridge.store.index.following import lane_sizes, waiting
+from bridge.store.index.months import FOLDER, Months
+from bridge.store.index.plans import plan
+from bridge.store.prepared import Prepared
+from bridge.store.rows import is_open, states_in
+from bridge.store.vault import vault_of
+
+Advance = Callable[[int, int], None]
+"""Called between chunks with how many numbers were passed, and of how many. It may raise, to stop."""
+
+MOST_WAITING = 20_000
+"""Entries behind the index's position from which on everything is tried, instead of what they speak of."""
+
+_FIRST_CHUNK, _LARGEST_CHUNK = 16, 512
+
+
+class Query(Protocol):
+    """What a search asks for; see `bridge.search.query`."""
+
+    @property
+    def need(self) -> Need:
+        """What a message must have to be accepted."""
+
+    @property
+    def span(self) -> Span:
+        """When it must have been archived, and under which number."""
+
+    @property
+    def newest_first(self) -> bool:
+        """In which order."""
+
+    def accepts(self, document: Document) -> bool:
+        """Whether this message is meant."""
+
+
+@dataclass(frozen=True, slots=True)
+class Searched:
+    """What an answer is about: how many messages were searched, when the first and last of them were archived
+    (milliseconds, 0: none), how many entries each lane had. `opened` messages were opened for it, `broken` of
+    them could not be; `behind` were not known to the index yet (-1: very many)."""
+
+    messages: int
+    first_at: int
+    last_at: int
+    sizes: Mapping[int, int]
+    opened: int
+    behind: int
+    broken: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The documents found, in order; whether there are `more`; what was searched for them.
+
+    Documents are lazy: look at them inside the transaction in which they were found."""
+
+    documents: Sequence[Stored]
+    more: bool
+    searched: Searched
+
+
+def open_index(engine: Engine, folder: Path | None = None) -> Index:
+    """The index of the store behind `engine`; on SQLite in `folder`, or beside the database."""
+    beside = Path(str(engine.url.database)).parent / FOLDER
+    return Months(folder or beside, vault_of(engine))
+
+
+def search(
+    db: Connection,
+    index: Index,
+    query: Query,
+    limit: int,
+    after: int = 0,
+    advance: Advance | None = None,
+) -> Page:
+    """The first `limit` messages that `query` accepts, behind the message `after` (0: from the beginning).
+
+    Raises ConfigError without the master key, and whatever `advance` raises.
+    """
+    scan = _Scan(db, index, query, after, advance)
+    found = list(islice(scan.accepted(limit + 1), limit + 1))
+    return Page(found[:limit], len(found) > limit, scan.searched())
+
+
+def every(
+    db: Connection, index: Index, query: Query, advance: Advance | None = None, after: int = 0
+) -> Iterator[Stored]:
+    """All messages that `query` accepts, in its order, with memory for one chunk of them."""
+    return _Scan(db, index, query, after, advance).accepted(_LARGEST_CHUNK)
+
+
+def searched(db: Connection, index: Index, query: Query) -> Searched:
+    """What a search would be about, without searching."""
+    return _Scan(db, index, query, 0, None).searched()
+
+
+class _Scan:
+    """One search: from numbers to documents."""
+
+    def __init__(
+        self, db: Connection, index: Index, query: Query, after: int, advance: Advance | None
+    ) -> None:
+        self.db, self.index, self.query = db, index, query
+        self.reading = Reading(db, index.directory)
+        self.sizes = lane_sizes(db)  # the transaction's view of the archive begins here, the index's later
+        self.waiting = waiting(db, index.positions(db), MOST_WAITING)
+        self.blocks = index.blocks(db) if self.waiting is not None else Blocks()
+        self.last = last_number(db)
+        self.first_wanted, self.last_wanted = self._range(query.span)
+        self._narrow(after)
+        self._advance = advance
+        self.opened = self.broken = 0
+
+    def _range(self, span: Span) -> tuple[int, int]:
+        low, high = self.blocks.between(span.since, span.until)
+        return max(1, low, span.first), min(self.last, high, span.last or self.last)
+
+    def _narrow(self, after: int) -> None:
+        self.low, self.high = self.first_wanted, self.last_wanted
+        if after and self.query.newest_first:
+            self.high = min(self.high, after - 1)
+        elif after:
+            self.low = max(self.low, after + 1)
+
+    # numbers
+
+    def _numbers(self) -> Iterator[int]:
+        """The numbers to try, each once, in order."""
+        down = self.query.newest_first
+        whole = range(self.high, self.low - 1, -1) if down else range(self.low, self.high + 1)
+        chosen = plan(self.query.need, self._alive)
+        if chosen.everything or self.waiting is None:
+            return iter(whole)
+        listed = sorted(chosen.numbers.union(self.waiting), reverse=down)
+        streams = [iter([number for number in listed if number in whole])]
+        if chosen.need is not None:
+            streams.append(self.index.offer(self.db, chosen.need, self.low, self.high, newest_first=down))
+        return _once(heapq.merge(*streams, reverse=down)) if len(listed) else streams[-1]
+
+    def _alive(self, live: Live) -> Sequence[int] | None:
+        statement = _LIVE.get((live.name, live.value))
+        if statement is None:
+            return None
+        numbers = statement.one(self.db, {}).scalars().all()
+        return None if len(numbers) > _MOST_LIVE else numbers
+
+    # documents
+
+    def accepted(self, most: int) -> Iterator[Stored]:
+        """The documents that the query accepts. Chunks begin at what the page lacks, and grow."""
+        numbers, accepts = self._numbers(), self.query.accepts
+        size = max(_FIRST_CHUNK, min(most, _LARGEST_CHUNK))
+        while chunk := list(islice(numbers, size)):
+            documents = self.reading.documents(chunk)
+            self.opened += len(documents)
+            for document in documents:
+                if accepts(document):
+                    yield document
+                self.broken += document.broken
+            if self._advance is not None:
+                self._advance(self._passed(chunk[-1]), self.high - self.low + 1)
+            size = min(size * 2, _LARGEST_CHUNK)
+
+    def _passed(self, number: int) -> int:
+        return self.high - number + 1 if self.query.newest_first else number - self.low + 1
+
+    # what it was about
+
+    def searched(self) -> Searched:
+        """What was searched, whichever page of it this is."""
+        behind = -1 if self.waiting is None else len(self.waiting)
+        return Searched(*self._extent(), self.sizes, self.opened, behind, self.broken)
+
+    def _extent(self) -> tuple[int, int, int]:
+        """How many messages the query's span has, and when the first and last of them were archived."""
+        span, first, last = self.query.span, self.first_wanted, self.last_wanted
+        inner = self.blocks.count(first, last, span.since, span.until)
+        counts = [self._counted(first, inner.first - 1), inner, self._counted(inner.last + 1, last)]
+        times = [(one.since, one.until) for one in counts if one.messages]
+        return (
+            sum(one.messages for one in counts),
+            min((since for since, _ in times), default=0),
+            max((until for _, until in times), default=0),
+        )
+
+    def _counted(self, first: int, last: int) -> Count:
+        """The same of a few numbers, from the archive itself."""
+        if first > last:
+            return Count(0, first, last)
+        span = self.query.span
+        look = {"b_first": first, "b_last": last, "b_since": span.since, "b_until": span.until or OPEN_END}
+        messages, since, until = _COUNT.one(self.db, look).one()
+        return Count(messages, first, last, since or 0, until or 0)
+
+
+def _once(numbers: Iterator[int]) -> Iterator[int]:
+    """Each number once, of numbers in order."""
+    last = None
+    for number in numbers:
+        if number != last:
+            yield number
+        last = number
+
+
+# --- what is known by its state -------------------------------------------------------------------------
+
+_MOST_LIVE = 50_000
+"""Messages in a state from which on the state helps no more."""
+
+_M, _R, _D = s.messages.c, s.reviews.c, s.deliveries.c
+
+
+def _limited(query: Select[Any]) -> Prepared:
+    return Prepared(query.limit(literal_column(str(_MOST_LIVE + 1))))
+
+
+def _messages(*states: MessageState) -> Prepared:
+    one = [select(_M.id).where(states_in(_M.state, state.value)) for state in states]
+    return _limited(union_all(*one)) if len(one) > 1 else _limited(one[0])
+
+
+def _reviews(*conditions: Any) -> Prepared:
+    return _limited(select(_R.message).where(*conditions))
+
+
+def _stuck(state: DeliveryState) -> Prepared:
+    stuck = states_in(_D.state, DeliveryState.PARKED.value, DeliveryState.FAILED.value)
+    return _limited(select(_D.message).where(stuck, states_in(_D.state, state.value)))
+
+
+_LIVE: Mapping[tuple[str, str], Prepared] = {
+    ("is", "new"): _messages(MessageState.NEW, MessageState.FETCHING),
+    ("is", "held"): _reviews(states_in(_R.state, "open")),
+    ("is", "released"): _reviews(states_in(_R.state, "released")),
+    ("is", "rejected"): _reviews(states_in(_R.state, "rejected")),
+    ("is", "expired"): _reviews(states_in(_R.state, "expired")),
+    ("is", "reviewed"): _reviews(states_in(_R.state, "released", "rejected")),
+    ("is", "late"): _reviews(_R.due_at > literal_column("0")),
+    ("is", "waiting"): _limited(
+        select(_D.message).where(is_open(s.deliveries), states_in(_D.state, DeliveryState.WAITING.value))
+    ),
+    ("is", "parked"): _stuck(DeliveryState.PARKED),
+    ("is", "failed"): _stuck(DeliveryState.FAILED),
+}
+"""States that the tables know by few rows, each with at least the messages that are in it."""
+
+_COUNT = Prepared(
+    select(func.count(), func.min(_M.archived_at), func.max(_M.archived_at)).where(
+        _M.id >= bindparam("b_first"),
+        _M.id <= bindparam("b_last"),
+        _M.archived_at >= bindparam("b_since"),
+        _M.archived_at < bindparam("b_until"),
+    )
+)

@@ -1,0 +1,61 @@
+"""Who looked at what people wrote: recorded with person, reason, case and query, and found again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, select
+from story import REVIEWER, Ticking, copy_of_the_story
+
+from bridge.ledger.entry import decode
+from bridge.store import looks
+from bridge.store import schema as s
+from bridge.store.database import Database
+from bridge.store.looks import Looker, Search
+
+WHO = Looker(REVIEWER, "quarterly review", "2026/17")
+ASKED = Search("search", "from:alice.wong 内幕", 2, (3, 1))
+
+
+@pytest.fixture
+async def looked(tmp_path: Path) -> Database:
+    """A store in which somebody searched, and then opened message 3."""
+    copy_of_the_story(tmp_path)
+    store = Database(f"sqlite:///{tmp_path / 'weighbridge.db'}", tmp_path / "blobs", Ticking())
+    await store.write(lambda tx: looks.record_search(tx, 0, WHO, ASKED))
+    await store.write(lambda tx: looks.record_shown(tx, 0, WHO, "show", [3]))
+    yield store
+    store.close()
+
+
+async def test_looks_are_read_newest_first(looked: Database) -> None:
+    """Each with its person, reason, case, query, how many were found and which were shown."""
+    shown, searched = await looked.read(lambda db: list(looks.looks(db)))
+    assert (shown["kind"], shown["command"], shown["shown"], shown["found"]) == (
+        "message:shown",
+        "show",
+        [3],
+        1,
+    )
+    assert (searched["query"], searched["found"], searched["shown"]) == (ASKED.query, 2, [3, 1])
+    for one in (shown, searched):
+        assert (one["person"], one["reason"], one["case"]) == (REVIEWER, "quarterly review", "2026/17")
+
+
+@pytest.mark.parametrize(("number", "commands"), [(3, ["search", "show"]), (1, ["search"]), (2, [])])
+async def test_looks_at_one_message(looked: Database, number: int, commands: list[str]) -> None:
+    """Whoever was shown it, alone or among what a search found, in order."""
+    found = await looked.read(lambda db: looks.looks_at(db, number))
+    assert [one["command"] for one in found] == commands
+
+
+async def test_the_ledger_has_no_word_of_it(looked: Database) -> None:
+    """Names, reasons and queries are content: the entries themselves have the number of a message at most."""
+
+    def entries(db: Connection) -> list[bytes]:
+        query = select(s.ledger.c.entry).where(s.ledger.c.subject.like("audit%"))
+        return [data for data in db.execute(query).scalars() if decode(data).kind in looks.KINDS]
+
+    for data in await looked.read(entries):
+        assert decode(data).facts in ({}, {"message": 3})
