@@ -136,7 +136,7 @@ def _url(value: Any, folder: Path) -> str:
 
 
 def _database(value: Any, folder: Path) -> str:
-    kind, separator, rest = _text(value, folder).partition("://")
+    kind, _, rest = _text(value, folder).partition("://")
     if kind == "sqlite" and rest.startswith("/") and rest != "/":
         return f"sqlite:///{folder / Path(rest[1:]).expanduser()}"
     if kind == "postgresql" and _names_a_database(urlsplit(str(value))):

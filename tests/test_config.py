@@ -201,7 +201,7 @@ def test_plain_http_is_for_this_machine(url: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["mysql://u:hush@db/x", "postgresql://u:hush@db", "postgresql://u@db:no/x", "sqlite:///", "weighbridge.db"],
+    ["mysql://u:hush@db/x", "postgresql://u:hush@db", "postgresql://db:no/x", "sqlite:///", "weighbridge.db"],
 )
 def test_a_store_that_is_not_spoken_is_refused(url: str) -> None:
     """Another database is refused at the start, and a password in its address not repeated."""
@@ -211,7 +211,8 @@ def test_a_store_that_is_not_spoken_is_refused(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql://w@db.bank.example/w", "postgresql:///w?host=/run/postgresql", "postgresql:///?service=w"]
+    "url",
+    ["postgresql://w@db.bank.example/w", "postgresql:///w?host=/run/postgresql", "postgresql:///?service=w"],
 )
 def test_a_server_is_named_as_libpq_has_it(url: str) -> None:
     """Host and database, a socket's folder, or a service."""

@@ -140,7 +140,9 @@ def _require_version(db: Connection, url: str) -> None:
     from bridge.store.engines import place
 
     if not inspect(db).has_table("alembic_version"):
-        raise NoStore(f"there is no store in {place(url)} yet: `weighbridge run` makes it when it first starts.")
+        raise NoStore(
+            f"there is no store in {place(url)} yet: `weighbridge run` makes it when it first starts."
+        )
     found = db.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() or "none"
     if found != SCHEMA:
         raise NoStore(

@@ -144,7 +144,8 @@ def mend(message: Message) -> Message:
     if not -_LARGEST <= message.sent_at <= _LARGEST:
         message = replace(message, sent_at=_mended(message.sent_at))
     if any("\0" in getattr(message, name) for name in _NAMES):
-        message = replace(message, **{name: getattr(message, name).replace("\0", "\ufffd") for name in _NAMES})
+        names = {name: getattr(message, name).replace("\0", "?") for name in _NAMES}
+        message = replace(message, **names)
     texts = [getattr(message, name) for name in _TEXTS]
     try:
         "".join(texts).encode()

@@ -112,7 +112,7 @@ witnessed = Table(
     metadata,
     Column("lane", Integer, nullable=False),
     Column("size", BigInteger, nullable=False),
-    Column("witness", String, nullable=False),
+    Column("witness", Word, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("answer", LargeBinary, nullable=False),
     PrimaryKeyConstraint("lane", "size", "witness"),

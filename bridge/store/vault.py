@@ -132,9 +132,7 @@ class Vault:
             return sealing.unseal(key, belongs, part, sealed)
         except sealing.Broken as error:
             place = f"entry {seq} of lane {lane}"
-            raise Damaged(
-                f"the content of {place} cannot be opened: {error}; run `audit verify`"
-            ) from None
+            raise Damaged(f"the content of {place} cannot be opened: {error}; run `audit verify`") from None
 
     def rewrap(self, number: int, owner: tuple[int, int] | str, wrapped: bytes) -> bytes:
         """The data key of a record (lane, place) or attachment (digest), wrapped by store key `number`."""

@@ -37,9 +37,7 @@ def source(text: str) -> Source:
 
 def question(hands: Hands, draft: str, **more: Any) -> bt.Question:
     keeper = vault_of(hands.store.engine).keeper
-    asked = bt.Question(
-        hands.store.url, (source(traffic.DESK),), (source(draft),), 0, LATER, keeper=keeper
-    )
+    asked = bt.Question(hands.store.url, (source(traffic.DESK),), (source(draft),), 0, LATER, keeper=keeper)
     return replace(asked, **more)
 
 

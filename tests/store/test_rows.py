@@ -199,7 +199,7 @@ def _in_other_words(line: str) -> str:
     if found := re.search(r"Index (?:Only )?Scan (?:Backward )?using (\w+) on (\w+)(?: (\w+))?", line):
         return f"SEARCH {(found[3] or found[2]).removesuffix('_1')} USING INDEX {found[1]}"
     if found := re.search(r"Bitmap Index Scan on (\w+)", line):
-        return f"SEARCH {found[1].split('_')[1]} USING INDEX {found[1]}"
+        return f"SEARCH {'earlier' if 'fetching' in line else found[1].split('_')[1]} USING INDEX {found[1]}"
     return ""
 
 

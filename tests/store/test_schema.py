@@ -87,7 +87,7 @@ def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
 )
 async def test_nothing_stands_without_what_it_rests_on(hands: Hands, statement: str) -> None:
     """The database itself refuses a delivery that was not judged and a verdict on what is not archived."""
-    with pytest.raises(StoreError, match="(?i)foreign key"):
+    with pytest.raises(StoreError, match=r"(?i)foreign key"):
         await hands.store.write(lambda tx: tx.db.exec_driver_sql(statement))
 
 

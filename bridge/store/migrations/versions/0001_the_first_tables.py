@@ -213,7 +213,7 @@ def upgrade() -> None:
         "witnessed",
         sa.Column("lane", sa.Integer(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
-        sa.Column("witness", sa.String(), nullable=False),
+        sa.Column("witness", WORD, nullable=False),
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("answer", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("lane", "size", "witness", name=op.f("pk_witnessed")),
