@@ -288,7 +288,7 @@ class Store:
         "file",
         TEXT,
         "Who has the master key that everything is sealed by: `file`, `environment` "
-        "(`WEIGHBRIDGE_STORE_KEY`), or the name of an installed plugin.",
+        "(`WEIGHBRIDGE_STORE_KEY`), the name of an installed plugin, or `module:function`.",
     )
     key_file: Path = setting(Path("secrets/store-key"), PATH, "The master key, when a file keeps it.")
     lanes: int = setting(

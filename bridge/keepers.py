@@ -34,12 +34,25 @@ _FORMAT = 1
 
 
 def keeper(kind: str, file: Path) -> KeyKeeper:
-    """The keeper that the settings name: "file", "environment", or a plugin's name. Raises ConfigError."""
+    """The keeper that the settings name: "file", "environment", a plugin's name, or `module:function` for one
+    that is not installed as a plugin. Raises ConfigError."""
     if kind == "file":
         return KeyFile(file)
     if kind == "environment":
         return KeyInEnvironment()
-    return _plugin(kind)
+    return _imported(kind) if ":" in kind else _plugin(kind)
+
+
+def _imported(place: str) -> KeyKeeper:
+    from importlib import import_module
+
+    module, _, function = place.partition(":")
+    try:
+        make = getattr(import_module(module), function)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigError(f"[store] keeper: {place} cannot be imported: {error}") from None
+    made: KeyKeeper = make()
+    return made
 
 
 def _plugin(name: str) -> KeyKeeper:
@@ -222,8 +235,16 @@ class KeyInMemory:
     def unwrap(self, name: str, wrapped: bytes) -> bytes:
         """What was wrapped. Raises ConfigError when another master key did it."""
         if name != self.current:
-            raise _lacking(name, f"these shares, which are of {self.current}")
-        return _unwrap(self._key, name, wrapped)
+            raise KeyMissing(
+                f"these shares are of master key {self.current}, and the store is sealed by {name}: bring "
+                "the shares of that one, or the copy of the store that belongs to these"
+            )
+        try:
+            return _unwrap(self._key, name, wrapped)
+        except ConfigError:
+            raise ConfigError(
+                f"put together, these shares do not give master key {name}: not all are of the same escrow"
+            ) from None
 
     def renew(self) -> str:
         """Its one key: what is in memory is not changed."""

@@ -36,8 +36,9 @@ class Blobs(Protocol):
 class KeyKeeper(Protocol):
     """Who has the master key. It wraps the store's few keys, so it is asked at start and at a rotation.
 
-    Every method MAY raise ConfigError, with what a person has to do. A master key has a name, which is kept
-    in the store in clear and MUST say nothing of the key.
+    Every method MAY raise ConfigError, with what a person has to do, and MUST raise StoreError when a key
+    service does not answer: then it is asked again. A master key has a name, which is kept in the store in
+    clear and MUST say nothing of the key. A keeper MUST survive `pickle`: a back-test runs in processes.
     """
 
     @property

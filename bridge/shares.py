@@ -111,13 +111,18 @@ def share_from(text: str) -> Share:
     if checksum != _checksum(line):
         raise Unfit("a share was not copied rightly: its last letters do not fit the rest")
     needed, number, value = parts[-3:]
-    return Share("-".join(parts[1:-3]), int(needed), int(number), bytes.fromhex(value))
+    try:
+        return Share("-".join(parts[1:-3]), int(needed), int(number), bytes.fromhex(value))
+    except ValueError:
+        raise Unfit("this is not a share: its numbers, or its bytes, are none") from None
 
 
 def secret_of(shares: Sequence[Share]) -> bytes:
     """The secret of these shares. Raises Unfit when they are too few, or not of one key."""
     if len({(one.key, one.needed) for one in shares}) != 1:
         raise Unfit("these shares are not all of the same key")
+    if len({len(one.value) for one in shares}) != 1 or not all(1 <= one.number <= MOST for one in shares):
+        raise Unfit("these shares are not of one length, or their numbers are not between 1 and 255")
     values = {one.number: one.value for one in shares}
     if len(values) < shares[0].needed:
         raise Unfit(f"{shares[0].needed} different shares are needed, and there are {len(values)}")

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
+import itertools
+import json
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from story import Terminal, copy_of_the_story
+from sqlalchemy import select
+from story import ENTRIES, Terminal, copy_of_the_story
 
 from bridge.cli.output import Exit
 from bridge.keepers import KeyFile
+from bridge.store import rotation
+from bridge.store import schema as s
+from bridge.store.database import Database, open_engine
 
 WHY = ("--reason", "as every year", "--as", "bob.li@bank.example")
 
@@ -24,6 +32,16 @@ def terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Terminal:
 def key_file(terminal: Terminal) -> KeyFile:
     """The key file of the store."""
     return KeyFile(terminal.folder / "secrets" / "store-key")
+
+
+def said(terminal: Terminal) -> list[bytes]:
+    """What the archive said before anything was done to its keys, opened."""
+    engine = open_engine(f"sqlite:///{terminal.folder}/weighbridge.db")
+    with engine.connect() as db:
+        bodies = db.scalars(select(s.content.c.body).where(s.content.c.seq < ENTRIES)).all()
+    engine.dispose()
+    assert len(bodies) > 100
+    return list(bodies)
 
 
 def test_status_says_how_the_keys_stand(terminal: Terminal) -> None:
@@ -49,9 +67,37 @@ def test_status_works_without_the_key(terminal: Terminal) -> None:
 def test_without_the_key_a_command_says_what_is_missing(terminal: Terminal) -> None:
     """Exit code 2, the file's place and the remedy; nothing of the archive."""
     key_file(terminal).path.unlink()
-    answer = terminal.type("audit", "list")
+    answer = terminal.type("review", "list")
     assert (answer.code, answer.out) == (Exit.WRONG, "")
     assert str(key_file(terminal).path) in answer.err and "weighbridge keys restore" in answer.err
+
+
+WITHOUT_THE_KEY = (
+    ("audit", "show", "3"),
+    ("audit", "replay"),
+    ("review", "list"),
+    ("review", "show", "3"),
+    ("outbox", "list"),
+    ("people", "list"),
+    ("freeze", *WHY),
+    ("keys", "rotate", *WHY),
+    ("keys", "escrow", "--shares", "2", "--needed", "2", "--out", "shares", *WHY),
+)
+
+
+@pytest.mark.parametrize("command", WITHOUT_THE_KEY, ids=" ".join)
+def test_a_copy_without_the_key_yields_nothing(terminal: Terminal, command: tuple[str, ...]) -> None:
+    """Whoever has all but the key file reads nothing, writes nothing, and is told what is missing.
+
+    No command makes a new key in the place of the lost one: that would keep `keys restore` from it.
+    """
+    key_file(terminal).path.unlink()
+    before = (terminal.folder / "weighbridge.db").read_bytes()
+    answer = terminal.type(*command)
+    assert (answer.code, answer.out) == (Exit.WRONG, "")
+    assert "weighbridge keys restore" in answer.err
+    assert not key_file(terminal).path.exists()
+    assert (terminal.folder / "weighbridge.db").read_bytes() == before
 
 
 def test_verify_without_the_key_says_what_it_did_not_compare(terminal: Terminal) -> None:
@@ -64,12 +110,12 @@ def test_verify_without_the_key_says_what_it_did_not_compare(terminal: Terminal)
 
 def test_a_rotation_from_end_to_end(terminal: Terminal) -> None:
     """Another master key, the same archive, and nothing to find."""
-    before, name = terminal.type("audit", "list").out, key_file(terminal).current
+    before, name = said(terminal), key_file(terminal).current
     answer = terminal.type("keys", "rotate", *WHY)
     assert answer.code == Exit.DONE
     assert key_file(terminal).current != name
     assert key_file(terminal).current in answer.out
-    assert terminal.type("audit", "list").out == before
+    assert said(terminal) == before
     assert terminal.type("audit", "verify").code == Exit.DONE
 
 
@@ -88,12 +134,78 @@ def test_shares_are_handed_out_tried_and_restore_the_key(terminal: Terminal) -> 
     done = terminal.type("keys", "drill", *chosen, "--custodian", "a notary", *WHY)
     assert done.code == Exit.DONE and "Shares 1, 3, 5 give master key" in done.out
     assert terminal.type("keys", "restore", *chosen).code == Exit.WRONG  # the file is there
-    before = terminal.type("audit", "list").out
+    before = said(terminal)
     key_file(terminal).path.unlink()
     assert terminal.type("keys", "restore", *chosen).code == Exit.DONE
-    assert terminal.type("audit", "list").out == before
+    assert said(terminal) == before
     assert terminal.type("audit", "verify").code == Exit.DONE
     assert "3 of 5, this key" in terminal.type("keys", "status").out
+
+
+def test_shares_that_do_not_belong_together_are_told_apart(terminal: Terminal) -> None:
+    """Of two escrows of one key; of a key that was rotated away; of what is no share at all."""
+    first, second = terminal.folder / "first", terminal.folder / "second"
+    for out in (first, second):
+        split = ("keys", "escrow", "--shares", "3", "--needed", "2", "--out", str(out), *WHY)
+        assert terminal.type(*split).code == Exit.DONE
+    mixed = terminal.type("keys", "drill", str(first / "share-1.txt"), str(second / "share-2.txt"), *WHY)
+    assert mixed.code == Exit.WRONG and "not all are of the same escrow" in mixed.err
+    terminal.type("keys", "rotate", *WHY)
+    old = (str(first / "share-1.txt"), str(first / "share-3.txt"))
+    for command in (("keys", "drill", *old, *WHY), ("keys", "restore", *old)):
+        answer = terminal.type(*command)
+        assert answer.code == Exit.WRONG and "these shares are of master key" in answer.err
+    no_share = terminal.type("keys", "drill", str(terminal.folder / "weighbridge.toml"), *WHY)
+    assert no_share.code == Exit.WRONG and "weighbridge.toml: this is not a share" in no_share.err
+
+
+class Killed(BaseException):
+    """The process is gone; nobody tidies up."""
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("step", range(8))
+def test_killed_at_any_step_a_rotation_is_finished_by_the_next(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, step: int, after: bool
+) -> None:
+    """Between a new master key, each transaction, and the end of the old key: everything reads, always."""
+    before = said(terminal)
+    steps = itertools.count()
+
+    def die_at(now: bool) -> None:
+        if now:
+            raise Killed
+
+    def deadly(act: Callable) -> Callable:
+        def acted(*arguments: object) -> object:
+            now = next(steps) == step
+            die_at(now and not after)
+            done = act(*arguments)
+            die_at(now)
+            return done
+
+        async def acted_in_time(*arguments: object) -> object:
+            now = next(steps) == step
+            die_at(now and not after)
+            done = await act(*arguments)
+            die_at(now)
+            return done
+
+        return acted_in_time if inspect.iscoroutinefunction(act) else acted
+
+    monkeypatch.setattr(rotation, "MANY", 100)
+    with monkeypatch.context() as mortal:
+        for owner, names in ((KeyFile, ("renew", "forget")), (Database, ("write",))):
+            for name in names:
+                mortal.setattr(owner, name, deadly(getattr(owner, name)))
+        with pytest.raises(Killed):
+            terminal.type("keys", "rotate", *WHY)
+    assert said(terminal) == before
+    assert terminal.type("keys", "rotate", *WHY).code == Exit.DONE
+    assert said(terminal) == before
+    assert terminal.type("audit", "verify").code == Exit.DONE
+    assert len(json.loads(key_file(terminal).path.read_text())["keys"]) == 1
+    assert "not at its end" not in terminal.type("keys", "status").out
 
 
 def test_a_changed_share_is_named(terminal: Terminal) -> None:

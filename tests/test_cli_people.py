@@ -118,7 +118,7 @@ def test_people_whom_nobody_knows_are_refused(online: tuple[Terminal, str]) -> N
     stranger = contact.replace("/wm", "/wmX")
     answer = terminal.type("people", "pair", "alice.wong@bank.example", stranger, "--reason", "client")
     assert answer.code == Exit.WRONG
-    assert "audit list" in answer.err
+    assert "audit search" in answer.err
     assert listed(terminal) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 
@@ -71,6 +72,23 @@ def test_a_slip_of_the_pen_is_named() -> None:
     for odd, why in ((text.replace("00", "01", 1), "copied"), ("hello", "begins with wbs1"), ("", "wbs1")):
         with pytest.raises(Unfit, match=why):
             share_from(odd)
+
+
+@pytest.mark.parametrize("line", ["wbs1-k-x-2-00ff", "wbs1-k-2-y-00ff", "wbs1-k-2-1-0zff", "wbs1-k-2-1-0"])
+def test_a_line_with_a_checksum_and_no_numbers_is_no_share(line: str) -> None:
+    """Somebody made it up: it is refused as a share, not as a fault of the program."""
+    checksum = hashlib.sha256(line.encode()).hexdigest()[:8]
+    with pytest.raises(Unfit, match="not a share"):
+        share_from(f"{line}-{checksum}")
+
+
+@pytest.mark.parametrize(
+    "odd", [Share("k", 2, 0, bytes(32)), Share("k", 2, 256, bytes(32)), Share("k", 2, 2, b"")]
+)
+def test_shares_without_a_place_or_of_another_length_are_refused(odd: Share) -> None:
+    """Number 0 would be the secret itself; what is shorter would shorten it."""
+    with pytest.raises(Unfit, match="between 1 and 255"):
+        secret_of([Share("k", 2, 1, bytes(32)), odd])
 
 
 def test_shares_that_do_not_fit_are_refused() -> None:

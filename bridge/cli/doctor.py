@@ -17,10 +17,11 @@ import click
 
 from bridge.cli.output import Exit, json_option, listing
 from bridge.cli.root import Root, pass_root
-from bridge.errors import ConfigError, PolicyError, WeighbridgeError
+from bridge.errors import ConfigError, PolicyError, Unwitnessed, WeighbridgeError
 
 if TYPE_CHECKING:
-    from bridge.config import Settings
+    from bridge.config import Place, Settings
+    from bridge.ports import Blobs
     from bridge.store.database import Database
 
 Check = tuple[str, bool, str]
@@ -32,6 +33,9 @@ _ACTIVATION = {
 
 CLOSED = frozenset({"callback"})
 """What a connector looks at only while it listens, which it does not do here: a daemon may be running."""
+
+PATIENCE = 20.0
+"""Seconds that a place of checkpoints may take to answer."""
 
 ENOUGH_DISK = 1 << 30
 """Bytes that should be free where archive and attachments grow."""
@@ -74,6 +78,8 @@ def _checks(root: Root, offline: bool) -> Iterator[Check]:
         if section not in broken:
             yield from check(settings)
     if not offline and "store" not in broken:
+        if "ledger" not in broken:
+            yield from asyncio.run(_witnesses(settings, broken))
         yield from asyncio.run(_networks(settings, broken))
 
 
@@ -145,6 +151,35 @@ def _checkpoints(settings: Settings) -> Iterator[Check]:
         yield "checkpoint key", False, str(error)
     else:
         yield "checkpoint key", True, str(settings.ledger.key_file)
+
+
+async def _witnesses(settings: Settings, broken: Set[str]) -> list[Check]:
+    """Whether checkpoints could be left in the places that are not on this host: each is tried."""
+    from bridge.cli import compose
+
+    checks: list[Check] = []
+    store = compose.store(settings)
+    try:
+        for place in compose.places(settings):
+            if place.kind != "folder" and place.kind not in broken:
+                checks.append(await _witness(settings, place, store.blobs))
+    finally:
+        store.close()
+    return checks
+
+
+async def _witness(settings: Settings, place: Place, blobs: Blobs) -> Check:
+    from bridge.cli import compose
+
+    try:
+        signer = compose.signing_key(settings)
+        async with asyncio.timeout(PATIENCE):
+            detail = await compose.witness(settings, place, signer, blobs).check()
+    except (ConfigError, Unwitnessed) as error:
+        return "checkpoints", False, str(error)
+    except TimeoutError:
+        return "checkpoints", False, f"{place.name} does not answer within {PATIENCE:.0f} s"
+    return "checkpoints", True, f"{place.name}: {detail}"
 
 
 def _nearest(path: Path) -> Path:

@@ -114,6 +114,8 @@ async def _rotate(root: Root, person: str, reason: str, tell: Tell) -> int:
 
     keeper = _keeper(root)
     async with opened(root.settings()) as store:
+        # Before a new key is made: beside one that is lost it would only hide the loss.
+        await asyncio.to_thread(store.unlock)
         before = await store.read(lambda db: rotation.standing(db, keeper))
         if not before.unfinished:
             await asyncio.to_thread(keeper.renew)
@@ -121,6 +123,7 @@ async def _rotate(root: Root, person: str, reason: str, tell: Tell) -> int:
         await _rewrap(store, sum(one["wraps"] for one in before.store_keys), tell)
         _, needed = await store.write(lambda tx: rotation.retire(tx, store.lane, person, reason))
         await asyncio.to_thread(keeper.forget, needed)
+        await asyncio.to_thread(rotation.clear_log, store.engine)
         after = await store.read(lambda db: rotation.standing(db, keeper))
     return max(one["id"] for one in after.store_keys)
 

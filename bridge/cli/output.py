@@ -25,6 +25,7 @@ from bridge.errors import (
     NoStore,
     NotAllowed,
     PolicyError,
+    QueryError,
     Refused,
     SignedOut,
     StoreError,
@@ -50,6 +51,7 @@ class Exit(enum.IntEnum):
 ERRORS: tuple[tuple[type[WeighbridgeError], Exit, str], ...] = (  # error, exit code, remedy
     (ConfigError, Exit.WRONG, ""),
     (PolicyError, Exit.WRONG, ""),
+    (QueryError, Exit.WRONG, ""),
     (NoStore, Exit.UNREACHABLE, ""),
     (StoreError, Exit.UNREACHABLE, "Nothing was changed. Look at the disk, the rights and the database."),
     (Missing, Exit.NO, ""),
@@ -184,8 +186,13 @@ def explain(error: WeighbridgeError) -> tuple[list[str], Exit]:
     for kind, code, remedy in ERRORS:
         if isinstance(error, kind):
             problems = getattr(error, "problems", (error,))
-            return [_followed_by(str(problem), remedy) for problem in problems], code
+            return [_followed_by(_said(problem), remedy) for problem in problems], code
     return [str(error)], Exit.NO
+
+
+def _said(problem: Any) -> str:
+    """A problem in words; one with a place in a query, with carets below that."""
+    return "\n".join(problem.lines()) if hasattr(problem, "lines") else str(problem)
 
 
 def _followed_by(problem: str, remedy: str) -> str:

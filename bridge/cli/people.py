@@ -172,7 +172,7 @@ async def _asked(settings: Settings, store: Database, wish: _Wish) -> Pair:
         if contact is None:
             raise ConfigError(
                 f"the customer service accounts know no contact {wish.contact}: somebody who has written to "
-                "one of them stands in `weighbridge audit list`."
+                "one of them stands in `weighbridge audit search`."
             )
         name = wish.contact_name or contact.name
         stream = (

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from hashlib import sha256
 
 import orjson
@@ -35,7 +36,8 @@ WHOLE = "(body)"
 """The name of the one field of a body that is not written so."""
 
 _BETWEEN = b",\n"
-_NAME = re.compile(rb'"([\w .:/-]{1,200})":', re.ASCII)
+_NAME = re.compile(rb'"([\w .:/-]{1,200})"', re.ASCII)
+_RAW, _WHOLE = RAW.encode(), WHOLE.encode()
 
 
 def written(value: Mapping[str, object], option: int = orjson.OPT_SORT_KEYS) -> bytes:
@@ -49,12 +51,30 @@ def written(value: Mapping[str, object], option: int = orjson.OPT_SORT_KEYS) -> 
 
 def pieces(body: bytes, raw: bytes = b"") -> list[tuple[str, bytes]]:
     """The fields of a piece of content, as (name, bytes), in order."""
-    found = [(WHOLE, body)]
+    return [(name.decode(), piece) for name, piece in _named(body, raw)]
+
+
+def _named(body: bytes, raw: bytes) -> list[tuple[bytes, bytes]]:
+    found = [(_WHOLE, body)]
     if body.startswith(b'{"') and body.endswith(b"}"):
-        lines = [(_NAME.match(piece), piece) for piece in body[1:-1].split(_BETWEEN)]
-        if all(name for name, _ in lines):
-            found = [(name[1].decode(), piece) for name, piece in lines if name]
-    return [*found, (RAW, raw)] if raw else found
+        lines = body[1:-1].split(_BETWEEN)
+        names = [_name(line[: line.find(b'":', 2) + 1]) for line in lines]
+        if all(names):
+            found = list(zip(names, lines, strict=True))
+    return [*found, (_RAW, raw)] if raw else found
+
+
+@lru_cache(maxsize=1024)
+def _name(start: bytes) -> bytes:
+    """The name of a field whose line has `start` before its colon; b"" when that is no name."""
+    found = _NAME.fullmatch(start)
+    return found[1] if found else b""
+
+
+@lru_cache(maxsize=1024)
+def _headed(name: bytes) -> bytes:
+    """A name with its length, as the digest takes it."""
+    return len(name).to_bytes(2, "big") + name
 
 
 def joined(found: Iterable[tuple[str, bytes]]) -> tuple[bytes, bytes]:
@@ -83,11 +103,17 @@ def digest_over(commitments: Iterable[tuple[str, bytes]]) -> str:
     """The digest of a piece of content from its fields' names and commitments, lower-case hex."""
     parts: list[bytes] = []
     for name, committed in commitments:
-        data = name.encode()
-        parts += (len(data).to_bytes(2, "big"), data, committed)
+        parts += (_headed(name.encode()), committed)
     return sha256(b"".join(parts)).hexdigest()
 
 
 def digest_of(salt: bytes, body: bytes, raw: bytes = b"") -> str:
-    """The salted digest of a piece of content, lower-case hex: what its ledger entry says."""
-    return digest_over((name, commitment(salt_of(salt, name), piece)) for name, piece in pieces(body, raw))
+    """The salted digest of a piece of content, lower-case hex: what its ledger entry says.
+
+    The same as `digest_over` the commitments of all `pieces`, with each step written out: every record is
+    hashed so when it is written, and again whenever all of it is verified.
+    """
+    whole: list[bytes] = []
+    for name, piece in _named(body, raw):
+        whole += (_headed(name), sha256(sha256(salt + name).digest() + piece).digest())
+    return sha256(b"".join(whole)).hexdigest()

@@ -14,8 +14,8 @@ destroyed, it says nothing any more.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import orjson
 
@@ -75,8 +75,7 @@ KINDS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One fact. `subject` says whose ("message/42", "delivery/0abc..."); `at` is in milliseconds."""
 
     lane: int
@@ -84,7 +83,7 @@ class Entry:
     at: int
     kind: str
     subject: str
-    facts: Mapping[str, object] = field(default_factory=dict)
+    facts: Mapping[str, object]
     digest: str = ""  # of the content beside it, "" if the entry has none
 
 
@@ -102,7 +101,7 @@ def encode(entry: Entry) -> bytes:
         raise ValueError(f"a {entry.kind} entry holds what has no canonical form: {error}") from None
     if not data.isascii():
         raise ValueError(f"a {entry.kind} entry holds text that is not ASCII: content does not belong here")
-    if not _is_typed(entry) or not _is_canonical(entry.facts):
+    if not _is_typed(entry) or not _are_canonical(entry.facts.values()):
         raise ValueError(f"a {entry.kind} entry holds what has no canonical form, such as a float")
     return data
 
@@ -110,15 +109,39 @@ def encode(entry: Entry) -> bytes:
 def decode(data: bytes) -> Entry:
     """The entry that `data` encodes. Raises ValueError when the bytes are not a canonical entry."""
     value = orjson.loads(data)
-    if not isinstance(value, dict) or value.pop("v", None) != VERSION:
+    if not isinstance(value, dict) or value.get("v") != VERSION:
         raise ValueError("not a ledger entry of a version known here")
-    try:
-        entry = Entry(**value)
-    except TypeError:
-        raise ValueError("not a ledger entry: its fields are others") from None
-    if encode(entry) != data:
+    if not _is_sorted_json(value, data):
+        raise ValueError("not in canonical form")
+    if tuple(value) != _FIELDS:
+        raise ValueError("not a ledger entry: its fields are others")
+    entry = _in_order(*value.values())
+    if tuple(map(type, value.values())) != _TYPES or not _is_an_entry(entry) or not data.isascii():
+        encode(entry)  # says what is wrong with it
         raise ValueError("not in canonical form")
     return entry
+
+
+def _is_sorted_json(value: object, data: bytes) -> bool:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS) == data
+    except TypeError:  # nested more deeply than can be written
+        return False
+
+
+_FIELDS = ("at", "digest", "facts", "kind", "lane", "seq", "subject", "v")
+_TYPES = (int, str, dict, str, int, int, str, int)
+
+
+def _in_order(
+    at: int, digest: str, facts: Mapping[str, object], kind: str, lane: int, seq: int, subject: str, _: int
+) -> Entry:
+    """The entry whose members, in the order of their sorted names, these are."""
+    return Entry(lane, seq, at, kind, subject, facts, digest)
+
+
+def _is_an_entry(entry: Entry) -> bool:
+    return entry.kind in KINDS and _are_canonical(entry.facts.values())
 
 
 def _dump(entry: Entry) -> bytes:
@@ -142,15 +165,25 @@ def _is_typed(entry: Entry) -> bool:
         type(entry.lane) is int
         and type(entry.seq) is int
         and type(entry.at) is int
+        and isinstance(entry.kind, str)
         and isinstance(entry.subject, str)
         and isinstance(entry.digest, str)
         and isinstance(entry.facts, Mapping)
     )
 
 
+_PLAIN = (int, str)
+
+
+def _are_canonical(values: Iterable[object]) -> bool:
+    for value in values:  # written out: this is asked of every fact that is ever read again
+        if isinstance(value, _PLAIN) or _is_canonical(value):
+            continue
+        return False
+    return True
+
+
 def _is_canonical(value: object) -> bool:
-    if isinstance(value, int | str):
-        return True
-    if isinstance(value, Mapping):
-        return all(map(_is_canonical, value.values()))
-    return isinstance(value, list | tuple) and all(map(_is_canonical, value))
+    if isinstance(value, list | tuple):
+        return _are_canonical(value)
+    return isinstance(value, Mapping) and _are_canonical(value.values())

@@ -52,6 +52,11 @@ class Frontier:
         self.nodes.append(leaf)
         self.size += 1
 
+    def extend(self, leaves: Iterable[bytes]) -> None:
+        """Add leaf hashes one after another."""
+        for leaf in leaves:
+            self.append(leaf)
+
     def root(self) -> bytes:
         """The root over all leaves so far (the Merkle Tree Hash, RFC 9162 section 2.1.1)."""
         if not self.nodes:
@@ -79,6 +84,5 @@ class Frontier:
 def root_of(leaves: Sequence[bytes]) -> bytes:
     """The root over leaf hashes."""
     frontier = Frontier()
-    for leaf in leaves:
-        frontier.append(leaf)
+    frontier.extend(leaves)
     return frontier.root()

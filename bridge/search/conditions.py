@@ -65,14 +65,14 @@ class Says:
         """Whether one field has it whole."""
         return any(
             self.term.within(reading.folded(text), text)
-            for field in LOOKS_INTO[self.name]
-            for _, text in reading.texts(field)
+            for into in LOOKS_INTO[self.name]
+            for _, text in reading.texts(into)
         )
 
     def places(self, reading: Reading) -> Places:
         """Every place in every field."""
-        for field in LOOKS_INTO[self.name]:
-            for name, text in reading.texts(field):
+        for into in LOOKS_INTO[self.name]:
+            for name, text in reading.texts(into):
                 yield (
                     name,
                     self.term.originals(Folded(text)) if self.term.within(reading.folded(text), text) else [],
@@ -98,12 +98,12 @@ class Near:
 
     def accepts(self, reading: Reading) -> bool:
         """Whether one field has them close enough."""
-        return any(self._pairs(reading, text) for field in LOOKS_INTO[""] for _, text in reading.texts(field))
+        return any(self._pairs(reading, text) for into in LOOKS_INTO[""] for _, text in reading.texts(into))
 
     def places(self, reading: Reading) -> Places:
         """Both terms, wherever they are close enough."""
-        for field in LOOKS_INTO[""]:
-            for name, text in reading.texts(field):
+        for into in LOOKS_INTO[""]:
+            for name, text in reading.texts(into):
                 yield name, Folded(text).originals(self._pairs(reading, text))
 
     def _pairs(self, reading: Reading, text: str) -> list[tuple[int, int]]:
@@ -259,7 +259,7 @@ class Policy(_Silent):
         """The name, or the first digits."""
         cut = self.wanted[:HASH_DIGITS]
         tokens = [Token(f"policy:{self.wanted}")]
-        return some(tokens + [Token(f"policy:{cut}")] if self._is_hash else tokens)
+        return some([*tokens, Token(f"policy:{cut}")] if self._is_hash else tokens)
 
     @property
     def _is_hash(self) -> bool:

@@ -61,7 +61,7 @@ EN: Mapping[str, Text] = {
     "Q022": Text("{name}: needs a value, directly behind the colon", "nothing here", "for example {example}"),
     "Q023": Text("{name}: does not know this value", "unknown", "did you mean {close}? It takes {known}"),
     "Q024": Text("{name}: does not take {op}", "here", "for example {example}"),
-    "Q025": Text("{name}: does not take a range", "here", "for example {example}"),
+    "Q025": Text("a range has its ends already: it does not take {op}", "here", "for example {example}"),
     "Q026": Text("{name}: takes one value", "one too many", "for example {example}"),
     "Q027": Text("{name}: takes no parentheses", "here", "write several values with commas: {name}:one,two"),
     "Q028": Text("nobody and nothing is known by this name", "unknown", "did you mean {close}?"),
@@ -80,6 +80,9 @@ EN: Mapping[str, Text] = {
     "Q037": Text("{name}: stands here for the second time", "again", "write it once"),
     "Q038": Text(
         "a search shows {least} to {most} messages at once", "out of bounds", "for example {example}"
+    ),
+    "Q042": Text(
+        "{name}:{value} is not known in this version", "not known yet", "this version knows: {known}"
     ),
     "Q040": Text(
         "near() takes two terms and, if you like, a number",

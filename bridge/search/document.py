@@ -1,7 +1,7 @@
-"""What a search is about: one archived message with all that became of it, and the words an index knows it by.
+"""What a search is about: one archived message with all that became of it; what is asked of an index.
 
-Rules of this file: nouns only. A `Document` may be lazy: whoever makes one opens what is asked for, when it is
-asked for, because to open is to decrypt. So conditions ask for cheap things first.
+Rules of this file: nouns only. A `Document` may be lazy: whoever makes one opens what is asked for, when it
+is asked for, because to open is to decrypt. So conditions ask for cheap things first.
 """
 
 from __future__ import annotations
@@ -75,11 +75,11 @@ class Delivered:
 class Document(Protocol):
     """One archived message with all that became of it. Times are milliseconds since the epoch, UTC.
 
-    `number` is its id for people, and grows with `at`, the time of archiving. `entry` is the place in `lane` of
-    the ledger entry that testifies to it, `leaf` that entry's hash. `sent` is what was let out ("" if nothing
-    was). `reader` is the other end of the approved pair, None outside of one. `notice_for` is the number of the
-    message that this one, the bridge's own words, is about. `edits` and `recalls` are numbers of later messages
-    that replace this one or take it back.
+    `number` is its id for people, and grows with `at`, the time of archiving. `entry` is the place in `lane`
+    of the ledger entry that testifies to it, `leaf` that entry's hash. `sent` is what was let out ("" if
+    nothing was). `reader` is the other end of the approved pair, None outside of one. `notice_for` is the
+    number of the message that this one, the bridge's own words, is about. `edits` and `recalls` are numbers
+    of later messages that replace this one or take it back.
     """
 
     @property
@@ -151,8 +151,8 @@ class Token:
 class Live:
     """Documents in a state that changes after they were indexed: the store knows them by its own tables.
 
-    `name` and `value` are those of the qualifier ("is", "held"). An index that knows no such state takes every
-    document.
+    `name` and `value` are those of the qualifier ("is", "held"). An index that knows no such state takes
+    every document.
     """
 
     name: str
@@ -185,7 +185,8 @@ class Span:
 
 
 Need = Token | Live | All | Any | Span
-"""What a document must have so that a query can accept it: necessary, not sufficient. There is no negation: what
-a query excludes is seen when the document is opened."""
+"""What a document must have so that a query can accept it: necessary, not sufficient.
+
+There is no negation: what a query excludes is seen when the document is opened."""
 
 EVERYTHING = All(())

@@ -1,7 +1,7 @@
 """The grammar: a query's text as a tree of what was written, whatever may be wrong with it.
 
-Rules of this file: pure recursive descent, one look at each character; it knows no qualifier. It goes on after
-an error, so that all of them are told at once. Full-width signs, letters and digits mean what their ASCII
+Rules of this file: pure recursive descent, one look at each character; it knows no qualifier. It goes on
+after an error, so that all of them are told at once. Full-width signs, letters and digits mean what their ASCII
 counterparts mean; what is searched for is taken from the text as it was typed.
 
     query     = or
@@ -88,7 +88,7 @@ class TooMuch(Exception):
 
 
 class Grammar:
-    """One text while it is read. `complain(code, start, end, **values)` is told of everything that is wrong."""
+    """One text while it is read: `complain(code, start, end, **values)` is told of all that is wrong."""
 
     def __init__(self, text: str, complain: Complain) -> None:
         self.text = text

@@ -1,15 +1,15 @@
 """Spans of time as people write them: a year, a month, a day, a minute; today, last-30d.
 
 Rules of this file: pure: now and the zone are arguments. Whatever is written is a span, never an instant:
-`2026-11` is the whole of November, on the clocks of the zone. Both ends are milliseconds since the epoch, UTC;
-the end is not included.
+`2026-11` is the whole of November, on the clocks of the zone. Both ends are milliseconds since the epoch,
+UTC; the end is not included.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import NamedTuple
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -74,7 +74,8 @@ def _date(text: str, zone: tzinfo) -> Period | None:
     if found is None:
         return None
     given = [int(one) for one in found.group("year", "month", "day", "hour", "minute", "second") if one]
-    first = datetime(*(given + [1] * (3 - len(given))), tzinfo=_offset(found["offset"], zone))  # type: ignore[arg-type]
+    year, month, day, hour, minute, second = given + [1, 1, 1, 0, 0, 0][len(given) :]
+    first = datetime(year, month, day, hour, minute, second, tzinfo=_offset(found["offset"], zone))
     return _days(first, _LENGTHS[len(given) - 1](first))
 
 
@@ -82,7 +83,7 @@ def _offset(text: str | None, zone: tzinfo) -> tzinfo:
     if not text:
         return zone
     if text.upper() == "Z":
-        return timezone.utc
+        return UTC
     away = timedelta(hours=int(text[1:3]), minutes=int(text[-2:]))
     return timezone(-away if text[0] == "-" else away)
 
@@ -94,7 +95,7 @@ def _on_the_clock(**length: int) -> Callable[[datetime], datetime]:
 
 def _elapsed(**length: int) -> Callable[[datetime], datetime]:
     """So much later in truth: an hour that a clock shows twice is one hour."""
-    return lambda first: (first.astimezone(timezone.utc) + timedelta(**length)).astimezone(first.tzinfo)
+    return lambda first: (first.astimezone(UTC) + timedelta(**length)).astimezone(first.tzinfo)
 
 
 def _months_on(first: datetime, count: int) -> datetime:

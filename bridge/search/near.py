@@ -16,9 +16,9 @@ FARTHEST = 100
 
 
 def close(one: Term, other: Term, distance: int, folded: str, text: str) -> list[Span]:
-    """Places in `folded` of both terms wherever they are at most `distance` words apart; neighbours are 1 apart.
+    """Places in `folded` of both terms wherever they are at most `distance` words apart.
 
-    They may not overlap: `near(a,a)` asks for two of them.
+    Neighbours are 1 apart. They may not overlap: `near(a,a)` asks for two of them.
     """
     if not (one.within(folded, text) and other.within(folded, text)):
         return []

@@ -19,8 +19,9 @@ from bridge.search.conditions import Says
 from bridge.search.diagnostics import Problem, nearest
 from bridge.search.document import EVERYTHING, Document, Need, Span
 from bridge.search.grammar import Asked, Close, Grammar, Group, Piece, TooMuch, Written
+from bridge.search.makers import Around, Near, trimmed
 from bridge.search.near import DISTANCE, FARTHEST
-from bridge.search.qualifiers import BY_NAME, LATER, SHAPES, Around, Near, build, trimmed
+from bridge.search.qualifiers import BY_NAME, LATER, SHAPES, build
 from bridge.search.reading import Reading
 from bridge.search.terms import Term
 from bridge.search.tree import And, Leaf, Node, Not, Or, is_indexed, joined, need_of, span_of, wanted
@@ -67,8 +68,10 @@ class Query:
         return self.node.accepts(Reading(document))
 
     def highlights(self, document: Document) -> Mapping[str, list[tuple[int, int]]]:
-        """Where the query's words stand: by field ("text", "sent", "quote", "file:0", "inside:0", "reason:0"),
-        as (start, end) in characters of the original. Sorted, without overlaps; fields without any are absent.
+        """Where the query's words stand, as (start, end) in characters of the original.
+
+        By field: "text", "sent", "quote", "file:0", "inside:0", "reason:0", "why:0". Sorted, without
+        overlaps; fields without any are absent.
         """
         reading = Reading(document)
         found: dict[str, set[tuple[int, int]]] = {}
@@ -161,7 +164,7 @@ class _Reader:
         return Group(written.kind, left, written.start, written.end) if left else None
 
     def _shape(self, asked: Asked) -> None:
-        meaning, example = SHAPES[asked.name]
+        _, example = SHAPES[asked.name]
         key = {"sort": "newest_first", "limit": "limit", "tz": "zone_name"}[asked.name]
         if key in self.shape:
             self._complain("Q037", asked.start, asked.end, name=asked.name)
@@ -250,7 +253,10 @@ class _Reader:
 
     def _asked(self, asked: Asked) -> Node | None:
         if asked.name in BY_NAME:
-            return build(asked, self.around) if asked.values else self._valueless(asked)
+            if asked.values:
+                return build(asked, self.around)
+            self._valueless(asked)
+            return None
         behind = asked.start + len(asked.name) + 1
         if asked.name in LATER:
             known = ", ".join(f"{name}:" for name in BY_NAME)

@@ -58,7 +58,7 @@ class Reading:
         return found
 
     def folded(self, text: str) -> str:
-        """The folded form of a text of this document. What was sent is mostly what was written: folded once."""
+        """The folded form of a text of this document; equal texts are folded once."""
         found = self._folded.get(text)
         if found is None:
             found = self._folded[text] = fold(text)

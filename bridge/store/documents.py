@@ -281,10 +281,12 @@ class Stored:
     `broken` is known once a word of it was asked for.
     """
 
-    __slots__ = ("_page", "_row", "_value", "at", "broken", "number")
+    __slots__ = ("_decisions", "_files", "_page", "_row", "_value", "at", "broken", "number")
 
     def __init__(self, page: _Page, row: Any) -> None:
         self._page, self._row = page, row
+        self._decisions: list[Decided] | None = None
+        self._files: list[Attached] | None = None
         self.number: int = row[0]
         self.at: int = row[3]
         self.broken = False
@@ -435,8 +437,10 @@ class Stored:
     @property
     def decisions(self) -> list[Decided]:
         """See `Document`. A record that does not open any more is left out."""
-        recorded = self._page.verdicts.get(self.number, ())
-        return [self._decided(verdict) for verdict in recorded if verdict.value]
+        if self._decisions is None:
+            recorded = self._page.verdicts.get(self.number, ())
+            self._decisions = [self._decided(verdict) for verdict in recorded if verdict.value]
+        return self._decisions
 
     def _decided(self, verdict: _Recorded) -> Decided:
         value = from_record({"text": self.text, **verdict.value})
@@ -467,9 +471,11 @@ class Stored:
     @property
     def files(self) -> list[Attached]:
         """See `Document`."""
-        offered = self.value.get("files", ())
-        rows = {row[3]: row for row in self._page.files.get(self.number, ())} if offered else {}
-        return [self._attached(one, rows.get(n)) for n, one in enumerate(offered)]
+        if self._files is None:
+            offered = self.value.get("files", ())
+            rows = {row[3]: row for row in self._page.files.get(self.number, ())} if offered else {}
+            self._files = [self._attached(one, rows.get(n)) for n, one in enumerate(offered)]
+        return self._files
 
     def _attached(self, offered: Value, row: Any) -> Attached:
         name, kind, size = offered["name"], offered["kind"], offered.get("size", -1)

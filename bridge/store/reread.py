@@ -6,16 +6,17 @@ read becomes a finding, never an end: the place that reads a row first reports i
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+import orjson
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Connection, Row, bindparam, text
+from sqlalchemy.exc import OperationalError
 
 from bridge import sealing
 from bridge.errors import ConfigError, KeyMissing
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from bridge.ledger.checkpoint import Verifier
     from bridge.store.gathering import Anchored
 
-CHUNK = 400
+CHUNK = 1000
 """Rows that are looked at together."""
 
 AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"
@@ -34,6 +35,12 @@ AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"
 
 Comparison: TypeAlias = tuple[str, object, object]
 """A column, what it holds, and what it should."""
+
+Body: TypeAlias = "Mapping[str, Any]"
+"""The body of a piece of content, as JSON says it."""
+
+Source: TypeAlias = tuple[str, str, str]
+"""Whose words these are: network, conversation and sender."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,15 +134,12 @@ class Opener:
         """Where a record belongs."""
         return sealing.place(self._installation, lane, seq)
 
-    def of(self, lane: int, seq: int, wrapped: object) -> AESGCM:
-        """The data key of a record. Raises sealing.Broken."""
-        return self._unwrapped(self.place(lane, seq), as_bytes(wrapped))
-
     def of_file(self, digest: str, wrapped: object) -> AESGCM:
         """The data key of an attachment. Raises sealing.Broken."""
-        return self._unwrapped(sealing.place_of_file(self._installation, digest), as_bytes(wrapped))
+        return self.unwrapped(sealing.place_of_file(self._installation, digest), as_bytes(wrapped))
 
-    def _unwrapped(self, belongs: bytes, wrapped: bytes) -> AESGCM:
+    def unwrapped(self, belongs: bytes, wrapped: bytes) -> AESGCM:
+        """The data key of what is of this place. Raises sealing.Broken."""
         store_key = self._store_keys.get(sealing.wrapped_by(wrapped))
         if store_key is None:
             raise sealing.Broken("its key is wrapped by a store key that is not in the store")
@@ -143,8 +147,9 @@ class Opener:
 
     def part(self, lane: int, seq: int, wrapped: object, part: int, sealed: object) -> bytes:
         """A part of a record, open. Raises sealing.Broken."""
-        key = self.of(lane, seq, wrapped)
-        return sealing.unseal(key, self.place(lane, seq), part, as_bytes(sealed))
+        belongs = self.place(lane, seq)
+        key = self.unwrapped(belongs, as_bytes(wrapped))
+        return sealing.unseal(key, belongs, part, as_bytes(sealed))
 
 
 class Work:
@@ -172,9 +177,12 @@ class Work:
         self.frozen: str | None = None
         self.pair_acts = 0
         self.pairs: dict[int, AnyRow] = {}
+        self.paired: dict[Source, list[AnyRow]] = defaultdict(list)  # by whose words go through a pair
         self.pair_ended: dict[int, Entry] = {}
         self.consents: dict[tuple[str, str], Entry] = {}  # by contact and gate: the last that was said
         self.draws: dict[str, tuple[Entry, dict[str, Any]]] = {}  # by day
+        self.attached: dict[int, int] = {}  # by message: how many attachments it came with, if any
+        self.unopened: set[tuple[int, int]] = set()  # messages' words that could not be read
         self.last_delivery: dict[int, tuple[int, int]] = {}  # by lane: number, place of its permit's entry
 
     def report(self, table: str, key: str, column: str, meaning: str) -> None:
@@ -200,7 +208,12 @@ class Work:
         lists: list[Any] = [
             bindparam(name, expanding=True) for name, value in values.items() if isinstance(value, list)
         ]
-        return list(self.db.execute(text(statement).bindparams(*lists), values).all())
+        question = text(statement).bindparams(*lists)
+        try:
+            return list(self.db.execute(question, values).all())
+        except OperationalError:
+            with any_text(self.db):  # slower, so it is asked only where something cannot be read
+                return list(self.db.execute(question, values).all())
 
     def column(self, statement: str, **values: object) -> list[Any]:
         """The first column of a statement's rows."""
@@ -223,11 +236,15 @@ class Work:
         """What the ledger says about each of `subjects`, in order. What cannot be read is left out: it has
         been reported where the ledger itself was read."""
         statement = "SELECT subject, entry FROM ledger WHERE subject IN :subjects ORDER BY lane, seq"
+        return self.stories(statement, subjects=list(subjects))
+
+    def stories(self, statement: str, **values: object) -> dict[str, list[Entry]]:
+        """The same, of a statement that selects `subject` and `entry` in order."""
         found: dict[str, list[Entry]] = defaultdict(list)
-        for row in self.rows(statement, subjects=list(subjects)):
-            entry = readable(row.entry)
+        for subject, data in self.rows(statement, **values):
+            entry = readable(data)
             if entry is not None:
-                found[row.subject].append(entry)
+                found[subject].append(entry)
         return found
 
     def bodies(self, places: Iterable[tuple[int, int]]) -> dict[tuple[int, int], dict[str, Any]]:
@@ -281,7 +298,7 @@ def readable(data: object) -> Entry | None:
 def parsed(data: object) -> object:
     """The JSON value that a column holds; None when it holds none."""
     try:
-        return json.loads(as_bytes(data))
+        return orjson.loads(as_bytes(data))
     except ValueError:
         return None
 

@@ -17,6 +17,7 @@ import orjson
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import (
     Connection,
+    Engine,
     LargeBinary,
     and_,
     bindparam,
@@ -175,6 +176,23 @@ def retire(tx: Tx, lane: int, person: str, reason: str) -> tuple[list[int], froz
         act = dump({"person": person, "reason": reason})
         tx.append(lane, "key:retired", SUBJECT, {"key": number}, act)
     return numbers, frozenset(tx.db.execute(select(k.master)).scalars())
+
+
+def clear_log(engine: Engine) -> bool:
+    """Take what was destroyed out of SQLite's log as well, where it stands until it is written over; whether
+    that could be done now. (In the file itself `secure_delete` writes zeros.) Nothing to do on PostgreSQL,
+    whose log is its own.
+
+    A reader of this very moment can be in the way; then the next checkpoint, or closing the store, does it.
+    """
+    if engine.dialect.name != "sqlite":
+        return True
+    connection = engine.raw_connection()
+    try:
+        busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    finally:
+        connection.close()
+    return not busy
 
 
 # --- custodians -----------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ index that is behind, broken or not there it only takes longer.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -26,15 +26,12 @@ from bridge.store import schema as s
 from bridge.store.documents import Reading, Stored, last_number
 from bridge.store.index import Index
 from bridge.store.index.blocks import OPEN_END, Blocks, Count
-from bridge.store.index.following import lane_sizes, waiting
+from bridge.store.index.following import Advance, lane_sizes, waiting
 from bridge.store.index.months import FOLDER, Months
 from bridge.store.index.plans import plan
 from bridge.store.prepared import Prepared
 from bridge.store.rows import is_open, states_in
 from bridge.store.vault import vault_of
-
-Advance = Callable[[int, int], None]
-"""Called between chunks with how many numbers were passed, and of how many. It may raise, to stop."""
 
 MOST_WAITING = 20_000
 """Entries behind the index's position from which on everything is tried, instead of what they speak of."""

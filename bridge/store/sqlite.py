@@ -19,7 +19,7 @@ _PRAGMAS = (
     "foreign_keys=ON",
     "busy_timeout=10000",
     "temp_store=MEMORY",
-    "secure_delete=FAST",
+    "secure_delete=ON",
     "cache_size=-32000",
     "wal_autocheckpoint=4000",
 )

@@ -9,14 +9,15 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
 
 from bridge.ledger.entry import Entry
+from bridge.message import SYMPHONY, WEIXIN
 from bridge.sealing import PAIR
-from bridge.store.reread import AnyRow, Comparison, Work, as_bytes, number, parsed, place_of
+from bridge.store.reread import AnyRow, Body, Comparison, Source, Work, as_bytes, number, parsed, place_of
 
 # --- people ---------------------------------------------------------------------------------------------
 
@@ -28,6 +29,8 @@ def check_pairs(work: Work) -> None:
         bodies = work.bodies((row.lane, row.entry) for row in rows)
         for row in rows:
             work.pairs[row.id] = row
+            for source in _sources(row):
+                work.paired[source].append(row)
             _pair(work, row, entries[f"pair/{row.id}"], bodies.get((row.lane, row.entry)))
 
 
@@ -145,6 +148,11 @@ _JUDGED = {
     "block": "blocked",
 }
 
+ARCHIVED = frozenset({"message:archived", "notice:archived"})
+"""Kinds of entries beside which the words of a message stand."""
+
+_FILED = frozenset({"file:archived", "file:missing"})
+
 _PASSING = ("deliver", "annotate", "redact")
 
 _ENDS = {
@@ -156,14 +164,53 @@ _ENDS = {
 }
 
 
+def check_archived(work: Work, archived: Mapping[int, tuple[Entry, Body | None]]) -> None:
+    """Rows of messages, by number, against the words in the archive, as long as those are at hand."""
+    columns = "id, network, source_id, conversation, sender, kind"
+    rows = work.rows(f"SELECT {columns} FROM messages WHERE id IN :ids", ids=list(archived))
+    there = {row.id: row for row in rows}
+    gone(work, "messages", "id", {n: entry for n, (entry, _) in archived.items()}, there)
+    for n, (_, body) in archived.items():
+        if body is not None and n in there:
+            _words(work, there[n], body)
+            if files := body.get("files"):
+                work.attached[n] = len(files)
+
+
+def _words(work: Work, row: AnyRow, body: Body) -> None:
+    said = body.get
+    chat = work.opener.hidden(str(said("conversation", "")))
+    words: list[Comparison] = [
+        ("network", row.network, said("network", "")),
+        ("source_id", row.source_id, said("id", "")),
+        ("conversation", row.conversation, chat),
+        ("sender", row.sender, said("sender", "")),
+        ("kind", row.kind, said("kind", "")),
+    ]
+    work.compare("messages", f"id {row.id}", words, "the archived message")
+
+
+def gone(work: Work, table: str, column: str, named: Mapping[Any, Entry], there: Collection[Any]) -> None:
+    """Report rows that entries speak of, by name, and that are not `there`."""
+    for name, entry in named.items():
+        if name not in there:
+            meaning = f"is gone: {place_of(entry)} ({entry.kind}) testifies that it was there"
+            work.report(table, f"{column} {name}", "", meaning)
+
+
+_OF_MESSAGES = (
+    "SELECT l.subject, l.entry FROM messages m JOIN ledger l ON l.subject = 'message/' || m.id "
+    "WHERE m.id BETWEEN :first AND :last ORDER BY l.lane, l.seq"
+)
+
+
 class Messages:
     """A chunk of messages, with everything that hangs on them."""
 
     def __init__(self, work: Work, rows: Sequence[AnyRow]) -> None:
         self.work, self.rows = work, rows
-        ids = [row.id for row in rows]
-        self.entries = work.entries([f"message/{number}" for number in ids])
-        self.bodies = work.bodies((row.lane, row.entry) for row in rows)
+        ids = {"first": rows[0].id, "last": rows[-1].id}
+        self.entries = work.stories(_OF_MESSAGES, **ids)
         self.files = _grouped(work, "files", "n", ids)
         self.verdicts = _grouped(work, "verdicts", "id", ids)
         self.reviews = _grouped(work, "reviews", "message", ids)
@@ -177,20 +224,22 @@ class Messages:
         """Compare each, and count it."""
         for row in self.rows:
             self._message(row)
-            self.work.summary.messages += 1
+        self.work.summary.messages += len(self.rows)
         self.work.tick(len(self.rows))
 
     def _message(self, row: AnyRow) -> None:
         key, entries = f"id {row.id}", self.entries[f"message/{row.id}"]
-        first = next((e for e in entries if e.kind.endswith(":archived") and e.kind != "file:archived"), None)
+        first = next((e for e in entries if e.kind in ARCHIVED), None)
         if first is None:
             self.work.report("messages", key, "", "no entry testifies that it was archived")
             return
         self._columns(row, first)
-        self._order(row, first, entries)
-        state = _state(entries, self.files[row.id])
+        state = _state(entries, self.files.get(row.id, ()))
         self.work.compare("messages", key, [("state", row.state, state)], "the ledger")
-        self._files(row, entries)
+        said = [e for e in entries if e.kind in _FILED]
+        self._order(key, first, entries, said)
+        if said or row.id in self.files or row.id in self.work.attached:
+            self._files(row, said)
         self._verdicts(row, entries)
         self._review(row, entries)
         self._samples(row, entries)
@@ -200,42 +249,34 @@ class Messages:
             self.work.compare("messages", key, [("pair", row.pair, None)], "the kind of message")
 
     def _columns(self, row: AnyRow, first: Entry) -> None:
-        facts: list[Comparison] = [("lane", row.lane, first.lane), ("entry", row.entry, first.seq)]
-        facts += [
+        facts: tuple[Comparison, ...] = (
+            ("lane", row.lane, first.lane),
+            ("entry", row.entry, first.seq),
             ("archived_at", row.archived_at, first.at),
             ("network", row.network, first.facts.get("network")),
-        ]
-        facts.append(("notice_for", row.notice_for, first.facts.get("about")))
+            ("notice_for", row.notice_for, first.facts.get("about")),
+        )
         self.work.compare("messages", f"id {row.id}", facts, "its entry")
-        body = self.bodies.get((row.lane, row.entry))
-        if body is None:
-            return
-        words: list[Comparison] = [("source_id", row.source_id, body.get("id", ""))]
-        chat = self.work.opener.hidden(str(body.get("conversation", "")))
-        words.append(("conversation", row.conversation, chat))
-        columns = ("network", "sender", "kind")
-        words += [(column, getattr(row, column), body.get(column, "")) for column in columns]
-        self.work.compare("messages", f"id {row.id}", words, "the archived message")
 
-    def _order(self, row: AnyRow, first: Entry, entries: Sequence[Entry]) -> None:
+    def _order(self, key: str, first: Entry, entries: Sequence[Entry], filed: Sequence[Entry]) -> None:
         """Archived before anything else; attachments settled before anything was decided."""
-        key = f"id {row.id}"
-        for entry in entries:
-            if entry.lane == first.lane and entry.seq < first.seq:
-                self.work.report(
-                    "messages", key, "entry", f"{place_of(entry)} ({entry.kind}) is older than it"
-                )
+        if entries[0] is not first:
+            for entry in entries:
+                if entry.lane == first.lane and entry.seq < first.seq:
+                    meaning = f"{place_of(entry)} ({entry.kind}) is older than it"
+                    self.work.report("messages", key, "entry", meaning)
         judged = next((e.seq for e in entries if e.kind == "message:judged"), None)
-        late = [e for e in entries if e.kind.startswith("file:") and judged is not None and e.seq > judged]
-        for entry in late:
-            meaning = f"{place_of(entry)}: the attachment was settled after the message was judged"
-            self.work.report("messages", key, "entry", meaning)
+        for entry in filed:
+            if judged is not None and entry.seq > judged:
+                meaning = f"{place_of(entry)}: the attachment was settled after the message was judged"
+                self.work.report("messages", key, "entry", meaning)
 
-    def _files(self, row: AnyRow, entries: Sequence[Entry]) -> None:
-        said = {number(e.facts.get("file")): e for e in reversed(entries) if e.kind.startswith("file:")}
-        body = self.bodies.get((row.lane, row.entry))
-        rows = {file.n: file for file in self.files[row.id]}
-        wanted = range(len(body.get("files", ()))) if body is not None else rows
+    def _files(self, row: AnyRow, filed: Sequence[Entry]) -> None:
+        said = {number(e.facts.get("file")): e for e in reversed(filed)}
+        rows = {file.n: file for file in self.files.get(row.id, ())}
+        wanted: Iterable[int] = range(self.work.attached.pop(row.id, 0))
+        if self.work.sealed or (row.lane, row.entry) in self.work.unopened:
+            wanted = rows
         for n in sorted({*wanted, *said, *rows}, key=str):
             key = f"message {row.id} n {n}"
             if n not in rows:
@@ -262,15 +303,17 @@ class Messages:
 
     def _verdicts(self, row: AnyRow, entries: Sequence[Entry]) -> None:
         judged = {e.seq: e for e in entries if e.kind == "message:judged"}
-        for verdict in self.verdicts[row.id]:
+        for verdict in self.verdicts.get(row.id, ()):
             key, said = f"id {verdict.id}", judged.pop(verdict.entry, None)
             if said is None:
                 self.work.report("verdicts", key, "entry", "no entry testifies to this verdict")
                 continue
-            facts: list[Comparison] = [
-                (name, getattr(verdict, name), said.facts.get(name)) for name in ("outcome", "cause")
-            ]
-            facts += [("at", verdict.at, said.at), ("message", verdict.message, number_of(said))]
+            facts: tuple[Comparison, ...] = (
+                ("outcome", verdict.outcome, said.facts.get("outcome")),
+                ("cause", verdict.cause, said.facts.get("cause")),
+                ("at", verdict.at, said.at),
+                ("message", verdict.message, number_of(said)),
+            )
             self.work.compare("verdicts", key, facts, "its entry")
         for entry in judged.values():
             meaning = f"a verdict is gone: {place_of(entry)} testifies to it"
@@ -279,8 +322,8 @@ class Messages:
     def _review(self, row: AnyRow, entries: Sequence[Entry]) -> None:
         """The review is of the last verdict that held the message: one that was lifted may be followed."""
         key = f"message {row.id}"
-        hold = next((v for v in reversed(self.verdicts[row.id]) if v.outcome == "hold"), None)
-        review = next(iter(self.reviews[row.id]), None)
+        hold = next((v for v in reversed(self.verdicts.get(row.id, ())) if v.outcome == "hold"), None)
+        review = next(iter(self.reviews.get(row.id, ())), None)
         if review is None:
             if hold is not None:
                 self.work.report("reviews", key, "", "is gone: the message was held")
@@ -308,11 +351,12 @@ class Messages:
 
     def _samples(self, row: AnyRow, entries: Sequence[Entry]) -> None:
         """What the verdict that let the message pass says it may be drawn for."""
-        if self.work.sealed:
+        drawn_for = [e for e in entries if "samples" in e.facts]
+        rows = {str(one.key): one for one in self.samples.get(row.id, ())}
+        if self.work.sealed or not (drawn_for or rows):
             return
-        rows = {str(one.key): one for one in self.samples[row.id]}
         closed = next((e for e in entries if e.kind == "sample:closed"), None)
-        for entry in (e for e in entries if "samples" in e.facts):
+        for entry in drawn_for:
             verdict = next((v.id for v in self.verdicts[row.id] if v.entry == entry.seq), -1)
             body = self.sampled.get((entry.lane, entry.seq), {})
             for said in body.get("samples", ()):
@@ -327,13 +371,14 @@ class Messages:
 
     def _pair(self, row: AnyRow, first: Entry, entries: Sequence[Entry]) -> None:
         """The pair is one that held when the message came, was judged, or was released."""
-        later = [e for e in entries if e.kind in ("message:judged", "hold:released")]
-        allowed = _paired(self.work, row, first)
-        for moment in later:
-            allowed = allowed or _paired(self.work, row, moment)
-        if not _paired(self.work, row, first):
-            allowed = allowed | {None}  # paired only later, or never
-        if row.pair not in (allowed or (None,)):
+        allowed: set[int | None] = {*_paired(self.work, row, first)}
+        if row.pair in allowed:
+            return
+        if not allowed:  # paired only later, or never
+            later = (e for e in entries if e.kind in ("message:judged", "hold:released"))
+            pairs = (_paired(self.work, row, moment) for moment in later)
+            allowed = {None, *next(filter(None, pairs), ())}
+        if row.pair not in allowed:
             meaning = "is not the pair that these people and this chat had"
             self.work.report("messages", f"id {row.id}", "pair", meaning)
 
@@ -374,9 +419,7 @@ def _sample(
 def _paired(work: Work, row: AnyRow, moment: Entry) -> set[int]:
     """The pairs that a message's sender and chat had when `moment` was written."""
     found = set()
-    for pair in work.pairs.values():
-        if _source(pair, row.network) != (row.conversation, row.sender):
-            continue
+    for pair in work.paired.get((row.network, row.conversation, row.sender), ()):
         ended = work.pair_ended.get(pair.id)
         made_before = pair.lane != moment.lane or number(pair.entry) < moment.seq
         if made_before and (ended is None or ended.lane != moment.lane or ended.seq > moment.seq):
@@ -384,16 +427,16 @@ def _paired(work: Work, row: AnyRow, moment: Entry) -> set[int]:
     return found
 
 
-def _source(pair: AnyRow, network: str) -> tuple[str, str]:
-    """The chat and sender that a pair's messages from `network` have."""
-    if network == "symphony":
-        return pair.stream, pair.advisor
-    return pair.contact, str(pair.contact).partition("/")[2]
+def _sources(pair: AnyRow) -> tuple[Source, Source]:
+    """Whose words go through a pair: the advisor's in the stream, the contact's in the chat."""
+    contact = str(pair.contact)
+    return (SYMPHONY, pair.stream, pair.advisor), (WEIXIN, pair.contact, contact.partition("/")[2])
 
 
-def _grouped(work: Work, table: str, order: str, messages: list[int]) -> dict[int, list[AnyRow]]:
+def _grouped(work: Work, table: str, order: str, ids: Mapping[str, int]) -> dict[int, list[AnyRow]]:
     found: dict[int, list[AnyRow]] = defaultdict(list)
-    for row in work.rows(f"SELECT * FROM {table} WHERE message IN :ids ORDER BY {order}", ids=messages):
+    statement = f"SELECT * FROM {table} WHERE message BETWEEN :first AND :last ORDER BY message, {order}"
+    for row in work.rows(statement, **ids):
         found[row.message].append(row)
     return found
 
@@ -425,31 +468,47 @@ _DELIVERED = {
 _ENDED = ("sent", "failed", "dropped")
 
 
+DELIVERIES = (
+    "SELECT d.id, d.permit, d.message, d.verdict, d.lane, d.network, d.conversation, d.marks, d.state, "
+    "d.attempt, d.done_at, d.reason, m.lane AS message_lane, m.entry AS archived, m.network AS written_on, "
+    "m.conversation AS written_in, m.sender, m.pair, m.notice_for, "
+    "v.message AS judged, v.entry AS decided, v.outcome, v.cause FROM deliveries d "
+    "LEFT JOIN messages m ON m.id = d.message LEFT JOIN verdicts v ON v.id = d.verdict "
+    "WHERE d.id > :after ORDER BY d.id LIMIT :chunk"
+)
+"""Deliveries, each with its message and its verdict."""
+
+_OF_DELIVERIES = (
+    "SELECT l.subject, l.entry FROM deliveries d JOIN ledger l ON l.subject = 'delivery/' || d.permit "
+    "WHERE d.id BETWEEN :first AND :last ORDER BY l.lane, l.seq"
+)
+_RECEIPTS = (
+    "SELECT r.network, r.id, r.permit FROM deliveries d JOIN receipts r ON r.permit = d.permit "
+    "WHERE d.id BETWEEN :first AND :last"
+)
+
+
 class Deliveries:
     """A chunk of deliveries, with their verdicts, messages and receipts."""
 
     def __init__(self, work: Work, rows: Sequence[AnyRow]) -> None:
         self.work, self.rows = work, rows
-        permits = [row.permit for row in rows]
-        self.entries = work.entries([f"delivery/{permit}" for permit in permits])
+        ids = {"first": rows[0].id, "last": rows[-1].id}
+        self.entries = work.stories(_OF_DELIVERIES, **ids)
         self.receipts: dict[str, list[AnyRow]] = defaultdict(list)
-        for receipt in work.rows("SELECT * FROM receipts WHERE permit IN :permits", permits=permits):
+        for receipt in work.rows(_RECEIPTS, **ids):
             self.receipts[receipt.permit].append(receipt)
-        numbers = [row.message for row in rows]
-        self.messages = {
-            row.id: row for row in work.rows("SELECT * FROM messages WHERE id IN :ids", ids=numbers)
-        }
-        verdicts = [row.verdict for row in rows]
-        self.verdicts = {
-            row.id: row for row in work.rows("SELECT * FROM verdicts WHERE id IN :ids", ids=verdicts)
-        }
-        self.bodies = work.bodies((row.lane, row.entry) for row in self.messages.values())
+        self.bodies = work.bodies(
+            (row.message_lane, row.archived)
+            for row in rows
+            if "edited" in str(row.marks) and row.archived is not None
+        )
 
     def check(self) -> None:
         """Compare each, and count it."""
         for row in self.rows:
             self._delivery(row)
-            self.work.summary.deliveries += 1
+        self.work.summary.deliveries += len(self.rows)
         self.work.tick(len(self.rows))
 
     def _delivery(self, row: AnyRow) -> None:
@@ -479,57 +538,63 @@ class Deliveries:
 
     def _permit(self, row: AnyRow, permitted: Entry) -> None:
         key = f"permit {row.permit}"
-        facts: list[Comparison] = [
+        facts: tuple[Comparison, ...] = (
             ("lane", row.lane, permitted.lane),
             ("message", row.message, number_of(permitted)),
-        ]
-        facts.append(("network", row.network, permitted.facts.get("network")))
-        facts.append(("marks", row.marks, permitted.facts.get("marks", "")))
+            ("network", row.network, permitted.facts.get("network")),
+            ("marks", row.marks, permitted.facts.get("marks", "")),
+        )
         self.work.compare("deliveries", key, facts, "its entry")
-        message, verdict = self.messages.get(row.message), self.verdicts.get(row.verdict)
-        if message is None or verdict is None:
-            missing = "message" if message is None else "verdict"
+        if row.archived is None or row.decided is None:
+            missing = "message" if row.archived is None else "verdict"
             self.work.report("deliveries", key, missing, f"names a {missing} that is not there")
             return
-        self._order(key, message, verdict, permitted)
-        self._target(key, row, message)
-        self._marks(key, row, message, verdict)
+        self._order(key, row, permitted)
+        self._target(key, row)
+        self._marks(key, row)
 
-    def _order(self, key: str, message: AnyRow, verdict: AnyRow, permitted: Entry) -> None:
+    def _order(self, key: str, row: AnyRow, permitted: Entry) -> None:
         """Archived, then judged so that it may pass, then permitted: invariant 1."""
-        if verdict.message != message.id:
+        if row.judged != row.message:
             self.work.report("deliveries", key, "verdict", "is a verdict on another message")
-        elif verdict.outcome not in _PASSING:
+        elif row.outcome not in _PASSING:
             self.work.report("deliveries", key, "verdict", "is a verdict that lets nothing pass")
-        if not number(message.entry) < number(verdict.entry) < permitted.seq:
+        if not number(row.archived) < number(row.decided) < permitted.seq:
             meaning = "was permitted before its message was archived and judged"
             self.work.report("deliveries", key, "verdict", meaning)
 
-    def _target(self, key: str, row: AnyRow, message: AnyRow) -> None:
-        if message.notice_for is not None:
-            chats = {(message.network, message.conversation)}
+    def _target(self, key: str, row: AnyRow) -> None:
+        if row.notice_for is not None:
+            chats = {(row.written_on, row.written_in)}
         else:
+            source = (row.written_on, row.written_in, row.sender)
             chats = {
-                ("weixin", pair.contact) if message.network == "symphony" else ("symphony", pair.stream)
-                for pair in self.work.pairs.values()
-                if message.pair in (None, pair.id)
-                and _source(pair, message.network) == (message.conversation, message.sender)
+                (WEIXIN, pair.contact) if row.written_on == SYMPHONY else (SYMPHONY, pair.stream)
+                for pair in self.work.paired.get(source, ())
+                if row.pair in (None, pair.id)
             }
         if (row.network, row.conversation) not in chats:
             meaning = "is not the chat that its people were paired in"
             self.work.report("deliveries", key, "conversation", meaning)
 
-    def _marks(self, key: str, row: AnyRow, message: AnyRow, verdict: AnyRow) -> None:
+    def _marks(self, key: str, row: AnyRow) -> None:
         """The entry has the marks; that a message came late, or is an edit, follows from what was archived
         and judged as well. (An edit of what nobody had read is none to its reader.)"""
+        by_person = row.cause == "person"
+        if not row.marks and not by_person:
+            return
         marks = str(row.marks).split()
-        body = self.bodies.get((message.lane, message.entry), {})
-        may_be = {"gap", "late"} if verdict.cause == "person" else {"gap"}
-        replaces = body.get("replaces") or self.work.sealed
-        may_be |= {"edited"} if replaces and message.notice_for is None else set()
-        late = ("late" in marks) == (verdict.cause == "person")
+        may_be = {"gap", "late"} if by_person else {"gap"}
+        if row.notice_for is None and self._edits(row):
+            may_be |= {"edited"}
+        late = ("late" in marks) == by_person
         if not late or set(marks) - may_be or len(set(marks)) != len(marks):
             self.work.report("deliveries", key, "marks", "are not what the archived message and verdict say")
+
+    def _edits(self, row: AnyRow) -> bool:
+        """Whether the archived message says another anew; nobody can tell while it is sealed."""
+        body = self.bodies.get((row.message_lane, row.archived), {})
+        return self.work.sealed or bool(body.get("replaces"))
 
     def _state(self, row: AnyRow, entries: Sequence[Entry]) -> None:
         key, last = f"permit {row.permit}", entries[-1]
@@ -548,9 +613,9 @@ class Deliveries:
 
     def _receipts(self, row: AnyRow, entries: Sequence[Entry]) -> None:
         named = {str(one): e for e in entries for one in _ids(e)}
-        rows = {receipt.id: receipt for receipt in self.receipts[row.permit]}
+        rows = {receipt.id: receipt for receipt in self.receipts.get(row.permit, ())}
         self.work.summary.receipts += len(rows)
-        for one in sorted(set(named) - set(rows), key=str):
+        for one in sorted(named.keys() - rows.keys(), key=str):
             meaning = f"is gone, or names another permit: {place_of(named[one])} testifies to it"
             self.work.report("receipts", f"{row.network} {one}", "", meaning)
         for one, receipt in rows.items():

@@ -43,41 +43,43 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
 from bridge.ledger.checkpoint import Verifier
-from bridge.ledger.content import digest_of
 from bridge.ledger.entry import Entry, decode
-from bridge.ledger.tree import Frontier, leaf_hash
 from bridge.ports import KeyKeeper
-from bridge.sealing import BODY, FILE_MARK, RAW, SEALED_PIECE, Broken, sealed_size, unseal, unseal_piece
-from bridge.store.attestation import Attested
+from bridge.sealing import FILE_MARK, SEALED_PIECE, Broken, sealed_size, unseal_piece
+from bridge.store.opened import Contents, words
 from bridge.store.gathering import Anchored
+from bridge.store.growth import Growth, check_tree, runs
 from bridge.store.provenance import check_changes, check_policies
 from bridge.store.reread import (
     CHUNK,
     AnyRow,
+    Body,
     Comparison,
     Finding,
     Summary,
     Work,
-    any_text,
     as_bytes,
     number,
     parsed,
-    place_of,
 )
 from bridge.store.stamps import check_stamps
 from bridge.store.testimony import (
+    ARCHIVED,
+    DELIVERIES,
     Deliveries,
     Messages,
+    check_archived,
     check_consents,
     check_draws,
     check_pairs,
+    gone,
     number_of,
 )
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
-__all__ = ["OPERATIONAL", "WHILE_OPEN", "Finding", "Summary", "verify"]
+__all__ = ["OPERATIONAL", "WHILE_OPEN", "Finding", "Summary", "verify", "verify_tree"]
 
 OPERATIONAL: Mapping[str, frozenset[str]] = {
     "lanes": frozenset({"owner", "lease_until"}),
@@ -115,26 +117,40 @@ def verify(
     vault = getattr(db.dialect, "vault", None)
     work = Work(db, blobs, found, progress, keeper or (vault and vault.keeper), keys, anchors)
     work.summary.unread = work.opener.missing
-    with any_text(db):
-        _file_itself(work)
-        work.total = work.count("ledger") + work.count("messages") + work.count("deliveries")
-        for lane in work.column("SELECT lane FROM lanes UNION SELECT lane FROM ledger ORDER BY 1"):
-            _Lane(work, lane).check()
-        check_stamps(work, tsa_roots)
-        _orphans(work)
-        _store_keys(work)
-        check_pairs(work)
-        check_consents(work)
-        check_draws(work)
-        check_policies(work)
-        check_changes(work)
-        _meta(work)
-        _verdict_numbers(work)
-        for rows in work.chunks("SELECT * FROM messages WHERE id > :after ORDER BY id LIMIT :chunk"):
-            Messages(work, rows).check()
-        for rows in work.chunks("SELECT * FROM deliveries WHERE id > :after ORDER BY id LIMIT :chunk"):
-            Deliveries(work, rows).check()
-        _blobs(work)
+    _file_itself(work)
+    work.total = work.count("ledger") + work.count("messages") + work.count("deliveries")
+    for lane in work.column("SELECT lane FROM lanes UNION SELECT lane FROM ledger ORDER BY 1"):
+        _Lane(work, lane).check()
+    check_stamps(work, tsa_roots)
+    _orphans(work)
+    _store_keys(work)
+    check_pairs(work)
+    check_consents(work)
+    check_draws(work)
+    check_policies(work)
+    check_changes(work)
+    _meta(work)
+    _verdict_numbers(work)
+    for rows in work.chunks("SELECT * FROM messages WHERE id > :after ORDER BY id LIMIT :chunk"):
+        Messages(work, rows).check()
+    for rows in work.chunks(DELIVERIES):
+        Deliveries(work, rows).check()
+    _blobs(work)
+    return work.summary
+
+
+def verify_tree(
+    db: Connection,
+    found: Callable[[Finding], None],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    *,
+    keys: Sequence[Verifier] = (),
+    anchors: Sequence[Anchored] = (),
+) -> Summary:
+    """Check the trees of the store behind `db` and their checkpoints, and nothing else: leaves are the hashes
+    of their entries, none is missing, roots are as they were kept and signed. Needs no master key."""
+    work = Work(db, Path(), found, progress, None, keys, anchors)
+    check_tree(work)
     return work.summary
 
 
@@ -158,80 +174,63 @@ class _Lane:
 
     def __init__(self, work: Work, lane: int) -> None:
         self.work, self.lane = work, lane
-        self.frontier = Frontier()
-        self.next = 0
-        self.whole = True  # no entry is missing so far: the tree can be recomputed
+        self.growth = Growth(work, lane)
         self.last_at: int | None = None
         self.epoch = 0
-        self.wrong_heads: list[int] = []
-        self.attested = Attested(work, lane)
 
     def check(self) -> None:
         statement = (
-            "SELECT l.lane, l.seq AS id, l.subject, l.entry, l.leaf, c.salt, c.body, c.raw, k.wrapped "
-            "FROM ledger l LEFT JOIN content c ON c.lane = l.lane AND c.seq = l.seq "
-            "LEFT JOIN data_keys k ON k.lane = l.lane AND k.seq = l.seq "
-            "WHERE l.lane = :lane AND l.seq > :after ORDER BY l.seq LIMIT :chunk"
+            "SELECT seq AS id, subject, entry, leaf FROM ledger WHERE lane = :lane AND seq > :after "
+            "ORDER BY seq LIMIT :chunk"
         )
         for rows in self.work.chunks(statement, lane=self.lane):
-            heads = self._heads(rows[0].id, rows[-1].id + 1)
-            entries = [entry for row in rows if (entry := self._entry(row, heads))]
-            _rows_of(self.work, entries)
+            for run in runs(rows):
+                self.growth.take(run)
+                self._entries(run)
             self.work.tick(len(rows))
         self._end()
 
-    def _heads(self, first: int, last: int) -> dict[int, bytes]:
-        statement = "SELECT size, root FROM heads WHERE lane = :lane AND size BETWEEN :first AND :last"
-        rows = self.work.rows(statement, lane=self.lane, first=first, last=last)
-        return {row.size: as_bytes(row.root) for row in rows}
+    def _entries(self, rows: Sequence[AnyRow]) -> None:
+        """What a run of entries says, with the content beside them and the rows that they speak of."""
+        contents = Contents(self.work, self.lane, rows[0].id, rows[-1].id)
+        entries: list[Entry] = []
+        archived: dict[int, tuple[Entry, Body | None]] = {}
+        for row in rows:
+            entry = self._decoded(row)
+            body = contents.check(row.id, entry)
+            if entry is None:
+                continue
+            entries.append(entry)
+            self._time(entry)
+            if entry.kind in ARCHIVED:
+                archived[number_of(entry)] = entry, self._words(entry, body)
+            elif entry.kind not in ORDINARY:
+                self._whole_store(entry, body)
+        check_archived(self.work, archived)
+        _rows_of(self.work, entries)
 
-    def _entry(self, row: AnyRow, heads: Mapping[int, bytes]) -> Entry | None:
-        key = self._key(row.id)
-        self._order(row.id)
-        leaf, data = as_bytes(row.leaf), as_bytes(row.entry)
-        if leaf_hash(data) != leaf:
-            self.work.report(
-                "ledger", key, "leaf", "is not the hash of its entry: one of the two was changed"
-            )
-        entry = self._decoded(row, key, data)
-        opened = self._content(row, key, entry)
-        if entry is not None:
-            self._whole_store(entry, opened)
-        if entry is not None:
-            self._time(row.id, entry, heads)
-        self.frontier.append(leaf)
-        self._head(heads.get(row.id + 1))
-        if self.next >= self.attested.next:
-            self.attested.meet(self.next, self.frontier.root if self.whole else None)
-        self.work.summary.entries += 1
+    def _decoded(self, row: AnyRow) -> Entry | None:
+        try:
+            entry = decode(as_bytes(row.entry))
+        except ValueError as error:
+            self.work.report("ledger", self._key(row.id), "entry", f"cannot be read: {error}")
+            return None
+        if (self.lane, row.id, row.subject) != (entry.lane, entry.seq, entry.subject):
+            columns: tuple[Comparison, ...] = (("lane", self.lane, entry.lane), ("seq", row.id, entry.seq))
+            columns += (("subject", row.subject, entry.subject),)
+            self.work.compare("ledger", self._key(row.id), columns, "the entry itself")
         return entry
 
     def _key(self, seq: int) -> str:
         return f"lane {self.lane} seq {seq}"
 
-    def _order(self, seq: int) -> None:
-        if seq != self.next:
-            self._missing(self.next, seq - 1)
-        self.next = seq + 1
+    def _words(self, entry: Entry, body: bytes | None) -> Body | None:
+        said = words(body)
+        if said is None and not self.work.sealed:
+            self.work.unopened.add((self.lane, entry.seq))
+        return said
 
-    def _missing(self, first: int, last: int) -> None:
-        missing = f"entry {first} is" if first == last else f"entries {first} to {last} are"
-        meaning = "missing: what was testified there is no longer proven, nor the tree after it"
-        self.work.report("ledger", self._key(first), "", f"{missing} {meaning}")
-        self.whole = False
-
-    def _decoded(self, row: AnyRow, key: str, data: bytes) -> Entry | None:
-        try:
-            entry = decode(data)
-        except ValueError as error:
-            self.work.report("ledger", key, "entry", f"cannot be read: {error}")
-            return None
-        columns: tuple[Comparison, ...] = (("lane", row.lane, entry.lane), ("seq", row.id, entry.seq))
-        columns += (("subject", row.subject, entry.subject),)
-        self.work.compare("ledger", key, columns, "the entry itself")
-        return entry
-
-    def _whole_store(self, entry: Entry, body: object) -> None:
+    def _whole_store(self, entry: Entry, body: bytes | None) -> None:
         """What single entries say about the store as a whole."""
         if entry.kind == "ledger:opened":
             self.work.lanes = number(entry.facts.get("lanes"))
@@ -240,144 +239,71 @@ class _Lane:
         if entry.kind == "lane:taken":
             self.epoch = number(entry.facts.get("epoch"))
         elif entry.kind == "policy:activated":
-            self.work.policy = as_bytes(body) if body is not None else None
+            self.work.policy = body
         elif entry.subject == "house":
             self.work.frozen = f"{entry.lane}/{entry.seq}" if entry.kind == "house:frozen" else ""
         elif entry.kind in ("consent:asked", "consent:given", "sample:drawn"):
-            self._by_what_it_says(entry, parsed(body) if body is not None else None)
+            self._by_what_it_says(entry, words(body))
         elif entry.kind.startswith("pair:"):
             self.work.pair_acts += 1
             if entry.kind == "pair:ended":
                 self.work.pair_ended[number(entry.facts.get("pair"))] = entry
 
-    def _by_what_it_says(self, entry: Entry, body: object) -> None:
+    def _by_what_it_says(self, entry: Entry, body: Body | None) -> None:
         """Entries whose rows are found by their content."""
-        if not isinstance(body, dict):
+        if body is None:
             return  # reported where the content itself is compared
         if entry.kind == "sample:drawn":
-            self.work.draws[str(entry.facts.get("day"))] = entry, body
+            self.work.draws[str(entry.facts.get("day"))] = entry, dict(body)
         else:
             self.work.consents[str(body.get("contact")), str(body.get("gate"))] = entry
 
-    def _content(self, row: AnyRow, key: str, entry: Entry | None) -> bytes | None:
-        """Compare content with its entry; gives its body, None when there is none or it cannot be opened."""
-        if row.body is None:
-            if entry is not None and entry.digest:
-                meaning = "is gone: its entry has the digest of something that is no longer there"
-                self.work.report("content", key, "", meaning)
-            return None
-        self.work.summary.contents += 1
-        self.work.summary.bytes += len(as_bytes(row.body)) + len(as_bytes(row.raw))
-        if entry is not None and not entry.digest:
-            self.work.report("content", key, "", "stands beside an entry that has none")
-            return None
-        if row.wrapped is None:
-            self.work.report("data_keys", key, "", "is gone: its content can never be opened again")
-            return None
-        opened = None if self.work.sealed else self._opened(row, key)
-        if opened and entry is not None and digest_of(as_bytes(row.salt), *opened) != entry.digest:
-            meaning = "does not have the digest that its entry recorded: salt, body or raw were changed"
-            self.work.report("content", key, "salt, body, raw", meaning)
-        return opened[0] if opened else None
-
-    def _opened(self, row: AnyRow, key: str) -> tuple[bytes, bytes] | None:
-        """Body and raw bytes."""
-        belongs = self.work.opener.place(self.lane, row.id)
-        try:
-            data_key = self.work.opener.of(self.lane, row.id, row.wrapped)
-        except Broken as error:
-            self.work.report("data_keys", key, "wrapped", f"cannot be opened, nor its content: {error}")
-            return None
-        try:
-            body, raw = as_bytes(row.body), as_bytes(row.raw)
-            return unseal(data_key, belongs, BODY, body), unseal(data_key, belongs, RAW, raw)
-        except Broken as error:
-            self.work.report("content", key, "body, raw", f"cannot be opened: {error}")
-            return None
-
-    def _time(self, seq: int, entry: Entry, heads: Mapping[int, bytes]) -> None:
+    def _time(self, entry: Entry) -> None:
         """Entries of different times were written by different transactions, and each left a head."""
-        if self.last_at is not None and entry.at != self.last_at and seq not in heads:
-            self.work.report("heads", f"lane {self.lane} size {seq}", "", "is missing")
-        self.last_at = entry.at
-
-    def _head_missing(self, size: int) -> bool:
-        statement = "SELECT 1 FROM heads WHERE lane = :lane AND size = :size"
-        return not self.work.rows(statement, lane=self.lane, size=size)
-
-    def _head(self, root: bytes | None) -> None:
-        if root is None or not self.whole:
-            return
-        if self.frontier.root() == root:
-            self._wrong_heads()
-        else:
-            self.wrong_heads.append(self.frontier.size)
-
-    def _wrong_heads(self) -> None:
-        """Report a row of wrong heads as one finding: they follow from one change before the first."""
-        if not self.wrong_heads:
-            return
-        first, last = self.wrong_heads[0], self.wrong_heads[-1]
-        more = f" (and {len(self.wrong_heads) - 1} later ones, to size {last})" if last != first else ""
-        meaning = f"does not match the entries{more}: it was changed, or an entry before {first} was"
-        self.work.report("heads", f"lane {self.lane} size {first}", "root", meaning)
-        self.wrong_heads.clear()
+        if entry.at != self.last_at:
+            if self.last_at is not None and entry.seq not in self.growth.heads:
+                self.work.report("heads", f"lane {self.lane} size {entry.seq}", "", "is missing")
+            self.last_at = entry.at
 
     def _end(self) -> None:
-        self._wrong_heads()
-        self.attested.end()
-        work, size, key = self.work, self.frontier.size, f"lane {self.lane}"
-        work.summary.roots[self.lane] = (size, self.frontier.root().hex())
-        if self.whole and self._head_missing(size):
-            work.report("heads", f"{key} size {size}", "", "is missing: the newest head")
-        beyond = "SELECT size FROM heads WHERE lane = :lane AND size > :size ORDER BY size LIMIT 1"
-        for larger in work.column(beyond, lane=self.lane, size=self.next):
-            meaning = f"speaks of more entries than there are: those after {self.next - 1} are missing"
-            work.report("heads", f"{key} size {larger}", "size", meaning)
-        for larger in work.column("SELECT size FROM heads WHERE lane = :lane AND size < 1", lane=self.lane):
-            work.report("heads", f"{key} size {larger}", "size", "is not the size of any tree")
+        growth, work = self.growth, self.work
+        growth.end()
         rows = work.rows("SELECT size, frontier, epoch FROM lanes WHERE lane = :lane", lane=self.lane)
         self._tail(max((number(row.size) for row in rows), default=0))
         if not rows:
-            work.report("lanes", key, "", "is gone, and the ledger has entries of it")
+            work.report("lanes", f"lane {self.lane}", "", "is gone, and the ledger has entries of it")
         for row in rows:
-            facts: list[Comparison] = [("size", row.size, self.next), ("epoch", row.epoch, self.epoch)]
-            if self.whole:
-                facts.append(("frontier", as_bytes(row.frontier), self.frontier.to_bytes()))
-            work.compare("lanes", key, facts, "the ledger")
+            facts: list[Comparison] = [("size", row.size, growth.next), ("epoch", row.epoch, self.epoch)]
+            if growth.whole:
+                facts.append(("frontier", as_bytes(row.frontier), growth.frontier.to_bytes()))
+            work.compare("lanes", f"lane {self.lane}", facts, "the ledger")
 
     def _tail(self, size: int) -> None:
         """Entries that the lane counted and that are not there."""
-        if size > self.next:
-            self._missing(self.next, size - 1)
+        if size > self.growth.next:
+            self.growth.missing(self.growth.next, size - 1)
+
+
+ORDINARY = frozenset({"message:judged", "delivery:permitted", "delivery:sent"})
+"""Kinds of most entries, which say nothing about the store as a whole."""
 
 
 def _rows_of(work: Work, entries: Sequence[Entry]) -> None:
     """Every row that these entries speak of must be there."""
-    archived = {number_of(e): e for e in entries if e.kind in ("message:archived", "notice:archived")}
-    there = set(work.column("SELECT id FROM messages WHERE id IN :ids", ids=list(archived)))
-    _gone(work, "messages", "id", archived, there)
-    permitted = {e.subject.partition("/")[2]: e for e in entries if e.kind == "delivery:permitted"}
-    there = set(
-        work.column("SELECT permit FROM deliveries WHERE permit IN :permits", permits=list(permitted))
-    )
-    _gone(work, "deliveries", "permit", permitted, there)
-    made = {number(e.facts.get("pair")): e for e in entries if e.kind == "pair:made"}
-    there = set(work.column("SELECT id FROM pairs WHERE id IN :ids", ids=list(made)))
-    _gone(work, "pairs", "id", made, there)
-    stored = {str(e.facts.get("sha256")): e for e in entries if e.kind == "policy:stored"}
-    there = set(work.column("SELECT hash FROM policies WHERE hash IN :hashes", hashes=list(stored)))
-    _gone(work, "policies", "hash", stored, there)
-    proposed = {number(e.facts.get("change")): e for e in entries if e.kind == "policy:proposed"}
-    there = set(work.column("SELECT id FROM changes WHERE id IN :ids", ids=list(proposed)))
-    _gone(work, "changes", "id", proposed, there)
+    for kind, table, column, name in _NAMED:
+        named = {name(entry): entry for entry in entries if entry.kind == kind}
+        if named:
+            statement = f"SELECT {column} FROM {table} WHERE {column} IN :names"
+            gone(work, table, column, named, set(work.column(statement, names=list(named))))
 
 
-def _gone(work: Work, table: str, column: str, named: Mapping[Any, Entry], there: set[Any]) -> None:
-    for name, entry in named.items():
-        if name not in there:
-            meaning = f"is gone: {place_of(entry)} ({entry.kind}) testifies that it was there"
-            work.report(table, f"{column} {name}", "", meaning)
+_NAMED: tuple[tuple[str, str, str, Callable[[Entry], Any]], ...] = (
+    ("delivery:permitted", "deliveries", "permit", lambda entry: entry.subject.partition("/")[2]),
+    ("pair:made", "pairs", "id", lambda entry: number(entry.facts.get("pair"))),
+    ("policy:stored", "policies", "hash", lambda entry: str(entry.facts.get("sha256"))),
+    ("policy:proposed", "changes", "id", lambda entry: number(entry.facts.get("change"))),
+)
+"""Kinds of entries that speak of a row: its table, its key there, and how the entry names it."""
 
 
 def _orphans(work: Work) -> None:

@@ -26,6 +26,8 @@ from bridge.store import samples
 from bridge.store import schema as s
 from bridge.store.codec import Known, known_from, message_from, verdict_from
 from bridge.store.directory import Directory
+from bridge.store.documents import documents
+from bridge.store.looks import looks_at
 from bridge.store.rows import (
     MESSAGE_CONTENT,
     VERDICT_CONTENT,
@@ -195,6 +197,16 @@ def _pair(row: AnyRow) -> Record:
     }
 
 
+def names(db: Connection) -> list[str]:
+    """Names and addresses of everybody who is or was in a pair, for suggestions."""
+    found = (
+        pair.get(key, "")
+        for pair in pairs(db, ended=True)
+        for key in ("advisor_name", "advisor_address", "contact_name")
+    )
+    return sorted(set(filter(None, found)))
+
+
 def _directory(db: Connection) -> Directory:
     directory = Directory()
     directory.refresh(db)
@@ -325,11 +337,17 @@ def message(db: Connection, number: int) -> Record | None:
     if row is None:
         return None
     written = message_from(row.body, b"")
-    deliveries = [_delivery(db, one) for one in db.execute(_deliveries_of(number))]
+    directory = _directory(db)
+    ends = _ends(db, directory, row, written)
+    deliveries = [
+        {**_delivery(db, one), "text": _as_delivered(db, one.permit, row, written, ends, "")[0]}
+        for one in db.execute(_deliveries_of(number))
+    ]
     subjects = [f"message/{number}", *(f"delivery/{one['permit']}" for one in deliveries)]
     notices = select(s.messages.c.id).where(s.messages.c.notice_for == number, s.messages.c.id > number)
+    (document,) = documents(db, [number])
     return {
-        **_line(db, _directory(db), row, written),
+        **_line(db, directory, row, written),
         "sent_at": written.sent_at,
         "address": written.address,
         "quote": written.quote,
@@ -341,9 +359,24 @@ def message(db: Connection, number: int) -> Record | None:
         "verdicts": _verdicts(db, number, written.text),
         "review": _review(db, number),
         "deliveries": deliveries,
-        "notices": list(db.execute(notices.order_by(s.messages.c.id)).scalars()),
+        "notices": _places(db, db.execute(notices).scalars()),
+        "edits": _places(db, document.edits),
+        "recalls": _places(db, document.recalls),
         "entries": _entries(db, subjects),
+        "looks": looks_at(db, number),
     }
+
+
+def _places(db: Connection, numbers: Iterable[int]) -> list[Record]:
+    """Messages with time, place in the ledger and hash, in order."""
+    m, le = s.messages.c, s.ledger.c
+    query = (
+        select(m.id.label("message"), m.archived_at.label("at"), m.lane, m.entry.label("seq"), le.leaf)
+        .join(s.ledger, and_(le.lane == m.lane, le.seq == m.entry))
+        .where(m.id.in_(list(numbers)))
+        .order_by(m.id)
+    )
+    return [{**_plain(row), "leaf": row.leaf.hex()} for row in db.execute(query)]
 
 
 def raw(db: Connection, number: int) -> bytes | None:
@@ -383,6 +416,7 @@ def _verdicts(db: Connection, number: int, text: str) -> list[Record]:
         {
             "id": row.id,
             "at": row.at,
+            "entry": row.entry,
             **whole_record(verdict_from(row.body, text)),
             "known": _known(known_from(row.body)),
         }

@@ -29,6 +29,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: E402
 
 from bridge.errors import Refused, SignedOut, StoreError, Unreachable  # noqa: E402
 from bridge.message import SYMPHONY, Batch, Content, File, Kind, Message, Traffic  # noqa: E402
+from bridge.store.gathering import notes_in  # noqa: E402
+from bridge.store.signing import drawn  # noqa: E402
 from connectors.symphony.client import STREAM, Pauses, SymphonyConnector, SymphonySettings  # noqa: E402
 from connectors.symphony.mock import SymphonyPod  # noqa: E402
 
@@ -622,6 +624,43 @@ async def test_the_message_names_its_author_and_carries_its_permit(harness: PodH
     (message,) = harness.pod.messages(harness.conversation)
     assert "<b>李雷:</b> 你好" in message.presentation and "<i>│ price?</i>" in message.presentation
     assert json.loads(message.data or "{}")["weighbridge"]["permit"] == ours.id
+
+
+# --- notes ----------------------------------------------------------------------------------------------
+
+
+async def test_a_posted_note_is_nobodys_message(harness: PodHarness) -> None:
+    """It stands in the room letter by letter; by the feed and from history it comes back as an echo of ours,
+    which is neither archived nor relayed."""
+    note = drawn().sign(0, 7, bytes(32))
+    async with harness.connector() as connector:
+        cursors = await settle(harness, connector)
+        posted = await connector.post_note(harness.conversation, "checkpoint/0/7", note)
+        await harness.say("after it")
+        batches = await batches_until(connector, cursors, heard_live("after it"))
+        again = await batches_until(
+            connector, harness.paired() | {STREAM + harness.conversation: "1"}, said("after it")
+        )
+    for taken in (batches, again):
+        assert not [message for message in messages(taken) if "weighbridge" in message.text]
+    echoes = {echo.permit: echo.id for batch in batches for echo in batch.echoes}
+    assert echoes["checkpoint/0/7"] == posted
+    ours = [one for one in harness.pod.messages(harness.conversation) if one.author.username == BOT]
+    assert [list(notes_in(one.presentation)) for one in ours][-1] == [note]
+
+
+async def test_a_room_that_is_not_ours_says_so(harness: PodHarness) -> None:
+    """Before anything is posted, for a doctor, and when it is."""
+    closed = harness.pod.create_room("Closed", [ALICE])
+    async with harness.connector() as connector:
+        assert await connector.check_stream(harness.conversation) == "a member of the room"
+        for attempt in (
+            connector.check_stream(closed),
+            connector.post_note(closed, "checkpoint/0/7", drawn().sign(0, 7, bytes(32))),
+        ):
+            with pytest.raises(Refused) as caught:
+                await attempt
+            assert caught.value.code == "not-member"
 
 
 # --- attachments ----------------------------------------------------------------------------------------

@@ -615,6 +615,17 @@ def test_what_is_too_large_is_refused_before_it_is_sent(content: Content) -> Non
     assert caught.value.code == "too-large"
 
 
+@pytest.mark.parametrize("text", ["hello", "", "{note}more\n", "hello\n{note}", "{note}<b>"])
+def test_nobodys_words_go_out_as_a_note(text: str) -> None:
+    """A signed note may be posted without a permit, and nothing else: not one with words around it."""
+    note = (
+        f"weighbridge/5b1c4e1a0c77d2e9/0\n278\n{'A' * 43}=\n\n— weighbridge/5b1c4e1a0c77d2e9/0 {'A' * 91}=\n"
+    )
+    assert note.splitlines()[0] in wire.compose_note(note)
+    with pytest.raises(ValueError, match="nothing else may be posted without a permit"):
+        wire.compose_note(text.format(note=note))
+
+
 def test_what_just_fits_is_not_refused() -> None:
     """The limits are limits, not fears."""
     content = Content("汉" * 60_000, files=(Blob("a" * 64, 30_000_000, "a"),))

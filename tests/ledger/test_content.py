@@ -83,7 +83,10 @@ def test_any_bytes_have_pieces(body: bytes, raw: bytes) -> None:
     assert joined(pieces(body, raw)) == (body, raw)
 
 
-@pytest.mark.parametrize("body", [b"", b"{}", b"[1]", b'{"a":1,\nb}', b'{"' + b"x" * 300 + b'":1}'])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"{}", b"[1]", b'{"a":1,\nb}', b'{"' + b"x" * 300 + b'":1}', b'{"a"}', b'{"a\n":1}', b'{"":1}'],
+)
 def test_what_is_no_body_is_one_field(body: bytes) -> None:
     """A body in another form is committed to as a whole."""
     assert pieces(body) == [(WHOLE, body)]

@@ -6,7 +6,6 @@ Rules of this file: `entries-v1.jsonl` is history. Its lines are never edited; n
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -109,15 +108,15 @@ def test_different_facts_have_different_bytes(one: Entry, other: Entry) -> None:
 
 
 def _plain(entry: Entry) -> dict[str, Any]:
-    return {name: getattr(entry, name) for name in Entry.__slots__}
+    return {name: getattr(entry, name) for name in Entry._fields}
 
 
 @given(st.permutations(["a", "b", "c"]))
 def test_the_order_of_facts_does_not_matter(names: list[str]) -> None:
     """Whoever gathers facts in another order writes the same bytes."""
     facts = {name: dict.fromkeys(names, 1) for name in names}
-    assert encode(replace(ENTRY, facts=facts)) == encode(
-        replace(ENTRY, facts={name: dict.fromkeys("abc", 1) for name in "abc"})
+    assert encode(ENTRY._replace(facts=facts)) == encode(
+        ENTRY._replace(facts={name: dict.fromkeys("abc", 1) for name in "abc"})
     )
 
 
@@ -136,7 +135,7 @@ def test_the_order_of_facts_does_not_matter(names: list[str]) -> None:
 def test_what_has_no_canonical_form_is_refused(value: object, wrap: Any) -> None:
     """Floats, null, bytes, numbers beyond 64 bits and foreign objects, however deep, are ValueErrors."""
     with pytest.raises(ValueError, match="no canonical form"):
-        encode(replace(ENTRY, facts={"a": wrap(value)}))
+        encode(ENTRY._replace(facts={"a": wrap(value)}))
 
 
 @pytest.mark.parametrize(
@@ -150,7 +149,7 @@ def test_what_has_no_canonical_form_is_refused(value: object, wrap: Any) -> None
 def test_fields_have_their_types(change: dict[str, Any]) -> None:
     """Also what stands beside the facts has one form only: numbers are integers, names are text."""
     with pytest.raises(ValueError, match="no canonical form"):
-        encode(replace(ENTRY, **change))
+        encode(ENTRY._replace(**change))
 
 
 @pytest.mark.parametrize("text", ["李雷", "é", "\x80", "\ud800"])
@@ -161,7 +160,7 @@ def test_text_that_is_not_ascii_is_refused(text: str, field: str) -> None:
     if field in ("value", "key"):
         change = {"facts": {"a": text} if field == "value" else {text: 1}}
     with pytest.raises(ValueError) as refusal:
-        encode(replace(ENTRY, **change))
+        encode(ENTRY._replace(**change))
     assert text not in str(refusal.value)
 
 
@@ -169,7 +168,7 @@ def test_text_that_is_not_ascii_is_refused(text: str, field: str) -> None:
 def test_unknown_kinds_are_refused(kind: Any) -> None:
     """The vocabulary is closed, for writing and for reading."""
     with pytest.raises(ValueError, match="not a kind of ledger entry"):
-        encode(replace(ENTRY, kind=kind))
+        encode(ENTRY._replace(kind=kind))
     with pytest.raises(ValueError, match="not a kind of ledger entry"):
         decode(LINE.replace(b'"message:archived"', again(kind)))
 

@@ -288,8 +288,8 @@ def test_an_old_inspection_still_reads() -> None:
 
 @given(MESSAGES, BROKEN_TEXTS, st.sampled_from(TEXT_FIELDS))
 def test_a_mended_message_can_be_kept(message: Message, broken: str, name: str) -> None:
-    """Lone surrogates become "?", in whichever field, and a NUL in a name "\ufffd"; all else stays, and the
-    message comes back."""
+    """Lone surrogates become "?", in whichever field, and so does a NUL in a name; all else stays, and
+    the message comes back."""
     changes: dict[str, Any] = {name: broken}
     mended = mend(replace(message, **changes))
     assert message_from(message_body(mended), message.raw) == mended

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,16 +14,23 @@ from bridge.store import looks
 from bridge.store import schema as s
 from bridge.store.database import Database
 from bridge.store.looks import Looker, Search
+from bridge.store.verify import Finding, verify
 
 WHO = Looker(REVIEWER, "quarterly review", "2026/17")
 ASKED = Search("search", "from:alice.wong 内幕", 2, (3, 1))
 
 
 @pytest.fixture
-async def looked(tmp_path: Path) -> Database:
-    """A store in which somebody searched, and then opened message 3."""
+def told(tmp_path: Path) -> Path:
+    """A folder with a varied store."""
     copy_of_the_story(tmp_path)
-    store = Database(f"sqlite:///{tmp_path / 'weighbridge.db'}", tmp_path / "blobs", Ticking())
+    return tmp_path
+
+
+@pytest.fixture
+async def looked(told: Path) -> AsyncIterator[Database]:
+    """A store in which somebody searched, and then opened message 3."""
+    store = Database(f"sqlite:///{told / 'weighbridge.db'}", told / "blobs", Ticking())
     await store.write(lambda tx: looks.record_search(tx, 0, WHO, ASKED))
     await store.write(lambda tx: looks.record_shown(tx, 0, WHO, "show", [3]))
     yield store
@@ -59,3 +67,10 @@ async def test_the_ledger_has_no_word_of_it(looked: Database) -> None:
 
     for data in await looked.read(entries):
         assert decode(data).facts in ({}, {"message": 3})
+
+
+async def test_a_store_that_was_looked_at_verifies(looked: Database, told: Path) -> None:
+    """Looks are entries like any other: nothing about them is an accusation."""
+    findings: list[Finding] = []
+    await looked.read(lambda db: verify(db, told / "blobs", findings.append))
+    assert {one.table for one in findings} == {"checkpoints"}, "whose key it was not given"

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from story import REVIEWER, Story, varied
 
 from bridge.errors import ConfigError, Conflict, KeyMissing, StoreError
@@ -189,6 +189,45 @@ async def test_a_drill_opens_a_canary(story: Story) -> None:
     keeper = KeyInMemory(*key_file(story).reveal())
     assert await story.store.read(lambda db: rotation.canary(db, keeper)) == place
     wrong = KeyInMemory(keeper.current, bytes(32))
-    with pytest.raises(ConfigError, match="not the one"):
+    with pytest.raises(ConfigError, match="do not give master key"):
         await story.store.read(lambda db: rotation.canary(db, wrong))
     assert await findings(story) == []
+
+
+def on_disk(story: Story) -> bytes:
+    """The database and its log, as they lie there."""
+    files = [story.folder / f"weighbridge.db{end}" for end in ("", "-wal")]
+    return b"".join(path.read_bytes() for path in files if path.exists())
+
+
+async def wrapped(story: Story) -> list[bytes]:
+    """Every wrapped key of a record."""
+    return await story.store.read(lambda db: db.scalars(select(s.data_keys.c.wrapped)).all())
+
+
+async def test_a_destroyed_key_leaves_no_trace(story: Story) -> None:
+    """Whole pages of keys, deleted: zeros in the file, and nothing in the log once that is cleared."""
+    keys = await wrapped(story)
+    assert all(key in on_disk(story) for key in keys)
+    await story.store.write(lambda tx: tx.db.execute(delete(s.data_keys)))
+    assert rotation.clear_log(story.store.engine)
+    assert [key for key in keys if key[-48:] in on_disk(story)] == []
+
+
+async def test_a_rotation_leaves_no_key_of_before(story: Story) -> None:
+    """Whoever has the old master key finds nothing in the file or the log that it would open."""
+    await story.store.read(lambda db: None)
+    before = await story.store.read(lambda db: db.scalars(select(s.store_keys.c.wrapped)).all())
+    before += await wrapped(story)
+    await begin(story)
+    await rewrap(story)
+    await end(story)
+    assert rotation.clear_log(story.store.engine)
+    assert [key for key in before if key[-32:] in on_disk(story)] == []
+
+
+async def test_closing_the_store_leaves_no_log(story: Story) -> None:
+    """After a clean end everything is in the one file."""
+    story.store.close()
+    assert not (story.folder / "weighbridge.db-wal").exists()
+    story.store = Story(story.folder, story.clock, story.ids).store

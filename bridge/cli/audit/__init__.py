@@ -14,11 +14,19 @@ import click
 from bridge.cli.lazy import LazyGroup
 
 COMMANDS: Mapping[str, tuple[str, str]] = {  # name: (module:attribute, help)
-    "list": ("bridge.cli.audit.list_:list_", "Messages in the archive, the newest first."),
+    "search": ("bridge.cli.audit.search:search", "Messages that fulfil a query; without one, all."),
     "show": ("bridge.cli.audit.show:show", "One message's whole life, with what proves it."),
+    "tail": ("bridge.cli.audit.tail:tail", "Messages that fulfil a query, as they are decided."),
+    "stats": ("bridge.cli.audit.stats:stats", "How many, when, of whom; how long things took."),
+    "searches": ("bridge.cli.audit.searches:searches", "Who looked at what people wrote, when and why."),
+    "timeline": ("bridge.cli.audit.timeline:timeline", "What happened to a message, or in a conversation."),
     "verify": ("bridge.cli.audit.verify:verify", "Read everything again: was any byte changed?"),
     "checkpoint": ("bridge.cli.audit.proof:checkpoint", "The newest signed checkpoint of each lane."),
     "proof": ("bridge.cli.audit.proof:proof", "That something is in the ledger, for somebody outside."),
+    "evidence": (
+        "bridge.cli.audit.evidence:evidence",
+        "A package of evidence that an outsider checks alone.",
+    ),
     "replay": ("bridge.cli.audit.replay:replay", "Decide again from what was recorded."),
 }
 
@@ -29,7 +37,7 @@ def audit() -> None:
     again from what was recorded.
 
     \b
-    weighbridge audit list --since 24h --person alice.wong
+    weighbridge audit search 内幕消息 with:alice.wong during:last-30d
     weighbridge audit show 17
     weighbridge audit verify
     weighbridge audit checkpoint

@@ -7,11 +7,16 @@ harmless for the terminal before it is shown.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import tzinfo
 from typing import Any
 
 import click
 
 from bridge.cli import output
+from bridge.cli.audit import stages
+from bridge.cli.audit.columns import time_of
+from bridge.cli.audit.looking import Recorder, looker, looking
+from bridge.cli.audit.zone import desk_zone, name_of, zone_option
 from bridge.cli.root import Root, pass_root
 from bridge.errors import Missing
 
@@ -19,45 +24,58 @@ from bridge.errors import Missing
 @click.command()
 @click.argument("number", metavar="ID", type=click.IntRange(min=1))
 @click.option("--raw", is_flag=True, help="Print the very bytes that the network sent, and nothing else.")
-@output.json_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@zone_option
+@looking
 @pass_root
-def show(root: Root, number: int, raw: bool, as_json: bool) -> None:
-    """One message's whole life: as it came, every verdict, every delivery, and the entries that prove it."""
+def show(
+    root: Root,
+    number: int,
+    raw: bool,
+    as_json: bool,
+    zone: tzinfo | None,
+    person: str,
+    reason: str,
+    case: str,
+) -> None:
+    """One message's whole life: as it came, every verdict, every delivery, who saw it; each stage with its
+    time, its place in the ledger and its hash.
+
+    Who is shown it and why is written into the ledger first.
+    """
     from bridge.store import views
 
-    if raw:
-        data = root.read(lambda db: views.raw(db, number))
-        if data is None:
-            raise _unknown(number)
-        click.get_binary_stream("stdout").write(data)
-        return
-    found = root.read(lambda db: views.message(db, number))
+    settings = root.settings()
+    found = root.read(lambda db: views.raw(db, number) if raw else views.message(db, number))
     if found is None:
         raise _unknown(number)
-    if as_json:
-        output.json_line(found)
-        return
-    for line in _life(found):
-        click.echo(line)
+    Recorder(root, looker(settings, person, reason, case)).shown("show", [number])
+    if raw:
+        click.get_binary_stream("stdout").write(found)
+    elif as_json:
+        output.json_line({**found, "stages": [stages.record(one) for one in stages.stages(found)]})
+    else:
+        for line in _life(found, desk_zone(zone, settings.audit.timezone)):
+            click.echo(line)
 
 
 def _unknown(number: int) -> Missing:
-    return Missing(f"there is no message {number}; see `weighbridge audit list`.")
+    return Missing(f"there is no message {number}; see `weighbridge audit search`.")
 
 
-def _life(found: Mapping[str, Any]) -> Iterator[str]:
+def _life(found: Mapping[str, Any], zone: tzinfo) -> Iterator[str]:
     yield click.style(f"Message {found['message']}, {found['state']}", bold=True)
     yield ""
-    yield from _indented(_facts(found))
+    yield from _indented(_facts(found, zone))
     yield ""
     yield from _quoted(found["text"])
     for title, lines in (
         ("Attachments", _files(found["files"])),
-        ("Verdicts", _verdicts(found)),
-        ("Review", _review(found)),
-        ("Deliveries", _deliveries(found["deliveries"])),
+        ("Verdicts", _verdicts(found, zone)),
+        ("Review", _review(found, zone)),
+        ("Deliveries", _deliveries(found["deliveries"], zone)),
         ("Notices to its sender", _notices(found["notices"])),
-        ("Ledger", _entries(found["entries"])),
+        (f"Life (times: {name_of(zone)})", _stages(found, zone)),
     ):
         if shown := list(lines):
             yield ""
@@ -65,13 +83,13 @@ def _life(found: Mapping[str, Any]) -> Iterator[str]:
             yield from shown
 
 
-def _facts(found: Mapping[str, Any]) -> Iterator[list[str]]:
+def _facts(found: Mapping[str, Any], zone: tzinfo) -> Iterator[list[str]]:
     who = found["address"] or found["sender_id"]
     yield ["from", f"{output.cell(found['sender'])} ({output.cell(who)}, {found['network']})"]
     yield ["to", output.cell(found["recipient"]) or "nobody: this chat was not paired"]
     yield ["kind", found["kind"]]
-    yield ["written", output.when(found["sent_at"])]
-    yield ["archived", output.when(found["at"])]
+    yield ["written", time_of(found["sent_at"], zone)]
+    yield ["archived", time_of(found["at"], zone)]
     yield ["id there", output.cell(found["source_id"])]
     yield ["chat there", output.cell(found["conversation"])]
     for key, title in (("replaces", "edits"), ("refers_to", "refers to"), ("notice_for", "notice on")):
@@ -103,10 +121,10 @@ def _files(files: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     )
 
 
-def _verdicts(found: Mapping[str, Any]) -> Iterator[str]:
+def _verdicts(found: Mapping[str, Any], zone: tzinfo) -> Iterator[str]:
     for verdict in found["verdicts"]:
         reason = f": {output.cell(verdict['reason'])}" if verdict["reason"] else ""
-        yield f"  {output.when(verdict['at'])}  {verdict['outcome']}, by {verdict['cause']}{reason}"
+        yield f"  {time_of(verdict['at'], zone)}  {verdict['outcome']}, by {verdict['cause']}{reason}"
         yield from _matches(verdict["matches"])
         if verdict["outcome"] in ("deliver", "annotate", "redact") and verdict["text"] != found["text"]:
             yield from (f"  {line}" for line in _quoted(verdict["text"]))
@@ -163,20 +181,20 @@ def _looked_at(known: Mapping[str, Any] | None) -> str:
 _BY_PERSON = ("hold:released", "hold:rejected")
 
 
-def _review(found: Mapping[str, Any]) -> Iterator[str]:
+def _review(found: Mapping[str, Any], zone: tzinfo) -> Iterator[str]:
     if review := found["review"]:
         act = next((entry for entry in found["entries"] if entry["kind"] in _BY_PERSON), None)
         by = f" by {output.cell(act['person'])}: {output.cell(act['reason'])}" if act else ""
-        yield f"  {output.when(review['decided_at'] or review['opened_at'])}  {review['state']}{by}"
+        yield f"  {time_of(review['decided_at'] or review['opened_at'], zone)}  {review['state']}{by}"
 
 
-def _deliveries(deliveries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def _deliveries(deliveries: Iterable[Mapping[str, Any]], zone: tzinfo) -> Iterator[str]:
     return _indented(
         [
             one["permit"],
             one["state"],
             f"into {one['network']}",
-            output.when(one["done_at"]),
+            time_of(one["done_at"], zone),
             f"{one['attempt']} tries" if one["attempt"] != 1 else "1 try",
             output.cell(one["reason"]) or output.cell(" ".join(one["receipts"])),
         ]
@@ -184,19 +202,16 @@ def _deliveries(deliveries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     )
 
 
-def _notices(numbers: Iterable[int]) -> Iterator[str]:
-    if listed := ", ".join(str(number) for number in numbers):
+def _notices(notices: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    if listed := ", ".join(str(notice["message"]) for notice in notices):
         yield f"  message {listed}"
 
 
-def _entries(entries: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    return _indented(
-        [
-            f"{entry['lane']}/{entry['seq']}",
-            output.when(entry["at"]),
-            entry["kind"],
-            entry["leaf"][:16],
-            output.cell(": ".join(filter(None, (entry["person"], entry["reason"])))),
-        ]
-        for entry in entries
-    )
+def _stages(found: Mapping[str, Any], zone: tzinfo) -> Iterator[str]:
+    """Each stage with its time, place and hash, and below it what it says."""
+    told = stages.stages(found)
+    place = max(len(one.place) for one in told)
+    for one in told:
+        yield f"  {time_of(one.at, zone)}  {one.place:<{place}}  {one.leaf[:12]:<12}  {stages.line(one)}"
+        details = [*one.more, *([f"policy {by}"] if (by := stages.versions(one)) else [])]
+        yield from (f"  {'':<{place + 37}}{output.cell(detail)}" for detail in details)

@@ -88,7 +88,10 @@ class Index(Protocol):
     def replace(self, db: Connection, part: Part, known: Iterator[Known]) -> None:
         """Make one month again."""
 
-    def clear(self) -> None:
+    def tidy(self, db: Connection) -> bool:
+        """Put one month that is over in the form that is fastest to read; False when all of them are."""
+
+    def clear(self, db: Connection) -> None:
         """Forget everything."""
 
     def close(self) -> None:
@@ -104,31 +107,36 @@ _REMEMBERED = 200_000
 """Tokens of one month that are kept in memory at most."""
 
 
+class _OfMonth(dict[str, str]):
+    """The tokens of words under the key of one month, made when they are first asked for."""
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__()
+        self._key = key
+
+    def __missing__(self, word: str) -> str:
+        if len(self) >= _REMEMBERED:
+            self.clear()
+        token = self[word] = word_token(self._key, word)
+        return token
+
+
 class Tokens:
     """The tokens of words, by month; what was computed once is remembered."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
-        self._months: dict[str, tuple[bytes, dict[str, str]]] = {}
+        self._months: dict[str, _OfMonth] = {}
 
-    def of(self, month: str, word: str) -> str:
-        """The token that stands for `word` in a month. Raises ConfigError without the master key."""
-        key, known = self._of_month(month)
-        token = known.get(word)
-        if token is None:
-            if len(known) >= _REMEMBERED:
-                known.clear()
-            token = known[word] = word_token(key, word)
-        return token
+    def of(self, month: str) -> Mapping[str, str]:
+        """The token for each word in a month. Raises ConfigError without the master key."""
+        if month not in self._months:
+            self._months[month] = _OfMonth(self._vault.search_key(month))
+        return self._months[month]
 
     def text(self, month: str, words: frozenset[str] | set[str]) -> str:
         """The tokens of `words`, in an order that says nothing, with spaces between them."""
-        return " ".join(sorted([self.of(month, word) for word in words]))
-
-    def _of_month(self, month: str) -> tuple[bytes, dict[str, str]]:
-        if month not in self._months:
-            self._months[month] = self._vault.search_key(month), {}
-        return self._months[month]
+        return " ".join(sorted(map(self.of(month).__getitem__, words)))
 
     @property
     def check(self) -> str:

@@ -8,10 +8,10 @@ not be looked at for that entry. A position is moved with the words that were fo
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, Engine, bindparam, func, select
 
 from bridge.search.tokens import tokens_of
 from bridge.store import schema as s
@@ -23,10 +23,16 @@ from bridge.store.prepared import Prepared
 PAGE = 256
 """Messages that are opened together."""
 
+_MANY = 8192
+"""Entries of one step when nothing else is to be done."""
+
 _REMEMBERED = 100_000
 """Messages of which it is remembered when they were looked at."""
 
 _ABOUT = "message/"
+
+Advance = Callable[[int, int], None]
+"""Told how much was done, and of how much. It may raise, to stop."""
 
 _LANES = Prepared(select(s.lanes.c.lane, s.lanes.c.size))
 _ENTRIES = Prepared(
@@ -158,10 +164,22 @@ _BLOCK = Prepared(
 )
 
 
-def catch_up(db: Connection, index: Index, seconds: float) -> bool:
-    """Follow for so long at most; whether everything was followed. `db` is in no transaction."""
+def catch_up(engine: Engine, index: Index, seconds: float, advance: Advance | None = None) -> bool:
+    """Follow for so long at most; whether everything was followed. `advance` is told after each step how many
+    entries were, and of how many."""
     follower, end = Follower(index), time.monotonic() + seconds
-    while time.monotonic() < end:
-        if not follower.step(db):
-            return True
+    with engine.connect() as db:
+        while follower.repair(db) is not None:
+            pass
+        while time.monotonic() < end:
+            if not follower.step(db, _MANY):
+                return True
+            if advance is not None:
+                advance(*progress(db, index))
     return False
+
+
+def progress(db: Connection, index: Index) -> tuple[int, int]:
+    """How many entries were followed, and of how many. `db` is in no transaction."""
+    with db.begin():
+        return sum(index.positions(db).values()), sum(lane_sizes(db).values())

@@ -75,6 +75,7 @@ class Months:
         self.tokens = Tokens(vault)
         self._open: dict[str, tuple[int, sqlite3.Connection]] = {}  # by name, with the file's inode
         self._blocks: tuple[int, Blocks] = (-1, Blocks())
+        self._tidied: set[str] = set()
 
     # what there is
 
@@ -121,7 +122,7 @@ class Months:
 
     def _of_part(self, part: Part, need: Need, first: int, last: int, *, newest_first: bool) -> Iterator[int]:
         first, last = max(first, part.first), min(last, part.last)
-        expression = _expression(need, lambda word: self.tokens.of(part.name, word))
+        expression = _expression(need, self.tokens.of(part.name).__getitem__)
         statement = _FIND.format("DESC" if newest_first else "ASC")
         try:
             if not part.stale:
@@ -137,7 +138,12 @@ class Months:
 
     def add(self, db: Connection, step: Step) -> bool:
         """See `Index`."""
-        contents = self._write_contents()
+        try:
+            return self._added(self._write_contents(), step)
+        except (OSError, sqlite3.DatabaseError) as error:
+            raise self._failed(error) from None
+
+    def _added(self, contents: sqlite3.Connection, step: Step) -> bool:
         with _transaction(contents):
             if dict(contents.execute("SELECT lane, next FROM positions")) != dict(step.before):
                 return False
@@ -174,13 +180,18 @@ class Months:
 
     def replace(self, db: Connection, part: Part, known: Iterator[Known]) -> None:
         """See `Index`. The old file stays until the new one is whole."""
+        try:
+            self._replace(part, known)
+        except (OSError, sqlite3.DatabaseError) as error:
+            raise self._failed(error) from None
+
+    def _replace(self, part: Part, known: Iterator[Known]) -> None:
         aside = f"{part.name}.new"
         self._remove(aside)
         month = self._made(aside)
         try:
             self._fill(month, part.name, known, 1)
-            month.execute("INSERT INTO words (words) VALUES ('optimize')")
-            month.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._tidy(month)
             month.execute("PRAGMA journal_mode=DELETE")
         finally:
             month.close()
@@ -190,9 +201,34 @@ class Months:
             os.replace(self._path(aside), self._path(part.name))
             contents.execute("UPDATE months SET generation = 1, stale = 0 WHERE name = ?", (part.name,))
 
-    def clear(self) -> None:
+    def tidy(self, db: Connection) -> bool:
         """See `Index`."""
+        for part in self.parts(db)[:-1]:
+            if part.stale or part.name in self._tidied:
+                continue
+            self._tidied.add(part.name)
+            try:
+                month = self._month(part.name)
+                (done,) = month.execute("SELECT count(*) FROM marks WHERE name = 'tidy'").fetchone()
+                if not done:
+                    self._tidy(month)
+                    return True
+            except (sqlite3.DatabaseError, Spoilt):
+                self._mark_stale(part.name)
+        return False
+
+    def _tidy(self, month: sqlite3.Connection) -> None:
+        month.execute("INSERT INTO words (words) VALUES ('optimize')")
+        month.execute("INSERT OR REPLACE INTO marks VALUES ('tidy', 1)")
+        month.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+    def clear(self, db: Connection) -> None:
+        """See `Index`."""
+        self._clear()
+
+    def _clear(self) -> None:
         self.close()
+        self._tidied.clear()
         for path in self.folder.glob("*.db*") if self.folder.is_dir() else ():
             path.unlink(missing_ok=True)
 
@@ -243,12 +279,15 @@ class Months:
         """The table of contents; a new one, and nothing else in the folder, if there was none to believe."""
         if (contents := self._read_contents()) is not None:
             return contents
-        self.clear()
-        try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            return self._keep(CONTENTS, self._made(CONTENTS))
-        except (OSError, sqlite3.DatabaseError) as error:
-            raise StoreError(f"the search index in {self.folder} cannot be written: {error}") from None
+        self._clear()
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return self._keep(CONTENTS, self._made(CONTENTS))
+
+    def _failed(self, error: Exception) -> StoreError:
+        return StoreError(
+            f"the search index in {self.folder} cannot be written: {error}. Searches go on without what is "
+            "missing there; if the folder is in order, `weighbridge audit reindex` makes it anew"
+        )
 
     def _month(self, name: str, *, make: bool = False) -> sqlite3.Connection:
         """A month's file, opened. Raises Spoilt, or what SQLite raises."""

@@ -1,0 +1,163 @@
+"""What commands that search have in common: the query, the archive that is asked, what was searched.
+
+Rules of this file: no logic of searching; that is `bridge.search` (what a query means) and the index
+(where to look). Here is what commands need to ask, and the sentence that says where they looked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bridge.cli.audit.zone import desk_zone, name_of
+from bridge.cli.progress import Tell, progress
+from bridge.cli.root import reading
+from bridge.search.tally import moment
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from bridge.config import Settings
+    from bridge.search.qualifiers import Near
+    from bridge.search.query import Query
+    from bridge.store.documents import Stored
+    from bridge.store.index import Index
+    from bridge.store.searching import Page, Searched
+
+PAGE = 500
+"""Messages that are opened together."""
+
+query_argument = click.argument("words", metavar="[QUERY]...", nargs=-1)
+
+QUERYING = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
+"""Settings of a command with a query: `-rule:card` belongs to the query, and so no option is one letter."""
+
+
+def written(words: Sequence[str]) -> str:
+    """The query as it was typed. Raises UsageError for what was to be an option and is none."""
+    for word in words:
+        if word.startswith("--"):
+            raise click.NoSuchOption(word, ctx=click.get_current_context())
+    return " ".join(words).strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """The archive at one moment, and its index."""
+
+    db: Connection
+    index: Index
+    zone: tzinfo
+
+    def query(self, text: str) -> Query:
+        """What `text` asks. Raises QueryError with every problem."""
+        return self._parsed(text, self._near)
+
+    def _parsed(self, text: str, near: Near) -> Query:
+        from bridge.search.query import parse
+
+        return parse(text, datetime.now(self.zone), self.zone, near)
+
+    def _near(self, qualifier: str, value: str) -> Sequence[str]:
+        """Known names almost like `value`, when nobody in the archive has that one."""
+        from bridge.search.diagnostics import nearest
+        from bridge.search.query import nobody
+        from bridge.search.writing import quoted
+        from bridge.store.views import names
+
+        if self.page(self._parsed(f"{qualifier}:{quoted(value)}", nobody), 1).documents:
+            return ()
+        known = names(self.db)
+        parts = (part for name in known for part in (name, *re.split(r"[\s.@]+", name)))
+        return nearest(value, sorted(set(filter(None, parts))))
+
+    def page(self, query: Query, limit: int, seen: int = 0) -> Page:
+        """The next `limit` messages behind the one numbered `seen`."""
+        from bridge.store.searching import search
+
+        if not query.needs_scan:
+            return search(self.db, self.index, query, limit, seen)
+        with progress("searching") as tell:
+            return search(self.db, self.index, query, limit, seen, tell)
+
+    def every(self, query: Query, tell: Tell | None = None) -> Iterator[Stored]:
+        """All messages that fulfil the query."""
+        from bridge.store.searching import every
+
+        return every(self.db, self.index, query, tell)
+
+    def searched(self, query: Query) -> Searched:
+        """Where a query looks."""
+        from bridge.store.searching import searched
+
+        return searched(self.db, self.index, query)
+
+    def root_of(self, lane: int, size: int) -> str:
+        """The root of a lane's tree when it had `size` entries; "" if that is not known."""
+        from sqlalchemy import select
+
+        from bridge.store.schema import heads
+
+        chosen = select(heads.c.root).where(heads.c.lane == lane, heads.c.size == size)
+        root = self.db.execute(chosen).scalar()
+        return root.hex() if root else ""
+
+
+@contextlib.contextmanager
+def archive(settings: Settings, zone: tzinfo | None) -> Iterator[Archive]:
+    """The archive, open to be searched. Raises StoreError when there is none."""
+    from bridge.store.searching import open_index
+
+    with reading(settings) as db, contextlib.closing(open_index(db.engine)) as index:
+        yield Archive(db, index, desk_zone(zone, settings.audit.timezone))
+
+
+# --- what was searched ----------------------------------------------------------------------------------
+
+
+def covered(asked: Archive, searched: Searched) -> dict[str, Any]:
+    """What was searched, as JSON: how much, from when to when, and the ledger that it stands in."""
+    return {
+        "messages": searched.messages,
+        "first_at": searched.first_at,
+        "last_at": searched.last_at,
+        "opened": searched.opened,
+        "behind": searched.behind,
+        "broken": searched.broken,
+        "ledger": [
+            {"lane": lane, "size": size, "root": asked.root_of(lane, size)}
+            for lane, size in searched.sizes.items()
+        ],
+        "timezone": name_of(asked.zone),
+    }
+
+
+def sentence(asked: Archive, searched: Searched) -> str:
+    """What was searched, in words."""
+    first, last = (moment(at, asked.zone) for at in (searched.first_at, searched.last_at))
+    when = f", {first:%-d %b %Y} – {last:%-d %b %Y}" if searched.messages else ""
+    ledger = "; ".join(
+        f"{f'lane {lane} ' * (len(searched.sizes) > 1)}to #{size:,} (root {asked.root_of(lane, size)[:8]}…)"
+        for lane, size in searched.sizes.items()
+    )
+    opened = f"{searched.opened:,} opened" if searched.opened else "Index"
+    lag = f" {opened}{_lag(searched.behind)}." if searched.opened or searched.behind else ""
+    counted = _counted(searched.messages)
+    return f"Searched: {counted}{when}, sealed; ledger {ledger}.{lag} Times: {name_of(asked.zone)}."
+
+
+def _counted(count: int) -> str:
+    return f"{count:,} message" if count == 1 else f"{count:,} messages"
+
+
+def _lag(behind: int) -> str:
+    """How far the index is behind; what it has not reached is searched all the same."""
+    if behind < 0:
+        return " (the index is far behind: all were looked at)"
+    return f" ({behind:,} not in the index yet: looked at one by one)" if behind else ""

@@ -1,0 +1,265 @@
+"""What a package says, in the order in which people read it: drawn from the records that are handed over.
+
+Rules of this file: pure, and it sees no store: what is withheld from a package cannot be in its reports,
+because they are made of the package. `None` stands for what is withheld; "" for what is not there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from bridge import words
+from bridge.evidence import package
+from bridge.evidence.disclosure import Disclosure
+from bridge.evidence.exhibits import Case, Life, Making, Place
+from bridge.evidence.package import Record
+from bridge.ledger.tree import leaf_hash
+from bridge.message import Annotation, Kind
+
+PASSING = ("deliver", "annotate", "redact")
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """An attachment: what it was called (None: withheld), and the file in the package ("" if it is not
+    there)."""
+
+    name: str | None
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One entry: when (milliseconds), what kind, its place and hash, and what it says in a few words.
+
+    `person` and `reason` are of whoever acted; `withheld` names fields that are kept back.
+    """
+
+    at: int
+    kind: str
+    place: str
+    leaf: str
+    facts: str
+    person: str | None
+    reason: str | None
+    withheld: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One message: who said what to whom, what became of it, and every step on the way.
+
+    `written` are the words as they were written, `delivered` as the reader got them ("" if nothing went out).
+    `rules` are what the verdict rests on, `policies` hashes of the files that decided.
+    """
+
+    number: int
+    why: str
+    whole: bool
+    network: str
+    kind: str
+    sent_at: int
+    archived_at: int
+    sender: str | None
+    recipient: str | None
+    quote: str | None
+    written: str | None
+    delivered: str | None
+    went_out: bool
+    verdict: str
+    rules: tuple[str, ...] | None
+    reason: str | None
+    policies: tuple[str, ...]
+    receipts: tuple[str, ...]
+    files: tuple[Attached, ...]
+    steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The whole report. `query` and `reason` are None where they are kept back."""
+
+    making: Making
+    query: str | None
+    reason: str | None
+    counts: Mapping[str, int]
+    exclusions: Sequence[Mapping[str, Any]]
+    messages: tuple[Told, ...]
+    roots: tuple[tuple[int, int, str], ...]
+    partial: bool
+
+
+def account(
+    case: Case, making: Making, disclosure: Disclosure, found: Mapping[Place, Record], files: Sequence[str]
+) -> Account:
+    """The report of a case; `files` are the names of what is in the package."""
+    pairs = {number: one for place in case.context for number, one in _pair(found[place])}
+    told = tuple(_told(case, life, disclosure, found, pairs.get(life.pair), files) for life in case.lives)
+    hidden = disclosure.partial
+    return Account(
+        making=making,
+        query=None if hidden else making.query,
+        reason=None if hidden else making.reason,
+        counts=package.counts(case, disclosure, found),
+        exclusions=package.exclusions(case, disclosure, found),
+        messages=told,
+        roots=tuple((lane.number, lane.size, lane.note.split("\n")[2]) for lane in case.lanes),
+        partial=hidden,
+    )
+
+
+def _pair(one: Record) -> Iterator[tuple[int, _Fields]]:
+    entry = orjson.loads(one["entry"])
+    if entry["kind"] == "pair:made":
+        yield entry["facts"]["pair"], _Fields(one)
+
+
+class _Fields:
+    """The fields of a record's content: None for what is withheld, a default for what is not there."""
+
+    def __init__(self, one: Record | None) -> None:
+        self.shown = package.disclosed(one) if one else {}
+        self.withheld = package.withheld(one) if one else []
+
+    def get(self, name: str, otherwise: Any = "") -> Any:
+        """A field's value."""
+        return None if name in self.withheld else self.shown.get(name, otherwise)
+
+
+def _told(
+    case: Case,
+    life: Life,
+    disclosure: Disclosure,
+    found: Mapping[Place, Record],
+    pair: _Fields | None,
+    files: Sequence[str],
+) -> Told:
+    entries = [orjson.loads(found[place]["entry"]) for place in life.places]
+    first, said = entries[0], _Fields(found[life.places[0]])
+    judged = [n for n, entry in enumerate(entries) if entry["kind"] == "message:judged"]
+    last = _Fields(found[life.places[judged[-1]]]) if judged else _Fields(None)
+    passing = [n for n in judged if entries[n]["facts"].get("outcome") in PASSING]
+    sent = [entry for entry in entries if entry["kind"] in ("delivery:sent", "delivery:found")]
+    ours = first["kind"] == "notice:archived"
+    whole = life.number in disclosure.messages
+    pair = None if whole else pair  # whose message it is that is kept back, is kept back
+    return Told(
+        number=life.number,
+        why=life.why if life.why == "asked for" else f"{life.why} {life.root}",
+        whole=whole,
+        network=str(first["facts"].get("network", "")),
+        kind=str(first["facts"].get("kind", "notice" if ours else "")),
+        sent_at=said.get("sent_at", 0) or 0,
+        archived_at=first["at"],
+        sender=None if whole else _sender(said, pair, ours, str(first["facts"].get("network", ""))),
+        recipient=None if whole else _recipient(pair, ours, str(first["facts"].get("network", ""))),
+        quote=said.get("quote"),
+        written=said.get("text"),
+        delivered=_delivered(entries, said, found, life, passing, pair) if passing else "",
+        went_out=bool(sent),
+        verdict=" > ".join(str(entries[n]["facts"]["outcome"]) for n in judged),
+        rules=_rules(last),
+        reason=last.get("reason"),
+        policies=tuple(str(one) for one in (entries[judged[-1]]["facts"]["policies"] if judged else ())),
+        receipts=tuple(str(one) for entry in sent for one in entry["facts"].get("ids", ())),
+        files=tuple(_files(life, said, found, files)),
+        steps=tuple(_step(found[place], entry) for place, entry in zip(life.places, entries, strict=True)),
+    )
+
+
+def _sender(said: _Fields, pair: _Fields | None, ours: bool, network: str) -> str | None:
+    """The sender's name; his address or id where there is none."""
+    if ours:
+        return "weighbridge"
+    names = [said.get("sender_name"), _side(pair, network)]
+    return next((name for name in names if name), None if None in names else said.get("sender"))
+
+
+def _recipient(pair: _Fields | None, ours: bool, network: str) -> str | None:
+    return "" if ours else _side(pair, "weixin" if network == "symphony" else "symphony")
+
+
+def _side(pair: _Fields | None, network: str) -> str | None:
+    return pair.get("advisor_name" if network == "symphony" else "contact_name") if pair else ""
+
+
+def _delivered(
+    entries: Sequence[Mapping[str, Any]],
+    said: _Fields,
+    found: Mapping[Place, Record],
+    life: Life,
+    passing: Sequence[int],
+    pair: _Fields | None,
+) -> str | None:
+    """The words that went to the reader: what the verdict let out, with the marks that the permit carries and
+    the firm's texts below. A verdict that changed nothing does not repeat the words."""
+    verdict = _Fields(found[life.places[passing[-1]]])
+    written = said.get("text")
+    text = verdict.get("text", written)
+    below = verdict.get("annotations", [])
+    if text is None or below is None:
+        return None
+    permits = [entry for entry in entries if entry["kind"] == "delivery:permitted"]
+    if not permits:
+        return ""
+    side = "contact_language" if permits[-1]["facts"]["network"] == "weixin" else "advisor_language"
+    language = (pair.get(side) if pair else "") or "en"
+    if said.get("sender") == "weighbridge":
+        return str(text)
+    kind = Kind(said.get("kind", "text") or "text")
+    marks = tuple(str(permits[-1]["facts"].get("marks", "")).split())
+    annotations = [Annotation(one["key"], one["text"]) for one in below]
+    return words.compose(kind, text, marks, language, "", annotations=annotations).text
+
+
+def _rules(verdict: _Fields) -> tuple[str, ...] | None:
+    """The rules that found something, those first that had an effect."""
+    matches = verdict.get("matches", [])
+    if matches is None:
+        return None
+    ordered = sorted(matches, key=lambda one: not one.get("enforced", True))
+    return tuple(_rule(one) for one in ordered)
+
+
+def _rule(match: Mapping[str, Any]) -> str:
+    spans = ", ".join(f"{start}-{end}" for start, end in match.get("spans", ()))
+    parts = [f"{match['policy']}/{match['rule']}: {match['title']} ({match['outcome']})"]
+    parts += [f"characters {spans}"] if spans else []
+    parts += ["without effect"] if not match.get("enforced", True) else []
+    return ", ".join(parts)
+
+
+def _files(
+    life: Life, said: _Fields, found: Mapping[Place, Record], files: Sequence[str]
+) -> Iterator[Attached]:
+    offered = said.get("files", [])
+    by_number = {file.number: file for file in life.files}
+    for number in range(max(len(offered or ()), len(life.files))):
+        known = offered[number]["name"] if offered and number < len(offered) else None
+        file = by_number.get(number)
+        name = package.file_name(life, file) if file else ""
+        digest = (_Fields(found[file.place]).get("sha256") or "") if file else ""
+        yield Attached(known, name if name in files else "", digest)
+
+
+def _step(one: Record, entry: Mapping[str, Any]) -> Step:
+    fields = _Fields(one)
+    facts = {name: value for name, value in entry["facts"].items() if name not in ("message", "policies")}
+    return Step(
+        at=entry["at"],
+        kind=entry["kind"],
+        place=f"{entry['lane']}/{entry['seq']}",
+        leaf=leaf_hash(one["entry"].encode()).hex(),
+        facts=", ".join(f"{name} {_short(value)}" for name, value in facts.items()),
+        person=fields.get("person"),
+        reason=fields.get("reason") if entry["kind"] != "message:judged" else "",
+        withheld=tuple(fields.withheld),
+    )
+
+
+def _short(value: Any) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

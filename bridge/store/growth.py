@@ -1,0 +1,137 @@
+"""A lane's tree, grown again from its entries: whatever was said of it on the way is held against it.
+
+Rules of this file: it reads the ledger, its heads and its checkpoints, and nothing else; no key is needed, no
+content is opened, no entry is decoded. Leaves are taken a run at a time and roots are made only where
+somebody named one.
+
+    ledger        no gap, leaf = hash of the entry
+    heads         the root of the tree of that size
+    checkpoints   signature and root (`attestation`)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from bridge.ledger.tree import Frontier, leaf_hash
+from bridge.store.attestation import Attested
+from bridge.store.reread import AnyRow, Work, as_bytes
+
+
+class Growth:
+    """The tree of one lane while its entries are read. `next` is the number of the entry that is due."""
+
+    def __init__(self, work: Work, lane: int) -> None:
+        self.work, self.lane = work, lane
+        self.frontier = Frontier()
+        self.next = 0
+        self.whole = True  # no entry is missing so far: the tree can be computed
+        self.heads: Mapping[int, bytes] = {}  # those that the last run passed, by size
+        self._wrong: list[int] = []
+        self._attested = Attested(work, lane)
+
+    def take(self, rows: Sequence[AnyRow]) -> None:
+        """Entries one after another, without a gap between them: rows with `id`, `entry` and `leaf`."""
+        first, end = rows[0].id, rows[-1].id + 1
+        if first != self.next:
+            self.missing(self.next, first - 1)
+        self.next = end
+        leaves = self._leaves(rows)
+        self.heads = self._kept(first, end)
+        at = first
+        for size in sorted(size for size in {*self.heads, end} if size > first):
+            self._grow(leaves[at - first : size - first], size)
+            at = size
+            if self.whole and size in self.heads:
+                self._head(size, self.heads[size])
+        self.work.summary.entries += len(rows)
+
+    def _leaves(self, rows: Sequence[AnyRow]) -> list[bytes]:
+        leaves = [row.leaf for row in rows]
+        hashed = [leaf_hash(row.entry) if type(row.entry) is bytes else b"" for row in rows]
+        if leaves == hashed:
+            return leaves
+        for row in rows:
+            if leaf_hash(as_bytes(row.entry)) != as_bytes(row.leaf):
+                meaning = "is not the hash of its entry: one of the two was changed"
+                self.work.report("ledger", f"lane {self.lane} seq {row.id}", "leaf", meaning)
+        return [as_bytes(leaf) for leaf in leaves]
+
+    def _kept(self, first: int, last: int) -> dict[int, bytes]:
+        statement = "SELECT size, root FROM heads WHERE lane = :lane AND size BETWEEN :first AND :last"
+        rows = self.work.rows(statement, lane=self.lane, first=first, last=last)
+        return {row.size: as_bytes(row.root) for row in rows if isinstance(row.size, int)}
+
+    def _grow(self, leaves: Sequence[bytes], size: int) -> None:
+        """Take `leaves`, up to the tree of `size`, and meet every checkpoint on the way."""
+        at, taken = size - len(leaves), 0
+        while (due := self._attested.next) <= size:
+            upto = max(taken, due - at)
+            self.frontier.extend(leaves[taken:upto])
+            taken = upto
+            self._attested.meet(due, self.frontier.root if self.whole else None)
+        self.frontier.extend(leaves[taken:])
+
+    def _head(self, size: int, root: bytes) -> None:
+        if self.frontier.root() == root:
+            self._tell_wrong()
+        else:
+            self._wrong.append(size)
+
+    def _tell_wrong(self) -> None:
+        """Report a row of wrong heads as one finding: they follow from one change before the first."""
+        if not self._wrong:
+            return
+        first, last = self._wrong[0], self._wrong[-1]
+        more = f" (and {len(self._wrong) - 1} later ones, to size {last})" if last != first else ""
+        meaning = f"does not match the entries{more}: it was changed, or an entry before {first} was"
+        self.work.report("heads", f"lane {self.lane} size {first}", "root", meaning)
+        self._wrong.clear()
+
+    def missing(self, first: int, last: int) -> None:
+        """Report that entries are not there: from here on no root can be computed."""
+        missing = f"entry {first} is" if first == last else f"entries {first} to {last} are"
+        meaning = "missing: what was testified there is no longer proven, nor the tree after it"
+        self.work.report("ledger", f"lane {self.lane} seq {first}", "", f"{missing} {meaning}")
+        self.whole = False
+
+    def end(self) -> None:
+        """The last entry has been taken: whatever speaks of more is told."""
+        self._tell_wrong()
+        self._attested.end()
+        work, size, lane = self.work, self.frontier.size, self.lane
+        work.summary.roots[lane] = (size, self.frontier.root().hex())
+        newest = "SELECT 1 FROM heads WHERE lane = :lane AND size = :size"
+        if self.whole and not work.rows(newest, lane=lane, size=size):
+            work.report("heads", f"lane {lane} size {size}", "", "is missing: the newest head")
+        beyond = "SELECT size FROM heads WHERE lane = :lane AND size > :size ORDER BY size LIMIT 1"
+        for larger in work.column(beyond, lane=lane, size=self.next):
+            meaning = f"speaks of more entries than there are: those after {self.next - 1} are missing"
+            work.report("heads", f"lane {lane} size {larger}", "size", meaning)
+        for other in work.column("SELECT size FROM heads WHERE lane = :lane AND size < 1", lane=lane):
+            work.report("heads", f"lane {lane} size {other}", "size", "is not the size of any tree")
+
+
+def runs(rows: Sequence[AnyRow]) -> Iterator[Sequence[AnyRow]]:
+    """Rows in order of their `id`, parted where a number is missing."""
+    start = 0
+    for end in range(1, len(rows) + 1):
+        if end == len(rows) or rows[end].id != rows[end - 1].id + 1:
+            yield rows[start:end]
+            start = end
+
+
+def check_tree(work: Work) -> None:
+    """The trees of all lanes alone: what was signed about them holds, or it is told why not."""
+    work.total = work.count("ledger")
+    statement = (
+        "SELECT seq AS id, entry, leaf FROM ledger WHERE lane = :lane AND seq > :after "
+        "ORDER BY seq LIMIT :chunk"
+    )
+    for lane in work.column("SELECT lane FROM lanes UNION SELECT lane FROM ledger ORDER BY 1"):
+        growth = Growth(work, lane)
+        for rows in work.chunks(statement, lane=lane):
+            for run in runs(rows):
+                growth.take(run)
+            work.tick(len(rows))
+        growth.end()
