@@ -20,7 +20,6 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -291,19 +290,19 @@ def _make_template(url: str, folder: Path, paired: bool) -> bytes:
     return (folder / KEY_FILE).read_bytes()
 
 
-_ELSEWHERE: ContextVar[tuple[Server, dict[Path, str]] | None] = ContextVar("_ELSEWHERE", default=None)
-"""The server on which new stores are made, and by folder those that were; None while they are files."""
+_elsewhere: list[tuple[Server, dict[Path, str]]] = []
+"""The server on which new stores are made now, and by folder those that were; empty while they are files."""
 
 
 @contextlib.contextmanager
 def on(server: Server) -> Iterator[None]:
     """Make stores in this server meanwhile, and take them away at the end."""
     made: dict[Path, str] = {}
-    token = _ELSEWHERE.set((server, made))
+    _elsewhere.append((server, made))
     try:
         yield
     finally:
-        _ELSEWHERE.reset(token)
+        _elsewhere.pop()
         for url in made.values():
             _engine(url).dispose()
             server.drop(url)
@@ -313,8 +312,8 @@ def new_store(folder: Path, *, paired: bool = True) -> Path:
     """Make a new store in `folder`, or `on` a server beside it; Alice and 李雷 are paired in it, unless told
     otherwise. Gives the path of the file that has it, if a file has it."""
     path = folder / "weighbridge.db"
-    if elsewhere := _ELSEWHERE.get():
-        server, made = elsewhere
+    if _elsewhere:
+        server, made = _elsewhere[-1]
         name, key = _template_in(server, paired)
         made[folder.resolve()] = server.fresh(name)
     else:
@@ -330,8 +329,8 @@ FILES_ONLY = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
 
 def url_of(folder: Path) -> str:
     """The address of the store that `new_store` made for `folder`."""
-    _, made = _ELSEWHERE.get() or (None, {})
-    return made.get(folder.resolve()) or f"sqlite:///{folder / 'weighbridge.db'}"
+    servers = [made[folder.resolve()] for _, made in _elsewhere if folder.resolve() in made]
+    return servers[-1] if servers else f"sqlite:///{folder / 'weighbridge.db'}"
 
 
 KEY_FILE = "secrets/store-key"
