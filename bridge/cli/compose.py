@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from bridge.config import Place, Settings
     from bridge.daemon import Daemon
     from bridge.in_force import Law
+    from bridge.indexer import Indexer
     from bridge.inspection.inspector import Inspector
     from bridge.ledger.checkpoint import Signer
     from bridge.message import Blob, Inspection
@@ -245,7 +246,7 @@ def witness(settings: Settings, place: Place, signer: Signer, blobs: Blobs) -> W
     """What leaves checkpoints in a place. Raises ConfigError when the settings for it cannot be used."""
     part = settings.ledger
     if place.kind == "rfc3161":
-        from bridge.witnesses.stamps import TimeStamps
+        from bridge.witnesses.authority import TimeStamps
 
         return TimeStamps(place.name, part.witness_seconds, roots(part.tsa_roots), part.proxy)
     if place.kind == "symphony":
@@ -294,6 +295,14 @@ def _posting(settings: Settings, blobs: Blobs) -> tuple[Post, Look]:
     return post, look
 
 
+def indexer(database: Database) -> Indexer:
+    """What keeps the search index near the end of the ledger."""
+    from bridge.indexer import Indexer
+    from bridge.store.searching import open_index
+
+    return Indexer(database, open_index(database.engine))
+
+
 def signing_key(settings: Settings) -> Signer:
     """The key of the settings, made if there is none. Raises ConfigError when that cannot be."""
     from bridge.store import signing
@@ -328,7 +337,14 @@ def daemon(
     )
     anew = partial(_anew, reread, database.blobs) if reread else None
     return Daemon(
-        house, database, both, law(settings), settings.daemon.http, anew, notary(settings, database)
+        house,
+        database,
+        both,
+        law(settings),
+        settings.daemon.http,
+        anew,
+        notary(settings, database),
+        indexer(database),
     )
 
 

@@ -48,9 +48,13 @@ class Parcel:
         self.files[name] = hasher.hexdigest(), size
         return self.files[name][0]
 
+    def close(self) -> None:
+        """Nothing more is put in."""
+        self._archive.close()
+
     def end(self) -> tuple[str, int]:
         """Write the directory, bring everything to the disk; gives SHA-256 and size of the whole."""
-        self._archive.close()
+        self.close()
         self._file.flush()
         os.fsync(self._file.fileno())
         return digest_of_file(self._aside), self._aside.stat().st_size
@@ -83,6 +87,10 @@ def parcel(path: Path) -> Iterator[Parcel]:
         raise StoreError(f"{path} cannot be written: {error.strerror}.") from None
     try:
         with os.fdopen(handle, "w+b") as file:
-            yield Parcel(file, Path(name), path)
+            box = Parcel(file, Path(name), path)
+            try:
+                yield box
+            finally:
+                box.close()
     finally:
         Path(name).unlink(missing_ok=True)

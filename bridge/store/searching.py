@@ -128,24 +128,47 @@ class _Scan:
         self.db, self.index, self.query = db, index, query
         self.reading = Reading(db, index.directory)
         self.sizes = lane_sizes(db)  # the transaction's view of the archive begins here, the index's later
-        self.waiting = waiting(db, index.positions(db), MOST_WAITING)
+        self.waiting = waiting(db, self.sizes, index.positions(db), MOST_WAITING)
         self.blocks = index.blocks(db) if self.waiting is not None else Blocks()
         self.last = last_number(db)
-        self.first_wanted, self.last_wanted = self._range(query.span)
-        self._narrow(after)
+        self.extent = self._extent(*self._range(query.span))
+        self.low, self.high = self.extent.first, self.extent.last
+        if after and query.newest_first:
+            self.high = min(self.high, after - 1)
+        elif after:
+            self.low = max(self.low, after + 1)
         self._advance = advance
         self.opened = self.broken = 0
 
     def _range(self, span: Span) -> tuple[int, int]:
+        """The numbers that the query's span allows; too many rather than too few."""
         low, high = self.blocks.between(span.since, span.until)
         return max(1, low, span.first), min(self.last, high, span.last or self.last)
 
-    def _narrow(self, after: int) -> None:
-        self.low, self.high = self.first_wanted, self.last_wanted
-        if after and self.query.newest_first:
-            self.high = min(self.high, after - 1)
-        elif after:
-            self.low = max(self.low, after + 1)
+    def _extent(self, first: int, last: int) -> Count:
+        """How many messages the query's span has, the first and last of them, and when these were archived:
+        of whole blocks it is known, and asked of the archive at both ends."""
+        span = self.query.span
+        inner = self.blocks.count(first, last, span.since, span.until)
+        both = (self._counted(first, inner.first - 1), self._counted(inner.last + 1, last))
+        parts = [one for one in (inner, *both) if one.messages]
+        if not parts:
+            return Count(0, 1, 0)
+        return Count(
+            sum(one.messages for one in parts),
+            min(one.first for one in parts),
+            max(one.last for one in parts),
+            min(one.since for one in parts),
+            max(one.until for one in parts),
+        )
+
+    def _counted(self, first: int, last: int) -> Count:
+        """The same of a few numbers, from the archive itself."""
+        if first > last:
+            return Count(0, first, last)
+        span = self.query.span
+        look = {"b_first": first, "b_last": last, "b_since": span.since, "b_until": span.until or OPEN_END}
+        return Count(*_COUNT.one(self.db, look).one())
 
     # numbers
 
@@ -194,28 +217,8 @@ class _Scan:
     def searched(self) -> Searched:
         """What was searched, whichever page of it this is."""
         behind = -1 if self.waiting is None else len(self.waiting)
-        return Searched(*self._extent(), self.sizes, self.opened, behind, self.broken)
-
-    def _extent(self) -> tuple[int, int, int]:
-        """How many messages the query's span has, and when the first and last of them were archived."""
-        span, first, last = self.query.span, self.first_wanted, self.last_wanted
-        inner = self.blocks.count(first, last, span.since, span.until)
-        counts = [self._counted(first, inner.first - 1), inner, self._counted(inner.last + 1, last)]
-        times = [(one.since, one.until) for one in counts if one.messages]
-        return (
-            sum(one.messages for one in counts),
-            min((since for since, _ in times), default=0),
-            max((until for _, until in times), default=0),
-        )
-
-    def _counted(self, first: int, last: int) -> Count:
-        """The same of a few numbers, from the archive itself."""
-        if first > last:
-            return Count(0, first, last)
-        span = self.query.span
-        look = {"b_first": first, "b_last": last, "b_since": span.since, "b_until": span.until or OPEN_END}
-        messages, since, until = _COUNT.one(self.db, look).one()
-        return Count(messages, first, last, since or 0, until or 0)
+        extent = (self.extent.messages, self.extent.since, self.extent.until)
+        return Searched(*extent, self.sizes, self.opened, behind, self.broken)
 
 
 def _once(numbers: Iterator[int]) -> Iterator[int]:
@@ -270,7 +273,10 @@ _LIVE: Mapping[tuple[str, str], Prepared] = {
 """States that the tables know by few rows, each with at least the messages that are in it."""
 
 _COUNT = Prepared(
-    select(func.count(), func.min(_M.archived_at), func.max(_M.archived_at)).where(
+    select(
+        *(func.count(), func.min(_M.id), func.max(_M.id)),
+        *(func.min(_M.archived_at), func.max(_M.archived_at)),
+    ).where(
         _M.id >= bindparam("b_first"),
         _M.id <= bindparam("b_last"),
         _M.archived_at >= bindparam("b_since"),

@@ -131,11 +131,13 @@ def known_in(db: Connection, index: Index, part: Part) -> Iterator[Known]:
         yield from (one for one in known_of(reading, numbers) if month_of(one.at) == part.name)
 
 
-def waiting(db: Connection, positions: Mapping[int, int], limit: int) -> list[int] | None:
+def waiting(
+    db: Connection, sizes: Mapping[int, int], positions: Mapping[int, int], limit: int
+) -> list[int] | None:
     """Messages that the ledger speaks of behind these positions, in order; None when more than `limit`
-    entries are waiting."""
+    entries are waiting. `sizes` are those of the lanes."""
     numbers: set[int] = set()
-    for lane, size in lane_sizes(db).items():
+    for lane, size in sizes.items():
         seq = positions.get(lane, 0)
         if size - seq > limit:
             return None

@@ -13,7 +13,7 @@ from authority import Authority
 from bridge.errors import Unwitnessed
 from bridge.ledger.timestamp import roots_in, stamped
 from bridge.store.signing import drawn
-from bridge.witnesses.stamps import TimeStamps
+from bridge.witnesses.authority import TimeStamps
 
 NOTE = drawn().sign(0, 7, bytes(32))
 

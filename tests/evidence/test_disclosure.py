@@ -1,0 +1,148 @@
+"""What is kept back is nowhere in a package, in no encoding and no place, and the package still holds."""
+
+from __future__ import annotations
+
+import orjson
+import pytest
+from evidence_rig import NAMES, SECRETS, files_of, key_of, leaks, make, verified
+from story import CHAT, CONTACT, REVIEWER, Terminal
+
+from bridge.errors import Conflict
+from bridge.evidence.disclosure import CONTAINS, EVERYTHING, RULE, TEXT, may_contain, named
+from bridge.evidence.disclosure import NAMES as CHOICES
+from bridge.evidence.exhibits import Exhibit
+from bridge.ledger.content import written
+from bridge.ledger.entry import Entry, encode
+from bridge.message import Inspection, Message, Verdict
+from bridge.record import _SCALARS, _WRITERS
+
+WITHHELD: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
+    # what is typed; what is nowhere; what is still there
+    "words": (("--black-out", "text"), SECRETS[:2], ("李雷",)),
+    "names": (("--black-out", "names"), (*NAMES, CONTACT, CHAT), ("ProjectZephyr",)),
+    "one name": (("--black-out", "sender_name"), NAMES[:2], ("ProjectZephyr",)),
+    "attachments": (("--black-out", "files"), SECRETS[2:], ("ProjectZephyr", "李雷")),
+    "a message": (("--black-out", "message:1"), SECRETS[:2], ("再见", "李雷")),
+    "several": (("--black-out", "text,names", "--black-out", "files"), (*SECRETS, *NAMES), ()),
+    "reviewers": (("--black-out", "reviewers"), (REVIEWER, "is public by now"), ("ProjectZephyr",)),
+    "rules": (("--black-out", "matches"), ("Payment card numbers", "payment_card"), ("ProjectZephyr",)),
+    "policies": (("--black-out", "policies"), ("泄密词", "words.csv"), ("ProjectZephyr",)),
+    "others": (("--only-contact", "李雷"), ("韩梅梅", "你好"), ("ProjectZephyr", REVIEWER)),
+    "a client's copy": (
+        ("--client-copy", CHAT),
+        ("韩梅梅", REVIEWER, "泄密词", "Payment card numbers", "is public by now"),
+        ("ProjectZephyr", "李雷"),
+    ),
+}
+
+
+@pytest.mark.parametrize("choice", WITHHELD)
+def test_what_is_kept_back_is_nowhere(terminal: Terminal, choice: str) -> None:
+    """Not in records, lists, reports, names, PDF streams or prints, whatever the encoding; the rest is."""
+    options, gone, there = WITHHELD[choice]
+    package = make(terminal, *options)
+    assert leaks(package, gone) == []
+    assert {word for _, word in leaks(package, there)} == set(there)
+    code, out = verified(package, key_of(terminal.folder))
+    assert code == 0, out
+    assert "fields are withheld" in out
+
+
+def test_the_search_for_leaks_finds_them(terminal: Terminal) -> None:
+    """With nothing kept back, every word is found, in records, reports and PDF alike."""
+    found = leaks(make(terminal), (*SECRETS, *NAMES))
+    assert {word for _, word in found} == {*SECRETS, *NAMES}
+    assert {"report.html", "entries/0.jsonl", "the PDF's text"} <= {where for where, _ in found}
+
+
+def test_what_was_asked_for_may_say_what_is_kept_back(terminal: Terminal) -> None:
+    """Query and reason stand in a whole package, and in none in which anything is kept back."""
+    whole = orjson.loads(files_of(make(terminal))["manifest.json"])
+    assert (whole["reason"], whole["query"]) == ("the regulator asked", "messages 1,4,6,7,8")
+    part = make(terminal, "--black-out", "text", "--case", "2026/17", name="part.zip")
+    said = orjson.loads(files_of(part)["manifest.json"])
+    assert said["case"] == "2026/17"
+    assert not {"reason", "query"} & set(said)
+    assert leaks(part, ("the regulator asked",)) == []
+
+
+def test_raw_bytes_go_with_whatever_is_in_them(terminal: Terminal) -> None:
+    """Where a word, a name or a file is kept back, so are the bytes that the network sent."""
+    for choice in ("text", "sender_name", "sender", "address", "files", "raw"):
+        package = make(terminal, "--black-out", choice, name=f"{choice}.zip")
+        lines = files_of(package)["entries/0.jsonl"].splitlines()
+        fields = [field for line in lines for field in orjson.loads(line).get("fields", ())]
+        archived = [field for field in fields if field["name"] == "(raw)" and "policy" not in str(field)]
+        assert any("withheld" in field for field in archived), choice
+    assert leaks(make(terminal, "--black-out", "raw", name="again.zip"), ("<p>",))[0][0] != "entries/0.jsonl"
+
+
+def test_what_belongs_to_a_message_goes_with_it(terminal: Terminal) -> None:
+    """Edits, notices, the quotation in an answer; a pair's names stay while another message of it is
+    shown."""
+    listed = orjson.loads(files_of(make(terminal, "--black-out", "message:1"))["manifest.json"])
+    hidden = {one["number"] for one in listed["messages"] if one["withheld"]}
+    assert hidden == {1, 2, 3, 5}
+    assert {one["message"] for one in listed["exclusions"]} >= hidden
+    only = make(terminal, "--black-out", "message:1", messages="1,7", name="only.zip")
+    assert leaks(only, NAMES[:1]) == []
+
+
+@pytest.mark.parametrize("word", ["texts", "message:x", "message:", "17"])
+def test_what_cannot_be_kept_back_is_refused(terminal: Terminal, word: str) -> None:
+    """A word that means nothing here: nothing is made, and what can be written is said."""
+    out = terminal.folder / "none.zip"
+    answer = terminal.type(
+        *("audit", "evidence", "--message", "1", "--out", str(out), "--reason", "r", "--black-out", word)
+    )
+    assert answer.code == 1
+    assert "message:17, or one of" in answer.err
+    assert not out.exists()
+
+
+def test_a_message_that_is_not_there_cannot_be_kept_back(terminal: Terminal) -> None:
+    """Somebody would believe that it was; nor can a thread be shown of which nothing was found."""
+    for options, words in (
+        (("--black-out", "message:8"), "message 8"),
+        (("--only-contact", "nobody"), "nobody"),
+    ):
+        out = terminal.folder / "none.zip"
+        typed = ("audit", "evidence", "--message", "1", "--out", str(out), "--reason", "r", *options)
+        answer = terminal.type(*typed)
+        assert answer.code == 1
+        assert words in answer.err
+        assert not out.exists()
+
+
+# --- the table ----------------------------------------------------------------------------------------------
+
+
+def exhibit(kind: str, body: dict[str, object], raw: bytes = b"") -> Exhibit:
+    """An entry of some kind with this content."""
+    return Exhibit(encode(Entry(0, 1, 2, kind, "message/1", {"message": 1})), (), b"s", written(body), raw)
+
+
+def test_every_field_that_is_written_is_in_the_table() -> None:
+    """Messages, verdicts and inspections: a field that somebody adds is kept back until somebody thinks of
+    it."""
+    plain = {"raw"}
+    assert set(Message.__dataclass_fields__) - plain <= set(CONTAINS["message:archived"])
+    assert {"outcome", "cause", "text", "known", *_SCALARS, *_WRITERS} <= set(CONTAINS["message:judged"])
+    assert set(Verdict.__dataclass_fields__) <= set(CONTAINS["message:judged"])
+    assert {*Inspection.__dataclass_fields__, "sha256"} <= set(CONTAINS["file:archived"])
+
+
+def test_what_nobody_thought_of_may_contain_everything() -> None:
+    """An unknown field, an unknown kind of content, a body that is not written field by field."""
+    assert may_contain(exhibit("message:archived", {"new": 1}), "new") == EVERYTHING
+    assert may_contain(exhibit("hold:released", {"note": "x"}), "note") == EVERYTHING
+    assert may_contain(exhibit("message:archived", {}), "(body)") == EVERYTHING
+    assert may_contain(exhibit("message:judged", {"a": 1}, b"raw"), "(raw)") == EVERYTHING
+
+
+def test_names_become_things() -> None:
+    """Several words, and messages by number; anything else is an error."""
+    assert named(["text", "matches", "message:17"]) == (CHOICES["text"] | CHOICES["matches"], frozenset({17}))
+    assert {TEXT, RULE} <= named(["text", "matches"])[0]
+    with pytest.raises(Conflict, match="message:17"):
+        named(["everything"])
