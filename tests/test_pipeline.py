@@ -84,6 +84,9 @@ class World:
 QUICK = Pace(look=0.25, patience=Patience(first=500, tries=4), fetch_patience=Patience(first=500, tries=3))
 
 
+pytestmark = pytest.mark.usefixtures("engine")
+
+
 def in_world(test: Callable[[World], Awaitable[None]], folder: Path, pace: Pace = QUICK) -> None:
     """Run `test` in a world of its own."""
 
