@@ -240,7 +240,7 @@ def test_what_a_command_returns(answer: object, code: int) -> None:
 
 
 def test_a_reader_that_leaves_is_no_error() -> None:
-    """`weighbridge audit list | head` ends quietly."""
+    """`weighbridge audit search | head` ends quietly."""
     code = (
         "from bridge.cli import output; "
         "sys.exit(output.guarded(lambda: [print('x' * 1000, flush=True) for _ in range(10000)]))"

@@ -135,6 +135,9 @@ def test_a_list_out_of_date_is_named(terminal: Terminal) -> None:
     assert "✗ policies   list restricted of policy cards is out of date: everything is held" in answer.out
 
 
+BEHIND = {"name": "symphony:room", "size": 1200, "seconds": 1800.0, "late": False, "trouble": ""}
+
+
 def test_checkpoints_are_in_order_or_say_why_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """How much is signed and anchored, and as of when; a folder that is away is named."""
     copy_of_the_story(tmp_path)
@@ -142,6 +145,7 @@ def test_checkpoints_are_in_order_or_say_why_not(tmp_path: Path, capsys: pytest.
     good = {"size": 1234, "covered_at": RUNNING["since"], "trouble": ""}
     for checkpoint, words in (
         (good, "✓ checkpoint 1,234 entries are signed and anchored"),
+        ({**good, "places": [BEHIND]}, "symphony:room has 1,200 of them; the rest waits for 30 min"),
         ({**good, "trouble": "checkpoints cannot be written to /far"}, "✗ checkpoint checkpoints cannot be"),
     ):
         with answering(json.dumps({**RUNNING, "checkpoint": checkpoint}).encode()) as port:

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -15,13 +16,14 @@ from subprocess import run
 import pytest
 from authority import Authority
 from buckets import client, serving
-from daemon_rig import settings_folder
+from daemon_rig import place, settings_folder
 from story import ENTRIES, Terminal, copy_of_the_story
 
 from bridge.cli import compose
 from bridge.cli.output import Exit
 from bridge.config import load, unlock
 from bridge.notary import Notary
+from bridge.store import views
 from bridge.store.database import Database
 from bridge.store.gathering import notes_in
 from connectors.symphony.mock import SymphonyPod
@@ -115,9 +117,16 @@ async def test_one_checkpoint_reaches_every_place(
     assert answer.code == Exit.DONE, answer
     assert "1 signed checkpoints, 2 outside the database" in answer.out
     assert "1 time stamps by rfc3161+http://127.0.0.1" in answer.out
-    for place in (BUCKET, str(export)):
-        answer = await asyncio.to_thread(terminal.type, "audit", "verify", "--anchors", place)
+    for outside in (BUCKET, str(export)):
+        answer = await asyncio.to_thread(terminal.type, "audit", "verify", "--anchors", outside)
         assert (answer.code, "1 outside the database" in answer.out) == (Exit.DONE, True)
+    handed = bank.folder / "handed over"
+    answer = await asyncio.to_thread(terminal.type, "audit", "checkpoint", "--stamps", str(handed))
+    assert (answer.out, answer.err) == (kept.read_text(), f"1 time stamps are in {handed}.\n")
+    note = next(handed.rglob("*.note"))
+    words = ["openssl", "ts", "-verify", "-in", str(note.with_suffix(".tsr")), "-data", str(note)]
+    words += ["-CAfile", str(bank.authority.roots)]
+    await asyncio.to_thread(run, words, capture_output=True, check=True)
     answer = await asyncio.to_thread(terminal.type, "doctor", "--json")
     tried = [one for one in answer.records if one["check"] == "checkpoints"]
     assert [one["ok"] for one in tried] == [True] * 4
@@ -151,6 +160,24 @@ async def test_whatever_is_away_stops_nothing(
         assert "make a bucket with Object Lock" in told
         assert "not signed by an authority that is trusted here" in told
         assert "is it a member of the conversation?" in told
+
+
+async def test_a_daemon_does_not_take_its_own_notes_for_messages(written: Path, tmp_path: Path) -> None:
+    """Even in a room that it carries: posted at the start and at the end, archived never, relayed never."""
+    async with place(written, tmp_path / "bank") as here:
+        async with here.daemon(WEIGHBRIDGE_LEDGER_ANCHORS=f"symphony:{here.stream}") as daemon:
+            await daemon.logged("checkpoint:witnessed")
+            here.alice_writes("Good morning")
+            await here.li_lei_sees("Good morning")
+            daemon.signal(signal.SIGTERM)
+            assert await daemon.ended() == Exit.DONE
+            assert not daemon.named("checkpoint:unanchored")
+        posted = [note for one in here.pod.messages(here.stream) for note in notes_in(one.presentation)]
+        assert len(posted) == 2
+        assert not [text for text in here.li_lei_saw() if "weighbridge/" in text]
+        texts = await here.ask(lambda db: [row["text"] for row in views.archive(db, views.Filter(), 99)])
+        assert [text for text in texts if "Good morning" in text]
+        assert not [text for text in texts if "weighbridge/" in text]
 
 
 # --- the auditor ----------------------------------------------------------------------------------------

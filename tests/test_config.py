@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bridge import config
-from bridge.config import Secret, Settings
+from bridge.config import Place, Secret, Settings
 from bridge.errors import ConfigError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -161,6 +161,11 @@ def test_all_problems_are_told_at_once() -> None:
             "weighbridge.toml:2: symphony.language: write one of en, zh-Hans, zh-Hant",
         ),
         (
+            '[ledger]\nanchors = ["rfc3161+https://tsa.example/tsr"]',
+            "weighbridge.toml:1: ledger.tsa_roots: is needed for rfc3161+ anchors: name a file of the "
+            "certificates that you trust for time stamps",
+        ),
+        (
             "[store]\nlanes = 4",
             "weighbridge.toml:2: store.lanes: this version works one lane: write 1, or leave it out",
         ),
@@ -228,6 +233,42 @@ def test_a_password_stands_in_no_settings_file() -> None:
     settings = parse("", WEIGHBRIDGE_STORE_URL=url)
     assert settings.store.url == url
     assert "hush" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("written", "kind", "name"),
+    [
+        ("kept", "folder", "/etc/weighbridge/kept"),
+        ("/mnt/far", "folder", "/mnt/far"),
+        ("s3://bank-witness", "s3", "s3://bank-witness"),
+        ("s3://bank-witness/a/b/", "s3", "s3://bank-witness/a/b"),
+        ("rfc3161+http://tsa.example:8080/tsr", "rfc3161", "rfc3161+http://tsa.example:8080/tsr"),
+        ("symphony:ab+c/d__==", "symphony", "symphony:ab-c_d__"),
+    ],
+)
+def test_places_of_checkpoints_are_told_apart(written: str, kind: str, name: str) -> None:
+    """By how they begin; a stream's id in any of its spellings is the same room."""
+    assert config.place(written, Path("/etc/weighbridge")) == Place(kind, name)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *(
+            "s3://Bank_Witness",
+            "s3://b",
+            "s3://",
+            "https://tsa.example",
+            "rfc3161+tsa.example",
+            "ftp://anywhere",
+        ),
+        *("symphony:", "symphony:a b", "rfc3161+https://me:secret@tsa.example/tsr", ""),
+    ],
+)
+def test_a_place_that_is_none_is_refused(written: str) -> None:
+    """With what could be written instead."""
+    with pytest.raises(ValueError, match=r"^(write|addresses carry no)"):
+        config.place(written, Path("/"))
 
 
 def test_broken_toml_is_told_with_its_place() -> None:

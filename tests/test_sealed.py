@@ -64,7 +64,18 @@ SAID = (
 )
 """What the archive says, whole and in the words that a search would know it by."""
 
-PIECES = (*SAID, NOTICED, "腾讯明日", "4111111111111111")
+PIECES = (
+    *SAID,
+    NOTICED,
+    "腾讯明日",
+    "4111111111111111",
+    "腾讯",
+    "季度",
+    "港股",
+    "持仓",
+    "feared",
+    "holdings",
+)
 """What must be nowhere: that, whoever of the staff gets notices, and what an index would make of words."""
 
 POLICY = """\
@@ -310,6 +321,7 @@ async def desk(here: Place) -> None:
         ("keys", "escrow", *shares, *why),
         ("policy", "backtest", str(draft), "--workers", "1", "--out", str(report), *why),
         ("audit", "show", number),
+        ("audit", "search", HELD, *why),
         ("audit", "replay"),
         ("audit", "checkpoint"),
         ("audit", "verify"),
@@ -363,6 +375,7 @@ async def test_nothing_is_in_clear_in_any_file_log_page_or_command_line(here: Pl
         assert await daemon.ended() == Exit.DONE
         told.append("".join([*daemon.raw, *daemon.told]).encode())
     assert in_clear(here.folder) == {}, "at rest"
+    assert list((here.folder / "search").iterdir()), "an index of words was there to be looked at"
     assert [found_in(text) for text in told] == [set()] * len(told)
     assert seen, "children were there to be looked at"
     assert [found_in(data) for data in seen if found_in(data)] == []

@@ -97,6 +97,33 @@ def newest(db: Connection, keys: Sequence[Verifier], lanes: Sequence[int]) -> It
         }
 
 
+def write_stamps(db: Connection, lanes: Sequence[int], folder: Path) -> int:
+    """Write every time-stamped checkpoint below `folder`, as in a folder of checkpoints, and each response
+    beside its own (`.tsr`, the second authority's `-2.tsr`); gives how many. Raises ConfigError."""
+    from bridge.store import checkpoints
+    from bridge.store.signing import write_whole
+
+    written = 0
+    try:
+        for lane in lanes:
+            for size, note, responses in checkpoints.stamped(db, lane):
+                place = _placed(folder, lane, size, note)
+                for number, response in enumerate(responses, 1):
+                    name = f"{place.stem}{f'-{number}' if number > 1 else ''}.tsr"
+                    write_whole(place.with_name(name), response, 0o440)
+                    written += 1
+    except OSError as error:
+        raise ConfigError(f"{folder}: time stamps cannot be written there: {error.strerror}") from None
+    return written
+
+
+def _placed(folder: Path, lane: int, size: int, note: str) -> Path:
+    from bridge.store.anchors import AnchorFolder, place_of
+
+    AnchorFolder(folder).put(lane, size, note)
+    return folder / place_of(lane, size)
+
+
 def document(
     db: Connection, keys: Sequence[Verifier], entries: Sequence[Placed], against: str = ""
 ) -> dict[str, Any]:

@@ -16,14 +16,10 @@ from bridge.search.document import Attached, Document
 
 HASH_DIGITS = 8  # of a digest are known to an index; a query gives at least as many
 
-_HAN = re.compile("[㐀-鿿\U00020000-\U0003ffff]")
-_SCRIPTS = {
-    "en": re.compile("[A-Za-z]"),
-    "ja": re.compile("[ぁ-ゟァ-ヺ]"),
-    "ko": re.compile("[가-힣]"),
-    "ru": re.compile("[А-я]"),
-}
-_LINK = re.compile(r"https?://|www\.", re.IGNORECASE)
+_LATIN = re.compile("[A-Za-z]")
+_HAN = re.compile("[㐀-鿿\U00020000-\U0003ffff]+")
+_OTHERS = re.compile("[А-яぁ-ゟァ-ヺ가-힣]")
+_LINK = re.compile(r"[hH][tT]{2}[pP][sS]?://|[wW]{3}\.")
 
 
 def _network(document: Document) -> Iterable[str]:
@@ -71,13 +67,18 @@ def _types_of(file: Attached) -> Iterator[str]:
 def _languages(document: Document) -> Iterator[str]:
     """By script: a text may be in several. Whether Han characters are Traditional, the folding knows."""
     text = document.text
-    han = "" if text.isascii() else "".join(set(_HAN.findall(text)))
-    if han:
-        yield "zh"
-        yield "zh-hans" if fold(han) == han else "zh-hant"
-    for language, script in _SCRIPTS.items():
-        if script.search(text):
-            yield language
+    if _LATIN.search(text):
+        yield "en"
+    if not text.isascii():
+        han = "".join(_HAN.findall(text))
+        if han:
+            yield "zh"
+            yield "zh-hans" if fold(han) == han else "zh-hant"
+        yield from set(map(_other_script, _OTHERS.findall(text)))
+
+
+def _other_script(char: str) -> str:
+    return "ru" if char < "ぁ" else "ja" if char < "가" else "ko"
 
 
 # --- decisions ------------------------------------------------------------------------------------------

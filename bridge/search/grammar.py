@@ -1,8 +1,8 @@
 """The grammar: a query's text as a tree of what was written, whatever may be wrong with it.
 
 Rules of this file: pure recursive descent, one look at each character; it knows no qualifier. It goes on
-after an error, so that all of them are told at once. Full-width signs, letters and digits mean what their ASCII
-counterparts mean; what is searched for is taken from the text as it was typed.
+after an error, so that all of them are told at once. Full-width signs, letters and digits mean what their
+ASCII counterparts mean; what is searched for is taken from the text as it was typed.
 
     query     = or
     or        = and { "OR" and }                    and = not { [ "AND" ] not }

@@ -1,7 +1,7 @@
 """From one value of a qualifier to its condition: a maker for each form that values have.
 
 Rules of this file: pure. A maker gets one `Value` and gives one condition, or raises what `Value.wrong`
-gives. It knows which forms there are, and not which qualifier has which: that is the table's, in `qualifiers`.
+gives. It knows which forms there are, and not which qualifier has which: that is said in `qualifiers`.
 """
 
 from __future__ import annotations
@@ -173,25 +173,28 @@ def identity(value: Value) -> c.Within | c.Id:
     plain, written = value.piece.plain, value.piece.text
     if value.bounds or value.op in ("<", "<=", ">", ">="):
         first, last = _numbers(value, plain)
-        return c.Within(Span(first=first, last=last), value.asked)
+        if last == 0:
+            raise value.wrong("Q032")  # the archive counts from 1
+        return c.Within(Span(first=first, last=last or 0), value.asked)
     is_number = not value.op and re.fullmatch("0*[1-9][0-9]{0,17}", plain) is not None
     return c.Id(plain, int(plain)) if is_number else c.Id(written)
 
 
-def _numbers(value: Value, plain: str) -> tuple[int, int]:
-    """First and last, both included; 0 for open."""
+def _numbers(value: Value, plain: str) -> tuple[int, int | None]:
+    """First and last, both included; None for no last."""
     if value.bounds:
-        first, last = (_number(value, end) if end else 0 for end in plain.split("..", 1))
-        if last and first > last:
+        first, last = plain.split("..", 1)
+        if not first and not last:
+            raise value.wrong("Q032")
+        found = _number(value, first) if first else 0, _number(value, last) if last else None
+        if found[1] is not None and found[0] > found[1]:
             raise value.wrong("Q031")
-        found = first, last
-    else:
-        number = _number(value, plain)
-        bounds = {">": (number + 1, 0), ">=": (number, 0), "<": (0, number - 1), "<=": (0, number)}
-        found = bounds.get(value.op, (number, number))
-    if not any(found):
-        raise value.wrong("Q032")  # neither end, or nothing below the first
-    return found
+        return found
+    number = _number(value, plain)
+    if value.op == "<" and not number:
+        raise value.wrong("Q032")  # nothing is below
+    bounds = {">": (number + 1, None), ">=": (number, None), "<": (0, number - 1), "<=": (0, number)}
+    return bounds.get(value.op, (number, number))
 
 
 def _number(value: Value, plain: str) -> int:
@@ -209,7 +212,7 @@ def place(value: Value) -> c.Opened:
     def holds(document: Document) -> bool:
         if slash and document.lane != in_lane:
             return False
-        return first <= document.entry and (not last or document.entry <= last)
+        return first <= document.entry and (last is None or document.entry <= last)
 
     return c.Opened(value.asked, holds)
 

@@ -45,11 +45,6 @@ def parts(folded: str) -> Iterator[Part]:
         yield Part(found.lastgroup or "", found[0], found.start(), found.end())
 
 
-def grams(run: str) -> set[str]:
-    """What an index knows a run of Chinese by: every character, and every two neighbours."""
-    return {*run, *map(add, run, run[1:])}
-
-
 def sought(part: Part) -> set[str]:
     """Of what an index knows, all that a text has which contains `part`."""
     if part.kind == "run" and len(part.text) > 1:
@@ -57,13 +52,17 @@ def sought(part: Part) -> set[str]:
     return {part.text}
 
 
-def known(folded: str) -> set[str]:
-    """Every word that an index is to know a folded text by."""
+def known(folded: str) -> list[str]:
+    """Every word that an index is to know a folded text by; some may come twice.
+
+    Of a run: every character, and every two neighbours.
+    """
     if folded.isascii():
-        found = set(_ASCII_WORDS.findall(folded))
-        return {*found, "$"} if "$" in folded else found
-    found = set(_WORDS.findall(folded))
+        found = _ASCII_WORDS.findall(folded)
+        return [*found, "$"] if "$" in folded else found
+    found = _WORDS.findall(folded)
     for run in _RUNS.findall(folded):
-        found.update(run, map(add, run, run[1:]))
-    found.update(_SYMBOL.findall(folded))
+        found += run
+        found += map(add, run, run[1:])
+    found += _SYMBOL.findall(folded)
     return found

@@ -27,8 +27,7 @@ def wholes(person: Person) -> frozenset[str]:
 def words(person: Person) -> frozenset[str]:
     """Every word that an index is to know a person by."""
     local, at, domain = fold(person.address).rpartition("@")
-    named = known(fold(person.name)) | known(local)
-    return wholes(person) | named | ({at + domain} if at else set())
+    return wholes(person).union(known(fold(person.name)), known(local), {at + domain} if at else ())
 
 
 def is_meant(term: Term, person: Person, whole: bool) -> bool:

@@ -33,7 +33,7 @@ def tokens_of(document: Document) -> set[str]:
     for name, among in PEOPLE.items():
         found.update(f"{name}:{word}" for person in among(document) for word in people.words(person))
     for name, values in FACETS.items():
-        found.update([f"{name}:{value}" for value in values(document)])
+        found.update([f"{name}:{value}" for value in values(document) if value])
     found.update([f"is:{state}" for state in settled(document)])
     return found
 

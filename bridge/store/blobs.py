@@ -13,8 +13,9 @@ import asyncio
 import contextlib
 import hashlib
 import os
+import re
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,6 +24,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from bridge import sealing
 from bridge.errors import Damaged, Refused
 from bridge.store.vault import Fresh, Vault
+
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 class BlobFolder:
@@ -41,10 +44,24 @@ class BlobFolder:
         """Where the blob of this digest is, whether or not it exists."""
         return self.root / digest[:2] / digest[2:4] / digest
 
-    def sweep(self) -> None:
-        """Remove what a process that died had half written. For the owner of the lane: nobody else writes."""
+    def sweep(self, known: Callable[[str], bool]) -> None:
+        """Remove what a process that died had half written, or had written and not recorded: its key is gone.
+
+        `known` says whether there is a record. For the owner of the lane: nobody else writes.
+        """
         for path in (self.root / "new").iterdir():
+            if _DIGEST.fullmatch(path.name) and not known(path.name):
+                self.path(path.name).unlink(missing_ok=True)
             path.unlink()
+
+    def recorded(self, digest: str) -> None:
+        """A record speaks of this blob now: it is no longer waited for."""
+        self._vault.fresh.pop(digest, None)
+        self._waiting(digest).unlink(missing_ok=True)
+
+    def _waiting(self, digest: str) -> Path:
+        """An empty file, there from before a blob has its name until a record speaks of it."""
+        return self.root / "new" / digest
 
     async def write(self, pieces: AsyncIterator[bytes], limit: int) -> tuple[str, int]:
         """Keep what `pieces` yields; gives the digest of the sealed file and the size of what is in it.
@@ -63,6 +80,7 @@ class BlobFolder:
                         raise Refused("too-large", f"the attachment is larger than {limit} bytes")
                     await asyncio.to_thread(sealed.write, piece)
                 digest = await asyncio.to_thread(sealed.end)
+            await asyncio.to_thread(self._waiting(digest).touch, 0o600)
             await asyncio.to_thread(_settle, Path(name), self.path(digest))
         finally:
             await asyncio.to_thread(Path(name).unlink, missing_ok=True)

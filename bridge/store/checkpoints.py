@@ -6,13 +6,17 @@ for a head that has been committed, by whoever owns the lane.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 from sqlalchemy import Connection, insert, select
 
 from bridge.store import schema as s
 from bridge.store.writer import Tx
+
+AUTHORITY = "rfc3161+"
+"""How the names of time-stamping authorities begin among places outside."""
 
 Kept = tuple[int, str]
 """Size and signed note of a checkpoint."""
@@ -82,6 +86,16 @@ def answers(db: Connection, lane: int, first: int, last: int) -> Sequence[Answer
     query = select(s.witnessed).where(w.lane == lane, w.size.between(first, last))
     rows = db.execute(query.order_by(w.size, w.witness))
     return [Answer(row.lane, row.size, row.witness, row.at, row.answer) for row in rows]
+
+
+def stamped(db: Connection, lane: int) -> Iterator[tuple[int, str, Sequence[bytes]]]:
+    """Each checkpoint that was time-stamped, in order: size, note, the responses of authorities."""
+    w, c = s.witnessed.c, s.checkpoints.c
+    both = s.witnessed.join(s.checkpoints, (c.lane == w.lane) & (c.size == w.size))
+    query = select(w.size, c.note, w.answer).select_from(both).where(w.lane == lane)
+    rows = db.execute(query.where(w.witness.startswith(AUTHORITY)).order_by(w.size, w.witness))
+    for (size, note), found in groupby(rows, lambda row: (row.size, row.note)):
+        yield size, note.decode(), [row.answer for row in found]
 
 
 def keep_answer(tx: Tx, answer: Answer, epoch: int) -> None:

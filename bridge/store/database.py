@@ -182,7 +182,7 @@ class Database:
             raise Conflict("another daemon works this store; stop it, or wait for its lease to run out")
         self.epoch = epoch
         if dead:
-            await asyncio.to_thread(self.blobs.sweep)
+            await asyncio.to_thread(self.blobs.sweep, vault_of(self.engine).has_file_key)
 
     async def renew(self) -> None:
         """Show that we live. Raises StoreError when somebody else has taken the lane, or may take it."""
@@ -228,7 +228,7 @@ class Database:
             lambda tx: intake.settle_file(tx, wanted, blob, reason, inspection, self.lane, self.epoch)
         )
         if blob:
-            vault_of(self.engine).fresh.pop(blob.digest, None)  # the store has its key now
+            await asyncio.to_thread(self.blobs.recorded, blob.digest)
 
     async def postpone_file(self, wanted: Wanted, at: int) -> None:
         """Try this attachment again at `at`."""

@@ -61,10 +61,7 @@ def _rows(statement: Prepared, db: Connection, numbers: Iterable[int]) -> list[A
     """What a statement gives for these numbers: the driver's own rows, which cost least."""
     chosen = list(numbers)
     look = {_NUMBERS: orjson.dumps(chosen).decode() if db.dialect.name == "sqlite" else chosen}
-    result = statement.one(db, look)
-    rows: list[Any] = result.cursor.fetchall()
-    result.close()
-    return rows
+    return statement.rows(db, look)
 
 
 def _with_content(query: Select[Any], lane: Any, seq: Any) -> Select[Any]:
@@ -186,7 +183,7 @@ class Reading:
         chat = network, conversation
         if chat not in self._chats:
             look = {"b_network": network, "b_conversation": conversation}
-            self._chats[chat] = _Versions(self, _CHAT.one(self.db, look))
+            self._chats[chat] = _Versions(self, _CHAT.rows(self.db, look))
         return self._chats[chat]
 
 
@@ -197,7 +194,7 @@ def documents(db: Connection, numbers: Sequence[int], directory: Directory | Non
 
 def last_number(db: Connection) -> int:
     """The number of the newest message, 0 when there is none."""
-    number: int = _LAST.one(db, {}).scalar_one()
+    number: int = _LAST.rows(db, {})[0][0]
     return number
 
 

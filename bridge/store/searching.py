@@ -168,7 +168,7 @@ class _Scan:
             return Count(0, first, last)
         span = self.query.span
         look = {"b_first": first, "b_last": last, "b_since": span.since, "b_until": span.until or OPEN_END}
-        return Count(*_COUNT.one(self.db, look).one())
+        return Count(*_COUNT.rows(self.db, look)[0])
 
     # numbers
 
@@ -189,7 +189,7 @@ class _Scan:
         statement = _LIVE.get((live.name, live.value))
         if statement is None:
             return None
-        numbers = statement.one(self.db, {}).scalars().all()
+        numbers = [row[0] for row in statement.rows(self.db, {})]
         return None if len(numbers) > _MOST_LIVE else numbers
 
     # documents

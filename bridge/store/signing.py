@@ -92,13 +92,13 @@ def _verifier(path: Path, number: int, line: str) -> Verifier:
         raise ConfigError(f"{path}:{number}: {error}") from None
 
 
-def write_whole(path: Path, text: str, mode: int) -> None:
+def write_whole(path: Path, content: str | bytes, mode: int) -> None:
     """Write a file so that it is there whole or not at all, even if the power goes. Raises OSError."""
     new = path.with_name(f".{path.name}.new")
     with contextlib.suppress(FileNotFoundError):
         new.unlink()
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb") as file:
-        file.write(text.encode())
+        file.write(content.encode() if isinstance(content, str) else content)
         file.flush()
         os.fsync(file.fileno())
     os.replace(new, path)

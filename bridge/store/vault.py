@@ -172,6 +172,12 @@ class Vault:
             raise StoreError(f"the key of attachment {digest} cannot be read: {_why(error)}") from None
         return wrapped
 
+    def has_file_key(self, digest: str) -> bool:
+        """Whether a record speaks of this attachment."""
+        look = text("SELECT 1 FROM file_keys WHERE digest = :digest")
+        with self._engine.connect() as db:
+            return db.execute(look, {"digest": digest}).first() is not None
+
     # tokens
 
     def hidden(self, conversation: str) -> str:
@@ -257,8 +263,8 @@ def if_whole(column: Any) -> ColumnElement[bytes]:
 
 
 def apart(sealed: Any) -> ColumnElement[bytes]:
-    """A sealed column as it stands, for `Vault.open_apart`: where thousands of rows are selected together with
-    their keys and only some are opened."""
+    """A sealed column as it stands, for `Vault.open_apart`: where many rows are selected together with their
+    keys, and few of them opened."""
     return type_coerce(sealed, LargeBinary)
 
 

@@ -15,13 +15,11 @@ import aiohttp
 
 from bridge.errors import Unwitnessed
 from bridge.ledger.timestamp import LARGEST, MEDIA_QUERY, Stamp, stamped
+from bridge.store.checkpoints import AUTHORITY
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
     from rfc3161_client import TimeStampRequest
-
-PREFIX = "rfc3161+"
-"""How the name of such a place begins; the rest is the address of the authority."""
 
 _TRIAL = "weighbridge: is anybody there?\n"
 
@@ -33,7 +31,7 @@ class TimeStamps:
 
     def __init__(self, name: str, every: float, roots: Sequence[Certificate], proxy: str = "") -> None:
         self.name, self.every = name, every
-        self._url, self._roots, self._proxy = name.removeprefix(PREFIX), roots, proxy or None
+        self._url, self._roots, self._proxy = name.removeprefix(AUTHORITY), roots, proxy or None
 
     async def newest(self, lane: int) -> None:
         """See `bridge.ports.Witness`: an authority keeps nothing that we could ask for."""

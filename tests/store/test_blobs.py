@@ -40,8 +40,8 @@ async def whole(folder: BlobFolder, digest: str) -> bytes:
 
 
 def files(folder: BlobFolder) -> list[Path]:
-    """Every file below a folder."""
-    return [path for path in folder.root.rglob("*") if path.is_file()]
+    """Every file below a folder but the marks of what no record speaks of yet."""
+    return [path for path in folder.root.rglob("*") if path.is_file() and path.stat().st_size]
 
 
 def mode(path: Path) -> int:
@@ -285,8 +285,22 @@ async def test_every_step_can_be_cancelled(
     writing = asyncio.create_task(folder.write(pieces(BODY[:9], BODY[9:]), LARGE))
     with pytest.raises(asyncio.CancelledError):
         await writing
-    assert list((folder.root / "new").iterdir()) == []
     assert all(digest_of_file(path) == path.name for path in files(folder))
+    folder.sweep(lambda digest: False)
+    assert [path for path in folder.root.rglob("*") if path.is_file()] == []
+
+
+async def test_what_no_record_speaks_of_is_swept(folder: BlobFolder) -> None:
+    """A process died with the key of a whole file: the file goes. One that has its record stays, for ever."""
+    lost, kept, recorded = [(await folder.write(pieces(BODY), LARGE))[0] for _ in range(3)]
+    folder.recorded(recorded)
+    (folder.root / "new" / "half").write_bytes(b"half an attachment")
+    folder.sweep(lambda digest: digest == kept)
+    assert not folder.path(lost).exists()
+    assert folder.path(kept).exists() and folder.path(recorded).exists()
+    assert list((folder.root / "new").iterdir()) == []
+    folder.sweep(lambda digest: False)
+    assert folder.path(kept).exists() and folder.path(recorded).exists()
 
 
 # --- what is damaged --------------------------------------------------------------------------------------

@@ -70,3 +70,20 @@ async def test_leaves_are_a_range_of_the_ledger(hands: Hands) -> None:
     leaves = await hands.rows("SELECT leaf FROM ledger ORDER BY seq")
     found = await hands.store.read(lambda db: checkpoints.leaves(db, 0, 1, 3))
     assert found == [leaf for (leaf,) in leaves[1:3]]
+
+
+async def test_what_was_stamped_comes_with_its_responses(hands: Hands) -> None:
+    """Checkpoints that an authority answered to, in order, with every response; ids of posts are none."""
+    epoch = hands.store.epoch
+    for size in (3, 9, 20):
+        await hands.store.write(lambda tx, size=size: checkpoints.keep(tx, 0, size, f"note {size}", epoch))
+    for size, witness in (
+        (9, "rfc3161+http://b"),
+        (3, "rfc3161+http://b"),
+        (3, "rfc3161+http://a"),
+        (20, "symphony:r"),
+    ):
+        answer = Answer(0, size, witness, 5, f"{size} {witness[-1]}".encode())
+        await hands.store.write(lambda tx, one=answer: checkpoints.keep_answer(tx, one, epoch))
+    found = await hands.store.read(lambda db: list(checkpoints.stamped(db, 0)))
+    assert found == [(3, "note 3", [b"3 a", b"3 b"]), (9, "note 9", [b"9 b"])]

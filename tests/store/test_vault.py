@@ -258,3 +258,21 @@ def test_reading_and_writing_threads_share_a_vault(tmp_path: Path) -> None:
         hands.store.close()
 
     asyncio.run(many())
+
+
+async def test_the_next_owner_sweeps_files_without_a_record(tmp_path: Path) -> None:
+    """A process died with a file's key in its memory: the file, which nothing can open, goes; others stay."""
+    new_store(tmp_path)
+    hands = Hands(opened(tmp_path, Clock()), Clock())
+    await hands.store.own("the test")
+    await hands.archive(message(SYMPHONY, 1, "", files=(File("f1", FILE_NAME),)))
+    (wanted,) = await hands.store.wanted_files(SYMPHONY, 9)
+    kept, size = await hands.store.keep(stream(b"kept"), 99)
+    await hands.store.settle_file(wanted, Blob(kept, size, FILE_NAME, Kind.FILE))
+    lost, _ = await hands.store.keep(stream(b"lost"), 99)
+    hands.store.close()
+    again = opened(tmp_path, Clock())
+    await again.own("the next")
+    assert [piece async for piece in again.blobs.read(kept)] == [b"kept"]
+    assert not again.blobs.path(lost).exists()
+    again.close()

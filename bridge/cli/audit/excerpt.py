@@ -27,7 +27,6 @@ class Marks(NamedTuple):
 
 COLOUR = Marks("\x1b[1;33m", "\x1b[0m")
 SIGNS = Marks("⟦", "⟧")
-NONE = Marks("", "")
 
 
 class Piece(NamedTuple):
@@ -53,16 +52,6 @@ def excerpt(text: str, spans: Spans, room: int, marks: Marks) -> Shown:
     pieces = _pieces(window, [(start - begin, end - begin) for start, end in spans])
     chosen = list(_within(pieces, room - extra, lead=begin > 0, more=begin + room < len(text)))
     return _joined(chosen, marks)
-
-
-def whole(text: str, spans: Spans, marks: Marks) -> list[str]:
-    """All lines of `text`, harmless, with the hits marked."""
-    lines, at = [], 0
-    for line in text.split("\n"):
-        moved = [(max(start - at, 0), end - at) for start, end in spans]
-        lines.append(_joined(_pieces(line, moved), marks).text)
-        at += len(line) + 1
-    return lines
 
 
 def _merged(spans: Spans) -> list[tuple[int, int]]:

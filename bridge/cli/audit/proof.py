@@ -25,10 +25,18 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--lane", type=click.IntRange(0), help="Of this lane only.")
+@click.option(
+    "--stamps",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Also write every time-stamped checkpoint there, with the authority's response (.tsr) beside it.",
+)
 @KEY
 @output.json_option
 @pass_root
-def checkpoint(root: Root, lane: int | None, key: tuple[Path, ...], as_json: bool) -> None:
+def checkpoint(
+    root: Root, lane: int | None, stamps: Path | None, key: tuple[Path, ...], as_json: bool
+) -> None:
     """The newest signed checkpoint of each lane, to be kept where nobody here can change it.
 
     What is printed is the very note (C2SP tlog-checkpoint); --json adds the public key, size and root.
@@ -40,6 +48,8 @@ def checkpoint(root: Root, lane: int | None, key: tuple[Path, ...], as_json: boo
 
     def ask(db: Connection) -> list[dict[str, Any]]:
         lanes = [one["lane"] for one in views.lanes(db)] if lane is None else [lane]
+        if stamps:
+            output.note(f"{prove.write_stamps(db, lanes, stamps)} time stamps are in {stamps}.")
         return list(prove.newest(db, keys, lanes))
 
     found = root.read(ask)

@@ -96,8 +96,10 @@ class Wishes:
 
 @click.command(context_settings=QUERYING)
 @query_argument
-@click.option("--limit", type=click.IntRange(1, 10_000), default=LIMIT, show_default=True, help="At most.")
-@click.option("--all", "everything", is_flag=True, help="All there are.")
+@click.option(
+    "--limit", type=click.IntRange(1, 10_000), default=LIMIT, show_default=True, help="Messages of a page."
+)
+@click.option("--all", "everything", is_flag=True, help="All of them, page by page.")
 @click.option("--before", type=click.IntRange(1), metavar="ID", help="Only older than this one.")
 @click.option("--after", type=click.IntRange(1), metavar="ID", help="Only newer than this one.")
 @click.option("--oldest", is_flag=True, help="The oldest first.")
@@ -130,9 +132,12 @@ def search(root: Root, person: str, reason: str, case: str, qualifiers: bool, **
     be fulfilled; OR, -not and (brackets) as usual.
 
     \b
-    who    from: to: with: reviewer: group:        what   text: sent: kind: file: has: lang:
-    where  in: side: dir:                          rules  action: rule: would: tag: policy: queue:
-    when   during: before: after: hour: day:       state  is:held is:released is:failed is:edited ...
+    who    from: to: with: reviewer: group:
+    where  in: side: dir:
+    what   text: sent: kind: file: type: has: lang:
+    rules  action: rule: would: tag: policy: queue:
+    state  is:held is:released is:failed is:edited ...
+    when   during: before: after: hour: day:
 
     All of them: --qualifiers. Who searched, what and why is written into the ledger.
     """

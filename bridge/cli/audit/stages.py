@@ -19,8 +19,8 @@ Record = Mapping[str, Any]
 class Stage:
     """One thing that happened to message `message`, at `at` (milliseconds).
 
-    `place` is "lane/entry", `leaf` that entry's hash; `policies` are (name, hash) of the files that decided;
-    `more` are details, a line each.
+    `kind` is that of the ledger entry, `place` its "lane/entry", `leaf` its hash ("" without one). `policies`
+    are (name, hash) of the files that decided; `more` are details, a line each.
     """
 
     at: int
@@ -28,6 +28,7 @@ class Stage:
     what: str
     place: str = ""
     leaf: str = ""
+    kind: str = ""
     person: str = ""
     reason: str = ""
     policies: tuple[tuple[str, str], ...] = ()
@@ -57,6 +58,7 @@ def _testified(found: Record) -> Iterator[Stage]:
             _words(entry, found, verdict),
             f"{entry['lane']}/{entry['seq']}",
             entry["leaf"],
+            entry["kind"],
             entry["person"],
             entry["reason"] or (verdict["reason"] if verdict else ""),
             tuple((name, digest) for name, digest in verdict["policies"]) if verdict else (),
@@ -130,7 +132,8 @@ def _followed(found: Record) -> Iterator[Stage]:
         for other in others:
             words = f"{what}: message {other['message']}"
             place = f"{other['lane']}/{other['seq']}"
-            yield Stage(other["at"], found["message"], words, place, other["leaf"])
+            kind = "notice:archived" if what.startswith("notice") else "message:archived"
+            yield Stage(other["at"], found["message"], words, place, other["leaf"], kind)
 
 
 _LOOKS = {
@@ -148,8 +151,8 @@ def _looked(found: Record) -> Iterator[Stage]:
         case = (f"case {look['case']}",) if look["case"] else ()
         place = f"{look['lane']}/{look['seq']}"
         yield Stage(
-            look["at"], found["message"], what, place, look["leaf"], look["person"], look["reason"],
-            more=query + case,
+            look["at"], found["message"], what, place, look["leaf"], look["kind"], look["person"],
+            look["reason"], more=query + case,
         )  # fmt: skip
 
 
@@ -174,6 +177,7 @@ def record(stage: Stage) -> dict[str, Any]:
         "at": stage.at,
         "message": stage.message,
         "stage": stage.what,
+        "kind": stage.kind,
         "entry": stage.place,
         "leaf": stage.leaf,
         "person": stage.person,

@@ -66,7 +66,7 @@ class Follower:
 
     def _entries(self, db: Connection, lane: int, seq: int, limit: int, numbers: set[int]) -> int:
         """The position behind the next entries of a lane; `numbers` gets the messages they are about."""
-        rows = _ENTRIES.one(db, {"b_lane": lane, "b_seq": seq, "b_limit": limit}).all()
+        rows = _ENTRIES.rows(db, {"b_lane": lane, "b_seq": seq, "b_limit": limit})
         for place, subject in rows:
             number = about(subject)
             if number and place >= self._looked.get(number, NEVER).get(lane, 0):
@@ -113,7 +113,7 @@ def about(subject: str) -> int:
 
 def lane_sizes(db: Connection) -> Mapping[int, int]:
     """How many entries each lane has."""
-    return {row[0]: row[1] for row in _LANES.one(db, {})}
+    return dict(_LANES.rows(db, {}))
 
 
 def known_of(reading: Reading, numbers: Sequence[int]) -> Iterator[Known]:
@@ -142,7 +142,7 @@ def waiting(
         if size - seq > limit:
             return None
         if seq < size:
-            rows = _ENTRIES.one(db, {"b_lane": lane, "b_seq": seq, "b_limit": limit})
+            rows = _ENTRIES.rows(db, {"b_lane": lane, "b_seq": seq, "b_limit": limit})
             numbers.update(about(subject) for _, subject in rows)
     return sorted(numbers - {0})
 
@@ -153,7 +153,7 @@ def blocks_between(db: Connection, first: int, last: int) -> Sequence[Block]:
     found = []
     for start in range(low, high, SIZE):
         look = {"b_low": start, "b_high": start + SIZE}
-        messages, since, until = _BLOCK.one(db, look).one()
+        messages, since, until = _BLOCK.rows(db, look)[0]
         if messages:
             found.append(Block(start // SIZE, messages, since, until))
     return found

@@ -76,6 +76,7 @@ class Months:
         self._open: dict[str, tuple[int, sqlite3.Connection]] = {}  # by name, with the file's inode
         self._blocks: tuple[int, Blocks] = (-1, Blocks())
         self._tidied: set[str] = set()
+        self._paths: dict[str, Path] = {}
 
     # what there is
 
@@ -240,7 +241,10 @@ class Months:
     # files
 
     def _path(self, name: str) -> Path:
-        return self.folder / f"{name}.db"
+        path = self._paths.get(name)
+        if path is None:
+            path = self._paths[name] = self.folder / f"{name}.db"
+        return path
 
     def _remove(self, name: str) -> None:
         self._let_go(name)
@@ -349,7 +353,7 @@ class Months:
 def _inode(path: Path) -> int:
     """Which file stands under a path now, 0 for none."""
     try:
-        return path.stat().st_ino
+        return os.stat(path).st_ino  # many times a search: not through Path
     except FileNotFoundError:
         return 0
 
