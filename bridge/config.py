@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import Field, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, parse_qs, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bridge.errors import ConfigError
@@ -102,7 +102,8 @@ def place(value: Any, folder: Path) -> Place:
             raise ValueError("write s3://BUCKET or s3://BUCKET/PREFIX")
         return Place("s3", text.rstrip("/"))
     if text.startswith("rfc3161+"):
-        _proxy(text.removeprefix("rfc3161+"), folder)
+        if urlsplit(_proxy(text.removeprefix("rfc3161+"), folder)).query:
+            raise ValueError("write the address without ?: it is shown to whoever asks for the status")
         return Place("rfc3161", text)
     if text.startswith("symphony:"):
         stream = text.removeprefix("symphony:").rstrip("=").replace("/", "_").replace("+", "-")
@@ -136,10 +137,20 @@ def _url(value: Any, folder: Path) -> str:
 
 
 def _database(value: Any, folder: Path) -> str:
-    kind, separator, rest = _text(value, folder).partition(":///")
-    if kind != "sqlite" or not separator or not rest:
-        raise ValueError("write sqlite:///FILE: this version keeps its store in SQLite")
-    return f"sqlite:///{folder / Path(rest).expanduser()}"
+    kind, _, rest = _text(value, folder).partition("://")
+    if kind == "sqlite" and rest.startswith("/") and rest != "/":
+        return f"sqlite:///{folder / Path(rest[1:]).expanduser()}"
+    if kind == "postgresql" and _names_a_database(urlsplit(str(value))):
+        return str(value)
+    raise ValueError("write sqlite:///FILE, or postgresql://ROLE@HOST/DATABASE")
+
+
+def _names_a_database(parts: SplitResult) -> bool:
+    try:
+        _ = parts.port
+    except ValueError:
+        return False
+    return bool(parts.path.strip("/") or {"service", "dbname"} & parse_qs(parts.query).keys())
 
 
 def _address(value: Any, folder: Path) -> tuple[str, int]:
@@ -241,7 +252,7 @@ PLACE = Form("folder, `s3://BUCKET/PREFIX`, `rfc3161+https://ADDRESS`, `symphony
 GLOBS = several(Form("path with `*`", _glob))
 URL = Form("address", _url)
 PROXY = Form("address", _proxy)
-DATABASE = Form("`sqlite:///FILE`", _database)
+DATABASE = Form("`sqlite:///FILE` or `postgresql://ROLE@HOST/DATABASE`", _database)
 ADDRESS = Form("`HOST:PORT`", _address)
 SCANNER = Form("`unix:PATH` or `tcp:HOST:PORT`", _scanner)
 WEB_PATH = Form("URL path", _web_path)
@@ -253,11 +264,13 @@ ZONE = Form("time zone, like `Asia/Hong_Kong`", _zone)
 # --- the table ------------------------------------------------------------------------------------------
 
 
-def setting(default: Any, form: Form, meaning: str, *, needed: bool = False, follows: str = "") -> Any:
-    """One row. `needed`: `run` asks for it. `follows`: the key whose value is used when this is unset."""
-    return field(
-        default=default, metadata={"form": form, "meaning": meaning, "needed": needed, "follows": follows}
-    )
+def setting(
+    default: Any, form: Form, meaning: str, *, needed: bool = False, follows: str = "", shown: bool = True
+) -> Any:
+    """One row. `needed`: `run` asks for it. `follows`: the key whose value is used when this is unset.
+    `shown`: whether its value may be part of a text about the settings."""
+    metadata = {"form": form, "meaning": meaning, "needed": needed, "follows": follows}
+    return field(default=default, repr=shown, metadata=metadata)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -265,7 +278,11 @@ class Store:
     """Where everything is written down."""
 
     url: str = setting(
-        "sqlite:///weighbridge.db", DATABASE, "The database that holds archive, ledger and outbox."
+        "sqlite:///weighbridge.db",
+        DATABASE,
+        "The database that holds archive, ledger and outbox. A server's password is not written here: see "
+        "[PostgreSQL](operations.md#postgresql).",
+        shown=False,
     )
     blobs: Path = setting(Path("blobs"), PATH, "Folder of archived attachments, write-once, sealed.")
     keeper: str = setting(
@@ -276,7 +293,7 @@ class Store:
     )
     key_file: Path = setting(Path("secrets/store-key"), PATH, "The master key, when a file keeps it.")
     lanes: int = setting(
-        1, whole(1, 256), "Units of order and of lease, fixed when the store is made. SQLite has one."
+        1, whole(1, 256), "Units of order and of lease, fixed when the store is made. This version works one."
     )
 
 
@@ -544,12 +561,15 @@ def survey(
     parts = {section: kind(**reading.section(section, kind)) for section, kind in SECTIONS.items()}
     settings = Settings(**parts, origin=origin)
     if settings.store.lanes != 1:
-        reading.report("store", "lanes", "SQLite has one lane: write 1, or leave it out")
+        reading.report("store", "lanes", "this version works one lane: write 1, or leave it out")
+    if isinstance(written := document.get("store"), dict) and urlsplit(str(written.get("url"))).password:
+        reading.report("store", "url", _NO_PASSWORD)
     if not settings.ledger.tsa_roots and any(one.kind == "rfc3161" for one in settings.ledger.anchors):
         reading.report("ledger", "tsa_roots", _ROOTS)
     return Survey(settings, tuple(reading.problems), frozenset(reading.broken))
 
 
+_NO_PASSWORD = "a password is not written here: put it into PGPASSFILE, PGPASSWORD or a service of libpq"
 _ROOTS = "is needed for rfc3161+ anchors: name a file of the certificates that you trust for time stamps"
 
 

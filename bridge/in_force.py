@@ -27,7 +27,7 @@ from datetime import datetime
 from pathlib import Path
 
 from bridge import telemetry
-from bridge.errors import ConfigError, Conflict, PolicyError, StoreError
+from bridge.errors import ConfigError, Conflict, Damaged, PolicyError, StoreError
 from bridge.message import Archived, Verdict
 from bridge.pipeline import Bell, House
 from bridge.policy import Diagnostic, PolicySet, Source, assemble, judge
@@ -337,7 +337,7 @@ class InForce:
             await self._put_aside(number, "broken", len(error.problems))
         except Conflict:
             await self._put_aside(number, "moved", 0)
-        except StoreError:
+        except Damaged:
             await self._put_aside(number, "damaged", 0)
         else:
             self.judging.policies = policies

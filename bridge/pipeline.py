@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 import structlog
 
 from bridge import flow, words
-from bridge.errors import Refused, StoreError, Unreachable
+from bridge.errors import Damaged, Refused, Unreachable
 from bridge.flow import Patience
 from bridge.message import (
     SYMPHONY,
@@ -380,7 +380,7 @@ async def attempt_to_send(connector: Connector, claim: Claim, house: House) -> A
         return Attempt(permit, Step.RETRY, traffic, at=at, uncertain=uncertain, reason="unreachable")
     except Refused as error:
         return _refused(claim, error)
-    except StoreError:
+    except Damaged:
         # An attachment is no longer what was archived: a person must look, everything else goes on. The
         # parts before it may have gone out.
         reason, notice = "archive-damaged", "undelivered"

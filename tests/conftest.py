@@ -46,6 +46,25 @@ def strict_telemetry() -> None:
     telemetry.configure(level="debug", strict=True, to=io.StringIO())
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """A PostgreSQL server for as long as the tests of this process last; started by the first to ask."""
+    from postgres import server
+
+    with server() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Lets a test run twice: once with its stores in files, once in a server. Gives the engine's name."""
+    import rig
+
+    on = rig.on(request.getfixturevalue("postgres")) if request.param == "postgresql" else None
+    with on or contextlib.nullcontext():
+        yield request.param
+
+
 @pytest.fixture
 def mock_process() -> Callable[..., contextlib.AbstractContextManager[dict[str, Any]]]:
     """`weighbridge mock ...` as a process: what it says about itself. SIGTERM ends it, cleanly."""

@@ -26,8 +26,10 @@ from pathlib import Path
 from typing import Any, Self
 from unittest import mock
 
+import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, Engine, bindparam, event, select
+from postgres import Server
+from sqlalchemy import Connection, Engine, bindparam, event, select, text
 
 from bridge import pipeline, sealing
 from bridge.errors import NetworkError, Refused, Unreachable
@@ -261,26 +263,74 @@ class _WriterOnTheSpot(Writer):
 def _template(paired: bool) -> tuple[bytes, bytes]:
     """The bytes of a new store and of its key file: migrated once, copied often."""
     with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/new.db"
-        create(url, START)
-        if paired:
-            engine = open_engine(url)
-            with engine.connect().execution_options(writes=True) as db, db.begin():
-                tx = Tx(db, START)
-                acts.make_pair(tx, 0, PAIR, "carol", "onboarding")
-                tx.flush()
-                tx.seal()
-            engine.dispose()
-        return Path(folder, "new.db").read_bytes(), Path(folder, KEY_FILE).read_bytes()
+        key = _make_template(f"sqlite:///{folder}/new.db", Path(folder), paired)
+        return Path(folder, "new.db").read_bytes(), key
+
+
+@functools.cache
+def _template_in(server: Server, paired: bool) -> tuple[str, bytes]:
+    """The same in a server: the name of a database, and the bytes of its key file."""
+    name = "paired" if paired else "unpaired"
+    server.ask(f"CREATE DATABASE {name}")
+    with tempfile.TemporaryDirectory() as folder:
+        return name, _make_template(server.url(name), Path(folder), paired)
+
+
+def _make_template(url: str, folder: Path, paired: bool) -> bytes:
+    keeper = KeyFile(folder / KEY_FILE)
+    create(url, START, keeper=keeper)
+    if paired:
+        engine = open_engine(url, keeper)
+        with engine.connect().execution_options(writes=True) as db, db.begin():
+            tx = Tx(db, lambda: START)
+            acts.make_pair(tx, 0, PAIR, "carol", "onboarding")
+            tx.flush()
+            tx.seal()
+        engine.dispose()
+    return (folder / KEY_FILE).read_bytes()
+
+
+_elsewhere: list[tuple[Server, dict[Path, str]]] = []
+"""The server on which new stores are made now, and by folder those that were; empty while they are files."""
+
+
+@contextlib.contextmanager
+def on(server: Server) -> Iterator[None]:
+    """Make stores in this server meanwhile, and take them away at the end."""
+    made: dict[Path, str] = {}
+    _elsewhere.append((server, made))
+    try:
+        yield
+    finally:
+        _elsewhere.pop()
+        for url in made.values():
+            _engine(url).dispose()
+            server.drop(url)
 
 
 def new_store(folder: Path, *, paired: bool = True) -> Path:
-    """The path of a new database in `folder`; Alice and 李雷 are paired in it, unless told otherwise."""
+    """Make a new store in `folder`, or `on` a server beside it; Alice and 李雷 are paired in it, unless told
+    otherwise. Gives the path of the file that has it, if a file has it."""
     path = folder / "weighbridge.db"
-    database, key = _template(paired)
-    path.write_bytes(database)
+    if _elsewhere:
+        server, made = _elsewhere[-1]
+        name, key = _template_in(server, paired)
+        made[folder.resolve()] = server.fresh(name)
+    else:
+        database, key = _template(paired)
+        path.write_bytes(database)
     put_key(folder, key)
     return path
+
+
+FILES_ONLY = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+"""Marks a test of what SQLite alone does: it runs once."""
+
+
+def url_of(folder: Path) -> str:
+    """The address of the store that `new_store` made for `folder`."""
+    servers = [made[folder.resolve()] for _, made in _elsewhere if folder.resolve() in made]
+    return servers[-1] if servers else f"sqlite:///{folder / 'weighbridge.db'}"
 
 
 KEY_FILE = "secrets/store-key"
@@ -302,10 +352,9 @@ def opened(folder: Path, clock: Any, kind: type[Database] = Database) -> Databas
     parts: dict[str, Any] = {"Writer": Writer}
     if isinstance(clock, VirtualLoop):
         parts = {"Writer": _WriterOnTheSpot, "ThreadPoolExecutor": _OnTheSpot}
-    url = f"sqlite:///{folder / 'weighbridge.db'}"
     parts["open_engine"] = _hurried
     with mock.patch.multiple(store_database, **parts):
-        return kind(url, folder / "blobs", clock)
+        return kind(url_of(folder), folder / "blobs", clock, KeyFile(folder / KEY_FILE))
 
 
 def opening(connection: Any, engine: Engine) -> None:
@@ -322,12 +371,13 @@ def reword(
     vault = vault_of(db)
     vault.load(db)
     name = {sealing.BODY: "body", sealing.RAW: "raw"}[part]
-    query = f"SELECT wrapped, {name} FROM content JOIN data_keys USING (lane, seq) WHERE lane = ? AND seq = ?"
-    wrapped, sealed = db.exec_driver_sql(query, (lane, seq)).one()
+    where = "WHERE lane = :lane AND seq = :seq"
+    query = text(f"SELECT wrapped, {name} FROM content JOIN data_keys USING (lane, seq) {where}")
+    wrapped, sealed = db.execute(query, {"lane": lane, "seq": seq}).one()
     belongs = sealing.place(vault.installation, lane, seq)
     key = AESGCM(sealing.unwrap(vault.key(sealing.wrapped_by(wrapped)), belongs, wrapped))
     again = sealing.seal(key, belongs, part, change(sealing.unseal(key, belongs, part, sealed)))
-    db.exec_driver_sql(f"UPDATE content SET {name} = ? WHERE lane = ? AND seq = ?", (again, lane, seq))
+    db.execute(text(f"UPDATE content SET {name} = :it {where}"), {"it": again, "lane": lane, "seq": seq})
 
 
 def _opened(engine: Engine, query: Any, lane: int, seq: int) -> bytes | None:
@@ -335,10 +385,9 @@ def _opened(engine: Engine, query: Any, lane: int, seq: int) -> bytes | None:
         return db.execute(query, {"lane": lane, "seq": seq}).scalar()
 
 
-def _hurried(url: str, keeper: KeyKeeper | None) -> Engine:
+def _hurried(url: str, keeper: KeyKeeper) -> Engine:
     engine = _engine(url)
-    keys = keeper or KeyFile(Path(str(engine.url.database)).parent / KEY_FILE)
-    engine.dialect.vault = Vault(engine, keys)  # type: ignore[attr-defined]  # a dead process leaves none
+    engine.dialect.vault = Vault(engine, keeper)  # type: ignore[attr-defined]  # a dead process leaves none
     return engine
 
 
@@ -349,8 +398,11 @@ def _engine(url: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def hurry(connection: Any, _: object) -> None:
-        connection.execute("PRAGMA synchronous=OFF")
-        opening(connection, engine)
+        if engine.dialect.name == "sqlite":
+            connection.execute("PRAGMA synchronous=OFF")
+            opening(connection, engine)
+        else:
+            connection.execute("SET synchronous_commit = off")
 
     return engine
 
@@ -399,6 +451,11 @@ class Hands:
         """What a query answers."""
         return await self.store.read(lambda db: [tuple(row) for row in db.exec_driver_sql(query)])
 
+    async def body(self, seq: int) -> bytes:
+        """The body of entry `seq`, open."""
+        query = select(content.c.body).where(content.c.seq == seq)
+        return bytes(await self.store.read(lambda db: db.execute(query).scalar_one()))
+
     async def states(self, table: str) -> dict[int, str]:
         """The state of every row of `messages`, `deliveries` or `reviews`, by message."""
         key = "id" if table == "messages" else "message"
@@ -418,7 +475,7 @@ class Died(BaseException):
     """The process ended here. Not an Exception: nothing of the dead may tidy up after itself."""
 
 
-CHANGES = ("BEGIN IMMEDIATE", "INSERT", "UPDATE", "DELETE")
+CHANGES = ("BEGIN IMMEDIATE", "BEGIN ISOLATION LEVEL READ COMMITTED", "INSERT", "UPDATE", "DELETE")
 """How statements begin that change something, or begin to."""
 
 

@@ -167,7 +167,7 @@ def test_all_problems_are_told_at_once() -> None:
         ),
         (
             "[store]\nlanes = 4",
-            "weighbridge.toml:2: store.lanes: SQLite has one lane: write 1, or leave it out",
+            "weighbridge.toml:2: store.lanes: this version works one lane: write 1, or leave it out",
         ),
     ],
 )
@@ -204,12 +204,35 @@ def test_plain_http_is_for_this_machine(url: str) -> None:
     assert parse(f'[symphony]\npod_url = "{url}"').symphony.pod_url == url
 
 
-@pytest.mark.parametrize("url", ["postgresql://u:hush@db/x", "sqlite:///", "weighbridge.db"])
+@pytest.mark.parametrize(
+    "url",
+    ["mysql://u:hush@db/x", "postgresql://u:hush@db", "postgresql://db:no/x", "sqlite:///", "weighbridge.db"],
+)
 def test_a_store_that_is_not_spoken_is_refused(url: str) -> None:
     """Another database is refused at the start, and a password in its address not repeated."""
-    problem = the_problem(f'[store]\nurl = "{url}"')
-    assert "write sqlite:///FILE" in problem
+    problem = the_problem("", WEIGHBRIDGE_STORE_URL=url)
+    assert "write sqlite:///FILE, or postgresql://ROLE@HOST/DATABASE" in problem
     assert "hush" not in problem
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://w@db.bank.example/w", "postgresql:///w?host=/run/postgresql", "postgresql:///?service=w"],
+)
+def test_a_server_is_named_as_libpq_has_it(url: str) -> None:
+    """Host and database, a socket's folder, or a service."""
+    assert parse(f'[store]\nurl = "{url}"').store.url == url
+
+
+def test_a_password_stands_in_no_settings_file() -> None:
+    """In the address of the store it is refused there; from the environment it is taken, and never shown."""
+    url = "postgresql://w:hush@db.bank.example/w"
+    problem = the_problem(f'[store]\nurl = "{url}"')
+    assert "PGPASSFILE" in problem
+    assert "hush" not in problem
+    settings = parse("", WEIGHBRIDGE_STORE_URL=url)
+    assert settings.store.url == url
+    assert "hush" not in repr(settings)
 
 
 @pytest.mark.parametrize(
@@ -240,6 +263,7 @@ def test_places_of_checkpoints_are_told_apart(written: str, kind: str, name: str
             "ftp://anywhere",
         ),
         *("symphony:", "symphony:a b", "rfc3161+https://me:secret@tsa.example/tsr", ""),
+        "rfc3161+https://tsa.example/tsr?key=secret",
     ],
 )
 def test_a_place_that_is_none_is_refused(written: str) -> None:

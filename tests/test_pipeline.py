@@ -32,7 +32,7 @@ from rig import (
 )
 
 from bridge import pipeline, words
-from bridge.errors import Refused, SignedOut, StoreError, Unreachable
+from bridge.errors import Damaged, Refused, SignedOut, StoreError, Unreachable
 from bridge.flow import Patience
 from bridge.message import SYMPHONY, WEIXIN, Batch, Echo, File, Kind, Permit, Receipt, Traffic
 from bridge.pipeline import Bell, House, Pace, attempt_to_send, decide
@@ -82,6 +82,9 @@ class World:
 
 
 QUICK = Pace(look=0.25, patience=Patience(first=500, tries=4), fetch_patience=Patience(first=500, tries=3))
+
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 
 def in_world(test: Callable[[World], Awaitable[None]], folder: Path, pace: Pace = QUICK) -> None:
@@ -491,7 +494,7 @@ _TEXT_ALONE = Refused("media", "no", sent=["m1"], text_sent=True)
         (Refused("quota", "later", until_inbound=True, sent=["m1"]), Step.WAIT, "quota", "quota", True),
         (Refused("compliance", "no", sent=["m1"]), Step.PARK, "compliance", "rest-missing", True),
         (_TEXT_ALONE, Step.PARK, "media", "attachment-missing", True),
-        (StoreError("a blob is damaged"), Step.PARK, "archive-damaged", "undelivered", True),
+        (Damaged("a blob is damaged"), Step.PARK, "archive-damaged", "undelivered", True),
     ],
     ids=[
         "sent",

@@ -56,6 +56,9 @@ class InForce:
         return judge(self.policies, archived.message, archived.context, now)
 
 
+pytestmark = pytest.mark.usefixtures("engine")
+
+
 class Bridge:
     """A store with its rooms open towards Weixin, and what the policy said of each message."""
 

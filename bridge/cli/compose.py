@@ -213,13 +213,19 @@ def inspecting(settings: Settings, database: Database) -> Inspect:
 
 
 def places(settings: Settings) -> tuple[Place, ...]:
-    """Where checkpoints are left: the places of the settings, or a folder beside the database."""
-    from sqlalchemy import make_url
-
+    """Where checkpoints are left: the places of the settings, or a folder beside what the store keeps on
+    this host."""
     from bridge.config import Place
 
-    beside = Path(make_url(settings.store.url).database or "weighbridge.db").with_name("checkpoints")
-    return settings.ledger.anchors or (Place("folder", str(beside)),)
+    return settings.ledger.anchors or (Place("folder", str(beside(settings).with_name("checkpoints"))),)
+
+
+def beside(settings: Settings) -> Path:
+    """What the store keeps on this host: the database, or the blobs when that is on a server."""
+    from sqlalchemy import make_url
+
+    address = make_url(settings.store.url)
+    return Path(address.database or "") if address.get_backend_name() == "sqlite" else settings.store.blobs
 
 
 def anchors(settings: Settings) -> tuple[Path, ...]:

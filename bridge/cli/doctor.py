@@ -111,13 +111,14 @@ def _policies(settings: Settings) -> Iterator[Check]:
 
 def _store(settings: Settings) -> Iterator[Check]:
     from bridge.cli import compose
+    from bridge.store.engines import place
 
     try:
         database = compose.store(settings)
     except WeighbridgeError as error:
         yield "store", False, str(error)
         return
-    yield "store", True, settings.store.url
+    yield "store", True, place(settings.store.url)
     yield _master_key(database)
     database.close()
     for what, path in (("disk of blobs", settings.store.blobs),):
@@ -136,11 +137,9 @@ def _master_key(database: Database) -> Check:
 
 def _checkpoints(settings: Settings) -> Iterator[Check]:
     """Where checkpoints go: beside the database they prove little to anybody but ourselves."""
-    from sqlalchemy import make_url
-
     from bridge.cli import compose
 
-    database = _nearest(Path(make_url(settings.store.url).database or "."))
+    database = _nearest(compose.beside(settings))
     for path in compose.anchors(settings):
         nearest, detail = _nearest(path), str(path)
         if nearest.stat().st_dev == database.stat().st_dev:

@@ -86,17 +86,19 @@ def reading(settings: Settings, *, damaged: bool = False) -> Iterator[Connection
     from sqlalchemy.exc import SQLAlchemyError
 
     from bridge.cli.compose import keeper
-    from bridge.store.database import open_engine
+    from bridge.store.engines import cause, open_engine, place
 
     _require(settings.store.url)
     engine = open_engine(settings.store.url, keeper(settings))
     try:
         with engine.connect() as db, db.begin():
             if not damaged:
-                _require_version(db)
+                _require_version(db, settings.store.url)
             yield db
-    except (SQLAlchemyError, sqlite3.Error) as error:
-        raise StoreError(f"the database cannot be read: {error.__cause__ or error}.") from None
+    except sqlite3.Error as error:
+        raise StoreError(f"the database cannot be read: {error}.") from None
+    except SQLAlchemyError as error:
+        raise StoreError(f"{place(settings.store.url)} cannot be read: {cause(error)}.") from None
     finally:
         engine.dispose()
 
@@ -131,14 +133,17 @@ def _require(url: str) -> None:
         raise NoStore(f"there is no store at {path} yet: `weighbridge run` makes it when it first starts.")
 
 
-def _require_version(db: Connection) -> None:
+def _require_version(db: Connection, url: str) -> None:
     from sqlalchemy import inspect
 
     from bridge.store.database import SCHEMA
+    from bridge.store.engines import place
 
-    found = "none"
-    if inspect(db).has_table("alembic_version"):
-        found = db.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() or "none"
+    if not inspect(db).has_table("alembic_version"):
+        raise NoStore(
+            f"there is no store in {place(url)} yet: `weighbridge run` makes it when it first starts."
+        )
+    found = db.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() or "none"
     if found != SCHEMA:
         raise NoStore(
             f"the store's tables are of version {found} and this program needs {SCHEMA}: start the daemon of "

@@ -22,7 +22,7 @@ from typing import BinaryIO
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from bridge import sealing
-from bridge.errors import Refused, StoreError
+from bridge.errors import Damaged, Refused
 from bridge.store.vault import Fresh, Vault
 
 _DIGEST = re.compile("[0-9a-f]{64}")
@@ -90,11 +90,11 @@ class BlobFolder:
     async def read(self, digest: str) -> AsyncIterator[bytes]:
         """The bytes of a blob in pieces, after checking that they still are what was archived.
 
-        Raises StoreError when they are not, or are gone.
+        Raises Damaged when they are not, or are gone, and StoreError when the database fails.
         """
         path = self.path(digest)
         if await asyncio.to_thread(digest_of_file, path) != digest:
-            raise StoreError(f"blob {digest} is missing or no longer what was archived; run `audit verify`")
+            raise Damaged(f"blob {digest} is missing or no longer what was archived; run `audit verify`")
         key = AESGCM(await asyncio.to_thread(self._vault.file_key, digest))
         with path.open("rb") as file:
             pieces = opened(file, key)
@@ -102,13 +102,13 @@ class BlobFolder:
                 while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
                     yield piece
             except sealing.Broken as error:
-                raise StoreError(f"blob {digest} cannot be opened: {error}; run `audit verify`") from None
+                raise Damaged(f"blob {digest} cannot be opened: {error}; run `audit verify`") from None
 
     @contextlib.asynccontextmanager
     async def in_memory(self, digest: str) -> AsyncIterator[Path]:
         """A path under which this process and its children find a blob open: it names memory, not a disk.
 
-        Raises StoreError as `read` does.
+        Raises as `read` does.
         """
         handle = os.memfd_create(digest, os.MFD_CLOEXEC)
         with os.fdopen(handle, "wb") as file:

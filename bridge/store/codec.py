@@ -135,13 +135,17 @@ def _dumped(value: object) -> bytes:
 
 
 _TEXTS = ("id", "conversation", "sender", "text", "sender_name", "address", "replaces", "refers_to", "quote")
+_NAMES = ("id", "conversation", "sender", "replaces", "refers_to")
 
 
 def mend(message: Message) -> Message:
-    """The message with text and time that the tables can carry: a network's JSON may hold lone surrogates
-    and numbers of any length."""
+    """The message with text and time that the tables can carry: a network's JSON may hold lone surrogates,
+    numbers of any length, and in its ids a NUL, which PostgreSQL takes in no text."""
     if not -_LARGEST <= message.sent_at <= _LARGEST:
         message = replace(message, sent_at=_mended(message.sent_at))
+    if any("\0" in getattr(message, name) for name in _NAMES):
+        names = {name: getattr(message, name).replace("\0", "?") for name in _NAMES}
+        message = replace(message, **names)
     texts = [getattr(message, name) for name in _TEXTS]
     try:
         "".join(texts).encode()

@@ -1,14 +1,12 @@
 """The store, opened: one writing thread, a few reading ones, migrations, and the files beside.
 
-Rules of this file: no SQL statement stands here (they are in the modules beside it), except the ones that
-set SQLite up. Whatever an `await` returns has been committed.
+Rules of this file: no SQL statement stands here, they are in the modules beside it. It does not know which
+engine it works on: what differs is in `engines`. Whatever an `await` returns has been committed.
 """
 
 from __future__ import annotations
 
 import asyncio
-import fcntl
-import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,11 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, inspect, make_url, select
+from sqlalchemy import Connection, insert, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.errors import Conflict, StoreError
-from bridge.keepers import KeyFile
 from bridge.ledger.tree import Frontier
 from bridge.message import Archived, Batch, Blob, Inspection
 from bridge.ports import NO_REACH, Attempt, Claim, Clock, KeyKeeper, Late, Ruling, Wanted
@@ -31,9 +28,10 @@ from bridge.store import schema as s
 from bridge.store.blobs import BlobFolder
 from bridge.store.codec import dump
 from bridge.store.directory import Directory
+from bridge.store.engines import Held, alone, cause, hold, open_engine, partition, place, prepare
 from bridge.store.proposals import Orders
 from bridge.store.rows import drop_delivery
-from bridge.store.vault import Vault, vault_of
+from bridge.store.vault import vault_of
 from bridge.store.writer import Tx, Writer
 
 if TYPE_CHECKING:
@@ -48,50 +46,9 @@ SCHEMA = "0001"
 """The newest migration."""
 
 
-def open_engine(url: str, keeper: KeyKeeper | None = None) -> Engine:
-    """An engine whose SQLite connections are durable at every commit, and whose queries open what is sealed.
-
-    `keeper` has the master key; without one it is the file `secrets/store-key` beside the database.
-
-    WAL lets readers read while the writer writes; `synchronous=FULL` flushes the log at each commit, so
-    that a committed message survives the loss of power (SQLite documentation, PRAGMA synchronous).
-    Statements' parameters never appear in error texts: they hold what people wrote.
-    """
-    engine = create_engine(url, hide_parameters=True)
-    engine.dialect.vault = Vault(engine, keeper or _beside(url))  # type: ignore[attr-defined]
-
-    @event.listens_for(engine, "connect")
-    def configure(connection: object, _: object) -> None:
-        connection.isolation_level = None  # SQLAlchemy's "begin" below is the only one
-        cursor = connection.cursor()
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            "busy_timeout=10000",
-            "temp_store=MEMORY",
-            "secure_delete=ON",
-            "cache_size=-32000",
-            "wal_autocheckpoint=4000",
-        ):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        writes = connection.get_execution_options().get("writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-    return engine
-
-
-def _beside(url: str) -> KeyKeeper:
-    return KeyFile(Path(make_url(url).database or "").parent / "secrets" / "store-key")
-
-
-def migrate(url: str) -> None:
+def migrate(url: str, keeper: KeyKeeper | None = None) -> None:
     """Bring the tables up to `SCHEMA`. Alembic is loaded only when there is something to do."""
-    engine = open_engine(url)
+    engine = open_engine(url, keeper)
     try:
         with engine.connect() as db:
             if inspect(db).has_table("alembic_version"):
@@ -104,57 +61,47 @@ def migrate(url: str) -> None:
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         with engine.connect().execution_options(writes=True) as db:
+            alone(db)
             config.attributes["connection"] = db
             command.upgrade(config, "head")
             db.commit()
     except SQLAlchemyError as error:
-        raise StoreError(f"the database cannot be opened or migrated: {error.__cause__ or error}") from None
+        raise StoreError(f"{place(url)} cannot be opened or migrated: {cause(error)}") from None
     finally:
         engine.dispose()
 
 
 def create(url: str, now: int, lanes: int = 1, keeper: KeyKeeper | None = None) -> None:
     """Make the tables and begin each lane's ledger; nothing happens to a store that exists already."""
-    _private(url)
-    migrate(url)
+    prepare(url)
+    migrate(url, keeper)
     engine = open_engine(url, keeper)
-    with engine.connect().execution_options(writes=True) as db, db.begin():
-        if not db.execute(select(s.lanes.c.lane)).first():
-            _begin_ledgers(db, now, lanes)
-    engine.dispose()
+    try:
+        with engine.connect().execution_options(writes=True) as db, db.begin():
+            alone(db)
+            if not db.execute(select(s.lanes.c.lane)).first():
+                _begin_ledgers(db, now, lanes)
+    except SQLAlchemyError as error:
+        raise StoreError(f"{place(url)} cannot be written to: {cause(error)}") from None
+    finally:
+        engine.dispose()
 
 
 def _begin_ledgers(db: Connection, now: int, lanes: int) -> None:
     for lane in range(lanes):
+        partition(db, lane)
         db.execute(insert(s.lanes).values(lane=lane, frontier=Frontier().to_bytes()))
     installation = secrets.token_hex(8)
     db.execute(insert(s.meta).values(key="installation", value=installation))
     vault_of(db).begin(db, now)
     master = vault_of(db).keeper.current
-    tx = Tx(db, now)
+    tx = Tx(db, lambda: now)
     for lane in range(lanes):
         facts: dict[str, object] = {"lanes": lanes, "installation": installation}
         facts |= {} if lane else {"master": master}
         tx.append(lane, "ledger:opened", f"lane/{lane}", facts)
     tx.flush()
     tx.seal()
-
-
-def _private(url: str) -> None:
-    """Make an SQLite file that nobody else may read; its log files get the same rights from SQLite.
-
-    A file that is there is never opened: closing it again would drop every lock that this process has on
-    it (POSIX), SQLite's own among them, and another process might then take its log away.
-    """
-    path = make_url(url).database
-    if not url.startswith("sqlite") or not path or path == ":memory:":
-        return
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
-    except FileExistsError:
-        pass
-    except OSError as error:
-        raise StoreError(f"the database {path} cannot be opened: {error.strerror}") from None
 
 
 class Database:
@@ -175,7 +122,7 @@ class Database:
         self._writer = Writer(self.engine.execution_options(writes=True), clock.now)
         self._readers = ThreadPoolExecutor(1, "store-reader")
         self._reading: Connection | None = None
-        self._lock: int | None = None
+        self._held: Held | None = None
 
     # what everybody may do
 
@@ -199,7 +146,7 @@ class Database:
             with self._reading.begin():
                 return query(self._reading)
         except SQLAlchemyError as error:
-            raise StoreError(f"the database could not be read: {error.__cause__ or error}") from None
+            raise StoreError(f"the database could not be read: {cause(error)}") from None
 
     def close(self) -> None:
         """Finish what is being written, and let go of the files."""
@@ -207,8 +154,8 @@ class Database:
         self._readers.submit(self._stop_reading).result()
         self._readers.shutdown()
         self.engine.dispose()
-        if self._lock is not None:
-            os.close(self._lock)
+        if self._held is not None:
+            self._held.release()
 
     def _stop_reading(self) -> None:
         if self._reading is not None:
@@ -226,11 +173,11 @@ class Database:
         """Become the worker of the lane. Raises Conflict while another daemon has it, and ConfigError when
         the master key is not here: nothing would be archived.
 
-        On SQLite a lock on a file beside the database proves that a former owner is dead, so its lease
-        need not be waited for.
+        What is held proves that a former owner is dead (`engines.hold`), so its lease need not be waited for.
         """
         await asyncio.to_thread(self.unlock)
-        dead = self._take_lock()
+        self._held = await asyncio.to_thread(hold, self.engine, self.lane)
+        dead = self._held is not None
         take = partial(acts.take_lane, lane=self.lane, owner=owner, ttl=LEASE_MS, force=dead)
         epoch = await self.write(lambda tx: take(tx))
         if epoch is None:
@@ -239,21 +186,10 @@ class Database:
         if dead:
             await asyncio.to_thread(self.blobs.sweep, vault_of(self.engine).has_file_key)
 
-    def _take_lock(self) -> bool:
-        path = self.engine.url.database
-        if self.engine.dialect.name != "sqlite" or not path or path == ":memory:":
-            return False
-        handle = os.open(f"{path}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(handle)
-            raise Conflict("another daemon works this store; stop it first (`weighbridge status`)") from None
-        self._lock = handle
-        return True
-
     async def renew(self) -> None:
-        """Show that we live. Raises StoreError when somebody else has taken the lane."""
+        """Show that we live. Raises StoreError when somebody else has taken the lane, or may take it."""
+        if self._held is not None:
+            await asyncio.to_thread(self._held.check)
         await self.write(lambda tx: acts.renew_lane(tx, self.lane, self.epoch, LEASE_MS))
 
     async def leave(self) -> None:

@@ -163,7 +163,7 @@ class Rulings:
     def __init__(self, tx: Tx, lane: int) -> None:
         self.tx, self.lane = tx, lane
         self.next_verdict = next_number(tx, s.verdicts.c.id)
-        self.next_message = 0  # looked up when the first notice needs it
+        self.next_message = self.next_delivery = 0  # looked up when the first notice, or permit, needs it
         self.states: list[dict] = []
         self.verdicts: list[dict] = []
         self.deliveries: list[dict] = []
@@ -293,8 +293,10 @@ class Rulings:
         permit = permit_id(self.tx.now, self.tx.chance(8))
         facts = {"message": number, "network": network} | ({"marks": " ".join(marks)} if marks else {})
         self.tx.append(self.lane, "delivery:permitted", f"delivery/{permit}", facts)
+        self.next_delivery = self.next_delivery or next_number(self.tx, s.deliveries.c.id)
         self.deliveries.append(
             {
+                "id": self.next_delivery,
                 "permit": permit,
                 "message": number,
                 "verdict": verdict,
@@ -306,6 +308,7 @@ class Rulings:
                 "next_at": self.tx.now,
             }
         )
+        self.next_delivery += 1
 
     def notice(self, about: int, network: str, conversation: str, text: str) -> None:
         """Words of the bridge itself: archived, judged and delivered as any message is."""
@@ -387,7 +390,7 @@ _ANY_HELD = Prepared(
 _INSERT_VERDICT = Prepared(insert(s.verdicts), ("id", "message", "entry", "outcome", "cause", "at"))
 _INSERT_DELIVERY = Prepared(
     insert(s.deliveries),
-    ("permit", "message", "verdict", "lane", "network", "conversation", "marks", "state", "next_at"),
+    ("id", "permit", "message", "verdict", "lane", "network", "conversation", "marks", "state", "next_at"),
 )
 # A hold that was lifted may be followed by another, for another reason: the row is that of the last.
 _OPEN_REVIEW = upserting(

@@ -8,6 +8,7 @@ of parameters would cost more than the database's work, so the compiled text goe
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from itertools import chain
@@ -28,12 +29,20 @@ _CHUNKS = (64, 16, 4)
 """How many rows an INSERT takes at once: few sizes, so that the driver knows the statements again."""
 
 
+_ROW = re.compile(r"VALUES (\([^()]*\))")
+_PLACE = re.compile(r"\?|%s")
+
+
 @cache
 def _of_rows(sql: str, width: int, size: int) -> str:
-    """The INSERT `sql` of one row of `width` values, for `size` rows; "" when it is none."""
-    row = f"({', '.join('?' * width)})"
-    before, found, after = sql.partition(f"VALUES {row}")
-    return f"{before}VALUES {', '.join([row] * size)}{after}" if found and width else ""
+    """The INSERT `sql` of one row of `width` values, for `size` rows; "" when it is none.
+
+    An upsert of many rows is none on PostgreSQL: there, one statement may not change the same row twice.
+    """
+    found = _ROW.search(sql)
+    if not found or len(_PLACE.findall(found[1])) != width or ("%s" in sql and "ON CONFLICT" in sql):
+        return ""
+    return f"{sql[: found.start(1)]}{', '.join([found[1]] * size)}{sql[found.end(1) :]}"
 
 
 class Prepared:
@@ -96,8 +105,6 @@ class Prepared:
         statement = self._statement if isinstance(self._statement, ClauseElement) else self._statement(module)
         compiled = statement.compile(dialect=db.dialect, column_keys=self._names)
         fixed = {name: bind.value for name, bind in compiled.binds.items() if bind.value is not None}
-        if not compiled.positional:
-            return str(compiled), lambda parameters: {**fixed, **parameters}
         order = compiled.positiontup or []
         if fixed:
             return str(compiled), lambda parameters: tuple(

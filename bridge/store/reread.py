@@ -205,7 +205,9 @@ class Work:
         self._progress(self.done, self.total)
 
     def rows(self, statement: str, **values: object) -> list[AnyRow]:
-        """The rows of a statement; a list among `values` is for an IN."""
+        """The rows of a statement; a list among `values` is for an IN, and nothing is in an empty one."""
+        if [] in values.values():
+            return []
         lists: list[Any] = [
             bindparam(name, expanding=True) for name, value in values.items() if isinstance(value, list)
         ]

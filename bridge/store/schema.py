@@ -39,6 +39,14 @@ metadata = MetaData(
 )
 
 
+#: A number that we count ourselves, so that no engine leaves a gap; in SQLite it is the row's own.
+Number = BigInteger().with_variant(Integer, "sqlite")
+
+#: Text that is compared byte by byte on both engines: no order of words depends on a server's locale, and no
+#: index on its libraries.
+Word = String().with_variant(String(collation="C"), "postgresql")
+
+
 def _partial(name: str, *columns: Column, where: str) -> Index:
     # An index over the few rows that are open: it stays small however long the history grows. A query
     # uses it only when its WHERE repeats these very words, with literals.
@@ -49,16 +57,16 @@ def _partial(name: str, *columns: Column, where: str) -> Index:
 meta = Table(
     "meta",
     metadata,
-    Column("key", String, primary_key=True),
-    Column("value", String, nullable=False),
+    Column("key", Word, primary_key=True),
+    Column("value", Word, nullable=False),
 )
 
 #: One row a lane: who works it, and the right edge of its Merkle tree.
 lanes = Table(
     "lanes",
     metadata,
-    Column("lane", Integer, primary_key=True),
-    Column("owner", String, nullable=False, server_default=""),
+    Column("lane", Integer, primary_key=True, autoincrement=False),
+    Column("owner", Word, nullable=False, server_default=""),
     Column("epoch", Integer, nullable=False, server_default="0"),
     Column("lease_until", BigInteger, nullable=False, server_default="0"),
     Column("size", BigInteger, nullable=False, server_default="0"),
@@ -71,10 +79,11 @@ ledger = Table(
     metadata,
     Column("lane", Integer, nullable=False),
     Column("seq", BigInteger, nullable=False),
-    Column("subject", String, nullable=False, index=True),
+    Column("subject", Word, nullable=False, index=True),
     Column("entry", LargeBinary, nullable=False),
     Column("leaf", LargeBinary, nullable=False),
     PrimaryKeyConstraint("lane", "seq"),
+    postgresql_partition_by="LIST (lane)",
 )
 
 #: The tree's root after each transaction: what narrows a break down to a few entries.
@@ -103,7 +112,7 @@ witnessed = Table(
     metadata,
     Column("lane", Integer, nullable=False),
     Column("size", BigInteger, nullable=False),
-    Column("witness", String, nullable=False),
+    Column("witness", Word, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("answer", LargeBinary, nullable=False),
     PrimaryKeyConstraint("lane", "size", "witness"),
@@ -119,6 +128,7 @@ content = Table(
     Column("body", Sealed(BODY), nullable=False),
     Column("raw", Sealed(RAW), nullable=False),
     PrimaryKeyConstraint("lane", "seq"),
+    postgresql_partition_by="LIST (lane)",
 )
 
 #: The key of each record's content, wrapped by a store key. Without it the content is gone for good.
@@ -129,13 +139,14 @@ data_keys = Table(
     Column("seq", BigInteger, nullable=False),
     Column("wrapped", LargeBinary, nullable=False),
     PrimaryKeyConstraint("lane", "seq"),
+    postgresql_partition_by="LIST (lane)",
 )
 
 #: The key of each attachment, by the digest of its sealed file.
 file_keys = Table(
     "file_keys",
     metadata,
-    Column("digest", String, primary_key=True),
+    Column("digest", Word, primary_key=True),
     Column("wrapped", LargeBinary, nullable=False),
 )
 
@@ -143,9 +154,9 @@ file_keys = Table(
 store_keys = Table(
     "store_keys",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("purpose", String, nullable=False),  # records, tokens
-    Column("master", String, nullable=False),
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("purpose", Word, nullable=False),  # records, tokens
+    Column("master", Word, nullable=False),
     Column("wrapped", LargeBinary, nullable=False),
     Column("made_at", BigInteger, nullable=False),
 )
@@ -153,16 +164,16 @@ store_keys = Table(
 messages = Table(
     "messages",
     metadata,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("id", Number, primary_key=True, autoincrement=False),
     Column("lane", Integer, nullable=False),
     Column("entry", BigInteger, nullable=False),
-    Column("network", String, nullable=False),
-    Column("source_id", String, nullable=False),
-    Column("conversation", String, nullable=False),
-    Column("sender", String, nullable=False),
-    Column("kind", String, nullable=False),
+    Column("network", Word, nullable=False),
+    Column("source_id", Word, nullable=False),
+    Column("conversation", Word, nullable=False),
+    Column("sender", Word, nullable=False),
+    Column("kind", Word, nullable=False),
     Column("archived_at", BigInteger, nullable=False),
-    Column("state", String, nullable=False),
+    Column("state", Word, nullable=False),
     Column("pair", Integer, nullable=True),
     Column("notice_for", BigInteger, nullable=True),
     UniqueConstraint("network", "source_id"),
@@ -184,11 +195,11 @@ files = Table(
     metadata,
     Column("message", ForeignKey("messages.id"), nullable=False),
     Column("n", Integer, nullable=False),
-    Column("network", String, nullable=False),
-    Column("state", String, nullable=False),  # wanted, archived, missing
+    Column("network", Word, nullable=False),
+    Column("state", Word, nullable=False),  # wanted, archived, missing
     Column("attempt", Integer, nullable=False, server_default="0"),
     Column("next_at", BigInteger, nullable=False, server_default="0"),
-    Column("digest", String, nullable=False, server_default=""),
+    Column("digest", Word, nullable=False, server_default=""),
     Column("size", BigInteger, nullable=False, server_default="-1"),
     Column("entry", BigInteger, nullable=False, server_default="-1"),  # with the inspection
     PrimaryKeyConstraint("message", "n"),
@@ -198,11 +209,11 @@ _partial("ix_files_wanted", files.c.network, files.c.next_at, where="state = 'wa
 verdicts = Table(
     "verdicts",
     metadata,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
+    Column("id", Number, primary_key=True, autoincrement=False),
     Column("message", ForeignKey("messages.id"), nullable=False, index=True),
     Column("entry", BigInteger, nullable=False),
-    Column("outcome", String, nullable=False),
-    Column("cause", String, nullable=False),
+    Column("outcome", Word, nullable=False),
+    Column("cause", Word, nullable=False),
     Column("at", BigInteger, nullable=False),
 )
 
@@ -210,22 +221,22 @@ verdicts = Table(
 deliveries = Table(
     "deliveries",
     metadata,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True),
-    Column("permit", String, nullable=False, unique=True),
+    Column("id", Number, primary_key=True, autoincrement=False),
+    Column("permit", Word, nullable=False, unique=True),
     Column("message", ForeignKey("messages.id"), nullable=False, index=True),
     Column("verdict", ForeignKey("verdicts.id"), nullable=False),
     Column("lane", Integer, nullable=False),
-    Column("network", String, nullable=False),
-    Column("conversation", String, nullable=False),
-    Column("marks", String, nullable=False, server_default=""),
-    Column("state", String, nullable=False),
+    Column("network", Word, nullable=False),
+    Column("conversation", Word, nullable=False),
+    Column("marks", Word, nullable=False, server_default=""),
+    Column("state", Word, nullable=False),
     Column("attempt", Integer, nullable=False, server_default="0"),
     Column("next_at", BigInteger, nullable=False),
     Column("epoch", Integer, nullable=False, server_default="0"),
     Column("uncertain", Integer, nullable=False, server_default="0"),
     Column("first_try_at", BigInteger, nullable=False, server_default="0"),
     Column("done_at", BigInteger, nullable=False, server_default="0"),
-    Column("reason", String, nullable=False, server_default=""),
+    Column("reason", Word, nullable=False, server_default=""),
 )
 _partial(
     "ix_deliveries_open",
@@ -240,9 +251,9 @@ _partial("ix_deliveries_stuck", deliveries.c.network, deliveries.c.id, where="st
 receipts = Table(
     "receipts",
     metadata,
-    Column("network", String, nullable=False),
-    Column("id", String, nullable=False),
-    Column("permit", String, nullable=False, index=True),
+    Column("network", Word, nullable=False),
+    Column("id", Word, nullable=False),
+    Column("permit", Word, nullable=False, index=True),
     PrimaryKeyConstraint("network", "id"),
 )
 
@@ -254,17 +265,17 @@ reviews = Table(
     metadata,
     Column("message", ForeignKey("messages.id"), primary_key=True),
     Column("verdict", ForeignKey("verdicts.id"), nullable=False),
-    Column("network", String, nullable=False),
-    Column("conversation", String, nullable=False),
-    Column("state", String, nullable=False),
+    Column("network", Word, nullable=False),
+    Column("conversation", Word, nullable=False),
+    Column("state", Word, nullable=False),
     Column("waits", Integer, nullable=False, server_default="0"),
     Column("marked", Integer, nullable=False, server_default="0"),
     Column("opened_at", BigInteger, nullable=False),
     Column("decided_at", BigInteger, nullable=False, server_default="0"),
     Column("entry", BigInteger, nullable=False, server_default="-1"),
-    Column("queue", String, nullable=False, server_default=""),
+    Column("queue", Word, nullable=False, server_default=""),
     Column("due_at", BigInteger, nullable=False, server_default="0"),
-    Column("if_late", String, nullable=False, server_default=""),
+    Column("if_late", Word, nullable=False, server_default=""),
     Column("late_at", BigInteger, nullable=False, server_default="0"),
     Column("gated", Integer, nullable=False, server_default="0"),
 )
@@ -275,9 +286,9 @@ _partial("ix_reviews_due", reviews.c.due_at, where="state = 'open' AND late_at =
 cursors = Table(
     "cursors",
     metadata,
-    Column("network", String, nullable=False),
-    Column("name", String, nullable=False),
-    Column("value", String, nullable=False),
+    Column("network", Word, nullable=False),
+    Column("name", Word, nullable=False),
+    Column("value", Word, nullable=False),
     PrimaryKeyConstraint("network", "name"),
 )
 
@@ -286,8 +297,8 @@ cursors = Table(
 chats = Table(
     "chats",
     metadata,
-    Column("network", String, nullable=False),
-    Column("conversation", String, nullable=False),
+    Column("network", Word, nullable=False),
+    Column("conversation", Word, nullable=False),
     Column("lane", Integer, nullable=False, server_default="0"),
     Column("last_inbound_at", BigInteger, nullable=False, server_default="0"),
     Column("inbound", BigInteger, nullable=False, server_default="0"),
@@ -301,13 +312,13 @@ chats = Table(
 pairs = Table(
     "pairs",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Integer, primary_key=True, autoincrement=False),
     Column("entry", BigInteger, nullable=False),
     Column("lane", Integer, nullable=False),
-    Column("state", String, nullable=False),  # active, ended
-    Column("advisor", String, nullable=False),
-    Column("stream", String, nullable=False, index=True),
-    Column("contact", String, nullable=False, index=True),  # open_kfid/external_userid
+    Column("state", Word, nullable=False),  # active, ended
+    Column("advisor", Word, nullable=False),
+    Column("stream", Word, nullable=False, index=True),
+    Column("contact", Word, nullable=False, index=True),  # open_kfid/external_userid
     Column("body", Sealed(PAIR, "entry"), nullable=False),  # names, address, languages, tags: JSON
     Column("made_at", BigInteger, nullable=False),
     Column("ended_at", BigInteger, nullable=False, server_default="0"),
@@ -317,8 +328,8 @@ pairs = Table(
 consents = Table(
     "consents",
     metadata,
-    Column("gate", String, nullable=False),  # "policy/id"
-    Column("contact", String, nullable=False),  # open_kfid/external_userid
+    Column("gate", Word, nullable=False),  # "policy/id"
+    Column("contact", Word, nullable=False),  # open_kfid/external_userid
     Column("lane", Integer, nullable=False),
     Column("asked_at", BigInteger, nullable=False, server_default="0"),
     Column("given_at", BigInteger, nullable=False, server_default="0"),
@@ -331,9 +342,9 @@ consents = Table(
 said = Table(
     "said",
     metadata,
-    Column("network", String, nullable=False),
-    Column("conversation", String, nullable=False),
-    Column("key", String, nullable=False),
+    Column("network", Word, nullable=False),
+    Column("conversation", Word, nullable=False),
+    Column("key", Word, nullable=False),
     Column("at", BigInteger, nullable=False),
     PrimaryKeyConstraint("network", "conversation", "key"),
 )
@@ -344,12 +355,12 @@ samples = Table(
     "samples",
     metadata,
     Column("message", ForeignKey("messages.id"), nullable=False),
-    Column("key", String, nullable=False),  # "policy/rule"
+    Column("key", Word, nullable=False),  # "policy/rule"
     Column("verdict", ForeignKey("verdicts.id"), nullable=False),
-    Column("day", String, nullable=False),
-    Column("queue", String, nullable=False),
-    Column("percent", String, nullable=False),
-    Column("state", String, nullable=False),  # eligible, drawn, spared, closed
+    Column("day", Word, nullable=False),
+    Column("queue", Word, nullable=False),
+    Column("percent", Word, nullable=False),
+    Column("state", Word, nullable=False),  # eligible, drawn, spared, closed
     Column("entry", BigInteger, nullable=False, server_default="-1"),
     PrimaryKeyConstraint("message", "key"),
 )
@@ -360,7 +371,7 @@ _partial("ix_samples_drawn", samples.c.message, samples.c.key, where="state = 'd
 policies = Table(
     "policies",
     metadata,
-    Column("hash", String, primary_key=True),
+    Column("hash", Word, primary_key=True),
     Column("lane", Integer, nullable=False),
     Column("entry", BigInteger, nullable=False),
 )
@@ -369,9 +380,9 @@ policies = Table(
 changes = Table(
     "changes",
     metadata,
-    Column("id", Integer, primary_key=True),
+    Column("id", Integer, primary_key=True, autoincrement=False),
     Column("lane", Integer, nullable=False),
     Column("entry", BigInteger, nullable=False),
-    Column("state", String, nullable=False),
+    Column("state", Word, nullable=False),
     Column("due_at", BigInteger, nullable=False, server_default="0"),
 )

@@ -539,10 +539,9 @@ class Deliveries:
                 self.work.report("deliveries", f"permit {row.permit}", "", meaning)
 
     def _number(self, row: AnyRow, permitted: Entry) -> None:
-        """Deliveries are numbered in the order of their permits; in SQLite without a gap."""
+        """Deliveries are numbered in the order of their permits, without a gap."""
         last_id, last_seq = self.work.last_delivery.get(row.lane, (0, -1))
-        gap = self.work.db.dialect.name == "sqlite" and row.id != last_id + 1
-        if gap or permitted.seq < last_seq:
+        if row.id != last_id + 1 or permitted.seq < last_seq:
             meaning = "is out of order: deliveries are numbered as they were permitted"
             self.work.report("deliveries", f"permit {row.permit}", "id", meaning)
         self.work.last_delivery[row.lane] = row.id, permitted.seq

@@ -24,7 +24,7 @@ from sqlalchemy.sql.elements import ColumnElement, Label
 from sqlalchemy.types import TypeDecorator
 
 from bridge import sealing
-from bridge.errors import StoreError
+from bridge.errors import Damaged, StoreError
 from bridge.ports import DIRECT, KeyKeeper
 
 RECORDS, TOKENS = "records", "tokens"
@@ -80,7 +80,7 @@ class Vault:
         if number not in self._keys:
             self._load_apart()
         if number not in self._keys:
-            raise StoreError(f"the store key {number} is not in the store: see `weighbridge keys status`")
+            raise Damaged(f"the store key {number} is not in the store: see `weighbridge keys status`")
         return self._keys[number]
 
     def _load_apart(self) -> None:
@@ -88,7 +88,7 @@ class Vault:
             with self._engine.connect() as db:
                 self.load(db)
         except SQLAlchemyError as error:
-            raise StoreError(f"the store's keys cannot be read: {error.__cause__ or error}") from None
+            raise StoreError(f"the store's keys cannot be read: {_why(error)}") from None
 
     @property
     def installation(self) -> bytes:
@@ -117,14 +117,14 @@ class Vault:
         return sealing.wrap(self.key(number), number, belongs, nonce, secret), sealed
 
     def open(self, packed: bytes, part: int) -> bytes:
-        """What `packed` (of a `Sealed` column) says. Raises StoreError when it was changed."""
+        """What `packed` (of a `Sealed` column) says. Raises Damaged when it was changed."""
         where, _, rest = packed.partition(b" ")
         lane, _, seq = where.partition(b"/")
         wrapped, sealed = rest[: sealing.WRAPPED_BYTES], rest[sealing.WRAPPED_BYTES :]
         return self.open_apart(int(lane), int(seq), wrapped, sealed, part)
 
     def open_apart(self, lane: int, seq: int, wrapped: bytes, sealed: bytes, part: int) -> bytes:
-        """The same, from columns that were selected one by one (`apart`). Raises StoreError."""
+        """The same, from columns that were selected one by one (`apart`). Raises Damaged."""
         belongs = sealing.place(self._installation or self.installation, lane, seq)
         try:
             store_key = self.key(sealing.wrapped_by(wrapped))
@@ -132,9 +132,7 @@ class Vault:
             return sealing.unseal(key, belongs, part, sealed)
         except sealing.Broken as error:
             place = f"entry {seq} of lane {lane}"
-            raise StoreError(
-                f"the content of {place} cannot be opened: {error}; run `audit verify`"
-            ) from None
+            raise Damaged(f"the content of {place} cannot be opened: {error}; run `audit verify`") from None
 
     def rewrap(self, number: int, owner: tuple[int, int] | str, wrapped: bytes) -> bytes:
         """The data key of a record (lane, place) or attachment (digest), wrapped by store key `number`."""
@@ -153,19 +151,26 @@ class Vault:
         return sealing.wrap(self.key(number), number, belongs, os.urandom(sealing.NONCE_BYTES), secret)
 
     def file_key(self, digest: str) -> bytes:
-        """The data key of an attachment. Raises StoreError when there is none (any more)."""
+        """The data key of an attachment. Raises Damaged when there is none (any more)."""
         if digest in self.fresh:
             return self.fresh[digest].secret
-        look = text("SELECT wrapped FROM file_keys WHERE digest = :digest")
-        with self._engine.connect() as db:
-            wrapped = db.execute(look, {"digest": digest}).scalar()
+        wrapped = self._wrapped_file(digest)
         if wrapped is None:
-            raise StoreError(f"the key of attachment {digest} is not in the store: it cannot be opened")
+            raise Damaged(f"the key of attachment {digest} is not in the store: it cannot be opened")
         belongs = sealing.place_of_file(self.installation, digest)
         try:
             return sealing.unwrap(self.key(sealing.wrapped_by(bytes(wrapped))), belongs, bytes(wrapped))
         except sealing.Broken as error:
-            raise StoreError(f"the key of attachment {digest} cannot be opened: {error}") from None
+            raise Damaged(f"the key of attachment {digest} cannot be opened: {error}") from None
+
+    def _wrapped_file(self, digest: str) -> bytes | None:
+        look = text("SELECT wrapped FROM file_keys WHERE digest = :digest")
+        try:
+            with self._engine.connect() as db:
+                wrapped: bytes | None = db.execute(look, {"digest": digest}).scalar()
+        except SQLAlchemyError as error:
+            raise StoreError(f"the key of attachment {digest} cannot be read: {_why(error)}") from None
+        return wrapped
 
     def has_file_key(self, digest: str) -> bool:
         """Whether a record speaks of this attachment."""
@@ -204,6 +209,12 @@ def insert_store_key(
     statement = "INSERT INTO store_keys VALUES (:id, :purpose, :master, :wrapped, :made_at)"
     db.execute(text(statement), row)
     return master
+
+
+def _why(error: SQLAlchemyError) -> str:
+    from bridge.store.engines import cause  # which makes vaults
+
+    return cause(error)
 
 
 def vault_of(db: Connection | Engine) -> Vault:

@@ -452,9 +452,9 @@ def _blobs(work: Work) -> None:
     """Every archived attachment is on the disk, whole and unchanged; each is read once."""
     after = ""
     statement = (
-        "SELECT f.digest, max(f.size) AS size, max(k.wrapped) AS wrapped FROM files f "
-        "LEFT JOIN file_keys k ON k.digest = f.digest WHERE f.state = 'archived' AND f.digest > :after "
-        "GROUP BY f.digest ORDER BY f.digest LIMIT :chunk"
+        "SELECT f.digest, max(f.size) AS size, "
+        "(SELECT k.wrapped FROM file_keys k WHERE k.digest = f.digest) AS wrapped FROM files f "
+        "WHERE f.state = 'archived' AND f.digest > :after GROUP BY f.digest ORDER BY f.digest LIMIT :chunk"
     )
     while rows := work.rows(statement, after=after, chunk=CHUNK):
         for row in rows:

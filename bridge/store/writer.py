@@ -10,8 +10,11 @@ caller gets the error; the others of its group go on. Nobody is told "done" befo
 the job has returned.
 
 The ledger belongs to the transaction: `Tx.append` gives an entry its place, and the tree's right edge is
-read at the start of every transaction and written at its end, so that a second process (a reviewer's
-command beside the daemon) may write between two of ours.
+read, and locked, at the start of every transaction and written at its end, so that a second process (a
+reviewer's command beside the daemon) may write between two of ours and never beside one.
+
+A commit that the database did not answer may have been kept or not. It is never tried again here: its callers
+get a StoreError that says so, and what they find in the store when they look again is what happened.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, bindparam, insert, literal_column, select, update
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bridge.errors import StoreError, WeighbridgeError
 from bridge.ledger.content import SALT_BYTES, digest_of
@@ -33,6 +36,7 @@ from bridge.ledger.entry import Entry, encode
 from bridge.ledger.tree import Frontier, leaf_hash
 from bridge.sealing import BODY, PAIR, RAW
 from bridge.store import schema as s
+from bridge.store.engines import cause
 from bridge.store.prepared import Prepared
 from bridge.store.vault import RECORDS, vault_of
 
@@ -58,7 +62,12 @@ _UPDATE_LANE = Prepared(
     .where(s.lanes.c.lane == bindparam("b_lane"))
     .values(size=bindparam("b_size"), frontier=bindparam("b_frontier"))
 )
-_SELECT_LANES = Prepared(select(s.lanes.c.lane, s.lanes.c.size, s.lanes.c.frontier, s.lanes.c.epoch))
+#: On PostgreSQL, whoever comes second waits here, and then reads what the first has written.
+_SELECT_LANES = Prepared(
+    select(s.lanes.c.lane, s.lanes.c.size, s.lanes.c.frontier, s.lanes.c.epoch)
+    .order_by(s.lanes.c.lane)
+    .with_for_update()
+)
 
 #: What a job may fail with: it is rolled back and its caller gets the error. Anything else is a bug.
 _EXPECTED = (WeighbridgeError, SQLAlchemyError, ValueError, LookupError, TypeError)
@@ -70,24 +79,25 @@ _POOL = 4096
 class Tx:
     """One transaction, as a job sees it: a connection, the time, and the ledger's right edge.
 
-    `db` executes statements; `now` is the transaction's time in milliseconds.
+    `db` executes statements; `now` is the transaction's time in milliseconds, asked of `clock` once nobody
+    else writes: time in the ledger goes the way of its entries.
     """
 
-    def __init__(self, db: Connection, now: int) -> None:
+    def __init__(self, db: Connection, clock: Callable[[], int]) -> None:
         self.db = db
-        self.now = now
         self._frontiers: dict[int, Frontier] = {}
         self.epochs: dict[int, int] = {}
+        for lane, size, frontier, epoch in _SELECT_LANES.one(db, {}):
+            self._frontiers[lane] = Frontier.from_bytes(size, frontier)
+            self.epochs[lane] = epoch
+        self._sizes = {lane: frontier.size for lane, frontier in self._frontiers.items()}
+        self.now = clock()
         self._entries: list[dict] = []
         self._contents: list[dict] = []
         self._keys: list[dict] = []
         self.vault = vault_of(db)
         # Asked each time: another process may have rotated the keys.
         self.store_key: int = _STORE_KEY.one(db, {}).scalar() or 0
-        for lane, size, frontier, epoch in _SELECT_LANES.one(db, {}):
-            self._frontiers[lane] = Frontier.from_bytes(size, frontier)
-            self.epochs[lane] = epoch
-        self._sizes = {lane: frontier.size for lane, frontier in self._frontiers.items()}
         self._pool = b""
 
     def append(
@@ -221,6 +231,8 @@ class Writer:
                         return
         except SQLAlchemyError as error:
             self._refuse(_failure(error))
+        except StoreError as error:
+            self._refuse(error)
         except BaseException:
             self._refuse(StoreError("the writing thread ended by a bug: restart the process"))
             raise
@@ -244,16 +256,18 @@ class Writer:
 
     def _commit(self, db: Connection, group: list[tuple]) -> None:
         outcomes: list[tuple[object, BaseException | None]] = []
+        whole = False
         try:
             with db.begin():
-                tx = Tx(db, self._now())
+                tx = Tx(db, self._now)
                 if len(group) == 1:
                     outcomes = [(self._alone(tx, group[0][0]), None)]
                 else:
                     outcomes = [self._attempt(tx, job) for job, _, _ in group]
                 tx.seal()
+                whole = True
         except _EXPECTED as error:
-            outcomes = [(None, _told(error))] * len(group)
+            outcomes = [(None, _told(error, committing=whole))] * len(group)
         except BaseException as error:  # the thread must answer its callers before it dies
             _answer(group, [(None, error)] * len(group))
             raise
@@ -281,15 +295,18 @@ class Writer:
             return None, _told(error)
 
 
-def _told(error: Exception) -> Exception:
+def _told(error: Exception, *, committing: bool = False) -> Exception:
     """What the caller of a failed job is told."""
-    return _failure(error) if isinstance(error, SQLAlchemyError) else error
+    if not isinstance(error, SQLAlchemyError):
+        return error
+    if committing and isinstance(error, DBAPIError) and error.connection_invalidated:
+        return StoreError(f"the database was lost, and whether this was kept is in the store: {cause(error)}")
+    return _failure(error)
 
 
 def _failure(error: SQLAlchemyError) -> StoreError:
     # The statement and its parameters stay out of the text: they may hold what people wrote.
-    cause = error.__cause__ or type(error).__name__
-    return StoreError(f"the database failed and nothing was changed: {cause}")
+    return StoreError(f"the database failed and nothing was changed: {cause(error)}")
 
 
 def _answer(group: list[tuple], outcomes: list[tuple[object, BaseException | None]]) -> None:

@@ -16,8 +16,8 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def hands(tmp_path: Path, clock: Clock) -> AsyncIterator[Hands]:
-    """The rooms' work on a new store."""
+async def hands(tmp_path: Path, clock: Clock, engine: str) -> AsyncIterator[Hands]:
+    """The rooms' work on a new store, once on each engine."""
     new_store(tmp_path)
     store = opened(tmp_path, clock)
     await store.own("the test")

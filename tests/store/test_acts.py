@@ -24,8 +24,7 @@ async def take(hands: Hands, owner: str, **more: Any) -> int | None:
 async def the_act(hands: Hands, kind: str) -> dict[str, Any]:
     """What the archive keeps of the last act of this kind."""
     (entry,) = (await hands.entries(kind))[-1:]
-    ((body,),) = await hands.rows(f"SELECT body_of(lane, seq) FROM content WHERE seq = {entry.seq}")
-    act: dict[str, Any] = orjson.loads(body)
+    act: dict[str, Any] = orjson.loads(await hands.body(entry.seq))
     return act
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import traffic
 from rig import START, Hands, message
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 
 from bridge import desk
 from bridge.errors import Conflict
@@ -22,6 +22,7 @@ from bridge.store import backtest as bt
 from bridge.store import schema as s
 from bridge.store.policies import sources_of
 from bridge.store.recorded import judgements
+from bridge.store.vault import vault_of
 from bridge.store.verify import verify
 
 LATER = START + 10**12
@@ -35,7 +36,8 @@ def source(text: str) -> Source:
 
 
 def question(hands: Hands, draft: str, **more: Any) -> bt.Question:
-    asked = bt.Question(hands.store.url, (source(traffic.DESK),), (source(draft),), 0, LATER)
+    keeper = vault_of(hands.store.engine).keeper
+    asked = bt.Question(hands.store.url, (source(traffic.DESK),), (source(draft),), 0, LATER, keeper=keeper)
     return replace(asked, **more)
 
 
@@ -132,10 +134,8 @@ async def test_the_sums_add_up_over_damaged_and_noted_messages(hands: Hands, bod
 
 
 def _spoil(tx: Any, body: str) -> None:
-    tx.db.exec_driver_sql(
-        "UPDATE content SET body = ? WHERE seq = (SELECT min(entry) FROM verdicts WHERE cause <> 'person')",
-        (body,),
-    )
+    first = select(func.min(s.verdicts.c.entry)).where(s.verdicts.c.cause != "person").scalar_subquery()
+    tx.db.execute(update(s.content).where(s.content.c.seq == first).values(body=body.encode()))
 
 
 def _erase(tx: Any, number: int) -> None:

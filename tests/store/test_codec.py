@@ -107,21 +107,22 @@ READ: list[Message | Verdict] = [PLAIN, replace(FULL, raw=b""), NOBODYS, HELD, P
 
 KINDS = st.sampled_from(list(Kind))
 TEXTS = st.text()
+NAMES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 FILES = st.builds(File, TEXTS, TEXTS, KINDS, TEXTS, st.integers(-1, 2**53))
 MESSAGES = st.builds(
     Message,
     network=st.sampled_from([SYMPHONY, WEIXIN]),
-    id=TEXTS,
-    conversation=TEXTS,
-    sender=TEXTS,
+    id=NAMES,
+    conversation=NAMES,
+    sender=NAMES,
     sent_at=st.integers(0, 2**53),
     kind=KINDS,
     text=TEXTS,
     sender_name=TEXTS,
     address=TEXTS,
     files=st.lists(FILES, max_size=3).map(tuple),
-    replaces=TEXTS,
-    refers_to=TEXTS,
+    replaces=NAMES,
+    refers_to=NAMES,
     quote=TEXTS,
     defect=TEXTS,
     raw=st.binary(),
@@ -287,11 +288,14 @@ def test_an_old_inspection_still_reads() -> None:
 
 @given(MESSAGES, BROKEN_TEXTS, st.sampled_from(TEXT_FIELDS))
 def test_a_mended_message_can_be_kept(message: Message, broken: str, name: str) -> None:
-    """Lone surrogates become "?", in whichever field; all else stays, and the message comes back."""
+    """Lone surrogates become "?", in whichever field, and so does a NUL in a name; all else stays, and
+    the message comes back."""
     changes: dict[str, Any] = {name: broken}
     mended = mend(replace(message, **changes))
     assert message_from(message_body(mended), message.raw) == mended
     expected = "".join("?" if "\ud800" <= one <= "\udfff" else one for one in broken)
+    if name in ("id", "conversation", "sender", "replaces", "refers_to"):
+        expected = expected.replace("\0", "?")
     assert mended == replace(message, **{name: expected})
 
 

@@ -210,7 +210,7 @@ async def test_the_record_says_what_was_known(hands: Hands, policy: Desk) -> Non
     """Consent and texts that the judge was given stand in the verdict's body."""
     await weigh(hands, policy, alice(1, "BELOW"), client(2, "同意"))
     await weigh(hands, policy, alice(3, "GATE BELOW"))
-    bodies = await hands.rows("SELECT body_of(0, entry) FROM verdicts ORDER BY id DESC LIMIT 1")
-    known = json.loads(bodies[0][0])["known"]
+    ((entry,),) = await hands.rows("SELECT max(entry) FROM verdicts")
+    known = json.loads(await hands.body(entry))["known"]
     assert (set(known["consent"]), set(known["said"]), known["pair"]) == ({"desk"}, {ADVICE.key}, 1)
     assert STREAM not in known

@@ -1,0 +1,118 @@
+"""The two engines behind one store: which of them an address names, and what the rest asks of either.
+
+Rules of this file: what differs between the two stands in `sqlite` and `postgresql`, which answer the same
+questions under the same names. Whoever needs a difference asks here; nobody else compares names of dialects
+in order to write.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol, cast
+
+from sqlalchemy import URL, Connection, Engine, make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from bridge.keepers import KeyFile
+from bridge.ports import KeyKeeper
+from bridge.store import postgresql, sqlite
+from bridge.store.vault import Vault
+
+
+class Held(Protocol):
+    """The proof that a lane is worked by this process alone: it ends with the process, however that ends."""
+
+    def check(self) -> None:
+        """Raise StoreError when the proof is no more: somebody else may have it by now."""
+
+    def release(self) -> None:
+        """Give it up."""
+
+
+class _Kind(Protocol):
+    """What each engine's module answers."""
+
+    def make(self, address: URL) -> Engine:
+        """An engine whose every commit is on the disk when it returns, and whose transactions begin with a
+        snapshot; those of `execution_options(writes=True)` write."""
+
+    def prepare(self, address: URL) -> None:
+        """What has to be there before the first connection."""
+
+    def alone(self, db: Connection) -> None:
+        """Let nobody else make or migrate the store while this transaction lasts."""
+
+    def partition(self, db: Connection, lane: int) -> None:
+        """Make room for the entries of a lane."""
+
+    def hold(self, engine: Engine, lane: int) -> Held | None:
+        """The proof for `lane`; None where this engine has none. Raises Conflict while another process that
+        lives has it."""
+
+    def cause(self, error: SQLAlchemyError) -> str:
+        """Why it failed, in one sentence without values."""
+
+    def place(self, address: URL) -> str:
+        """Where the store is, for people: without a password."""
+
+
+def _kind(name: str) -> _Kind:
+    return cast(_Kind, sqlite if name == "sqlite" else postgresql)
+
+
+def address_of(url: str) -> URL:
+    """An address as SQLAlchemy takes it: `postgresql://` means the one driver that we use."""
+    address = make_url(url)
+    return address.set(drivername=postgresql.DRIVER) if address.drivername == "postgresql" else address
+
+
+def open_engine(url: str, keeper: KeyKeeper | None = None) -> Engine:
+    """An engine whose connections are durable at every commit, and whose queries open what is sealed.
+
+    `keeper` has the master key; without one it is the file `secrets/store-key` beside the database, or in
+    the working folder when the database is on a server. Statements' parameters never appear in error texts:
+    they hold what people wrote.
+    """
+    address = address_of(url)
+    engine = _kind(address.get_backend_name()).make(address)
+    engine.dialect.vault = Vault(engine, keeper or _beside(address))  # type: ignore[attr-defined]
+    return engine
+
+
+def _beside(address: URL) -> KeyKeeper:
+    folder = Path(address.database or "").parent if address.get_backend_name() == "sqlite" else Path()
+    return KeyFile(folder / "secrets" / "store-key")
+
+
+def prepare(url: str) -> None:
+    """What has to be there before the first connection. Raises StoreError when it cannot be made."""
+    address = address_of(url)
+    _kind(address.get_backend_name()).prepare(address)
+
+
+def alone(db: Connection) -> None:
+    """Let nobody else make or migrate the store while this transaction lasts."""
+    _kind(db.dialect.name).alone(db)
+
+
+def partition(db: Connection, lane: int) -> None:
+    """Make room for the entries of a lane."""
+    _kind(db.dialect.name).partition(db, lane)
+
+
+def hold(engine: Engine, lane: int) -> Held | None:
+    """The proof that this process alone works `lane`; None where there can be none. Raises Conflict while
+    another process has it."""
+    return _kind(engine.dialect.name).hold(engine, lane)
+
+
+def cause(error: SQLAlchemyError) -> str:
+    """Why the database failed, in one sentence that carries no statement and no values."""
+    from_driver = type(error.__cause__ or error).__module__.partition(".")[0]
+    return _kind("postgresql" if from_driver == "psycopg" else "sqlite").cause(error)
+
+
+def place(url: str) -> str:
+    """Where a store is, for people: the file, or database and host; never a password."""
+    address = address_of(url)
+    return _kind(address.get_backend_name()).place(address)

