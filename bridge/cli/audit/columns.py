@@ -15,9 +15,9 @@ from typing import Any
 
 from bridge.cli import output
 from bridge.cli.audit.excerpt import Marks, Shown, Spans, excerpt
+from bridge.cli.audit.zone import moment
 from bridge.flow import DeliveryState, MessageState
 from bridge.message import Outcome
-from bridge.search.counts import moment
 from bridge.search.document import Document, Person
 
 Highlights = Mapping[str, Sequence[tuple[int, int]]]

@@ -40,9 +40,9 @@ from bridge.cli.audit.zone import name_of, zone_option
 from bridge.cli.output import Exit
 from bridge.cli.progress import progress
 from bridge.cli.root import Root, pass_root
-from bridge.search.counts import Tally
 
 if TYPE_CHECKING:
+    from bridge.search.counts import Tally
     from bridge.search.query import Query
     from bridge.store.documents import Stored
     from bridge.store.looks import Search
@@ -122,7 +122,7 @@ class Wishes:
 @click.option("--qualifiers", is_flag=True, help="List everything that a query can ask, and end.")
 @looking
 @pass_root
-def search(root: Root, person: str, reason: str, case: str, qualifiers: bool, **options: Any) -> int:
+def search(root: Root, /, person: str, reason: str, case: str, qualifiers: bool, **options: Any) -> int:
     """Messages in the archive that fulfil QUERY, the newest first; without one, all of them.
 
     \b
@@ -336,6 +336,8 @@ def _count_for(asked: Archive, query: Query, seconds: float) -> tuple[int, bool]
 
 def _counts(asked: Archive, query: Query, wishes: Wishes, recorder: Recorder) -> int:
     """Show how many there are, and of which."""
+    from bridge.search.counts import Tally
+
     tally = Tally(asked.zone)
     with progress("counting") as tell:
         for document in asked.every(query, tell):
