@@ -142,9 +142,9 @@ def _line(stage: Stage, texts: Mapping[int, str]) -> str:
 
 
 def _said(one: Mapping[str, Any], room: int) -> str:
-    ends = f"{output.cell(one['sender'])} → {output.cell(one['recipient']) or 'nobody'}: "
     files = "".join(f" 📎 {file['name']}" for file in one["files"])
-    return output.cut(ends + output.cell(one["text"].replace("\n", " ⏎ ") + files), TEXT)
+    said = one["text"].replace("\n", " ⏎ ")
+    return output.cut(output.cell(f"{one['sender']} → {one['recipient'] or 'nobody'}: {said}{files}"), room)
 
 
 # --- the other side's view ------------------------------------------------------------------------------
