@@ -138,8 +138,8 @@ def test_names_become_things() -> None:
 
 
 def test_raw_bytes_go_with_whatever_is_in_them() -> None:
-    """Where a word, a name or a file is kept back, so are the bytes that the network sent; with quotations only
-    where the message answers another."""
+    """Where a word, a name or a file is kept back, so are the bytes that the network sent; with quotations
+    only where the message answers another."""
     plain = may_contain(exhibit("message:archived", {"text": "x"}, b"raw"), "(raw)")
     for choice in ("text", "sender_name", "sender", "address", "names", "files", "raw"):
         assert plain & CHOICES[choice], choice
