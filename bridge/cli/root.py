@@ -86,7 +86,8 @@ def reading(settings: Settings, *, damaged: bool = False) -> Iterator[Connection
     from sqlalchemy.exc import SQLAlchemyError
 
     from bridge.cli.compose import keeper
-    from bridge.store.engines import cause, open_engine, place
+    from bridge.store.causes import cause
+    from bridge.store.engines import open_engine, place
 
     _require(settings.store.url)
     engine = open_engine(settings.store.url, keeper(settings))
