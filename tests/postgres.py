@@ -28,6 +28,7 @@ _UNTIL_ALONE = """
 "$1" -D "$2" -s -w -l "$2/log" -o "$3" start && echo ready
 cat >/dev/null
 "$1" -D "$2" -s -m immediate stop
+rm -rf "$4"
 """
 
 _SETTINGS = (
@@ -114,7 +115,7 @@ def _run(command: list, user: str | None) -> None:
 @contextlib.contextmanager
 def _running(control: Path, data: Path, settings: str, user: str | None) -> Iterator[None]:
     with subprocess.Popen(
-        ["sh", "-c", _UNTIL_ALONE, "sh", control, data, settings],
+        ["sh", "-c", _UNTIL_ALONE, "sh", control, data, settings, data.parent],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
