@@ -102,7 +102,8 @@ def place(value: Any, folder: Path) -> Place:
             raise ValueError("write s3://BUCKET or s3://BUCKET/PREFIX")
         return Place("s3", text.rstrip("/"))
     if text.startswith("rfc3161+"):
-        _proxy(text.removeprefix("rfc3161+"), folder)
+        if urlsplit(_proxy(text.removeprefix("rfc3161+"), folder)).query:
+            raise ValueError("write the address without ?: it is shown to whoever asks for the status")
         return Place("rfc3161", text)
     if text.startswith("symphony:"):
         stream = text.removeprefix("symphony:").rstrip("=").replace("/", "_").replace("+", "-")

@@ -26,6 +26,7 @@ from aiohttp import web
 from bridge import pipeline, telemetry
 from bridge.errors import ConfigError, SignedOut
 from bridge.in_force import InForce, Judging, Law
+from bridge.indexer import Indexer
 from bridge.message import Inspection, Verdict
 from bridge.notary import Notary
 from bridge.pipeline import Bell, House
@@ -95,7 +96,7 @@ class Daemon:
     `law` says where policies come from and how they come into force; `address` is where /healthz, /readyz,
     /status and /metrics answer, None for nowhere; `anew` makes a network's connector again from what the
     settings and secret files say by now (raising ConfigError), None when they cannot change; `notary` signs
-    checkpoints, None for a daemon without them.
+    checkpoints, None for a daemon without them; `indexer` keeps the search index, None for none.
     """
 
     def __init__(
@@ -107,9 +108,11 @@ class Daemon:
         address: tuple[str, int] | None,
         anew: Callable[[str], Connector] | None = None,
         notary: Notary | None = None,
+        indexer: Indexer | None = None,
     ) -> None:
         self.house, self.database, self.connectors = house, database, connectors
         self.address, self.anew, self.notary = address, anew, notary
+        self.indexer = indexer
         self.judging = Judging()
         self.in_force = InForce(self.judging, law, house, database)
         self.stop = asyncio.Event()
@@ -154,6 +157,8 @@ class Daemon:
             ]
             if self.notary is not None:
                 beside.append(tasks.create_task(self.notary.run()))
+            if self.indexer is not None:
+                beside.append(tasks.create_task(self.indexer.run()))
             networks = [tasks.create_task(self._network(one)) for one in self.connectors]
             log.info("daemon:started", port=self.bound_port)
             # Ready means that the store is ours; a network that is away or refuses us is told by /readyz.

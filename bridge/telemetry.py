@@ -102,6 +102,9 @@ class Metrics:
         self.witness_late = self._gauge(
             "witness_late", "1 while a place has lacked checkpoints for too long.", "anchor"
         )
+        self.search_behind = self._gauge(
+            "search_behind", "Ledger entries that the search index has not followed yet."
+        )
         self.lease = self._gauge("lease", "1 while this process holds the lane.", "lane")
         self.signed_in = self._gauge("signed_in", "1 while the network accepts our credentials.", "network")
         self.latency = Histogram(

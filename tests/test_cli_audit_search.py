@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
 import os
@@ -10,10 +11,11 @@ import shlex
 import sqlite3
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
-from story import REVIEWER, Terminal, copy_of_the_story
+from story import REVIEWER, Story, Terminal, copy_of_the_story
 
 from bridge.cli import output
 from bridge.cli.audit import columns
@@ -148,12 +150,26 @@ def test_unknown_columns_are_named(terminal: Terminal) -> None:
 # --- pages ----------------------------------------------------------------------------------------------
 
 
+def _arrive(folder: Path) -> None:
+    """Somebody writes in the meantime."""
+
+    async def write() -> None:
+        story = Story(folder)
+        story.ids = iter(range(time.monotonic_ns(), sys.maxsize))
+        await story.store.own("daemon")
+        await story.archive(story.answers("好消息"))
+        story.store.close()
+
+    asyncio.run(write())
+
+
 def test_the_next_page_is_a_command_and_pages_are_stable(terminal: Terminal) -> None:
-    """Typing what is printed shows every message once, also when others arrive between the pages."""
+    """Typing what is printed shows every message once, though others arrive between the pages."""
     whole, seen, command = found(terminal, "--all"), [], ["audit", "search", "--limit", "7"]
     while command:
         answer = terminal.type(*command)
         seen += [int(line.split()[0]) for line in answer.out.splitlines()[1:]]
+        _arrive(terminal.folder)
         following = next((line for line in answer.err.splitlines() if line.startswith("There are more")), "")
         command = shlex.split(following.partition("weighbridge ")[2])
     assert seen == whole

@@ -263,6 +263,7 @@ def test_places_of_checkpoints_are_told_apart(written: str, kind: str, name: str
             "ftp://anywhere",
         ),
         *("symphony:", "symphony:a b", "rfc3161+https://me:secret@tsa.example/tsr", ""),
+        "rfc3161+https://tsa.example/tsr?key=secret",
     ],
 )
 def test_a_place_that_is_none_is_refused(written: str) -> None:

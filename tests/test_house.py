@@ -50,6 +50,7 @@ LEVELS = {
     "bridge.records": 3,
     "bridge.daemon": 4,
     "bridge.in_force": 4,
+    "bridge.indexer": 4,
     "bridge.notary": 4,
     "bridge.console": 4,
     "bridge.telemetry": 4,

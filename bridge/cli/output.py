@@ -30,6 +30,7 @@ from bridge.errors import (
     SignedOut,
     StoreError,
     Unreachable,
+    Unwitnessed,
     WeighbridgeError,
 )
 
@@ -57,6 +58,7 @@ ERRORS: tuple[tuple[type[WeighbridgeError], Exit, str], ...] = (  # error, exit 
     (Missing, Exit.NO, ""),
     (Conflict, Exit.NO, "Nothing was changed. Look again."),
     (NotAllowed, Exit.FORBIDDEN, ""),
+    (Unwitnessed, Exit.LATER, ""),
     (Unreachable, Exit.LATER, "Try again later."),
     (Refused, Exit.NO, ""),
     (SignedOut, Exit.FORBIDDEN, ""),

@@ -87,8 +87,7 @@ class Signer:
         return self.note(lane, Checkpoint(self.origin(lane), size, root).text())
 
     def note(self, lane: int, text: str) -> str:
-        """A signed note around `text`, which ends with a line break and must not read as a checkpoint of another
-        tree."""
+        """A signed note around `text`, which ends with a line break and must not read as a checkpoint."""
         key = self.verifier(lane).id
         return f"{text}\n— {self.origin(lane)} {_b64(key + self._key().sign(text.encode()))}\n"
 

@@ -14,7 +14,7 @@ from typing import ClassVar
 from bridge.policy.folding import Folded
 from bridge.search import people
 from bridge.search.document import EVERYTHING, Document, Live, Need, Person, Span, Token
-from bridge.search.facets import FACETS, HASH_DIGITS, digests
+from bridge.search.facets import FACET_COSTS, FACETS, HASH_DIGITS, HAVING, digests
 from bridge.search.near import close
 from bridge.search.reading import Reading
 from bridge.search.states import SETTLED, STATES
@@ -168,7 +168,11 @@ class Has(_Silent):
     name: str
     wanted: str
     asked: str = ""
-    cost: ClassVar[int] = 2
+
+    @property
+    def cost(self) -> int:
+        """What is in clear comes before what has to be opened."""
+        return FACET_COSTS.get(self.name, 4)
 
     @property
     def need(self) -> Need:
@@ -181,6 +185,26 @@ class Has(_Silent):
 
     def __str__(self) -> str:
         return f"{self.asked or self.name}:{value(self.wanted)}"
+
+
+@dataclass(frozen=True)
+class Came(_Silent):
+    """Something came with it: `has:`. Only what is asked for is looked at."""
+
+    wanted: str
+    cost: ClassVar[int] = 5
+
+    @property
+    def need(self) -> Need:
+        """The word for it."""
+        return Token(f"has:{self.wanted}")
+
+    def accepts(self, reading: Reading) -> bool:
+        """Whether it is there."""
+        return HAVING[self.wanted].is_there(reading.document)
+
+    def __str__(self) -> str:
+        return f"has:{self.wanted}"
 
 
 @dataclass(frozen=True)

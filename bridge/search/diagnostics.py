@@ -156,10 +156,11 @@ def nearest(word: str, known: Sequence[str], most: int = 3) -> tuple[str, ...]:
     from rapidfuzz import process
     from rapidfuzz.distance import OSA
 
-    longest = max(2, len(word) // 3)
-    found = process.extract(word.lower(), known, scorer=OSA.distance, score_cutoff=longest, limit=most)
+    farthest = max(2, len(word) // 3)
+    found = process.extract(word.lower(), known, scorer=OSA.distance, score_cutoff=farthest, limit=most)
+    close = [one for one, distance, _ in found if distance == found[0][1]]
     starting = [one for one in known if len(word) > 1 and one.startswith(word.lower())]
-    return tuple(dict.fromkeys([*(one for one, _, _ in found), *starting]))[:most]
+    return tuple(dict.fromkeys([*close, *starting]))[:most]
 
 
 # --- cells of a terminal --------------------------------------------------------------------------------

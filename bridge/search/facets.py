@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 from bridge.message import QUEUES_APART, SYMPHONY, Match, Outcome
 from bridge.policy.folding import fold
@@ -168,31 +169,38 @@ def digests(document: Document) -> Iterator[str]:
 
 # --- having ---------------------------------------------------------------------------------------------
 
-HAVING: Mapping[str, tuple[str, Callable[[Document], bool]]] = {
-    "attachment": ("a file came with it", lambda d: bool(d.files)),
-    "mask": ("a rule masked part of it", lambda d: Outcome.REDACT in _outcomes(d)),
-    "disclaimer": (
+
+class Having(NamedTuple):
+    """Something that may come with a message: what it means, and whether it is there."""
+
+    meaning: str
+    is_there: Callable[[Document], bool]
+
+
+HAVING: Mapping[str, Having] = {
+    "attachment": Having("a file came with it", lambda d: bool(d.files)),
+    "mask": Having("a rule masked part of it", lambda d: Outcome.REDACT in _outcomes(d)),
+    "disclaimer": Having(
         "a text of the firm's went below it",
         lambda d: any(decided.verdict.annotations for decided in d.decisions),
     ),
-    "note": ("a reviewer gave a reason", lambda d: any(decided.why for decided in d.decisions)),
-    "quote": ("it answers an earlier message", lambda d: bool(d.quote)),
-    "link": ("there is a link in its text", lambda d: _LINK.search(d.text) is not None),
-    "defect": ("its bytes could not be fully read", lambda d: bool(d.defect)),
-    "virus": (
+    "note": Having("a reviewer gave a reason", lambda d: any(decided.why for decided in d.decisions)),
+    "quote": Having("it answers an earlier message", lambda d: bool(d.quote)),
+    "link": Having("there is a link in its text", lambda d: _LINK.search(d.text) is not None),
+    "defect": Having("its bytes could not be fully read", lambda d: bool(d.defect)),
+    "virus": Having(
         "a scanner found something in a file",
         lambda d: any(f.found and f.found.virus for f in d.files),
     ),
-    "macros": ("a file has macros", lambda d: any(f.found and f.found.macros for f in d.files)),
-    "encrypted": ("a file is encrypted", lambda d: any(f.found and f.found.encrypted for f in d.files)),
+    "macros": Having("a file has macros", lambda d: any(f.found and f.found.macros for f in d.files)),
+    "encrypted": Having("a file is encrypted", lambda d: any(f.found and f.found.encrypted for f in d.files)),
 }
 
 
 def _having(document: Document) -> Iterator[str]:
-    return (name for name, (_, is_there) in HAVING.items() if is_there(document))
+    return (name for name, one in HAVING.items() if one.is_there(document))
 
 
-#: Facets that cost nothing to open come first.
 FACETS: Mapping[str, Callable[[Document], Iterable[str]]] = {
     "network": _network,
     "dir": _direction,
@@ -214,4 +222,16 @@ FACETS: Mapping[str, Callable[[Document], Iterable[str]]] = {
     "type": _types,
     "lang": _languages,
     "has": _having,
+}
+
+#: In which order to ask: 1 is in clear, 4 (all others) is opened with the verdict, 6 with the text.
+FACET_COSTS: Mapping[str, int] = {
+    "network": 1,
+    "dir": 1,
+    "kind": 1,
+    "in": 1,
+    "hash": 2,
+    "group": 3,
+    "type": 5,
+    "lang": 6,
 }

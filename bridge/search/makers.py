@@ -152,6 +152,11 @@ def _unlisted(value: Value, wanted: str) -> Wrong:
     return value.wrong("Q023", nearest(wanted, value.listed), known=", ".join(value.listed))
 
 
+def having(value: Value) -> c.Came:
+    """Something that may come with a message."""
+    return c.Came(_listed(value, {"file": "attachment", "files": "attachment", "attachments": "attachment"}))
+
+
 def state(value: Value) -> c.Is:
     """A state of the message, of its hold or of a delivery."""
     return c.Is(_listed(value))

@@ -96,7 +96,7 @@ ROWS: tuple[Row, ...] = (
     Row("consent", "decision", "the client's consent was missing, or was given with it", "consent:missing",
         make.among(), values=("missing", "given")),
     Row("is", "state", "where it stands now", "is:held", make.state, values=tuple(STATES)),
-    Row("has", "state", "what came with it", "has:attachment", make.among({"file": "attachment"}),
+    Row("has", "state", "what came with it", "has:attachment", make.having,
         values=tuple(HAVING)),
     Row("during", "when", "archived in a span of time", "during:last-30d", make.during, _COMPARISONS,
         ranges=True),

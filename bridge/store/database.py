@@ -92,12 +92,14 @@ def _begin_ledgers(db: Connection, now: int, lanes: int) -> None:
     for lane in range(lanes):
         partition(db, lane)
         db.execute(insert(s.lanes).values(lane=lane, frontier=Frontier().to_bytes()))
-    db.execute(insert(s.meta).values(key="installation", value=secrets.token_hex(8)))
+    installation = secrets.token_hex(8)
+    db.execute(insert(s.meta).values(key="installation", value=installation))
     vault_of(db).begin(db, now)
     master = vault_of(db).keeper.current
     tx = Tx(db, lambda: now)
     for lane in range(lanes):
-        facts: dict[str, object] = {"lanes": lanes} | ({} if lane else {"master": master})
+        facts: dict[str, object] = {"lanes": lanes, "installation": installation}
+        facts |= {} if lane else {"master": master}
         tx.append(lane, "ledger:opened", f"lane/{lane}", facts)
     tx.flush()
     tx.seal()

@@ -82,8 +82,9 @@ def _read(db: Connection, chosen: Any) -> Iterator[dict[str, Any]]:
         .outerjoin(s.content, and_(c.lane == le.lane, c.seq == le.seq))
         .where(chosen)
         .order_by(le.seq.desc(), le.lane)
+        .execution_options(yield_per=_CHUNK)
     )
-    with db.execution_options(yield_per=_CHUNK).execute(query) as rows:
+    with db.execute(query) as rows:
         yield from (one for row in rows if (one := _look(row)))
 
 

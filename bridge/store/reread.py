@@ -172,6 +172,7 @@ class Work:
         self.summary = Summary()
         self.done = self.total = 0
         self.lanes = 0
+        self.installation = ""
         self.store_keys: dict[int, tuple[str, str, int]] = {}  # purpose, master key and when it was made
         self.policy: bytes | None = None
         self.frozen: str | None = None
@@ -183,6 +184,8 @@ class Work:
         self.draws: dict[str, tuple[Entry, dict[str, Any]]] = {}  # by day
         self.attached: dict[int, int] = {}  # by message: how many attachments it came with, if any
         self.unopened: set[tuple[int, int]] = set()  # messages' words that could not be read
+        self.last_message = 0
+        self.last_archived: dict[int, int] = {}  # by lane: place of the entry of the last message
         self.last_delivery: dict[int, tuple[int, int]] = {}  # by lane: number, place of its permit's entry
 
     def report(self, table: str, key: str, column: str, meaning: str) -> None:

@@ -227,12 +227,22 @@ class Messages:
         self.work.summary.messages += len(self.rows)
         self.work.tick(len(self.rows))
 
+    def _number(self, row: AnyRow) -> None:
+        """Messages are numbered from 1 without a gap, in the order of their entries within a lane."""
+        due, last = self.work.last_message + 1, self.work.last_archived.get(row.lane, -1)
+        if row.id != due or number(row.entry) <= last:
+            meaning = f"is out of order: number {due} was due, after entry {last}"
+            self.work.report("messages", f"id {row.id}", "id", meaning)
+        self.work.last_message = row.id
+        self.work.last_archived[row.lane] = number(row.entry)
+
     def _message(self, row: AnyRow) -> None:
         key, entries = f"id {row.id}", self.entries[f"message/{row.id}"]
         first = next((e for e in entries if e.kind in ARCHIVED), None)
         if first is None:
             self.work.report("messages", key, "", "no entry testifies that it was archived")
             return
+        self._number(row)
         self._columns(row, first)
         state = _state(entries, self.files.get(row.id, ()))
         self.work.compare("messages", key, [("state", row.state, state)], "the ledger")

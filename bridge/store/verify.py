@@ -15,7 +15,8 @@ What is checked, and against what:
     data_keys, file_keys    one for every record and attachment, none for anything else
     checkpoints, anchors   signatures; the tree of that size has that root; none is gone (`attestation`)
     witnessed  time stamps: of the checkpoint, by an authority below one of the roots
-    messages   their archived entry and body; state = what the entries say became of them; pair
+    messages   their archived entry and body; state = what the entries say became of them; pair; no number is
+               missing between two others
     files      their entries; the blob on the disk has the size and SHA-256 that was archived
     verdicts, reviews, deliveries, receipts, pairs, changes, meta (policy, pairs, frozen): their entries
     policies   their entries; the bytes in the archive have the hash
@@ -46,9 +47,9 @@ from bridge.ledger.checkpoint import Verifier
 from bridge.ledger.entry import Entry, decode
 from bridge.ports import KeyKeeper
 from bridge.sealing import FILE_MARK, SEALED_PIECE, Broken, sealed_size, unseal_piece
-from bridge.store.opened import Contents, words
 from bridge.store.gathering import Anchored
 from bridge.store.growth import Growth, check_tree, runs
+from bridge.store.opened import Contents, words
 from bridge.store.provenance import check_changes, check_policies
 from bridge.store.reread import (
     CHUNK,
@@ -234,6 +235,7 @@ class _Lane:
         """What single entries say about the store as a whole."""
         if entry.kind == "ledger:opened":
             self.work.lanes = number(entry.facts.get("lanes"))
+            self.work.installation = str(entry.facts.get("installation"))
         if "master" in entry.facts or entry.kind == "key:retired":
             _keys(self.work.store_keys, entry)
         if entry.kind == "lane:taken":
@@ -419,8 +421,8 @@ def _meta(work: Work) -> None:
     if not work.sealed:
         work.compare("meta", "key policy", [("value", said, files)], "the last policy:activated entry")
     work.compare("meta", "key frozen", [("value", meta.get("frozen"), work.frozen)], "the last house entry")
-    if "installation" not in meta:
-        work.report("meta", "key installation", "", "is gone")
+    if meta.get("installation") != work.installation:
+        work.report("meta", "key installation", "value", "is not what the ledger's first entry says")
     lanes = work.count("lanes")
     work.compare("lanes", "all", [("", lanes, work.lanes)], "the ledger's first entry")
 

@@ -76,10 +76,8 @@ class Bucket:
         """Size and note of a lane's newest checkpoint here."""
         shelves = sorted(self._shelves(f"{self.prefix}{lane}/"), reverse=True)
         for shelf in shelves:
-            names = [name for name in self._names(shelf) if placed(name)]
-            if names:
-                name = max(names)
-                return placed(name)[1], self._read(name)  # type: ignore[index]  # those are placed
+            if names := [name for name in self._names(shelf) if self._place(name)]:
+                return self._place(max(names))[1], self._read(max(names))
         return None
 
     def put(self, lane: int, size: int, note: str) -> None:
@@ -98,20 +96,20 @@ class Bucket:
 
     def checkpoints(self) -> Iterator[Anchored]:
         """Every version of every checkpoint, under marks of deletion as well. Raises Unwitnessed."""
-        found = [one for one in self._versions() if placed(one["Key"])]
+        found = [one for one in self._versions() if self._place(one["Key"])]
         with ThreadPoolExecutor(AT_ONCE) as threads:
             yield from threads.map(self._anchored, found)
 
-    def keys(self) -> str:
-        """The public keys that lie there, a line each. Raises Unwitnessed."""
-        found = [one for one in self._versions() if one["Key"].endswith(KEYS)]
-        return "".join(self._read(one["Key"], one["VersionId"]) for one in found)
-
     def _anchored(self, found: dict[str, Any]) -> Anchored:
-        lane, size = placed(found["Key"])  # type: ignore[misc]  # only those are asked for
+        lane, size = self._place(found["Key"])
         where = f"s3://{self.bucket}/{found['Key']}"
         where += "" if found["IsLatest"] else f" (version {found['VersionId']}, covered by a newer one)"
         return Anchored(lane, size, where, self._read(found["Key"], found["VersionId"]).encode())
+
+    def _place(self, key: str) -> tuple[int, ...]:
+        """Lane and size by the name of an object, () for what is not ours: others may be below."""
+        found = placed(key)
+        return found if found and key == f"{self.prefix}{place_of(*found)}" else ()
 
     # --- requests
 

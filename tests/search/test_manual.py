@@ -14,7 +14,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "search.md"
 
 
 def test_the_page_ends_with_what_the_tables_say() -> None:
-    """`docs/search.md` is brought up to date with the tables: its end is `bridge.search.manual.reference()`."""
+    """The end of `docs/search.md` is `bridge.search.manual.reference()`: print it, and put it there."""
     assert PAGE.read_text(encoding="utf-8").endswith("\n" + reference())
 
 

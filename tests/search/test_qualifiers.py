@@ -28,7 +28,7 @@ def test_names_are_used_once() -> None:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_a_value_is_needed(row) -> None:
-    """Nothing behind the colon, a space, a parenthesis, an empty quotation or a comma too many: all errors."""
+    """Nothing behind the colon, a space, a parenthesis, empty quotes or a comma too many: all errors."""
     assert code(f"{row.name}:") == "Q022"
     assert code(f"{row.name}: x") == "Q022"
     assert code(f"{row.name}:(a OR b)") == "Q027"

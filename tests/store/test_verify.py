@@ -58,7 +58,7 @@ def operational(table: str, column: str, row: dict) -> bool:
     """Whether this value says how to go on and not what happened."""
     if table == "deliveries" and column in WHILE_OPEN and row["state"] not in ("sent", "failed"):
         return True
-    if table == "meta" and (row["key"] not in META or (row["key"], column) == ("installation", "value")):
+    if table == "meta" and row["key"] not in META:
         return True
     return column in OPERATIONAL.get(table, ())
 

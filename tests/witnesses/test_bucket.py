@@ -91,6 +91,7 @@ def test_the_newest_is_found(s3: Any) -> None:
         bucket.put(0, size, note)
     bucket.put(1, 700_000, "another lane\n")
     s3.put_object(Bucket=s3.bucket, Key="0/99999/readme.txt", Body=b"x")
+    s3.put_object(Bucket=s3.bucket, Key="of-others/0/00000/000000000005.note", Body=b"x")
     assert bucket.newest(0) == (100_001, NOTES[100_001])
     assert bucket.newest(1) == (700_000, "another lane\n")
     assert len(list(bucket.checkpoints())) == 4

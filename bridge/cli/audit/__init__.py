@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {  # name: (module:attribute, help)
         "bridge.cli.audit.evidence:evidence",
         "A package of evidence that an outsider checks alone.",
     ),
+    "reindex": ("bridge.cli.audit.reindex:reindex", "Make the search index again from the archive."),
     "replay": ("bridge.cli.audit.replay:replay", "Decide again from what was recorded."),
 }
 

@@ -15,10 +15,10 @@ from typing import Any
 
 from bridge.cli import output
 from bridge.cli.audit.excerpt import Marks, Shown, Spans, excerpt
+from bridge.cli.audit.zone import moment
 from bridge.flow import DeliveryState, MessageState
 from bridge.message import Outcome
 from bridge.search.document import Document, Person
-from bridge.search.tally import moment
 
 Highlights = Mapping[str, Sequence[tuple[int, int]]]
 """By field ("text", "sent", "file:0", ...): where the hits are, in original characters."""

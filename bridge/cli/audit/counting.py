@@ -1,16 +1,19 @@
 """Counts for people: what was found by outcome, rule, person, day; bars, and the query that opens each count.
 
-Rules of this file: pure; it makes lines of what `bridge.search.tally` counted.
+Rules of this file: pure; it makes lines of what `bridge.search.counts` counted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 from bridge.cli import output
 from bridge.cli.audit.columns import csv_row
-from bridge.search.tally import GROUPS, Count, Tally
+
+if TYPE_CHECKING:
+    from bridge.search.counts import Count, Tally
 
 MOST = 10
 """Values of one group that people see; the rest is in --json and --csv."""
@@ -29,6 +32,8 @@ def bar(part: int, whole: int, cells: int = BAR) -> str:
 
 def facet_lines(tally: Tally, query: str) -> Iterator[str]:
     """For each group its most frequent values, with their counts and queries."""
+    from bridge.search.counts import GROUPS
+
     for name, group in GROUPS.items():
         if counts := tally.group(name, query, MOST):
             yield group.title
@@ -50,14 +55,18 @@ def labelled(tally: Tally, value: str) -> str:
 
 def facet_record(tally: Tally, query: str) -> dict[str, list[dict[str, Any]]]:
     """All counts as JSON, by the qualifier that opens them."""
+    from bridge.search.counts import GROUPS
+
     return {
-        name: [one._asdict() | {"name": tally.names.get(one.value, "")} for one in tally.group(name, query)]
+        name: [asdict(one) | {"name": tally.names.get(one.value, "")} for one in tally.group(name, query)]
         for name in GROUPS
     }
 
 
 def facet_csv(tally: Tally, query: str) -> Iterator[str]:
     """All counts as lines of CSV."""
+    from bridge.search.counts import GROUPS
+
     yield csv_row(["group", "value", "name", "count", "query"])
     for name, group in GROUPS.items():
         for one in tally.group(name, query):

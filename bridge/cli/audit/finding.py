@@ -15,16 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridge.cli.audit.zone import desk_zone, name_of
+from bridge.cli.audit.zone import desk_zone, moment, name_of
 from bridge.cli.progress import Tell, progress
 from bridge.cli.root import reading
-from bridge.search.tally import moment
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from bridge.config import Settings
-    from bridge.search.qualifiers import Near
+    from bridge.search.makers import Near
     from bridge.search.query import Query
     from bridge.store.documents import Stored
     from bridge.store.index import Index

@@ -6,12 +6,14 @@ on, to standard error. Who searched is written down before the first of them is 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import shlex
 import shutil
 import sys
 import textwrap
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -38,9 +40,9 @@ from bridge.cli.audit.zone import name_of, zone_option
 from bridge.cli.output import Exit
 from bridge.cli.progress import progress
 from bridge.cli.root import Root, pass_root
-from bridge.search.tally import Tally
 
 if TYPE_CHECKING:
+    from bridge.search.counts import Tally
     from bridge.search.query import Query
     from bridge.store.documents import Stored
     from bridge.store.looks import Search
@@ -48,8 +50,8 @@ if TYPE_CHECKING:
 
 LIMIT = 50
 
-WITHOUT = 1000
-"""Messages that are counted, at most, to say which condition leaves nothing."""
+PATIENCE = 1.0
+"""Seconds, for each condition, to count what would be found without it."""
 
 
 class _Columns(click.ParamType):
@@ -120,7 +122,7 @@ class Wishes:
 @click.option("--qualifiers", is_flag=True, help="List everything that a query can ask, and end.")
 @looking
 @pass_root
-def search(root: Root, person: str, reason: str, case: str, qualifiers: bool, **options: Any) -> int:
+def search(root: Root, /, person: str, reason: str, case: str, qualifiers: bool, **options: Any) -> int:
     """Messages in the archive that fulfil QUERY, the newest first; without one, all of them.
 
     \b
@@ -310,19 +312,32 @@ def marks() -> Marks:
 def _explain_nothing(asked: Archive, query: Query) -> None:
     """Name the one condition that excludes most."""
     output.note("Nothing found.")
-    counts = [(_count_to(asked, rest, WITHOUT), text) for text, rest in query.without()]
-    count, text = max(counts, default=(0, ""))
+    counts = [(*_count_for(asked, rest, PATIENCE), text) for text, rest in query.without()]
+    count, whole, text = max(counts, default=(0, True, ""))
     if count:
-        many = f"{count:,} messages or more" if count >= WITHOUT else counted_line(count)
+        many = counted_line(count) if whole else f"{count:,} messages or more"
         output.note(f"Without `{output.cell(text)}`: {many}.")
 
 
-def _count_to(asked: Archive, query: Query, most: int) -> int:
-    return sum(1 for _ in itertools.islice(asked.every(query), most))
+def _count_for(asked: Archive, query: Query, seconds: float) -> tuple[int, bool]:
+    """How many messages fulfil a query, as far as so many seconds go; whether those are all."""
+    end, count = time.monotonic() + seconds, 0
+
+    def tell(_done: int, _total: int) -> None:
+        if time.monotonic() > end:
+            raise TimeoutError
+
+    with contextlib.suppress(TimeoutError):
+        for _ in asked.every(query, tell):
+            count += 1
+        return count, True
+    return count, False
 
 
 def _counts(asked: Archive, query: Query, wishes: Wishes, recorder: Recorder) -> int:
     """Show how many there are, and of which."""
+    from bridge.search.counts import Tally
+
     tally = Tally(asked.zone)
     with progress("counting") as tell:
         for document in asked.every(query, tell):

@@ -73,5 +73,6 @@ def searches(
 
 
 def _line(look: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:
-    asked = look["query"] or ", ".join(f"message {number}" for number in look["shown"])
-    return {**look, "time": time_of(look["at"], zone), "asked": output.cut(asked or "everything", 40)}
+    numbers = ", ".join(f"message {number}" for number in look["shown"])
+    asked = numbers if look["kind"] == "message:shown" else look["query"] or "everything"
+    return {**look, "time": time_of(look["at"], zone), "asked": output.cut(output.cell(asked), 40)}

@@ -46,12 +46,12 @@ def show(
     from bridge.store import views
 
     settings = root.settings()
-    found = root.read(lambda db: views.raw(db, number) if raw else views.message(db, number))
+    found, data = root.read(lambda db: (views.message(db, number), views.raw(db, number) if raw else b""))
     if found is None:
         raise _unknown(number)
     Recorder(root, looker(settings, person, reason, case)).shown("show", [number])
     if raw:
-        click.get_binary_stream("stdout").write(found)
+        click.get_binary_stream("stdout").write(data or b"")
     elif as_json:
         output.json_line({**found, "stages": [stages.record(one) for one in stages.stages(found)]})
     else:

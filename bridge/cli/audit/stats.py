@@ -1,6 +1,6 @@
 """`weighbridge audit stats`: how many messages when, of whom, with what outcome, and how long they took.
 
-Rules of this file: no logic; the counting is in `bridge.search.tally`. Nobody's words are shown; that
+Rules of this file: no logic; the counting is in `bridge.search.counts`. Nobody's words are shown; that
 somebody asked is recorded all the same, because a query has words as well.
 """
 
@@ -27,10 +27,9 @@ from bridge.cli.audit.looking import Recorder, looker, looking
 from bridge.cli.audit.zone import zone_option
 from bridge.cli.progress import progress
 from bridge.cli.root import Root, pass_root
-from bridge.search.tally import GROUPS, Tally
 
 if TYPE_CHECKING:
-    from bridge.search.tally import Spread
+    from bridge.search.counts import Spread, Tally
 
 DAYS = 31
 """Days that people see at once."""
@@ -61,6 +60,7 @@ def stats(
     weighbridge audit stats during:last-30d
     weighbridge audit stats from:alice.wong during:2026-11 --csv
     """
+    from bridge.search.counts import Tally
     from bridge.store.looks import Search
 
     text, settings = written(words), root.settings()
@@ -112,6 +112,8 @@ def _csv(tally: Tally, query: str) -> Iterator[str]:
 
 
 def _lines(tally: Tally) -> Iterator[str]:
+    from bridge.search.counts import GROUPS
+
     yield counted_line(tally.total)
     if not tally.total:
         return

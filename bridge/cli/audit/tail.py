@@ -32,8 +32,11 @@ if TYPE_CHECKING:
 PAUSE = 0.5
 """Seconds between two looks at a ledger in which nothing is new."""
 
-_PEOPLE, _STATE, _LEAD = 28, 17, 72
-"""Cells for who, for what became of it, and for all that stands before the text."""
+_PEOPLE, _STATE = 28, 17
+"""Cells for who, and for what became of it."""
+
+_LEAD, _APART = 78, 6
+"""Cells before the text: on the same line, and on a line of its own where the terminal is narrow."""
 
 
 @click.command(context_settings=QUERYING)
@@ -100,7 +103,8 @@ class _Screen:
     def __init__(self, recorder: Recorder, text: str, query: Query, asked: Archive, as_lines: bool) -> None:
         self.recorder, self.text, self.query, self.zone = recorder, text, query, asked.zone
         self.as_lines = as_lines
-        self.room = max(terminal_width() - _LEAD, shown.LEAST)
+        self.narrow = terminal_width() < shown.NARROW
+        self.room = max(terminal_width() - (_APART if self.narrow else _LEAD), shown.LEAST)
         self.marks = marks()
 
     def show(self, found: Sequence[Stored]) -> None:
@@ -120,8 +124,10 @@ class _Screen:
         who = _padded(shown.COLUMNS["who"].value(one, self.zone), _PEOPLE)
         state = _padded(shown.standing(one), _STATE)
         text = shown.passage(one, hits, self.room, self.marks).text
-        line = f"{shown.time_of(one.at, self.zone)}  {one.number:>6}  {who}  {state}  {text}"
-        click.echo(line.rstrip(), color=True)
+        head = f"{shown.time_of(one.at, self.zone)}  {one.number:>6}  {who}  {state}"
+        click.echo(
+            f"{head.rstrip()}\n      {text}" if self.narrow else f"{head}  {text}".rstrip(), color=True
+        )
 
 
 def _padded(text: str, cells: int) -> str:

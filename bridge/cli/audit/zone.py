@@ -49,6 +49,11 @@ def name_of(zone: tzinfo) -> str:
     return getattr(zone, "key", None) or str(zone)
 
 
+def moment(milliseconds: int, zone: tzinfo) -> datetime:
+    """A time of ours in this zone."""
+    return datetime.fromtimestamp(milliseconds / 1000, zone)
+
+
 def _machines() -> tzinfo:
     """This machine's zone, by its name where it has one: an offset alone would know no summer time."""
     linked = Path(os.path.realpath("/etc/localtime")).as_posix().partition("/zoneinfo/")[2]

@@ -41,7 +41,7 @@ def _people(*ends: Person | None) -> Iterator[str]:
     return (end.address or end.id for end in ends if end is not None)
 
 
-def moment(milliseconds: int, zone: tzinfo) -> datetime:
+def _moment(milliseconds: int, zone: tzinfo) -> datetime:
     """A time of ours in the desk's zone."""
     return datetime.fromtimestamp(milliseconds / 1000, zone)
 
@@ -54,14 +54,15 @@ GROUPS: Mapping[str, Group] = {  # the qualifier that opens a count
     "to": Group("to", lambda d, _: _people(d.reader)),
     "dir": Group("side", _facet("dir")),
     "kind": Group("kind", _facet("kind")),
-    "during": Group("day", lambda d, zone: (f"{moment(d.at, zone):%Y-%m-%d}",)),
+    "during": Group("day", lambda d, zone: (f"{_moment(d.at, zone):%Y-%m-%d}",)),
 }
 
 IN_ORDER = ("during",)
 """Groups whose values have an order of their own; of the others the most frequent come first."""
 
 
-class Count(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Count:
     """So many documents have this value; `query` lists them."""
 
     value: str
@@ -106,7 +107,7 @@ class Tally:
         self.total += 1
         for name, group in GROUPS.items():
             self.counts[name].update(set(filter(None, group.values(document, self.zone))))
-        self.hours[moment(document.at, self.zone).hour] += 1
+        self.hours[_moment(document.at, self.zone).hour] += 1
         for person in filter(None, (document.sender, document.reader)):
             self.names.setdefault(person.address or person.id, person.name)
         self._add_times(document)

@@ -10,7 +10,7 @@ import pytest
 
 from bridge.message import Cause, Match, Outcome, Verdict
 from bridge.search.document import Decided, Delivered, Held, Person
-from bridge.search.tally import Spread, Tally, narrowed
+from bridge.search.counts import Count, Spread, Tally, narrowed
 
 ALICE = Person("symphony", "7001", "Alice Wong", "alice.wong@bank.example")
 LI_LEI = Person("weixin", "wmLiLei", "李雷")
@@ -41,7 +41,7 @@ def test_days_and_hours_are_the_desks() -> None:
     """Four in the afternoon in London is midnight in Hong Kong, and another day."""
     counted = tally(document())
     assert counted.hours == {0: 1}
-    assert counted.group("during", "") == [("2026-11-23", 1, "during:2026-11-23")]
+    assert counted.group("during", "") == [Count("2026-11-23", 1, "during:2026-11-23")]
 
 
 def test_people_are_counted_by_what_names_them_alone() -> None:
@@ -59,7 +59,7 @@ def test_a_message_counts_once_for_each_value() -> None:
         Decided(EVENING, Verdict(Outcome.DELIVER, Cause.PERSON, "hi", matches=(match,))),
     ]
     counted = tally(document(decisions=verdicts), document())
-    assert counted.group("rule", "hi") == [("firm-wide/card", 1, "hi rule:firm-wide/card")]
+    assert counted.group("rule", "hi") == [Count("firm-wide/card", 1, "hi rule:firm-wide/card")]
     assert {one.value: one.count for one in counted.group("action", "")} == {"deliver": 1, "hold": 1}
 
 

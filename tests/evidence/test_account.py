@@ -1,0 +1,90 @@
+"""The account of a case: both sides' words, what became of them and who did it, out of the package alone."""
+
+from __future__ import annotations
+
+import pytest
+from evidence_rig import PDF, POLICY, case_store, key_of
+from story import REVIEWER
+
+from bridge.evidence import package
+from bridge.evidence.account import Account, account
+from bridge.evidence.disclosure import disclosing, named
+from bridge.evidence.exhibits import Case, Making
+from bridge.store import exhibits
+from bridge.store.database import open_engine
+from bridge.store.signing import verifiers
+
+
+@pytest.fixture(scope="module")
+def case(tmp_path_factory: pytest.TempPathFactory) -> Case:
+    """Everything in the store."""
+    folder = tmp_path_factory.mktemp("account")
+    case_store(folder)
+    engine = open_engine(f"sqlite:///{folder / 'weighbridge.db'}")
+    with engine.connect() as db, db.begin():
+        found = exhibits.gather(db, [1, 4, 6, 7, 8], verifiers([key_of(folder)]), lambda *_: None)
+    engine.dispose()
+    return found
+
+
+def told(case: Case, *words: str) -> Account:
+    """The account of the case, with these words blacked out."""
+    disclosure = disclosing(case, *named(words))
+    records = package.records(case, disclosure)
+    names = [package.file_name(life, file) for life in case.lives for file in life.files]
+    making = Making(1, "auditor@bank.example", "asked", "2026/17", "messages 1")
+    return account(case, making, disclosure, records, names if "files" not in words else [])
+
+
+def test_both_sides_and_what_became_of_it(case: Case) -> None:
+    """A masked message: as written, as delivered, by which rule and policy; a held one with who let it go."""
+    by_number = {one.number: one for one in told(case).messages}
+    held, masked = by_number[1], by_number[7]
+    assert (masked.written, masked.delivered) == ("你好 韩梅梅", "你好 ***")
+    assert masked.rules == ("cards/card: Payment card numbers (redact), characters 3-6",)
+    assert masked.policies == (POLICY[0][1],)
+    assert masked.receipts[0].startswith("out")
+    assert (held.verdict, held.went_out) == ("hold > deliver", True)
+    assert (held.sender, held.recipient) == ("Alice Wong", "李雷")
+    acts = [(step.person, step.reason) for step in held.steps if step.kind == "hold:released"]
+    assert acts == [(REVIEWER, "ProjectZephyr is public by now")]
+    assert held.delivered is not None
+    assert "ProjectZephyr ****" in held.delivered
+
+
+def test_why_each_message_is_there(case: Case) -> None:
+    """Asked for, or what belongs to one that was."""
+    assert {one.number: one.why for one in told(case).messages} == {
+        1: "asked for", 2: "notice about 1", 3: "notice about 1", 4: "asked for", 5: "edit of 1",
+        6: "asked for", 7: "asked for", 8: "asked for",
+    }  # fmt: skip
+
+
+def test_attachments_by_the_name_they_have_here(case: Case) -> None:
+    """What it was called, and the harmless name of the file in the package, with its own digest."""
+    import hashlib
+
+    (file,) = next(one for one in told(case).messages if one.number == 6).files
+    assert (file.name, file.file) == ("termsheet-zephyr.pdf", "files/000006-1.pdf")
+    assert file.sha256 == hashlib.sha256(PDF).hexdigest()
+
+
+def test_what_is_withheld_is_none_and_never_empty(case: Case) -> None:
+    """A black bar and nothing said are two things."""
+    one = next(one for one in told(case, "text", "names", "reviewers").messages if one.number == 1)
+    assert (one.written, one.delivered, one.sender, one.recipient, one.quote) == (None, None, None, None, "")
+    act = next(step for step in one.steps if step.kind == "hold:released")
+    assert (act.person, act.reason) == (None, None)
+    assert {"person", "reason"} <= set(act.withheld)
+
+
+def test_a_message_that_is_withheld_whole_has_nobody_in_it(case: Case) -> None:
+    """Not even its people, whose names stand elsewhere in the package."""
+    account_ = told(case, "message:1")
+    one = next(one for one in account_.messages if one.number == 1)
+    assert one.whole
+    assert (one.written, one.sender, one.recipient) == (None, None, None)
+    assert (account_.query, account_.reason, account_.partial) == (None, None, True)
+    other = next(one for one in account_.messages if one.number == 8)
+    assert other.sender == "李雷"
+    assert other.written == "再见"

@@ -1,0 +1,181 @@
+"""`weighbridge audit evidence`: what is typed, what is made and written down, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import zipfile
+from pathlib import Path
+
+import pytest
+from evidence_rig import case_store, files_of, key_of, make, verified
+from story import Terminal
+
+from bridge.cli.output import Exit
+from bridge.errors import StoreError
+from bridge.store import exhibits
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    """A terminal on a copy of the case's store."""
+    case_store(tmp_path)
+    return Terminal(tmp_path, capsys)
+
+
+def made(terminal: Terminal) -> list[dict[str, object]]:
+    """The facts of every making in the record."""
+    with sqlite3.connect(terminal.folder / "weighbridge.db") as db:
+        rows = db.execute("SELECT entry FROM ledger WHERE subject = 'evidence' ORDER BY seq").fetchall()
+    return [json.loads(entry)["facts"] for (entry,) in rows]
+
+
+def left(terminal: Terminal) -> list[str]:
+    """Packages and parts of packages in the folder."""
+    return sorted(path.name for path in terminal.folder.iterdir() if "zip" in path.name)
+
+
+def test_a_package_is_made_written_down_and_holds(terminal: Terminal) -> None:
+    """--json says what was made; the record has its digest; the whole store still verifies."""
+    out = str(terminal.folder / "case.zip")
+    typed = (
+        "audit",
+        "evidence",
+        "--message",
+        "1,8",
+        "--out",
+        out,
+        "--reason",
+        "asked",
+        "--case",
+        "17",
+        "--json",
+    )
+    answer = terminal.type(*typed)
+    assert answer.code == Exit.DONE, answer.err
+    (said,) = answer.records
+    assert (said["messages"], said["asked_for"], said["package"]) == (5, 2, out)
+    assert made(terminal) == [{"messages": 5, "sha256": said["sha256"]}]
+    assert verified(Path(out), key_of(terminal.folder))[0] == 0
+    assert terminal.type("audit", "verify").code == Exit.DONE
+
+
+def test_a_query_says_which_messages(terminal: Terminal) -> None:
+    """The language of `audit search`; its text is in the list, and errors have their caret."""
+    out = terminal.folder / "case.zip"
+    answer = terminal.type(*("audit", "evidence", "再见", "--out", str(out), "--reason", "asked"))
+    assert answer.code == Exit.DONE, answer.err
+    listed = json.loads(files_of(out)["manifest.json"])
+    assert (listed["query"], [one["number"] for one in listed["messages"]]) == ("再见", [8])
+    wrong = terminal.type("audit", "evidence", "nobody:knows", "--out", f"{out}2", "--reason", "asked")
+    assert wrong.code == Exit.WRONG
+    assert "^" in wrong.err
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        ((), Exit.WRONG, "a QUERY, or --message"),
+        (("--message", "seventeen"), Exit.WRONG, "numbers of messages"),
+        (("--message", "99"), Exit.NO, "no message 99"),
+        (("zebra-crossing",), Exit.NO, "nothing is found"),
+    ],
+)
+def test_what_names_no_message_makes_nothing(
+    terminal: Terminal, options: tuple[str, ...], code: Exit, words: str
+) -> None:
+    """And leaves no file and no entry."""
+    out = str(terminal.folder / "case.zip")
+    answer = terminal.type("audit", "evidence", *options, "--out", out, "--reason", "asked")
+    assert answer.code == code, answer.err
+    assert words in answer.err
+    assert left(terminal) == []
+    assert made(terminal) == []
+
+
+def test_nothing_is_overwritten(terminal: Terminal) -> None:
+    """The second package of one name is refused, and the first one stays as it was."""
+    out = make(terminal)
+    before = out.read_bytes()
+    typed = ("audit", "evidence", "--message", "8", "--out", str(out), "--reason", "asked")
+    answer = terminal.type(*typed)
+    assert answer.code == Exit.NO
+    assert "there already" in answer.err
+    assert (left(terminal), out.read_bytes()) == (["case.zip"], before)
+    assert len(made(terminal)) == 1
+
+
+def test_without_a_record_there_is_no_package(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The making cannot be written down: nobody gets anything."""
+
+    def fails(*_: object) -> None:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(exhibits, "record_made", fails)
+    typed = (
+        "audit",
+        "evidence",
+        "--message",
+        "8",
+        "--out",
+        str(terminal.folder / "case.zip"),
+        "--reason",
+        "asked",
+    )
+    answer = terminal.type(*typed)
+    assert answer.code == Exit.UNREACHABLE
+    assert left(terminal) == []
+
+
+def test_a_package_stays_valid_whatever_becomes_of_the_store(terminal: Terminal) -> None:
+    """Master key rotated, content destroyed, the store gone: the package needs none of it."""
+    out = make(terminal)
+    assert terminal.type("keys", "rotate", "--reason", "yearly").code == Exit.DONE
+    again = make(terminal, name="again.zip")
+    with sqlite3.connect(terminal.folder / "weighbridge.db") as db:
+        db.execute("DELETE FROM data_keys")
+    (terminal.folder / "weighbridge.db").unlink()
+    for one in (out, again):
+        assert verified(one, key_of(terminal.folder))[0] == 0
+
+
+def test_what_was_disposed_of_is_said_to_be_gone(terminal: Terminal) -> None:
+    """The entries hold, the verifier and the list say that the words are no longer there."""
+    with sqlite3.connect(terminal.folder / "weighbridge.db") as db:
+        db.execute("DELETE FROM data_keys WHERE seq = 33")
+    out = make(terminal, messages="8")
+    code, printed = verified(out, key_of(terminal.folder))
+    assert code == 0, printed
+    assert "no longer in the archive" in printed
+    listed = json.loads(files_of(out)["manifest.json"])
+    assert {"message": 8, "what": "0/33", "reason": "no longer in the archive: disposed of"} in listed[
+        "exclusions"
+    ]
+
+
+def test_an_attachment_that_was_swapped_leaves_in_no_package(terminal: Terminal) -> None:
+    """Its sealed file is no longer what was archived: an error that says how to find out, and no file."""
+    for path in (terminal.folder / "blobs").rglob("*"):
+        if path.is_file():
+            path.chmod(0o600)
+            path.write_bytes(b"other")
+    typed = (
+        "audit",
+        "evidence",
+        "--message",
+        "6",
+        "--out",
+        str(terminal.folder / "case.zip"),
+        "--reason",
+        "asked",
+    )
+    answer = terminal.type(*typed)
+    assert answer.code == Exit.UNREACHABLE
+    assert "audit verify" in answer.err
+    assert left(terminal) == []
+
+
+def test_the_report_speaks_the_language_that_was_asked_for(terminal: Terminal) -> None:
+    """--lang; and what is typed is said in the summary."""
+    with zipfile.ZipFile(make(terminal, "--lang", "zh-Hans")) as archive:
+        assert "消息存档证据" in archive.read("report.html").decode()
