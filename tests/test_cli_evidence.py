@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from evidence_rig import case_store, files_of, key_of, make, verified
-from story import Terminal
+from story import Terminal, copy_of_the_story
 
 from bridge.cli.output import Exit
 from bridge.errors import StoreError
@@ -179,3 +179,15 @@ def test_the_report_speaks_the_language_that_was_asked_for(terminal: Terminal) -
     """--lang; and what is typed is said in the summary."""
     with zipfile.ZipFile(make(terminal, "--lang", "zh-Hans")) as archive:
         assert "消息存档证据" in archive.read("report.html").decode()
+
+
+def test_no_clean_store_is_accused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every message of a store with a bit of everything in it: edits, recalls, refusals, holds, late
+    failures."""
+    copy_of_the_story(tmp_path)
+    with sqlite3.connect(tmp_path / "weighbridge.db") as db:
+        numbers = [str(number) for (number,) in db.execute("SELECT id FROM messages ORDER BY id")]
+    out = make(Terminal(tmp_path, capsys), messages=",".join(numbers))
+    code, printed = verified(out, key_of(tmp_path))
+    assert code == 0, printed
+    assert f"{len(numbers)} messages" in printed

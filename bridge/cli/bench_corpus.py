@@ -143,7 +143,7 @@ class _Filling:
         from bridge.store.writer import Tx
 
         with self.db.begin():
-            tx = Tx(self.db, START)
+            tx = Tx(self.db, lambda: START)
             epoch = acts.take_lane(tx, self.lane, "bench", 3_600_000, force=True)
             self.epoch = -1 if epoch is None else epoch
             for number in range(PAIRS):
@@ -159,7 +159,7 @@ class _Filling:
         from bridge.store.writer import Tx
 
         now = together[-1][0]
-        tx = Tx(self.db, now)
+        tx = Tx(self.db, lambda: now)
         for network in (SYMPHONY, WEIXIN):
             mine = tuple(message for _, message in together if message.network == network)
             intake.archive(tx, Batch(network, mine), self.directory, self.lane, self.epoch)

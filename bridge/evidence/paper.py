@@ -8,18 +8,23 @@ shows it. What that font does not have (emoji) is written as its code."""
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from datetime import tzinfo
 from html import escape
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from bridge.evidence.account import Account, Told
+from bridge.evidence.account import Account, Step, Told
 from bridge.evidence.page import BAR, clean, delivered, done, particulars, summary, times
 from bridge.evidence.phrases import phrase
 
 if TYPE_CHECKING:
     from reportlab.platypus import Flowable
+
+_PLAIN = re.compile(r"[ -~]*")
+_WIDE = 0.66
+"""How wide a letter of LATIN is at most in what is not all capitals, in parts of its size."""
 
 CHINESE, LATIN = "STSong-Light", "Helvetica"
 
@@ -85,27 +90,37 @@ def _message(told: Told, language: str, zone: tzinfo) -> Iterator[Flowable]:
 
 
 def _table(rows: Iterator[tuple[str, str | None]], language: str) -> Flowable:
-    cells = [[_paragraph(phrase(key, language), 8), _paragraph(value)] for key, value in rows if value != ""]
-    return _grid(cells, (84, 415))
+    cells = [(phrase(key, language), value) for key, value in rows if value != ""]
+    return _grid(cells, (84, 415), 9)
 
 
 def _steps(told: Told, language: str, zone: tzinfo) -> Flowable:
-    def line(step: Any) -> list[Flowable]:
+    def line(step: Step) -> Sequence[str | None]:
         gone = f"{phrase('withheld', language)}: {', '.join(step.withheld)}" if step.withheld else ""
         said = "; ".join(filter(None, (done(step), gone)))
-        texts = (times(step.at, zone), step.kind, step.place, said, f"{step.leaf[:16]}…")
-        return [_paragraph(text, 7) for text in texts]
+        return times(step.at, zone), step.kind, step.place, said, step.leaf[:16]
 
-    return _grid([line(step) for step in told.steps], (130, 88, 34, 157, 90), ruled=True)
+    return _grid([line(step) for step in told.steps], (140, 100, 34, 140, 85), 7, ruled=True)
 
 
-def _grid(cells: list[list[Flowable]], widths: tuple[int, ...], *, ruled: bool = False) -> Flowable:
+def _grid(
+    cells: Sequence[Sequence[str | None]], widths: tuple[int, ...], size: int, *, ruled: bool = False
+) -> Flowable:
     from reportlab.platypus import Table
 
     style: list[tuple[Any, ...]] = [("VALIGN", (0, 0), (-1, -1), "TOP")]
+    style += [("FONT", (0, 0), (-1, -1), LATIN, size, size * 1.4)]
     style += [(f"{side}PADDING", (0, 0), (-1, -1), 2) for side in ("LEFT", "RIGHT", "TOP", "BOTTOM")]
     style += [("LINEABOVE", (0, 0), (-1, -1), 0.3, "#999999")] if ruled else []
-    return Table(cells or [[""] * len(widths)], colWidths=widths, style=style, hAlign="LEFT", splitInRow=1)
+    rows = [[_cell(text, width, size) for text, width in zip(row, widths, strict=True)] for row in cells]
+    return Table(rows or [[""] * len(widths)], colWidths=widths, style=style, hAlign="LEFT", splitInRow=1)
+
+
+def _cell(text: str | None, width: int, size: int) -> Flowable | str:
+    """Text for a cell. What surely fits on its line in Latin letters is set as it is: paragraphs are dear,
+    and a report has thousands of times and places."""
+    fits = text is not None and len(text) * size * _WIDE < width and _PLAIN.fullmatch(text)
+    return text if fits else _paragraph(text, size)
 
 
 def _paragraph(text: str | None, size: int = 9) -> Flowable:

@@ -113,7 +113,6 @@ def digest_of(salt: bytes, body: bytes, raw: bytes = b"") -> str:
     The same as `digest_over` the commitments of all `pieces`, with each step written out: every record is
     hashed so when it is written, and again whenever all of it is verified.
     """
-    whole: list[bytes] = []
-    for name, piece in _named(body, raw):
-        whole += (_headed(name), sha256(sha256(salt + name).digest() + piece).digest())
+    named = _named(body, raw)
+    whole = [_headed(name) + sha256(sha256(salt + name).digest() + piece).digest() for name, piece in named]
     return sha256(b"".join(whole)).hexdigest()

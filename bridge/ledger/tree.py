@@ -44,18 +44,20 @@ class Frontier:
             raise ValueError(f"{len(self.nodes)} subtrees cannot make up a tree of {size} leaves")
 
     def append(self, leaf: bytes) -> None:
-        """Add one leaf hash. Subtrees of equal size merge, as carries do in a binary counter."""
-        size = self.size
-        while size & 1:
-            leaf = node_hash(self.nodes.pop(), leaf)
-            size >>= 1
-        self.nodes.append(leaf)
-        self.size += 1
+        """Add one leaf hash."""
+        self.extend((leaf,))
 
     def extend(self, leaves: Iterable[bytes]) -> None:
-        """Add leaf hashes one after another."""
-        for leaf in leaves:
-            self.append(leaf)
+        """Add leaf hashes in order. Subtrees of equal size merge, as carries do in a binary counter."""
+        nodes, size = self.nodes, self.size
+        for node in leaves:
+            carry = size
+            while carry & 1:
+                node = node_hash(nodes.pop(), node)
+                carry >>= 1
+            nodes.append(node)
+            size += 1
+        self.size = size
 
     def root(self) -> bytes:
         """The root over all leaves so far (the Merkle Tree Hash, RFC 9162 section 2.1.1)."""

@@ -288,6 +288,8 @@ class Grammar:
 
     def _more(self) -> bool:
         """Whether anything but space follows; goes there."""
+        if self._at < len(self.plain) and not self.plain[self._at].isspace():
+            return True
         self._at = _SPACE.match(self.plain, self._at).end()  # type: ignore[union-attr]
         return self._at < len(self.plain)
 

@@ -25,11 +25,22 @@ class Condition(Protocol):
     """
 
     @property
-    def cost(self) -> int: ...
+    def cost(self) -> int:
+        """When to ask it: cheap ones first."""
+        ...
+
     @property
-    def need(self) -> Need: ...
-    def accepts(self, reading: Reading) -> bool: ...
-    def places(self, reading: Reading) -> Places: ...
+    def need(self) -> Need:
+        """What every accepted document has."""
+        ...
+
+    def accepts(self, reading: Reading) -> bool:
+        """Whether the document fulfils it."""
+        ...
+
+    def places(self, reading: Reading) -> Places:
+        """Where it stands, by field, in characters of the original."""
+        ...
 
 
 @dataclass(frozen=True)

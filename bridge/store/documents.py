@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Integer, and_, any_, bindparam, func, literal_column, select
+from sqlalchemy import BigInteger, Connection, and_, any_, bindparam, func, literal_column, select
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import Select
 
@@ -49,7 +49,7 @@ def _among(column: Any, module: ModuleType) -> ColumnElement[bool]:
     """`column` is one of the numbers that the statement is given: one statement for lists of any length."""
     if module.__name__.endswith("sqlite"):
         return column.in_(select(func.json_each(bindparam(_NUMBERS)).table_valued("value").c.value))
-    return column == any_(bindparam(_NUMBERS, type_=module.ARRAY(Integer)))
+    return column == any_(bindparam(_NUMBERS, type_=module.ARRAY(BigInteger)))
 
 
 def _of_page(make: Callable[[], Select[Any]], column: Any) -> Prepared:

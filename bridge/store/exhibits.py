@@ -53,7 +53,7 @@ def lives(db: Connection, numbers: Iterable[int]) -> list[Life]:
     for number in sorted(reasons):
         row = db.execute(select(m.lane, m.pair, m.notice_for).where(m.id == number)).first()
         if row is None:
-            raise Missing(f"there is no message {number}; see `weighbridge audit list`")
+            raise Missing(f"there is no message {number}; see `weighbridge audit search`")
         root, why = reasons[number]
         places = tuple((lane, seq) for lane, seq, _, _ in entries_about(db, number))
         found.append(Life(number, root, why, _pair(db, row), places, tuple(_files(db, row.lane, number))))

@@ -47,9 +47,8 @@ class Growth:
         self.work.summary.entries += len(rows)
 
     def _leaves(self, rows: Sequence[AnyRow]) -> list[bytes]:
-        leaves = [row.leaf for row in rows]
-        hashed = [leaf_hash(row.entry) if type(row.entry) is bytes else b"" for row in rows]
-        if leaves == hashed:
+        leaves, entries = [row.leaf for row in rows], [row.entry for row in rows]
+        if {*map(type, entries)} == {bytes} and leaves == [*map(leaf_hash, entries)]:
             return leaves
         for row in rows:
             if leaf_hash(as_bytes(row.entry)) != as_bytes(row.leaf):
@@ -114,9 +113,12 @@ class Growth:
 
 def runs(rows: Sequence[AnyRow]) -> Iterator[Sequence[AnyRow]]:
     """Rows in order of their `id`, parted where a number is missing."""
-    start = 0
+    ids, start = [row.id for row in rows], 0
+    if ids == [*range(ids[0], ids[0] + len(ids))]:
+        yield rows
+        return
     for end in range(1, len(rows) + 1):
-        if end == len(rows) or rows[end].id != rows[end - 1].id + 1:
+        if end == len(rows) or ids[end] != ids[end - 1] + 1:
             yield rows[start:end]
             start = end
 

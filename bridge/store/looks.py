@@ -21,8 +21,10 @@ from bridge.store.writer import Tx
 
 SUBJECT = "audit"
 
-KINDS = ("search:made", "message:shown", "audit:replayed")
-"""The entries of those who looked."""
+KINDS = ("search:made", "message:shown", "audit:replayed", "evidence:made")
+"""The entries of those who looked, or took a package of evidence away."""
+
+_EVIDENCE = "evidence"
 
 _CHUNK = 500
 
@@ -65,8 +67,8 @@ def _about(number: int) -> str:
 def looks(db: Connection) -> Iterator[dict[str, Any]]:
     """All looks, the newest first: place and time of the entry, who, why, what was asked and found."""
     # Between two words of letters only: every collation puts "audit" and "audit/message/17" there.
-    chosen = and_(s.ledger.c.subject >= SUBJECT, s.ledger.c.subject < "audiu")
-    return _read(db, chosen)
+    looked = and_(s.ledger.c.subject >= SUBJECT, s.ledger.c.subject < "audiu")
+    return _read(db, or_(looked, s.ledger.c.subject == _EVIDENCE))
 
 
 def looks_at(db: Connection, number: int) -> list[dict[str, Any]]:
@@ -88,6 +90,9 @@ def _read(db: Connection, chosen: Any) -> Iterator[dict[str, Any]]:
         yield from (one for row in rows if (one := _look(row)))
 
 
+_COMMANDS = {"audit:replayed": "replay", "evidence:made": "evidence"}
+
+
 def _look(row: Any) -> dict[str, Any] | None:
     entry = decode(row.entry)
     if entry.kind not in KINDS:
@@ -97,12 +102,12 @@ def _look(row: Any) -> dict[str, Any] | None:
     return {
         "at": entry.at,
         "kind": entry.kind,
-        "command": body.get("command", "replay"),
+        "command": body.get("command") or _COMMANDS.get(entry.kind, ""),
         "person": body.get("person", ""),
         "reason": body.get("reason", ""),
         "case": body.get("case", ""),
         "query": body.get("query", ""),
-        "found": body.get("found", len(shown)),
+        "found": body.get("found", entry.facts.get("messages", len(shown))),
         "shown": shown,
         "lane": entry.lane,
         "seq": entry.seq,

@@ -1,7 +1,8 @@
 """Proofs for somebody outside: hashes of subtrees from the ledger's leaves, and what a proof is about.
 
-Rules of this file: it only reads. A subtree is hashed once, however many proofs need it; blocks of leaves are
-read where a path goes through them. Whoever hands a proof on verifies it first, against a signed root.
+Rules of this file: it only reads. A subtree is hashed once, however many proofs need it: the first proof
+hashes the whole tree, each one after it a block of leaves, read where its path goes through. Whoever hands a
+proof on verifies it first, against a signed root.
 """
 
 from __future__ import annotations

@@ -29,6 +29,7 @@ from bridge.store.index.blocks import OPEN_END, Blocks, Count
 from bridge.store.index.following import Advance, lane_sizes, waiting
 from bridge.store.index.months import FOLDER, Months
 from bridge.store.index.plans import plan
+from bridge.store.index.tables import Tables
 from bridge.store.prepared import Prepared
 from bridge.store.rows import is_open, states_in
 from bridge.store.vault import vault_of
@@ -86,6 +87,8 @@ class Page:
 
 def open_index(engine: Engine, folder: Path | None = None) -> Index:
     """The index of the store behind `engine`; on SQLite in `folder`, or beside the database."""
+    if engine.dialect.name != "sqlite":
+        return Tables(vault_of(engine))
     beside = Path(str(engine.url.database)).parent / FOLDER
     return Months(folder or beside, vault_of(engine))
 

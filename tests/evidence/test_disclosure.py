@@ -66,17 +66,6 @@ def test_what_was_asked_for_may_say_what_is_kept_back(terminal: Terminal) -> Non
     assert leaks(part, ("the regulator asked",)) == []
 
 
-def test_raw_bytes_go_with_whatever_is_in_them(terminal: Terminal) -> None:
-    """Where a word, a name or a file is kept back, so are the bytes that the network sent."""
-    for choice in ("text", "sender_name", "sender", "address", "files", "raw"):
-        package = make(terminal, "--black-out", choice, name=f"{choice}.zip")
-        lines = files_of(package)["entries/0.jsonl"].splitlines()
-        fields = [field for line in lines for field in orjson.loads(line).get("fields", ())]
-        archived = [field for field in fields if field["name"] == "(raw)" and "policy" not in str(field)]
-        assert any("withheld" in field for field in archived), choice
-    assert leaks(make(terminal, "--black-out", "raw", name="again.zip"), ("<p>",))[0][0] != "entries/0.jsonl"
-
-
 def test_what_belongs_to_a_message_goes_with_it(terminal: Terminal) -> None:
     """Edits, notices, the quotation in an answer; a pair's names stay while another message of it is
     shown."""
@@ -146,3 +135,14 @@ def test_names_become_things() -> None:
     assert {TEXT, RULE} <= named(["text", "matches"])[0]
     with pytest.raises(Conflict, match="message:17"):
         named(["everything"])
+
+
+def test_raw_bytes_go_with_whatever_is_in_them() -> None:
+    """Where a word, a name or a file is kept back, so are the bytes that the network sent; with quotations only
+    where the message answers another."""
+    plain = may_contain(exhibit("message:archived", {"text": "x"}, b"raw"), "(raw)")
+    for choice in ("text", "sender_name", "sender", "address", "names", "files", "raw"):
+        assert plain & CHOICES[choice], choice
+    assert not plain & (CHOICES["matches"] | CHOICES["quote"] | CHOICES["reviewers"])
+    answer = may_contain(exhibit("message:archived", {"refers_to": "s1"}, b"raw"), "(raw)")
+    assert answer & CHOICES["quote"]

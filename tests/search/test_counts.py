@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bridge.message import Cause, Match, Outcome, Verdict
-from bridge.search.document import Decided, Delivered, Held, Person
 from bridge.search.counts import Count, Spread, Tally, narrowed
+from bridge.search.document import Decided, Delivered, Held, Person
 
 ALICE = Person("symphony", "7001", "Alice Wong", "alice.wong@bank.example")
 LI_LEI = Person("weixin", "wmLiLei", "李雷")

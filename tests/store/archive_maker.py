@@ -17,6 +17,8 @@ from sqlalchemy import Connection
 from bridge.message import SYMPHONY, WEIXIN, Blob, File, Inspection, Kind, Message
 from bridge.search.query import Query, parse
 from bridge.store.documents import documents, last_number
+from bridge.store.index import Index
+from bridge.store.searching import search
 
 WORDS = (
     *("rates", "Figures", "announcement", "O'Neill", "0700.HK", "MASK", "HOLD", "BLOCK", "ok", "café"),
@@ -134,3 +136,14 @@ def truth(db: Connection, query: Query) -> list[int]:
 def numbers(found: Sequence[object]) -> list[int]:
     """The numbers of documents."""
     return [one.number for one in found]  # type: ignore[attr-defined]
+
+
+def paged(db: Connection, index: Index, query: object, size: int) -> list[int]:
+    """The numbers of all that is found, a page at a time."""
+    found: list[int] = []
+    while True:
+        page = search(db, index, query, size, found[-1] if found else 0)  # type: ignore[arg-type]
+        found += numbers(page.documents)
+        if not page.more:
+            return found
+        assert len(page.documents) == size

@@ -154,8 +154,8 @@ async def test_a_record_that_does_not_open_is_a_document_all_the_same(hands: Han
 
     def spoil(tx: object) -> None:
         run = tx.db.exec_driver_sql  # type: ignore[attr-defined]
-        run("DELETE FROM data_keys WHERE seq = ?", (entries[1],))
-        run("UPDATE content SET body = zeroblob(40) WHERE seq = ?", (entries[2],))
+        run(f"DELETE FROM data_keys WHERE seq = {entries[1]}")
+        run(f"UPDATE content SET body = raw WHERE seq = {entries[2]}")
 
     await hands.store.write(spoil)
     found = await of(hands, 1, 2, 3)

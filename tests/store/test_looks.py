@@ -12,6 +12,7 @@ from story import REVIEWER, Ticking, copy_of_the_story
 from bridge.ledger.entry import decode
 from bridge.store import looks
 from bridge.store import schema as s
+from bridge.store.codec import dump
 from bridge.store.database import Database
 from bridge.store.looks import Looker, Search
 from bridge.store.verify import Finding, verify
@@ -74,3 +75,12 @@ async def test_a_store_that_was_looked_at_verifies(looked: Database, told: Path)
     findings: list[Finding] = []
     await looked.read(lambda db: verify(db, told / "blobs", findings.append))
     assert {one.table for one in findings} == {"checkpoints"}, "whose key it was not given"
+
+
+async def test_packages_that_were_taken_away_are_listed(looked: Database) -> None:
+    """Who made one, why, with how many messages."""
+    body = dump({"person": REVIEWER, "reason": "the regulator asked", "case": "9", "query": "id:1..4"})
+    facts = {"messages": 4, "sha256": "a" * 64}
+    await looked.write(lambda tx: tx.append(0, "evidence:made", "evidence", facts, body))
+    made = await looked.read(lambda db: next(looks.looks(db)))
+    assert (made["command"], made["found"], made["query"], made["case"]) == ("evidence", 4, "id:1..4", "9")

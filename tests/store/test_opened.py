@@ -10,8 +10,8 @@ from story import copy_of_the_story
 
 from bridge.keepers import KeyFile
 from bridge.ledger.entry import Entry, decode
-from bridge.store.opened import Contents, words
 from bridge.store.database import open_engine
+from bridge.store.opened import Contents, words
 from bridge.store.reread import Finding, Work
 
 SPOILED = {

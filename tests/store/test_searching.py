@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from archive_maker import NOW, fill, numbers, queries, truth
+from archive_maker import NOW, fill, numbers, paged, queries, truth
 from rig import START, Clock, Hands, new_store, opened
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from bridge.errors import KeyMissing
 from bridge.search.query import parse
@@ -59,17 +59,6 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     made = open_engine(f"sqlite:///{tmp_path / 'weighbridge.db'}")
     yield made
     made.dispose()
-
-
-def paged(db: Connection, index: Index, query: object, size: int) -> list[int]:
-    """The numbers of all that is found, a page at a time."""
-    found: list[int] = []
-    while True:
-        page = search(db, index, query, size, found[-1] if found else 0)  # type: ignore[arg-type]
-        found += numbers(page.documents)
-        if not page.more:
-            return found
-        assert len(page.documents) == size
 
 
 def agree(engine: Engine, index: Index) -> None:

@@ -174,6 +174,9 @@ def test_a_message_shows_its_whole_life(db: Connection) -> None:
     assert life["review"]["state"] == "released"
     (delivery,) = life["deliveries"]
     assert (delivery["state"], delivery["marks"], len(delivery["receipts"])) == ("sent", ["late"], 1)
+    assert "one ****" in delivery["text"] and delivery["text"] != "one ****", (
+        "the reader is told that it is late"
+    )
     assert len(life["notices"]) == 2
     kinds = [entry["kind"] for entry in life["entries"]]
     assert kinds == [
@@ -351,3 +354,19 @@ async def test_a_queue_lists_all_that_waits_in_it(tmp_path: Path, queue: str, fo
     await story.judge(replace(both, queue="control-room, desk"), replace(one, queue="desk"))
     assert len(await story.store.read(lambda db: views.held(db, queue))) == found
     story.store.close()
+
+
+def test_a_life_names_later_versions_and_recalls(db: Connection) -> None:
+    """With time, place and hash of their entries; and who was shown it, which is nobody here."""
+    first = views.message(db, number_of(db, "Good morning 李雷"))
+    (edit,) = first["edits"]
+    assert edit["message"] == number_of(db, "Good morning, 李雷")
+    assert edit["lane"] == 0 and len(edit["leaf"]) == 64 and edit["at"] > first["at"]
+    assert first["looks"] == []
+    recalled = views.message(db, number_of(db, "ten 4111111111111111"))
+    assert [one["message"] for one in recalled["recalls"]] == [number_of(db, "[Recalled]")]
+
+
+def test_names_of_everybody_who_is_or_was_paired(db: Connection) -> None:
+    """For suggestions: names and addresses, each once."""
+    assert views.names(db) == ["Alice Wong", "alice.wong@bank.example", "李雷", "韩梅梅"]

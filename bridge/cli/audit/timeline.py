@@ -14,9 +14,10 @@ import click
 
 from bridge.cli import output
 from bridge.cli.audit import stages
-from bridge.cli.audit.columns import time_of
+from bridge.cli.audit.columns import LEAST, time_of
 from bridge.cli.audit.finding import QUERYING, Archive, archive, query_argument, sentence, written
 from bridge.cli.audit.looking import Recorder, looker, looking
+from bridge.cli.audit.search import terminal_width
 from bridge.cli.audit.stages import Stage
 from bridge.cli.audit.zone import zone_option
 from bridge.cli.root import Root, pass_root
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
 Found = Sequence[Mapping[str, Any]]
 
-TEXT = 60
-"""Cells of a message's text beside the stage in which it came."""
+_LEAD = 80
+"""Cells that stand before a message's text, in the stage in which it came."""
 
 
 @click.command(context_settings=QUERYING)
@@ -121,7 +122,8 @@ def _stages(found: Found) -> list[dict[str, Any]]:
 
 def _lines(found: Found, zone: tzinfo) -> Iterator[str]:
     told = sorted((stage for one in found for stage in stages.stages(one)), key=lambda stage: stage.at)
-    texts = {one["message"]: _said(one) for one in found}
+    room = max(terminal_width() - _LEAD, LEAST)
+    texts = {one["message"]: _said(one, room) for one in found}
     rows = [
         [time_of(one.at, zone), str(one.message), one.place, one.leaf[:12], _line(one, texts)] for one in told
     ]
@@ -139,10 +141,10 @@ def _line(stage: Stage, texts: Mapping[int, str]) -> str:
     return stages.line(stage) + (f" ({output.cell(versions)})" if versions else "") + said
 
 
-def _said(one: Mapping[str, Any]) -> str:
-    ends = f"{output.cell(one['sender'])} → {output.cell(one['recipient']) or 'nobody'}: "
+def _said(one: Mapping[str, Any], room: int) -> str:
     files = "".join(f" 📎 {file['name']}" for file in one["files"])
-    return output.cut(ends + output.cell(one["text"].replace("\n", " ⏎ ") + files), TEXT)
+    said = one["text"].replace("\n", " ⏎ ")
+    return output.cut(output.cell(f"{one['sender']} → {one['recipient'] or 'nobody'}: {said}{files}"), room)
 
 
 # --- the other side's view ------------------------------------------------------------------------------

@@ -1,0 +1,234 @@
+"""The index on PostgreSQL: tables of its own in the same database, a partition for each month.
+
+    search_words       the tokens of a message as a tsvector, with a GIN index for each month
+    search_months      which numbers each month has
+    search_positions   how far the ledger was followed
+    search_blocks      which numbers were archived when
+    search_marks       format and key of all that
+
+Rules of this file: what it keeps is committed together with the position, in a transaction of its own, which
+locks none of the rooms' rows. The tables are made when something is first followed, and are no part of the
+schema: they may be dropped at any time. Nothing in them is in clear; a tsvector is given tokens alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from bridge.errors import StoreError
+from bridge.search.document import All, Need, Token
+from bridge.search.document import Any as Either
+from bridge.store.directory import Directory
+from bridge.store.index import FORMAT, Known, Part, Step, Tokens, month_of
+from bridge.store.index.blocks import Block, Blocks
+from bridge.store.vault import Vault
+
+_PAGE = 256
+"""Numbers that are asked for at once."""
+
+_TABLES = ("search_words", "search_months", "search_positions", "search_blocks", "search_marks")
+
+_MAKE = (
+    "CREATE TABLE search_words (month text, message bigint, tokens tsvector NOT NULL, "
+    "PRIMARY KEY (month, message)) PARTITION BY LIST (month)",
+    "CREATE INDEX search_words_tokens ON search_words USING gin (tokens)",
+    "CREATE TABLE search_months (month text PRIMARY KEY, first bigint NOT NULL, last bigint NOT NULL)",
+    "CREATE TABLE search_positions (lane integer PRIMARY KEY, next bigint NOT NULL)",
+    "CREATE TABLE search_blocks (place bigint PRIMARY KEY, messages bigint NOT NULL, "
+    "since bigint NOT NULL, until bigint NOT NULL)",
+    "CREATE TABLE search_marks (name text PRIMARY KEY, value text NOT NULL)",
+)
+_THERE = "SELECT to_regclass('search_marks') IS NOT NULL"
+_MONTHS = "SELECT month, first, last FROM search_months ORDER BY month"
+_KEEP_MONTH = (
+    "INSERT INTO search_months VALUES (%s, %s, %s) ON CONFLICT (month) DO UPDATE SET "
+    "first = least(search_months.first, excluded.first), last = greatest(search_months.last, excluded.last)"
+)
+_KEEP_WORDS = (
+    "INSERT INTO search_words VALUES (%s, %s, array_to_tsvector(string_to_array(%s, ' '))) "
+    "ON CONFLICT (month, message) DO UPDATE SET tokens = search_words.tokens || excluded.tokens"
+)
+_KEEP_POSITION = (
+    "INSERT INTO search_positions VALUES (%s, %s) ON CONFLICT (lane) DO UPDATE SET next = excluded.next"
+)
+_KEEP_BLOCK = (
+    "INSERT INTO search_blocks VALUES (%s, %s, %s, %s) ON CONFLICT (place) DO UPDATE "
+    "SET messages = excluded.messages, since = excluded.since, until = excluded.until"
+)
+_FIND = (
+    "SELECT message FROM search_words WHERE month = %s AND tokens @@ %s::tsquery "
+    "AND message BETWEEN %s AND %s ORDER BY message {} LIMIT {}"
+)
+
+
+class Tables:
+    """`bridge.store.index.Index` in the store's own database."""
+
+    def __init__(self, vault: Vault) -> None:
+        self.directory = Directory()
+        self.tokens = Tokens(vault)
+
+    # what there is
+
+    def positions(self, db: Connection) -> Mapping[int, int]:
+        """See `Index`."""
+        if not self._believed(db):
+            return {}
+        return {row[0]: row[1] for row in _rows(db, "SELECT lane, next FROM search_positions")}
+
+    def blocks(self, db: Connection) -> Blocks:
+        """See `Index`."""
+        if not self._believed(db):
+            return Blocks()
+        rows = _rows(db, "SELECT place, messages, since, until FROM search_blocks ORDER BY place")
+        return Blocks([Block(*row) for row in rows])
+
+    def parts(self, db: Connection) -> Sequence[Part]:
+        """See `Index`."""
+        return [Part(*row) for row in _rows(db, _MONTHS)] if self._believed(db) else ()
+
+    def _believed(self, db: Connection) -> bool:
+        """Whether there are tables, of this form and under our keys."""
+        if not _rows(db, _THERE)[0][0]:
+            return False
+        marks = {row[0]: row[1] for row in _rows(db, "SELECT name, value FROM search_marks")}
+        return marks == self._marks()
+
+    def _marks(self) -> dict[str, str]:
+        return {"format": FORMAT, "check": self.tokens.check}
+
+    # looking things up
+
+    def offer(
+        self, db: Connection, need: Need, first: int, last: int, *, newest_first: bool
+    ) -> Iterator[int]:
+        """See `Index`."""
+        parts = [part for part in self.parts(db) if part.first <= last and part.last >= first]
+        while first <= last:
+            found = self._page(db, parts, need, first, last, newest_first)
+            yield from found
+            if len(found) < _PAGE:
+                return
+            first, last = (first, found[-1] - 1) if newest_first else (found[-1] + 1, last)
+
+    def _page(
+        self, db: Connection, parts: Sequence[Part], need: Need, first: int, last: int, newest_first: bool
+    ) -> list[int]:
+        """The next numbers, from as many months as it takes; those that overlap are read together."""
+        found: list[int] = []
+        order = sorted(parts, key=attrgetter("last" if newest_first else "first"), reverse=newest_first)
+        statement = _FIND.format("DESC" if newest_first else "ASC", _PAGE)
+        for part in order:
+            if len(found) >= _PAGE and _behind(part, found, newest_first):
+                break
+            query = _expression(need, self.tokens.of(part.name))
+            found += [row[0] for row in _rows(db, statement, (part.name, query, first, last))]
+            found = sorted(set(found), reverse=newest_first)[:_PAGE]
+        return found
+
+    # keeping things
+
+    def add(self, db: Connection, step: Step) -> bool:
+        """See `Index`."""
+        with _writing(db) as tx:
+            if not self._believed(tx):
+                self._make(tx)
+            _run(tx, "LOCK TABLE search_positions IN EXCLUSIVE MODE")
+            if self.positions(tx) != dict(step.before):
+                return False
+            self._fill(tx, step.known)
+            _each(tx, _KEEP_BLOCK, [(b.place, b.messages, b.since, b.until) for b in step.blocks])
+            _each(tx, _KEEP_POSITION, list(step.after.items()))
+        return True
+
+    def _fill(self, tx: Connection, known: Sequence[Known]) -> None:
+        ordered = sorted(known, key=lambda one: (month_of(one.at), one.number))
+        for month, group in groupby(ordered, key=lambda one: month_of(one.at)):
+            name = "search_words_" + month.replace("-", "_")
+            _run(tx, f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF search_words FOR VALUES IN ('{month}')")
+            rows = [(month, one.number, self.tokens.text(month, one.words)) for one in group]
+            _each(tx, _KEEP_WORDS, rows)
+            _run(tx, _KEEP_MONTH, (month, rows[0][1], rows[-1][1]))
+
+    def _make(self, tx: Connection) -> None:
+        self._drop(tx)
+        for statement in _MAKE:
+            _run(tx, statement)
+        _each(tx, "INSERT INTO search_marks VALUES (%s, %s)", list(self._marks().items()))
+
+    def replace(self, db: Connection, part: Part, known: Iterator[Known]) -> None:
+        """See `Index`."""
+        with _writing(db) as tx:
+            _run(tx, "DELETE FROM search_words WHERE month = %s", (part.name,))
+            self._fill(tx, list(known))
+
+    def tidy(self, db: Connection) -> bool:
+        """See `Index`. The server does that by itself."""
+        return False
+
+    def clear(self, db: Connection) -> None:
+        """See `Index`."""
+        with _writing(db) as tx:
+            self._drop(tx)
+
+    def _drop(self, tx: Connection) -> None:
+        for table in _TABLES:
+            _run(tx, f"DROP TABLE IF EXISTS {table}")
+
+    def close(self) -> None:
+        """See `Index`. There are no files."""
+
+
+class _writing:
+    """A transaction of its own that writes, on another connection to the database of `db`.
+
+    Raises StoreError when it fails.
+    """
+
+    def __init__(self, db: Connection) -> None:
+        self._engine = db.engine
+
+    def __enter__(self) -> Connection:
+        self._begun = self._engine.execution_options(writes=True).begin()
+        return self._begun.__enter__()
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        self._begun.__exit__(kind, error, trace)
+        if isinstance(error, SQLAlchemyError):
+            cause = error.__cause__ or type(error).__name__
+            raise StoreError(f"the search index cannot be written: {cause}") from None
+
+
+def _rows(db: Connection, statement: str, values: tuple = ()) -> Sequence[Any]:
+    return db.exec_driver_sql(statement, values).all()
+
+
+def _run(tx: Connection, statement: str, values: tuple = ()) -> None:
+    tx.exec_driver_sql(statement, values)
+
+
+def _each(tx: Connection, statement: str, rows: Sequence[tuple]) -> None:
+    if rows:
+        tx.exec_driver_sql(statement, list(rows))
+
+
+def _behind(part: Part, found: Sequence[int], newest_first: bool) -> bool:
+    """Whether every number of `part` comes behind those that were found."""
+    return part.last < found[-1] if newest_first else part.first > found[-1]
+
+
+def _expression(need: Need, token: Mapping[str, str]) -> str:
+    """`need` as a tsquery."""
+    if isinstance(need, Token):
+        return f"'{token[need.word]}'"
+    if isinstance(need, All):
+        return "(" + " & ".join(_expression(part, token) for part in need.parts) + ")"
+    if isinstance(need, Either):
+        return "(" + " | ".join(_expression(part, token) for part in need.parts) + ")"
+    raise TypeError(f"no index answers {type(need).__name__}")
