@@ -27,6 +27,7 @@ from sqlalchemy import Connection
 
 from bridge.cli import compose, output, weighbridge
 from bridge.config import Settings, load
+from bridge.keepers import KeyFile
 from bridge.message import SYMPHONY, WEIXIN, Party
 from bridge.people import Pair
 from bridge.store.database import Database, create
@@ -50,7 +51,8 @@ def settings_folder(folder: Path) -> Path:
         arguments += ["--corp-id", "ww1234567890abcdef", "--pod-url", "https://pod.example"]
         assert output.guarded(lambda: weighbridge.main(arguments, standalone_mode=False)) == 0
     (folder / "secrets/weixin-secret").write_text("mock-app-secret\n")
-    create(load(folder / "weighbridge.toml", {}).store.url, 0)
+    store = load(folder / "weighbridge.toml", os.environ).store
+    create(store.url, 0, keeper=KeyFile(store.key_file))
     return folder
 
 
@@ -247,8 +249,9 @@ class Place:
 
 
 @contextlib.asynccontextmanager
-async def place(template: Path, folder: Path) -> AsyncIterator[Place]:
-    """A copy of the settings folder, with both networks up and 李雷 having written once.
+async def place(template: Path, folder: Path, **environ: str) -> AsyncIterator[Place]:
+    """A copy of the settings folder, with both networks up and 李雷 having written once; `environ` has more
+    settings.
 
     His greeting opens the window in which the bridge may write to him.
     """
@@ -256,6 +259,7 @@ async def place(template: Path, folder: Path) -> AsyncIterator[Place]:
     pod, platform = SymphonyPod(), WeixinPlatform()
     async with pod.serve(), platform.serve():
         here = Place(folder, pod, platform)
+        here.environ |= environ
         await here.introduce()
         here.li_lei_writes("你好")
         yield here

@@ -13,7 +13,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -25,10 +24,15 @@ ROLE = "weighbridge"
 """Owns every database, and may do nothing that the product's role may not, but for making them."""
 
 # The shell waits for the end of its input, which comes when whoever started it is gone, in whatever way.
-_UNTIL_ALONE = '"$@" & server=$!; cat >/dev/null; kill -QUIT $server; wait $server'
+_UNTIL_ALONE = """
+"$1" -D "$2" -s -w -l "$2/log" -o "$3" start && echo ready
+cat >/dev/null
+"$1" -D "$2" -s -m immediate stop
+rm -rf "$4"
+"""
 
 _SETTINGS = (
-    ("listen_addresses", ""),
+    ("listen_addresses", "''"),
     ("shared_buffers", "32MB"),
     ("max_connections", "60"),
     ("autovacuum", "off"),
@@ -75,11 +79,9 @@ def server() -> Iterator[Server]:
         programs = _programs(folder, user)
         data = folder / "data"
         make = [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8"]
-        make += ["--locale=C", "--no-sync", "--no-instructions"]
-        _run(make, user)
-        settings = [part for name, value in _SETTINGS for part in ("-c", f"{name}={value}")]
-        command = [programs / "postgres", "-D", data, "-k", folder, *settings]
-        with _running(command, user):
+        _run([*make, "--locale=C", "--no-sync", "--no-instructions"], user)
+        settings = " ".join(f"-c {name}={value}" for name, value in _SETTINGS)
+        with _running(programs / "pg_ctl", data, f"-k {folder} {settings}", user):
             _greet(folder)
             yield Server(folder)
     finally:
@@ -111,34 +113,26 @@ def _run(command: list, user: str | None) -> None:
 
 
 @contextlib.contextmanager
-def _running(command: list, user: str | None) -> Iterator[None]:
-    quiet = subprocess.DEVNULL
+def _running(control: Path, data: Path, settings: str, user: str | None) -> Iterator[None]:
     with subprocess.Popen(
-        ["sh", "-c", _UNTIL_ALONE, "sh", *command],
+        ["sh", "-c", _UNTIL_ALONE, "sh", control, data, settings, data.parent],
         stdin=subprocess.PIPE,
-        stdout=quiet,
-        stderr=quiet,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         user=user,
         cwd="/",
         start_new_session=True,  # an interrupt from the keyboard is for the tests alone
     ) as shell:
+        assert shell.stdin is not None and shell.stdout is not None
         try:
+            assert shell.stdout.readline() == b"ready\n", Path(data, "log").read_text()
             yield
         finally:
-            assert shell.stdin is not None
             shell.stdin.close()
 
 
 def _greet(folder: Path) -> None:
-    """Wait until the server answers, and make the role."""
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            with psycopg.connect(f"host={folder} user=postgres dbname=postgres", autocommit=True) as db:
-                db.execute(f"CREATE ROLE {ROLE} LOGIN CREATEDB")
-                db.execute(f"ALTER DATABASE postgres OWNER TO {ROLE}")
-            return
-        except psycopg.OperationalError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)  # a server that starts sets no event
+    """Make the role."""
+    with psycopg.connect(f"host={folder} user=postgres dbname=postgres", autocommit=True) as db:
+        db.execute(f"CREATE ROLE {ROLE} LOGIN CREATEDB")
+        db.execute(f"ALTER DATABASE postgres OWNER TO {ROLE}")

@@ -86,7 +86,8 @@ def reading(settings: Settings, *, damaged: bool = False) -> Iterator[Connection
     from sqlalchemy.exc import SQLAlchemyError
 
     from bridge.cli.compose import keeper
-    from bridge.store.engines import cause, open_engine, place
+    from bridge.store.causes import cause
+    from bridge.store.engines import open_engine, place
 
     _require(settings.store.url)
     engine = open_engine(settings.store.url, keeper(settings))
@@ -94,6 +95,8 @@ def reading(settings: Settings, *, damaged: bool = False) -> Iterator[Connection
         with engine.connect() as db, db.begin():
             if not damaged:
                 _require_version(db, settings.store.url)
+            elif db.dialect.name != "sqlite":  # where a store that is not there is no missing file
+                _require_tables(db, settings.store.url)
             yield db
     except sqlite3.Error as error:
         raise StoreError(f"the database cannot be read: {error}.") from None
@@ -133,16 +136,21 @@ def _require(url: str) -> None:
         raise NoStore(f"there is no store at {path} yet: `weighbridge run` makes it when it first starts.")
 
 
-def _require_version(db: Connection, url: str) -> None:
+def _require_tables(db: Connection, url: str) -> None:
     from sqlalchemy import inspect
 
-    from bridge.store.database import SCHEMA
     from bridge.store.engines import place
 
     if not inspect(db).has_table("alembic_version"):
         raise NoStore(
             f"there is no store in {place(url)} yet: `weighbridge run` makes it when it first starts."
         )
+
+
+def _require_version(db: Connection, url: str) -> None:
+    from bridge.store.database import SCHEMA
+
+    _require_tables(db, url)
     found = db.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() or "none"
     if found != SCHEMA:
         raise NoStore(

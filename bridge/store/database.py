@@ -26,9 +26,10 @@ from bridge.proposals import Approval, Bar, Proposal
 from bridge.store import acts, deadlines, intake, judging, proposals, samples, sending
 from bridge.store import schema as s
 from bridge.store.blobs import BlobFolder
+from bridge.store.causes import cause
 from bridge.store.codec import dump
 from bridge.store.directory import Directory
-from bridge.store.engines import Held, alone, cause, hold, open_engine, partition, place, prepare
+from bridge.store.engines import Held, alone, hold, open_engine, partition, place, prepare
 from bridge.store.proposals import Orders
 from bridge.store.rows import drop_delivery
 from bridge.store.vault import vault_of

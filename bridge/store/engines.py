@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from sqlalchemy import URL, Connection, Engine, make_url
-from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.keepers import KeyFile
 from bridge.ports import KeyKeeper
@@ -48,9 +47,6 @@ class _Kind(Protocol):
     def hold(self, engine: Engine, lane: int) -> Held | None:
         """The proof for `lane`; None where this engine has none. Raises Conflict while another process that
         lives has it."""
-
-    def cause(self, error: SQLAlchemyError) -> str:
-        """Why it failed, in one sentence without values."""
 
     def place(self, address: URL) -> str:
         """Where the store is, for people: without a password."""
@@ -104,12 +100,6 @@ def hold(engine: Engine, lane: int) -> Held | None:
     """The proof that this process alone works `lane`; None where there can be none. Raises Conflict while
     another process has it."""
     return _kind(engine.dialect.name).hold(engine, lane)
-
-
-def cause(error: SQLAlchemyError) -> str:
-    """Why the database failed, in one sentence that carries no statement and no values."""
-    from_driver = type(error.__cause__ or error).__module__.partition(".")[0]
-    return _kind("postgresql" if from_driver == "psycopg" else "sqlite").cause(error)
 
 
 def place(url: str) -> str:

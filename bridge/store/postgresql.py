@@ -14,7 +14,6 @@ import hashlib
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.errors import Conflict, StoreError
 
@@ -162,15 +161,6 @@ def _key(installation: str, lane: int) -> int:
     """The number of an advisory lock: 64 bits of a hash, as the signed number that the server takes."""
     name = f"weighbridge/{installation}/lane/{lane}"
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
-
-
-def cause(error: SQLAlchemyError) -> str:
-    """The server's first line alone: what follows it may name values."""
-    told: Any = error.__cause__ or error
-    primary = getattr(getattr(told, "diag", None), "message_primary", None)
-    if primary:
-        return str(primary)
-    return " ".join(str(told).split()) if error.__cause__ else type(error).__name__
 
 
 def place(address: URL) -> str:

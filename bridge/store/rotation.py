@@ -24,6 +24,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal_column,
     select,
     tuple_,
     type_coerce,
@@ -46,8 +47,10 @@ SUBJECT = "keys"
 MANY = 2000
 """Keys that one transaction rewraps."""
 
-_NUMBER = func.substr(s.data_keys.c.wrapped, 2, 4)
-_FILE_NUMBER = func.substr(s.file_keys.c.wrapped, 2, 4)
+# In literals: PostgreSQL groups by an expression only if it is the same to the letter.
+_FOUR_BYTES = literal_column("2"), literal_column("4")
+_NUMBER = func.substr(s.data_keys.c.wrapped, *_FOUR_BYTES)
+_FILE_NUMBER = func.substr(s.file_keys.c.wrapped, *_FOUR_BYTES)
 
 
 @dataclass(frozen=True, slots=True)

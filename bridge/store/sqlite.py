@@ -9,7 +9,6 @@ import fcntl
 import os
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
-from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.errors import Conflict, StoreError
 
@@ -100,11 +99,6 @@ def hold(engine: Engine, lane: int) -> _Lock | None:
         os.close(handle)
         raise Conflict("another daemon works this store; stop it first (`weighbridge status`)") from None
     return _Lock(handle)
-
-
-def cause(error: SQLAlchemyError) -> str:
-    """SQLite's own words, which name columns at most."""
-    return str(error.__cause__ or type(error).__name__)
 
 
 def place(address: URL) -> str:

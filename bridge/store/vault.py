@@ -26,6 +26,7 @@ from sqlalchemy.types import TypeDecorator
 from bridge import sealing
 from bridge.errors import Damaged, StoreError
 from bridge.ports import DIRECT, KeyKeeper
+from bridge.store.causes import cause
 
 RECORDS, TOKENS = "records", "tokens"
 """What a store key is for: wrapping data keys, or making tokens of addresses and of words in the search
@@ -88,7 +89,7 @@ class Vault:
             with self._engine.connect() as db:
                 self.load(db)
         except SQLAlchemyError as error:
-            raise StoreError(f"the store's keys cannot be read: {_why(error)}") from None
+            raise StoreError(f"the store's keys cannot be read: {cause(error)}") from None
 
     @property
     def installation(self) -> bytes:
@@ -169,7 +170,7 @@ class Vault:
             with self._engine.connect() as db:
                 wrapped: bytes | None = db.execute(look, {"digest": digest}).scalar()
         except SQLAlchemyError as error:
-            raise StoreError(f"the key of attachment {digest} cannot be read: {_why(error)}") from None
+            raise StoreError(f"the key of attachment {digest} cannot be read: {cause(error)}") from None
         return wrapped
 
     def has_file_key(self, digest: str) -> bool:
@@ -209,12 +210,6 @@ def insert_store_key(
     statement = "INSERT INTO store_keys VALUES (:id, :purpose, :master, :wrapped, :made_at)"
     db.execute(text(statement), row)
     return master
-
-
-def _why(error: SQLAlchemyError) -> str:
-    from bridge.store.engines import cause  # which makes vaults
-
-    return cause(error)
 
 
 def vault_of(db: Connection | Engine) -> Vault:

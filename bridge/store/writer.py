@@ -36,7 +36,7 @@ from bridge.ledger.entry import Entry, encode
 from bridge.ledger.tree import Frontier, leaf_hash
 from bridge.sealing import BODY, PAIR, RAW
 from bridge.store import schema as s
-from bridge.store.engines import cause
+from bridge.store.causes import cause
 from bridge.store.prepared import Prepared
 from bridge.store.vault import RECORDS, vault_of
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sqlite3
-
 import pytest
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, InvalidRequestError
 
 from bridge.store import engines
-from bridge.store.engines import address_of, cause, place
+from bridge.store.engines import address_of, place
 from bridge.store.vault import vault_of
 
 
@@ -44,14 +41,6 @@ def test_people_are_told_where_a_store_is_and_no_password(url: str, words: str) 
 def test_an_engine_prints_no_password() -> None:
     """Wherever an engine is part of a text, its password is not."""
     assert "hush" not in repr(engines.open_engine("postgresql://w:hush@db.bank.example/w"))
-
-
-def test_a_cause_has_the_words_of_the_engine() -> None:
-    """The driver's sentence, without SQLAlchemy's around it; the kind of error where there is none."""
-    error = DBAPIError("INSERT hush", {}, sqlite3.OperationalError("disk I/O error"))
-    error.__cause__ = error.orig
-    assert cause(error) == "disk I/O error"
-    assert cause(InvalidRequestError("hush")) == "InvalidRequestError"
 
 
 async def test_both_engines_answer_the_same_questions(hands, engine: str) -> None:  # type: ignore[no-untyped-def]

@@ -22,6 +22,7 @@ from sqlalchemy.exc import DataError
 from bridge.errors import Conflict, StoreError
 from bridge.message import SYMPHONY, WEIXIN
 from bridge.store import postgresql, schema
+from bridge.store.causes import cause
 from bridge.store.database import Database, create, open_engine
 from bridge.store.engines import address_of, place
 from bridge.store.rows import _PLAN
@@ -105,7 +106,7 @@ def test_an_error_shows_no_values(folder: Path) -> None:
     engine = open_engine(url_of(folder))
     with pytest.raises(Exception) as caught, engine.connect().execution_options(writes=True) as db:
         db.execute(text("INSERT INTO meta VALUES ('installation', 'hush')"))
-    words = postgresql.cause(caught.value)  # type: ignore[arg-type]
+    words = cause(caught.value)  # type: ignore[arg-type]
     assert words == 'duplicate key value violates unique constraint "pk_meta"'
     engine.dispose()
 

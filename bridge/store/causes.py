@@ -1,0 +1,20 @@
+"""Why a database failed, for people: one sentence, without the statement and without values.
+
+Rules of this file: it knows drivers by what their errors carry, and imports none of them.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy.exc import SQLAlchemyError
+
+
+def cause(error: SQLAlchemyError) -> str:
+    """The driver's own words: SQLite's name columns at most; PostgreSQL's first line alone, because what
+    follows it may name values. The kind of the error where no driver said anything."""
+    told: Any = error.__cause__
+    if told is None:
+        return type(error).__name__
+    primary = getattr(getattr(told, "diag", None), "message_primary", None)
+    return primary or " ".join(str(told).split())
