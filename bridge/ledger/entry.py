@@ -15,7 +15,8 @@ destroyed, it says nothing any more.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from functools import partial
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -115,11 +116,22 @@ def decode(data: bytes) -> Entry:
         raise ValueError("not in canonical form")
     if tuple(value) != _FIELDS:
         raise ValueError("not a ledger entry: its fields are others")
-    entry = _in_order(*value.values())
+    entry = _entry_of(value)
     if tuple(map(type, value.values())) != _TYPES or not _is_an_entry(entry) or not data.isascii():
         encode(entry)  # says what is wrong with it
         raise ValueError("not in canonical form")
     return entry
+
+
+def recall(data: bytes) -> Entry:
+    """The entry in bytes that `decode` took before: whether they are canonical is not asked again.
+
+    Raises ValueError when the bytes are no entry at all.
+    """
+    value = orjson.loads(data)
+    if type(value) is not dict or tuple(value) != _FIELDS:
+        raise ValueError("not a ledger entry: its fields are others")
+    return _entry_of(value)
 
 
 def _is_sorted_json(value: object, data: bytes) -> bool:
@@ -131,13 +143,13 @@ def _is_sorted_json(value: object, data: bytes) -> bool:
 
 _FIELDS = ("at", "digest", "facts", "kind", "lane", "seq", "subject", "v")
 _TYPES = (int, str, dict, str, int, int, str, int)
+_made = partial(tuple.__new__, Entry)
 
 
-def _in_order(
-    at: int, digest: str, facts: Mapping[str, object], kind: str, lane: int, seq: int, subject: str, _: int
-) -> Entry:
-    """The entry whose members, in the order of their sorted names, these are."""
-    return Entry(lane, seq, at, kind, subject, facts, digest)
+def _entry_of(value: Mapping[str, Any]) -> Entry:
+    """The entry whose members these are: written out, because this is done for every entry read again."""
+    at, digest, facts, kind, lane, seq, subject, _ = value.values()
+    return _made((lane, seq, at, kind, subject, facts, digest))
 
 
 def _is_an_entry(entry: Entry) -> bool:
@@ -172,18 +184,20 @@ def _is_typed(entry: Entry) -> bool:
     )
 
 
-_PLAIN = (int, str)
+_PLAIN = frozenset({int, str, bool})
 
 
 def _are_canonical(values: Iterable[object]) -> bool:
     for value in values:  # written out: this is asked of every fact that is ever read again
-        if isinstance(value, _PLAIN) or _is_canonical(value):
+        if type(value) in _PLAIN or _is_canonical(value):
             continue
         return False
     return True
 
 
 def _is_canonical(value: object) -> bool:
+    if isinstance(value, int | str):
+        return True
     if isinstance(value, list | tuple):
         return _are_canonical(value)
     return isinstance(value, Mapping) and _are_canonical(value.values())

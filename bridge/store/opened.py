@@ -11,7 +11,7 @@ from typing import Any
 from bridge.ledger.content import digest_of
 from bridge.ledger.entry import Entry
 from bridge.sealing import BODY, RAW, Broken, unseal
-from bridge.store.reread import AnyRow, Body, Work, as_bytes, parsed
+from bridge.store.reread import Body, Work, as_bytes, parsed
 
 
 class Contents:
@@ -26,6 +26,10 @@ class Contents:
         )
         self._rows = {row.seq: row for row in work.rows(statement, lane=lane, first=first, last=last)}
 
+    def beside(self, seq: int, entry: Entry | None) -> bool:
+        """Whether something stands beside an entry, or should."""
+        return seq in self._rows or bool(entry and entry.digest)
+
     def check(self, seq: int, entry: Entry | None) -> bytes | None:
         """Compare what stands beside an entry with its digest; gives the body, None when there is none, or
         when it cannot be opened. `entry` is None where the entry itself could not be read."""
@@ -35,38 +39,34 @@ class Contents:
                 meaning = "is gone: its entry has the digest of something that is no longer there"
                 self._report("content", seq, "", meaning)
             return None
+        body, raw = as_bytes(row.body), as_bytes(row.raw)
         self.work.summary.contents += 1
-        self.work.summary.bytes += len(as_bytes(row.body)) + len(as_bytes(row.raw))
+        self.work.summary.bytes += len(body) + len(raw)
         if entry is not None and not entry.digest:
             self._report("content", seq, "", "stands beside an entry that has none")
             return None
-        return self._compared(row, seq, entry)
-
-    def _compared(self, row: AnyRow, seq: int, entry: Entry | None) -> bytes | None:
-        opened = self._opened(row, seq)
+        opened = self._opened(seq, row.wrapped, body, raw)
         if opened is None:
             return None
-        body, raw = opened
-        if entry is not None and digest_of(as_bytes(row.salt), body, raw) != entry.digest:
+        if entry is not None and digest_of(as_bytes(row.salt), *opened) != entry.digest:
             meaning = "does not have the digest that its entry recorded: salt, body or raw were changed"
             self._report("content", seq, "salt, body, raw", meaning)
-        return body
+        return opened[0]
 
-    def _opened(self, row: AnyRow, seq: int) -> tuple[bytes, bytes] | None:
-        """Body and raw bytes."""
-        if row.wrapped is None:
+    def _opened(self, seq: int, wrapped: object, body: bytes, raw: bytes) -> tuple[bytes, bytes] | None:
+        """Body and raw bytes, as they were before they were sealed."""
+        if wrapped is None:
             self._report("data_keys", seq, "", "is gone: its content can never be opened again")
             return None
         if self.work.sealed:
             return None
         belongs = self.work.opener.place(self.lane, seq)
         try:
-            key = self.work.opener.unwrapped(belongs, as_bytes(row.wrapped))
+            key = self.work.opener.unwrapped(belongs, as_bytes(wrapped))
         except Broken as error:
             self._report("data_keys", seq, "wrapped", f"cannot be opened, nor its content: {error}")
             return None
         try:
-            body, raw = as_bytes(row.body), as_bytes(row.raw)
             return unseal(key, belongs, BODY, body), unseal(key, belongs, RAW, raw)
         except Broken as error:
             self._report("content", seq, "body, raw", f"cannot be opened: {error}")

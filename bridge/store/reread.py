@@ -20,7 +20,7 @@ from sqlalchemy.exc import OperationalError
 
 from bridge import sealing
 from bridge.errors import ConfigError, KeyMissing
-from bridge.ledger.entry import Entry, decode
+from bridge.ledger.entry import Entry, recall
 from bridge.ports import DIRECT, KeyKeeper
 
 if TYPE_CHECKING:
@@ -35,6 +35,12 @@ AnyRow: TypeAlias = "Row[*tuple[Any, ...]]"
 
 Comparison: TypeAlias = tuple[str, object, object]
 """A column, what it holds, and what it should."""
+
+Values: TypeAlias = tuple[object, ...]
+"""Values of columns, in their order."""
+
+Place: TypeAlias = tuple[str, str, object]
+"""Where a row stands: table, column that names it, and its name there."""
 
 Body: TypeAlias = "Mapping[str, Any]"
 """The body of a piece of content, as JSON says it."""
@@ -183,6 +189,7 @@ class Work:
         self.consents: dict[tuple[str, str], Entry] = {}  # by contact and gate: the last that was said
         self.draws: dict[str, tuple[Entry, dict[str, Any]]] = {}  # by day
         self.attached: dict[int, int] = {}  # by message: how many attachments it came with, if any
+        self.unreadable: set[object] = set()  # columns that hold no entry, as they are
         self.unopened: set[tuple[int, int]] = set()  # messages' words that could not be read
         self.last_message = 0
         self.last_archived: dict[int, int] = {}  # by lane: place of the entry of the last message
@@ -198,6 +205,14 @@ class Work:
         for column, is_, should_be in pairs:
             if is_ != should_be:
                 self.report(table, key, column, f"is not what {source} says")
+
+    def alike(
+        self, place: Place, columns: Sequence[str], is_: Values, should_be: Values, source: str
+    ) -> None:
+        """The same for the columns of a row, compared as a whole: nearly always they are as they should be."""
+        if is_ != should_be:
+            table, key, name = place
+            self.compare(table, f"{key} {name}", zip(columns, is_, should_be, strict=True), source)
 
     def tick(self, rows: int) -> None:
         """So many rows more are done."""
@@ -245,7 +260,7 @@ class Work:
         """The same, of a statement that selects `subject` and `entry` in order."""
         found: dict[str, list[Entry]] = defaultdict(list)
         for subject, data in self.rows(statement, **values):
-            entry = readable(data)
+            entry = None if data in self.unreadable else readable(data)
             if entry is not None:
                 found[subject].append(entry)
         return found
@@ -290,10 +305,10 @@ def any_text(db: Connection) -> Iterator[None]:
         connection.text_factory = before
 
 
-def readable(data: object) -> Entry | None:
-    """The entry that a column holds; None when it holds none."""
+def readable(data: Any) -> Entry | None:
+    """The entry that a column holds, which has been decoded once; None when it holds none."""
     try:
-        return decode(as_bytes(data))
+        return recall(data)
     except ValueError:
         return None
 

@@ -17,7 +17,18 @@ from typing import Any
 from bridge.ledger.entry import Entry
 from bridge.message import SYMPHONY, WEIXIN
 from bridge.sealing import PAIR
-from bridge.store.reread import AnyRow, Body, Comparison, Source, Work, as_bytes, number, parsed, place_of
+from bridge.store.reread import (
+    AnyRow,
+    Body,
+    Comparison,
+    Source,
+    Values,
+    Work,
+    as_bytes,
+    number,
+    parsed,
+    place_of,
+)
 
 # --- people ---------------------------------------------------------------------------------------------
 
@@ -177,17 +188,15 @@ def check_archived(work: Work, archived: Mapping[int, tuple[Entry, Body | None]]
                 work.attached[n] = len(files)
 
 
+_SAID = ("network", "source_id", "conversation", "sender", "kind")
+
+
 def _words(work: Work, row: AnyRow, body: Body) -> None:
     said = body.get
     chat = work.opener.hidden(str(said("conversation", "")))
-    words: list[Comparison] = [
-        ("network", row.network, said("network", "")),
-        ("source_id", row.source_id, said("id", "")),
-        ("conversation", row.conversation, chat),
-        ("sender", row.sender, said("sender", "")),
-        ("kind", row.kind, said("kind", "")),
-    ]
-    work.compare("messages", f"id {row.id}", words, "the archived message")
+    is_ = (row.network, row.source_id, row.conversation, row.sender, row.kind)
+    words = (said("network", ""), said("id", ""), chat, said("sender", ""), said("kind", ""))
+    work.alike(("messages", "id", row.id), _SAID, is_, words, "the archived message")
 
 
 def gone(work: Work, table: str, column: str, named: Mapping[Any, Entry], there: Collection[Any]) -> None:
@@ -202,6 +211,10 @@ _OF_MESSAGES = (
     "SELECT l.subject, l.entry FROM messages m JOIN ledger l ON l.subject = 'message/' || m.id "
     "WHERE m.id BETWEEN :first AND :last ORDER BY l.lane, l.seq"
 )
+
+
+_ARCHIVED_AS = ("lane", "entry", "archived_at", "network", "notice_for")
+_JUDGED_AS = ("outcome", "cause", "at", "message")
 
 
 class Messages:
@@ -245,7 +258,8 @@ class Messages:
         self._number(row)
         self._columns(row, first)
         state = _state(entries, self.files.get(row.id, ()))
-        self.work.compare("messages", key, [("state", row.state, state)], "the ledger")
+        if row.state != state:
+            self.work.report("messages", key, "state", "is not what the ledger says")
         said = [e for e in entries if e.kind in _FILED]
         self._order(key, first, entries, said)
         if said or row.id in self.files or row.id in self.work.attached:
@@ -255,18 +269,14 @@ class Messages:
         self._samples(row, entries)
         if row.notice_for is None:
             self._pair(row, first, entries)
-        else:
-            self.work.compare("messages", key, [("pair", row.pair, None)], "the kind of message")
+        elif row.pair is not None:
+            self.work.report("messages", key, "pair", "is not what the kind of message says")
 
     def _columns(self, row: AnyRow, first: Entry) -> None:
-        facts: tuple[Comparison, ...] = (
-            ("lane", row.lane, first.lane),
-            ("entry", row.entry, first.seq),
-            ("archived_at", row.archived_at, first.at),
-            ("network", row.network, first.facts.get("network")),
-            ("notice_for", row.notice_for, first.facts.get("about")),
-        )
-        self.work.compare("messages", f"id {row.id}", facts, "its entry")
+        said = first.facts.get
+        is_ = (row.lane, row.entry, row.archived_at, row.network, row.notice_for)
+        facts = (first.lane, first.seq, first.at, said("network"), said("about"))
+        self.work.alike(("messages", "id", row.id), _ARCHIVED_AS, is_, facts, "its entry")
 
     def _order(self, key: str, first: Entry, entries: Sequence[Entry], filed: Sequence[Entry]) -> None:
         """Archived before anything else; attachments settled before anything was decided."""
@@ -314,17 +324,14 @@ class Messages:
     def _verdicts(self, row: AnyRow, entries: Sequence[Entry]) -> None:
         judged = {e.seq: e for e in entries if e.kind == "message:judged"}
         for verdict in self.verdicts.get(row.id, ()):
-            key, said = f"id {verdict.id}", judged.pop(verdict.entry, None)
+            said = judged.pop(verdict.entry, None)
             if said is None:
-                self.work.report("verdicts", key, "entry", "no entry testifies to this verdict")
+                meaning = "no entry testifies to this verdict"
+                self.work.report("verdicts", f"id {verdict.id}", "entry", meaning)
                 continue
-            facts: tuple[Comparison, ...] = (
-                ("outcome", verdict.outcome, said.facts.get("outcome")),
-                ("cause", verdict.cause, said.facts.get("cause")),
-                ("at", verdict.at, said.at),
-                ("message", verdict.message, number_of(said)),
-            )
-            self.work.compare("verdicts", key, facts, "its entry")
+            is_ = (verdict.outcome, verdict.cause, verdict.at, verdict.message)
+            facts = (said.facts.get("outcome"), said.facts.get("cause"), said.at, number_of(said))
+            self.work.alike(("verdicts", "id", verdict.id), _JUDGED_AS, is_, facts, "its entry")
         for entry in judged.values():
             meaning = f"a verdict is gone: {place_of(entry)} testifies to it"
             self.work.report("verdicts", f"message {row.id}", "", meaning)
@@ -498,6 +505,10 @@ _RECEIPTS = (
 )
 
 
+_PERMITTED_AS = ("lane", "message", "network", "marks")
+_DONE_AS = ("done_at", "reason", "attempt")
+
+
 class Deliveries:
     """A chunk of deliveries, with their verdicts, messages and receipts."""
 
@@ -548,13 +559,10 @@ class Deliveries:
 
     def _permit(self, row: AnyRow, permitted: Entry) -> None:
         key = f"permit {row.permit}"
-        facts: tuple[Comparison, ...] = (
-            ("lane", row.lane, permitted.lane),
-            ("message", row.message, number_of(permitted)),
-            ("network", row.network, permitted.facts.get("network")),
-            ("marks", row.marks, permitted.facts.get("marks", "")),
-        )
-        self.work.compare("deliveries", key, facts, "its entry")
+        said = permitted.facts.get
+        is_ = (row.lane, row.message, row.network, row.marks)
+        facts = (permitted.lane, number_of(permitted), said("network"), said("marks", ""))
+        self.work.alike(("deliveries", "permit", row.permit), _PERMITTED_AS, is_, facts, "its entry")
         if row.archived is None or row.decided is None:
             missing = "message" if row.archived is None else "verdict"
             self.work.report("deliveries", key, missing, f"names a {missing} that is not there")
@@ -607,33 +615,41 @@ class Deliveries:
         return self.work.sealed or bool(body.get("replaces"))
 
     def _state(self, row: AnyRow, entries: Sequence[Entry]) -> None:
-        key, last = f"permit {row.permit}", entries[-1]
+        last = entries[-1]
         if row.state not in _DELIVERED.get(last.kind, ()):
             meaning = f"is not what its last entry says ({last.kind}, {place_of(last)})"
-            self.work.report("deliveries", key, "state", meaning)
+            self.work.report("deliveries", f"permit {row.permit}", "state", meaning)
             return
-        facts: list[Comparison] = []
-        facts.append(("done_at", row.done_at, last.at if row.state in _ENDED else 0))
+        is_: Values = (row.done_at,)
+        facts: Values = (last.at if row.state in _ENDED else 0,)
         if row.state not in ("ready", "claimed"):
-            facts.append(("reason", row.reason, _reason(row.state, last)))
-            tries = [e.facts["attempt"] for e in entries if "attempt" in e.facts]
+            is_, facts = (*is_, row.reason), (*facts, _reason(row.state, last))
             if row.state != "dropped":
-                facts.append(("attempt", row.attempt, tries[-1] if tries else 0))
-        self.work.compare("deliveries", key, facts, f"its last entry ({last.kind})")
+                tries = [e.facts["attempt"] for e in entries if "attempt" in e.facts]
+                is_, facts = (*is_, row.attempt), (*facts, tries[-1] if tries else 0)
+        place, source = ("deliveries", "permit", row.permit), f"its last entry ({last.kind})"
+        self.work.alike(place, _DONE_AS[: len(is_)], is_, facts, source)
 
     def _receipts(self, row: AnyRow, entries: Sequence[Entry]) -> None:
         named = {str(one): e for e in entries for one in _ids(e)}
         rows = {receipt.id: receipt for receipt in self.receipts.get(row.permit, ())}
         self.work.summary.receipts += len(rows)
+        if named.keys() != rows.keys():
+            self._others(row, named, rows)
+        for one, receipt in rows.items():
+            if receipt.network != row.network:
+                meaning = "is not what its delivery says"
+                self.work.report("receipts", f"{receipt.network} {one}", "network", meaning)
+
+    def _others(self, row: AnyRow, named: Mapping[str, Entry], rows: Mapping[Any, AnyRow]) -> None:
+        """Receipts that no entry named, or that are gone."""
         for one in sorted(named.keys() - rows.keys(), key=str):
             meaning = f"is gone, or names another permit: {place_of(named[one])} testifies to it"
             self.work.report("receipts", f"{row.network} {one}", "", meaning)
-        for one, receipt in rows.items():
-            key = f"{receipt.network} {one}"
-            if one not in named and str(one).isascii():  # the ledger takes no others
+        for one in rows.keys() - named.keys():
+            if str(one).isascii():  # the ledger takes no others
                 meaning = f"no entry says that {row.permit} arrived as this"
-                self.work.report("receipts", key, "id, permit", meaning)
-            self.work.compare("receipts", key, [("network", receipt.network, row.network)], "its delivery")
+                self.work.report("receipts", f"{rows[one].network} {one}", "id, permit", meaning)
 
 
 def _reason(state: str, last: Entry) -> object:

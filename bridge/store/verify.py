@@ -194,32 +194,33 @@ class _Lane:
     def _entries(self, rows: Sequence[AnyRow]) -> None:
         """What a run of entries says, with the content beside them and the rows that they speak of."""
         contents = Contents(self.work, self.lane, rows[0].id, rows[-1].id)
-        entries: list[Entry] = []
+        entries = [self._decoded(*row) for row in rows]
         archived: dict[int, tuple[Entry, Body | None]] = {}
-        for row in rows:
-            entry = self._decoded(row)
-            body = contents.check(row.id, entry)
+        for row, entry in zip(rows, entries, strict=True):
+            body = contents.check(row.id, entry) if contents.beside(row.id, entry) else None
             if entry is None:
                 continue
-            entries.append(entry)
-            self._time(entry)
+            if entry.at != self.last_at:
+                self._time(entry)
             if entry.kind in ARCHIVED:
                 archived[number_of(entry)] = entry, self._words(entry, body)
             elif entry.kind not in ORDINARY:
                 self._whole_store(entry, body)
         check_archived(self.work, archived)
-        _rows_of(self.work, entries)
+        _rows_of(self.work, [entry for entry in entries if entry is not None])
 
-    def _decoded(self, row: AnyRow) -> Entry | None:
+    def _decoded(self, seq: int, subject: object, data: object, _: object) -> Entry | None:
+        """The entry in a row: number, subject, entry and leaf."""
         try:
-            entry = decode(as_bytes(row.entry))
+            entry = decode(as_bytes(data))
         except ValueError as error:
-            self.work.report("ledger", self._key(row.id), "entry", f"cannot be read: {error}")
+            self.work.unreadable.add(data)
+            self.work.report("ledger", self._key(seq), "entry", f"cannot be read: {error}")
             return None
-        if (self.lane, row.id, row.subject) != (entry.lane, entry.seq, entry.subject):
-            columns: tuple[Comparison, ...] = (("lane", self.lane, entry.lane), ("seq", row.id, entry.seq))
-            columns += (("subject", row.subject, entry.subject),)
-            self.work.compare("ledger", self._key(row.id), columns, "the entry itself")
+        is_, said = (self.lane, seq, subject), (entry.lane, entry.seq, entry.subject)
+        if is_ != said:
+            columns = zip(("lane", "seq", "subject"), is_, said, strict=True)
+            self.work.compare("ledger", self._key(seq), columns, "the entry itself")
         return entry
 
     def _key(self, seq: int) -> str:
@@ -262,10 +263,9 @@ class _Lane:
 
     def _time(self, entry: Entry) -> None:
         """Entries of different times were written by different transactions, and each left a head."""
-        if entry.at != self.last_at:
-            if self.last_at is not None and entry.seq not in self.growth.heads:
-                self.work.report("heads", f"lane {self.lane} size {entry.seq}", "", "is missing")
-            self.last_at = entry.at
+        if self.last_at is not None and entry.seq not in self.growth.heads:
+            self.work.report("heads", f"lane {self.lane} size {entry.seq}", "", "is missing")
+        self.last_at = entry.at
 
     def _end(self) -> None:
         growth, work = self.growth, self.work
