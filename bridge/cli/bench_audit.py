@@ -293,7 +293,7 @@ WORKS: Mapping[str, Callable[[Connection, Path], None]] = {
 
 
 def _proofs(db: Connection, size: int, root: bytes) -> dict[str, Any]:
-    """Proofs for places by chance, each verified. The first one has to hash the tree."""
+    """Proofs for places by chance, each verified. The first one knows nothing of the tree yet."""
     from bridge.ledger.proofs import includes, prove_inclusion
     from bridge.store.proving import Subtrees, entry_at
 

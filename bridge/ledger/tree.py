@@ -11,9 +11,12 @@ the roots of the perfect subtrees that make up the tree so far (at most one per 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 EMPTY_ROOT = hashlib.sha256(b"").digest()
+
+NODE_STEP = 4
+"""Levels of the tree between two of which the roots of complete subtrees are kept, beside the leaves."""
 
 _HASH_BYTES = 32
 
@@ -58,6 +61,18 @@ class Frontier:
             nodes.append(node)
             size += 1
         self.size = size
+
+    def closing(self, leaf: bytes) -> Iterator[tuple[int, bytes]]:
+        """The perfect subtrees that `leaf` would complete, as (level, root), the smallest first: those whose
+        level is a multiple of `NODE_STEP`. A subtree of level k has 2**k leaves."""
+        node, carry = leaf, self.size
+        for level, left in enumerate(reversed(self.nodes), 1):
+            if not carry & 1:
+                return
+            node = node_hash(left, node)
+            carry >>= 1
+            if level % NODE_STEP == 0:
+                yield level, node
 
     def root(self) -> bytes:
         """The root over all leaves so far (the Merkle Tree Hash, RFC 9162 section 2.1.1)."""

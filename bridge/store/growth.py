@@ -6,6 +6,7 @@ somebody named one.
 
     ledger        no gap, leaf = hash of the entry
     heads         the root of the tree of that size
+    nodes         the root of each complete subtree at every fourth level
     checkpoints   signature and root (`attestation`)
 """
 
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from bridge.ledger.tree import Frontier, leaf_hash
+from bridge.ledger.tree import NODE_STEP, Frontier, leaf_hash
 from bridge.store.attestation import Attested
 from bridge.store.reread import AnyRow, Work, as_bytes
 
@@ -29,6 +30,7 @@ class Growth:
         self.heads: Mapping[int, bytes] = {}  # those that the last run passed, by size
         self._wrong: list[int] = []
         self._attested = Attested(work, lane)
+        self._nodes = _Nodes(work, lane)
 
     def take(self, rows: Sequence[AnyRow]) -> None:
         """Entries one after another, without a gap between them: rows with `id`, `entry` and `leaf`."""
@@ -44,6 +46,8 @@ class Growth:
             at = size
             if self.whole and size in self.heads:
                 self._head(size, self.heads[size])
+        if self.whole:
+            self._nodes.compare()
         self.work.summary.entries += len(rows)
 
     def _leaves(self, rows: Sequence[AnyRow]) -> list[bytes]:
@@ -66,10 +70,20 @@ class Growth:
         at, taken = size - len(leaves), 0
         while (due := self._attested.next) <= size:
             upto = max(taken, due - at)
-            self.frontier.extend(leaves[taken:upto])
+            self._extend(leaves[taken:upto])
             taken = upto
             self._attested.meet(due, self.frontier.root if self.whole else None)
-        self.frontier.extend(leaves[taken:])
+        self._extend(leaves[taken:])
+
+    def _extend(self, leaves: Sequence[bytes]) -> None:
+        """Take leaves, and on the way the subtrees that they complete."""
+        frontier, at = self.frontier, 0
+        for last in range(-(frontier.size + 1) % _EVERY, len(leaves), _EVERY):
+            frontier.extend(leaves[at:last])
+            if self.whole:
+                self._nodes.meet(frontier, leaves[last])
+            at = last
+        frontier.extend(leaves[at:])
 
     def _head(self, size: int, root: bytes) -> None:
         if self.frontier.root() == root:
@@ -98,6 +112,8 @@ class Growth:
         """The last entry has been taken: whatever speaks of more is told."""
         self._tell_wrong()
         self._attested.end()
+        if self.whole:
+            self._nodes.end()
         work, size, lane = self.work, self.frontier.size, self.lane
         work.summary.roots[lane] = (size, self.frontier.root().hex())
         newest = "SELECT 1 FROM heads WHERE lane = :lane AND size = :size"
@@ -109,6 +125,50 @@ class Growth:
             work.report("heads", f"lane {lane} size {larger}", "size", meaning)
         for other in work.column("SELECT size FROM heads WHERE lane = :lane AND size < 1", lane=lane):
             work.report("heads", f"lane {lane} size {other}", "size", "is not the size of any tree")
+
+
+_EVERY = 1 << NODE_STEP
+
+
+class _Nodes:
+    """The complete subtrees of a growing tree, against those that were kept."""
+
+    def __init__(self, work: Work, lane: int) -> None:
+        self.work, self.lane = work, lane
+        self._made: dict[int, dict[int, bytes]] = {}  # by level and number, since the last look
+        self._wrong: list[tuple[int, int]] = []
+        self._met = 0
+
+    def meet(self, frontier: Frontier, leaf: bytes) -> None:
+        """The tree is about to get `leaf`, which completes a subtree of a level that is kept."""
+        for level, node in frontier.closing(leaf):
+            self._made.setdefault(level, {})[frontier.size >> level] = node
+
+    def compare(self) -> None:
+        """Look at those that were completed since the last look."""
+        for level, made in self._made.items():
+            statement = (
+                "SELECT n, hash FROM nodes WHERE lane = :lane AND level = :level "
+                "AND n BETWEEN :first AND :last"
+            )
+            rows = self.work.rows(statement, lane=self.lane, level=level, first=min(made), last=max(made))
+            kept = {row.n: as_bytes(row.hash) for row in rows}
+            self._met += len(rows)
+            if kept != made:
+                self._wrong += [(level, n) for n, node in made.items() if kept.get(n) != node]
+        self._made.clear()
+
+    def end(self) -> None:
+        """Report those that are wrong as one finding, and whether there are others."""
+        if self._wrong:
+            level, n = min(self._wrong)
+            more = f" (nor {len(self._wrong) - 1} others)" if len(self._wrong) > 1 else ""
+            meaning = f"is not there as the root of its entries{more}: it, or an entry, was changed"
+            self.work.report("nodes", f"lane {self.lane} level {level} n {n}", "hash", meaning)
+        count = sum(self.work.column("SELECT count(*) FROM nodes WHERE lane = :lane", lane=self.lane))
+        if count > self._met:
+            meaning = f"has {count - self._met} that are the root of no complete subtree"
+            self.work.report("nodes", f"lane {self.lane}", "", meaning)
 
 
 def runs(rows: Sequence[AnyRow]) -> Iterator[Sequence[AnyRow]]:

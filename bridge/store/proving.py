@@ -1,22 +1,36 @@
-"""Proofs for somebody outside: hashes of subtrees from the ledger's leaves, and what a proof is about.
+"""Proofs for somebody outside: hashes of subtrees as they were kept, and what a proof is about.
 
-Rules of this file: it only reads. A subtree is hashed once, however many proofs need it: the first proof
-hashes the whole tree, each one after it a block of leaves, read where its path goes through. Whoever hands a
-proof on verifies it first, against a signed root.
+Rules of this file: it only reads. The roots of complete subtrees stand in `nodes` at every fourth level, so a
+proof reads a family of at most sixteen rows for each of its steps; one that is not kept is made from what is
+below it, from the leaves if need be. None of this is trusted: whoever hands a proof on verifies it first,
+against a signed root.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, bindparam, select
 
-from bridge.ledger.tree import node_hash, root_of
+from bridge.errors import StoreError
+from bridge.ledger.tree import NODE_STEP, node_hash, root_of
 from bridge.store import schema as s
-from bridge.store.checkpoints import leaves
+from bridge.store.prepared import Prepared
 
-BLOCK = 256
-"""Leaves that are read together. Subtrees that begin with a block are remembered."""
+FAMILY = 1 << NODE_STEP
+"""Nodes, or leaves, that are read together: all below one node that is kept."""
+
+_first, _last = bindparam("first"), bindparam("last")
+_LEAVES = Prepared(
+    select(s.ledger.c.seq, s.ledger.c.leaf)
+    .where(s.ledger.c.lane == bindparam("b_lane"), s.ledger.c.seq.between(_first, _last))
+    .order_by(s.ledger.c.seq)
+)
+_NODES = Prepared(
+    select(s.nodes.c.n, s.nodes.c.hash)
+    .where(s.nodes.c.lane == bindparam("b_lane"), s.nodes.c.level == bindparam("b_level"))
+    .where(s.nodes.c.n.between(_first, _last))
+)
 
 
 class Subtrees:
@@ -24,28 +38,47 @@ class Subtrees:
 
     def __init__(self, db: Connection, lane: int) -> None:
         self.db, self.lane = db, lane
-        self._known: dict[tuple[int, int], bytes] = {}
-        self._block, self._leaves = -1, leaves(db, lane, 0, 0)
+        self._families: dict[tuple[int, int], Mapping[int, bytes]] = {}
 
     def __call__(self, first: int, last: int) -> bytes:
-        """The root over the leaves from `first` up to, and without, `last`."""
-        if first % BLOCK:
-            return self._read(first, last)
-        if (first, last) not in self._known:
-            self._known[first, last] = self._joined(first, last)
-        return self._known[first, last]
-
-    def _joined(self, first: int, last: int) -> bytes:
-        if last - first <= BLOCK:
-            return self._read(first, last)
-        middle = first + (1 << ((last - first - 1).bit_length() - 1))
+        """The root over the leaves from `first` up to, and without, `last`: a subtree of some tree."""
+        size = last - first
+        if size < 1:
+            return root_of(())
+        level = size.bit_length() - 1
+        if size == 1 << level:
+            return self._complete(level, first >> level)
+        middle = first + (1 << level)
         return node_hash(self(first, middle), self(middle, last))
 
-    def _read(self, first: int, last: int) -> bytes:
-        block = first - first % BLOCK
-        if block != self._block:
-            self._block, self._leaves = block, leaves(self.db, self.lane, block, block + BLOCK)
-        return root_of(self._leaves[first - block : last - block])
+    def _complete(self, level: int, n: int) -> bytes:
+        """The root of subtree number `n` of those of 2**level leaves."""
+        up = level % NODE_STEP
+        below, first = level - up, n << up
+        return root_of([self._node(below, one) for one in range(first, first + (1 << up))])
+
+    def _node(self, level: int, n: int) -> bytes:
+        """A leaf, or the root of a subtree of a level that is kept."""
+        found = self._family(level, n // FAMILY).get(n)
+        if found is None:
+            found = self._from_below(level, n)
+        return found
+
+    def _family(self, level: int, parent: int) -> Mapping[int, bytes]:
+        if (level, parent) not in self._families:
+            self._families[level, parent] = self._read(level, parent * FAMILY)
+        return self._families[level, parent]
+
+    def _read(self, level: int, first: int) -> Mapping[int, bytes]:
+        names = {"b_lane": self.lane, "b_level": level, "first": first, "last": first + FAMILY - 1}
+        return dict((_NODES if level else _LEAVES).rows(self.db, names))
+
+    def _from_below(self, level: int, n: int) -> bytes:
+        """A node that is not kept. Raises StoreError when a leaf is not there either."""
+        if level == 0:
+            raise StoreError(f"entry {n} of lane {self.lane} is gone: run `weighbridge audit verify`")
+        below, first = level - NODE_STEP, n * FAMILY
+        return root_of([self._node(below, one) for one in range(first, first + FAMILY)])
 
 
 Placed = tuple[int, int, bytes, bytes]

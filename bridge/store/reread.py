@@ -6,8 +6,9 @@ read becomes a finding, never an end: the place that reads a row first reports i
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,13 +16,14 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import orjson
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import Connection, Row, bindparam, text
+from sqlalchemy import Connection, Row, bindparam, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from bridge import sealing
 from bridge.errors import ConfigError, KeyMissing
 from bridge.ledger.entry import Entry, recall
 from bridge.ports import DIRECT, KeyKeeper
+from bridge.store.schema import metadata
 
 if TYPE_CHECKING:
     from bridge.ledger.checkpoint import Verifier
@@ -59,7 +61,7 @@ class Finding:
     meaning: str
 
     def __str__(self) -> str:
-        place = f"{self.table} {self.key}" + (f", {self.column}" if self.column else "")
+        place = f"{self.table} {self.key}".rstrip() + (f", {self.column}" if self.column else "")
         return f"{place}: {self.meaning}"
 
 
@@ -109,11 +111,15 @@ class Opener:
     Without the master key nothing is opened: `missing` says what is lacking.
     """
 
-    def __init__(self, db: Connection, keeper: KeyKeeper | None) -> None:
+    def __init__(self, db: Connection, keeper: KeyKeeper | None, gone: Collection[str] = frozenset()) -> None:
         self.missing = "" if keeper else "no master key was given"
         self.wrong: dict[int, str] = {}  # store keys that the master key does not open
         self._store_keys: dict[int, AESGCM] = {}
         self._token_key = b""
+        self._installation = b""
+        if {"meta", "store_keys"}.intersection(gone):
+            self.missing = "the tables that say how to open it are gone"
+            return
         said = db.execute(text("SELECT value FROM meta WHERE key = 'installation'")).scalar()
         self._installation = as_bytes(said or "")
         for row in db.execute(text("SELECT * FROM store_keys ORDER BY id")) if keeper else ():
@@ -172,7 +178,8 @@ class Work:
         anchors: Sequence[Anchored] = (),
     ) -> None:
         self.db, self.blobs, self._found, self._progress = db, blobs, found, progress
-        self.opener = Opener(db, keeper)
+        self.gone = frozenset(metadata.tables) - {*inspect(db).get_table_names()}
+        self.opener = Opener(db, keeper, self.gone)
         self.sealed = bool(self.opener.missing)  # what stands in the archive cannot be read
         self.keys, self.anchors = keys, anchors
         self.summary = Summary()
@@ -209,7 +216,7 @@ class Work:
     def alike(
         self, place: Place, columns: Sequence[str], is_: Values, should_be: Values, source: str
     ) -> None:
-        """The same for the columns of a row, compared as a whole: nearly always they are as they should be."""
+        """The same for the columns of a row, compared as a whole: nearly always nothing differs."""
         if is_ != should_be:
             table, key, name = place
             self.compare(table, f"{key} {name}", zip(columns, is_, should_be, strict=True), source)
@@ -220,8 +227,9 @@ class Work:
         self._progress(self.done, self.total)
 
     def rows(self, statement: str, **values: object) -> list[AnyRow]:
-        """The rows of a statement; a list among `values` is for an IN, and nothing is in an empty one."""
-        if [] in values.values():
+        """The rows of a statement; a list among `values` is for an IN, and nothing is in an empty one, nor in
+        a table that is gone."""
+        if [] in values.values() or self._asks_what_is_gone(statement):
             return []
         lists: list[Any] = [
             bindparam(name, expanding=True) for name, value in values.items() if isinstance(value, list)
@@ -233,14 +241,16 @@ class Work:
             with any_text(self.db):  # slower, so it is asked only where something cannot be read
                 return list(self.db.execute(question, values).all())
 
+    def _asks_what_is_gone(self, statement: str) -> bool:
+        return bool(self.gone) and not self.gone.isdisjoint(_NAMES.findall(statement))
+
     def column(self, statement: str, **values: object) -> list[Any]:
         """The first column of a statement's rows."""
         return [row[0] for row in self.rows(statement, **values)]
 
     def count(self, table: str) -> int:
         """How many rows a table has."""
-        number: int = self.column(f"SELECT count(*) FROM {table}")[0]
-        return number
+        return sum(self.column(f"SELECT count(*) FROM {table}"))
 
     def chunks(self, statement: str, **values: object) -> Iterator[list[AnyRow]]:
         """Rows in order of `id`, a chunk at a time; those whose `id` is no number count as missing."""
@@ -288,6 +298,9 @@ class Work:
             return self.opener.part(number(lane), number(seq), wrapped, part, sealed)
         except sealing.Broken:
             return b""
+
+
+_NAMES = re.compile("[a-z_]+")
 
 
 @contextmanager

@@ -96,6 +96,18 @@ heads = Table(
     PrimaryKeyConstraint("lane", "size"),
 )
 
+#: Roots of complete subtrees, at every fourth level: number `n` of those of 2**level leaves. They follow from
+#: the leaves; because of them a proof reads a few rows, however large the tree is.
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("lane", Integer, nullable=False),
+    Column("level", Integer, nullable=False),
+    Column("n", BigInteger, nullable=False),
+    Column("hash", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("lane", "level", "n"),
+)
+
 #: Signed checkpoints of the tree: what was said to others about it, as it was said (C2SP signed notes).
 checkpoints = Table(
     "checkpoints",

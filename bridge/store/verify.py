@@ -9,6 +9,7 @@ What is checked, and against what:
 
     ledger     canonical form, no gap, leaf = hash of the entry, columns = the entry
     heads      the tree over all leaves, recomputed; one head at least wherever the time moves on
+    nodes      the root of every complete subtree at every fourth level, and no other
     lanes      size, right edge, epoch
     content    opens with its key; the salted digest in its entry; none without an entry, nor the reverse
     store_keys their entries; opened by the master key
@@ -119,6 +120,7 @@ def verify(
     work = Work(db, blobs, found, progress, keeper or (vault and vault.keeper), keys, anchors)
     work.summary.unread = work.opener.missing
     _file_itself(work)
+    _tables(work)
     work.total = work.count("ledger") + work.count("messages") + work.count("deliveries")
     for lane in work.column("SELECT lane FROM lanes UNION SELECT lane FROM ledger ORDER BY 1"):
         _Lane(work, lane).check()
@@ -151,6 +153,7 @@ def verify_tree(
     """Check the trees of the store behind `db` and their checkpoints, and nothing else: leaves are the hashes
     of their entries, none is missing, roots are as they were kept and signed. Needs no master key."""
     work = Work(db, Path(), found, progress, None, keys, anchors)
+    _tables(work)
     check_tree(work)
     return work.summary
 
@@ -165,6 +168,11 @@ def _file_itself(work: Work) -> None:
     for answer in answers:
         if answer != "ok":
             work.report("the database file", "", "", f"SQLite finds it damaged: {answer}")
+
+
+def _tables(work: Work) -> None:
+    for table in sorted(work.gone):
+        work.report(table, "", "", "the whole table is gone, with everything that was in it")
 
 
 # --- the ledger -----------------------------------------------------------------------------------------
@@ -320,6 +328,12 @@ _ORPHANS = (
         "checkpoints",
         "lane {} size {}",
         "SELECT c.lane, c.size FROM checkpoints c LEFT JOIN lanes l ON l.lane = c.lane WHERE l.lane IS NULL",
+        "belongs to no lane",
+    ),
+    (
+        "nodes",
+        "lane {} level {} n {}",
+        "SELECT n.lane, n.level, n.n FROM nodes n LEFT JOIN lanes l ON l.lane = n.lane WHERE l.lane IS NULL",
         "belongs to no lane",
     ),
     (

@@ -33,7 +33,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from bridge.errors import StoreError, WeighbridgeError
 from bridge.ledger.content import SALT_BYTES, digest_of
 from bridge.ledger.entry import Entry, encode
-from bridge.ledger.tree import Frontier, leaf_hash
+from bridge.ledger.tree import NODE_STEP, Frontier, leaf_hash
 from bridge.sealing import BODY, PAIR, RAW
 from bridge.store import schema as s
 from bridge.store.causes import cause
@@ -56,6 +56,7 @@ _STORE_KEY = Prepared(
     .order_by(s.store_keys.c.id.desc())
     .limit(literal_column("1"))
 )
+_INSERT_NODE = Prepared(insert(s.nodes), ("lane", "level", "n", "hash"))
 _INSERT_HEAD = Prepared(insert(s.heads), ("lane", "size", "root"))
 _UPDATE_LANE = Prepared(
     update(s.lanes)
@@ -93,6 +94,7 @@ class Tx:
         self._sizes = {lane: frontier.size for lane, frontier in self._frontiers.items()}
         self.now = clock()
         self._entries: list[dict] = []
+        self._nodes: list[dict] = []
         self._contents: list[dict] = []
         self._keys: list[dict] = []
         self.vault = vault_of(db)
@@ -138,9 +140,16 @@ class Tx:
             sealed = self._seal(lane, seq, salt, {BODY: body, RAW: raw, **more})
         data = encode(Entry(lane, seq, self.now, kind, subject, facts or {}, digest))
         leaf = leaf_hash(data)
+        if (seq + 1) % (1 << NODE_STEP) == 0:
+            self._complete(lane, frontier, leaf)
         frontier.append(leaf)
         self._entries.append({"lane": lane, "seq": seq, "subject": subject, "entry": data, "leaf": leaf})
         return seq, sealed
+
+    def _complete(self, lane: int, frontier: Frontier, leaf: bytes) -> None:
+        """Keep the roots of the subtrees that end with `leaf`."""
+        for level, node in frontier.closing(leaf):
+            self._nodes.append({"lane": lane, "level": level, "n": frontier.size >> level, "hash": node})
 
     def _seal(self, lane: int, seq: int, salt: bytes, parts: Mapping[int, bytes]) -> Mapping[int, bytes]:
         wrapped, sealed = self.vault.seal(self.store_key, lane, seq, parts, self.chance)
@@ -170,6 +179,7 @@ class Tx:
         """Forget the facts appended since `mark`: their job was rolled back."""
         self._frontiers, self.epochs = mark
         self._entries.clear()
+        self._nodes.clear()
         self._contents.clear()
         self._keys.clear()
 
@@ -183,6 +193,9 @@ class Tx:
         if self._entries:
             _INSERT_LEDGER.many(self.db, self._entries)
             self._entries.clear()
+        if self._nodes:
+            _INSERT_NODE.many(self.db, self._nodes)
+            self._nodes.clear()
 
     def seal(self) -> None:
         """Write the tree's new right edge and its root: at the end of the transaction."""

@@ -160,3 +160,15 @@ def test_size_and_nodes_belong_together(size: int, other: int, node: bytes) -> N
     else:
         with pytest.raises(ValueError, match="cannot make up a tree"):
             Frontier(other, nodes)
+
+
+@given(st.integers(1, 600))
+def test_a_leaf_completes_the_subtrees_that_end_with_it(size: int) -> None:
+    """At every fourth level, the smallest first; each has the root of its own leaves."""
+    leaves = [leaf_hash(number.to_bytes(2, "big")) for number in range(size)]
+    frontier = Frontier()
+    frontier.extend(leaves[:-1])
+    levels = [level for level in range(4, 12, 4) if size % (1 << level) == 0]
+    made = [(level, root_of(leaves[size - (1 << level) :])) for level in levels]
+    assert list(frontier.closing(leaves[-1])) == made
+    assert frontier.size == size - 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 from story import copy_of_the_story
 
+from bridge.errors import StoreError
 from bridge.ledger.proofs import consistent, includes, prove_consistency, prove_inclusion
 from bridge.ledger.tree import leaf_hash, root_of
 from bridge.store.database import open_engine
@@ -23,23 +24,33 @@ LEAVES = [leaf_hash(number.to_bytes(4, "big")) for number in range(SIZE)]
 
 @pytest.fixture(scope="module")
 def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
-    """The story, and a lane 9 with a thousand leaves."""
+    """The story; a lane 9 with a thousand leaves and their nodes, a lane 8 with the leaves alone."""
     folder = tmp_path_factory.mktemp("proving")
     path = copy_of_the_story(folder)
     with contextlib.closing(sqlite3.connect(path)) as raw, raw:
-        rows = [(9, seq, "", b"", leaf) for seq, leaf in enumerate(LEAVES)]
+        rows = [(lane, seq, "", b"", leaf) for lane in (8, 9) for seq, leaf in enumerate(LEAVES)]
         raw.executemany("INSERT INTO ledger (lane, seq, subject, entry, leaf) VALUES (?, ?, ?, ?, ?)", rows)
+        raw.executemany("INSERT INTO nodes VALUES (9, ?, ?, ?)", nodes_of(LEAVES))
     engine = open_engine(f"sqlite:///{path}")
     with engine.connect() as connection:
         yield connection
     engine.dispose()
 
 
+def nodes_of(leaves: list[bytes]) -> list[tuple[int, int, bytes]]:
+    """Level, number and root of the complete subtrees at every fourth level."""
+    return [
+        (level, n, root_of(leaves[n << level : (n + 1) << level]))
+        for level in (4, 8)
+        for n in range(len(leaves) >> level)
+    ]
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(size=st.integers(1, SIZE), data=st.data())
-def test_proofs_from_the_database_hold(db: Connection, size: int, data: st.DataObject) -> None:
-    """Inclusion and consistency at any size: below, at and across the blocks that are read together."""
-    subtree, index = Subtrees(db, 9), data.draw(st.integers(0, size - 1))
+@given(size=st.integers(1, SIZE), lane=st.sampled_from([8, 9]), data=st.data())
+def test_proofs_from_the_database_hold(db: Connection, size: int, lane: int, data: st.DataObject) -> None:
+    """Inclusion and consistency at any size, whether nodes are kept or have to be made from the leaves."""
+    subtree, index = Subtrees(db, lane), data.draw(st.integers(0, size - 1))
     root, old = root_of(LEAVES[:size]), index + 1
     assert subtree(0, size) == root
     assert includes(root, size, index, LEAVES[index], prove_inclusion(index, size, subtree))
@@ -47,20 +58,29 @@ def test_proofs_from_the_database_hold(db: Connection, size: int, data: st.DataO
     assert consistent(old, root_of(LEAVES[:old]), size, root, path)
 
 
-def test_a_subtree_is_hashed_once(db: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proof beside an earlier one reads its own block and the ragged end, whatever the size of the tree."""
+def test_a_proof_reads_a_few_rows(db: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one as well: a family of sixteen for each step, and none of them twice."""
     read: list[int] = []
+    once = Subtrees._read
+
+    def counted(self: Subtrees, level: int, first: int) -> Mapping[int, bytes]:
+        found = once(self, level, first)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(Subtrees, "_read", counted)
     subtree = Subtrees(db, 9)
-    once = subtree._read
-    monkeypatch.setattr(
-        subtree, "_read", lambda first, last: (read.append(last - first), once(first, last))[1]
-    )
-    prove_inclusion(3, SIZE, subtree)
-    assert sum(read) == SIZE - 1
-    prove_inclusion(700, SIZE, subtree)
+    prove_inclusion(3, 512, subtree)
+    assert sum(read) <= 3 * 16
     read.clear()
-    prove_inclusion(701, SIZE, subtree)
-    assert sum(read) <= 2 * 256
+    prove_inclusion(5, 512, subtree)
+    assert read == []
+
+
+def test_a_leaf_that_is_gone_is_said(db: Connection) -> None:
+    """Nothing is made up."""
+    with pytest.raises(StoreError, match=r"entry 1\d* of lane 9 is gone"):
+        Subtrees(db, 9)(0, 1 << 10)
 
 
 def test_entries_about_a_message_are_its_whole_life(db: Connection) -> None:

@@ -8,17 +8,22 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from postgres import Server
 from spoiled import Spoiled
+from sqlalchemy import Connection, Engine, Table, text
 from story import Story, copy_of_the_story
 
+from bridge.keepers import KeyFile
 from bridge.ledger.entry import decode, encode
 from bridge.ledger.tree import leaf_hash
 from bridge.sealing import BODY
 from bridge.store import schema
 from bridge.store.database import open_engine
+from bridge.store.engines import partition
 from bridge.store.gathering import gathered
 from bridge.store.signing import verifiers
 from bridge.store.verify import OPERATIONAL, WHILE_OPEN, Finding, verify
@@ -149,7 +154,7 @@ def test_a_row_of_wrong_heads_is_one_finding(spoiled: Spoiled) -> None:
     """What follows from one change is told once, with how many heads it touches."""
     found = spoiled.spoil("UPDATE ledger SET leaf = ? WHERE seq = 5", b"\x00" * 32)
     assert [(one.table, one.column) for one in found] == [
-        *(("ledger", "leaf"), ("heads", "root"), ("checkpoints", ""), ("lanes", "frontier")),
+        *(("ledger", "leaf"), ("heads", "root"), ("checkpoints", ""), ("nodes", "hash"), ("lanes", "frontier")),
     ]
 
 
@@ -335,3 +340,90 @@ async def test_a_store_that_changed_hands_is_in_order(tmp_path: Path) -> None:
         await again.store.record_attempts([again.sent(permit, found=uncertain)])
     again.store.close()
     assert examined(tmp_path) == []
+
+
+# --- on a server ----------------------------------------------------------------------------------------
+
+
+@dataclass
+class Twins:
+    """One store on both engines."""
+
+    folder: Path
+    engines: tuple[Engine, Engine]
+
+    def told(self, statement: str) -> tuple[list[Finding], list[Finding]]:
+        """What is found on each after this statement, which is undone again."""
+        first, second = (self._told(engine, statement) for engine in self.engines)
+        return first, second
+
+    def _told(self, engine: Engine, statement: str) -> list[Finding]:
+        found: list[Finding] = []
+        keys = verifiers([self.folder / "secrets/checkpoint-key.pub"])
+        anchors = gathered([self.folder / "checkpoints"], strict=True)
+        with engine.connect().execution_options(writes=True) as db, db.begin() as whole:
+            if statement:
+                db.execute(text(statement))
+            verify(db, self.folder / "blobs", found.append, keys=keys, anchors=anchors)
+            whole.rollback()
+        return sorted(found, key=str)
+
+
+@pytest.fixture(scope="module")
+def twins(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twins]:
+    """The story in a file, and row by row the same on a server."""
+    folder = tmp_path_factory.mktemp("twins")
+    path = copy_of_the_story(folder)
+    address, keeper = postgres.fresh(), KeyFile(folder / "secrets/store-key")
+    engines = open_engine(f"sqlite:///{path}"), open_engine(address, keeper)
+    writing = engines[1].execution_options(writes=True)
+    with sqlite3.connect(path) as file, writing.begin() as server:
+        schema.metadata.create_all(server)
+        partition(server, 0)
+        for table in schema.metadata.sorted_tables:
+            _copy(file, server, table)
+    yield Twins(folder, engines)
+    for one in engines:
+        one.dispose()
+    postgres.drop(address)
+
+
+def _copy(file: sqlite3.Connection, server: Connection, table: Table) -> None:
+    names = [column.name for column in table.columns]
+    rows = file.execute(f"SELECT {', '.join(names)} FROM {table.name}").fetchall()
+    if rows:
+        places = ", ".join(f":{name}" for name in names)
+        statement = text(f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({places})")
+        server.execute(statement, [dict(zip(names, row, strict=True)) for row in rows])
+
+
+def test_a_clean_store_is_clean_on_both_engines(twins: Twins) -> None:
+    """Row by row the same, and nobody is accused."""
+    assert twins.told("") == ([], [])
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM ledger WHERE seq = 40",
+        "UPDATE ledger SET subject = 'message/1' WHERE seq = 40",
+        "UPDATE heads SET root = '\\x00' WHERE size = 4",
+        "DELETE FROM nodes WHERE level = 4 AND n = 3",
+        "UPDATE lanes SET size = size + 1",
+        "UPDATE content SET salt = raw WHERE seq = (SELECT entry FROM messages WHERE id = 1)",
+        "DELETE FROM data_keys WHERE seq = (SELECT entry FROM messages WHERE id = 1)",
+        "UPDATE messages SET sender = '7002', state = 'held' WHERE id = 1",
+        "UPDATE verdicts SET outcome = 'deliver', at = at + 1 WHERE outcome = 'block'",
+        "UPDATE deliveries SET marks = 'late', done_at = 1 WHERE id = 2",
+        "DELETE FROM receipts",
+        "UPDATE reviews SET state = 'released' WHERE message = 13",
+        "UPDATE pairs SET state = 'active', ended_at = 0 WHERE id = 2",
+        "DELETE FROM checkpoints WHERE size = 99",
+        "DROP TABLE receipts",
+    ],
+)
+def test_both_engines_find_the_same(twins: Twins, statement: str) -> None:
+    """Table, row, column and meaning: the engine makes no difference."""
+    file, server = twins.told(statement)
+    assert file
+    assert file == server

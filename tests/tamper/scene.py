@@ -82,15 +82,18 @@ class Scene:
         self.sql("UPDATE ledger SET subject = ?, entry = ?, leaf = ? WHERE seq = ?", *row)
 
     def compute(self) -> None:
-        """Numbers, leaves, heads and right edge anew, so that the ledger is consistent in itself."""
+        """Numbers, leaves, nodes, heads and right edge anew, so that the ledger is consistent in itself."""
         heads = {size for (size,) in self.sql("SELECT size FROM heads")}
         rows = self.sql("SELECT seq, entry FROM ledger ORDER BY seq")
         frontier = Frontier()
         self.sql("BEGIN")
+        self.sql("DELETE FROM nodes")
         for place, (seq, data) in enumerate(rows):
             data = encode(decode(data)._replace(seq=place))
             row = (place, data, leaf_hash(data), seq)
             self.sql("UPDATE ledger SET seq = ?, entry = ?, leaf = ? WHERE seq = ?", *row)
+            for level, node in frontier.closing(leaf_hash(data)):
+                self.sql("INSERT INTO nodes VALUES (0, ?, ?, ?)", level, place >> level, node)
             frontier.append(leaf_hash(data))
             if frontier.size in heads:
                 self.sql("UPDATE heads SET root = ? WHERE size = ?", frontier.root(), frontier.size)

@@ -188,7 +188,13 @@ def _(scene: Scene) -> None:
 
 sql("A head is deleted", "heads", "lane 0 size 5", "DELETE FROM heads WHERE size = 5")
 sql("A head is another", "heads", "lane 0 size 4", "UPDATE heads SET root = zeroblob(32) WHERE size = 4")
+sql("A node is deleted", "nodes", "lane 0 level 4 n 3", "DELETE FROM nodes WHERE level = 4 AND n = 3")
+sql("A node is another", "nodes", "lane 0 level 8 n 0",
+    "UPDATE nodes SET hash = zeroblob(32) WHERE level = 8")  # fmt: skip
+sql("A node is of nothing", "nodes", "lane 0", "INSERT INTO nodes VALUES (0, 12, 7, zeroblob(32))")
 sql("The right edge is another", "lanes", "lane 0", "UPDATE lanes SET frontier = zeroblob(32)")
+sql("A table is dropped", "receipts", "", "DROP TABLE receipts")
+sql("The table of keys is dropped", "store_keys", "", "DROP TABLE store_keys")
 sql("The lane is gone", "lanes", "lane 0", "DELETE FROM lanes")
 
 # content and its keys

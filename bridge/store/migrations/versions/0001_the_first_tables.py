@@ -162,6 +162,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key", name=op.f("pk_meta")),
     )
     op.create_table(
+        "nodes",
+        sa.Column("lane", sa.Integer(), nullable=False),
+        sa.Column("level", sa.Integer(), nullable=False),
+        sa.Column("n", sa.BigInteger(), nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("lane", "level", "n", name=op.f("pk_nodes")),
+    )
+    op.create_table(
         "pairs",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("entry", sa.BigInteger(), nullable=False),
