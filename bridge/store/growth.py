@@ -183,6 +183,12 @@ def runs(rows: Sequence[AnyRow]) -> Iterator[Sequence[AnyRow]]:
             start = end
 
 
+def lanes_of(work: Work) -> Sequence[int]:
+    """Every lane that there is, or of which there are entries."""
+    found = {*work.column("SELECT lane FROM lanes"), *work.column("SELECT DISTINCT lane FROM ledger")}
+    return sorted(found, key=str)
+
+
 def check_tree(work: Work) -> None:
     """The trees of all lanes alone: what was signed about them holds, or it is told why not."""
     work.total = work.count("ledger")
@@ -190,7 +196,7 @@ def check_tree(work: Work) -> None:
         "SELECT seq AS id, entry, leaf FROM ledger WHERE lane = :lane AND seq > :after "
         "ORDER BY seq LIMIT :chunk"
     )
-    for lane in work.column("SELECT lane FROM lanes UNION SELECT lane FROM ledger ORDER BY 1"):
+    for lane in lanes_of(work):
         growth = Growth(work, lane)
         for rows in work.chunks(statement, lane=lane):
             for run in runs(rows):

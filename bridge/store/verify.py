@@ -49,7 +49,7 @@ from bridge.ledger.entry import Entry, decode
 from bridge.ports import KeyKeeper
 from bridge.sealing import FILE_MARK, SEALED_PIECE, Broken, sealed_size, unseal_piece
 from bridge.store.gathering import Anchored
-from bridge.store.growth import Growth, check_tree, runs
+from bridge.store.growth import Growth, check_tree, lanes_of, runs
 from bridge.store.opened import Contents, words
 from bridge.store.provenance import check_changes, check_policies
 from bridge.store.reread import (
@@ -122,7 +122,7 @@ def verify(
     _file_itself(work)
     _tables(work)
     work.total = work.count("ledger") + work.count("messages") + work.count("deliveries")
-    for lane in work.column("SELECT lane FROM lanes UNION SELECT lane FROM ledger ORDER BY 1"):
+    for lane in lanes_of(work):
         _Lane(work, lane).check()
     check_stamps(work, tsa_roots)
     _orphans(work)
