@@ -111,9 +111,11 @@ class Archive:
 @contextlib.contextmanager
 def archive(settings: Settings, zone: tzinfo | None) -> Iterator[Archive]:
     """The archive, open to be searched. Raises StoreError when there is none."""
+    from bridge.cli.compose import index_folder
     from bridge.store.searching import open_index
 
-    with reading(settings) as db, contextlib.closing(open_index(db.engine)) as index:
+    folder = index_folder(settings)
+    with reading(settings) as db, contextlib.closing(open_index(db.engine, folder)) as index:
         yield Archive(db, index, desk_zone(zone, settings.audit.timezone))
 
 
