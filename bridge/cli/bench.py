@@ -1,6 +1,7 @@
-"""`weighbridge bench`: how much the relay carries on this machine, how fast, and what a verdict costs.
+"""`weighbridge bench`: what the relay carries, and what verdicts, records and searches cost here.
 
-Rules of this file: options and printing; what is measured stands in `bench_relay` and `bench_policy`.
+Rules of this file: options and printing; what is measured stands in `bench_relay`, `bench_policy`,
+`bench_audit` and `bench_search`.
 Figures go to standard output, progress to standard error.
 """
 
@@ -52,6 +53,30 @@ GROWN = {
     "rss_settled_mb": "RSS MB after a quarter", "rss_end_mb": "at the end",
     "bytes_per_message": "grown, bytes/message",
 }  # fmt: skip
+APPENDED = {
+    "producers": "producers", "round": "round", "system": "system", "per_second": "messages/s",
+    "p50_ms": "p50 ms", "p99_ms": "p99 ms", "cpu_us": "CPU µs/message", "behind": "entries behind",
+    "caught_up_s": "caught up s", "with_index_per_second": "with index/s", "does": "does",
+}  # fmt: skip
+FLUSHED = {
+    "producers": "producers",
+    "system": "system",
+    "per_message": "flushes/message",
+    "messages": "messages",
+}
+KEPT = {"producers": "producers", "system": "system", "per_second": "messages/s", "ours": "ours is"}
+CHECKED = {"system": "system", "per_second": "entries/s of CPU", "ours": "our trees are"}
+VERIFIED = {
+    "round": "round", "system": "system", "entries": "entries", "seconds": "s",
+    "per_second": "entries/s of CPU",
+}  # fmt: skip
+PROVEN = {
+    "system": "system",
+    "entries": "entries",
+    "first_ms": "first ms",
+    "p50_ms": "p50 ms",
+    "proofs": "proofs",
+}
 
 
 @click.group()
@@ -137,6 +162,53 @@ def policy(
     told.end()
 
 
+RIVALS = click.option(
+    "--rivals", type=click.Path(path_type=Path, file_okay=False), default=Path(".cache/rivals"),
+    show_default=True, help="Environment with what others made (`make rivals`).",
+)  # fmt: skip
+FOLDER = click.option(
+    "--folder", type=click.Path(path_type=Path, file_okay=False, exists=True), default=Path("/var/tmp"),
+    show_default=True, help="Where stores are made: on a disk, or commits cost nothing.",
+)  # fmt: skip
+
+
+@bench.command()
+@click.option("--messages", type=COUNT, default=5_000, show_default=True, help="Appended in one run.")
+@click.option(
+    "--producers", type=COUNT, multiple=True, default=(1, 16, 64), show_default=True,
+    help="Appending at once; may be given again.",
+)  # fmt: skip
+@click.option("--rounds", type=COUNT, default=3, show_default=True, help="Everybody in turn.")
+@click.option(
+    "--entries", type=COUNT, default=200_000, show_default=True, help="Of the ledger, to be verified."
+)
+@RIVALS
+@FOLDER
+@output.json_option
+def audit(
+    messages: int,
+    producers: tuple[int, ...],
+    rounds: int,
+    entries: int,
+    rivals: Path,
+    folder: Path,
+    as_json: bool,
+) -> None:
+    """Compare keeping and verifying records with bare databases, PostgreSQL, pymerkle and plain hashes.
+
+    Messages are appended through the store itself: sealed, in the ledger and its tree, and in the search
+    index, which may follow behind. Takes some minutes; nothing is left behind. Without the others'
+    environment only our store and the bare database are measured.
+    """
+    from bridge.cli import bench_audit
+
+    if not (rivals / "bin/python").exists():
+        output.note(f"no PostgreSQL and no pymerkle in {rivals}: run `make rivals` to compare with them")
+    told = Telling(as_json)
+    bench_audit.run(bench_audit.Plan(messages, producers, rounds, entries, rivals, folder), told.row)
+    told.end()
+
+
 async def _until_told_otherwise(work: Awaitable[None]) -> None:
     """Do `work`; SIGTERM cancels it, so that no process and no file stays behind."""
     task = asyncio.ensure_future(work)
@@ -157,13 +229,27 @@ class Telling:
         self._rows.setdefault(row["kind"], []).append(row)
         if self._as_json:
             output.json_line(row)
-        keys = ("system", "direction", "per_second", "entries", "engine", "policies", "text", "us")
+        keys = (
+            "system",
+            "direction",
+            "per_second",
+            "producers",
+            "entries",
+            "engine",
+            "policies",
+            "text",
+            "us",
+        )
         facts = [row[key] for key in keys if key in row]
         output.note(f"{time.monotonic() - self._started:6.0f} s  {row['kind']:8}" + " ".join(map(str, facts)))
         if row.get("filesystem") == "tmpfs":
             output.note("this folder is in memory: commits cost nothing here, and figures mean little")
         if row.get("others_cpu_share", 0.0) > OTHERS:
             output.note("something else is busy on this machine: compare CPU times, not rates")
+
+    def _of(self, kind: str, name: str) -> list[Mapping[str, Any]]:
+        """The rows that stand under `name` in rows of this kind."""
+        return [one for row in self._rows.get(kind, ()) for one in row[name]]
 
     def end(self) -> None:
         """All rows are there."""
@@ -187,6 +273,12 @@ class Telling:
             (self._rows.get("verdict", ()), WEIGHED),
             (self._rows.get("hostile", ()), HOSTILE),
             (self._rows.get("swap", ()), SWAPPED),
+            (self._rows.get("appended", ()), APPENDED),
+            (self._rows.get("fsyncs", ()), FLUSHED),
+            (self._rows.get("verified", ()), VERIFIED),
+            (self._rows.get("proven", ()), PROVEN),
+            (self._of("audit summary", "appends"), KEPT),
+            (self._of("audit summary", "checks"), CHECKED),
         ):
             if rows:
                 output.listing(rows, columns, as_json=False)
