@@ -20,6 +20,10 @@ import pytest
 from bridge import telemetry
 from bridge.config import PREFIX
 
+# Many tests start a process of ours, and to compile the house in each takes longer than what most of them ask.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 #: Files that take longest, longest first. Two workers share them: who begins one of these last, ends last.
 LONGEST = (
     "crash/test_kill", "crash/test_matrix", "clients/test_symphony_bdk", "faults/test_weixin_faults",

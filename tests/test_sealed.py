@@ -253,8 +253,8 @@ async def held(here: Place, text: str) -> int:
 
 
 async def watched(parent: int, seen: set[bytes]) -> None:
-    """Keep the command line and the environment of every child of a process, until cancelled."""
-    while True:
+    """Keep the command line and the environment of every child of a process, while there is one."""
+    while Path(f"/proc/{parent}/task").exists():
         seen |= children(parent)
         await asyncio.sleep(0.005)
 
