@@ -20,7 +20,7 @@ import pytest
 from bridge import telemetry
 from bridge.config import PREFIX
 
-# Many tests start a process of ours, and to compile the house in each takes longer than what most of them ask.
+# Many tests start a process of ours, and to compile the house in each takes longer than what most ask of it.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 

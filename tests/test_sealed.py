@@ -254,9 +254,14 @@ async def held(here: Place, text: str) -> int:
 
 async def watched(parent: int, seen: set[bytes]) -> None:
     """Keep the command line and the environment of every child of a process, while there is one."""
-    while Path(f"/proc/{parent}/task").exists():
+    while is_there(parent):
         seen |= children(parent)
         await asyncio.sleep(0.005)
+
+
+def is_there(process: int) -> bool:
+    """Whether a process of this number has not ended."""
+    return Path(f"/proc/{process}/task").exists()
 
 
 def children(parent: int) -> set[bytes]:
