@@ -353,7 +353,7 @@ def build(engine: Engine, index: Index, archive: Path, tell: Report) -> None:
 
 
 def _indexed(db: Connection, index: Index) -> int:
-    return max((part.last for part in index.parts(db)), default=0)
+    return max((part.last for part in index.state(db).parts), default=0)
 
 
 def _write_texts(db: Connection, texts: Path) -> None:
@@ -494,15 +494,17 @@ def _on(postgres: Server | None, texts: Path, tell: Report) -> list[Any]:
 
 @dataclass(slots=True)
 class Answers:
-    """What an engine answered to each question it was asked, and how long that took (milliseconds)."""
+    """What an engine answered to each question it was asked, how long that took, and how long it kept a
+    processor busy in its own process (milliseconds)."""
 
     found: dict[int, list[int]]
     waits: dict[int, list[float]]
+    busy: dict[int, list[float]]
 
 
 def _answers(engines: Sequence[Any], asked: Sequence[Question], rounds: int) -> dict[str, Answers]:
     """Everybody is asked everything, in turn."""
-    answers = {engine.name: Answers({}, {}) for engine in engines}
+    answers = {engine.name: Answers({}, {}, {}) for engine in engines}
     spent: dict[tuple[str, str, str], float] = {}
     for question in asked:
         engines[0].prepare(question)
@@ -511,12 +513,14 @@ def _answers(engines: Sequence[Any], asked: Sequence[Question], rounds: int) -> 
             for number, question in enumerate(asked):
                 key = engine.name, question.kind, question.window
                 if spent.get(key, 0.0) < PATIENCE:
-                    began = time.perf_counter()
+                    began, busy = time.perf_counter(), time.thread_time()
                     found = engine.find(question)
                     waited = time.perf_counter() - began
                     spent[key] = spent.get(key, 0.0) + waited
-                    answers[engine.name].found[number] = found
-                    answers[engine.name].waits.setdefault(number, []).append(waited * 1e3)
+                    mine = answers[engine.name]
+                    mine.found[number] = found
+                    mine.busy.setdefault(number, []).append((time.thread_time() - busy) * 1e3)
+                    mine.waits.setdefault(number, []).append(waited * 1e3)
     return answers
 
 
@@ -530,7 +534,7 @@ def _tantivy(
          "within": "" if one.exact else one.within[0]}
         for one in asked
     ]  # fmt: skip
-    answers = Answers({}, {})
+    answers = Answers({}, {}, {})
     for row in rival(plan.rivals, {**work, "questions": put}):
         if row["kind"] == "built":
             took = _rate(row["messages"], row["seconds"], row["cpu_s"])
@@ -543,6 +547,7 @@ def _tantivy(
         else:
             answers.found[row["question"]] = row["found"]
             answers.waits.setdefault(row["question"], []).append(row["ms"])
+            answers.busy.setdefault(row["question"], []).append(row["cpu_ms"])
     return {"tantivy": answers} if answers.found else {}
 
 
@@ -567,11 +572,12 @@ def _compared(
 
 def _quality(answer: Answers, numbers: Sequence[int], truth: Sequence[Sequence[int]]) -> dict[str, Any]:
     waits = sorted(wait for number in numbers for wait in answer.waits[number])
+    busy = [one for number in numbers for one in answer.busy[number]]
     there = sum(len(truth[number]) for number in numbers)
     right = sum(len(set(truth[number]) & set(answer.found[number])) for number in numbers)
     return {
         "p50_ms": median(waits), "p99_ms": waits[min(len(waits) - 1, len(waits) * 99 // 100)],
-        "recall": right / there if there else 1.0, "hits": there / len(numbers), "questions": len(numbers),
+        "cpu_p50_ms": median(busy), "recall": right / there if there else 1.0, "hits": there / len(numbers), "questions": len(numbers),
     }  # fmt: skip
 
 
@@ -584,10 +590,11 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
     for (window, engine), found in engines.items():
         ours = engines[window, _Ours.name]
         ratio = [mine["p50_ms"] / other["p50_ms"] for mine, other in zip(ours, found, strict=True)]
+        cpu = round(median(row["cpu_p50_ms"] for row in found), 3)
         compared.append({
             "window": window, "engine": engine, "p50_ms": round(median(row["p50_ms"] for row in found), 3),
             "p99_ms": round(max(row["p99_ms"] for row in found), 3), "ours": round(median(ratio), 2),
-            "recall": round(min(row["recall"] for row in found), 3),
+            "cpu_p50_ms": cpu, "recall": round(min(row["recall"] for row in found), 3),
         })  # fmt: skip
     return {"kind": "search summary", "engines": compared}
 
@@ -649,15 +656,17 @@ class _Growing:
         since = (datetime.fromtimestamp(newest / 1000, UTC) - timedelta(DAYS)).date()
         row = {}
         for window, more in (("recent", f" after:{since}"), ("all", "")):
-            waits = []
-            for kind, terms in _terms().items():
+            waits, busy = [], []
+            for terms in _terms().values():
                 for term in terms[: self._plan.questions]:
-                    question = Question(kind, window, term + more, ())
+                    question = Question("word", window, term + more, ())
                     ours.prepare(question)
                     ours.find(question)
-                    began = time.perf_counter()
+                    began, used = time.perf_counter(), time.thread_time()
                     ours.find(question)
                     waits.append((time.perf_counter() - began) * 1e3)
+                    busy.append((time.thread_time() - used) * 1e3)
             waits.sort()
             row |= {f"{window}_p50_ms": median(waits), f"{window}_p99_ms": waits[len(waits) * 99 // 100]}
+            row[f"{window}_cpu_p50_ms"] = median(busy)
         return row

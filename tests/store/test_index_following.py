@@ -57,7 +57,7 @@ async def test_every_word_of_every_message_is_known(hands: Hands, index: Months)
         with db.begin():
             found = documents(db, range(1, last_number(db) + 1))
             words = {one.number: tokens_of(one) for one in found}
-            assert index.positions(db) == lane_sizes(db)
+            assert index.state(db).positions == lane_sizes(db)
     for word in set().union(*words.values()):
         having = {number for number, known in words.items() if word in known}
         assert having <= set(offered(hands, index, word)), word

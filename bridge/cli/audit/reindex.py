@@ -41,14 +41,14 @@ def reindex(root: Root, as_json: bool) -> None:
             while index.tidy(db):
                 pass
             with db.begin():
-                parts = index.parts(db)
-                entries = sum(index.positions(db).values())
+                state = index.state(db)
     finally:
         index.close()
         engine.dispose()
+    entries = sum(state.positions.values())
     if as_json:
-        output.print_json({"months": [part.name for part in parts], "entries": entries})
+        output.print_json({"months": [part.name for part in state.parts], "entries": entries})
     else:
         click.echo(
-            f"The search index is complete: {len(parts):,} months, {entries:,} ledger entries followed."
+            f"The search index is complete: {len(state.parts):,} months, {entries:,} ledger entries followed."
         )
