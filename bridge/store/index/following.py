@@ -26,6 +26,9 @@ PAGE = 256
 _MANY = 8192
 """Entries of one step when nothing else is to be done."""
 
+_SOME = 1024
+"""Entries of one step when somebody waits: a tenth of a second."""
+
 _REMEMBERED = 100_000
 """Messages of which it is remembered when they were looked at."""
 
@@ -179,6 +182,24 @@ def catch_up(engine: Engine, index: Index, seconds: float, advance: Advance | No
             if advance is not None:
                 advance(*progress(db, index))
     return False
+
+
+def approach(engine: Engine, index: Index, seconds: float, advance: Advance | None = None) -> int:
+    """Follow a little at a time, for so long at most, and make no month again; how many entries are left."""
+    follower, end = Follower(index), time.monotonic() + seconds
+    with engine.connect() as db:
+        done, size = progress(db, index)
+        while done < size and time.monotonic() < end and follower.step(db, _SOME):
+            done, size = progress(db, index)
+            if advance is not None:
+                advance(done, size)
+    return max(0, size - done)
+
+
+def behind(db: Connection, index: Index) -> int:
+    """How many entries the index has not followed. `db` is in a transaction."""
+    positions = index.state(db).positions
+    return sum(max(0, size - positions.get(lane, 0)) for lane, size in lane_sizes(db).items())
 
 
 def progress(db: Connection, index: Index) -> tuple[int, int]:
