@@ -63,17 +63,18 @@ def test_a_growing_archive_is_looked_at(tmp_path: Path, monkeypatch: pytest.Monk
 def test_a_search_that_is_wrong_has_no_figure() -> None:
     """One message too many or too few of ours ends the bench, and says for which question."""
     asked = [Question("phrase", "all", '"a b"', ("a", "b"))]
-    answers = {"weighbridge": Answers({0: [3, 1]}, {0: [1.0]})}
-    with pytest.raises(BenchFailed, match=r"'\"a b\"' is wrong about messages \[1, 2\]"):
+    answers = {"weighbridge": Answers({0: [3, 1]}, {0: [1.0]}, {0: [1.0]})}
+    with pytest.raises(BenchFailed, match=r"weighbridge: '\"a b\"' is wrong about messages \[1, 2\]"):
         list(bench_search._compared(answers, asked, [[3, 2]]))
 
 
 def test_recall_of_the_others_is_told() -> None:
     """Whoever finds half of it has a recall of a half, beside how long it took."""
     asked = [Question("phrase", "all", '"a b"', ("a", "b"))]
-    answers = {"weighbridge": Answers({0: [3, 2]}, {0: [1.0]}), "other": Answers({0: [3]}, {0: [2.0, 4.0]})}
-    ours, other = bench_search._compared(answers, asked, [[3, 2]])
-    assert (ours["recall"], other["recall"], other["p50_ms"], other["p99_ms"]) == (1.0, 0.5, 3.0, 4.0)
+    ours = Answers({0: [3, 2]}, {0: [1.0]}, {0: [1.0]})
+    answers = {"weighbridge": ours, "other": Answers({0: [3]}, {0: [2.0, 4.0]}, {0: [1.0, 2.0]})}
+    first, other = bench_search._compared(answers, asked, [[3, 2]])
+    assert (first["recall"], other["recall"], other["p50_ms"], other["p99_ms"]) == (1.0, 0.5, 3.0, 4.0)
 
 
 LINE = Line(7, 1, "wm-1", "wkDesk/wm-1", "", " bado feku 国家安全 7 ")

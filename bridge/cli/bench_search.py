@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from itertools import product
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -33,11 +34,13 @@ from bridge.cli.bench_traffic import BenchFailed
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
+    from bridge.ports import KeyKeeper
     from bridge.store.index import Index
 
 Row = Mapping[str, Any]
 Report = Callable[[Row], None]
 
+OURS, ON_POSTGRESQL = "weighbridge", "weighbridge on PostgreSQL"
 STORE, TEXTS = "store.db", "texts.tsv"
 PAGE = 50
 """Messages that are asked for."""
@@ -116,18 +119,16 @@ def run(plan: Plan, report: Report) -> None:
     with tempfile.TemporaryDirectory(prefix="weighbridge-bench-", dir=plan.folder) as made:
         archive = plan.archive or Path(made, "archive")
         _filled(plan, archive, tell)
-        with _Ours(archive, tell) as ours:
-            lines = ours.lines()
-            asked = questions(plan, lines)
+        with server(plan.rivals, Path(made)) as postgres, _Ours(archive, tell) as ours:
+            asked = questions(plan, ours.lines())
             truth = _truth(asked, archive / TEXTS)
-            with server(plan.rivals, Path(made)) as postgres:
-                engines = [
-                    ours,
-                    _Fts5(Path(made), archive / TEXTS, tell),
-                    *_on(postgres, archive / TEXTS, tell),
-                ]
+            with contextlib.ExitStack() as others:
+                engines = [ours, *_on_server(plan, postgres, Path(made, "on-postgresql"), tell)]
+                for engine in engines[1:]:
+                    others.enter_context(engine)
+                engines += [_Fts5(Path(made), archive / TEXTS, tell), *_on(postgres, archive / TEXTS, tell)]
                 answers = _answers(engines, asked, plan.rounds)
-                answers |= _tantivy(plan, Path(made), archive / TEXTS, asked, tell)
+            answers |= _tantivy(plan, Path(made), archive / TEXTS, asked, tell)
         rows = list(_compared(answers, asked, truth))
         for row in rows:
             tell(row)
@@ -145,8 +146,28 @@ def _filled(plan: Plan, archive: Path, tell: Report) -> None:
     began, busy = time.perf_counter(), time.process_time()
     bench_corpus.fill(f"sqlite:///{archive / STORE}", archive / "blobs", plan.messages, _silent)
     seconds, cpu = time.perf_counter() - began, time.process_time() - busy
-    tell({"kind": "filled", "messages": plan.messages, **_rate(plan.messages, seconds, cpu),
+    tell({"kind": "filled", "engine": OURS, "messages": plan.messages, **_rate(plan.messages, seconds, cpu),
           "bytes": (archive / STORE).stat().st_size / plan.messages})  # fmt: skip
+
+
+def _on_server(plan: Plan, postgres: Server | None, folder: Path, tell: Report) -> list[Any]:
+    """The same archive once more, on PostgreSQL; nothing without a server."""
+    if postgres is None:
+        return []
+    folder.mkdir()
+    url, began, busy = (
+        postgres.url("archive"),
+        time.perf_counter(),
+        time.process_time() + postgres.cpu_seconds(),
+    )
+    bench_corpus.fill(url, folder / "blobs", plan.messages, _silent, _keeper(folder))
+    seconds, cpu = time.perf_counter() - began, time.process_time() + postgres.cpu_seconds() - busy
+    row = {"kind": "filled", "engine": ON_POSTGRESQL, "messages": plan.messages}
+    tell({**row, **_rate(plan.messages, seconds, cpu)})
+    ours = _Ours(folder, tell, url)
+    with postgres.connect("archive") as db:
+        db.execute("VACUUM ANALYZE")  # what the server does by itself after some time
+    return [ours]
 
 
 def _silent(done: int, total: int) -> None:
@@ -280,17 +301,16 @@ def _truth(asked: Sequence[Question], texts: Path) -> list[list[int]]:
 class _Ours:
     """The product's own search, in the archive as it is on the disk."""
 
-    name = "weighbridge"
-
-    def __init__(self, archive: Path, tell: Report) -> None:
+    def __init__(self, archive: Path, tell: Report, url: str = "") -> None:
         from bridge.store.database import open_engine
         from bridge.store.searching import open_index
 
         self._archive = archive
-        self._engine: Engine = open_engine(f"sqlite:///{archive / STORE}")
+        self.name = ON_POSTGRESQL if url else OURS
+        self._engine: Engine = open_engine(url or f"sqlite:///{archive / STORE}", _keeper(archive))
         self._index: Index = open_index(self._engine)
         self._queries: dict[str, Any] = {}
-        build(self._engine, self._index, archive, tell)
+        self._build(tell)
         self._db: Connection = self._engine.connect()
 
     def __enter__(self) -> _Ours:
@@ -318,8 +338,30 @@ class _Ours:
                 some.append(line)
         return Lines(len(times), times, some)
 
+    def _build(self, tell: Report) -> None:
+        """Let the index follow to the end, and tidy up as a daemon does that has nothing else to do."""
+        from bridge.store.index.following import catch_up
+
+        with self._engine.connect() as db:
+            before = _indexed(db, self._index)
+            began, busy = time.perf_counter(), time.process_time()
+            catch_up(self._engine, self._index, 86_400)
+            while self._index.tidy(db):
+                pass
+            seconds, cpu = time.perf_counter() - began, time.process_time() - busy
+            after = _indexed(db, self._index)
+        if count := after - before:
+            row = {"kind": "built", "engine": self.name, "messages": count, **_rate(count, seconds, cpu)}
+            tell({**row, "bytes": self._index_bytes() / after})
+
+    def _index_bytes(self) -> int:
+        if self.name == OURS:
+            return sum(path.stat().st_size for path in (self._archive / "search").iterdir())
+        with self._engine.connect() as db:
+            return int(db.exec_driver_sql(_INDEX_BYTES).scalar() or 0)
+
     def prepare(self, question: Question) -> None:
-        """Read what was written; `parsing` has the time it took."""
+        """Read what was written: what the others are asked in has been read before, too."""
         from bridge.search.query import parse
 
         self._queries[question.written] = parse(question.written, NOW, UTC)
@@ -333,27 +375,20 @@ class _Ours:
             return [document.number for document in page.documents if document.text]
 
 
-def build(engine: Engine, index: Index, archive: Path, tell: Report) -> None:
-    """Let the index follow to the end, and tidy up as the daemon does when there is nothing else to do."""
-    from bridge.store.index.following import catch_up
+_INDEX_BYTES = """
+SELECT sum(pg_total_relation_size(oid)) FROM pg_class WHERE relname LIKE 'search%%' AND relkind = 'r'
+"""
 
-    with engine.connect() as db:
-        before = _indexed(db, index)
-    began, busy = time.perf_counter(), time.process_time()
-    catch_up(engine, index, 86_400)
-    with engine.connect() as db:
-        while index.tidy(db):
-            pass
-        count = _indexed(db, index) - before
-        messages = before + count
-    if count:
-        took = _rate(count, time.perf_counter() - began, time.process_time() - busy)
-        size = sum(path.stat().st_size for path in (archive / "search").iterdir())
-        tell({"kind": "built", "engine": "weighbridge", "messages": count, **took, "bytes": size / messages})
+
+def _keeper(archive: Path) -> KeyKeeper:
+    from bridge.keepers import KeyFile
+
+    return KeyFile(archive / "secrets" / "store-key")
 
 
 def _indexed(db: Connection, index: Index) -> int:
-    return max((part.last for part in index.state(db).parts), default=0)
+    with db.begin():
+        return max((part.last for part in index.state(db).parts), default=0)
 
 
 def _write_texts(db: Connection, texts: Path) -> None:
@@ -506,8 +541,9 @@ def _answers(engines: Sequence[Any], asked: Sequence[Question], rounds: int) -> 
     """Everybody is asked everything, in turn."""
     answers = {engine.name: Answers({}, {}, {}) for engine in engines}
     spent: dict[tuple[str, str, str], float] = {}
-    for question in asked:
-        engines[0].prepare(question)
+    for engine in engines:
+        for question in asked if isinstance(engine, _Ours) else ():
+            engine.prepare(question)
     for _ in range(rounds):
         for engine in engines:
             for number, question in enumerate(asked):
@@ -555,11 +591,11 @@ def _compared(
     answers: Mapping[str, Answers], asked: Sequence[Question], truth: Sequence[Sequence[int]]
 ) -> Iterator[dict[str, Any]]:
     """A row for each engine, kind and window. Raises BenchFailed when ours found other than the truth."""
-    for number, question in enumerate(asked):
-        found = answers[_Ours.name].found[number]
+    for engine, number in product({OURS, ON_POSTGRESQL} & answers.keys(), range(len(asked))):
+        found = answers[engine].found.get(number, truth[number])
         if found != truth[number]:
             odd = sorted(set(found) ^ set(truth[number]))[:3]
-            raise BenchFailed(f"our search for {question.written!r} is wrong about messages {odd}")
+            raise BenchFailed(f"{engine}: {asked[number].written!r} is wrong about messages {odd}")
     groups: dict[tuple[str, str], list[int]] = {}
     for number, question in enumerate(asked):
         groups.setdefault((question.kind, question.window), []).append(number)
@@ -577,7 +613,8 @@ def _quality(answer: Answers, numbers: Sequence[int], truth: Sequence[Sequence[i
     right = sum(len(set(truth[number]) & set(answer.found[number])) for number in numbers)
     return {
         "p50_ms": median(waits), "p99_ms": waits[min(len(waits) - 1, len(waits) * 99 // 100)],
-        "cpu_p50_ms": median(busy), "recall": right / there if there else 1.0, "hits": there / len(numbers), "questions": len(numbers),
+        "cpu_p50_ms": median(busy), "recall": right / there if there else 1.0, "hits": there / len(numbers),
+        "questions": len(numbers),
     }  # fmt: skip
 
 
@@ -588,7 +625,7 @@ def summary(rows: Sequence[Row]) -> dict[str, Any]:
         engines.setdefault((row["window"], row["engine"]), []).append(row)
     compared = []
     for (window, engine), found in engines.items():
-        ours = engines[window, _Ours.name]
+        ours = engines[window, OURS]
         ratio = [mine["p50_ms"] / other["p50_ms"] for mine, other in zip(ours, found, strict=True)]
         cpu = round(median(row["cpu_p50_ms"] for row in found), 3)
         compared.append({
