@@ -6,6 +6,7 @@ Rules of this file: only what nearly all tests need. Everything else is a fixtur
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import json
 import os
@@ -35,6 +36,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let the longest files begin first; everything else stays in its order."""
     places = {f"tests/{name}.py": place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))
+
+
+def pytest_collection_finish() -> None:
+    """Take what stays to the end out of the collector's sight: a look at all of it takes a second."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
