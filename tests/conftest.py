@@ -27,7 +27,8 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 #: Files that take longest, longest first. Two workers share them: who begins one of these last, ends last.
 LONGEST = (
-    "crash/test_kill", "crash/test_matrix", "clients/test_symphony_bdk", "faults/test_weixin_faults",
+    "crash/test_kill", "crash/test_server", "crash/test_matrix_postgresql", "crash/test_matrix",
+    "clients/test_symphony_bdk", "faults/test_weixin_faults",
     "faults/test_symphony_faults", "test_docs", "store/test_verify", "policy/test_comparison",
 )  # fmt: skip
 
