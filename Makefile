@@ -23,11 +23,13 @@ test: .venv/.test ## Everything that must hold, in under ten minutes
 lint: .venv/.test ## What the linter has to say (a test asks it, too)
 	@$(BIN)/ruff check bridge connectors tests
 
-bench: setup rivals ## Measure relay and policy on this machine
+bench: setup rivals ## Measure relay, policy, records and search on this machine
 	@$(WEIGHBRIDGE) bench relay
 	@$(WEIGHBRIDGE) bench policy
+	@$(WEIGHBRIDGE) bench audit
+	@$(WEIGHBRIDGE) bench search
 
-rivals: .cache/rivals/.complete ## Other people's policy engines, to be measured beside ours
+rivals: .cache/rivals/.complete ## Other people's engines, to be measured beside ours
 
 lock: .venv/.test ## Resolve requirements/*.in again, with hashes
 	@test -x $(BIN)/uv || $(PIP) install uv

@@ -52,7 +52,7 @@ class PolicyError(WeighbridgeError):
 
 
 class QueryError(WeighbridgeError):
-    """A search cannot be understood. `problems` holds every one found (`bridge.search.diagnostics.Problem`)."""
+    """A search cannot be understood. `problems`: every one found (`bridge.search.diagnostics.Problem`)."""
 
     def __init__(self, problems: Sequence[Any]) -> None:
         self.problems = tuple(problems)

@@ -44,6 +44,7 @@ FILE_MARK = b"WBF" + bytes([VERSION])
 
 _NONCES = tuple(part.to_bytes(NONCE_BYTES, "big") for part in range(3))
 _BYTE = bytes([VERSION])
+_PARTS = tuple(b"/%d" % part for part in range(3))
 
 
 class Broken(ValueError):
@@ -99,6 +100,18 @@ def unwrap(store_key: AESGCM, belongs: bytes, wrapped: bytes) -> bytes:
         raise Broken(
             "the wrapped key was changed, is not of this place, or the store key is another"
         ) from None
+
+
+def unsealed(store_key: AESGCM, belongs: bytes, wrapped: bytes, part: int, sealed: bytes) -> bytes:
+    """What `unwrap` and `unseal` give one after the other, in as few steps as may be: a search opens
+    thousands. Raises Broken."""
+    try:
+        key = AESGCM(store_key.decrypt(wrapped[5:17], wrapped[17:], belongs))
+        if sealed.startswith(_BYTE):
+            return key.decrypt(_NONCES[part], sealed[1:], belongs + _PARTS[part])
+    except InvalidTag:
+        key = AESGCM(unwrap(store_key, belongs, wrapped))  # says so when it is the key that is wrong
+    return unseal(key, belongs, part, sealed)
 
 
 def seal_piece(key: AESGCM, number: int, *, last: bool, plain: bytes) -> bytes:

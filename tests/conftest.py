@@ -6,6 +6,7 @@ Rules of this file: only what nearly all tests need. Everything else is a fixtur
 from __future__ import annotations
 
 import contextlib
+import gc
 import io
 import json
 import os
@@ -20,9 +21,14 @@ import pytest
 from bridge import telemetry
 from bridge.config import PREFIX
 
+# Many tests start a process of ours, and to compile the house in each takes longer than what most ask of it.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 #: Files that take longest, longest first. Two workers share them: who begins one of these last, ends last.
 LONGEST = (
-    "crash/test_kill", "crash/test_matrix", "clients/test_symphony_bdk", "faults/test_weixin_faults",
+    "crash/test_kill", "crash/test_server", "crash/test_matrix_postgresql", "crash/test_matrix",
+    "clients/test_symphony_bdk", "faults/test_weixin_faults",
     "faults/test_symphony_faults", "test_docs", "store/test_verify", "policy/test_comparison",
 )  # fmt: skip
 
@@ -31,6 +37,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let the longest files begin first; everything else stays in its order."""
     places = {f"tests/{name}.py": place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.nodeid.partition("::")[0], len(places)))
+
+
+def pytest_collection_finish() -> None:
+    """Take what stays to the end out of the collector's sight: a look at all of it takes a second."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -11,8 +11,10 @@ import contextlib
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
@@ -44,9 +46,11 @@ _SETTINGS = (
 
 @dataclass(eq=False)
 class Server:
-    """A running server: its socket stands in `folder`."""
+    """A running server: its socket stands in `folder`. `_starting` is what starts it, as `_user`."""
 
     folder: Path
+    _starting: tuple[object, ...] = ()
+    _user: str | None = None
     _numbers: Iterator[int] = field(default_factory=count)
 
     def url(self, database: str) -> str:
@@ -61,13 +65,36 @@ class Server:
 
     def drop(self, url: str) -> None:
         """Take a database away, whoever is connected to it."""
-        name = url.partition("@/")[2].partition("?")[0]
-        self.ask(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        self.ask(f"DROP DATABASE IF EXISTS {_name(url)} WITH (FORCE)")
+
+    def renew(self, url: str, template: str) -> None:
+        """Make a database anew, like `template`."""
+        self.drop(url)
+        self.ask(f"CREATE DATABASE {_name(url)} TEMPLATE {template}")
+
+    def kill(self) -> None:
+        """SIGKILL to the server's first process: nothing is flushed or told any more."""
+        os.kill(int((self.folder / "data/postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+
+    def start(self) -> None:
+        """Start it again, and wait until it has recovered. Raises CalledProcessError after a minute."""
+        deadline = time.monotonic() + 60
+        while True:
+            try:  # until the last process of the killed one has gone, the new one is refused its memory
+                return _run([*self._starting], self._user)
+            except subprocess.CalledProcessError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.05)
 
     def ask(self, query: str) -> None:
         """Run a statement in the database that is always there."""
         with psycopg.connect(f"host={self.folder} user={ROLE} dbname=postgres", autocommit=True) as db:
             db.execute(query)
+
+
+def _name(url: str) -> str:
+    return url.partition("@/")[2].partition("?")[0]
 
 
 @contextlib.contextmanager
@@ -83,7 +110,8 @@ def server() -> Iterator[Server]:
         settings = " ".join(f"-c {name}={value}" for name, value in _SETTINGS)
         with _running(programs / "pg_ctl", data, f"-k {folder} {settings}", user):
             _greet(folder)
-            yield Server(folder)
+            again = (programs / "pg_ctl", "-D", data, "-s", "-w", "-l", data / "log")
+            yield Server(folder, (*again, "-o", f"-k {folder} {settings}", "start"), user)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -315,7 +315,11 @@ def new_store(folder: Path, *, paired: bool = True) -> Path:
     if _elsewhere:
         server, made = _elsewhere[-1]
         name, key = _template_in(server, paired)
-        made[folder.resolve()] = server.fresh(name)
+        if (before := made.get(folder.resolve())) is None:
+            made[folder.resolve()] = server.fresh(name)
+        else:  # under the same name, for the sake of the compiled statements
+            _engine(before).dispose()
+            server.renew(before, name)
     else:
         database, key = _template(paired)
         path.write_bytes(database)

@@ -18,7 +18,7 @@ import pytest
 from story import REVIEWER, Story, Terminal, copy_of_the_story
 
 from bridge.cli import output
-from bridge.cli.audit import columns
+from bridge.cli.audit import columns, finding
 from bridge.cli.output import Exit
 from bridge.store.looks import KINDS
 
@@ -36,6 +36,20 @@ def terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: py
 def found(terminal: Terminal, *arguments: str) -> list[int]:
     """The numbers of the messages that a search shows, in order."""
     return [one["message"] for one in terminal.type("audit", "search", "--jsonl", *arguments).records]
+
+
+def test_an_index_that_nobody_keeps_is_followed_first(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For a moment; what is left is opened, and said. Whichever way, the answer is the same."""
+    monkeypatch.setattr(finding, "LITTLE_BEHIND", 0)
+    monkeypatch.setattr(finding, "PATIENCE", 0.0)
+    one = terminal.type("audit", "search", "--jsonl", CARD)
+    assert "entries behind" in one.err
+    monkeypatch.setattr(finding, "PATIENCE", 60.0)
+    other = terminal.type("audit", "search", "--jsonl", CARD)
+    assert "behind" not in other.err
+    assert one.records == other.records != []
 
 
 # --- what is found --------------------------------------------------------------------------------------

@@ -49,6 +49,7 @@ COMMANDS = (
     "audit verify",
     "audit show 1 --reason test",
     "audit search hello --reason test",
+    "audit reindex",
     "audit stats",
     "review list",
     "review release 2 --reason fine",
@@ -68,6 +69,7 @@ def test_every_group_of_commands_works(terminal: Terminal) -> None:
     answers = {line: terminal.type(*line.split()) for line in COMMANDS}
     assert [line for line, one in answers.items() if one.code != Exit.DONE] == []
     assert list(terminal.folder.glob("*.db")) == []
+    assert not Path("search").exists()
 
 
 def test_a_database_without_a_store_says_what_makes_it(terminal: Terminal, postgres: Server) -> None:

@@ -86,7 +86,7 @@ async def test_a_month_that_is_wrong_is_made_again(hands: Hands, tmp_path: Path)
     beside = Months(folder, vault_of(hands.store.engine))
     beside._mark_stale("2026-01")
     with hands.store.engine.connect() as db:
-        assert beside.parts(db)[0].stale
+        assert beside.state(db).parts[0].stale
         async with running(hands, folder):
-            await until(lambda: not beside.parts(db)[0].stale)
+            await until(lambda: not beside.state(db).parts[0].stale)
     beside.close()

@@ -253,10 +253,15 @@ async def held(here: Place, text: str) -> int:
 
 
 async def watched(parent: int, seen: set[bytes]) -> None:
-    """Keep the command line and the environment of every child of a process, until cancelled."""
-    while True:
+    """Keep the command line and the environment of every child of a process, while there is one."""
+    while is_there(parent):
         seen |= children(parent)
         await asyncio.sleep(0.005)
+
+
+def is_there(process: int) -> bool:
+    """Whether a process of this number has not ended."""
+    return Path(f"/proc/{process}/task").exists()
 
 
 def children(parent: int) -> set[bytes]:

@@ -96,3 +96,16 @@ def test_the_length_of_a_sealed_file_is_known(size: int) -> None:
     """Each piece has 16 bytes more, and the file its mark."""
     pieces = max(1, -(-size // PIECE))
     assert sealing.sealed_size(size) == 4 + size + 16 * pieces
+
+
+@given(st.binary(max_size=200), st.integers(0), st.integers(0, 7))
+def test_both_steps_at_once_are_both_steps(plain: bytes, place: int, bit: int) -> None:
+    """What opens, opens to the same; a bit flipped in key or envelope is found, by the same error."""
+    wrapped = sealing.wrap(KEY, 1, HERE, bytes(12), bytes(range(1, 33)))
+    sealed = sealing.seal(AESGCM(bytes(range(1, 33))), HERE, BODY, plain)
+    assert sealing.unsealed(KEY, HERE, wrapped, BODY, sealed) == plain
+    whole = bytearray(wrapped[5:] + sealed)
+    whole[place % len(whole)] ^= 1 << bit
+    key, body = wrapped[:5] + bytes(whole[: len(wrapped) - 5]), bytes(whole[len(wrapped) - 5 :])
+    with pytest.raises(Broken):
+        sealing.unsealed(KEY, HERE, key, BODY, body)

@@ -31,6 +31,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {  # name: (module:attribute, help)
     "review": ("bridge.cli.review:review", "Held messages: list, show, release, reject."),
     "audit": ("bridge.cli.audit:audit", "The archive and its ledger: list, show, verify."),
     "keys": ("bridge.cli.keys:keys", "The master key of what is at rest: status, rotate, escrow, drill."),
+    "store": ("bridge.cli.store:store", "Where everything is kept: status; moved to another database."),
     "outbox": ("bridge.cli.outbox:outbox", "Deliveries under way or parked: list, retry, drop."),
     "bench": ("bridge.cli.bench:bench", "Measure the relay on this machine."),
 }

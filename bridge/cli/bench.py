@@ -78,6 +78,33 @@ PROVEN = {
     "proofs": "proofs",
 }
 
+FILLED = {
+    "engine": "engine",
+    "messages": "messages",
+    "seconds": "s",
+    "per_second": "messages/s",
+    "cpu_us": "CPU µs/message",
+    "bytes": "bytes/message",
+}
+BUILT = {
+    "engine": "engine", "messages": "messages", "seconds": "s", "per_second": "messages/s",
+    "cpu_us": "CPU µs/message", "bytes": "index bytes/message",
+}  # fmt: skip
+SOUGHT = {
+    "asked": "asked", "window": "window", "engine": "engine", "p50_ms": "p50 ms", "p99_ms": "p99 ms",
+    "cpu_p50_ms": "own CPU ms", "recall": "recall", "hits": "hits", "questions": "questions",
+}  # fmt: skip
+SEARCHED = {
+    "window": "window", "engine": "engine", "p50_ms": "p50 ms", "p99_ms": "worst p99 ms", "ours": "ours is ×",
+    "cpu_p50_ms": "own CPU ms", "recall": "lowest recall",
+}  # fmt: skip
+GROWING = {
+    "messages": "messages", "archived_per_second": "archived/s", "archived_cpu_us": "CPU µs",
+    "index_per_second": "indexed/s", "index_cpu_us": "CPU µs", "index_bytes": "index bytes/message",
+    "recent_p50_ms": "30 days p50 ms", "recent_p99_ms": "p99 ms", "recent_cpu_p50_ms": "CPU ms",
+    "all_p50_ms": "all p50 ms", "all_p99_ms": "p99 ms", "all_cpu_p50_ms": "CPU ms",
+}  # fmt: skip
+
 
 @click.group()
 def bench() -> None:
@@ -209,6 +236,43 @@ def audit(
     told.end()
 
 
+@bench.command()
+@click.option("--messages", type=COUNT, default=200_000, show_default=True, help="In the archive.")
+@click.option("--questions", type=COUNT, default=20, show_default=True, help="Of each kind, in each window.")
+@click.option("--rounds", type=COUNT, default=3, show_default=True, help="Everybody in turn.")
+@click.option("--grow", is_flag=True, help="Instead: look at an archive while it grows to --messages.")
+@click.option(
+    "--archive", type=click.Path(path_type=Path, file_okay=False),
+    help="Folder in which the archive stays, to be searched again.",
+)  # fmt: skip
+@RIVALS
+@FOLDER
+@output.json_option
+def search(
+    messages: int,
+    questions: int,
+    rounds: int,
+    grow: bool,
+    archive: Path | None,
+    rivals: Path,
+    folder: Path,
+    as_json: bool,
+) -> None:
+    """Compare searches with FTS5, tsvector, pg_trgm and tantivy over the same messages in plain text.
+
+    Ours are sealed: what is found is opened, and tried once more. Every engine's answers are held against
+    the truth. Takes about a minute for 20,000 messages; nothing is left behind but what --archive names.
+    """
+    from bridge.cli import bench_search
+
+    if not grow and not (rivals / "bin/python").exists():
+        output.note(f"no PostgreSQL and no tantivy in {rivals}: run `make rivals` to compare with them")
+    told = Telling(as_json)
+    plan = bench_search.Plan(messages, questions, rounds, archive, rivals, folder)
+    (bench_search.grow if grow else bench_search.run)(plan, told.row)
+    told.end()
+
+
 async def _until_told_otherwise(work: Awaitable[None]) -> None:
     """Do `work`; SIGTERM cancels it, so that no process and no file stays behind."""
     task = asyncio.ensure_future(work)
@@ -277,6 +341,11 @@ class Telling:
             (self._rows.get("fsyncs", ()), FLUSHED),
             (self._rows.get("verified", ()), VERIFIED),
             (self._rows.get("proven", ()), PROVEN),
+            (self._rows.get("filled", ()), FILLED),
+            (self._rows.get("built", ()), BUILT),
+            (self._rows.get("found", ()), SOUGHT),
+            (self._rows.get("grown", ()), GROWING),
+            (self._of("search summary", "engines"), SEARCHED),
             (self._of("audit summary", "appends"), KEPT),
             (self._of("audit summary", "checks"), CHECKED),
         ):

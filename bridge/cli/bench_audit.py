@@ -154,7 +154,7 @@ class _Appending:
         for system in self.systems:
             if system in ON_POSTGRESQL:
                 flushed = self.run(system, producers, count)["fsyncs"]
-            elif shutil.which("strace"):
+            elif strace():
                 log = self.folder / "strace.txt"
                 row = self.run(system, producers, count, _traced(log))
                 flushed = _between(log, row["since"], row["until"])
@@ -170,6 +170,11 @@ def _child(command: Sequence[str]) -> dict[str, Any]:
         raise BenchFailed(f"the measured process failed: {done.stderr.strip().splitlines()[-1:]}")
     row: dict[str, Any] = json.loads(done.stdout)
     return row
+
+
+def strace() -> str:
+    """The program that counts what a process asks of the kernel; "" where there is none."""
+    return shutil.which("strace") or ""
 
 
 def _traced(log: Path) -> list[str]:

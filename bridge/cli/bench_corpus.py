@@ -13,9 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bridge.cli.bench_matter import HAN, SOUNDS
 from bridge.message import SYMPHONY, WEIXIN, Message
+
+if TYPE_CHECKING:
+    from bridge.ports import KeyKeeper
 
 SEED = 20260106
 START = 1_735_689_600_000  # 2025-01-01, UTC, milliseconds
@@ -106,14 +110,14 @@ def messages(count: int) -> Iterator[tuple[int, Message]]:
         yield at, Message(network, f"{network}-{number}", chat, sender, at, text=text)
 
 
-def fill(url: str, blobs: Path, count: int, tell: Tell) -> None:
+def fill(url: str, blobs: Path, count: int, tell: Tell, keeper: KeyKeeper | None = None) -> None:
     """Make a store at `url` with `count` messages in it. `tell` is called with how many there are, now and
     then."""
     from bridge.store.database import create, open_engine
 
-    create(url, START - 1)
+    create(url, START - 1, keeper=keeper)
     blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine = open_engine(url)
+    engine = open_engine(url, keeper)
     with engine.connect().execution_options(writes=True) as db:
         _Filling(db).run(messages(count), count, tell)
     engine.dispose()

@@ -295,12 +295,19 @@ def _posting(settings: Settings, blobs: Blobs) -> tuple[Post, Look]:
     return post, look
 
 
-def indexer(database: Database) -> Indexer:
+def indexer(settings: Settings, database: Database) -> Indexer:
     """What keeps the search index near the end of the ledger."""
     from bridge.indexer import Indexer
     from bridge.store.searching import open_index
 
-    return Indexer(database, open_index(database.engine))
+    return Indexer(database, open_index(database.engine, index_folder(settings)))
+
+
+def index_folder(settings: Settings) -> Path:
+    """Where the search index is: beside what the store keeps on this host."""
+    from bridge.store.index.months import FOLDER
+
+    return beside(settings).with_name(FOLDER)
 
 
 def signing_key(settings: Settings) -> Signer:
@@ -344,7 +351,7 @@ def daemon(
         settings.daemon.http,
         anew,
         notary(settings, database),
-        indexer(database),
+        indexer(settings, database),
     )
 
 

@@ -114,12 +114,13 @@ async def opened(settings: Settings, *, new: bool = False) -> AsyncIterator[Data
     """
     from bridge.cli import compose
     from bridge.store.database import create
+    from bridge.store.writer import require_open
 
     if new:
         now = compose.WallClock().now()
         create(settings.store.url, now, settings.store.lanes, compose.keeper(settings))
-    with reading(settings):
-        pass  # a store that cannot be used says so before the writer starts
+    with reading(settings) as db:  # a store that cannot be used says so before the writer starts
+        require_open(db)
     store = compose.store(settings)
     try:
         yield store

@@ -71,6 +71,7 @@ KINDS: Mapping[str, str] = {
     "key:retired": "a store key was destroyed: no data key is wrapped by it any more",
     "key:escrowed": "the master key was split into shares for custodians",
     "key:drilled": "custodians put the master key together from their shares, and it opened the archive",
+    "store:copied": "all that was recorded so far was moved to this store from another, and verified here",
     "house:frozen": "a person stopped everything: nothing is sent, all that comes is held",
     "house:unfrozen": "a person let things go on",
 }

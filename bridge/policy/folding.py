@@ -90,10 +90,19 @@ class _Table(dict[int, str]):
 
 _TABLE = _Table()
 
+# The same for ASCII, where a table of bytes is ten times as fast: what becomes of each, and what vanishes.
+_OF_ASCII = [_TABLE[code] for code in range(128)]
+_BYTES = bytes(ord(folded or " ") for folded in _OF_ASCII) + bytes(range(128, 256))
+_GONE = bytes(code for code, folded in enumerate(_OF_ASCII) if not folded)
+
+
+def _ascii(text: str) -> str:
+    return text.encode().translate(_BYTES, _GONE).decode()
+
 
 def fold(text: str) -> str:
     """The folded form of `text`. Folding twice changes nothing."""
-    folded = text.translate(_TABLE)
+    folded = _ascii(text) if text.isascii() else text.translate(_TABLE)
     while "  " in folded:
         folded = folded.replace("  ", " ")
     return folded

@@ -62,12 +62,16 @@ class Says:
         return _words(PREFIX[LOOKS_INTO[self.name][0]], self.term)
 
     def accepts(self, reading: Reading) -> bool:
-        """Whether one field has it whole."""
-        return any(
-            self.term.within(reading.folded(text), text)
-            for into in LOOKS_INTO[self.name]
-            for _, text in reading.texts(into)
-        )
+        """Whether one field has it whole. Mostly it is the text as written, whatever else there may be."""
+        fields = LOOKS_INTO[self.name]
+        if fields[0] == "text":
+            if self._is_in(reading.text, reading):
+                return True
+            fields = fields[1:]
+        return any(self._is_in(text, reading) for into in fields for _, text in reading.texts(into))
+
+    def _is_in(self, text: str, reading: Reading) -> bool:
+        return self.term.is_plain_in(text) or self.term.within(reading.folded(text), text)
 
     def places(self, reading: Reading) -> Places:
         """Every place in every field."""

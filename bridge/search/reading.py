@@ -43,12 +43,21 @@ FIELDS: Mapping[str, Callable[[Document], Iterator[tuple[str, str]]]] = {
 class Reading:
     """One document, and what was read of it so far."""
 
-    __slots__ = ("_folded", "_texts", "document")
+    __slots__ = ("_folded", "_text", "_texts", "document")
 
     def __init__(self, document: Document) -> None:
         self.document = document
         self._texts: dict[str, list[tuple[str, str]]] = {}
         self._folded: dict[str, str] = {}
+        self._text: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The text as it was written."""
+        text = self._text
+        if text is None:
+            text = self._text = self.document.text
+        return text
 
     def texts(self, field: str) -> list[tuple[str, str]]:
         """The texts of one kind of field, by name; empty ones are left out."""

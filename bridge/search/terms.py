@@ -17,6 +17,9 @@ from bridge.search.parts import RUNNING, SYMBOLS, WORD, Part, parts, sought
 
 Span = tuple[int, int]
 
+# Signs that end a word, before folding and after.
+_STAYS = r" -/:-@\[-`{-~一-鿿"
+
 # Possessive: what separates is never looked at twice, so that finding stays linear in the text.
 _BETWEEN = rf"(?:(?![{RUNNING}{SYMBOLS}])[\W_])*+"
 
@@ -68,6 +71,23 @@ class Term:
         behind = rf"(?!{WORD})" if _wordlike(written[-1]) and not self.prefix else ""
         return re.compile(before + re.escape(written) + behind, re.DOTALL)
 
+    @cached_property
+    def _plainly(self) -> re.Pattern[str] | None:
+        """Finds the term in a text that was not folded; None where that would prove nothing."""
+        if len(self.parts) != 1 or self.exact or self.prefix:
+            return None
+        literal = re.escape(self.parts[0].text)
+        if self._plain:
+            return re.compile(literal)
+        return re.compile(rf"{literal}(?<![^{_STAYS}]{literal})(?![^{_STAYS}])")
+
+    def is_plain_in(self, text: str) -> bool:
+        """Whether a look at `text` as it was written finds the term; False says nothing.
+
+        What is folded already, and stands between signs that folding leaves where they are, stays there.
+        """
+        return self._plainly is not None and self._plainly.search(text) is not None
+
     def within(self, folded: str, text: str) -> bool:
         """Whether the term is in `text`, whose folded form is `folded`."""
         if self._first not in folded:
@@ -98,4 +118,5 @@ def _piece(part: Part, goes_on: bool) -> str:
     literal = re.escape(part.text)
     if part.kind != "word":
         return literal
-    return rf"(?<!{WORD}){literal}" + ("" if goes_on else rf"(?!{WORD})")
+    # The literal comes first: that is what the search looks for, before it looks around.
+    return rf"{literal}(?<!{WORD}{literal})" + ("" if goes_on else rf"(?!{WORD})")

@@ -12,11 +12,12 @@ Rules of this file: it only gathers. What counts as a word is said in `parts`, `
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 from bridge.policy.folding import fold
 from bridge.search import people
-from bridge.search.document import Document
+from bridge.search.document import Document, Person
 from bridge.search.facets import FACETS
 from bridge.search.parts import known
 from bridge.search.reading import FIELDS
@@ -29,20 +30,30 @@ PEOPLE = {"from": people.author, "to": people.reader, "reviewer": people.reviewe
 
 def tokens_of(document: Document) -> set[str]:
     """Every word that an index is to know `document` by: "t:腾讯", "from:alice", "rule:hk-equities/mnpi"."""
-    found = {f"{prefix}:{word}" for prefix, text in _texts(document) for word in known(fold(text))}
+    found: set[str] = set()
+    for prefix, text in _texts(document):
+        found.update([prefix + word for word in known(fold(text))])
     for name, among in PEOPLE.items():
-        found.update(f"{name}:{word}" for person in among(document) for word in people.words(person))
+        for person in among(document):
+            found |= _of_person(name, person)
     for name, values in FACETS.items():
-        found.update([f"{name}:{value}" for value in values(document) if value])
+        for value in values(document):
+            if value:
+                found.add(f"{name}:{value}")
     found.update([f"is:{state}" for state in settled(document)])
     return found
 
 
+@functools.lru_cache(maxsize=8192)
+def _of_person(role: str, person: Person) -> frozenset[str]:
+    return frozenset(f"{role}:{word}" for word in people.words(person))
+
+
 def _texts(document: Document) -> Iterator[tuple[str, str]]:
-    """Each text once: what was sent is mostly what was written."""
+    """Each text once, with the beginning of its words: what was sent is mostly what was written."""
     return iter(
         {
-            (PREFIX[field], text): None
+            (PREFIX[field] + ":", text): None
             for field, texts in FIELDS.items()
             for _, text in texts(document)
             if text

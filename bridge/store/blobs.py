@@ -14,6 +14,7 @@ import contextlib
 import hashlib
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ from typing import BinaryIO
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from bridge import sealing
-from bridge.errors import Damaged, Refused
+from bridge.errors import Damaged, Refused, StoreError
 from bridge.store.vault import Fresh, Vault
 
 _DIGEST = re.compile("[0-9a-f]{64}")
@@ -58,6 +59,29 @@ class BlobFolder:
         """A record speaks of this blob now: it is no longer waited for."""
         self._vault.fresh.pop(digest, None)
         self._waiting(digest).unlink(missing_ok=True)
+
+    def take(self, source: Path, digest: str) -> bool:
+        """Keep a sealed file of another folder under its name; whether it was not here already.
+
+        Raises Damaged when it is not what its name says, and StoreError when it cannot be kept.
+        """
+        if digest_of_file(self.path(digest)) == digest:
+            return False
+        handle, name = tempfile.mkstemp(dir=self.root / "new")
+        try:
+            with os.fdopen(handle, "wb") as file, source.open("rb") as from_there:
+                shutil.copyfileobj(from_there, file, sealing.SEALED_PIECE)
+                _flush(file)
+            if digest_of_file(Path(name)) != digest:
+                raise Damaged(f"blob {source} is no longer what was archived; run `audit verify`")
+            _settle(Path(name), self.path(digest))
+        except FileNotFoundError:
+            raise Damaged(f"blob {source} is missing; run `audit verify`") from None
+        except OSError as error:
+            raise StoreError(f"blob {digest} cannot be kept in {self.root}: {error.strerror}") from None
+        finally:
+            Path(name).unlink(missing_ok=True)
+        return True
 
     def _waiting(self, digest: str) -> Path:
         """An empty file, there from before a blob has its name until a record speaks of it."""

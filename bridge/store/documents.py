@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import BigInteger, Connection, and_, any_, bindparam, func, literal_column, select
@@ -78,11 +78,25 @@ _M = s.messages.c
 
 
 def _messages() -> Select[Any]:
-    columns = (
-        *(_M.id, _M.lane, _M.entry, _M.archived_at, _M.network, _M.source_id, _M.conversation, _M.sender),
-        *(_M.kind, _M.state, _M.pair, _M.notice_for),
-    )
-    return _with_content(select(*columns), _M.lane, _M.entry)
+    return _with_content(select(_M.id, _M.lane, _M.entry, _M.archived_at), _M.lane, _M.entry)
+
+
+class _Clear(NamedTuple):
+    """What of a message stands in clear, beside its place."""
+
+    number: int
+    network: str
+    source_id: str
+    conversation: str
+    sender: str
+    kind: str
+    state: str
+    pair: int | None
+    notice_for: int | None
+
+
+def _clear() -> Select[Any]:
+    return select(_M.id, *(_M[name] for name in _Clear._fields[1:]))
 
 
 def _verdicts() -> Select[Any]:
@@ -122,6 +136,7 @@ def _later() -> Select[Any]:
 
 
 _MESSAGES = _of_page(_messages, _M.id)
+_CLEAR = _of_page(_clear, _M.id)
 _VERDICTS = _of_page(_verdicts, s.verdicts.c.message)
 _REVIEWS = _of_page(_reviews, s.reviews.c.message)
 _FILES = _of_page(_files, s.files.c.message)
@@ -232,6 +247,11 @@ class _Page:
         return rows
 
     @cached_property
+    def clear(self) -> dict[int, _Clear]:
+        """What stands in clear, by message."""
+        return {row[0]: _Clear(*row) for row in _rows(_CLEAR, self.reading.db, self.found)}
+
+    @cached_property
     def verdicts(self) -> dict[int, list[_Recorded]]:
         """Verdicts by message, in order."""
         found = self._rows(_VERDICTS).items()
@@ -283,7 +303,7 @@ class Stored:
     `broken` is known once a word of it was asked for.
     """
 
-    __slots__ = ("_decisions", "_files", "_page", "_row", "_value", "at", "broken", "number")
+    __slots__ = ("_decisions", "_files", "_known", "_page", "_row", "_value", "at", "broken", "number")
 
     def __init__(self, page: _Page, row: Any) -> None:
         self._page, self._row = page, row
@@ -293,8 +313,15 @@ class Stored:
         self.at: int = row[3]
         self.broken = False
         self._value: Value | None = None
+        self._known: _Clear | None = None
 
-    # what stands in the row
+    # what stands in clear
+
+    @property
+    def _clear(self) -> _Clear:
+        if self._known is None:
+            self._known = self._page.clear[self.number]
+        return self._known
 
     @property
     def lane(self) -> int:
@@ -311,19 +338,17 @@ class Stored:
     @property
     def network(self) -> str:
         """See `Document`."""
-        network: str = self._row[4]
-        return network
+        return self._clear.network
 
     @property
     def source_id(self) -> str:
         """See `Document`."""
-        source_id: str = self._row[5]
-        return source_id
+        return self._clear.source_id
 
     @property
     def conversation(self) -> str:
         """See `Document`. One that is named by somebody's address is so named in the body alone."""
-        hidden: str = self._row[6]
+        hidden = self._clear.conversation
         if not hidden.startswith(DIRECT):
             return hidden
         conversation: str = self.value.get("conversation", hidden)
@@ -332,26 +357,22 @@ class Stored:
     @property
     def kind(self) -> str:
         """See `Document`."""
-        kind: str = self._row[8]
-        return kind
+        return self._clear.kind
 
     @property
     def state(self) -> str:
         """See `Document`."""
-        state: str = self._row[9]
-        return state
+        return self._clear.state
 
     @property
     def pair(self) -> int | None:
         """See `Document`."""
-        pair: int | None = self._row[10]
-        return pair
+        return self._clear.pair
 
     @property
     def notice_for(self) -> int | None:
         """See `Document`."""
-        about: int | None = self._row[11]
-        return about
+        return self._clear.notice_for
 
     # what is sealed
 
@@ -361,7 +382,7 @@ class Stored:
         value = self._value
         if value is None:
             row = self._row
-            value = self._page.reading.open(row[1], row[2], row[12], row[13])
+            value = self._page.reading.open(row[1], row[2], row[-2], row[-1])
             if value is None:
                 self.broken, value = True, NOTHING
             self._value = value
@@ -396,20 +417,20 @@ class Stored:
     @property
     def sender(self) -> Person:
         """See `Document`."""
-        row, value = self._row, self.value
-        if row[11] is not None:
-            return Person(row[4], WORDS_OF_OURS)
+        clear, value = self._clear, self.value
+        if clear.notice_for is not None:
+            return Person(clear.network, WORDS_OF_OURS)
         name, address = value.get("sender_name", ""), value.get("address", "")
-        route = self._page.reading.route(row[10], row[4])
+        route = self._page.reading.route(clear.pair, clear.network)
         if route is None:
-            return Person(row[4], row[7], name, address)
+            return Person(clear.network, clear.sender, name, address)
         known = route.sender
-        return Person(row[4], row[7], name or known.name, address or known.address, known.tags)
+        return Person(clear.network, clear.sender, name or known.name, address or known.address, known.tags)
 
     @property
     def reader(self) -> Person | None:
         """See `Document`."""
-        route = self._page.reading.route(self._row[10], self._row[4])
+        route = self._page.reading.route(self.pair, self.network)
         if route is None:
             return None
         known = route.recipient
@@ -499,10 +520,10 @@ class Stored:
         return self._since(self._versions().recalls)
 
     def _versions(self) -> _Versions:
-        return self._page.reading.versions(self._row[4], self._row[6])
+        return self._page.reading.versions(self.network, self._clear.conversation)
 
     def _since(self, chains: Mapping[str, list[int]]) -> list[int]:
-        if self._row[11] is not None:
+        if self.notice_for is not None:
             return []
         found = chains.get(self._versions().first(self.source_id), ())
         return [number for number in found if number > self.number]

@@ -7,15 +7,19 @@ in order to write.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, TypeAlias, cast
 
-from sqlalchemy import URL, Connection, Engine, make_url
+from sqlalchemy import URL, Connection, Engine, Table, make_url
 
 from bridge.keepers import KeyFile
 from bridge.ports import KeyKeeper
 from bridge.store import postgresql, sqlite
 from bridge.store.vault import Vault
+
+Row: TypeAlias = tuple[Any, ...]
+"""Plain values, as the driver gives and takes them."""
 
 
 class Held(Protocol):
@@ -43,6 +47,9 @@ class _Kind(Protocol):
 
     def partition(self, db: Connection, lane: int) -> None:
         """Make room for the entries of a lane."""
+
+    def fill(self, db: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """Insert many rows, as fast as this engine can."""
 
     def hold(self, engine: Engine, lane: int) -> Held | None:
         """The proof for `lane`; None where this engine has none. Raises Conflict while another process that
@@ -94,6 +101,11 @@ def alone(db: Connection) -> None:
 def partition(db: Connection, lane: int) -> None:
     """Make room for the entries of a lane."""
     _kind(db.dialect.name).partition(db, lane)
+
+
+def fill(db: Connection, table: Table, columns: Sequence[str], rows: Sequence[Row]) -> None:
+    """Insert rows of `columns` as they are given, nothing sealed or converted."""
+    _kind(db.dialect.name).fill(db, table, columns, rows)
 
 
 def hold(engine: Engine, lane: int) -> Held | None:

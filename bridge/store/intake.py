@@ -7,8 +7,24 @@ one transaction, with the ledger entry that testifies to it. What is known alrea
 from __future__ import annotations
 
 from collections import Counter
+from types import ModuleType
 
-from sqlalchemy import and_, bindparam, case, exists, insert, literal_column, not_, select, update
+from orjson import dumps
+from sqlalchemy import (
+    Select,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    case,
+    exists,
+    func,
+    insert,
+    literal_column,
+    not_,
+    select,
+    update,
+)
 
 from bridge.flow import DeliveryState, MessageState, after
 from bridge.message import Batch, Blob, Inspection, Kind, Message
@@ -50,17 +66,27 @@ def _unknown(tx: Tx, batch: Batch) -> list[Message]:
     unique: dict[str, Message] = {}
     for message in map(mend, batch.messages):
         unique.setdefault(message.id, message)
-    known: set[str] = set()
     ids = list(unique)
-    for start in range(0, len(ids), 500):
-        chosen = ids[start : start + 500]
-        query = select(s.messages.c.source_id).where(
-            s.messages.c.network == batch.network, s.messages.c.source_id.in_(chosen)
-        )
-        known.update(tx.db.execute(query).scalars())
+    look = {"b_network": batch.network, "b_ids": dumps(ids).decode() if _in_file(tx) else ids}
+    known = {source_id for (source_id,) in _KNOWN.rows(tx.db, look)}
     return [message for message in unique.values() if message.id not in known]
 
 
+def _in_file(tx: Tx) -> bool:
+    return tx.db.dialect.name == "sqlite"
+
+
+def _known(dialect: ModuleType) -> Select[tuple[str]]:
+    """Which of these ids of a network are archived: one statement for lists of any length."""
+    c, ids = s.messages.c, bindparam("b_ids")
+    if dialect.__name__.endswith("sqlite"):
+        among = c.source_id.in_(select(func.json_each(ids).table_valued("value").c.value))
+    else:
+        among = c.source_id == any_(bindparam("b_ids", type_=dialect.ARRAY(Text)))
+    return select(c.source_id).where(c.network == bindparam("b_network"), among)
+
+
+_KNOWN = Prepared(_known)
 _KEEP_CURSOR = upserting(
     s.cursors, ("network", "name", "value"), ("network", "name"), value=lambda new: new.value
 )

@@ -373,8 +373,7 @@ class Rulings:
                 rows.clear()
         following.insert_samples(self)
         if self.states:
-            result = _STEP_MESSAGE.many(db, self.states)
-            if result.rowcount != len(self.states):
+            if _STEP_MESSAGE.many(db, self.states) != len(self.states):
                 raise Conflict("a message of this batch was judged by somebody else")
             self.states.clear()
 

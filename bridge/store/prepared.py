@@ -18,6 +18,7 @@ from typing import Any
 
 from sqlalchemy import Connection, CursorResult
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ClauseElement
 
 from bridge.errors import StoreError
@@ -43,6 +44,14 @@ def _of_rows(sql: str, width: int, size: int) -> str:
     if not found or len(_PLACE.findall(found[1])) != width or ("%s" in sql and "ON CONFLICT" in sql):
         return ""
     return f"{sql[: found.start(1)]}{', '.join([found[1]] * size)}{sql[found.end(1) :]}"
+
+
+def _failure(db: Connection, sql: str, error: Exception) -> Exception:
+    """What SQLAlchemy makes of an error of the driver, without the values."""
+    wrapped: Exception = DBAPIError.instance(
+        sql, None, error, db.dialect.loaded_dbapi.Error, hide_parameters=True, dialect=db.dialect
+    )
+    return wrapped
 
 
 class Prepared:
@@ -79,8 +88,8 @@ class Prepared:
             cursor.close()
         return found
 
-    def many(self, db: Connection, rows: Sequence[Mapping]) -> CursorResult:
-        """Run it with each of `rows`. The answer's `rowcount` counts all of them, except for an INSERT.
+    def many(self, db: Connection, rows: Sequence[Mapping]) -> int:
+        """Run it with each of `rows`; gives how many rows it changed, but for an INSERT. Raises DBAPIError.
 
         Rows of an INSERT go in as few statements as may be: the interpreter's lock changes hands at every
         step of a statement, and beside a busy loop that costs more than the row.
@@ -88,12 +97,21 @@ class Prepared:
         sql, arrange = self._of(db)
         values = [arrange(row) for row in rows]
         width = len(self._names or ())
-        for size in _CHUNKS if len(values[0]) == width else ():
-            together = _of_rows(sql, width, size) if len(values) >= size else ""
-            while together and len(values) >= size:
-                chunk, values = values[:size], values[size:]
-                result = db.exec_driver_sql(together, tuple(chain.from_iterable(chunk)))
-        return db.exec_driver_sql(sql, values) if values else result
+        cursor, changed = db.connection.cursor(), 0
+        try:
+            for size in _CHUNKS if len(values[0]) == width else ():
+                together = _of_rows(sql, width, size) if len(values) >= size else ""
+                while together and len(values) >= size:
+                    chunk, values = values[:size], values[size:]
+                    cursor.execute(together, tuple(chain.from_iterable(chunk)))
+            if values:
+                cursor.execute(sql, values[0]) if len(values) == 1 else cursor.executemany(sql, values)
+                changed = cursor.rowcount
+        except db.dialect.loaded_dbapi.Error as error:
+            raise _failure(db, sql, error) from error
+        finally:
+            cursor.close()
+        return changed
 
     def _of(self, db: Connection) -> tuple[str, Callable[[Mapping], object]]:
         name = db.dialect.name

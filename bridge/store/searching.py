@@ -14,6 +14,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,10 +24,10 @@ from sqlalchemy import Connection, Engine, Select, bindparam, func, literal_colu
 from bridge.flow import DeliveryState, MessageState
 from bridge.search.document import Document, Live, Need, Span
 from bridge.store import schema as s
-from bridge.store.documents import Reading, Stored, last_number
+from bridge.store.documents import Reading, Stored
 from bridge.store.index import Index
-from bridge.store.index.blocks import OPEN_END, Blocks, Count
-from bridge.store.index.following import Advance, lane_sizes, waiting
+from bridge.store.index.blocks import OPEN_END, SIZE, Blocks, Count
+from bridge.store.index.following import Advance, waiting
 from bridge.store.index.months import FOLDER, Months
 from bridge.store.index.plans import plan
 from bridge.store.index.tables import Tables
@@ -37,7 +38,9 @@ from bridge.store.vault import vault_of
 MOST_WAITING = 20_000
 """Entries behind the index's position from which on everything is tried, instead of what they speak of."""
 
-_FIRST_CHUNK, _LARGEST_CHUNK = 16, 512
+_LARGEST_CHUNK = 512
+_A_FEW = 3
+"""Messages beyond a page that are read with it: a token may stand for two words."""
 
 
 class Query(Protocol):
@@ -74,15 +77,20 @@ class Searched:
     broken: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Page:
     """The documents found, in order; whether there are `more`; what was searched for them.
 
-    Documents are lazy: look at them inside the transaction in which they were found."""
+    All are lazy: look at them inside the transaction in which they were found."""
 
     documents: Sequence[Stored]
     more: bool
-    searched: Searched
+    _scan: _Scan
+
+    @cached_property
+    def searched(self) -> Searched:
+        """What was searched, counted when it is asked for."""
+        return self._scan.searched()
 
 
 def open_index(engine: Engine, folder: Path | None = None) -> Index:
@@ -107,7 +115,7 @@ def search(
     """
     scan = _Scan(db, index, query, after, advance)
     found = list(islice(scan.accepted(limit + 1), limit + 1))
-    return Page(found[:limit], len(found) > limit, scan.searched())
+    return Page(found[:limit], len(found) > limit, scan)
 
 
 def every(
@@ -130,12 +138,13 @@ class _Scan:
     ) -> None:
         self.db, self.index, self.query = db, index, query
         self.reading = Reading(db, index.directory)
-        self.sizes = lane_sizes(db)  # the transaction's view of the archive begins here, the index's later
-        self.waiting = waiting(db, self.sizes, index.positions(db), MOST_WAITING)
-        self.blocks = index.blocks(db) if self.waiting is not None else Blocks()
-        self.last = last_number(db)
-        self.extent = self._extent(*self._range(query.span))
-        self.low, self.high = self.extent.first, self.extent.last
+        rows = _ARCHIVE.rows(db, {})  # the transaction's view of the archive begins here, the index's later
+        self.sizes, self.last = {row[0]: row[1] for row in rows}, rows[0][2] if rows else 0
+        state = index.state(db)
+        self.waiting = waiting(db, self.sizes, state.positions, MOST_WAITING)
+        self.blocks = state.blocks if self.waiting is not None else Blocks()
+        self.first, self.end = self._range(query.span)
+        self.low, self.high = self._edge(self.first, self.end)
         if after and query.newest_first:
             self.high = min(self.high, after - 1)
         elif after:
@@ -148,10 +157,24 @@ class _Scan:
         low, high = self.blocks.between(span.since, span.until)
         return max(1, low, span.first), min(self.last, high, span.last or self.last)
 
-    def _extent(self, first: int, last: int) -> Count:
-        """How many messages the query's span has, the first and last of them, and when these were archived:
-        of whole blocks it is known, and asked of the archive at both ends."""
-        span = self.query.span
+    def _edge(self, first: int, last: int) -> tuple[int, int]:
+        """The same, without the part of a block at which the search begins and which lies beyond the span."""
+        span, down = self.query.span, self.query.newest_first
+        if down and span.until:
+            look = {"b_first": max(first, last - SIZE + 1), "b_last": last, "b_until": span.until}
+            rows = _LAST_BEFORE.rows(self.db, look)
+            return first, rows[0][0] if rows else look["b_first"] - 1
+        if not down and span.since:
+            look = {"b_first": first, "b_last": min(last, first + SIZE - 1), "b_since": span.since}
+            rows = _FIRST_SINCE.rows(self.db, look)
+            return rows[0][0] if rows else look["b_last"] + 1, last
+        return first, last
+
+    @cached_property
+    def _extent(self) -> Count:
+        """How many messages the query's span has, and when the first and last were archived: of whole blocks
+        it is known, and asked of the archive at both ends."""
+        first, last, span = self.first, self.end, self.query.span
         inner = self.blocks.count(first, last, span.since, span.until)
         both = (self._counted(first, inner.first - 1), self._counted(inner.last + 1, last))
         parts = [one for one in (inner, *both) if one.messages]
@@ -182,11 +205,13 @@ class _Scan:
         chosen = plan(self.query.need, self._alive)
         if chosen.everything or self.waiting is None:
             return iter(whole)
-        listed = sorted(chosen.numbers.union(self.waiting), reverse=down)
-        streams = [iter([number for number in listed if number in whole])]
-        if chosen.need is not None:
-            streams.append(self.index.offer(self.db, chosen.need, self.low, self.high, newest_first=down))
-        return _once(heapq.merge(*streams, reverse=down)) if len(listed) else streams[-1]
+        listed = [number for number in chosen.numbers.union(self.waiting) if number in whole]
+        if chosen.need is None:
+            return iter(sorted(listed, reverse=down))
+        offered = self.index.offer(self.db, chosen.need, self.low, self.high, newest_first=down)
+        if not listed:
+            return offered
+        return _once(heapq.merge(sorted(listed, reverse=down), offered, reverse=down))
 
     def _alive(self, live: Live) -> Sequence[int] | None:
         statement = _LIVE.get((live.name, live.value))
@@ -200,7 +225,7 @@ class _Scan:
     def accepted(self, most: int) -> Iterator[Stored]:
         """The documents that the query accepts. Chunks begin at what the page lacks, and grow."""
         numbers, accepts = self._numbers(), self.query.accepts
-        size = max(_FIRST_CHUNK, min(most, _LARGEST_CHUNK))
+        size = min(most + _A_FEW, _LARGEST_CHUNK)
         while chunk := list(islice(numbers, size)):
             documents = self.reading.documents(chunk)
             self.opened += len(documents)
@@ -220,7 +245,7 @@ class _Scan:
     def searched(self) -> Searched:
         """What was searched, whichever page of it this is."""
         behind = -1 if self.waiting is None else len(self.waiting)
-        extent = (self.extent.messages, self.extent.since, self.extent.until)
+        extent = (self._extent.messages, self._extent.since, self._extent.until)
         return Searched(*extent, self.sizes, self.opened, behind, self.broken)
 
 
@@ -275,13 +300,31 @@ _LIVE: Mapping[tuple[str, str], Prepared] = {
 }
 """States that the tables know by few rows, each with at least the messages that are in it."""
 
+# --- what is asked of the archive -----------------------------------------------------------------------
+
+_NEWEST = select(func.coalesce(func.max(_M.id), literal_column("0"))).scalar_subquery()
+_ARCHIVE = Prepared(select(s.lanes.c.lane, s.lanes.c.size, _NEWEST))
+"""How many entries each lane has, and the number of the newest message: one look, one moment."""
+
+_AMONG = (_M.id >= bindparam("b_first"), _M.id <= bindparam("b_last"))
+_LAST_BEFORE = Prepared(
+    select(_M.id)
+    .where(*_AMONG, _M.archived_at < bindparam("b_until"))
+    .order_by(_M.id.desc())
+    .limit(literal_column("1"))
+)
+_FIRST_SINCE = Prepared(
+    select(_M.id)
+    .where(*_AMONG, _M.archived_at >= bindparam("b_since"))
+    .order_by(_M.id)
+    .limit(literal_column("1"))
+)
 _COUNT = Prepared(
     select(
         *(func.count(), func.min(_M.id), func.max(_M.id)),
         *(func.min(_M.archived_at), func.max(_M.archived_at)),
     ).where(
-        _M.id >= bindparam("b_first"),
-        _M.id <= bindparam("b_last"),
+        *_AMONG,
         _M.archived_at >= bindparam("b_since"),
         _M.archived_at < bindparam("b_until"),
     )

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event
 
 from bridge.errors import Conflict, StoreError
 
@@ -71,6 +73,13 @@ def alone(db: Connection) -> None:
 
 def partition(db: Connection, lane: int) -> None:
     """A file has room for all."""
+
+
+def fill(db: Connection, table: Table, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """One statement, prepared once."""
+    if rows:
+        marks = ", ".join("?" * len(columns))
+        db.exec_driver_sql(f"INSERT INTO {table.name} ({', '.join(columns)}) VALUES ({marks})", list(rows))
 
 
 class _Lock:

@@ -128,9 +128,9 @@ class Vault:
         """The same, from columns that were selected one by one (`apart`). Raises Damaged."""
         belongs = sealing.place(self._installation or self.installation, lane, seq)
         try:
-            store_key = self.key(sealing.wrapped_by(wrapped))
-            key = AESGCM(sealing.unwrap(store_key, belongs, wrapped))
-            return sealing.unseal(key, belongs, part, sealed)
+            number = sealing.wrapped_by(wrapped)
+            store_key = self._keys.get(number) or self.key(number)
+            return sealing.unsealed(store_key, belongs, wrapped, part, sealed)
         except sealing.Broken as error:
             place = f"entry {seq} of lane {lane}"
             raise Damaged(f"the content of {place} cannot be opened: {error}; run `audit verify`") from None

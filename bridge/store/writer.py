@@ -30,7 +30,7 @@ from typing import TypeVar
 from sqlalchemy import Connection, Engine, bindparam, insert, literal_column, select, update
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from bridge.errors import StoreError, WeighbridgeError
+from bridge.errors import Conflict, StoreError, WeighbridgeError
 from bridge.ledger.content import SALT_BYTES, digest_of
 from bridge.ledger.entry import Entry, encode
 from bridge.ledger.tree import NODE_STEP, Frontier, leaf_hash
@@ -43,6 +43,9 @@ from bridge.store.vault import RECORDS, vault_of
 Result = TypeVar("Result")
 
 NO_MORE: Mapping[int, bytes] = {}
+
+#: How the owner of a lane begins in which nobody may write: what follows is why, for people.
+CLOSED = "closed: "
 
 #: Jobs that one transaction carries at most: bounds the latency of the first by the work of the last.
 GROUP = 64
@@ -65,7 +68,7 @@ _UPDATE_LANE = Prepared(
 )
 #: On PostgreSQL, whoever comes second waits here, and then reads what the first has written.
 _SELECT_LANES = Prepared(
-    select(s.lanes.c.lane, s.lanes.c.size, s.lanes.c.frontier, s.lanes.c.epoch)
+    select(s.lanes.c.lane, s.lanes.c.size, s.lanes.c.frontier, s.lanes.c.epoch, s.lanes.c.owner)
     .order_by(s.lanes.c.lane)
     .with_for_update()
 )
@@ -75,6 +78,17 @@ _EXPECTED = (WeighbridgeError, SQLAlchemyError, ValueError, LookupError, TypeErr
 
 _POOL = 4096
 """Random bytes that are asked of the system at once: each call hands the interpreter to another thread."""
+
+
+def require_open(db: Connection) -> None:
+    """Raises Conflict when nobody may write here: the store was moved, or a copy into it is not whole."""
+    for (owner,) in db.execute(select(s.lanes.c.owner)):
+        _require_open(owner)
+
+
+def _require_open(owner: str) -> None:
+    if owner.startswith(CLOSED):
+        raise Conflict(owner.removeprefix(CLOSED))
 
 
 class Tx:
@@ -88,7 +102,8 @@ class Tx:
         self.db = db
         self._frontiers: dict[int, Frontier] = {}
         self.epochs: dict[int, int] = {}
-        for lane, size, frontier, epoch in _SELECT_LANES.one(db, {}):
+        for lane, size, frontier, epoch, owner in _SELECT_LANES.one(db, {}):
+            _require_open(owner)
             self._frontiers[lane] = Frontier.from_bytes(size, frontier)
             self.epochs[lane] = epoch
         self._sizes = {lane: frontier.size for lane, frontier in self._frontiers.items()}

@@ -2,8 +2,8 @@
 
 Rules of this file: the process is the real rooms over the real store; the world (both networks and the
 people on them) is a pair of `Peer`s that go on when it dies. `Life.run` lives the story to its end;
-`Life.examine` asserts the invariants of the house from the world, and from the store's file as any reader
-of SQLite would see it. Each broken invariant is one sentence.
+`Life.examine` asserts the invariants of the house from the world, and from the store as any other reader of
+its database would see it (an `Eye`). Each broken invariant is one sentence.
 """
 
 from __future__ import annotations
@@ -14,10 +14,13 @@ import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, Protocol
 
 import orjson
+import psycopg
 from rig import (
     CONTACT,
+    KEY_FILE,
     STREAM,
     Counting,
     Died,
@@ -31,17 +34,21 @@ from rig import (
     other,
     pause,
     run_virtually,
+    url_of,
 )
+from sqlalchemy import select
 from stories import ADVICE, BOB, STRANGER, Story, judge
 
 from bridge import desk, pipeline, words
 from bridge.flow import Patience
+from bridge.keepers import KeyFile
 from bridge.ledger.content import digest_of
 from bridge.ledger.tree import Frontier, leaf_hash
 from bridge.message import SYMPHONY, WEIXIN, Blob, Inspection, Kind, Message
 from bridge.pipeline import House, Pace
 from bridge.ports import DIRECT
 from bridge.store.database import Database, open_engine
+from bridge.store.schema import content
 from bridge.store.verify import verify
 
 LONGEST = 3600.0  # virtual seconds; reached only by a story that does not come to rest
@@ -53,7 +60,7 @@ class Life:
     def __init__(self, story: Story, folder: Path, *deaths: int) -> None:
         self.story, self.folder = story, folder
         self.path = new_store(folder)
-        self._eye = seeing(self.path)
+        self._eye = seeing(self.path, url_of(folder))
         self.fate = Fate(*deaths)
         self.broken: list[str] = []
         self.lives = 0
@@ -162,11 +169,11 @@ class Life:
     def world(self) -> object:
         """All that outlives the process: what is committed, the attachments, and what both networks know."""
         blobs = [(path, path.stat().st_size) for path in (self.folder / "blobs").rglob("*")]
-        return self.rows("PRAGMA data_version"), sorted(blobs), [_knows(one) for one in self.peers.values()]
+        return self._eye.commits(), sorted(blobs), [_knows(one) for one in self.peers.values()]
 
     def rows(self, query: str) -> list[tuple]:
-        """What any reader of SQLite would see in the store's file now."""
-        return self._eye.execute(query).fetchall()
+        """What any other reader of the database would see now."""
+        return self._eye.rows(query)
 
     # --- invariants
 
@@ -374,33 +381,90 @@ def _knows(peer: Peer) -> tuple:
     return len(peer.stream), peer.acknowledged, len(peer.shown), asked
 
 
-def seeing(path: Path) -> sqlite3.Connection:
-    """A connection to a store's file that can open what is sealed there."""
-    eye = sqlite3.connect(path)
-    opening(eye, open_engine(f"sqlite:///{path}"))
-    return eye
+class Eye(Protocol):
+    """A reader of a store's database that opens what is sealed there: `body_of(lane, seq)`, `raw_of(...)`."""
+
+    def rows(self, query: str) -> list[tuple]:
+        """What is committed now."""
+
+    def commits(self) -> object:
+        """Something that is another after each commit of others."""
+
+    def close(self) -> None:
+        """See no more."""
 
 
-def ledger_breaks(db: sqlite3.Connection) -> Iterator[str]:
+class _OnFile:
+    """An eye on SQLite."""
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path)
+        opening(self._db, open_engine(f"sqlite:///{path}"))
+
+    def rows(self, query: str) -> list[tuple]:
+        return self._db.execute(query).fetchall()
+
+    def commits(self) -> object:
+        return self.rows("PRAGMA data_version")
+
+    def close(self) -> None:
+        self._db.close()
+
+
+class _OnServer:
+    """An eye on PostgreSQL, which is told places, and opens what stands there."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self._db = psycopg.connect(url, autocommit=True)
+        self._engine = open_engine(url, KeyFile(folder / KEY_FILE))
+
+    def rows(self, query: str) -> list[tuple]:
+        places = re.sub(r"(body|raw)_of\(([\w.]+), ([\w.]+)\)", r"'\1_of ' || \2 || ' ' || \3", query)
+        return [tuple(map(self._opened, row)) for row in self._db.execute(places)]
+
+    def _opened(self, value: Any) -> Any:
+        if not isinstance(value, str) or not value.startswith(("body_of ", "raw_of ")):
+            return value
+        what, lane, seq = value.split(" ")
+        column = content.c.body if what == "body_of" else content.c.raw
+        with self._engine.connect() as db, db.begin():
+            query = select(column).where(content.c.lane == int(lane), content.c.seq == int(seq))
+            return db.execute(query).scalar()
+
+    def commits(self) -> object:
+        # The oldest transaction under way: it moves on with each end of one that wrote.
+        return self.rows("SELECT pg_snapshot_xmin(pg_current_snapshot())::text")
+
+    def close(self) -> None:
+        self._db.close()
+        self._engine.dispose()
+
+
+def seeing(path: Path, url: str) -> Eye:
+    """An eye on the store at `url`, which is the file `path` if it is in a file."""
+    return _OnFile(path) if url.startswith("sqlite") else _OnServer(path.parent, url)
+
+
+def ledger_breaks(eye: Eye) -> Iterator[str]:
     """Where a store's ledger does not add up, computed from its bytes alone."""
-    heads = dict(db.execute("SELECT size, root FROM heads"))
+    heads = dict(eye.rows("SELECT size, root FROM heads"))
     query = "SELECT seq, salt, body_of(lane, seq), raw_of(lane, seq) FROM content"
-    content = {seq: row for seq, *row in db.execute(query)}
+    contents = {seq: row for seq, *row in eye.rows(query)}
     frontier = Frontier()
-    for place, (seq, data, leaf) in enumerate(db.execute("SELECT seq, entry, leaf FROM ledger ORDER BY seq")):
+    for place, (seq, data, leaf) in enumerate(eye.rows("SELECT seq, entry, leaf FROM ledger ORDER BY seq")):
         entry = orjson.loads(data)
         if not place == seq == entry["seq"]:
             yield f"entry {place} of the ledger is missing"
         if leaf_hash(data) != leaf:
             yield f"entry {seq} does not match its leaf"
-        if entry["digest"] != (digest_of(*content.pop(seq)) if seq in content else ""):
+        if entry["digest"] != (digest_of(*contents.pop(seq)) if seq in contents else ""):
             yield f"entry {seq} and its content do not match"
         frontier.append(leaf)
         root = heads.pop(frontier.size, None)
         if root not in (None, frontier.root()):
             yield f"the head of size {frontier.size} is another"
-    size, edge = db.execute("SELECT size, frontier FROM lanes").fetchone()
+    ((size, edge),) = eye.rows("SELECT size, frontier FROM lanes")
     if (size, edge) != (frontier.size, frontier.to_bytes()):
         yield "the lane's right edge is not that of its entries"
-    if heads or content:
+    if heads or contents:
         yield "there are heads or contents without entries"

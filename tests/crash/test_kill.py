@@ -1,4 +1,4 @@
-"""The real daemon, killed with SIGKILL in the middle of traffic, ten times over.
+"""The real daemon, killed with SIGKILL in the middle of traffic, ten times over, on both engines.
 
 Rules of this file: the daemon is `weighbridge run` in a process of its own, over HTTP to both mock networks,
 which live on in this one. When it is killed is chosen by chance from a fixed seed, and by what it has got
@@ -11,7 +11,7 @@ import itertools
 import random
 import re
 import signal
-import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -78,6 +78,14 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return settings_folder(tmp_path_factory.mktemp("init") / "bank")
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def environ(request: pytest.FixtureRequest) -> Mapping[str, str]:
+    """What says where the store is: in the folder, or in a database of its own."""
+    if request.param == "sqlite":
+        return {}
+    return {"WEIGHBRIDGE_STORE_URL": request.getfixturevalue("postgres").fresh()}
+
+
 async def one_life(talk: Talk, chance: random.Random, running: Running) -> None:
     """Traffic until the moment that chance has chosen; then SIGKILL."""
     before = talk.arrived()
@@ -92,10 +100,12 @@ async def one_life(talk: Talk, chance: random.Random, running: Running) -> None:
     assert await running.ended() == -signal.SIGKILL
 
 
-async def test_everything_arrives_once_and_in_order(template: Path, tmp_path: Path) -> None:
+async def test_everything_arrives_once_and_in_order(
+    template: Path, tmp_path: Path, environ: Mapping[str, str]
+) -> None:
     """Killed ten times, both ways: nothing is lost, doubled or out of order, and the store verifies."""
     chance = random.Random(SEED)
-    async with place(template, tmp_path / "bank") as here:
+    async with place(template, tmp_path / "bank", **environ) as here:
         talk = Talk(here)
         for _ in range(KILLS):
             async with here.daemon() as running:
@@ -115,11 +125,10 @@ async def _nothing_is_wrong(here: Place) -> None:
         keys = verifiers([here.folder / "secrets/checkpoint-key.pub"])
         await store.read(lambda db: verify(db, store.blobs, found.append, keys=keys))
         assert found == []
-        path = str(store.engine.url.database)
-    with sqlite3.connect(path) as db:
-        epochs = db.execute("SELECT epoch FROM lanes").fetchone()
-        open_ones = db.execute(
-            "SELECT count(*) FROM deliveries WHERE state IN ('ready', 'claimed', 'waiting', 'parked')"
-        ).fetchone()
-    assert epochs == (KILLS + 1,)
-    assert open_ones == (0,)
+    still = "state IN ('ready', 'claimed', 'waiting', 'parked')"
+    epochs = await here.ask(lambda db: db.execute(text("SELECT epoch FROM lanes")).scalars().all())
+    waiting = await here.ask(
+        lambda db: db.execute(text(f"SELECT count(*) FROM deliveries WHERE {still}")).scalar()
+    )
+    assert epochs == [KILLS + 1]
+    assert waiting == 0

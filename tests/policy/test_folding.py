@@ -100,3 +100,9 @@ def test_spans_cover_whole_graphemes(text: str, data: st.DataObject) -> None:
     for grapheme in graphemes(text):
         edges.add(max(edges) + len(grapheme))
     assert {left, right} <= edges
+
+
+@given(st.text(st.characters(max_codepoint=127)))
+def test_ascii_is_folded_as_any_other_text(text: str) -> None:
+    """Its own table says the same as the table of all characters."""
+    assert fold(text) == fold(text + "一")[:-1]

@@ -80,3 +80,20 @@ def test_places_lie_in_the_original(text: str, written: str) -> None:
     assert bool(places) == term.within(fold(text), text)
     for start, end in places:
         assert term.folded in fold(text[start:end])
+
+
+@given(TEXTS, st.sampled_from(("内幕", "腾讯", "讯", "a", "500", "ab", "cafe", "iv", "A股", "😀")))
+def test_what_is_seen_in_the_text_is_in_it(text: str, written: str) -> None:
+    """A look at the text as it was written never finds more than folding it does."""
+    term = Term(written)
+    assert term.within(fold(text), text) or not term.is_plain_in(text)
+
+
+def test_a_look_at_the_text_finds_what_is_plainly_there() -> None:
+    """Runs anywhere, words between signs that stay; nothing where a hidden sign joins two words."""
+    assert Term("內幕").is_plain_in("有内幕消息")
+    assert Term("tip").is_plain_in("a tip, again")
+    assert Term("tip").is_plain_in("一tip一")
+    assert not Term("tip").is_plain_in("tips and attip")
+    assert not Term("tip").is_plain_in("the tip\u200bs")
+    assert not Term("内幕", exact=True).is_plain_in("内幕")

@@ -58,3 +58,22 @@ def test_an_open_time_has_everything_from_its_end_on() -> None:
     assert blocks_of(times).between(0, 0)[1] > 10**12
     assert Blocks().between(5, 9)[0] == 0
     assert Blocks().count(0, 10**6, 0, 0).messages == 0
+
+
+def test_blocks_are_added_as_they_are_read() -> None:
+    """All at once or a few at a time: the same is known."""
+    times = clock(9 * SIZE + 5, 1)
+    whole = blocks_of(times)
+    grown = Blocks()
+    for end in (SIZE // 2, 2 * SIZE, 2 * SIZE + 9, 7 * SIZE + 1, len(times)):
+        rows = [*blocks_of(times[:end]).blocks, _last(times[:end])]
+        grown = grown.followed_by([row for row in rows if row.place >= grown.end // SIZE])
+    assert grown.blocks == whole.blocks
+    assert grown.followed_by([]) is grown
+
+
+def _last(times: list[int]) -> Block:
+    """The block that may be growing."""
+    place = (len(times) - 1) // SIZE
+    inside = times[place * SIZE :]
+    return Block(place, len(inside), min(inside), max(inside))

@@ -15,7 +15,16 @@ from bridge.search.tokens import tokens_of
 from bridge.store.documents import documents, last_number
 from bridge.store.index import Step
 from bridge.store.index.blocks import SIZE
-from bridge.store.index.following import Follower, about, blocks_between, catch_up, lane_sizes, waiting
+from bridge.store.index.following import (
+    Follower,
+    about,
+    approach,
+    behind,
+    blocks_between,
+    catch_up,
+    lane_sizes,
+    waiting,
+)
 from bridge.store.index.months import Months
 from bridge.store.searching import open_index
 
@@ -57,7 +66,7 @@ async def test_every_word_of_every_message_is_known(hands: Hands, index: Months)
         with db.begin():
             found = documents(db, range(1, last_number(db) + 1))
             words = {one.number: tokens_of(one) for one in found}
-            assert index.positions(db) == lane_sizes(db)
+            assert index.state(db).positions == lane_sizes(db)
     for word in set().union(*words.values()):
         having = {number for number, known in words.items() if word in known}
         assert having <= set(offered(hands, index, word)), word
@@ -102,6 +111,19 @@ async def test_who_was_slower_looks_again(hands: Hands, index: Months) -> None:
         assert not index.add(db, late)
         assert Follower(index).step(db)
     assert offered(hands, index, "t:hello") == [1]
+
+
+async def test_an_index_comes_nearer_for_a_moment(hands: Hands, index: Months) -> None:
+    """Whoever waits says for how long; what is left is told, and nothing is left when there was time."""
+    await hands.say(message(SYMPHONY, 1, "hello"))
+    engine, told = hands.store.engine, []
+    with engine.connect() as db, db.begin():
+        entries = behind(db, index)
+    assert entries == approach(engine, index, 0.0) > 3
+    assert approach(engine, index, 60.0, lambda done, of: told.append((done, of))) == 0
+    assert told == [(entries, entries)]
+    assert offered(hands, index, "t:hello") == [1]
+    assert approach(engine, index, 60.0) == 0
 
 
 async def test_what_waits_is_told(hands: Hands, index: Months) -> None:

@@ -54,7 +54,7 @@ def known(*words: str, number: int = 1, day: int = 0) -> Known:
 
 def add(months: Months, db: Connection, *messages: Known) -> None:
     """One step that brings these messages."""
-    before = months.positions(db)
+    before = months.state(db).positions
     assert months.add(db, Step(before, {0: before.get(0, 0) + 1}, messages, ()))
 
 
@@ -76,7 +76,7 @@ def test_words_are_found_again(months: Months, db: Connection) -> None:
     inside = list(months.offer(db, need, 50, 90, newest_first=False))
     assert inside == [number for number in expected if 50 <= number <= 90]
     assert found(months, db, Token("t:7")) == []
-    assert len(months.parts(db)) == 7
+    assert len(months.state(db).parts) == 7
 
 
 def test_what_becomes_known_later_is_added(months: Months, db: Connection) -> None:
@@ -148,8 +148,8 @@ def test_an_index_of_another_installation_is_not_believed(
         other.exec_driver_sql("UPDATE meta SET value = 'abcdef0123456789' WHERE key = 'installation'")
     theirs.dispose()
     stranger = Months(tmp_path / "search", vault_of(open_engine(str(theirs.url))))
-    assert stranger.positions(db) == {}
-    assert stranger.parts(db) == ()
+    assert stranger.state(db).positions == {}
+    assert stranger.state(db).parts == ()
     add(stranger, db, known("t:b"))
     assert found(stranger, db, Token("t:a")) == []
     stranger.close()
@@ -163,16 +163,16 @@ def test_a_month_that_is_wrong_offers_everything_until_it_is_made_again(
         add(months, db, known(f"t:{number % 2}", number=number, day=number * 7))
     months.close()
     (tmp_path / "search" / "2026-01.db").write_bytes(os.urandom(9000))
-    part = months.parts(db)[0]
+    part = months.state(db).parts[0]
     assert (part.name, part.first, part.last, part.stale) == ("2026-01", 1, 3, False)
     assert found(months, db, Token("t:0")) == [1, 2, 3, 4, 6, 8]
-    assert months.parts(db)[0].stale
+    assert months.state(db).parts[0].stale
     add(months, db, known("t:0", number=9, day=10))  # what comes meanwhile is found all the same
     assert found(months, db, Token("t:0"), newest_first=True) == [9, 8, 7, 6, 5, 4, 3, 2, 1]
     fresh = (known(f"t:{n % 2}", number=n, day=n * 7) for n in (1, 2, 3))
-    months.replace(db, months.parts(db)[0], fresh)
+    months.replace(db, months.state(db).parts[0], fresh)
     assert found(months, db, Token("t:0")) == [2, 4, 6, 8]
-    assert not months.parts(db)[0].stale
+    assert not months.state(db).parts[0].stale
 
 
 def test_another_process_may_make_it_anew(months: Months, engine: Engine, db: Connection) -> None:
@@ -204,9 +204,9 @@ def test_blocks_are_remembered(months: Months, db: Connection) -> None:
     """And read again when they change."""
     blocks = [Block(0, 511, 5, 9), Block(1, 512, 10, 20), Block(2, 3, 21, 22)]
     assert months.add(db, Step({}, {0: 1}, (), blocks[:2]))
-    assert months.blocks(db).blocks == blocks[:1]
+    assert months.state(db).blocks.blocks == blocks[:1]
     assert months.add(db, Step({0: 1}, {0: 2}, (), blocks[1:]))
-    assert months.blocks(db).blocks == blocks[:2]
+    assert months.state(db).blocks.blocks == blocks[:2]
 
 
 def test_a_folder_that_cannot_be_written_says_what_to_do(months: Months, db: Connection) -> None:

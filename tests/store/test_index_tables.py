@@ -53,15 +53,16 @@ async def test_it_finds_what_opening_every_message_finds(hands: Hands) -> None:
     assert catch_up(database, index, 60)
     agree(index)
     with database.connect() as db, db.begin():
-        parts = index.parts(db)
+        parts = index.state(db).parts
         assert [part.name for part in parts] == ["2026-01", "2026-02", "2026-03"]
         index.replace(db, parts[1], known_in(db, index, parts[1]))
     agree(index)
     with database.execution_options(writes=True).begin() as tx:
         tx.execute(text("UPDATE search_marks SET value = '0' WHERE name = 'format'"))
+    index = open_index(database)
     agree(index)
     with database.connect() as db, db.begin():
-        assert index.positions(db) == {}
+        assert index.state(db).positions == {}
     assert catch_up(database, index, 60)
     agree(index)
 
@@ -84,8 +85,8 @@ async def test_who_was_slower_keeps_nothing(hands: Hands) -> None:
         assert index.add(db, Step({}, {0: 1}, (), ()))
         assert not index.add(db, Step({}, {0: 9}, (), ()))
         with db.begin():
-            assert index.positions(db) == {0: 1}
+            assert index.state(db).positions == {0: 1}
         index.clear(db)
         with db.begin():
-            assert index.positions(db) == {}
-            assert index.blocks(db).end == 0
+            assert index.state(db).positions == {}
+            assert index.state(db).blocks.end == 0

@@ -24,6 +24,7 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.exc import IntegrityError
 
 from bridge.store.prepared import Prepared
 
@@ -80,9 +81,17 @@ def test_an_update_takes_its_parameters_by_name(db: Connection) -> None:
 
 
 def test_rows_are_counted(db: Connection) -> None:
-    """`rowcount` counts all rows of all sets of parameters: how a lost race is noticed."""
+    """All rows of all sets of parameters count: how a lost race is noticed."""
     assert RENAME.one(db, {"b_from": 4, "b_name": "x"}).rowcount == 2
-    assert RENAME.many(db, [{"b_from": n, "b_name": "y"} for n in (1, 5, 9)]).rowcount == 6
+    assert RENAME.many(db, [{"b_from": n, "b_name": "y"} for n in (1, 5, 9)]) == 6
+
+
+def test_what_fails_is_told_without_values(db: Connection) -> None:
+    """A row that is there already is an error of SQLAlchemy's, as ever, and shows nobody what was in it."""
+    with pytest.raises(IntegrityError) as caught:
+        INSERT.many(db, [{"n": 2, "name": "内幕消息", "body": b""}] * 2)
+    assert "内幕消息" not in str(caught.value)
+    assert names(db)[1] == "thing 2"
 
 
 def test_values_written_into_the_statement_stay(db: Connection) -> None:
@@ -144,14 +153,26 @@ def test_a_statement_is_compiled_once(db: Connection) -> None:
 class Recorded:
     """A connection to a PostgreSQL that is not there: it shows what its driver would be given."""
 
+    rowcount = -1
+
     def __init__(self) -> None:
         self.dialect = postgresql.psycopg.dialect(paramstyle="format")
         self.given: list[tuple[str, Any]] = []
+        self.connection = self
 
-    def exec_driver_sql(self, sql: str, parameters: Any) -> Any:
-        """What SQLAlchemy's connection would hand on."""
+    def cursor(self) -> Recorded:
+        """The driver's cursor."""
+        return self
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+    def execute(self, sql: str, parameters: Any) -> Any:
+        """What the driver would be given."""
         self.given.append((" ".join(sql.split()), parameters))
         return SimpleNamespace(rowcount=-1)
+
+    exec_driver_sql = executemany = execute
 
 
 def test_postgresql_gets_its_own_words() -> None:
@@ -163,7 +184,7 @@ def test_postgresql_gets_its_own_words() -> None:
     assert "things.n > %s::INTEGER" in sql
     assert parameters == (1, 9, "thing 3", 2)
     assert "ON CONFLICT (n) DO UPDATE SET name = excluded.name" in upsert
-    assert rows == [(1, "one")]
+    assert rows == (1, "one")
 
 
 def test_upserts_of_many_rows_stay_apart_on_postgresql() -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bridge.cli import output
 from bridge.cli.audit.zone import desk_zone, moment, name_of
 from bridge.cli.progress import Tell, progress
 from bridge.cli.root import reading
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
 
 PAGE = 500
 """Messages that are opened together."""
+
+LITTLE_BEHIND = 2_000
+"""Ledger entries that an index may lack: what they are about is soon opened."""
+
+PATIENCE = 2.0
+"""Seconds that a search waits for the index to come nearer."""
 
 query_argument = click.argument("words", metavar="[QUERY]...", nargs=-1)
 
@@ -111,10 +118,33 @@ class Archive:
 @contextlib.contextmanager
 def archive(settings: Settings, zone: tzinfo | None) -> Iterator[Archive]:
     """The archive, open to be searched. Raises StoreError when there is none."""
+    from bridge.cli.compose import index_folder
     from bridge.store.searching import open_index
 
-    with reading(settings) as db, contextlib.closing(open_index(db.engine)) as index:
+    folder = index_folder(settings)
+    with reading(settings) as db, contextlib.closing(open_index(db.engine, folder)) as index:
+        _follow(db, index)
         yield Archive(db, index, desk_zone(zone, settings.audit.timezone))
+
+
+def _follow(db: Connection, index: Index) -> None:
+    """Let an index that no daemon keeps come nearer, for a moment. A search is complete without it."""
+    from bridge.errors import StoreError
+    from bridge.store.index.following import approach, behind
+
+    if behind(db, index) <= LITTLE_BEHIND:
+        return
+    try:
+        with progress("Following with the search index") as tell:
+            left = approach(db.engine, index, PATIENCE, tell)
+    except StoreError as error:
+        output.note(str(error))
+        return
+    if left:
+        output.note(
+            f"The search index is {left:,} ledger entries behind: what it does not know is opened, message "
+            "by message. A daemon that runs completes it, and so does `weighbridge audit reindex`."
+        )
 
 
 # --- what was searched ----------------------------------------------------------------------------------

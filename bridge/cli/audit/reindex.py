@@ -23,7 +23,7 @@ def reindex(root: Root, as_json: bool) -> None:
     It is never needed for right answers: what the index does not know is opened directly, and a part of it
     that is broken is noticed and made again by the daemon. Searches go on meanwhile, and so does the daemon.
     """
-    from bridge.cli.compose import keeper
+    from bridge.cli.compose import index_folder, keeper
     from bridge.cli.root import reading
     from bridge.store.database import open_engine
     from bridge.store.index.following import catch_up
@@ -31,7 +31,7 @@ def reindex(root: Root, as_json: bool) -> None:
 
     settings = root.settings()
     with reading(settings) as db:
-        index = open_index(db.engine)
+        index = open_index(db.engine, index_folder(settings))
         index.clear(db)
     engine = open_engine(settings.store.url, keeper(settings))
     try:
@@ -41,14 +41,14 @@ def reindex(root: Root, as_json: bool) -> None:
             while index.tidy(db):
                 pass
             with db.begin():
-                parts = index.parts(db)
-                entries = sum(index.positions(db).values())
+                state = index.state(db)
     finally:
         index.close()
         engine.dispose()
+    entries = sum(state.positions.values())
     if as_json:
-        output.print_json({"months": [part.name for part in parts], "entries": entries})
+        output.print_json({"months": [part.name for part in state.parts], "entries": entries})
     else:
         click.echo(
-            f"The search index is complete: {len(parts):,} months, {entries:,} ledger entries followed."
+            f"The search index is complete: {len(state.parts):,} months, {entries:,} ledger entries followed."
         )

@@ -61,17 +61,27 @@ class Part:
     stale: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class State:
+    """How far an index is: by lane, the next entry to be followed (nothing: not at all); what is known of
+    times and numbers of the messages followed so far; its months, in order."""
+
+    positions: Mapping[int, int]
+    blocks: Blocks
+    parts: Sequence[Part]
+
+
+NOTHING_KNOWN = State({}, Blocks(), ())
+
+
 class Index(Protocol):
     """An index of one store. A handle is for one thread at a time; several processes may have one each."""
 
     directory: Directory
     """Who is who, as this handle last read it."""
 
-    def positions(self, db: Connection) -> Mapping[int, int]:
-        """How far the ledger was followed: by lane, the next entry to be followed. Nothing: not at all."""
-
-    def blocks(self, db: Connection) -> Blocks:
-        """What is known of times and numbers of the messages followed so far."""
+    def state(self, db: Connection) -> State:
+        """How far it is now. What did not change since this handle last looked is not read again."""
 
     def add(self, db: Connection, step: Step) -> bool:
         """Keep what a step brought, all or nothing; False when another process was faster."""
@@ -81,9 +91,6 @@ class Index(Protocol):
     ) -> Iterator[int]:
         """Numbers from `first` to `last` of messages that may fulfil `need` (tokens, All and Any alone), each
         once, in order. Of a part that cannot be read, every number."""
-
-    def parts(self, db: Connection) -> Sequence[Part]:
-        """The months there are, in order."""
 
     def replace(self, db: Connection, part: Part, known: Iterator[Known]) -> None:
         """Make one month again."""

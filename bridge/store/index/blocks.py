@@ -46,11 +46,15 @@ class Blocks:
     """Blocks in the order of their numbers, without the last one, which may be growing."""
 
     def __init__(self, blocks: Sequence[Block] = ()) -> None:
-        self.blocks = blocks = blocks[:-1]
+        self.blocks = blocks = list(blocks[:-1])
         # Up to each block, the latest time; from each block on, the earliest: both only ever grow.
         self._latest = list(accumulate((block.until for block in blocks), max))
         self._earliest = list(accumulate((block.since for block in reversed(blocks)), min))[::-1]
         self._counts = [0, *accumulate(block.messages for block in blocks)]
+
+    def followed_by(self, later: Sequence[Block]) -> Blocks:
+        """These blocks and, behind them, `later` ones, the last of which may be growing."""
+        return Blocks([*self.blocks, *later]) if later else self
 
     @property
     def end(self) -> int:

@@ -26,6 +26,9 @@ PAGE = 256
 _MANY = 8192
 """Entries of one step when nothing else is to be done."""
 
+_SOME = 1024
+"""Entries of one step when somebody waits: a tenth of a second."""
+
 _REMEMBERED = 100_000
 """Messages of which it is remembered when they were looked at."""
 
@@ -52,7 +55,7 @@ class Follower:
 
     def look(self, db: Connection, entries: int = 2048) -> Step | None:
         """What the next `entries` of each lane bring; None when there are none. `db` is in a transaction."""
-        before = self.index.positions(db)
+        before = self.index.state(db).positions
         sizes = lane_sizes(db)
         after, numbers = dict(before), set()
         for lane, size in sizes.items():
@@ -80,7 +83,7 @@ class Follower:
 
     def _blocks(self, db: Connection, known: Sequence[Known]) -> Sequence[Block]:
         """The blocks that these messages are in, from the last one on that may have been growing."""
-        first = self.index.blocks(db).end
+        first = self.index.state(db).blocks.end
         last = max((one.number for one in known), default=-1)
         return blocks_between(db, first, last) if last >= first else ()
 
@@ -97,7 +100,7 @@ class Follower:
     def repair(self, db: Connection) -> Part | None:
         """Make the first month again that has to be; None when there is none."""
         with db.begin():
-            part = next((part for part in self.index.parts(db) if part.stale), None)
+            part = next((part for part in self.index.state(db).parts if part.stale), None)
             if part is not None:
                 self.index.replace(db, part, known_in(db, self.index, part))
         return part
@@ -181,7 +184,25 @@ def catch_up(engine: Engine, index: Index, seconds: float, advance: Advance | No
     return False
 
 
+def approach(engine: Engine, index: Index, seconds: float, advance: Advance | None = None) -> int:
+    """Follow a little at a time, for so long at most, and make no month again; how many entries are left."""
+    follower, end = Follower(index), time.monotonic() + seconds
+    with engine.connect() as db:
+        done, size = progress(db, index)
+        while done < size and time.monotonic() < end and follower.step(db, _SOME):
+            done, size = progress(db, index)
+            if advance is not None:
+                advance(done, size)
+    return max(0, size - done)
+
+
+def behind(db: Connection, index: Index) -> int:
+    """How many entries the index has not followed. `db` is in a transaction."""
+    positions = index.state(db).positions
+    return sum(max(0, size - positions.get(lane, 0)) for lane, size in lane_sizes(db).items())
+
+
 def progress(db: Connection, index: Index) -> tuple[int, int]:
     """How many entries were followed, and of how many. `db` is in no transaction."""
     with db.begin():
-        return sum(index.positions(db).values()), sum(lane_sizes(db).values())
+        return sum(index.state(db).positions.values()), sum(lane_sizes(db).values())

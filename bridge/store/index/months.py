@@ -18,7 +18,7 @@ import heapq
 import os
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from pathlib import Path
 
@@ -27,8 +27,8 @@ from sqlalchemy import Connection
 from bridge.errors import StoreError
 from bridge.search.document import All, Any, Need, Token
 from bridge.store.directory import Directory
-from bridge.store.index import FORMAT, Known, Part, Step, Tokens, month_of
-from bridge.store.index.blocks import Block, Blocks
+from bridge.store.index import FORMAT, NOTHING_KNOWN, Known, Part, State, Step, Tokens, month_of
+from bridge.store.index.blocks import SIZE, Block, Blocks
 from bridge.store.vault import Vault
 
 FOLDER = "search"
@@ -59,7 +59,11 @@ ON CONFLICT (name) DO UPDATE SET first = min(first, excluded.first), last = max(
     generation = excluded.generation, stale = stale
 """
 _ADD = "INSERT INTO words (rowid, tokens) VALUES (?, ?)"
-_FIND = "SELECT rowid FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid {}"
+_FIND = {
+    newest_first: "SELECT rowid FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid "
+    + ("DESC" if newest_first else "ASC")
+    for newest_first in (True, False)
+}
 
 
 class Spoilt(Exception):
@@ -74,35 +78,33 @@ class Months:
         self.directory = Directory()
         self.tokens = Tokens(vault)
         self._open: dict[str, tuple[int, sqlite3.Connection]] = {}  # by name, with the file's inode
-        self._blocks: tuple[int, Blocks] = (-1, Blocks())
+        self._version = -1  # of the table of contents, as it was last read
+        self._state = NOTHING_KNOWN
+        self._runs: dict[bool, list[list[Part]]] = {}
+        self._looked_at: set[str] = set()  # months whose file was the right one at this version
         self._tidied: set[str] = set()
         self._paths: dict[str, Path] = {}
 
     # what there is
 
-    def positions(self, db: Connection) -> Mapping[int, int]:
-        """See `Index`."""
-        contents = self._read_contents()
-        return dict(contents.execute("SELECT lane, next FROM positions")) if contents else {}
-
-    def blocks(self, db: Connection) -> Blocks:
-        """See `Index`."""
+    def state(self, db: Connection) -> State:
+        """See `Index`. Every process that replaces a file writes the table of contents as well."""
         contents = self._read_contents()
         if contents is None:
-            return Blocks()
+            return NOTHING_KNOWN
         (version,) = contents.execute("PRAGMA data_version").fetchone()
-        if self._blocks[0] != version:
-            rows = contents.execute("SELECT place, messages, since, until FROM blocks ORDER BY place")
-            self._blocks = version, Blocks([Block(*row) for row in rows])
-        return self._blocks[1]
+        if version != self._version:
+            self._state = _state(contents, self._state.blocks)
+            self._version = version
+            self._looked_at.clear()
+            self._runs.clear()
+        return self._state
 
-    def parts(self, db: Connection) -> Sequence[Part]:
-        """See `Index`."""
-        contents = self._read_contents()
-        if contents is None:
-            return ()
-        rows = contents.execute("SELECT name, first, last, stale FROM months ORDER BY name")
-        return [Part(name, first, last, bool(stale)) for name, first, last, stale in rows]
+    def _changed(self, *, forget: bool = False) -> None:
+        """We wrote the table of contents ourselves, or have another one before us (`forget`)."""
+        self._version = -1
+        if forget:
+            self._state = NOTHING_KNOWN
 
     # looking things up
 
@@ -110,30 +112,37 @@ class Months:
         self, db: Connection, need: Need, first: int, last: int, *, newest_first: bool
     ) -> Iterator[int]:
         """See `Index`."""
-        parts = [part for part in self.parts(db) if part.first <= last and part.last >= first]
-        parts.sort(key=attrgetter("last" if newest_first else "first"), reverse=newest_first)
-        streams: list[Iterator[int]] = []
-        # Months follow each other, but for a clock that was put back: only those that overlap run together.
-        for place, part in enumerate(parts):
-            streams.append(self._of_part(part, need, first, last, newest_first=newest_first))
-            after = parts[place + 1] if place + 1 < len(parts) else None
-            if after is None or _apart(parts[: place + 1], after, newest_first=newest_first):
-                yield from streams[0] if len(streams) == 1 else _merged(streams, newest_first=newest_first)
-                streams = []
+        for run in self._in_order(db, newest_first):
+            streams = [
+                self._of_part(part, need, max(first, part.first), min(last, part.last), newest_first)
+                for part in run
+                if part.first <= last and part.last >= first
+            ]
+            if len(streams) == 1:
+                yield from streams[0]
+            elif streams:
+                yield from _merged(streams, newest_first=newest_first)
 
-    def _of_part(self, part: Part, need: Need, first: int, last: int, *, newest_first: bool) -> Iterator[int]:
-        first, last = max(first, part.first), min(last, part.last)
-        expression = _expression(need, self.tokens.of(part.name).__getitem__)
-        statement = _FIND.format("DESC" if newest_first else "ASC")
+    def _in_order(self, db: Connection, newest_first: bool) -> list[list[Part]]:
+        """The months in the order in which they are read. They follow each other, but for a clock that was
+        put back: those that overlap run together."""
+        parts = self.state(db).parts
+        if newest_first not in self._runs:
+            self._runs[newest_first] = _runs(parts, newest_first=newest_first)
+        return self._runs[newest_first]
+
+    def _of_part(self, part: Part, need: Need, first: int, last: int, newest_first: bool) -> Iterator[int]:
+        expression = _expression(need, self.tokens.of(part.name))
+        number = last + 1 if newest_first else first - 1
         try:
             if not part.stale:
-                for (number,) in self._month(part.name).execute(statement, (expression, first, last)):
+                found = self._month(part.name).execute(_FIND[newest_first], (expression, first, last))
+                for (number,) in found:
                     yield number
-                    first, last = (first, number - 1) if newest_first else (number + 1, last)
                 return
         except (sqlite3.DatabaseError, Spoilt):
             self._mark_stale(part.name)
-        yield from range(last, first - 1, -1) if newest_first else range(first, last + 1)
+        yield from range(number - 1, first - 1, -1) if newest_first else range(number + 1, last + 1)
 
     # keeping things
 
@@ -153,7 +162,7 @@ class Months:
             rows = [(block.place, block.messages, block.since, block.until) for block in step.blocks]
             contents.executemany("INSERT OR REPLACE INTO blocks VALUES (?, ?, ?, ?)", rows)
             contents.executemany("INSERT OR REPLACE INTO positions VALUES (?, ?)", step.after.items())
-        self._blocks = (-1, Blocks())
+        self._changed()
         return True
 
     def _add(self, contents: sqlite3.Connection, name: str, known: Sequence[Known]) -> None:
@@ -201,10 +210,11 @@ class Months:
             self._remove(part.name)
             os.replace(self._path(aside), self._path(part.name))
             contents.execute("UPDATE months SET generation = 1, stale = 0 WHERE name = ?", (part.name,))
+        self._changed()
 
     def tidy(self, db: Connection) -> bool:
         """See `Index`."""
-        for part in self.parts(db)[:-1]:
+        for part in self.state(db).parts[:-1]:
             if part.stale or part.name in self._tidied:
                 continue
             self._tidied.add(part.name)
@@ -274,10 +284,12 @@ class Months:
 
     def _read_contents(self) -> sqlite3.Connection | None:
         """The table of contents, None while there is none that can be believed."""
-        try:
-            return self._at_hand(CONTENTS) or self._keep(CONTENTS, self._opened(CONTENTS))
-        except (sqlite3.DatabaseError, Spoilt):
-            return None
+        contents = self._at_hand(CONTENTS)
+        if contents is None:
+            self._changed(forget=True)
+            with contextlib.suppress(sqlite3.DatabaseError, Spoilt):
+                contents = self._keep(CONTENTS, self._opened(CONTENTS))
+        return contents
 
     def _write_contents(self) -> sqlite3.Connection:
         """The table of contents; a new one, and nothing else in the folder, if there was none to believe."""
@@ -295,11 +307,15 @@ class Months:
 
     def _month(self, name: str, *, make: bool = False) -> sqlite3.Connection:
         """A month's file, opened. Raises Spoilt, or what SQLite raises."""
-        if (month := self._at_hand(name)) is not None:
-            return month
-        if make:
-            self._remove(name)
-        return self._keep(name, self._made(name) if make else self._opened(name))
+        if name in self._looked_at and name in self._open:
+            return self._open[name][1]
+        month = self._at_hand(name)
+        if month is None:
+            if make:
+                self._remove(name)
+            month = self._keep(name, self._made(name) if make else self._opened(name))
+        self._looked_at.add(name)
+        return month
 
     def _made(self, name: str) -> sqlite3.Connection:
         os.close(os.open(self._path(name), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
@@ -347,6 +363,7 @@ class Months:
         with contextlib.suppress(sqlite3.DatabaseError):
             if contents := self._read_contents():
                 contents.execute("UPDATE months SET stale = 1 WHERE name = ?", (name,))
+        self._changed()
         self._let_go(name)
 
 
@@ -377,6 +394,28 @@ def _by_month(known: Iterable[Known]) -> dict[str, list[Known]]:
     return months
 
 
+def _state(contents: sqlite3.Connection, blocks: Blocks) -> State:
+    """What the table of contents says; `blocks` are those that it had before, and which never change."""
+    positions = dict(contents.execute("SELECT lane, next FROM positions"))
+    rows = contents.execute("SELECT name, first, last, stale FROM months ORDER BY name")
+    parts = [Part(name, first, last, bool(stale)) for name, first, last, stale in rows]
+    later = contents.execute(
+        "SELECT place, messages, since, until FROM blocks WHERE place >= ? ORDER BY place",
+        (blocks.end // SIZE,),
+    )
+    return State(positions, blocks.followed_by([Block(*row) for row in later]), parts)
+
+
+def _runs(parts: Sequence[Part], *, newest_first: bool) -> list[list[Part]]:
+    """Months in order, those together whose numbers overlap."""
+    runs: list[list[Part]] = []
+    for part in sorted(parts, key=attrgetter("last" if newest_first else "first"), reverse=newest_first):
+        if not runs or _apart(runs[-1], part, newest_first=newest_first):
+            runs.append([])
+        runs[-1].append(part)
+    return runs
+
+
 def _apart(before: Sequence[Part], after: Part, *, newest_first: bool) -> bool:
     """Whether every number of `after` comes behind those of the parts `before` it."""
     if newest_first:
@@ -392,10 +431,10 @@ def _merged(streams: Sequence[Iterator[int]], *, newest_first: bool) -> Iterator
         last = number
 
 
-def _expression(need: Need, token: Callable[[str], str]) -> str:
+def _expression(need: Need, token: Mapping[str, str]) -> str:
     """`need` in the language of FTS5."""
     if isinstance(need, Token):
-        return f'"{token(need.word)}"'
+        return f'"{token[need.word]}"'
     if isinstance(need, All):
         return "(" + " AND ".join(_expression(part, token) for part in need.parts) + ")"
     if isinstance(need, Any):

@@ -25,8 +25,8 @@ from bridge.errors import StoreError
 from bridge.search.document import All, Need, Token
 from bridge.search.document import Any as Either
 from bridge.store.directory import Directory
-from bridge.store.index import FORMAT, Known, Part, Step, Tokens, month_of
-from bridge.store.index.blocks import Block, Blocks
+from bridge.store.index import FORMAT, NOTHING_KNOWN, Known, Part, State, Step, Tokens, month_of
+from bridge.store.index.blocks import SIZE, Block
 from bridge.store.vault import Vault
 
 _PAGE = 256
@@ -44,7 +44,10 @@ _MAKE = (
     "since bigint NOT NULL, until bigint NOT NULL)",
     "CREATE TABLE search_marks (name text PRIMARY KEY, value text NOT NULL)",
 )
-_THERE = "SELECT to_regclass('search_marks') IS NOT NULL"
+_THERE = "SELECT to_regclass('search_positions')::oid::bigint"
+_MARKS = "SELECT name, value FROM search_marks"
+_POSITIONS = "SELECT lane, next FROM search_positions"
+_BLOCKS = "SELECT place, messages, since, until FROM search_blocks WHERE place >= %s ORDER BY place"
 _MONTHS = "SELECT month, first, last FROM search_months ORDER BY month"
 _KEEP_MONTH = (
     "INSERT INTO search_months VALUES (%s, %s, %s) ON CONFLICT (month) DO UPDATE SET "
@@ -73,32 +76,28 @@ class Tables:
     def __init__(self, vault: Vault) -> None:
         self.directory = Directory()
         self.tokens = Tokens(vault)
+        self._table: int | None = None  # the identity of the table of positions that was last read
+        self._state = NOTHING_KNOWN
 
     # what there is
 
-    def positions(self, db: Connection) -> Mapping[int, int]:
-        """See `Index`."""
-        if not self._believed(db):
-            return {}
-        return {row[0]: row[1] for row in _rows(db, "SELECT lane, next FROM search_positions")}
-
-    def blocks(self, db: Connection) -> Blocks:
-        """See `Index`."""
-        if not self._believed(db):
-            return Blocks()
-        rows = _rows(db, "SELECT place, messages, since, until FROM search_blocks ORDER BY place")
-        return Blocks([Block(*row) for row in rows])
-
-    def parts(self, db: Connection) -> Sequence[Part]:
-        """See `Index`."""
-        return [Part(*row) for row in _rows(db, _MONTHS)] if self._believed(db) else ()
-
-    def _believed(self, db: Connection) -> bool:
-        """Whether there are tables, of this form and under our keys."""
-        if not _rows(db, _THERE)[0][0]:
-            return False
-        marks = {row[0]: row[1] for row in _rows(db, "SELECT name, value FROM search_marks")}
-        return marks == self._marks()
+    def state(self, db: Connection) -> State:
+        """See `Index`. Nothing but `add`, `replace` and `clear` writes these tables: positions that are the
+        same, in the same table, are those of a step that was read already."""
+        table = _rows(db, _THERE)[0][0]
+        if table is None:
+            return NOTHING_KNOWN
+        if table != self._table:
+            if {row[0]: row[1] for row in _rows(db, _MARKS)} != self._marks():
+                return NOTHING_KNOWN
+            self._table, self._state = table, NOTHING_KNOWN
+        positions = {row[0]: row[1] for row in _rows(db, _POSITIONS)}
+        if positions != self._state.positions:
+            known = self._state.blocks
+            later = [Block(*row) for row in _rows(db, _BLOCKS, (known.end // SIZE,))]
+            parts = [Part(*row) for row in _rows(db, _MONTHS)]
+            self._state = State(positions, known.followed_by(later), parts)
+        return self._state
 
     def _marks(self) -> dict[str, str]:
         return {"format": FORMAT, "check": self.tokens.check}
@@ -109,7 +108,7 @@ class Tables:
         self, db: Connection, need: Need, first: int, last: int, *, newest_first: bool
     ) -> Iterator[int]:
         """See `Index`."""
-        parts = [part for part in self.parts(db) if part.first <= last and part.last >= first]
+        parts = [part for part in self.state(db).parts if part.first <= last and part.last >= first]
         while first <= last:
             found = self._page(db, parts, need, first, last, newest_first)
             yield from found
@@ -137,10 +136,10 @@ class Tables:
     def add(self, db: Connection, step: Step) -> bool:
         """See `Index`."""
         with _writing(db) as tx:
-            if not self._believed(tx):
+            if self.state(tx) is NOTHING_KNOWN:
                 self._make(tx)
             _run(tx, "LOCK TABLE search_positions IN EXCLUSIVE MODE")
-            if self.positions(tx) != dict(step.before):
+            if self.state(tx).positions != dict(step.before):
                 return False
             self._fill(tx, step.known)
             _each(tx, _KEEP_BLOCK, [(b.place, b.messages, b.since, b.until) for b in step.blocks])
