@@ -39,6 +39,7 @@ class Subtrees:
     def __init__(self, db: Connection, lane: int) -> None:
         self.db, self.lane = db, lane
         self._families: dict[tuple[int, int], Mapping[int, bytes]] = {}
+        self._leaves = (0, 0)
 
     def __call__(self, first: int, last: int) -> bytes:
         """The root over the leaves from `first` up to, and without, `last`: a subtree of some tree."""
@@ -65,9 +66,14 @@ class Subtrees:
         return found
 
     def _family(self, level: int, parent: int) -> Mapping[int, bytes]:
-        if (level, parent) not in self._families:
-            self._families[level, parent] = self._read(level, parent * FAMILY)
-        return self._families[level, parent]
+        """Those below one parent. Of leaves only the family read last is remembered: there are too many."""
+        place = level, parent
+        if place not in self._families:
+            if level == 0:
+                self._families.pop(self._leaves, None)
+                self._leaves = place
+            self._families[place] = self._read(level, parent * FAMILY)
+        return self._families[place]
 
     def _read(self, level: int, first: int) -> Mapping[int, bytes]:
         names = {"b_lane": self.lane, "b_level": level, "first": first, "last": first + FAMILY - 1}
