@@ -644,6 +644,8 @@ def grow(plan: Plan, report: Report) -> None:
     """An archive that grows: rates of archiving and indexing, and waits of searches, at each of `SIZES`."""
     with tempfile.TemporaryDirectory(prefix="weighbridge-bench-", dir=plan.folder) as made:
         archive = plan.archive or Path(made, "archive")
+        if (archive / STORE).exists():
+            raise BenchFailed(f"{archive} has an archive already: name a folder in which one can grow")
         archive.mkdir(parents=True, exist_ok=True)
         growing = _Growing(plan, archive, report)
         with contextlib.closing(growing):
