@@ -85,7 +85,7 @@ class Server:
             time.sleep(0.05)
 
     def _starts(self) -> bool:
-        """Whether it could be started: not until the last process of the killed one has given up its memory."""
+        """Whether it could be started: not before the last process of the killed one is gone."""
         try:
             _run([*self._starting], self._user)
         except subprocess.CalledProcessError:
