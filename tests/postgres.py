@@ -77,15 +77,20 @@ class Server:
         os.kill(int((self.folder / "data/postmaster.pid").read_text().split()[0]), signal.SIGKILL)
 
     def start(self) -> None:
-        """Start it again, and wait until it has recovered. Raises CalledProcessError after a minute."""
+        """Start it again, and wait until it has recovered. Raises TimeoutError after a minute."""
         deadline = time.monotonic() + 60
-        while True:
-            try:  # until the last process of the killed one has gone, the new one is refused its memory
-                return _run([*self._starting], self._user)
-            except subprocess.CalledProcessError:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.05)
+        while not self._starts():
+            if time.monotonic() > deadline:
+                raise TimeoutError((self.folder / "data/log").read_text())
+            time.sleep(0.05)
+
+    def _starts(self) -> bool:
+        """Whether it could be started: not before the last process of the killed one is gone."""
+        try:
+            _run([*self._starting], self._user)
+        except subprocess.CalledProcessError:
+            return False
+        return True
 
     def ask(self, query: str) -> None:
         """Run a statement in the database that is always there."""

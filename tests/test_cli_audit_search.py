@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import csv
 import json
 import os
@@ -50,6 +51,21 @@ def test_an_index_that_nobody_keeps_is_followed_first(
     other = terminal.type("audit", "search", "--jsonl", CARD)
     assert "behind" not in other.err
     assert one.records == other.records != []
+
+
+def test_an_index_that_hides_messages_is_found_out(terminal: Terminal) -> None:
+    """`reindex --check` says no, and which month; made again, it is in order."""
+    assert "complete" in terminal.type("audit", "reindex").out
+    assert "hides nothing: 1 months" in terminal.type("audit", "reindex", "--check").out
+    with contextlib.closing(sqlite3.connect(terminal.folder / "search" / "contents.db")) as db:
+        db.execute("DELETE FROM months")
+        db.commit()
+    answer = terminal.type("audit", "reindex", "--check")
+    assert answer.code == Exit.NO
+    assert answer.out.startswith("2026-09: ")
+    assert terminal.type("audit", "reindex", "--check", "--json").records[0]["hidden"]["2026-09"][0] == 1
+    assert terminal.type("audit", "reindex", "--json").records[0]["months"] == ["2026-09"]
+    assert terminal.type("audit", "reindex", "--check").code == Exit.DONE
 
 
 # --- what is found --------------------------------------------------------------------------------------

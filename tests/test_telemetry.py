@@ -176,7 +176,7 @@ def systemd(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as door:
         name = str(tmp_path / "notify") if request.param == "path" else f"@weighbridge-{os.getpid()}"
         door.bind(name.replace("@", "\0", 1) if name.startswith("@") else name)
-        door.settimeout(5)
+        door.settimeout(20)
         yield name, door
 
 

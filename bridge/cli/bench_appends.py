@@ -170,7 +170,7 @@ async def _payload(database: Database, messages: int) -> int:
 
 async def raw(folder: Path, producers: int, rows: Sequence[bytes]) -> Row:
     """Insert `rows`, as many of them to a commit as our writer takes."""
-    from bridge.store.database import open_engine
+    from bridge.store.engines import open_engine
 
     engine = open_engine(f"sqlite:///{folder}/{STORE}")
     with engine.connect() as db:
@@ -235,7 +235,8 @@ def inserts(url: str, rows: Sequence[bytes], clients: int) -> Row:
 
     with psycopg.connect(url, autocommit=True) as db:
         db.execute("CREATE TABLE rows (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, data BYTEA)")
-    numbers, waits = iter(rows), []
+    numbers = iter(rows)
+    waits: list[float] = []
 
     def one() -> None:
         with psycopg.connect(url, autocommit=True) as db:

@@ -100,8 +100,8 @@ def _appends(work: _Appending, tell: Report) -> None:
     for producers, number in product(work.plan.producers, range(1, work.plan.rounds + 1)):
         for system in work.systems:
             tell(_appended(number, work.run(system, producers, work.plan.count(producers))))
-        for row in work.pymerkle() if producers == 1 else ():
-            tell(_appended(number, row))
+        for other in work.pymerkle() if producers == 1 else ():
+            tell(_appended(number, other))
     for producers in work.plan.producers:
         for row in work.flushes(producers):
             tell(row)
@@ -212,7 +212,7 @@ def rival(folder: Path, work: Row) -> Iterator[dict[str, Any]]:
 
 
 def _verification(plan: Plan, folder: Path, tell: Report) -> None:
-    from bridge.store.database import open_engine
+    from bridge.store.engines import open_engine
 
     path = folder / "archive" / bench_appends.STORE
     path.parent.mkdir()

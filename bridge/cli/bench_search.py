@@ -302,7 +302,7 @@ class _Ours:
     """The product's own search, in the archive as it is on the disk."""
 
     def __init__(self, archive: Path, tell: Report, url: str = "") -> None:
-        from bridge.store.database import open_engine
+        from bridge.store.engines import open_engine
         from bridge.store.searching import open_index
 
         self._archive = archive
@@ -508,7 +508,8 @@ class _Trigrams(_Tsvector):
 
     def find(self, question: Question) -> list[int]:
         """Every piece by LIKE."""
-        where, values = ["number BETWEEN %s AND %s"], [question.first, question.last]
+        where: list[str] = ["number BETWEEN %s AND %s"]
+        values: list[Any] = [question.first, question.last]
         for piece in question.within:
             where.append("text LIKE %s")
             values.append(f"%{piece}%")
@@ -643,6 +644,8 @@ def grow(plan: Plan, report: Report) -> None:
     """An archive that grows: rates of archiving and indexing, and waits of searches, at each of `SIZES`."""
     with tempfile.TemporaryDirectory(prefix="weighbridge-bench-", dir=plan.folder) as made:
         archive = plan.archive or Path(made, "archive")
+        if (archive / STORE).exists():
+            raise BenchFailed(f"{archive} has an archive already: name a folder in which one can grow")
         archive.mkdir(parents=True, exist_ok=True)
         growing = _Growing(plan, archive, report)
         with contextlib.closing(growing):
@@ -691,7 +694,7 @@ class _Growing:
         """Waits of searches for words in the newest 30 days, and in all time."""
         newest = bench_corpus.START + done * bench_corpus.YEAR // self._plan.messages
         since = (datetime.fromtimestamp(newest / 1000, UTC) - timedelta(DAYS)).date()
-        row = {}
+        row: dict[str, float] = {}
         for window, more in (("recent", f" after:{since}"), ("all", "")):
             waits, busy = [], []
             for terms in _terms().values():

@@ -199,6 +199,8 @@ _partial(
     where="state = 'fetching'",
 )
 _partial("ix_messages_failed", messages.c.network, messages.c.archived_at, where="kind = 'failed'")
+#: What a search for blocked messages goes by.
+_partial("ix_messages_blocked", messages.c.state, messages.c.id, where="state = 'blocked'")
 #: What was said before in a conversation.
 Index("ix_messages_conversation", messages.c.conversation, messages.c.id)
 

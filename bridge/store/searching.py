@@ -286,6 +286,7 @@ def _stuck(state: DeliveryState) -> Prepared:
 
 _LIVE: Mapping[tuple[str, str], Prepared] = {
     ("is", "new"): _messages(MessageState.NEW, MessageState.FETCHING),
+    ("is", "blocked"): _messages(MessageState.BLOCKED),
     ("is", "held"): _reviews(states_in(_R.state, "open")),
     ("is", "released"): _reviews(states_in(_R.state, "released")),
     ("is", "rejected"): _reviews(states_in(_R.state, "rejected")),

@@ -75,6 +75,7 @@ async def some_traffic(talk: Talk, more: int = 3) -> None:
 
 async def all_is_well(here: Place, talk: Talk, running: Running) -> None:
     """Wait for everything to arrive, leave, and look: nothing lost, nothing doubled, order kept, verified."""
+    await running.heard("READY=1")
     await talk.end()
     running.signal(signal.SIGTERM)
     assert await running.ended() == Exit.DONE

@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 
 from bridge.errors import KeyMissing
 from bridge.search.query import parse
+from bridge.store import searching
 from bridge.store.database import open_engine
 from bridge.store.index import Index
 from bridge.store.index import months as months_module
@@ -201,6 +202,21 @@ def test_it_says_what_was_searched(engine: Engine) -> None:
             page = search(db, index, parse("腾讯", NOW, NOW.tzinfo), 3)  # type: ignore[arg-type]
             assert len(page.documents) == 3
             assert page.searched.opened <= 20
+
+
+def test_rare_states_are_looked_up(engine: Engine) -> None:
+    """Blocked messages have an index of their own: none but they are opened, no table is walked through."""
+    index = open_index(engine)
+    assert catch_up(engine, index, 60)
+    query = parse("is:blocked", NOW, NOW.tzinfo)  # type: ignore[arg-type]
+    with engine.connect() as db, db.begin():
+        expected = truth(db, query)
+        found = search(db, index, query, 500)
+        assert numbers(found.documents) == expected != []
+        assert found.searched.opened == len(expected)
+        sql, arrange = searching._LIVE["is", "blocked"]._of(db)
+        plan = [row[3] for row in db.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", arrange({}))]
+    assert all("USING COVERING INDEX ix_messages_blocked" in step for step in plan)
 
 
 def test_a_search_can_be_stopped(engine: Engine) -> None:

@@ -318,6 +318,8 @@ def test_values_of_another_kind_are_findings(spoiled: Spoiled, table: str) -> No
         if operational(table, column.name, row):
             continue
         for odd in ("odd", b"\xff\xfe", 7.5):
+            if isinstance(odd, type(row[column.name])):
+                continue  # of the same kind: the sweep above has such a value
             statement = f"UPDATE {table} SET {column.name} = ? WHERE rowid = ?"
             try:
                 found = spoiled.spoil(statement, odd, row["_at"])

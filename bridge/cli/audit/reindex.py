@@ -5,31 +5,66 @@ Rules of this file: no logic; the work is done by `bridge.store.index`.
 
 from __future__ import annotations
 
+import contextlib
 import math
+from typing import TYPE_CHECKING
 
 import click
 
 from bridge.cli import output
+from bridge.cli.output import Exit
 from bridge.cli.progress import progress
 from bridge.cli.root import Root, pass_root
 
+if TYPE_CHECKING:
+    from bridge.config import Settings
+
+_HIDES = "The archive is not touched by that. `weighbridge audit reindex` makes the search index again."
+
 
 @click.command()
+@click.option("--check", is_flag=True, help="Change nothing: look whether the index would hide a message.")
 @output.json_option
 @pass_root
-def reindex(root: Root, as_json: bool) -> None:
+def reindex(root: Root, check: bool, as_json: bool) -> int:
     """Forget the search index, and make it again from the archive.
 
     It is never needed for right answers: what the index does not know is opened directly, and a part of it
     that is broken is noticed and made again by the daemon. Searches go on meanwhile, and so does the daemon.
+
+    With --check every message is opened, and each of its words looked up, as a search would: a changed byte
+    that the engine does not notice could hide a message. Exit code 1 if one is hidden.
     """
+    settings = root.settings()
+    return _check(settings, as_json) if check else _make(settings, as_json)
+
+
+def _check(settings: Settings, as_json: bool) -> int:
+    from bridge.cli.compose import index_folder
+    from bridge.cli.root import reading
+    from bridge.store.index.checking import hidden
+    from bridge.store.searching import open_index
+
+    with reading(settings) as db, contextlib.closing(open_index(db.engine, index_folder(settings))) as index:
+        with progress("Checking the search index") as tell:
+            found = hidden(db, index, tell)
+        months = len(index.state(db).parts)
+    if as_json:
+        output.json_line({"months": months, "hidden": found})
+    for month, numbers in found.items() if not as_json else ():
+        click.echo(f"{month}: {len(numbers):,} messages would be hidden, the first of them {numbers[0]}")
+    if not as_json:
+        click.echo(_HIDES if found else f"The search index hides nothing: {months:,} months.")
+    return Exit.NO if found else Exit.DONE
+
+
+def _make(settings: Settings, as_json: bool) -> int:
     from bridge.cli.compose import index_folder, keeper
     from bridge.cli.root import reading
     from bridge.store.database import open_engine
     from bridge.store.index.following import catch_up
     from bridge.store.searching import open_index
 
-    settings = root.settings()
     with reading(settings) as db:
         index = open_index(db.engine, index_folder(settings))
         index.clear(db)
@@ -47,8 +82,9 @@ def reindex(root: Root, as_json: bool) -> None:
         engine.dispose()
     entries = sum(state.positions.values())
     if as_json:
-        output.print_json({"months": [part.name for part in state.parts], "entries": entries})
+        output.json_line({"months": [part.name for part in state.parts], "entries": entries})
     else:
         click.echo(
             f"The search index is complete: {len(state.parts):,} months, {entries:,} ledger entries followed."
         )
+    return Exit.DONE

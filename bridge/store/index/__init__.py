@@ -10,6 +10,7 @@ key that is derived from the vault's; without the master key nothing can be look
     tables      PostgreSQL: one partition for each month
     blocks      which numbers were archived when, and how many
     plans       what of a query an index can answer
+    checking    whether it would hide a message
 """
 
 from __future__ import annotations

@@ -130,6 +130,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_messages")),
         sa.UniqueConstraint("network", "source_id", name=op.f("uq_messages_network_source_id")),
     )
+    op.create_index(
+        "ix_messages_blocked",
+        "messages",
+        ["state", "id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'blocked'"),
+        postgresql_where=sa.text("state = 'blocked'"),
+    )
     op.create_index("ix_messages_conversation", "messages", ["conversation", "id"], unique=False)
     op.create_index(
         "ix_messages_failed",
