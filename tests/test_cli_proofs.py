@@ -94,11 +94,11 @@ def test_what_cannot_be_proven_says_why(terminal: Terminal, what: str, code: Exi
 
 
 def test_nothing_is_proven_by_a_store_that_was_changed(terminal: Terminal) -> None:
-    """A leaf other than was signed: no proof leaves, and the way to find out is named."""
+    """A hash other than was signed: no proof made with it leaves, and the way to find out is named."""
     import sqlite3
 
     with sqlite3.connect(terminal.folder / "weighbridge.db") as db:
-        db.execute("UPDATE ledger SET leaf = zeroblob(32) WHERE seq = 60")
+        db.execute("UPDATE nodes SET hash = zeroblob(32)")
     answer = terminal.type("audit", "proof", "1")
     assert (answer.code, answer.out) == (Exit.UNREACHABLE, "")
     assert "weighbridge audit verify" in answer.err
