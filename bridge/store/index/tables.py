@@ -29,8 +29,8 @@ from bridge.store.index import FORMAT, NOTHING_KNOWN, Known, Part, State, Step, 
 from bridge.store.index.blocks import SIZE, Block
 from bridge.store.vault import Vault
 
-_PAGE = 256
-"""Numbers that are asked for at once."""
+_FIRST_PAGE, _LARGEST_PAGE = 64, 4096
+"""Numbers that are asked for at once: first a screen full, then more and more."""
 
 _TABLES = ("search_words", "search_months", "search_positions", "search_blocks", "search_marks")
 
@@ -65,8 +65,8 @@ _KEEP_BLOCK = (
     "SET messages = excluded.messages, since = excluded.since, until = excluded.until"
 )
 _FIND = (
-    "SELECT message FROM search_words WHERE month = %s AND tokens @@ %s::tsquery "
-    "AND message BETWEEN %s AND %s ORDER BY message {} LIMIT {}"
+    "SELECT message FROM {} WHERE tokens @@ %s::tsquery AND message BETWEEN %s AND %s "
+    "ORDER BY message {} LIMIT %s"
 )
 
 
@@ -109,26 +109,34 @@ class Tables:
     ) -> Iterator[int]:
         """See `Index`."""
         parts = [part for part in self.state(db).parts if part.first <= last and part.last >= first]
+        size = _FIRST_PAGE
         while first <= last:
-            found = self._page(db, parts, need, first, last, newest_first)
+            found = self._page(db, parts, need, (first, last, size), newest_first)
             yield from found
-            if len(found) < _PAGE:
+            if len(found) < size:
                 return
+            size = min(4 * size, _LARGEST_PAGE)
             first, last = (first, found[-1] - 1) if newest_first else (found[-1] + 1, last)
 
     def _page(
-        self, db: Connection, parts: Sequence[Part], need: Need, first: int, last: int, newest_first: bool
+        self,
+        db: Connection,
+        parts: Sequence[Part],
+        need: Need,
+        among: tuple[int, int, int],
+        newest_first: bool,
     ) -> list[int]:
-        """The next numbers, from as many months as it takes; those that overlap are read together."""
+        """The next numbers from first to last, as many as `among` says, from as many months as it takes;
+        months that overlap are read together."""
         found: list[int] = []
         order = sorted(parts, key=attrgetter("last" if newest_first else "first"), reverse=newest_first)
-        statement = _FIND.format("DESC" if newest_first else "ASC", _PAGE)
         for part in order:
-            if len(found) >= _PAGE and _behind(part, found, newest_first):
+            if len(found) >= among[2] and _behind(part, found, newest_first):
                 break
+            statement = _FIND.format(_partition(part.name), "DESC" if newest_first else "ASC")
             query = _expression(need, self.tokens.of(part.name))
-            found += [row[0] for row in _rows(db, statement, (part.name, query, first, last))]
-            found = sorted(set(found), reverse=newest_first)[:_PAGE]
+            found += _planned(db, statement, (query, *among))
+            found = sorted(set(found), reverse=newest_first)[: among[2]]
         return found
 
     # keeping things
@@ -149,7 +157,7 @@ class Tables:
     def _fill(self, tx: Connection, known: Sequence[Known]) -> None:
         ordered = sorted(known, key=lambda one: (month_of(one.at), one.number))
         for month, group in groupby(ordered, key=lambda one: month_of(one.at)):
-            name = "search_words_" + month.replace("-", "_")
+            name = _partition(month)
             _run(tx, f"CREATE TABLE IF NOT EXISTS {name} PARTITION OF search_words FOR VALUES IN ('{month}')")
             rows = [(month, one.number, self.tokens.text(month, one.words)) for one in group]
             _each(tx, _KEEP_WORDS, rows)
@@ -206,6 +214,24 @@ class _writing:
 
 def _rows(db: Connection, statement: str, values: tuple = ()) -> Sequence[Any]:
     return db.exec_driver_sql(statement, values).all()
+
+
+def _planned(db: Connection, statement: str, values: tuple) -> list[int]:
+    """The numbers that a statement gives, planned for these very values: whether a word is rare decides
+    whether its list is read, or messages one after the other. (A prepared statement has one plan for all.)"""
+    cursor = db.connection.cursor()
+    try:
+        cursor.execute(statement, values, prepare=False)  # type: ignore[call-arg]
+        return [row[0] for row in cursor.fetchall()]
+    except db.dialect.loaded_dbapi.Error as error:
+        raise StoreError(f"the search index could not be read: {error}") from None
+    finally:
+        cursor.close()
+
+
+def _partition(month: str) -> str:
+    """The table of a month."""
+    return "search_words_" + month.replace("-", "_")
 
 
 def _run(tx: Connection, statement: str, values: tuple = ()) -> None:
