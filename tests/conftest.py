@@ -25,6 +25,10 @@ from bridge.config import PREFIX
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# Whoever starts the tests in the background has Ctrl-C ignored: what they start must not inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 #: Files that take longest, longest first. Two workers share them: who begins one of these last, ends last.
 LONGEST = (
     "crash/test_kill", "crash/test_server", "crash/test_matrix_postgresql", "crash/test_matrix",
