@@ -101,7 +101,7 @@ def test_a_store_that_is_none_is_said(run: Run, folder: Path) -> None:
     (folder / "weighbridge.db").write_bytes(b"this is not a database" * 100)
     code, said = run()
     assert code == Exit.UNREACHABLE
-    assert "the database cannot be opened" in said
+    assert "weighbridge.db cannot be opened" in said
 
 
 # --- how errors leave -----------------------------------------------------------------------------------

@@ -255,10 +255,14 @@ async def test_a_taken_callback_address_closes_weixin_and_says_which(here: Place
     """Somebody else listens where Weixin is to call us: /readyz names the address, Symphony goes on."""
     taken = here.platform.url.removeprefix("http://")
     async with here.daemon(WEIGHBRIDGE_WEIXIN_LISTEN=taken) as daemon:
-        await daemon.heard("STATUS=weixin is closed")
-        code, said = await daemon.page("/readyz")
-        assert code == 503
-        assert taken in said and "weixin.listen" in said and "in use" in said
+        await daemon.heard("READY=1")
+
+        async def told() -> str:
+            code, said = await daemon.page("/readyz")
+            return said if code == 503 and "in use" in said else ""  # before, it says that it is being opened
+
+        said = await within(DEADLINE, told)
+        assert taken in said and "weixin.listen" in said
 
 
 async def test_a_malformed_callback_key_closes_weixin_and_says_so(here: Place) -> None:
