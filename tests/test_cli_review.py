@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -96,6 +98,44 @@ def test_show_of_something_never_held_is_refused(terminal: Terminal) -> None:
     answer = terminal.type("review", "show", "1")
     assert answer.code == Exit.NO
     assert "review list" in answer.err
+
+
+# --- who looked -----------------------------------------------------------------------------------------
+
+
+def test_who_is_shown_a_held_message_is_on_record(terminal: Terminal) -> None:
+    """A page and a list alike: who, why, for which case, and the numbers; an empty list shows nothing."""
+    number = held(terminal, "odd")
+    given = ("--as", REVIEWER, "--reason", "her queue", "--case", "9")
+    terminal.type("review", "list", "--queue", "nobody's", *given)
+    terminal.type("review", "list", *given)
+    terminal.type("review", "show", number, *given)
+    shown, listed, first = terminal.type("audit", "searches", "--json").records
+    assert (shown["kind"], shown["command"], shown["shown"]) == (
+        "message:shown", "review show", [int(number)],
+    )  # fmt: skip
+    assert (listed["kind"], listed["command"], listed["query"]) == ("search:made", "review list", "held")
+    assert listed["shown"] == first["shown"] and int(number) in listed["shown"] and listed["found"] == 3
+    assert {(one["person"], one["reason"], one["case"]) for one in (shown, listed)} == {
+        (REVIEWER, "her queue", "9")
+    }
+
+
+@pytest.mark.parametrize("command", [["list"], ["show"]])
+def test_what_cannot_be_recorded_is_not_shown(terminal: Terminal, command: list[str]) -> None:
+    """A store that takes no entry any more shows nothing; nor is anything shown without a required reason."""
+    typed = ["review", *command, *([held(terminal, "odd")] if command == ["show"] else [])]
+    with sqlite3.connect(terminal.folder / "weighbridge.db") as db:
+        db.execute("CREATE TRIGGER full BEFORE INSERT ON ledger BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+    answer = terminal.type(*typed)
+    assert (answer.code, answer.out) == (Exit.UNREACHABLE, "")
+    assert "nothing is shown, because it could not be written down" in answer.err
+    terminal.settings('[audit]\nreason = "required"\n')
+    answer = terminal.type(*typed)
+    assert (answer.code, answer.out) == (Exit.WRONG, "") and "--reason" in answer.err
+
+
+# --- acts -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("options", "text"), [([], "odd ****"), (["--as-written"], "odd 4111111111111111")])
@@ -258,11 +298,15 @@ async def test_what_holds_it_comes_before_what_rules_found(
     await traffic.judged(hands, ready)
     hands.store.close()
     terminal = Terminal(tmp_path, capsys)
+    page, listed = await asyncio.to_thread(_page_and_list, terminal)
+    assert (listed["rules"], listed["reason"]) == ([], "everything is held: the bridge is frozen")
+    assert page.index("Held because everything is held") < page.index("No card numbers (rule cards")
+
+
+def _page_and_list(terminal: Terminal) -> tuple[str, dict]:
     (row,) = terminal.type("review", "list", "--json").records
-    assert (row["rules"], row["reason"]) == ([], "everything is held: the bridge is frozen")
     assert "everything is held" in terminal.type("review", "list").out
-    shown = terminal.type("review", "show", "1").out
-    assert shown.index("Held because everything is held") < shown.index("No card numbers (rule cards")
+    return terminal.type("review", "show", "1").out, row
 
 
 def test_what_is_late_is_said_in_words() -> None:

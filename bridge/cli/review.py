@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from bridge.cli import output
+from bridge.cli.audit.looking import Recorder, looker, looking
 from bridge.cli.root import Root, pass_root, person_option, reason_option
 from bridge.errors import Missing
 
@@ -50,21 +51,46 @@ def review() -> None:
 @click.option("--queue", default="", metavar="NAME", help="Only what waits in this queue.")
 @click.option("--sampled", is_flag=True, help="Delivered messages that were drawn for review, instead.")
 @output.json_option
+@looking
 @pass_root
-def list_(root: Root, queue: str, sampled: bool, as_json: bool) -> None:
-    """What waits for a reviewer, the longest waiting first."""
+def list_(
+    root: Root, *, queue: str, sampled: bool, as_json: bool, person: str, reason: str, case: str
+) -> None:
+    """What waits for a reviewer, the longest waiting first.
+
+    Who is shown it is written into the ledger first.
+    """
     from bridge.cli.compose import WallClock
     from bridge.store import views
 
     if sampled:
         drawn = [one for one in root.read(views.sampled) if queue in ("", one["queue"])]
+        _written_down(root, "drawn", queue, drawn, (person, reason, case))
         shown = drawn if as_json else [{**one, "text": _short(one)} for one in drawn]
         output.listing(shown, _DRAWN, as_json=as_json, empty="Nothing is drawn for review.")
         return
     now = WallClock().now()
-    rows = (asdict(one) for one in root.read(lambda db: views.held(db, queue)))
+    rows = [asdict(one) for one in root.read(lambda db: views.held(db, queue))]
+    _written_down(root, "held", queue, rows, (person, reason, case))
     lines = rows if as_json else [_line(row, now) for row in rows]
     output.listing(lines, _COLUMNS, as_json=as_json, empty="Nothing is held.")
+
+
+def _written_down(
+    root: Root, what: str, queue: str, rows: Sequence[Mapping[str, Any]], who: tuple[str, str, str]
+) -> None:
+    """One entry for the whole list, with the numbers in it; none for an empty one, which shows nothing.
+
+    Raises StoreError when it cannot be written down.
+    """
+    from bridge.store.looks import Search
+
+    if rows:
+        asked = f"{what}, queue {queue}" if queue else what
+        shown = tuple(row["message"] for row in rows)
+        Recorder(root, looker(root.settings(), *who)).searched(
+            Search("review list", asked, len(shown), shown)
+        )
 
 
 def _line(row: Mapping[str, Any], now: int) -> dict[str, Any]:
@@ -95,15 +121,20 @@ def _due(row: Mapping[str, Any], now: int) -> str:
 @review.command()
 @_NUMBER
 @output.json_option
+@looking
 @pass_root
-def show(root: Root, number: int, as_json: bool) -> None:
-    """One held message: what it says, what was found in it, and what can be done."""
+def show(root: Root, number: int, as_json: bool, person: str, reason: str, case: str) -> None:
+    """One held message: what it says, what was found in it, and what can be done.
+
+    Who is shown it is written into the ledger first.
+    """
     from bridge.cli.compose import WallClock
     from bridge.store import views
 
     found = root.read(lambda db: views.message(db, number))
     if found is None or found["review"] is None:
         raise Missing(f"message {number} is not and was not held; see `weighbridge review list`.")
+    Recorder(root, looker(root.settings(), person, reason, case)).shown("review show", [number])
     if as_json:
         output.json_line(found)
         return
