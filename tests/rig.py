@@ -18,7 +18,7 @@ import functools
 import selectors
 import tempfile
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -55,6 +55,7 @@ from bridge.ports import NO_REACH, Attempt, Blobs, Claim, KeyKeeper, Late, Rulin
 from bridge.store import acts
 from bridge.store import database as store_database
 from bridge.store.database import Database, create, open_engine
+from bridge.store.prepared import Prepared
 from bridge.store.schema import content
 from bridge.store.vault import Vault, vault_of
 from bridge.store.writer import Tx, Writer
@@ -530,9 +531,20 @@ class Fate:
             if writing:
                 self.step("after COMMIT")
 
+        many = Prepared.many
+
+        def many_rows(prepared: Prepared, db: Connection, rows: Sequence[Mapping]) -> int:
+            # These go by the driver's own cursor, which no event of SQLAlchemy's hears.
+            if db.dialect is dialect:
+                statement(db, None, prepared.text(db))
+            return many(prepared, db, rows)
+
         event.listen(database.engine, "before_cursor_execute", statement)
         try:
-            with mock.patch.object(dialect, "do_commit", do_commit):
+            with (
+                mock.patch.object(dialect, "do_commit", do_commit),
+                mock.patch.object(Prepared, "many", many_rows),
+            ):
                 yield
         finally:
             event.remove(database.engine, "before_cursor_execute", statement)

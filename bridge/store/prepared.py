@@ -113,6 +113,10 @@ class Prepared:
             cursor.close()
         return changed
 
+    def text(self, db: Connection) -> str:
+        """The SQL as this kind of database gets it."""
+        return self._of(db)[0]
+
     def _of(self, db: Connection) -> tuple[str, Callable[[Mapping], object]]:
         name = db.dialect.name
         if name not in self._compiled:

@@ -37,10 +37,10 @@ from bridge.store.writer import Tx
 CHUNKS = 4
 """Tests that share the steps of one story, so that workers can share the matrix."""
 
-FEWEST = 120
+FEWEST = 250
 """Steps that every story has at least: fewer would mean that the rig no longer sees them."""
 
-FEWEST_DEATHS = 40
+FEWEST_DEATHS = 50
 """Steps at least at which each story dies."""
 
 SEED = 20260105
