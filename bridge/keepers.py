@@ -168,7 +168,7 @@ class KeyFile:
             ) from None
         except ValueError:
             kept = None
-        if not isinstance(kept, dict) or kept.get("format") != _FORMAT or "current" not in kept:
+        if not _is_whole(kept):
             raise ConfigError(f"{self.path} is no key file of this program, or was damaged")
         return kept
 
@@ -187,6 +187,16 @@ class KeyFile:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+
+def _is_whole(kept: object) -> bool:
+    """Whether this is what a key file of this format holds; each key is looked at when it is used."""
+    return (
+        isinstance(kept, dict)
+        and kept.get("format") == _FORMAT
+        and "current" in kept
+        and isinstance(kept.get("keys"), dict)
+    )
 
 
 class _alone:

@@ -9,6 +9,7 @@ import re
 import sqlite3
 import subprocess
 import sys
+from base64 import b64encode
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -183,6 +184,43 @@ def test_verify_in_json(terminal: Terminal) -> None:
     assert [(one["table"], one["column"]) for one in findings] == [("deliveries", "state")]
     assert (summary["findings"], summary["entries"]) == (1, ENTRIES)
     assert summary["roots"]["0"][0] == ENTRIES
+
+
+@pytest.mark.parametrize(
+    ("contents", "mode", "words"),
+    [
+        (None, 0o640, "others may read the key file"),
+        ("", 0o600, "is no key file of this program, or was damaged"),
+        ('{"format": 1, "current": "k"}', 0o600, "is no key file of this program, or was damaged"),
+        ("another key", 0o600, "is not the one that this store was sealed with"),
+    ],
+)
+def test_a_key_that_cannot_be_used_is_not_held_against_the_store(
+    terminal: Terminal, contents: str | None, mode: int, words: str
+) -> None:
+    """Rights, damage, another key of that name: the keeper's words, exit code 6, and no finding."""
+    path = terminal.folder / "secrets/store-key"
+    if contents == "another key":
+        kept = json.loads(path.read_text())
+        contents = json.dumps({**kept, "keys": dict.fromkeys(kept["keys"], b64encode(bytes(32)).decode())})
+    if contents is not None:
+        path.write_text(contents)
+    path.chmod(mode)
+    answer = terminal.type("audit", "verify")
+    assert answer.code == Exit.PARTIAL
+    assert words in answer.out
+    assert "✗" not in answer.out and "✓ Everything else is as it was recorded" in answer.out
+
+
+def test_a_variable_that_is_no_key_is_not_held_against_the_store(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same where the key is in the environment, in bad base64."""
+    monkeypatch.setenv("WEIGHBRIDGE_STORE_KEEPER", "environment")
+    monkeypatch.setenv("WEIGHBRIDGE_STORE_KEY", "not base64!")
+    answer = terminal.type("audit", "verify")
+    assert answer.code == Exit.PARTIAL
+    assert "holds what is not 32 bytes in base64" in answer.out and "✗" not in answer.out
 
 
 @pytest.mark.parametrize("first", [0, 8, 30], ids=["header", "schema", "rows"])

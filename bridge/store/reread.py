@@ -108,7 +108,9 @@ class Summary:
 class Opener:
     """The auditor's own way to open what is sealed: from the keeper alone, without the store's own code.
 
-    Without the master key nothing is opened: `missing` says what is lacking.
+    Without the master key nothing is opened: `missing` says what is lacking, in the keeper's words. A store
+    key that does not open is `wrong` where the same master key opens another; where it opens none, the key is
+    not the one, or cannot be used, and the store is not accused of that.
     """
 
     def __init__(self, db: Connection, keeper: KeyKeeper | None, gone: Collection[str] = frozenset()) -> None:
@@ -122,19 +124,26 @@ class Opener:
             return
         said = db.execute(text("SELECT value FROM meta WHERE key = 'installation'")).scalar()
         self._installation = as_bytes(said or "")
-        for row in db.execute(text("SELECT * FROM store_keys ORDER BY id")) if keeper else ():
-            self._take(row, keeper)
+        rows = list(db.execute(text("SELECT * FROM store_keys ORDER BY id"))) if keeper else []
+        refused = {row.id: words for row in rows if (words := self._take(row, keeper))}
+        usable = {row.master for row in rows if row.id in self._store_keys}
+        self.wrong |= {row.id: refused[row.id] for row in rows if row.id in refused and row.master in usable}
 
-    def _take(self, row: AnyRow, keeper: KeyKeeper) -> None:
+    def _take(self, row: AnyRow, keeper: KeyKeeper) -> str:
+        """Open a store key; gives the keeper's words when it refuses to with a key of that name."""
         try:
             key = keeper.unwrap(str(row.master), as_bytes(row.wrapped))
         except KeyMissing as error:
             self.missing = str(error)
-        except (ConfigError, ValueError) as error:
+        except ConfigError as error:
+            self.missing = str(error)
+            return self.missing
+        except ValueError as error:  # of a form that no key can open
             self.wrong[row.id] = self.missing = str(error)
         else:
             self._store_keys[row.id] = AESGCM(key)
             self._token_key = key if row.purpose == "tokens" else self._token_key
+        return ""
 
     def hidden(self, conversation: str) -> str:
         """The name that a conversation has in the tables."""
