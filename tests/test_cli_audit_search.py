@@ -68,6 +68,26 @@ def test_an_index_that_hides_messages_is_found_out(terminal: Terminal) -> None:
     assert terminal.type("audit", "reindex", "--check").code == Exit.DONE
 
 
+def test_whoever_doctors_the_index_hides_nothing_without_it(terminal: Terminal) -> None:
+    """Search, count, stats and timeline with --no-index find all; footer, JSON and record say so."""
+    terminal.type("audit", "reindex")
+    for month in (terminal.folder / "search").glob("20*.db"):
+        with contextlib.closing(sqlite3.connect(month)) as db:
+            db.execute("INSERT INTO words(words) VALUES ('delete-all')")
+            db.commit()
+    assert found(terminal, "卡号", "id:1..60") == []
+    assert terminal.type("audit", "reindex", "--check").code == Exit.NO
+    answer = terminal.type("audit", "search", "卡号", "--no-index")
+    assert answer.out.splitlines()[1].split()[0] == "4"
+    assert "The index was not asked: each message was opened." in answer.err
+    (whole,) = terminal.type("audit", "search", CARD, "--no-index", "--count", "--json").records
+    assert (whole["count"], whole["searched"]["indexed"]) == (6, False)
+    assert terminal.type("audit", "stats", CARD, "--no-index", "--json").records[0]["count"] == 6
+    assert terminal.type("audit", "timeline", "卡号", "--no-index", "--jsonl").records[0]["message"] == 4
+    assert [one["indexed"] for one in looks(terminal)] == [False, False, False, False, True]
+    assert "--no-index" in terminal.type("audit", "search", "--no-index", "--limit", "1").err
+
+
 # --- what is found --------------------------------------------------------------------------------------
 
 
@@ -163,11 +183,21 @@ def test_csv_is_read_back(terminal: Terminal) -> None:
     ]
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", *"\uff1d\uff0b\uff0d\uff20\ufe62\ufe63\ufe66\ufe6b"])
 def test_csv_has_no_formula(start: str) -> None:
     """What a spreadsheet would compute begins with an apostrophe, and is otherwise as it was."""
     (row,) = csv.reader([columns.csv_row([f"{start}HYPERLINK(1)", "plain"])])
     assert row == [f"'{start}HYPERLINK(1)", "plain"]
+
+
+def test_csv_keeps_escape_sequences(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """An export says what the record says; a terminal is not steered by it."""
+    row = columns.csv_row(["1", "pay \x1b[31mnow\x1b[0m", "a\nb"])
+    output.data(row)
+    assert capsys.readouterr().out == row
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    output.data(row)
+    assert capsys.readouterr().out == row.replace("\x1b", "\\u001b")
 
 
 def test_unknown_columns_are_named(terminal: Terminal) -> None:

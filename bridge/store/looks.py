@@ -40,12 +40,14 @@ class Looker:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """What was asked by which command ("search", "tail", ...): how many were found, and which were shown."""
+    """What was asked by which command ("search", "tail", ...): how many were found, and which were
+    shown; whether the index was asked, or every message opened."""
 
     command: str
     query: str
     found: int
     shown: tuple[int, ...] = ()
+    indexed: bool = True
 
 
 def record_search(tx: Tx, lane: int, looker: Looker, search: Search) -> None:
@@ -109,6 +111,7 @@ def _look(row: Any) -> dict[str, Any] | None:
         "query": body.get("query", ""),
         "found": body.get("found", entry.facts.get("messages", len(shown))),
         "shown": shown,
+        "indexed": body.get("indexed", False),
         "lane": entry.lane,
         "seq": entry.seq,
         "leaf": row.leaf.hex(),

@@ -2,7 +2,8 @@
 
 Rules of this file: reads only. A message is shown because it was opened and accepted, never because an index
 says so. Messages that the index has not reached are tried directly, so an answer is complete at once: with an
-index that is behind, broken or not there it only takes longer.
+index that is behind or not there it only takes longer. An index that was doctored may hide messages: a search
+without one (None) takes nothing from derived data, and opens all of its span.
 
     offered    numbers by token (index), by state (tables of what is open), or all there are
     waiting    numbers that the ledger speaks of behind the index's position
@@ -12,7 +13,7 @@ index that is behind, broken or not there it only takes longer.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
@@ -66,7 +67,8 @@ class Query(Protocol):
 class Searched:
     """What an answer is about: how many messages were searched, when the first and last of them were archived
     (milliseconds, 0: none), how many entries each lane had. `opened` messages were opened for it, `broken` of
-    them could not be; `behind` were not known to the index yet (-1: very many)."""
+    them could not be; `behind` were not known to the index yet (-1: very many). Not `indexed`: none was
+    asked."""
 
     messages: int
     first_at: int
@@ -75,6 +77,7 @@ class Searched:
     opened: int
     behind: int
     broken: int = 0
+    indexed: bool = True
 
 
 @dataclass(frozen=True)
@@ -103,13 +106,15 @@ def open_index(engine: Engine, folder: Path | None = None) -> Index:
 
 def search(
     db: Connection,
-    index: Index,
+    index: Index | None,
     query: Query,
     limit: int,
     after: int = 0,
     advance: Advance | None = None,
 ) -> Page:
     """The first `limit` messages that `query` accepts, behind the message `after` (0: from the beginning).
+
+    Without an index, every message of the query's span is opened.
 
     Raises ConfigError without the master key, and whatever `advance` raises.
     """
@@ -119,13 +124,13 @@ def search(
 
 
 def every(
-    db: Connection, index: Index, query: Query, advance: Advance | None = None, after: int = 0
+    db: Connection, index: Index | None, query: Query, advance: Advance | None = None, after: int = 0
 ) -> Iterator[Stored]:
     """All messages that `query` accepts, in its order, with memory for one chunk of them."""
     return _Scan(db, index, query, after, advance).accepted(_LARGEST_CHUNK)
 
 
-def searched(db: Connection, index: Index, query: Query) -> Searched:
+def searched(db: Connection, index: Index | None, query: Query) -> Searched:
     """What a search would be about, without searching."""
     return _Scan(db, index, query, 0, None).searched()
 
@@ -134,15 +139,13 @@ class _Scan:
     """One search: from numbers to documents."""
 
     def __init__(
-        self, db: Connection, index: Index, query: Query, after: int, advance: Advance | None
+        self, db: Connection, index: Index | None, query: Query, after: int, advance: Advance | None
     ) -> None:
         self.db, self.index, self.query = db, index, query
-        self.reading = Reading(db, index.directory)
+        self.reading = Reading(db, index.directory if index else None)
         rows = _ARCHIVE.rows(db, {})  # the transaction's view of the archive begins here, the index's later
         self.sizes, self.last = {row[0]: row[1] for row in rows}, rows[0][2] if rows else 0
-        state = index.state(db)
-        self.waiting = waiting(db, self.sizes, state.positions, MOST_WAITING)
-        self.blocks = state.blocks if self.waiting is not None else Blocks()
+        self.waiting, self.blocks = _followed(db, index, self.sizes)
         self.first, self.end = self._range(query.span)
         self.low, self.high = self._edge(self.first, self.end)
         if after and query.newest_first:
@@ -202,8 +205,10 @@ class _Scan:
         """The numbers to try, each once, in order."""
         down = self.query.newest_first
         whole = range(self.high, self.low - 1, -1) if down else range(self.low, self.high + 1)
+        if self.index is None or self.waiting is None:
+            return iter(whole)
         chosen = plan(self.query.need, self._alive)
-        if chosen.everything or self.waiting is None:
+        if chosen.everything:
             return iter(whole)
         listed = [number for number in chosen.numbers.union(self.waiting) if number in whole]
         if chosen.need is None:
@@ -244,9 +249,20 @@ class _Scan:
 
     def searched(self) -> Searched:
         """What was searched, whichever page of it this is."""
-        behind = -1 if self.waiting is None else len(self.waiting)
+        behind = len(self.waiting) if self.waiting is not None else -1 if self.index else 0
         extent = (self._extent.messages, self._extent.since, self._extent.until)
-        return Searched(*extent, self.sizes, self.opened, behind, self.broken)
+        return Searched(*extent, self.sizes, self.opened, behind, self.broken, self.index is not None)
+
+
+def _followed(
+    db: Connection, index: Index | None, sizes: Mapping[int, int]
+) -> tuple[Collection[int] | None, Blocks]:
+    """The numbers that an index lacks (None: all, or nearly), and what it knows of times and numbers."""
+    if index is None:
+        return None, Blocks()
+    state = index.state(db)
+    late = waiting(db, sizes, state.positions, MOST_WAITING)
+    return (None, Blocks()) if late is None else (late, state.blocks)
 
 
 def _once(numbers: Iterator[int]) -> Iterator[int]:

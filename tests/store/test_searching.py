@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -148,6 +150,22 @@ def test_the_state_of_the_index_changes_no_answer(
     assert catch_up(engine, index, 60)
     agree(engine, index)
     index.close()
+
+
+def test_without_an_index_nothing_can_be_hidden(engine: Engine) -> None:
+    """Every message of the span is opened, whatever somebody wrote into the index; the answer says so."""
+    index = open_index(engine)
+    complete(engine, index)
+    index.close()
+    for month in index.folder.glob("20*.db"):  # type: ignore[attr-defined]
+        with contextlib.closing(sqlite3.connect(month)) as db:
+            db.execute("INSERT INTO words(words) VALUES ('delete-all')")
+            db.commit()
+    with engine.connect() as db, db.begin():
+        for query, expected in zip(QUERIES, _truths(1), strict=True):
+            assert numbers(list(every(db, None, query))) == expected, query.text
+        told = search(db, None, QUERIES[0], 7).searched
+    assert not told.indexed and told.behind == 0
 
 
 def test_the_queries_ask_for_something() -> None:

@@ -59,7 +59,8 @@ def evidence(root: Root, /, out: Path, key: tuple[Path, ...], as_json: bool, **g
     """A package of evidence: messages, decisions, receipts, proofs, a report, and a program that checks it
     all.
 
-    QUERY is written as for `audit search`. The package is a ZIP file; whoever gets it needs Python and
+    QUERY is written as for `audit search`; every message of its span is opened, so that evidence rests on no
+    index, which somebody might have changed. The package is a ZIP file; whoever gets it needs Python and
     nothing else, and the public key on another way. Its making goes into the record first."""
     from bridge.cli import compose
     from bridge.cli.evidence import make
@@ -115,10 +116,10 @@ def _numbers(root: Root, query: str, messages: str) -> tuple[int, ...]:
 
 
 def _found(root: Root, query: str) -> list[int]:
-    """The numbers of the messages that a query finds."""
+    """The numbers of the messages that a query finds, each opened: evidence rests on no index."""
     if not query:
         return []
-    with archive(root.settings(), None) as asked, progress("searching") as tell:
+    with archive(root.settings(), None, indexed=False) as asked, progress("searching") as tell:
         return [document.number for document in asked.every(asked.query(query), tell)]
 
 

@@ -39,6 +39,14 @@ LITTLE_BEHIND = 2_000
 PATIENCE = 2.0
 """Seconds that a search waits for the index to come nearer."""
 
+no_index_option = click.option(
+    "--no-index",
+    "indexed",
+    flag_value=False,
+    default=True,
+    help="Open every message of the span: trust no index.",
+)
+
 query_argument = click.argument("words", metavar="[QUERY]...", nargs=-1)
 
 QUERYING = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
@@ -55,10 +63,10 @@ def written(words: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """The archive at one moment, and its index."""
+    """The archive at one moment, and its index; None where every message is to be opened."""
 
     db: Connection
-    index: Index
+    index: Index | None
     zone: tzinfo
 
     def query(self, text: str) -> Query:
@@ -87,7 +95,7 @@ class Archive:
         """The next `limit` messages behind the one numbered `seen`."""
         from bridge.store.searching import search
 
-        if not query.needs_scan:
+        if self.index is not None and not query.needs_scan:
             return search(self.db, self.index, query, limit, seen)
         with progress("searching") as tell:
             return search(self.db, self.index, query, limit, seen, tell)
@@ -116,15 +124,21 @@ class Archive:
 
 
 @contextlib.contextmanager
-def archive(settings: Settings, zone: tzinfo | None) -> Iterator[Archive]:
-    """The archive, open to be searched. Raises StoreError when there is none."""
+def archive(settings: Settings, zone: tzinfo | None, *, indexed: bool = True) -> Iterator[Archive]:
+    """The archive, open to be searched, with its index or without. Raises StoreError when there is none."""
+    asked_in = desk_zone(zone, settings.audit.timezone)
+    with reading(settings) as db, _index(db, settings) if indexed else contextlib.nullcontext() as index:
+        yield Archive(db, index, asked_in)
+
+
+@contextlib.contextmanager
+def _index(db: Connection, settings: Settings) -> Iterator[Index]:
     from bridge.cli.compose import index_folder
     from bridge.store.searching import open_index
 
-    folder = index_folder(settings)
-    with reading(settings) as db, contextlib.closing(open_index(db.engine, folder)) as index:
+    with contextlib.closing(open_index(db.engine, index_folder(settings))) as index:
         _follow(db, index)
-        yield Archive(db, index, desk_zone(zone, settings.audit.timezone))
+        yield index
 
 
 def _follow(db: Connection, index: Index) -> None:
@@ -158,6 +172,7 @@ def covered(asked: Archive, searched: Searched) -> dict[str, Any]:
         "last_at": searched.last_at,
         "opened": searched.opened,
         "behind": searched.behind,
+        "indexed": searched.indexed,
         "broken": searched.broken,
         "ledger": [
             {"lane": lane, "size": size, "root": asked.root_of(lane, size)}
@@ -175,10 +190,17 @@ def sentence(asked: Archive, searched: Searched) -> str:
         f"{f'lane {lane} ' * (len(searched.sizes) > 1)}to #{size:,} (root {asked.root_of(lane, size)[:8]}…)"
         for lane, size in searched.sizes.items()
     )
-    opened = f"{searched.opened:,} opened" if searched.opened else "Index"
-    lag = f" {opened}{_lag(searched.behind)}." if searched.opened or searched.behind else ""
     counted = _counted(searched.messages)
-    return f"Searched: {counted}{when}, sealed; ledger {ledger}.{lag} Times: {name_of(asked.zone)}."
+    looked, zone = _looked(searched), name_of(asked.zone)
+    return f"Searched: {counted}{when}, sealed; ledger {ledger}.{looked} Times: {zone}."
+
+
+def _looked(searched: Searched) -> str:
+    """How it was looked: through the index and how far that is, or message by message."""
+    if not searched.indexed:
+        return " The index was not asked: each message was opened."
+    opened = f"{searched.opened:,} opened" if searched.opened else "Index"
+    return f" {opened}{_lag(searched.behind)}." if searched.opened or searched.behind else ""
 
 
 def _counted(count: int) -> str:

@@ -29,11 +29,13 @@ _HIDES = "The archive is not touched by that. `weighbridge audit reindex` makes 
 def reindex(root: Root, check: bool, as_json: bool) -> int:
     """Forget the search index, and make it again from the archive.
 
-    It is never needed for right answers: what the index does not know is opened directly, and a part of it
-    that is broken is noticed and made again by the daemon. Searches go on meanwhile, and so does the daemon.
+    What the index does not know yet is opened directly, and a part of it that is broken is noticed and made
+    again by the daemon. Searches go on meanwhile, and so does the daemon. Whoever can write to the index, or
+    a bit that flips, can hide messages from searches, and never invent any: --check finds out, this command
+    mends it, and `audit search --no-index` does not depend on it.
 
-    With --check every message is opened, and each of its words looked up, as a search would: a changed byte
-    that the engine does not notice could hide a message. Exit code 1 if one is hidden.
+    With --check every message is opened, and each of its words looked up, as a search would. Exit code 1 if
+    one is hidden.
     """
     settings = root.settings()
     return _check(settings, as_json) if check else _make(settings, as_json)

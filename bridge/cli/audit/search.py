@@ -31,6 +31,7 @@ from bridge.cli.audit.finding import (
     Archive,
     archive,
     covered,
+    no_index_option,
     query_argument,
     sentence,
     written,
@@ -89,6 +90,7 @@ class Wishes:
     columns: tuple[str, ...]
     zone: tzinfo | None
     fail_empty: bool
+    indexed: bool
 
     @property
     def text(self) -> str:
@@ -118,6 +120,7 @@ class Wishes:
     help=f"For tables and CSV: {', '.join(shown.COLUMNS)}.",
 )
 @zone_option
+@no_index_option
 @click.option("--fail-empty", is_flag=True, help="Exit code 1 when nothing is found.")
 @click.option("--qualifiers", is_flag=True, help="List everything that a query can ask, and end.")
 @looking
@@ -148,7 +151,7 @@ def search(root: Root, /, person: str, reason: str, case: str, qualifiers: bool,
         return Exit.DONE
     wishes = Wishes(**options)
     settings = root.settings()
-    with archive(settings, wishes.zone) as asked:
+    with archive(settings, wishes.zone, indexed=wishes.indexed) as asked:
         query = asked.query(wishes.text)
         recorder = Recorder(root, looker(settings, person, reason, case))
         if wishes.count or wishes.facets:
@@ -193,7 +196,7 @@ def _messages(asked: Archive, query: Query, wishes: Wishes, recorder: Recorder) 
 def _search(wishes: Wishes, command: str, found: int, numbers: tuple[int, ...]) -> Search:
     from bridge.store.looks import Search
 
-    return Search(command, wishes.text, found, numbers)
+    return Search(command, wishes.text, found, numbers, wishes.indexed)
 
 
 class _Part(NamedTuple):
@@ -243,7 +246,7 @@ class _Output:
         self._records: list[dict[str, Any]] = []
         self._look = shown.Look(wishes.columns, asked.zone, terminal_width(), marks())
         if wishes.as_csv:
-            click.echo(shown.csv_row(wishes.columns), nl=False)
+            output.data(shown.csv_row(wishes.columns))
 
     def page(self, documents: Sequence[Stored]) -> None:
         """Show these."""
@@ -257,7 +260,7 @@ class _Output:
             self._records += records
         elif self.wishes.as_csv:
             for one in documents:
-                click.echo(shown.csv_of(one, self.wishes.columns, self.asked.zone), nl=False)
+                output.data(shown.csv_of(one, self.wishes.columns, self.asked.zone))
         elif found:
             for line in shown.table(found, self._look):
                 click.echo(line, color=True)
@@ -281,6 +284,7 @@ def _following(query: Query, wishes: Wishes, last: int) -> str:
     words = [
         *wishes.words,
         "--oldest" * wishes.oldest,
+        "--no-index" * (not wishes.indexed),
         "--before" if query.newest_first else "--after",
         str(last),
     ]
@@ -351,7 +355,7 @@ def _counts(asked: Archive, query: Query, wishes: Wishes, recorder: Recorder) ->
         output.json_line(answer | {"searched": covered(asked, searched)})
         return Exit.NO if wishes.fail_empty and not tally.total else Exit.DONE
     for line in _counted(tally, wishes):
-        click.echo(line, nl=not wishes.as_csv)
+        output.data(line) if wishes.as_csv else click.echo(line)
     output.note(sentence(asked, searched))
     return Exit.NO if wishes.fail_empty and not tally.total else Exit.DONE
 

@@ -22,7 +22,15 @@ from bridge.cli.audit.counting import (
     facet_record,
     labelled,
 )
-from bridge.cli.audit.finding import QUERYING, archive, covered, query_argument, sentence, written
+from bridge.cli.audit.finding import (
+    QUERYING,
+    archive,
+    covered,
+    no_index_option,
+    query_argument,
+    sentence,
+    written,
+)
 from bridge.cli.audit.looking import Recorder, looker, looking
 from bridge.cli.audit.zone import zone_option
 from bridge.cli.progress import progress
@@ -39,6 +47,7 @@ DAYS = 31
 @query_argument
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.option("--csv", "as_csv", is_flag=True, help="For spreadsheets.")
+@no_index_option
 @zone_option
 @looking
 @pass_root
@@ -48,6 +57,7 @@ def stats(
     *,
     as_json: bool,
     as_csv: bool,
+    indexed: bool,
     zone: tzinfo | None,
     person: str,
     reason: str,
@@ -64,20 +74,20 @@ def stats(
     from bridge.store.looks import Search
 
     text, settings = written(words), root.settings()
-    with archive(settings, zone) as asked:
+    with archive(settings, zone, indexed=indexed) as asked:
         query = asked.query(text)
         recorder = Recorder(root, looker(settings, person, reason, case))
         tally = Tally(asked.zone)
         with progress("counting") as tell:
             for document in asked.every(query, tell):
                 tally.add(document)
-        recorder.searched(Search("stats", text, tally.total))
+        recorder.searched(Search("stats", text, tally.total, indexed=indexed))
         searched = asked.searched(query)
         if as_json:
             output.json_line({"query": text, **_record(tally, text), "searched": covered(asked, searched)})
             return
         for line in _csv(tally, text) if as_csv else _lines(tally):
-            click.echo(line, nl=not as_csv)
+            output.data(line) if as_csv else click.echo(line)
         output.note(sentence(asked, searched))
 
 

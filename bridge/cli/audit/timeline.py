@@ -15,7 +15,15 @@ import click
 from bridge.cli import output
 from bridge.cli.audit import stages
 from bridge.cli.audit.columns import LEAST, time_of
-from bridge.cli.audit.finding import QUERYING, Archive, archive, query_argument, sentence, written
+from bridge.cli.audit.finding import (
+    QUERYING,
+    Archive,
+    archive,
+    no_index_option,
+    query_argument,
+    sentence,
+    written,
+)
 from bridge.cli.audit.looking import Recorder, looker, looking
 from bridge.cli.audit.search import terminal_width
 from bridge.cli.audit.stages import Stage
@@ -38,6 +46,7 @@ _LEAD = 80
 @click.option("--limit", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Messages.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document.")
 @click.option("--jsonl", "as_lines", is_flag=True, help="One JSON object per line.")
+@no_index_option
 @zone_option
 @looking
 @pass_root
@@ -49,6 +58,7 @@ def timeline(
     limit: int,
     as_json: bool,
     as_lines: bool,
+    indexed: bool,
     zone: tzinfo | None,
     person: str,
     reason: str,
@@ -66,10 +76,10 @@ def timeline(
     """
     text = written(words)
     settings = root.settings()
-    with archive(settings, zone) as asked:
+    with archive(settings, zone, indexed=indexed) as asked:
         found, note = _found(asked, text, limit)
         recorder = Recorder(root, looker(settings, person, reason, case))
-        _record(recorder, text, found)
+        _record(recorder, text, found, indexed=indexed)
         rows = _seen(found) if seen else _stages(found)
         if as_json:
             output.json_line({"query": text, "seen" if seen else "stages": rows})
@@ -105,14 +115,14 @@ def _messages(db: Connection, numbers: Sequence[int]) -> Iterator[Mapping[str, A
     return ({**found, "looks": []} for number in numbers if (found := views.message(db, number)))
 
 
-def _record(recorder: Recorder, text: str, found: Found) -> None:
+def _record(recorder: Recorder, text: str, found: Found, *, indexed: bool) -> None:
     from bridge.store.looks import Search
 
     numbers = tuple(one["message"] for one in found)
     if text.isdecimal():
         recorder.shown("timeline", numbers)
     else:
-        recorder.searched(Search("timeline", text, len(numbers), numbers))
+        recorder.searched(Search("timeline", text, len(numbers), numbers, indexed))
 
 
 def _stages(found: Found) -> list[dict[str, Any]]:
