@@ -281,8 +281,10 @@ EVIDENCE FROM A MESSAGE ARCHIVE                                    weighbridge
 These are messages that were archived, decided upon and delivered by a bridge
 between two networks, with what proves that they are what was recorded then:
 nothing here was changed, put in later or moved, and nothing was delivered
-before it was archived. You need to trust neither the firm that made this nor
-its software.
+before it was archived. For what verify.py prints of the records you need to
+trust neither the firm that made this nor its software: read verify.py, or take
+the same file from weighbridge's public source. The reports are another matter:
+see FOR WHAT YOU HAVE THE FIRM'S WORD ALONE.
 
 HOW TO CHECK IT      (Python 3.8 or later; no network, nothing to install)
 
@@ -297,14 +299,24 @@ another way and at another time; key.pub in here shows its form:
 
 HOW TO READ IT
 
-    report.html         opens in any browser, without a network
+    verify.py --whole   prints what the records say, message by message, uncut
+    entries/*.jsonl     the records themselves: this is what is proven. One
+                        entry a line: "entry" is what stands in the ledger,
+                        "fields" what was said, each as "name" and "piece"
+    report.html         for reading with ease, drawn from the records by the
+                        firm's program; opens in any browser, without a network
     report.pdf          the same on paper
-    entries/*.jsonl     the records themselves: this is what is proven; the
-                        reports are drawn from these
     files/ policies/    attachments, and the policy files that decided
     checkpoints/        the signed roots of the record's tree
     manifest.json       what is here, what is not and why; manifest.note is
                         its signature
+
+FOR WHAT YOU HAVE THE FIRM'S WORD ALONE: report.html and report.pdf are the
+firm's own words, made from the records, and no program compares them with the
+records word by word. Its signature says that they are the firm's, and not that
+they are true. The same goes for this text, and for who made this, case, query,
+reason and exclusions in manifest.json. What matters to you, read in what
+verify.py prints.
 
 WHAT IS WITHHELD appears as a black bar in the reports, and as a hash in the
 records. The hash is needed to come to the digest in the ledger, so what is

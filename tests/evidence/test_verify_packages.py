@@ -84,6 +84,21 @@ def test_a_package_holds_on_a_bare_python(folder: Path, tmp_path: Path) -> None:
     assert "ProjectZephyr" in ended.stdout
 
 
+def test_a_report_that_the_firm_wrote_anew_is_called_its_own_words(folder: Path, files: Files) -> None:
+    """Nothing compares reports with records: the program says so at its end, and prints what the records say;
+    the README claims no more than that."""
+    lies = files | {"report.html": b"<p>Nothing was ever said.</p>"}
+    code, said = verified(packed(signed(lies, signer_of(folder)), folder / "lies.zip"), key_of(folder))
+    assert code == 0
+    assert said.rstrip().endswith(verify.NOT_CHECKED)
+    assert "ProjectZephyr" in said
+    for name in ("report.html", "report.pdf", "case", "query", "reason"):
+        assert name in verify.NOT_CHECKED
+    readme = " ".join(files["README.txt"].decode().split())
+    assert "report.html and report.pdf are the firm's own words" in readme
+    assert "For what verify.py prints of the records you need to trust neither the firm" in readme
+
+
 def test_the_program_imports_the_standard_library_alone() -> None:
     """So that it can be read, and run, without anything else."""
     import ast
