@@ -183,14 +183,18 @@ def test_csv_is_read_back(terminal: Terminal) -> None:
     ]
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", *"\uff1d\uff0b\uff0d\uff20\ufe62\ufe63\ufe66\ufe6b"])
+@pytest.mark.parametrize(
+    "start", ["=", "+", "-", "@", "\t", "\r", *"\uff1d\uff0b\uff0d\uff20\ufe62\ufe63\ufe66\ufe6b"]
+)
 def test_csv_has_no_formula(start: str) -> None:
     """What a spreadsheet would compute begins with an apostrophe, and is otherwise as it was."""
     (row,) = csv.reader([columns.csv_row([f"{start}HYPERLINK(1)", "plain"])])
     assert row == [f"'{start}HYPERLINK(1)", "plain"]
 
 
-def test_csv_keeps_escape_sequences(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_csv_keeps_escape_sequences(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An export says what the record says; a terminal is not steered by it."""
     row = columns.csv_row(["1", "pay \x1b[31mnow\x1b[0m", "a\nb"])
     output.data(row)

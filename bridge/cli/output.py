@@ -95,6 +95,16 @@ def json_line(row: Mapping[str, Any]) -> None:
     click.echo(json.dumps(row, ensure_ascii=False, separators=(",", ":"), default=str))
 
 
+def data(line: str) -> None:
+    """Write a line of data, with its own line end, as it is. Click takes escape sequences out of what does
+    not go to a terminal: then an export would not say what the record says. On a terminal, whatever could
+    steer it is written as its code.
+    """
+    if sys.stdout.isatty():
+        line = "".join(sign if sign in "\r\n\t" else cell(sign) for sign in line)
+    click.echo(line, nl=False, color=True)
+
+
 def details(pairs: Iterable[tuple[str, Any]], *, as_json: bool) -> None:
     """Print one thing: its names and values below each other, or as one JSON object."""
     pairs = list(pairs)

@@ -208,8 +208,9 @@ def text_of(document: Document, field: str) -> str:
 
 # --- files ----------------------------------------------------------------------------------------------
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes a cell for a formula by (OWASP, CSV injection)."""
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", *"\uff1d\uff0b\uff0d\uff20\ufe62\ufe63\ufe66\ufe6b")
+"""What a spreadsheet takes a cell for a formula by (OWASP, CSV injection): also the full-width and small
+forms of these signs, which those for Chinese and Japanese take for the plain ones."""
 
 
 def csv_row(values: Sequence[str]) -> str:
