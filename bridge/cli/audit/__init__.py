@@ -34,7 +34,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {  # name: (module:attribute, help)
 
 @click.group(cls=LazyGroup, table=COMMANDS)
 def audit() -> None:
-    """The archive: list messages, show a message's whole life, verify that nothing was changed, and decide
+    """The archive: search messages, show a message's whole life, verify that nothing was changed, and decide
     again from what was recorded.
 
     \b
