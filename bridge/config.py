@@ -562,14 +562,21 @@ def survey(
     settings = Settings(**parts, origin=origin)
     if settings.store.lanes != 1:
         reading.report("store", "lanes", "this version works one lane: write 1, or leave it out")
-    if isinstance(written := document.get("store"), dict) and urlsplit(str(written.get("url"))).password:
+    if isinstance(written := document.get("store"), dict) and has_password(str(written.get("url"))):
         reading.report("store", "url", _NO_PASSWORD)
     if not settings.ledger.tsa_roots and any(one.kind == "rfc3161" for one in settings.ledger.anchors):
         reading.report("ledger", "tsa_roots", _ROOTS)
     return Survey(settings, tuple(reading.problems), frozenset(reading.broken))
 
 
-_NO_PASSWORD = "a password is not written here: put it into PGPASSFILE, PGPASSWORD or a service of libpq"
+def has_password(address: str) -> bool:
+    """Whether the address of a database holds a password: before the host, or as a parameter of libpq."""
+    parts = urlsplit(address)
+    return bool(parts.password) or not {"password", "sslpassword"}.isdisjoint(parse_qs(parts.query))
+
+
+PASSWORD_PLACES = "put it into PGPASSFILE, PGPASSWORD or a service of libpq"
+_NO_PASSWORD = f"a password is not written here: {PASSWORD_PLACES}"
 _ROOTS = "is needed for rfc3161+ anchors: name a file of the certificates that you trust for time stamps"
 
 

@@ -224,6 +224,14 @@ def test_a_server_is_named_as_libpq_has_it(url: str) -> None:
     assert parse(f'[store]\nurl = "{url}"').store.url == url
 
 
+@pytest.mark.parametrize("address", ["w:hush@db/w", "w@db/w?password=hush", "db/w?sslpassword=hush"])
+def test_every_way_to_write_a_password_is_seen(address: str) -> None:
+    """Before the host, and as a parameter of libpq."""
+    assert config.has_password(f"postgresql://{address}")
+    assert not config.has_password("postgresql://w@db/w?sslmode=verify-full")
+    assert "PGPASSFILE" in the_problem(f'[store]\nurl = "postgresql://{address}"')
+
+
 def test_a_password_stands_in_no_settings_file() -> None:
     """In the address of the store it is refused there; from the environment it is taken, and never shown."""
     url = "postgresql://w:hush@db.bank.example/w"

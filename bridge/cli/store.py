@@ -37,12 +37,18 @@ def store() -> None:
 
 
 def _address(_: click.Context, parameter: click.Parameter, value: str) -> str:
-    from bridge.config import DATABASE
+    from bridge.config import DATABASE, PASSWORD_PLACES, has_password
 
     try:
-        return str(DATABASE.read(value, Path.cwd()))
+        url = str(DATABASE.read(value, Path.cwd()))
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
+    if has_password(url):
+        raise click.BadParameter(
+            "a password is not written on a command line, where every process of this machine can read it: "
+            f"{PASSWORD_PLACES}"
+        )
+    return url
 
 
 @store.command()
@@ -126,7 +132,7 @@ def _order(
     from bridge.store.copying import Order
     from bridge.store.verify import verify
 
-    kept, _ = kept_outside(settings)
+    kept = kept_outside(settings).found
     reread = partial(
         verify, keys=public_keys(settings), anchors=kept, tsa_roots=roots(settings.ledger.tsa_roots)
     )
