@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -95,8 +96,6 @@ def test_what_cannot_be_proven_says_why(terminal: Terminal, what: str, code: Exi
 
 def test_nothing_is_proven_by_a_store_that_was_changed(terminal: Terminal) -> None:
     """A hash other than was signed: no proof made with it leaves, and the way to find out is named."""
-    import sqlite3
-
     with sqlite3.connect(terminal.folder / "weighbridge.db") as db:
         db.execute("UPDATE nodes SET hash = zeroblob(32)")
     answer = terminal.type("audit", "proof", "1")
@@ -156,6 +155,46 @@ def test_a_backup_without_its_folders_is_not_accused(terminal: Terminal) -> None
     answer = terminal.type("audit", "verify")
     assert answer.code == Exit.DONE
     assert "6 signed checkpoints, 0 outside the database" in answer.out
+
+
+@pytest.mark.parametrize("named", ["--anchors", "settings", "settings, and not mounted"])
+def test_a_place_that_should_have_checkpoints_and_has_none_is_told(
+    terminal: Terminal, tmp_path: Path, named: str
+) -> None:
+    """A stick that is not mounted, or another one: exit code 6, its name, what to do, and nothing green."""
+    stick = tmp_path / "stick"
+    if named != "settings, and not mounted":
+        stick.mkdir()
+    if named != "--anchors":
+        terminal.settings(f'[ledger]\nanchors = ["{terminal.folder}/checkpoints", "{stick}"]\n')
+    more = ("--anchors", str(stick)) if named == "--anchors" else ()
+    answer = terminal.type("audit", "verify", *more)
+    assert answer.code == Exit.PARTIAL
+    assert f"{stick}: no checkpoint is there" in answer.err and "Mount or restore" in answer.err
+    assert answer.out.endswith("✓ Everything else is as it was recorded.\n")
+    assert terminal.type("audit", "verify", "--json", *more).records[-1]["away"] == [str(stick)]
+
+
+def test_a_store_that_has_signed_nothing_yet_is_not_accused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Just made, with a folder in its settings that nobody wrote to: in order, and no warning."""
+    new_store(tmp_path)
+    opened(tmp_path, Clock()).close()
+    terminal = Terminal(tmp_path, capsys)
+    terminal.settings(f'[ledger]\nanchors = ["{tmp_path}/elsewhere"]\n')
+    answer = terminal.type("audit", "verify")
+    assert (answer.code, answer.err) == (Exit.DONE, "")
+    assert "!" not in answer.out
+
+
+def test_a_history_that_nobody_ever_signed_is_warned_of(terminal: Terminal) -> None:
+    """Without one checkpoint, inside or outside, nothing speaks against a history written anew."""
+    with sqlite3.connect(terminal.folder / "weighbridge.db") as db:
+        db.execute("DELETE FROM checkpoints")
+    shutil.rmtree(terminal.folder / "checkpoints")
+    answer = terminal.type("audit", "verify")
+    assert "! No checkpoint was ever signed" in answer.out
 
 
 # --- init -----------------------------------------------------------------------------------------------

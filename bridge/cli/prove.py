@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.errors import ConfigError, Conflict, StoreError, Unwitnessed
 
@@ -38,26 +38,47 @@ def public_keys(settings: Settings, given: Sequence[Path] = ()) -> list[Verifier
     return list(dict.fromkeys(verifiers(path for path in ours if _readable(path))))
 
 
-def kept_outside(settings: Settings, given: Sequence[Place] = ()) -> tuple[list[Anchored], list[str]]:
-    """The checkpoints in the places `given`, else in those of the settings, and why one of these cannot be
-    read. Raises ConfigError when one of `given` cannot be read."""
-    from bridge.cli.compose import anchors, bucket, places
-    from bridge.store.gathering import gathered
+class Outside(NamedTuple):
+    """The checkpoints outside the database; why places of the settings could not be read (`away`); and those
+    that somebody named, in a command or in the settings, in which there is none (`bare`)."""
 
-    folders = [Path(one.name) for one in given if one.kind == "folder"] or (
-        [] if given else [path for path in anchors(settings) if path.is_dir()]
-    )
-    found, problems = gathered(folders, strict=not given), []
+    found: list[Anchored]
+    away: list[str]
+    bare: list[str]
+
+
+def kept_outside(settings: Settings, given: Sequence[Place] = ()) -> Outside:
+    """The checkpoints in the places `given`, else in those of the settings. Raises ConfigError when one of
+    `given` cannot be read."""
+    from bridge.cli.compose import places
+
+    outside = Outside([], [], [])
     for one in given or places(settings):
-        if one.kind != "s3":
+        if one.kind not in ("folder", "s3"):
             continue
         try:
-            found += bucket(settings, one).checkpoints()
+            here = _kept_in(settings, one, strict=not given)
         except Unwitnessed as error:
             if given:
                 raise ConfigError(str(error)) from None
-            problems.append(str(error))
-    return sorted(found, key=lambda one: (one.lane, one.size, one.where)), problems
+            outside.away.append(str(error))
+            continue
+        outside.found.extend(here)
+        if not here and (given or settings.ledger.anchors):
+            outside.bare.append(one.name)
+    outside.found.sort(key=lambda one: (one.lane, one.size, one.where))
+    return outside
+
+
+def _kept_in(settings: Settings, place: Place, *, strict: bool) -> list[Anchored]:
+    """The checkpoints in one place: none in a folder of ours that is not there."""
+    from bridge.cli.compose import bucket
+    from bridge.store.gathering import gathered
+
+    if place.kind == "s3":
+        return list(bucket(settings, place).checkpoints())
+    path = Path(place.name)
+    return gathered([path], strict=strict) if path.is_dir() or not strict else []
 
 
 def _readable(path: Path) -> bool:

@@ -125,7 +125,7 @@ class Opener:
         said = db.execute(text("SELECT value FROM meta WHERE key = 'installation'")).scalar()
         self._installation = as_bytes(said or "")
         rows = list(db.execute(text("SELECT * FROM store_keys ORDER BY id"))) if keeper else []
-        refused = {row.id: words for row in rows if (words := self._take(row, keeper))}
+        refused = {row.id: words for row in rows if keeper and (words := self._take(row, keeper))}
         usable = {row.master for row in rows if row.id in self._store_keys}
         self.wrong |= {row.id: refused[row.id] for row in rows if row.id in refused and row.master in usable}
 

@@ -6,7 +6,7 @@ Rules of this file: no logic; the work is done by `bridge.store.verify`.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _DAMAGED = ("malformed", "not a database")
 """What SQLite says of a file that is no longer what it wrote (result codes SQLITE_CORRUPT, SQLITE_NOTADB)."""
+
+FEW = 10
+"""Entries that a lane may have before anybody wonders why none of them was ever signed."""
 
 
 @click.command()
@@ -50,7 +53,7 @@ def verify(
     """Read everything again: is any byte other than it was recorded? Exit code 5 if so.
 
     Without the master key, whatever is sealed cannot be compared, and the rest is: exit code 6. The same
-    where a bucket of the settings cannot be read.
+    where a place of checkpoints that was named, here or in the settings, cannot be read, or has none.
 
     Every checkpoint that was signed is held against the entries, those in the database and those outside: so
     an end that was cut off, or a history written anew, is found as long as one of them was kept where
@@ -63,8 +66,8 @@ def verify(
     settings = root.settings()
     keys = public_keys(settings, key)
     trusted = compose.roots(tsa_roots or settings.ledger.tsa_roots)
-    kept, away = kept_outside(settings, anchors)
-    for problem in away:
+    outside = kept_outside(settings, anchors)
+    for problem in outside.away:
         output.note(f"weighbridge: checkpoints could not be read: {problem}")
     findings = 0
 
@@ -80,28 +83,37 @@ def verify(
         with reading(settings, damaged=True) as db, progress("reading again") as tell:
             started = time.monotonic()
             summary = verify_store(
-                db, settings.store.blobs, found, tell, keys=keys, anchors=kept, tsa_roots=trusted
+                db, settings.store.blobs, found, tell, keys=keys, anchors=outside.found, tsa_roots=trusted
             )
     except StoreError as error:
         if not findings and not any(words in str(error) for words in _DAMAGED):
             raise
         output.note(f"weighbridge: {error} Nothing more could be read.")
         return Exit.INTEGRITY
-    _conclude(summary, time.monotonic() - started, as_json=as_json)
+    bare = outside.bare if summary.checkpoints or summary.anchored else []
+    for name in bare:
+        output.note(f"weighbridge: {name}: {_BARE}")
+    _conclude(summary, time.monotonic() - started, [*outside.away, *bare], as_json=as_json)
     if summary.findings:
         return Exit.INTEGRITY
-    return Exit.PARTIAL if summary.unread or away else Exit.DONE
+    return Exit.PARTIAL if summary.unread or outside.away or bare else Exit.DONE
 
 
-def _conclude(summary: Summary, seconds: float, *, as_json: bool) -> None:
+_BARE = (
+    "no checkpoint is there, although this store has signed some. Mount or restore that place, or name the "
+    "one that has them (--anchors, [ledger] anchors)."
+)
+
+
+def _conclude(summary: Summary, seconds: float, away: Sequence[str], *, as_json: bool) -> None:
     if as_json:
-        output.json_line({**asdict(summary), "seconds": round(seconds, 3)})
+        output.json_line({**asdict(summary), "away": list(away), "seconds": round(seconds, 3)})
         return
-    for line in _verdict(summary, seconds):
+    for line in _verdict(summary, seconds, away):
         click.echo(line)
 
 
-def _verdict(summary: Summary, seconds: float) -> Iterator[str]:
+def _verdict(summary: Summary, seconds: float, away: Sequence[str]) -> Iterator[str]:
     counts = (
         f"{summary.entries:,} entries, {summary.messages:,} messages, {summary.verdicts:,} verdicts, "
         f"{summary.deliveries:,} deliveries, {summary.receipts:,} receipts, {summary.blobs:,} blobs"
@@ -112,13 +124,24 @@ def _verdict(summary: Summary, seconds: float) -> Iterator[str]:
     yield f"  {summary.bytes / 1e6:,.1f} MB of content, in {seconds:.1f} s"
     for lane, (size, root) in summary.roots.items():
         yield f"  lane {lane}: root of {size:,} entries  {root}"
+    longest = max((size for size, _ in summary.roots.values()), default=0)
+    if longest > FEW and not summary.checkpoints and not summary.anchored:
+        yield "! No checkpoint was ever signed: whoever writes to the database could have rewritten it all."
+    yield from _left_out(summary, away)
     if summary.findings:
         yield click.style(f"✗ {summary.findings:,} finding(s): this is not what was recorded.", bold=True)
     elif summary.unread:
-        yield f"! What is sealed was not compared: {summary.unread}"
         yield "✓ Everything else is as it was recorded: the tree, the structure, the files of attachments."
     else:
-        yield "✓ Everything is as it was recorded."
+        yield f"✓ Everything {'else ' if away else ''}is as it was recorded."
+
+
+def _left_out(summary: Summary, away: Sequence[str]) -> Iterator[str]:
+    """What the verdict does not speak of."""
+    if away:
+        yield f"! Nothing was compared with what {len(away)} place(s) of checkpoints should have: see above."
+    if summary.unread and not summary.findings:
+        yield f"! What is sealed was not compared: {summary.unread}"
 
 
 def _stamped(summary: Summary) -> Iterator[str]:
