@@ -12,17 +12,20 @@ import fcntl
 import json
 import os
 import stat
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from bridge.errors import ConfigError, KeyMissing
+from bridge.errors import ConfigError, KeyMissing, StoreError
 from bridge.ports import KeyKeeper
 from bridge.sealing import KEY_BYTES, NONCE_BYTES
+
+Answer = TypeVar("Answer")
 
 PLUGINS = "weighbridge.key_keepers"
 """The group of Python entry points in which plugins offer themselves: each a function without arguments."""
@@ -51,8 +54,7 @@ def _imported(place: str) -> KeyKeeper:
         make = getattr(import_module(module), function)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigError(f"[store] keeper: {place} cannot be imported: {error}") from None
-    made: KeyKeeper = make()
-    return made
+    return Plugin.made_by(place, make)
 
 
 def _plugin(name: str) -> KeyKeeper:
@@ -60,8 +62,7 @@ def _plugin(name: str) -> KeyKeeper:
 
     found = entry_points(group=PLUGINS)
     for one in found.select(name=name):
-        made: KeyKeeper = one.load()()
-        return made
+        return Plugin.made_by(name, one.load())
     known = ", ".join(["file", "environment", *sorted(found.names)])
     raise ConfigError(f"[store] keeper: no key keeper is called {name!r}; there are {known}")
 
@@ -89,6 +90,78 @@ def _lacking(name: str, where: str) -> KeyMissing:
         "be read: put back the key that belongs to this store, or restore it from its shares "
         "(`weighbridge keys restore`)"
     )
+
+
+# --- a plugin -------------------------------------------------------------------------------------------
+
+_FAILURES = (
+    OSError, ValueError, TypeError, LookupError, AttributeError, RuntimeError, ArithmeticError, ImportError,
+    AssertionError, EOFError, InvalidTag,
+)  # fmt: skip
+"""The families of what Python raises by itself, to which most libraries' own errors belong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """A keeper that others wrote. StoreError and ConfigError pass; of any other failure only the type is
+    told, because its words may hold a key; and what is no key is not used as one."""
+
+    name: str
+    kept: KeyKeeper = field(repr=False)
+
+    @classmethod
+    def made_by(cls, name: str, make: Callable[[], KeyKeeper]) -> Plugin:
+        """The keeper that a plugin's function makes. Raises ConfigError when it cannot."""
+        try:
+            return cls(name, make())
+        except _FAILURES as error:
+            kind = type(error).__name__
+            raise ConfigError(f"[store] keeper: {name} cannot make its keeper: {kind}") from None
+
+    @property
+    def current(self) -> str:
+        """The name of the present master key, as the plugin says it."""
+        return self._named(self._ask("current", lambda: self.kept.current))
+
+    def wrap(self, key: bytes) -> tuple[str, bytes]:
+        """`key`, wrapped. Raises ConfigError when the answer is not a name and bytes."""
+        answer = self._ask("wrap", lambda: self.kept.wrap(key))
+        match answer:
+            case (str(name), bytes(wrapped)) if name and wrapped:
+                return name, wrapped
+        raise ConfigError(f"the key keeper {self.name} did not answer wrap with a name and bytes")
+
+    def unwrap(self, name: str, wrapped: bytes) -> bytes:
+        """The key that was wrapped. Raises ConfigError when the answer is not of a key's length."""
+        key = self._ask("unwrap", lambda: self.kept.unwrap(name, wrapped))
+        if not isinstance(key, bytes) or len(key) != KEY_BYTES:
+            raise ConfigError(f"the key keeper {self.name} did not answer unwrap with {KEY_BYTES} bytes")
+        return key
+
+    def renew(self) -> str:
+        """Another present master key, where the plugin makes one; its name."""
+        return self._named(self._ask("renew", lambda: self.kept.renew()))
+
+    def forget(self, needed: frozenset[str]) -> None:
+        """Hand on which master keys are still needed."""
+        self._ask("forget", lambda: self.kept.forget(needed))
+
+    @property
+    def reveal(self) -> Callable[[], tuple[str, bytes]] | None:
+        """Gives name and bytes of the present master key; None where the plugin gives it to nobody."""
+        reveal = getattr(self.kept, "reveal", None)
+        return None if reveal is None else lambda: self._ask("reveal", reveal)
+
+    def _ask(self, what: str, call: Callable[[], Answer]) -> Answer:
+        try:
+            return call()
+        except _FAILURES as error:
+            raise StoreError(f"the key keeper {self.name} failed at {what}: {type(error).__name__}") from None
+
+    def _named(self, answer: object) -> str:
+        if not isinstance(answer, str):
+            raise ConfigError(f"the key keeper {self.name} did not answer with the name of a master key")
+        return answer
 
 
 # --- a file ---------------------------------------------------------------------------------------------

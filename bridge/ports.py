@@ -37,8 +37,10 @@ class KeyKeeper(Protocol):
     """Who has the master key. It wraps the store's few keys, so it is asked at start and at a rotation.
 
     Every method MAY raise ConfigError, with what a person has to do, and MUST raise StoreError when a key
-    service does not answer: then it is asked again. A master key has a name, which is kept in the store in
-    clear and MUST say nothing of the key. A keeper MUST survive `pickle`: a back-test runs in processes.
+    service does not answer: then it is asked again. It MUST raise nothing else: a library's own errors are
+    turned into these two, without a key in their words. (What Python raises by itself becomes a StoreError
+    with its type only; anything else ends the process.) A master key has a name, which is kept in the store
+    in clear and MUST say nothing of the key. A keeper MUST survive `pickle`: a back-test runs in processes.
     """
 
     @property
@@ -50,7 +52,7 @@ class KeyKeeper(Protocol):
         what was wrapped can be unwrapped after a restart."""
 
     def unwrap(self, name: str, wrapped: bytes) -> bytes:
-        """What was wrapped; MUST raise ConfigError when it was changed or the master key is not the one."""
+        """What was wrapped, 32 bytes; MUST raise ConfigError when it was changed, or by another master key."""
 
     def renew(self) -> str:
         """Make another master key the present one, where that is its own to do; gives its name. Old ones

@@ -10,6 +10,7 @@ import re
 import stat
 import sys
 import threading
+import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -222,7 +223,7 @@ def test_the_manuals_key_service_keeps_the_contract(bank_kms: KeyKeeper, service
     service.status = 503
     with pytest.raises(StoreError, match="HTTP 503"):
         bank_kms.unwrap(name, wrapped)
-    bank_kms.url = "http://127.0.0.1:1"
+    bank_kms.kept.url = "http://127.0.0.1:1"
     with pytest.raises(StoreError, match="does not answer"):
         bank_kms.wrap(STORE_KEY)
     assert pickle.loads(pickle.dumps(bank_kms)).current == name
@@ -252,6 +253,80 @@ async def test_an_outage_of_the_key_service(bank_kms: KeyKeeper, service: Servic
     assert number == 3
     store.close()
     later.close()
+
+
+class Careless:
+    """A plugin that does not keep the contract: it raises `fault`, or answers `answer`."""
+
+    fault: Exception | None = None
+    answer: object = None
+
+    @property
+    def current(self) -> str:
+        """As the others."""
+        return self.wrap(b"")
+
+    def wrap(self, *_: object) -> object:
+        """Fails as it was told to."""
+        if self.fault:
+            raise self.fault
+        return self.answer
+
+    unwrap = renew = forget = reveal = wrap
+
+
+@pytest.fixture
+def careless(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> keepers.Plugin:
+    """Such a plugin, as the settings would name it."""
+    monkeypatch.setattr(keepers, "careless", Careless, raising=False)
+    found = keeper("bridge.keepers:careless", tmp_path)
+    assert isinstance(found, keepers.Plugin)
+    return found
+
+
+@pytest.mark.parametrize(
+    "fault", [TimeoutError("boom SECRET"), ValueError("SECRET"), KeyError("SECRET"), InvalidTag("SECRET")]
+)
+def test_of_a_plugins_failure_only_the_type_is_told(careless: keepers.Plugin, fault: Exception) -> None:
+    """Whatever it was asked for; nothing of its words is in the error or behind it."""
+    careless.kept.fault = fault
+    for call in (
+        lambda: careless.current,
+        lambda: careless.wrap(STORE_KEY),
+        lambda: careless.unwrap("k", b"w"),
+        careless.renew,
+        lambda: careless.forget(frozenset()),
+        careless.reveal,
+    ):
+        with pytest.raises(StoreError, match=f"careless failed at .*: {type(fault).__name__}$") as caught:
+            call()
+        assert "SECRET" not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    "fault", [StoreError("it is out"), ConfigError("it refuses"), KeyMissing("it is gone")]
+)
+def test_what_a_plugin_says_in_our_terms_passes(careless: keepers.Plugin, fault: Exception) -> None:
+    """Its own words, for a person."""
+    careless.kept.fault = fault
+    with pytest.raises(type(fault), match=str(fault)):
+        careless.unwrap("k", b"w")
+
+
+@pytest.mark.parametrize("answer", [None, b"", b"k" * 31, "k" * 32, ("", b"w"), ("k", b""), ("k", "w"), 7])
+def test_what_is_no_key_is_not_used_as_one(careless: keepers.Plugin, answer: object) -> None:
+    """It is the plugin that has to be mended."""
+    careless.kept.answer = answer
+    for call in (lambda: careless.wrap(STORE_KEY), lambda: careless.unwrap("k", b"w")):
+        with pytest.raises(ConfigError, match=r"careless did not answer (un)?wrap with"):
+            call()
+
+
+def test_a_plugin_that_cannot_be_made_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its function raises, as without a variable that it needs."""
+    monkeypatch.setattr(keepers, "lacking", lambda: {}["SECRET"], raising=False)
+    with pytest.raises(ConfigError, match=r"keepers:lacking cannot make its keeper: KeyError$"):
+        keeper("bridge.keepers:lacking", tmp_path)
 
 
 @pytest.mark.parametrize("place", ["no_such_module:keeper", "json:keeper", ":keeper", "json:"])
