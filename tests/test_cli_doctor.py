@@ -171,3 +171,15 @@ def test_checkpoints_on_the_disk_of_the_database_are_told(
     code, findings = examine("--offline", SYMPHONY_POD_URL=nowhere)
     assert code == 1
     assert "no signing key" in failures(findings)["checkpoint key"]
+
+
+def test_a_folder_for_checkpoints_is_tried(examine: Examine, folder: Path, nowhere: str) -> None:
+    """One that cannot be made is told with what to do, even to root; what was tried leaves nothing behind."""
+    elsewhere = folder / "mounted/checkpoints"
+    (folder / "a-file").touch()
+    for place, well in (("/proc/nope/x", False), (f"{folder}/a-file/x", False), (str(elsewhere), True)):
+        _, findings = examine("--offline", SYMPHONY_POD_URL=nowhere, LEDGER_ANCHORS=place)
+        (where,) = [one for one in findings if one["check"] == "checkpoints"]
+        assert where["ok"] is well
+        assert well or f"{place}: nothing can be written there" in where["detail"]
+    assert not elsewhere.parent.exists()

@@ -1,7 +1,7 @@
 """`weighbridge doctor`: everything that could keep the bridge from running, looked at once.
 
 Rules of this file: every check answers "ok" or what to do; one failure does not hide the next; nothing is
-changed and nothing secret is printed.
+changed (a file that is tried in a place of checkpoints is taken away again) and nothing secret is printed.
 """
 
 from __future__ import annotations
@@ -141,16 +141,28 @@ def _checkpoints(settings: Settings) -> Iterator[Check]:
 
     database = _nearest(compose.beside(settings))
     for path in compose.anchors(settings):
-        nearest, detail = _nearest(path), str(path)
-        if nearest.stat().st_dev == database.stat().st_dev:
-            detail += ": on the disk of the database; name a place elsewhere in [ledger] anchors"
-        yield "checkpoints", os.access(nearest, os.W_OK), detail
+        yield _folder(path, database)
     try:
         compose.signing_key(settings)
     except ConfigError as error:
         yield "checkpoint key", False, str(error)
     else:
         yield "checkpoint key", True, str(settings.ledger.key_file)
+
+
+def _folder(path: Path, database: Path) -> Check:
+    """Whether a checkpoint could be left in a folder: one is written there, and taken away again."""
+    from bridge.store.anchors import AnchorFolder
+
+    try:
+        detail = AnchorFolder(path).check()
+        near = _nearest(path).stat().st_dev == database.stat().st_dev
+    except OSError as error:
+        remedy = "mount it, give this account the right to write there, or name another in [ledger] anchors"
+        return "checkpoints", False, f"{path}: nothing can be written there: {error.strerror}; {remedy}"
+    if near:
+        detail += ": on the disk of the database; name a place elsewhere in [ledger] anchors"
+    return "checkpoints", True, detail
 
 
 async def _witnesses(settings: Settings, broken: Set[str]) -> list[Check]:

@@ -9,8 +9,9 @@ returns. Two checkpoints of one size that differ are never reconciled here: that
 
 from __future__ import annotations
 
-import errno
 import os
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from bridge.ledger.checkpoint import Signer
@@ -34,10 +35,19 @@ class AnchorFolder:
         publish(self.path / KEYS, signer, lanes)
 
     def check(self) -> str:
-        """Whether checkpoints can be written here. Raises OSError."""
-        nearest = next(one for one in (self.path, *self.path.absolute().parents) if one.exists())
-        if not os.access(nearest, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(nearest))
+        """Whether checkpoints can be written here: a file is, and taken away again, as is every folder
+        that was made for it. Raises OSError."""
+        made = [one for one in (self.path, *self.path.absolute().parents) if not one.exists()]
+        try:
+            self.path.mkdir(mode=0o750, parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.path) as file:
+                file.write(b"weighbridge")
+                file.flush()
+                os.fsync(file.fileno())
+        finally:
+            for folder in made:
+                with suppress(OSError):  # it was not made, or a daemon has begun to use it
+                    folder.rmdir()
         return str(self.path)
 
     def newest(self, lane: int) -> tuple[int, str] | None:
