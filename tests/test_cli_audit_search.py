@@ -21,6 +21,7 @@ from story import REVIEWER, Story, Terminal, copy_of_the_story
 from bridge.cli import output
 from bridge.cli.audit import columns, finding
 from bridge.cli.output import Exit
+from bridge.policy import read
 from bridge.store.looks import KINDS
 
 CARD = "4111111111111111"
@@ -300,6 +301,54 @@ def test_a_misspelt_name_is_refused_with_the_nearest(terminal: Terminal) -> None
     answer = terminal.type("audit", "search", "from:alcie")
     assert answer.code == Exit.WRONG and "did you mean alice" in answer.err
     assert found(terminal, "from:wmStranger") == [56]
+
+
+def test_names_are_not_suggested_without_a_record(terminal: Terminal) -> None:
+    """They are content: who got them, for which question, is written down first, or they are not shown."""
+    given = ("--as", REVIEWER, "--reason", "complaint")
+    assert "did you mean 李雷" in terminal.type("audit", "search", "from:李x", *given).err
+    (one,) = looks(terminal)
+    assert (one["query"], one["found"], one["shown"], one["person"]) == ("from:李x", 0, [], REVIEWER)
+    for command in ("stats", "timeline"):
+        assert "李雷" in terminal.type("audit", command, "from:李x").err
+        assert looks(terminal)[0]["command"] == command
+    with sqlite3.connect(terminal.folder / "weighbridge.db") as db:
+        db.execute("CREATE TRIGGER full BEFORE INSERT ON ledger BEGIN SELECT RAISE(ABORT, 'disk full'); END")
+    refused = terminal.type("audit", "search", "from:李x", *given)
+    assert refused.code == Exit.UNREACHABLE and "李雷" not in refused.err
+
+
+@pytest.mark.parametrize("query", ["tag:李x", "group:李x", "rule:alcie", "queue:alcie"])
+def test_nobodys_name_is_suggested_for_a_thing(terminal: Terminal, query: str) -> None:
+    """What is like a person's name is no tag, label, rule or queue: nothing is found, and no more said."""
+    answer = terminal.type("audit", "search", query)
+    assert answer.code == Exit.DONE and "did you mean" not in answer.err
+
+
+def test_tags_and_labels_are_suggested_from_their_own(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Labels are those of the pairs, tags those of the policies in force."""
+    monkeypatch.setattr("bridge.store.views.labels", lambda _: ["research"])
+    assert "did you mean research" in terminal.type("audit", "search", "group:reserach").err
+    sources, _ = read(sorted((Path(__file__).parents[1] / "policies").glob("*.yaml")))
+    monkeypatch.setattr("bridge.store.policies.sources_of", lambda *_: sources)
+    assert "did you mean off-channel" in terminal.type("audit", "search", "tag:off-chanel").err
+
+
+@pytest.mark.parametrize("command", ["search", "stats", "timeline", "tail", "evidence"])
+def test_bytes_that_are_no_text_are_no_query(terminal: Terminal, command: str) -> None:
+    """Nothing is searched for them, in a query or a reason; the sentence says where they are."""
+    out = ("--out", str(terminal.folder / "case.zip"), "--reason", "asked") if command == "evidence" else ()
+    answer = terminal.type("audit", command, "内幕\udcff", *out)
+    assert answer.code == Exit.WRONG and "the query has bytes that are not UTF-8, after 2" in answer.err
+    assert not looks(terminal)
+
+
+def test_bytes_that_are_no_text_are_no_reason(terminal: Terminal) -> None:
+    """What cannot be written down is no reason."""
+    answer = terminal.type("audit", "search", "--reason", "\udcff")
+    assert (answer.code, answer.out) == (Exit.WRONG, "") and "the reason has bytes" in answer.err
 
 
 def test_a_misspelt_option_is_no_query(terminal: Terminal) -> None:

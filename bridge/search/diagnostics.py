@@ -93,6 +93,10 @@ EN: Mapping[str, Text] = {
 }
 
 
+NEAREST = "Q028"
+"""The problem that is explained by names out of the archive: whoever is told them was shown content."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing that is wrong: from `start` to `end` of `query`, in characters. `suggestions` are the nearest

@@ -15,7 +15,7 @@ from typing import Any
 
 from bridge.policy.folding import fold
 from bridge.search import conditions as c
-from bridge.search.diagnostics import nearest
+from bridge.search.diagnostics import NEAREST, nearest
 from bridge.search.document import Document, Span, Token
 from bridge.search.facets import HASH_DIGITS
 from bridge.search.grammar import Piece
@@ -110,7 +110,7 @@ def _known(value: Value) -> None:
     """Complain about a name that nobody has, if somebody knows better."""
     close = tuple(value.around.near(value.name, value.piece.text))
     if close:
-        raise value.wrong("Q028", close)
+        raise value.wrong(NEAREST, close)
 
 
 def facet(value: Value) -> c.Has:

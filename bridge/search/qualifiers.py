@@ -116,6 +116,9 @@ ROWS: tuple[Row, ...] = (
 
 BY_NAME: Mapping[str, Row] = {row.name: row for row in ROWS}
 
+#: Those whose values are people, by name, address or id.
+PEOPLE = frozenset(row.name for row in ROWS if row.make is make.person)
+
 #: What shapes a search as a whole: meaning and example.
 SHAPES: Mapping[str, tuple[str, str]] = {
     "sort": ("newest first, or oldest first", "sort:oldest"),

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, Select, and_, func, or_, select
 
 from bridge import words
 from bridge.flow import OPEN, DeliveryState
-from bridge.ledger.entry import Entry, decode
+from bridge.ledger.entry import Entry
 from bridge.message import QUEUES_APART, SYMPHONY, WEIXIN, Cause, Match, Message, Outcome, Route, Verdict
 from bridge.ports import DIRECT
 from bridge.record import whole_record
@@ -205,6 +205,12 @@ def names(db: Connection) -> list[str]:
         for key in ("advisor_name", "advisor_address", "contact_name")
     )
     return sorted(set(filter(None, found)))
+
+
+def labels(db: Connection) -> list[str]:
+    """The directory's labels of everybody who is or was in a pair, for suggestions."""
+    both = ("advisor_tags", "contact_tags")
+    return sorted({tag for pair in pairs(db, ended=True) for key in both for tag in pair[key]})
 
 
 def _directory(db: Connection) -> Directory:
@@ -464,12 +470,13 @@ def _entries(db: Connection, subjects: Sequence[str]) -> list[Record]:
     """The ledger's entries about `subjects`, in order; an act's with the person and reason."""
     le, c = s.ledger.c, s.content.c
     query = (
-        select(le.entry, le.leaf, c.body)
+        select(le.lane, le.seq, le.entry, le.leaf, c.body)
         .outerjoin(s.content, and_(c.lane == le.lane, c.seq == le.seq))
         .where(le.subject.in_(subjects))
         .order_by(le.lane, le.seq)
     )
-    return [_entry(decode(row.entry), row.leaf, row.body) for row in db.execute(query)]
+    rows = db.execute(query)
+    return [_entry(testimony(row.lane, row.seq, row.entry), row.leaf, row.body) for row in rows]
 
 
 _ACTS = ("hold:", "sample:", "pair:", "delivery:retried", "delivery:dropped", "policy:", "audit:")
@@ -699,8 +706,8 @@ def feed(
     `limit` bounds the entries that are read, not the items given: ask until the position stands still.
     """
     le = s.ledger.c
-    query = select(le.entry).where(le.lane == lane, le.seq >= after).order_by(le.seq).limit(limit)
-    entries = [decode(data) for data in db.execute(query).scalars()]
+    query = select(le.lane, le.seq, le.entry).where(le.lane == lane, le.seq >= after)
+    entries = [testimony(*row) for row in db.execute(query.order_by(le.seq).limit(limit))]
     if not entries:
         return after, []
     directory = _directory(db)

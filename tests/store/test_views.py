@@ -367,6 +367,15 @@ def test_a_life_names_later_versions_and_recalls(db: Connection) -> None:
     assert [one["message"] for one in recalled["recalls"]] == [number_of(db, "[Recalled]")]
 
 
+def test_labels_of_everybody_who_is_or_was_paired(db: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    """For suggestions: the directory's, of both ends, each once."""
+    assert views.labels(db) == []
+    paired = [{"advisor_tags": ["research", "desk"], "contact_tags": ["vip"]}]
+    more = [{"advisor_tags": ["desk"], "contact_tags": []}]
+    monkeypatch.setattr(views, "pairs", lambda _, *, ended: paired + more if ended else paired)
+    assert views.labels(db) == ["desk", "research", "vip"]
+
+
 def test_names_of_everybody_who_is_or_was_paired(db: Connection) -> None:
     """For suggestions: names and addresses, each once."""
     assert views.names(db) == ["Alice Wong", "alice.wong@bank.example", "李雷", "韩梅梅"]

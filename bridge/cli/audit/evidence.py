@@ -6,6 +6,8 @@ Rules of this file: options become values, and what was made becomes lines; the 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ import click
 from bridge.cli import output
 from bridge.cli.audit.finding import QUERYING, archive, query_argument, written
 from bridge.cli.audit.given import KEY
+from bridge.cli.audit.looking import Recorder, recorder_of
 from bridge.cli.audit.zone import desk_zone, zone_option
 from bridge.cli.progress import progress
 from bridge.cli.root import Root, pass_root, person_option, reason_option
@@ -99,15 +102,17 @@ def _wanted(root: Root, given: dict[str, Any]) -> Wanted:
     contact = given["client_copy"] or given["only_contact"]
     if given["client_copy"]:
         things |= INTERNAL
-    numbers = _numbers(root, given["query"], given["messages"])
+    settings = root.settings()
+    asking = partial(recorder_of, root, settings, given["person"], given["reason"], given["case"])
+    numbers = _numbers(root, given["query"], given["messages"], asking)
     return Wanted(numbers, things, hidden, contact, (*words, *([f"contact:{contact}"] if contact else [])))
 
 
-def _numbers(root: Root, query: str, messages: str) -> tuple[int, ...]:
+def _numbers(root: Root, query: str, messages: str, asking: Callable[[], Recorder]) -> tuple[int, ...]:
     listed = [word for word in re.split(r"[,\s]+", messages) if word]
     if not all(word.isascii() and word.isdigit() for word in listed):
         raise click.BadParameter("write the numbers of messages, like 17,18.", param_hint="--message")
-    numbers = sorted({int(word) for word in listed} | set(_found(root, query)))
+    numbers = sorted({int(word) for word in listed} | set(_found(root, query, asking)))
     if not query and not numbers:
         raise click.UsageError("say which messages: a QUERY, or --message 17,18.")
     if not numbers:
@@ -115,12 +120,12 @@ def _numbers(root: Root, query: str, messages: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def _found(root: Root, query: str) -> list[int]:
+def _found(root: Root, query: str, asking: Callable[[], Recorder]) -> list[int]:
     """The numbers of the messages that a query finds, each opened: evidence rests on no index."""
     if not query:
         return []
     with archive(root.settings(), None, indexed=False) as asked, progress("searching") as tell:
-        return [document.number for document in asked.every(asked.query(query), tell)]
+        return [document.number for document in asked.every(asked.query(query, "evidence", asking), tell)]
 
 
 def _making(root: Root, given: dict[str, Any]) -> Making:

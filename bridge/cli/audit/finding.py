@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bridge.cli import output
+from bridge.cli.audit.given import legible
+from bridge.cli.audit.looking import Recorder, names_recorded
 from bridge.cli.audit.zone import desk_zone, moment, name_of
 from bridge.cli.progress import Tell, progress
 from bridge.cli.root import reading
@@ -58,7 +60,7 @@ def written(words: Sequence[str]) -> str:
     for word in words:
         if word.startswith("--"):
             raise click.NoSuchOption(word, ctx=click.get_current_context())
-    return " ".join(words).strip()
+    return legible(" ".join(words).strip(), "the query")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +71,13 @@ class Archive:
     index: Index | None
     zone: tzinfo
 
-    def query(self, text: str) -> Query:
-        """What `text` asks. Raises QueryError with every problem."""
-        return self._parsed(text, self._near)
+    def query(self, text: str, command: str, asking: Callable[[], Recorder]) -> Query:
+        """What `text` asks of `command`. Raises QueryError with every problem; when names out of the archive
+        explain one, `asking` gives who is told them, and that is recorded before."""
+        from bridge.store.looks import Search
+
+        with names_recorded(asking, Search(command, text, 0, indexed=self.index is not None)):
+            return self._parsed(text, self._near)
 
     def _parsed(self, text: str, near: Near) -> Query:
         from bridge.search.query import parse
@@ -79,17 +85,29 @@ class Archive:
         return parse(text, datetime.now(self.zone), self.zone, near)
 
     def _near(self, qualifier: str, value: str) -> Sequence[str]:
-        """Known names almost like `value`, when nobody in the archive has that one."""
+        """Known names almost like `value`, when nothing in the archive has that one."""
         from bridge.search.diagnostics import nearest
         from bridge.search.query import nobody
         from bridge.search.writing import quoted
-        from bridge.store.views import names
 
+        if not (known := self._known(qualifier)):
+            return ()
         if self.page(self._parsed(f"{qualifier}:{quoted(value)}", nobody), 1).documents:
             return ()
-        known = names(self.db)
-        parts = (part for name in known for part in (name, *re.split(r"[\s.@]+", name)))
-        return nearest(value, sorted(set(filter(None, parts))))
+        return nearest(value, known)
+
+    def _known(self, qualifier: str) -> Sequence[str]:
+        """What a value of this qualifier may be: people, labels of people, or tags; else nobody knows."""
+        from bridge.search.qualifiers import PEOPLE
+        from bridge.store import views
+
+        if qualifier in PEOPLE:
+            names = views.names(self.db)
+            parts = (part for name in names for part in (name, *re.split(r"[\s.@]+", name)))
+            return sorted(set(filter(None, parts)))
+        if qualifier == "group":
+            return views.labels(self.db)
+        return _tags(self.db) if qualifier == "tag" else ()
 
     def page(self, query: Query, limit: int, seen: int = 0) -> Page:
         """The next `limit` messages behind the one numbered `seen`."""
@@ -121,6 +139,20 @@ class Archive:
         chosen = select(heads.c.root).where(heads.c.lane == lane, heads.c.size == size)
         root = self.db.execute(chosen).scalar()
         return root.hex() if root else ""
+
+
+def _tags(db: Connection) -> Sequence[str]:
+    """The tags that the policies in force give."""
+    from bridge.errors import StoreError
+    from bridge.policy import assemble
+    from bridge.store.policies import sources_of
+    from bridge.store.views import policies
+
+    with contextlib.suppress(StoreError):
+        found, _ = assemble(sources_of(db, [digest for _, digest in policies(db)]))
+        rules = (rule for one in found.policies for rule in one.model.rules) if found else ()
+        return sorted({tag for rule in rules for tag in rule.then.tag})
+    return ()
 
 
 @contextlib.contextmanager

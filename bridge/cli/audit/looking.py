@@ -5,14 +5,16 @@ Rules of this file: fail closed. What cannot be written down is not shown.
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from bridge.cli.audit.given import legible
 from bridge.cli.root import Root, person_option
-from bridge.errors import StoreError
+from bridge.errors import QueryError, StoreError
 
 if TYPE_CHECKING:
     from bridge.config import Settings
@@ -52,7 +54,9 @@ def looker(settings: Settings, person: str, reason: str, case: str) -> Looker:
             break
     if required and not reason:
         raise click.UsageError("say why with --reason: the settings require it, and it is written down")
-    return Looker(person, reason, case.strip())
+    return Looker(
+        legible(person, "the name"), legible(reason, "the reason"), legible(case.strip(), "the case")
+    )
 
 
 def _somebody_is_there() -> bool:
@@ -84,3 +88,25 @@ class Recorder:
         except StoreError as error:
             sentence = f"nothing is shown, because it could not be written down that it was: {error}"
             raise StoreError(sentence) from None
+
+
+def recorder_of(root: Root, settings: Settings, person: str, reason: str, case: str) -> Recorder:
+    """What writes down that this person looks. Raises UsageError as `looker` does."""
+    return Recorder(root, looker(settings, person, reason, case))
+
+
+@contextlib.contextmanager
+def names_recorded(asking: Callable[[], Recorder], search: Search) -> Iterator[None]:
+    """Record a search that is refused with the names of people and things nearest to its own.
+
+    They are content as well: who is shown them, and which question was answered so, is written down first.
+    `asking` is called only then. Raises StoreError if it cannot be written.
+    """
+    from bridge.search.diagnostics import NEAREST
+
+    try:
+        yield
+    except QueryError as error:
+        if any(problem.code == NEAREST for problem in error.problems):
+            asking().searched(search)
+        raise

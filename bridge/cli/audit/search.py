@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -36,7 +37,7 @@ from bridge.cli.audit.finding import (
     sentence,
     written,
 )
-from bridge.cli.audit.looking import Recorder, looker, looking
+from bridge.cli.audit.looking import Recorder, looking, recorder_of
 from bridge.cli.audit.zone import name_of, zone_option
 from bridge.cli.output import Exit
 from bridge.cli.progress import progress
@@ -152,8 +153,9 @@ def search(root: Root, /, person: str, reason: str, case: str, qualifiers: bool,
     wishes = Wishes(**options)
     settings = root.settings()
     with archive(settings, wishes.zone, indexed=wishes.indexed) as asked:
-        query = asked.query(wishes.text)
-        recorder = Recorder(root, looker(settings, person, reason, case))
+        asking = partial(recorder_of, root, settings, person, reason, case)
+        query = asked.query(wishes.text, "search", asking)
+        recorder = asking()
         if wishes.count or wishes.facets:
             return _counts(asked, query, wishes, recorder)
         return _messages(asked, query, wishes, recorder)

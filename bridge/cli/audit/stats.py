@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import tzinfo
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -31,7 +32,7 @@ from bridge.cli.audit.finding import (
     sentence,
     written,
 )
-from bridge.cli.audit.looking import Recorder, looker, looking
+from bridge.cli.audit.looking import looking, recorder_of
 from bridge.cli.audit.zone import zone_option
 from bridge.cli.progress import progress
 from bridge.cli.root import Root, pass_root
@@ -75,8 +76,9 @@ def stats(
 
     text, settings = written(words), root.settings()
     with archive(settings, zone, indexed=indexed) as asked:
-        query = asked.query(text)
-        recorder = Recorder(root, looker(settings, person, reason, case))
+        asking = partial(recorder_of, root, settings, person, reason, case)
+        query = asked.query(text, "stats", asking)
+        recorder = asking()
         tally = Tally(asked.zone)
         with progress("counting") as tell:
             for document in asked.every(query, tell):

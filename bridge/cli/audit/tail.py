@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import tzinfo
+from functools import partial
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from bridge.cli import output
 from bridge.cli.audit import columns as shown
 from bridge.cli.audit.finding import QUERYING, Archive, archive, query_argument, written
 from bridge.cli.audit.given import TIME
-from bridge.cli.audit.looking import Recorder, looker, looking
+from bridge.cli.audit.looking import Recorder, looking, recorder_of
 from bridge.cli.audit.search import marks, terminal_width
 from bridge.cli.audit.zone import zone_option
 from bridge.cli.root import Root, pass_root, reading
@@ -70,8 +71,9 @@ def tail(
 
     text, settings = written(words), root.settings()
     with archive(settings, zone) as asked:
-        query = replace(asked.query(text), newest_first=True)
-        screen = _Screen(Recorder(root, looker(settings, person, reason, case)), text, query, asked, as_lines)
+        asking = partial(recorder_of, root, settings, person, reason, case)
+        query = replace(asked.query(text, "tail", asking), newest_first=True)
+        screen = _Screen(asking(), text, query, asked, as_lines)
         earlier = _since(asked, query, since)
         following = Tail(asked.db, [one.number for one in earlier])
         screen.show(earlier)

@@ -6,8 +6,9 @@ why, is written down before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import tzinfo
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,7 +25,7 @@ from bridge.cli.audit.finding import (
     sentence,
     written,
 )
-from bridge.cli.audit.looking import Recorder, looker, looking
+from bridge.cli.audit.looking import Recorder, looking, recorder_of
 from bridge.cli.audit.search import terminal_width
 from bridge.cli.audit.stages import Stage
 from bridge.cli.audit.zone import zone_option
@@ -77,9 +78,9 @@ def timeline(
     text = written(words)
     settings = root.settings()
     with archive(settings, zone, indexed=indexed) as asked:
-        found, note = _found(asked, text, limit)
-        recorder = Recorder(root, looker(settings, person, reason, case))
-        _record(recorder, text, found, indexed=indexed)
+        asking = partial(recorder_of, root, settings, person, reason, case)
+        found, note = _found(asked, text, limit, asking)
+        _record(asking(), text, found, indexed=indexed)
         rows = _seen(found) if seen else _stages(found)
         if as_json:
             output.json_line({"query": text, "seen" if seen else "stages": rows})
@@ -92,7 +93,7 @@ def timeline(
         output.note(note)
 
 
-def _found(asked: Archive, text: str, limit: int) -> tuple[Found, str]:
+def _found(asked: Archive, text: str, limit: int, asking: Callable[[], Recorder]) -> tuple[Found, str]:
     """The messages that were meant, and what was searched for them. Raises Missing when there is none."""
     from bridge.store import views
 
@@ -101,7 +102,7 @@ def _found(asked: Archive, text: str, limit: int) -> tuple[Found, str]:
         if one is None:
             raise Missing(f"there is no message {text}; see `weighbridge audit search`.")
         return [one], ""
-    page = asked.page(asked.query(text), limit)
+    page = asked.page(asked.query(text, "timeline", asking), limit)
     numbers = sorted(one.number for one in page.documents)
     said = sentence(asked, page.searched)
     more = f"The {limit:,} {'newest' if limit > 1 else 'one'} of them (--limit). " if page.more else ""
