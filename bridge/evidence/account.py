@@ -16,6 +16,7 @@ from bridge.evidence import package
 from bridge.evidence.disclosure import Disclosure
 from bridge.evidence.exhibits import Case, Life, Making, Place
 from bridge.evidence.package import Record
+from bridge.evidence.phrases import term
 from bridge.ledger.tree import leaf_hash
 from bridge.message import Annotation, Kind
 
@@ -54,7 +55,8 @@ class Told:
     """One message: who said what to whom, what became of it, and every step on the way.
 
     `written` are the words as they were written, `delivered` as the reader got them ("" if nothing went out).
-    `rules` are what the verdict rests on, `policies` hashes of the files that decided.
+    `rules` are what the verdict rests on, `policies` are the files that
+    decided, each by its name ("" where that is withheld) and hash.
     """
 
     number: int
@@ -70,10 +72,10 @@ class Told:
     written: str | None
     delivered: str | None
     went_out: bool
-    verdict: str
+    outcomes: tuple[str, ...]
     rules: tuple[str, ...] | None
     reason: str | None
-    policies: tuple[str, ...]
+    policies: tuple[tuple[str, str], ...]
     receipts: tuple[str, ...]
     files: tuple[Attached, ...]
     steps: tuple[Step, ...]
@@ -98,7 +100,11 @@ def account(
 ) -> Account:
     """The report of a case; `files` are the names of what is in the package."""
     pairs = {number: one for place in case.context for number, one in _pair(found[place])}
-    told = tuple(_told(case, life, disclosure, found, pairs.get(life.pair), files) for life in case.lives)
+    named = dict(one for place in case.context for one in _policy(found[place]))
+    told = tuple(
+        _told(case, life, disclosure, found, pairs.get(life.pair), files, named, making.language)
+        for life in case.lives
+    )
     hidden = disclosure.partial
     return Account(
         making=making,
@@ -116,6 +122,17 @@ def _pair(one: Record) -> Iterator[tuple[int, _Fields]]:
     entry = orjson.loads(one["entry"])
     if entry["kind"] == "pair:made":
         yield entry["facts"]["pair"], _Fields(one)
+
+
+def _policy(one: Record) -> Iterator[tuple[str, str]]:
+    entry = orjson.loads(one["entry"])
+    if entry["kind"] == "policy:stored":
+        yield entry["facts"]["sha256"], _Fields(one).get("file") or ""
+
+
+def _deciding(entries: Sequence[Mapping[str, Any]], judged: Sequence[int]) -> list[str]:
+    """The hashes of the policies that the last verdict rests on."""
+    return entries[judged[-1]]["facts"]["policies"] if judged else []
 
 
 class _Fields:
@@ -137,6 +154,8 @@ def _told(
     found: Mapping[Place, Record],
     pair: _Fields | None,
     files: Sequence[str],
+    named: Mapping[str, str],
+    language: str,
 ) -> Told:
     entries = [orjson.loads(found[place]["entry"]) for place in life.places]
     first, said = entries[0], _Fields(found[life.places[0]])
@@ -161,10 +180,10 @@ def _told(
         written=said.get("text"),
         delivered=_delivered(entries, said, found, life, passing, pair) if passing else "",
         went_out=bool(sent),
-        verdict=" > ".join(str(entries[n]["facts"]["outcome"]) for n in judged),
-        rules=_rules(last),
+        outcomes=tuple(str(entries[n]["facts"]["outcome"]) for n in judged),
+        rules=_rules(last, language),
         reason=last.get("reason"),
-        policies=tuple(str(one) for one in (entries[judged[-1]]["facts"]["policies"] if judged else ())),
+        policies=tuple((named.get(one, ""), one) for one in _deciding(entries, judged)),
         receipts=tuple(str(one) for entry in sent for one in entry["facts"].get("ids", ())),
         files=tuple(_files(life, said, found, files)),
         steps=tuple(_step(found[place], entry) for place, entry in zip(life.places, entries, strict=True)),
@@ -216,20 +235,21 @@ def _delivered(
     return words.compose(kind, text, marks, language, "", annotations=annotations).text
 
 
-def _rules(verdict: _Fields) -> tuple[str, ...] | None:
+def _rules(verdict: _Fields, language: str) -> tuple[str, ...] | None:
     """The rules that found something, those first that had an effect."""
     matches = verdict.get("matches", [])
     if matches is None:
         return None
     ordered = sorted(matches, key=lambda one: not one.get("enforced", True))
-    return tuple(_rule(one) for one in ordered)
+    return tuple(_rule(one, language) for one in ordered)
 
 
-def _rule(match: Mapping[str, Any]) -> str:
+def _rule(match: Mapping[str, Any], language: str) -> str:
     spans = ", ".join(f"{start}-{end}" for start, end in match.get("spans", ()))
-    parts = [f"{match['policy']}/{match['rule']}: {match['title']} ({match['outcome']})"]
-    parts += [f"characters {spans}"] if spans else []
-    parts += ["without effect"] if not match.get("enforced", True) else []
+    outcome = term(match["outcome"], language)
+    parts = [f"{match['policy']}/{match['rule']}: {match['title']} ({outcome})"]
+    parts += [f"{term('characters', language)} {spans}"] if spans else []
+    parts += [term("without effect", language)] if not match.get("enforced", True) else []
     return ", ".join(parts)
 
 

@@ -6,12 +6,13 @@ everything but its own style."""
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
 from html import escape
+from typing import Any
 
 from bridge.evidence.account import Account, Attached, Step, Told
-from bridge.evidence.phrases import phrase
+from bridge.evidence.phrases import phrase, remark, term
 
 BAR = "█████"
 """What stands for something withheld; always of one length, because a length says something as well."""
@@ -48,22 +49,39 @@ def summary(account: Account) -> Iterator[tuple[str, str | None]]:
     yield "case", making.case
     yield "query", account.query
     yield "why", account.reason
-    yield "counts", ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in counts.items())
+    language = making.language
+    yield (
+        "counts",
+        ", ".join(f"{term(name.replace('_', ' '), language)} {count:,}" for name, count in counts.items()),
+    )
     for lane, size, root in account.roots:
-        yield "tree", f"lane {lane}, {size:,} entries, {root}"
+        yield "tree", f"{term('lane', language)} {lane}, {term('entries', language)} {size:,}, {root}"
 
 
-def particulars(told: Told, zone: tzinfo) -> Iterator[tuple[str, str | None]]:
+def particulars(told: Told, zone: tzinfo, language: str) -> Iterator[tuple[str, str | None]]:
     """The short facts about a message: phrase and value, None where it is withheld."""
     yield "from", told.sender
     yield "to", told.recipient
     yield "sent", times(told.sent_at, zone) if told.sent_at else (None if told.whole else "")
     yield "archived", times(told.archived_at, zone)
-    yield "verdict", told.verdict
+    yield "verdict", " > ".join(term(one, language) for one in told.outcomes)
     yield "rules", "; ".join(told.rules) if told.rules is not None else None
     yield "why", told.reason
-    yield "policy", ", ".join(one[:16] for one in told.policies)
+    yield "policy", ", ".join(f"{name} {digest[:16]}".strip() for name, digest in told.policies)
     yield "receipts", ", ".join(told.receipts)
+
+
+def place_of(told: Told, language: str) -> str:
+    """Where a message came from, what it is, and why it is here."""
+    words, _, number = told.why.rpartition(" ")
+    why = f"{term(words, language)} {number}" if number.isdecimal() else term(told.why, language)
+    return f"{told.network} {told.kind}, {why}"
+
+
+def missing(one: Mapping[str, Any], language: str) -> str:
+    """What is not in the package, and why."""
+    head = f"{phrase('message', language)} {one['message']}"
+    return f"{head}: {term(one['what'], language)}: {remark(one['reason'], language)}"
 
 
 def delivered(told: Told, language: str) -> str | None:
@@ -99,19 +117,19 @@ def _parts(account: Account, language: str) -> Iterator[str]:
     if account.partial:
         yield f"<p>{escape(phrase('bars', language))}</p>\n"
     yield _table(summary(account), language)
+    yield f'<p class="note">{escape(phrase("causes", language))}</p>\n'
     for told in account.messages:
         yield _message(told, language, account.making.zone)
     if account.exclusions:
         yield f"<h2>{escape(phrase('excluded', language))}</h2>\n<ul>\n"
         for one in account.exclusions:
-            words = f"{phrase('message', language)} {one['message']}: {one['what']}: {one['reason']}"
-            yield f"<li>{escape(words)}</li>\n"
+            yield f"<li>{escape(missing(one, language))}</li>\n"
         yield "</ul>\n"
 
 
 def _message(told: Told, language: str, zone: tzinfo) -> str:
     head = f"{phrase('message', language)} {told.number}"
-    small = f"{told.network} {told.kind}, {told.why}"
+    small = place_of(told, language)
     parts = [f"<article>\n<h2>{escape(head)} <small>{escape(small)}</small></h2>\n"]
     if told.quote != "":
         parts.append(
@@ -123,7 +141,7 @@ def _message(told: Told, language: str, zone: tzinfo) -> str:
     )
     parts.append(f'<div class="sides">{cells}</div>\n')
     parts += [_file(one, language) for one in told.files]
-    parts.append(_table(particulars(told, zone), language))
+    parts.append(_table(particulars(told, zone, language), language))
     parts.append(_steps(told, language, zone))
     return "".join([*parts, "</article>\n"])
 
@@ -145,12 +163,17 @@ def _table(rows: Iterator[tuple[str, str | None]], language: str) -> str:
 
 def _steps(told: Told, language: str, zone: tzinfo) -> str:
     rows = "".join(
-        f"<tr><td>{escape(times(step.at, zone))}</td><td>{escape(step.kind)}</td>"
+        f"<tr><td>{_moment(step.at, zone)}</td><td>{escape(step.kind)}</td>"
         f"<td>{escape(step.place)}</td><td>{_text(done(step))}{_withheld(step, language)}</td>"
         f"<td><code>{step.leaf[:16]}…</code></td></tr>\n"
         for step in told.steps
     )
     return f'<table class="steps">\n<caption>{escape(phrase("life", language))}</caption>\n{rows}</table>\n'
+
+
+def _moment(at: int, zone: tzinfo) -> str:
+    """A time in a narrow column: the desk's own below, on a line of its own."""
+    return escape(times(at, zone)).replace(" (", "<br>(")
 
 
 def _withheld(step: Step, language: str) -> str:
@@ -178,13 +201,18 @@ article{border-top:2px solid #1a1a1a;padding:1rem 0;margin-top:1.5rem}
 .sides{display:grid;grid-template-columns:1fr 1fr;gap:1rem}
 .sides div{border:1px solid #bbb;padding:.6rem .8rem}
 .sides p{margin:.3rem 0 0;overflow-wrap:anywhere}
+p,blockquote{overflow-wrap:anywhere}
 blockquote{margin:0 0 .7rem;padding-left:.8rem;border-left:3px solid #bbb}
 table{border-collapse:collapse;margin:.8rem 0;width:100%;font-size:.86rem}
 caption{text-align:left;font-weight:600}
 th,td{text-align:left;vertical-align:top;padding:.2rem .8rem .2rem 0;overflow-wrap:anywhere}
 th{white-space:nowrap;color:#555;font-weight:600;width:8rem}
 .steps td{border-top:1px solid #ddd}.steps td:nth-child(1),.steps td:nth-child(3){white-space:nowrap}
-.steps td:nth-child(2){white-space:nowrap}
+.steps td:nth-child(2),.steps td:nth-child(5){white-space:nowrap}.note{color:#555;font-size:.86rem}
+@media screen and (max-width:52rem){.sides{grid-template-columns:1fr}
+.steps,.steps caption,.steps tbody,.steps tr,.steps td{display:block}
+.steps tr{border-top:1px solid #ddd;padding:.4rem 0}
+.steps td{border:0;padding:0}th{width:5rem;white-space:normal}}
 code{font-size:.85em}.bar{background:#000;color:#000}.gone{color:#555;font-style:italic}
 @media print{body{margin:0;max-width:none;font-size:11px}.sides div{break-inside:avoid}
 .bar{-webkit-print-color-adjust:exact;print-color-adjust:exact}}

@@ -16,7 +16,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from bridge.evidence.account import Account, Step, Told
-from bridge.evidence.page import BAR, clean, delivered, done, particulars, summary, times
+from bridge.evidence.page import BAR, clean, delivered, done, missing, particulars, place_of, summary, times
 from bridge.evidence.phrases import phrase
 
 if TYPE_CHECKING:
@@ -68,12 +68,13 @@ def _flow(account: Account, language: str) -> Iterator[Flowable]:
     if account.partial:
         yield _paragraph(phrase("bars", language))
     yield _table(summary(account), language)
+    yield _paragraph(phrase("causes", language), 8)
     for told in account.messages:
         yield from _message(told, language, account.making.zone)
     if account.exclusions:
         yield _paragraph(phrase("excluded", language), 12)
     for one in account.exclusions:
-        yield _paragraph(f"{phrase('message', language)} {one['message']}: {one['what']}: {one['reason']}")
+        yield _paragraph(missing(one, language))
 
 
 def _message(told: Told, language: str, zone: tzinfo) -> Iterator[Flowable]:
@@ -81,11 +82,11 @@ def _message(told: Told, language: str, zone: tzinfo) -> Iterator[Flowable]:
 
     yield HRFlowable(width="100%", color="black", spaceBefore=12, spaceAfter=4)
     yield _paragraph(f"{phrase('message', language)} {told.number}", 13)
-    yield _paragraph(f"{told.network} {told.kind}, {told.why}", 8)
+    yield _paragraph(place_of(told, language), 8)
     rows: list[tuple[str, str | None]] = [("quote", told.quote)] if told.quote != "" else []
     rows += [("written", told.written), ("delivered", delivered(told, language))]
     rows += [("files", " ".join(filter(None, (one.name or BAR, one.file, one.sha256)))) for one in told.files]
-    yield _table(iter([*rows, *particulars(told, zone)]), language)
+    yield _table(iter([*rows, *particulars(told, zone, language)]), language)
     yield _steps(told, language, zone)
 
 

@@ -12,10 +12,13 @@ LANGUAGES = ("en", "zh-Hans", "zh-Hant")
 _PHRASES: Mapping[str, tuple[str, str, str]] = {
     "title": ("Evidence from the message archive", "消息存档证据", "訊息存檔證據"),
     "intro": (
-        "Drawn from the records in this package, which anybody can check with verify.py: signatures, tree, "
-        "content, and that nothing was delivered before it was archived.",
-        "本报告由证据包内的记录生成；任何人均可用 verify.py 核验签名、默克尔树、内容，以及先存档、后送达。",
-        "本報告由證據包內的記錄產生；任何人均可用 verify.py 核驗簽名、默克爾樹、內容，以及先存檔、後送達。",
+        "Drawn from the records in this package. This report is its maker's own words; verify.py checks the "
+        "records and prints what they say: signatures, tree, content, and that nothing was delivered before "
+        "it was archived.",
+        "本报告由证据包内的记录生成，文字出自制作者；任何人均可用 verify.py 核验并读取记录："
+        "签名、默克尔树、内容，以及先存档、后送达。",
+        "本報告由證據包內的記錄產生，文字出自製作者；任何人均可用 verify.py 核驗並讀取記錄："
+        "簽名、默克爾樹、內容，以及先存檔、後送達。",
     ),
     "bars": (
         "Black bars stand for what whoever made this package withheld: it is committed to, and can be shown "
@@ -49,7 +52,52 @@ _PHRASES: Mapping[str, tuple[str, str, str]] = {
     "life": ("Ledger", "账本", "賬本"),
     "excluded": ("Not in this package", "未包含的内容", "未包含的內容"),
     "page": ("Page", "页", "頁"),
+    "causes": (
+        'In the ledger, "cause" says why a verdict is what it is: "rule", a rule matched; "default", no rule '
+        'matched, or nobody is paired, and the policy says what happens then; "failure", something could not '
+        'be read, and is held; "person", a reviewer decided.',
+        "账本中的 cause 说明裁决的由来：rule 为规则命中；default 为没有规则命中或双方未配对，按策略处理；"
+        "failure 为有内容无法读取，暂缓发送；person 为审核人员决定。",
+        "賬本中的 cause 說明裁決的由來：rule 為規則命中；default 為沒有規則命中或雙方未配對，按策略處理；"
+        "failure 為有內容無法讀取，暫緩發送；person 為審核人員決定。",
+    ),
 }
+
+_TERMS: Mapping[str, tuple[str, str]] = {
+    # counts
+    "messages": ("消息", "訊息"),
+    "asked for": ("查询所得", "查詢所得"),
+    "entries": ("账本条目", "賬本條目"),
+    "attachments": ("附件", "附件"),
+    "messages withheld": ("隐去的消息", "隱去的訊息"),
+    "fields withheld": ("隐去的字段", "隱去的欄位"),
+    # what a message is to the one that was asked for
+    "edit of": ("修改自消息", "修改自訊息"),
+    "recall of": ("撤回消息", "撤回訊息"),
+    "notice about": ("通知，关于消息", "通知，關於訊息"),
+    # outcomes
+    "deliver": ("放行", "放行"),
+    "annotate": ("附上公司文字后放行", "附上公司文字後放行"),
+    "redact": ("遮盖", "遮蓋"),
+    "hold": ("暂缓发送", "暫緩發送"),
+    "block": ("拦截", "攔截"),
+    # rules
+    "characters": ("字符", "字元"),
+    "without effect": ("未生效", "未生效"),
+    # the tree
+    "lane": ("通道", "通道"),
+    # what is not in a package
+    "content": ("内容", "內容"),
+    "attachment": ("附件", "附件"),
+    "withheld by whoever made this": ("由制作者隐去", "由製作者隱去"),
+    "the network did not give it": ("网络未提供", "網絡未提供"),
+    "no longer in the archive: disposed of": ("已不在存档中：已按规定销毁", "已不在存檔中：已按規定銷毀"),
+    "the record does not commit to its own bytes, only to those of the sealed file": (
+        "记录未对附件原文作出承诺，只对加密后的文件作出承诺",
+        "記錄未對附件原文作出承諾，只對加密後的檔案作出承諾",
+    ),
+}
+"""Words of manifests and records as reports translate them; in English they are said as they are."""
 
 
 def phrase(key: str, language: str) -> str:
@@ -57,3 +105,20 @@ def phrase(key: str, language: str) -> str:
     key."""
     place = LANGUAGES.index(language) if language in LANGUAGES else 0
     return _PHRASES[key][place]
+
+
+def term(word: str, language: str) -> str:
+    """A word of a manifest or record in a language of ours; the word itself in English, or where it is none
+    of ours (an id, a place, a network's own words)."""
+    said = _TERMS.get(word)
+    if said is None or language not in LANGUAGES[1:]:
+        return word
+    return said[LANGUAGES.index(language) - 1]
+
+
+def remark(text: str, language: str) -> str:
+    """A remark of a manifest: known as a whole, or by what stands before its colon."""
+    if (whole := term(text, language)) != text:
+        return whole
+    known, colon, rest = text.partition(": ")
+    return term(known, language) + colon + rest

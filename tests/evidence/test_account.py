@@ -42,9 +42,9 @@ def test_both_sides_and_what_became_of_it(case: Case) -> None:
     held, masked = by_number[1], by_number[7]
     assert (masked.written, masked.delivered) == ("你好 韩梅梅", "你好 ***")
     assert masked.rules == ("cards/card: Payment card numbers (redact), characters 3-6",)
-    assert masked.policies == (POLICY[0][1],)
+    assert masked.policies == (("cards.yaml", POLICY[0][1]),)
     assert masked.receipts[0].startswith("out")
-    assert (held.verdict, held.went_out) == ("hold > deliver", True)
+    assert (held.outcomes, held.went_out) == (("hold", "deliver"), True)
     assert (held.sender, held.recipient) == ("Alice Wong", "李雷")
     acts = [(step.person, step.reason) for step in held.steps if step.kind == "hold:released"]
     assert acts == [(REVIEWER, "ProjectZephyr is public by now")]

@@ -19,7 +19,7 @@ from bridge.evidence.phrases import LANGUAGES
 STEP = Step(1_790_000_000_005, "message:archived", "0/6", "ab" * 32, "kind text", "", "", ())
 TOLD = Told(
     1, "asked for", False, "symphony", "text", 1_790_000_000_004, 1_790_000_000_005, "Alice Wong", "李雷", "",
-    "你好", "你好", True, "deliver", (), "", ("c" * 64,), ("out1",), (), (STEP,),
+    "你好", "你好", True, ("hold", "deliver"), (), "", (("cards.yaml", "c" * 64),), ("out1",), (), (STEP,),
 )  # fmt: skip
 MAKING = Making(
     1_790_000_000_000, "auditor@bank.example", "asked", "2026/17", "from:alice", ZoneInfo("Asia/Hong_Kong")
@@ -65,6 +65,36 @@ def test_each_language_has_its_labels(language: str) -> None:
     html = page(account(TOLD, language=language)).decode()
     assert f'lang="{language}"' in html
     assert {"en": "As written", "zh-Hans": "送达内容", "zh-Hant": "送達內容"}[language] in html
+
+
+def test_a_chinese_report_has_no_english_of_ours() -> None:
+    """Counts, why a message is here, outcomes and what is missing are said in the reader's language; a policy
+    has its name, and a cause its meaning."""
+    gone = {"message": 1, "what": "content", "reason": "withheld by whoever made this"}
+    shown = replace(
+        account(replace(TOLD, why="notice about 7"), language="zh-Hans"),
+        counts={"messages": 31, "asked_for": 30},
+        exclusions=[gone],
+    )
+    html = page(shown).decode()
+    for said in (
+        "消息 31, 查询所得 30",
+        "通知，关于消息 7",
+        "暂缓发送 &gt; 放行",
+        "消息 1: 内容: 由制作者隐去",
+    ):
+        assert said in html
+    assert "cards.yaml " + "c" * 16 in html
+    assert "cause" in html
+    assert not re.search(r"asked|notice about|deliver|hold\b|withheld", html.replace("<td>asked</td>", ""))
+
+
+def test_a_ledger_is_readable_on_a_phone() -> None:
+    """Its rows are stacked there, and the desk's time has a line of its own beside a hash that never wraps."""
+    html = page(account(TOLD)).decode()
+    assert re.search(r"@media screen and \(max-width:52rem\)\{[^@]*\.steps td\{display:block\}", html)
+    assert "2026-09-21 14:13:20.005 UTC<br>(2026-09-21 22:13:20 Asia/Hong_Kong)" in html
+    assert ".steps td:nth-child(5){white-space:nowrap}" in html
 
 
 def test_times_are_utc_with_the_desks_beside_them() -> None:
