@@ -90,7 +90,7 @@ def test_a_chinese_report_has_no_english_of_ours() -> None:
 
 
 def test_a_ledger_is_readable_on_a_phone() -> None:
-    """Its rows are stacked there, and the desk's time has a line of its own beside a hash that never wraps."""
+    """Its rows are stacked there, and the desk's time has its own line beside a hash that never wraps."""
     html = page(account(TOLD)).decode()
     assert re.search(r"@media screen and \(max-width:52rem\)\{[^@]*\.steps td\{display:block\}", html)
     assert "2026-09-21 14:13:20.005 UTC<br>(2026-09-21 22:13:20 Asia/Hong_Kong)" in html
