@@ -52,7 +52,7 @@ class KeyKeeper(Protocol):
         what was wrapped can be unwrapped after a restart."""
 
     def unwrap(self, name: str, wrapped: bytes) -> bytes:
-        """What was wrapped, 32 bytes; MUST raise ConfigError when it was changed, or by another master key."""
+        """What was wrapped, 32 bytes; MUST raise ConfigError when changed, or by another master key."""
 
     def renew(self) -> str:
         """Make another master key the present one, where that is its own to do; gives its name. Old ones

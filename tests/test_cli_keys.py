@@ -100,6 +100,14 @@ def test_a_copy_without_the_key_yields_nothing(terminal: Terminal, command: tupl
     assert (terminal.folder / "weighbridge.db").read_bytes() == before
 
 
+def test_without_the_key_the_red_button_says_what_stops_everything(terminal: Terminal) -> None:
+    """Nothing is frozen, and whoever is in a hurry reads what to do instead."""
+    key_file(terminal).path.unlink()
+    answer = terminal.type("freeze", *WHY)
+    assert answer.code == Exit.WRONG
+    assert "Nothing is frozen" in answer.err and "systemctl stop weighbridge" in answer.err
+
+
 def test_verify_without_the_key_says_what_it_did_not_compare(terminal: Terminal) -> None:
     """Tree and structure are in order; content was not compared, and that is no success in silence."""
     key_file(terminal).path.unlink()
