@@ -187,6 +187,24 @@ def test_verify_in_json(terminal: Terminal) -> None:
 
 
 @pytest.mark.parametrize(
+    "command",
+    [["show", "1"], ["timeline", "1"], ["evidence", "--message", "1", "--out", "x.zip", "--reason", "asked"]],
+    ids=lambda command: command[0],
+)
+def test_an_altered_entry_is_named_and_not_shown(
+    terminal: Terminal, command: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever rests on it ends with its place, the command that looks at everything, and exit code 5."""
+    monkeypatch.chdir(terminal.folder)
+    with sqlite3.connect(terminal.folder / "weighbridge.db") as db:
+        (seq,) = db.execute("SELECT entry FROM messages WHERE id = 1").fetchone()
+        db.execute("UPDATE ledger SET entry = CAST(entry || ' ' AS BLOB) WHERE seq = ?", (seq,))
+    answer = terminal.type("audit", *command)
+    assert answer.code == Exit.INTEGRITY
+    assert f"entry {seq} of lane 0 is not what was recorded: run `weighbridge audit verify`" in answer.err
+
+
+@pytest.mark.parametrize(
     ("contents", "mode", "words"),
     [
         (None, 0o640, "others may read the key file"),

@@ -184,7 +184,7 @@ def test_an_attachment_that_was_swapped_leaves_in_no_package(terminal: Terminal)
         "asked",
     )
     answer = terminal.type(*typed)
-    assert answer.code == Exit.UNREACHABLE
+    assert answer.code == Exit.INTEGRITY
     assert "audit verify" in answer.err
     assert left(terminal) == []
 

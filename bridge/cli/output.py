@@ -21,6 +21,7 @@ import click
 from bridge.errors import (
     ConfigError,
     Conflict,
+    Damaged,
     Missing,
     NoStore,
     NotAllowed,
@@ -54,6 +55,7 @@ ERRORS: tuple[tuple[type[WeighbridgeError], Exit, str], ...] = (  # error, exit 
     (PolicyError, Exit.WRONG, ""),
     (QueryError, Exit.WRONG, ""),
     (NoStore, Exit.UNREACHABLE, ""),
+    (Damaged, Exit.INTEGRITY, ""),
     (StoreError, Exit.UNREACHABLE, "Nothing was changed. Look at the disk, the rights and the database."),
     (Missing, Exit.NO, ""),
     (Conflict, Exit.NO, "Nothing was changed. Look again."),

@@ -15,14 +15,14 @@ from bridge.errors import Conflict, Missing, StoreError
 from bridge.evidence.exhibits import Attachment, Case, Exhibit, Lane, Life, Making, Place
 from bridge.ledger.checkpoint import Checkpoint, Signer, Verifier, verified
 from bridge.ledger.content import digest_of
-from bridge.ledger.entry import Entry, decode
+from bridge.ledger.entry import Entry
 from bridge.ledger.proofs import consistent, includes, prove_consistency, prove_inclusion
 from bridge.ledger.tree import leaf_hash
 from bridge.store import checkpoints
 from bridge.store import schema as s
 from bridge.store.codec import dump, inspection_from
 from bridge.store.documents import Reading
-from bridge.store.proving import Placed, Subtrees, entries_about, entry_at
+from bridge.store.proving import Placed, Subtrees, entries_about, entry_at, testimony
 from bridge.store.vault import if_whole
 from bridge.store.writer import Tx
 
@@ -133,7 +133,7 @@ def gather(db: Connection, numbers: Iterable[int], keys: Sequence[Verifier], tel
     `lives` does, StoreError when the store does not prove it."""
     chosen = lives(db, numbers)
     placed = {place: _entry(db, place) for life in chosen for place in life.places}
-    placed |= {one[:2]: one for one in _context(db, chosen, [decode(one[2]) for one in placed.values()])}
+    placed |= {one[:2]: one for one in _context(db, chosen, [testimony(*one[:3]) for one in placed.values()])}
     lanes = {lane: _newest(db, keys, lane) for lane in sorted({place[0] for place in placed})}
     trees = {lane: Subtrees(db, lane) for lane in lanes}
     exhibits = {}
@@ -168,7 +168,7 @@ def _activations(db: Connection, judged: Sequence[Entry]) -> Iterable[Placed]:
     """For each verdict the last time before it that its policies came into force."""
     le = s.ledger.c
     query = select(le.lane, le.seq, le.entry, le.leaf).where(le.subject == "policy").order_by(le.lane, le.seq)
-    said = [(decode(row.entry), tuple(row)) for row in db.execute(query)]
+    said = [(testimony(row.lane, row.seq, row.entry), tuple(row)) for row in db.execute(query)]
     said = [one for one in said if one[0].kind == "policy:activated"]
     for entry in judged:
         before = [
@@ -193,7 +193,7 @@ def _exhibit(db: Connection, placed: Placed, said: Checkpoint, subtree: Subtrees
     row = db.execute(select(c.salt, c.body, c.raw).where(c.lane == lane, c.seq == seq)).first()
     if row is None or row.body is None:
         return Exhibit(data, tuple(path))
-    if digest_of(row.salt, row.body, row.raw or b"") != decode(data).digest:
+    if digest_of(row.salt, row.body, row.raw or b"") != testimony(lane, seq, data).digest:
         raise StoreError(f"the content of entry {lane}/{seq} is not what was archived; {BROKEN}")
     return Exhibit(data, tuple(path), row.salt, row.body, row.raw or b"")
 
@@ -263,7 +263,7 @@ def sign_uncovered(tx: Tx, signer: Signer, numbers: Sequence[int]) -> None:
     messages, as the daemon would within a minute."""
     chosen = lives(tx.db, numbers)
     context = _context(
-        tx.db, chosen, [decode(_entry(tx.db, one)[2]) for life in chosen for one in life.places]
+        tx.db, chosen, [testimony(*_entry(tx.db, one)[:3]) for life in chosen for one in life.places]
     )
     needed: dict[int, int] = {}
     for lane, seq in [*(place for life in chosen for place in life.places), *(one[:2] for one in context)]:

@@ -14,9 +14,9 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, and_, or_, select
 
-from bridge.ledger.entry import decode
 from bridge.store import schema as s
 from bridge.store.codec import dump
+from bridge.store.proving import testimony
 from bridge.store.writer import Tx
 
 SUBJECT = "audit"
@@ -96,7 +96,7 @@ _COMMANDS = {"audit:replayed": "replay", "evidence:made": "evidence"}
 
 
 def _look(row: Any) -> dict[str, Any] | None:
-    entry = decode(row.entry)
+    entry = testimony(row.lane, row.seq, row.entry)
     if entry.kind not in KINDS:
         return None
     body = orjson.loads(row.body) if row.body else {}

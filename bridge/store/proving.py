@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, bindparam, select
 
-from bridge.errors import StoreError
+from bridge.errors import Damaged, StoreError
+from bridge.ledger.entry import Entry, decode
 from bridge.ledger.tree import NODE_STEP, node_hash, root_of
 from bridge.store import schema as s
 from bridge.store.prepared import Prepared
@@ -89,6 +90,16 @@ class Subtrees:
 
 Placed = tuple[int, int, bytes, bytes]
 """An entry with its place: lane, number in the lane, canonical bytes, leaf hash."""
+
+
+def testimony(lane: int, seq: int, data: bytes) -> Entry:
+    """What the bytes of an entry say. Raises Damaged where these are no entry any more."""
+    try:
+        return decode(data)
+    except (ValueError, TypeError):
+        raise Damaged(
+            f"entry {seq} of lane {lane} is not what was recorded: run `weighbridge audit verify`"
+        ) from None
 
 
 def entry_at(db: Connection, lane: int, seq: int) -> Placed | None:

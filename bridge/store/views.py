@@ -28,6 +28,7 @@ from bridge.store.codec import Known, known_from, message_from, verdict_from
 from bridge.store.directory import Directory
 from bridge.store.documents import documents
 from bridge.store.looks import looks_at
+from bridge.store.proving import testimony
 from bridge.store.rows import (
     MESSAGE_CONTENT,
     VERDICT_CONTENT,
