@@ -141,8 +141,8 @@ async def test_a_lock_that_was_taken_away_ends_its_daemon(here: Place) -> None:
 
 async def test_a_stopped_daemon_is_fenced_when_it_goes_on(here: Place) -> None:
     """While the server sees its connections nobody takes its lane. Once they are ended another daemon does,
-    and the first one, when it wakes up, writes nothing more and ends. What it was about to send into Symphony,
-    which takes no idempotency key, it may send: at most once more, at its place."""
+    and the first one, when it wakes up, writes nothing more and ends. What it was about to send into
+    Symphony, which takes no idempotency key, it may send: at most once more, at its place."""
     talk = Talk(here)
     async with here.daemon() as first:
         await some_traffic(talk)
