@@ -4,7 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 WEIGHBRIDGE := $(BIN)/weighbridge
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-WORKERS ?= 2
+# Half of a worker's time is waiting, for a flush or for a process: three keep two cores busy.
+WORKERS ?= 3
 
 .PHONY: help setup demo test lint bench rivals lock clean
 .DEFAULT_GOAL := help

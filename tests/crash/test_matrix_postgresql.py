@@ -19,7 +19,7 @@ from test_matrix import FEWEST, PAIRS, SEED, STORIES, by_story, findings, lived,
 
 WHOLE = os.environ.get("CRASH_MATRIX") == "whole"
 
-FEW = 4
+FEW = 2
 """Deaths of each story, evenly spread, where not all are died."""
 
 __all__ = ["swift"]  # a fixture for every test

@@ -22,7 +22,7 @@ from bridge.cli.output import Exit
 from bridge.store.signing import verifiers
 from bridge.store.verify import verify
 
-DEATHS = 3
+DEATHS = 2
 """Times that the server is killed."""
 
 FULL = """
