@@ -34,7 +34,7 @@ rivals: .cache/rivals/.complete ## Other people's engines, to be measured beside
 
 lock: .venv/.test ## Resolve requirements/*.in again, with hashes
 	@test -x $(BIN)/uv || $(PIP) install uv
-	@for list in run s3 test rivals; do \
+	@for list in run s3 parquet test rivals; do \
 	    $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-emit-index-url \
 	        requirements/$$list.in -o requirements/$$list.txt || exit 1; \
 	done

@@ -1,0 +1,189 @@
+"""What is exported, as people speak of it: conversations in slices, with who was there and what was said.
+
+Rules of this file: nouns only. A slice is one conversation on one day, so that an export of any size is
+written with the memory of a day. Everything that a format may need stands here; a format that has no place
+for something says so in the manifest, it does not leave it out in silence. Times are milliseconds since the
+epoch, UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import IO, Protocol
+
+ADVISOR, CLIENT, BRIDGE, OTHER = "advisor", "client", "bridge", "other"
+"""What somebody is in a conversation: the firm's, the firm's client, our own voice, or anybody else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Party:
+    """Somebody in a conversation.
+
+    `id` is the network's own. `address` is a corporate e-mail address: the firm's own for its people; for
+    everybody else one that is made from the id, always the same, under a domain of the firm's, because
+    archives sort out whoever has none. `role` is ADVISOR, CLIENT, BRIDGE or OTHER.
+    """
+
+    network: str
+    id: str
+    name: str
+    address: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosure:
+    """An attachment. `digest` is the SHA-256 of its bytes as they were archived, "" where they could not be
+    had or are gone, and then `missing` says why. `size` is in bytes, -1 if nobody said."""
+
+    name: str
+    media: str  # media type by its bytes, such as "application/pdf"
+    size: int
+    digest: str = ""
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One decision: by a policy, or by a person who then stands in `person` and says `reason`."""
+
+    at: int
+    outcome: str
+    cause: str
+    reason: str = ""
+    person: str = ""
+    policies: tuple[tuple[str, str], ...] = ()  # (name, hash)
+    rules: tuple[str, ...] = ()  # "policy/rule" of what was found
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """One permit and where it stands, as in `bridge.flow.DeliveryState`."""
+
+    permit: str
+    state: str
+    at: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A message. `text` is as written, `sent` what the other side saw ("" if nothing).
+
+    `edits` and `recalls` are the number of the earlier message that this one replaces or takes back.
+    `notice_for` is the number of the message that the bridge's own words are about. `gone` says why there is
+    nothing to read: "disposed 2033-04-02 under hk-equities/records, disposal 4".
+    """
+
+    number: int
+    at: int  # archived
+    sent_at: int  # by the network's clock
+    network: str
+    source_id: str
+    kind: str
+    state: str
+    sender: Party
+    readers: tuple[Party, ...]
+    text: str
+    sent: str = ""
+    quote: str = ""
+    defect: str = ""
+    files: tuple[Enclosure, ...] = ()
+    decisions: tuple[Judged, ...] = ()
+    deliveries: tuple[Passed, ...] = ()
+    edits: int | None = None
+    recalls: int | None = None
+    notice_for: int | None = None
+    origin: str = ""  # region, such as "CN"
+    lane: int = 0
+    entry: int = 0
+    leaf: bytes = b""
+    gone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """Somebody joined a conversation, or left it: from then on, or until then, could see what was said."""
+
+    at: int
+    party: Party
+    joined: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """One conversation on one day of the desk's time zone. `items` are in the order of time (archiving);
+    `present` were there when the day began.
+
+    `key` is the conversation's own ("pair/7"), `title` is for people ("Alice Wong ↔ 李雷").
+    """
+
+    key: str
+    title: str
+    day: date
+    present: tuple[Party, ...]
+    items: tuple[Line | Came, ...]
+    participants: tuple[Party, ...]  # everybody who was there or wrote, at any time of the day
+
+    @property
+    def lines(self) -> Iterator[Line]:
+        """The messages."""
+        return (item for item in self.items if isinstance(item, Line))
+
+
+@dataclass(frozen=True, slots=True)
+class Exclusion:
+    """A message that was found and is not handed over, and why ("region CN: no approval")."""
+
+    number: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked for: who, when (milliseconds), why, case, query; and on which state of the record:
+    size and root of each lane's tree."""
+
+    id: str
+    at: int
+    person: str
+    reason: str
+    case: str
+    query: str
+    zone: str  # name of the desk's time zone
+    heads: Mapping[int, tuple[int, str]] = field(default_factory=dict)
+
+
+class Output(Protocol):
+    """Where a format writes. Names are relative, with "/" between folders; none is given twice."""
+
+    def file(self, name: str) -> IO[bytes]:
+        """A new file, to be closed by the caller; it is part of the export once it is closed."""
+        ...
+
+    def enclosure(self, digest: str) -> Iterator[bytes]:
+        """The bytes of an archived attachment, in pieces. Raises StoreError where they were changed."""
+        ...
+
+    def warn(self, code: str, number: int, detail: str) -> None:
+        """Something of message `number` has no place in this format: the manifest says so."""
+        ...
+
+
+class Format(Protocol):
+    """One format. `options` are those of a profile: unit of time, largest file, type that a vendor assigned.
+
+    MUST write the same bytes for the same slices, request and options. MUST write every line of every slice,
+    and every enclosure that has a digest.
+    """
+
+    name: str
+
+    def write(
+        self, request: Request, slices: Sequence[Slice], options: Mapping[str, object], out: Output
+    ) -> None:
+        """Write these slices as one part of the export: as many as the limits of the format allow."""
+        ...
