@@ -199,6 +199,8 @@ _partial(
     where="state = 'fetching'",
 )
 _partial("ix_messages_failed", messages.c.network, messages.c.archived_at, where="kind = 'failed'")
+#: The bridge's own words about a message: they share its fate.
+_partial("ix_messages_notices", messages.c.notice_for, where="notice_for IS NOT NULL")
 #: What a search for blocked messages goes by.
 _partial("ix_messages_blocked", messages.c.state, messages.c.id, where="state = 'blocked'")
 #: What was said before in a conversation.
@@ -381,6 +383,32 @@ samples = Table(
 Index("ix_samples_day", samples.c.day, samples.c.key)
 _partial("ix_samples_drawn", samples.c.message, samples.c.key, where="state = 'drawn'")
 
+#: Copies outside: one row for each archive that must have a record, and each revision of the record there (1:
+#: as it was judged, 2: with all that became of it). `sha256` is that of the bytes that are there; `entry`
+#: testifies to the last thing that happened. `closed`: of revision 1, that revision 2 was asked for. `held` and
+#: `until` are what the archive was last told: a legal hold, and until when (milliseconds) it locks.
+copies = Table(
+    "copies",
+    metadata,
+    Column("message", ForeignKey("messages.id"), nullable=False),
+    Column("destination", Word, nullable=False),  # "policy/id"
+    Column("revision", Integer, nullable=False),
+    Column("lane", Integer, nullable=False),
+    Column("state", Word, nullable=False),  # wanted, kept, parked
+    Column("since", BigInteger, nullable=False),
+    Column("attempt", Integer, nullable=False, server_default="0"),
+    Column("next_at", BigInteger, nullable=False, server_default="0"),
+    Column("sha256", Word, nullable=False, server_default=""),
+    Column("entry", BigInteger, nullable=False, server_default="-1"),
+    Column("reason", Word, nullable=False, server_default=""),
+    Column("closed", Integer, nullable=False, server_default="0"),
+    Column("held", Integer, nullable=False, server_default="0"),
+    Column("until", BigInteger, nullable=False, server_default="0"),
+    PrimaryKeyConstraint("message", "destination", "revision"),
+)
+_partial("ix_copies_wanted", copies.c.destination, copies.c.message, where="state = 'wanted'")
+_partial("ix_copies_open", copies.c.message, where="revision = 1 AND closed = 0")
+
 #: Policy files that decided or were proposed: each once, by its hash. Their bytes are content.
 policies = Table(
     "policies",
@@ -399,4 +427,74 @@ changes = Table(
     Column("entry", BigInteger, nullable=False),
     Column("state", Word, nullable=False),
     Column("due_at", BigInteger, nullable=False, server_default="0"),
+)
+
+#: Plans of disposal, from the plan to its certificate. `digest` is of the list in `disposal_list`; a plan
+#: that nobody ran by `expires_at` is stale. `erasure` is the request that it answers, 0 for none.
+disposals = Table(
+    "disposals",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("lane", Integer, nullable=False),
+    Column("entry", BigInteger, nullable=False),
+    Column("state", Word, nullable=False),  # planned, running, done, withdrawn
+    Column("digest", Word, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("erasure", Integer, nullable=False, server_default="0"),
+)
+
+#: The records of each plan, with what they were kept by and until when.
+disposal_list = Table(
+    "disposal_list",
+    metadata,
+    Column("disposal", ForeignKey("disposals.id"), nullable=False),
+    Column("message", ForeignKey("messages.id"), nullable=False),
+    Column("class", Word, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    PrimaryKeyConstraint("disposal", "message"),
+)
+
+#: Records whose keys and content were destroyed. `entry` testifies to it.
+disposed = Table(
+    "disposed",
+    metadata,
+    Column("message", ForeignKey("messages.id"), primary_key=True, autoincrement=False),
+    Column("disposal", ForeignKey("disposals.id"), nullable=False, index=True),
+    Column("lane", Integer, nullable=False),
+    Column("entry", BigInteger, nullable=False),
+)
+
+#: Requests of people to be forgotten. Who asked, and what was answered, is content of their entries.
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("lane", Integer, nullable=False),
+    Column("entry", BigInteger, nullable=False),
+    Column("answer", BigInteger, nullable=False, server_default="-1"),
+    Column("due_at", BigInteger, nullable=False),
+)
+
+#: How long a message's record lives: the class that governs, what its period runs from, and when it is over
+#: (NULL while that has not happened). `entry` testifies to it. Notices have none: they go with their message.
+terms = Table(
+    "terms",
+    metadata,
+    Column("message", ForeignKey("messages.id"), primary_key=True),
+    Column("entry", BigInteger, nullable=False),
+    Column("key", Word, nullable=False),  # "policy/id"
+    Column("start", Word, nullable=False),  # creation, or an event
+    Column("until", BigInteger, nullable=True, index=True),
+)
+
+#: Legal holds, standing or lifted. What each covers stands in the content of its entry.
+holds = Table(
+    "holds",
+    metadata,
+    Column("name", Word, primary_key=True),
+    Column("lane", Integer, nullable=False),
+    Column("entry", BigInteger, nullable=False),
+    Column("state", Word, nullable=False),  # standing, proposed (to be lifted), lifted
+    Column("placed_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger, nullable=False, server_default="0"),
 )

@@ -29,6 +29,7 @@ from bridge.store.signing import verifiers
 from bridge.store.verify import OPERATIONAL, WHILE_OPEN, Finding, verify
 
 NOT_EVIDENCE = {"cursors", "chats", "said", "witnessed"}  # answers have tests of their own (test_stamps)
+NOT_EVIDENCE |= {"disposals", "disposal_list", "disposed", "erasures"}  # nor have disposals (test_absence)
 META = ("frozen", "installation", "pairs", "policy")
 EVIDENCE = sorted(set(schema.metadata.tables) - NOT_EVIDENCE)
 

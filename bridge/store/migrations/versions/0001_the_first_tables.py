@@ -80,6 +80,26 @@ def upgrade() -> None:
         postgresql_partition_by="LIST (lane)",
     )
     op.create_table(
+        "disposals",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("lane", sa.Integer(), nullable=False),
+        sa.Column("entry", sa.BigInteger(), nullable=False),
+        sa.Column("state", WORD, nullable=False),
+        sa.Column("digest", WORD, nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("erasure", sa.Integer(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_disposals")),
+    )
+    op.create_table(
+        "erasures",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("lane", sa.Integer(), nullable=False),
+        sa.Column("entry", sa.BigInteger(), nullable=False),
+        sa.Column("answer", sa.BigInteger(), server_default="-1", nullable=False),
+        sa.Column("due_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_erasures")),
+    )
+    op.create_table(
         "file_keys",
         sa.Column("digest", WORD, nullable=False),
         sa.Column("wrapped", sa.LargeBinary(), nullable=False),
@@ -91,6 +111,16 @@ def upgrade() -> None:
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("root", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("lane", "size", name=op.f("pk_heads")),
+    )
+    op.create_table(
+        "holds",
+        sa.Column("name", WORD, nullable=False),
+        sa.Column("lane", sa.Integer(), nullable=False),
+        sa.Column("entry", sa.BigInteger(), nullable=False),
+        sa.Column("state", WORD, nullable=False),
+        sa.Column("placed_at", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_holds")),
     )
     op.create_table(
         "lanes",
@@ -162,6 +192,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("state = 'new'"),
         postgresql_where=sa.text("state = 'new'"),
+    )
+    op.create_index(
+        "ix_messages_notices",
+        "messages",
+        ["notice_for"],
+        unique=False,
+        sqlite_where=sa.text("notice_for IS NOT NULL"),
+        postgresql_where=sa.text("notice_for IS NOT NULL"),
     )
     op.create_table(
         "meta",
@@ -235,6 +273,62 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("lane", "size", "witness", name=op.f("pk_witnessed")),
     )
     op.create_table(
+        "copies",
+        sa.Column("message", NUMBER, nullable=False),
+        sa.Column("destination", WORD, nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
+        sa.Column("lane", sa.Integer(), nullable=False),
+        sa.Column("state", WORD, nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("attempt", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("next_at", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("sha256", WORD, server_default="", nullable=False),
+        sa.Column("entry", sa.BigInteger(), server_default="-1", nullable=False),
+        sa.Column("reason", WORD, server_default="", nullable=False),
+        sa.Column("closed", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("held", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("until", sa.BigInteger(), server_default="0", nullable=False),
+        sa.ForeignKeyConstraint(["message"], ["messages.id"], name=op.f("fk_copies_message")),
+        sa.PrimaryKeyConstraint("message", "destination", "revision", name=op.f("pk_copies")),
+    )
+    op.create_index(
+        "ix_copies_open",
+        "copies",
+        ["message"],
+        unique=False,
+        sqlite_where=sa.text("revision = 1 AND closed = 0"),
+        postgresql_where=sa.text("revision = 1 AND closed = 0"),
+    )
+    op.create_index(
+        "ix_copies_wanted",
+        "copies",
+        ["destination", "message"],
+        unique=False,
+        sqlite_where=sa.text("state = 'wanted'"),
+        postgresql_where=sa.text("state = 'wanted'"),
+    )
+    op.create_table(
+        "disposal_list",
+        sa.Column("disposal", sa.Integer(), nullable=False),
+        sa.Column("message", NUMBER, nullable=False),
+        sa.Column("class", WORD, nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["disposal"], ["disposals.id"], name=op.f("fk_disposal_list_disposal")),
+        sa.ForeignKeyConstraint(["message"], ["messages.id"], name=op.f("fk_disposal_list_message")),
+        sa.PrimaryKeyConstraint("disposal", "message", name=op.f("pk_disposal_list")),
+    )
+    op.create_table(
+        "disposed",
+        sa.Column("message", NUMBER, autoincrement=False, nullable=False),
+        sa.Column("disposal", sa.Integer(), nullable=False),
+        sa.Column("lane", sa.Integer(), nullable=False),
+        sa.Column("entry", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(["disposal"], ["disposals.id"], name=op.f("fk_disposed_disposal")),
+        sa.ForeignKeyConstraint(["message"], ["messages.id"], name=op.f("fk_disposed_message")),
+        sa.PrimaryKeyConstraint("message", name=op.f("pk_disposed")),
+    )
+    op.create_index(op.f("ix_disposed_disposal"), "disposed", ["disposal"], unique=False)
+    op.create_table(
         "files",
         sa.Column("message", NUMBER, nullable=False),
         sa.Column("n", sa.Integer(), nullable=False),
@@ -256,6 +350,17 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'wanted'"),
         postgresql_where=sa.text("state = 'wanted'"),
     )
+    op.create_table(
+        "terms",
+        sa.Column("message", NUMBER, nullable=False),
+        sa.Column("entry", sa.BigInteger(), nullable=False),
+        sa.Column("key", WORD, nullable=False),
+        sa.Column("start", WORD, nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=True),
+        sa.ForeignKeyConstraint(["message"], ["messages.id"], name=op.f("fk_terms_message")),
+        sa.PrimaryKeyConstraint("message", name=op.f("pk_terms")),
+    )
+    op.create_index(op.f("ix_terms_until"), "terms", ["until"], unique=False)
     op.create_table(
         "verdicts",
         sa.Column("id", NUMBER, autoincrement=False, nullable=False),
