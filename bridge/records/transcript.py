@@ -118,7 +118,9 @@ class Slice:
     """One conversation on one day of the desk's time zone. `items` are in the order of time (archiving);
     `present` were there when the day began.
 
-    `key` is the conversation's own ("pair/7"), `title` is for people ("Alice Wong ↔ 李雷").
+    `key` is the conversation's own ("pair/7"), `title` is for people ("Alice Wong ↔ 李雷"). A day that is too
+    large for its format is cut: `piece` is which part of the day this is, from 1, and `present` were there
+    when that part began.
     """
 
     key: str
@@ -127,6 +129,7 @@ class Slice:
     present: tuple[Party, ...]
     items: tuple[Line | Came, ...]
     participants: tuple[Party, ...]  # everybody who was there or wrote, at any time of the day
+    piece: int = 1
 
     @property
     def lines(self) -> Iterator[Line]:
@@ -158,7 +161,13 @@ class Request:
 
 
 class Output(Protocol):
-    """Where a format writes. Names are relative, with "/" between folders; none is given twice."""
+    """Where a format writes. Names are relative, with "/" between folders; none is given twice.
+
+    `part` is the number of this part of the export, from 1: a name that does not follow from what is in the
+    slices has it, so that no two parts use the same.
+    """
+
+    part: int
 
     def file(self, name: str) -> IO[bytes]:
         """A new file, to be closed by the caller; it is part of the export once it is closed."""

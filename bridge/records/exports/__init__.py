@@ -1,0 +1,99 @@
+"""The formats of exports: a table of what each is, how much it takes at once, and what it cannot express.
+
+Rules of this file: a format is imported when it is used, because some need large libraries. Whatever a
+format cannot express stands here for people who choose one, and in the manifest of each export for those who
+read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+
+from bridge.errors import Missing
+from bridge.records.exports.packing import GIGABYTE, MEGABYTE, Limits
+from bridge.records.transcript import Format
+
+EVENTS = 10_000
+"""Items of one part of an export: what is written between two moments at which it can go on."""
+
+LETTER = 180 * MEGABYTE
+"""Attachments of one mail: as base64 with line ends they are 246 MB, and archives take mails up to 250 MB."""
+
+
+_PART = Limits(part_items=EVENTS, part_bytes=GIGABYTE)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One format: where it is, what it is, its limits; `options` by name with what they mean; `lacks` by code
+    of the warning, with what is lost."""
+
+    name: str
+    place: str  # "module:attribute"
+    what: str
+    limits: Limits = _PART
+    options: Mapping[str, str] = field(default_factory=dict)
+    lacks: Mapping[str, str] = field(default_factory=dict)
+
+
+_MAIL = Limits(EVENTS, GIGABYTE, EVENTS, LETTER)
+_HERE = "bridge.records.exports"
+
+FORMATS: Mapping[str, Known] = {
+    one.name: one
+    for one in (
+        Known("jsonl", f"{_HERE}.jsonl:JSONL", "everything, as typed lines of JSON, with attachments"),
+        Known(
+            "csv",
+            f"{_HERE}.csv:CSV",
+            "posts.csv for spreadsheets and loaders, attachments beside it",
+            lacks={"policies": "hashes of policies, and where rules found something"},
+        ),
+        Known("html", f"{_HERE}.html:HTML", "pages to read, without a network, with attachments"),
+        Known(
+            "pdf",
+            f"{_HERE}.pdf:PDF",
+            "paper to read, attachments beside it",
+            lacks={"signs": "signs that no font of the reader has, such as emoji: their code is printed"},
+        ),
+        Known(
+            "parquet",
+            f"{_HERE}.parquet:PARQUET",
+            "columns with types, for analysis (extra `parquet`)",
+        ),
+        Known(
+            "eml",
+            f"{_HERE}.eml:EML",
+            "one mail for each conversation and day (RFC 5322), attachments inside",
+            _MAIL,
+            {"largest": "bytes of a mail at most"},
+            {"too-large": "an attachment that is larger than a mail may be: it lies beside the mail"},
+        ),
+        Known(
+            "globalrelay",
+            f"{_HERE}.globalrelay:GLOBALRELAY",
+            "mails as Global Relay takes them",
+            _MAIL,
+        ),
+        Known("actiance", f"{_HERE}.actiance:ACTIANCE", "XML as Smarsh Vantage (Actiance) takes it"),
+        Known("rsmf", f"{_HERE}.rsmf:RSMF", "short messages for review platforms (RSMF)", _MAIL),
+        Known("edrm", f"{_HERE}.edrm:EDRM", "EDRM XML 1.2 for review platforms"),
+        Known("dat", f"{_HERE}.dat:DAT", "Concordance load file (DAT and OPT)"),
+    )
+}
+
+
+def known(name: str) -> Known:
+    """A format by its name. Raises Missing with those there are."""
+    if name not in FORMATS:
+        raise Missing(f"there is no format {name!r}: one of {', '.join(FORMATS)}.")
+    return FORMATS[name]
+
+
+def opened(one: Known) -> Format:
+    """The format itself. Raises Missing when what it needs is not installed."""
+    module, _, attribute = one.place.partition(":")
+    found: Format = getattr(import_module(module), attribute)
+    return found
