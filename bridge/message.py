@@ -10,6 +10,7 @@ Times are integers, milliseconds since the Unix epoch, UTC, unless a name says o
 from __future__ import annotations
 
 import enum
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -122,6 +123,53 @@ class Batch:
     echoes: tuple[Echo, ...] = ()
     cursors: Mapping[str, str] = field(default_factory=dict)
     token: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One item that a network shows us again when its history is asked: what completeness is measured by.
+
+    `at` is the network's time of it, `digest` what it says (`said_digest`). Something of ours has the permit
+    that it was sent by in `permit`, and no digest.
+    """
+
+    network: str
+    conversation: str
+    id: str
+    at: int
+    digest: str = ""
+    permit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unasked:
+    """What a network cannot be asked for: its items of `since` to `until` (milliseconds) in `conversation`
+    (a chat, or an account), and `reason` why, as a short phrase without anything that people wrote."""
+
+    network: str
+    conversation: str
+    since: int
+    until: int
+    reason: str
+
+
+def sighting(message: Message) -> Sighting:
+    """`message` as a network shows it again, under the id that the archive would have for it."""
+    name = message.id.encode("utf-8", "replace").decode().replace("\0", "?")
+    return Sighting(message.network, message.conversation, name, message.sent_at, said_digest(message))
+
+
+def said_digest(message: Message) -> str:
+    """SHA-256 (hex) of what an item says: who wrote when which words, and about what.
+
+    Names for display are left out, because people change them and connectors ask for them only as a
+    courtesy; so are the handles of attachments, which stay the same only as long as the network likes.
+    """
+    parts = (
+        *(message.sender, str(message.sent_at), message.kind.value, message.text, message.replaces),
+        *(message.refers_to, message.quote, *(file.kind.value for file in message.files)),
+    )
+    return hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).hexdigest()
 
 
 # --- people ---------------------------------------------------------------------------------------------
@@ -301,7 +349,8 @@ class Verdict:
     `decide_within` milliseconds (0: no limit), and what happens otherwise is `if_late` ("escalate" or
     "block"). `ask` asks the client's consent, by language;
     `agreed` names the gates that this message opens; `gated` says that nothing but consent is missing.
-    `retention` has the longest first. `lists` are (policy/list, when its file was last written, in
+    `retention` has the longest first. `archives` are the places outside that must have a copy, and with
+    `after_archives` nothing goes out before all of them have. `lists` are (policy/list, when its file was last written, in
     milliseconds) of lists that can grow old, `directory` is a digest of what was known about the people,
     `engine` names the program that decided: with the archived context they make it computable again.
     """
@@ -327,6 +376,7 @@ class Verdict:
     retention: tuple[Retention, ...] = ()
     legal_holds: tuple[str, ...] = ()
     archives: tuple[str, ...] = ()
+    after_archives: bool = False
     lists: tuple[tuple[str, int], ...] = ()
     directory: str = ""
     engine: str = ""

@@ -92,7 +92,8 @@ def _each(make: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 _SCALARS = (
-    *("reason", "waits", "queue", "decide_within", "if_late", "gated", "directory", "engine"),
+    *("reason", "waits", "queue", "decide_within", "if_late", "gated", "after_archives"),
+    *("directory", "engine"),
 )  # fmt: skip
 
 _WRITERS: Mapping[str, Callable[[Any], Any]] = {
@@ -133,6 +134,6 @@ _READERS: Mapping[str, Callable[[Any], Any]] = {
 def _nothing() -> dict[str, Any]:
     """Every field that a brief record may leave out, as nothing."""
     texts = dict.fromkeys(_SCALARS, "")
-    numbers = {"waits": False, "gated": False, "decide_within": 0}
+    numbers = {"waits": False, "gated": False, "after_archives": False, "decide_within": 0}
     mappings = {"tell": {}, "ask": {}}
     return {**texts, **numbers, **{name: [] for name in _WRITERS}, **mappings}

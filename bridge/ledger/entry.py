@@ -53,6 +53,7 @@ KINDS: Mapping[str, str] = {
     "copy:kept": "an archive outside has a copy of a record, by the digest of its bytes",
     "copy:parked": "an archive outside will not take a copy as it is: a person decides",
     "copy:retried": "a person put a parked copy back",
+    "copy:lost": "a copy was not found in an archive outside as it had been taken there: it is brought again",
     "copies:checked": "copies were read back from an archive outside and compared",
     "archive:rehearsed": "an archive was shown to lock what it keeps: it refused to delete",
     "archive:cleared": "a person let an archive lock copies so that nobody can unlock them before their time",

@@ -16,6 +16,7 @@ from bridge.flow import DeliveryState, MessageState
 from bridge.message import Cause, Outcome, Verdict
 from bridge.store import schema as s
 from bridge.store.codec import dump, message_from, verdict_from
+from bridge.store.copies import outstanding
 from bridge.store.directory import Directory
 from bridge.store.following import remember_said
 from bridge.store.judging import Rulings, drop_unpaired, tell_sender, was_read
@@ -128,7 +129,8 @@ def decide_hold(
     if passed:
         target = _target(tx.db, row)
         marks = ("late", "edited") if was_read(tx.db, message) else ("late",)
-        work.permit(number, decided, *target, marks)
+        waits = verdict.after_archives and bool(outstanding(tx.db, [number]))
+        work.permit(number, decided, *target, marks, waits=waits)
         remember_said(work, *target, below)
     work.write()
     tell_sender(work, number, "released" if passed else "rejected")

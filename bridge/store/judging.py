@@ -17,13 +17,14 @@ from bridge.errors import Conflict
 from bridge.flow import DeliveryState, MessageState, after
 from bridge.message import _SEAL, Archived, Cause, Kind, Message, Outcome, Verdict
 from bridge.ports import NO_REACH, Ruling
-from bridge.store import following
+from bridge.store import copies, following
 from bridge.store import schema as s
 from bridge.store.codec import Known, message_body, message_from, verdict_body
 from bridge.store.context import Memory, earlier
 from bridge.store.directory import Directory
 from bridge.store.prepared import Prepared
 from bridge.store.rows import (
+    FAR,
     INSERT_MESSAGE,
     WORDS_OF_OURS,
     blobs_of,
@@ -136,7 +137,7 @@ def _whole(db: object, directory: Directory, memory: Memory, row: object, reach:
     )
 
 
-NOTHING_MORE: Mapping[str, int] = {}
+NOTHING_MORE: Mapping[str, object] = {}
 """What the entry of a verdict says beside what every one says."""
 
 
@@ -170,6 +171,7 @@ class Rulings:
         self.reviews: list[dict] = []
         self.messages: list[dict] = []
         self.samples: list[dict] = []
+        self.copies: list[dict] = []
         self.any_held = _ANY_HELD.one(tx.db, {}).first() is not None
 
     def add(self, ruling: Ruling) -> None:
@@ -184,7 +186,8 @@ class Rulings:
 
     def _note(self, ruling: Ruling) -> None:
         number = ruling.archived.seq
-        self.tx.append(self.lane, "message:noted", f"message/{number}", {"message": number})
+        facts = {"message": number} | copies.want(self, number, ruling.verdict.archives)
+        self.tx.append(self.lane, "message:noted", f"message/{number}", facts)
         self._step(ruling.archived, "note")
         if ruling.archived.message.kind is Kind.FAILED:
             self.write()  # the failed delivery may be of this very batch
@@ -202,7 +205,8 @@ class Rulings:
         stopped = [_withdraw(self.tx, self.lane, one, archived.seq) for one in versions]
         if not all(stopped):
             return False
-        self.tx.append(self.lane, "message:noted", f"message/{archived.seq}", {"message": archived.seq})
+        facts = {"message": archived.seq} | copies.want(self, archived.seq, ruling.verdict.archives)
+        self.tx.append(self.lane, "message:noted", f"message/{archived.seq}", facts)
         self._step(archived, "note")
         return True
 
@@ -218,7 +222,8 @@ class Rulings:
         step = {Outcome.HOLD: "hold", Outcome.BLOCK: "block"}.get(verdict.outcome, "pass")
         self._step(archived, step)
         goes = step == "pass" and archived.route is not None
-        more = {"samples": len(verdict.samples)} if goes and verdict.samples else NOTHING_MORE
+        more = {"samples": len(verdict.samples)} if goes and verdict.samples else {}
+        more |= copies.want(self, archived.seq, verdict.archives)
         number = self.verdict(archived.seq, verdict, archived.message.text, _known(ruling), more)
         if goes:
             self._pass(archived, verdict, number)
@@ -235,7 +240,10 @@ class Rulings:
 
     def _pass(self, archived: Archived, verdict: Verdict, number: int) -> None:
         route = archived.route
-        self.permit(archived.seq, number, route.network, route.conversation, self._marks(archived))
+        waits = bool(verdict.after_archives and verdict.archives)
+        self.permit(
+            archived.seq, number, route.network, route.conversation, self._marks(archived), waits=waits
+        )
         if verdict.annotations:
             following.remember_said(self, route.network, route.conversation, verdict.annotations)
         if verdict.samples:
@@ -276,7 +284,7 @@ class Rulings:
         verdict: Verdict,
         text: str,
         known: Known | None = None,
-        more: Mapping[str, int] = NOTHING_MORE,
+        more: Mapping[str, object] = NOTHING_MORE,
     ) -> int:
         """A verdict row and its entry, with `more` facts; gives the verdict's number."""
         facts = {"message": number, "outcome": verdict.outcome.value, "cause": verdict.cause.value}
@@ -288,10 +296,21 @@ class Rulings:
         self.next_verdict += 1
         return self.next_verdict - 1
 
-    def permit(self, number: int, verdict: int, network: str, conversation: str, marks: tuple = ()) -> None:
-        """The right to send message `number` once, as `verdict` allows it."""
+    def permit(
+        self,
+        number: int,
+        verdict: int,
+        network: str,
+        conversation: str,
+        marks: tuple = (),
+        *,
+        waits: bool = False,
+    ) -> None:
+        """The right to send message `number` once, as `verdict` allows it; one that `waits` is for when all
+        its archives have a copy, and until then nothing behind it in its conversation goes out either."""
         permit = permit_id(self.tx.now, self.tx.chance(8))
         facts = {"message": number, "network": network} | ({"marks": " ".join(marks)} if marks else {})
+        facts |= {"after": "copies"} if waits else {}
         self.tx.append(self.lane, "delivery:permitted", f"delivery/{permit}", facts)
         self.next_delivery = self.next_delivery or next_number(self.tx, s.deliveries.c.id)
         self.deliveries.append(
@@ -305,7 +324,7 @@ class Rulings:
                 "conversation": conversation,
                 "marks": " ".join(marks),
                 "state": DeliveryState.READY.value,
-                "next_at": self.tx.now,
+                "next_at": FAR if waits else self.tx.now,
             }
         )
         self.next_delivery += 1
@@ -326,7 +345,8 @@ class Rulings:
         self.messages.append(row | {"notice_for": about, "conversation": conversation})
         reason = "the bridge's own notice"
         verdict = Verdict(Outcome.DELIVER, Cause.DEFAULT, text, reason)
-        self.permit(number, self.verdict(number, verdict, text), network, conversation)
+        more = copies.want_beside(self, number, about)
+        self.permit(number, self.verdict(number, verdict, text, more=more), network, conversation)
 
     def language(self, network: str) -> str:
         """The language of people of a network who are paired with nobody."""
@@ -372,6 +392,7 @@ class Rulings:
                 statement.many(db, rows)
                 rows.clear()
         following.insert_samples(self)
+        copies.insert(self)
         if self.states:
             if _STEP_MESSAGE.many(db, self.states) != len(self.states):
                 raise Conflict("a message of this batch was judged by somebody else")

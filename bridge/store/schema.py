@@ -383,9 +383,9 @@ samples = Table(
 Index("ix_samples_day", samples.c.day, samples.c.key)
 _partial("ix_samples_drawn", samples.c.message, samples.c.key, where="state = 'drawn'")
 
-#: Copies outside: one row for each archive that must have a record, and each revision of the record there (1:
-#: as it was judged, 2: with all that became of it). `sha256` is that of the bytes that are there; `entry`
-#: testifies to the last thing that happened. `closed`: of revision 1, that revision 2 was asked for. `held` and
+#: Copies outside: one row for each archive that must have a record, and each revision of it there (1: as it
+#: was judged, 2: with all that became of it). `sha256` is that of the bytes that are there; `entry` testifies
+#: to the last thing that happened. `closed`: of revision 1, that revision 2 was asked for. `held` and
 #: `until` are what the archive was last told: a legal hold, and until when (milliseconds) it locks.
 copies = Table(
     "copies",

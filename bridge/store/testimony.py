@@ -166,6 +166,8 @@ _FILED = frozenset({"file:archived", "file:missing"})
 
 _PASSING = ("deliver", "annotate", "redact")
 
+_COPIED = {"copy:kept": "kept", "copy:parked": "parked", "copy:retried": "wanted", "copy:lost": "wanted"}
+
 _ENDS = {
     "hold:released": "released",
     "hold:rejected": "rejected",
@@ -228,6 +230,7 @@ class Messages:
         self.verdicts = _grouped(work, "verdicts", "id", ids)
         self.reviews = _grouped(work, "reviews", "message", ids)
         self.samples = _grouped(work, "samples", "key", ids)
+        self.copies = _grouped(work, "copies", "destination, revision", ids)
         places = ((row.lane, v.entry) for row in rows for v in self.verdicts[row.id] if v.outcome == "hold")
         self.holds = work.bodies(places)
         places = ((e.lane, e.seq) for some in self.entries.values() for e in some if "samples" in e.facts)
@@ -267,6 +270,7 @@ class Messages:
         self._verdicts(row, entries)
         self._review(row, entries)
         self._samples(row, entries)
+        self._copies(row, entries)
         if row.notice_for is None:
             self._pair(row, first, entries)
         elif row.pair is not None:
@@ -386,6 +390,31 @@ class Messages:
         for key in rows:
             self.work.report("samples", f"message {row.id} {key}", "key", "no verdict testifies to it")
 
+    def _copies(self, row: AnyRow, entries: Sequence[Entry]) -> None:
+        """A row for each archive that an entry names; each as the last entry about it says."""
+        rows = {(str(one.destination), number(one.revision)): one for one in self.copies.get(row.id, ())}
+        named = {(key, 1): e for e in entries for key in _texts(e.facts.get("copies"))}
+        last = {_copy(e): e for e in entries if e.kind in _COPIED}
+        for place in sorted({*named, *last} - rows.keys()):
+            entry = last.get(place) or named[place]
+            meaning = f"is gone: {place_of(entry)} ({entry.kind}) testifies to it"
+            self.work.report("copies", _copy_key(row.id, place), "", meaning)
+        for place, one in rows.items():
+            first = rows.get((place[0], 1))
+            if place not in named and (first is None or not first.closed):
+                self.work.report("copies", _copy_key(row.id, place), "", "no entry testifies to it")
+                continue
+            if one.closed and (place[0], 2) not in rows:
+                self.work.report("copies", _copy_key(row.id, place), "closed", "has no second revision")
+            said = last.get(place)
+            facts: list[Comparison] = [
+                ("lane", one.lane, row.lane),
+                ("state", one.state, _COPIED[said.kind] if said else "wanted"),
+                ("sha256", one.sha256, said.facts.get("sha256", "") if said else ""),
+                ("entry", one.entry, said.seq if said else -1),
+            ]
+            self.work.compare("copies", _copy_key(row.id, place), facts, "the ledger")
+
     def _pair(self, row: AnyRow, first: Entry, entries: Sequence[Entry]) -> None:
         """The pair is one that held when the message came, was judged, or was released."""
         allowed: set[int | None] = {*_paired(self.work, row, first)}
@@ -398,6 +427,18 @@ class Messages:
         if row.pair not in allowed:
             meaning = "is not the pair that these people and this chat had"
             self.work.report("messages", f"id {row.id}", "pair", meaning)
+
+
+def _copy(entry: Entry) -> tuple[str, int]:
+    return str(entry.facts.get("destination")), number(entry.facts.get("revision"))
+
+
+def _copy_key(message: int, place: tuple[str, int]) -> str:
+    return f"message {message} {place[0]} revision {place[1]}"
+
+
+def _texts(value: object) -> Sequence[str]:
+    return [str(one) for one in value] if isinstance(value, list) else ()
 
 
 def _held(review: AnyRow, at: int, body: Mapping[str, Any]) -> list[Comparison]:
@@ -484,6 +525,8 @@ _DELIVERED = {
 
 _ENDED = ("sent", "failed", "dropped")
 
+_TRIED = ("delivery:sent", "delivery:found", "delivery:waiting", "delivery:parked")
+
 
 DELIVERIES = (
     "SELECT d.id, d.permit, d.message, d.verdict, d.lane, d.network, d.conversation, d.marks, d.state, "
@@ -519,6 +562,7 @@ class Deliveries:
         self.receipts: dict[str, list[AnyRow]] = defaultdict(list)
         for receipt in work.rows(_RECEIPTS, **ids):
             self.receipts[receipt.permit].append(receipt)
+        self.kept = self._copied()
         self.bodies = work.bodies(
             (row.message_lane, row.archived)
             for row in rows
@@ -544,9 +588,29 @@ class Deliveries:
         self._permit(row, permitted)
         self._state(row, entries)
         self._receipts(row, entries)
+        self._after_copies(row, entries, permitted)
         for entry in entries:
             if entry.kind in ("delivery:sent", "delivery:found") and entry.seq < permitted.seq:
                 meaning = f"{place_of(entry)}: it was sent before it was permitted"
+                self.work.report("deliveries", f"permit {row.permit}", "", meaning)
+
+    def _copied(self) -> dict[int, list[Entry]]:
+        """The entries of messages whose deliveries wait for their copies."""
+        waits = {number_of(e) for some in self.entries.values() for e in some if "after" in e.facts}
+        found = self.work.entries([f"message/{one}" for one in sorted(waits)]) if waits else {}
+        return {one: list(found[f"message/{one}"]) for one in waits}
+
+    def _after_copies(self, row: AnyRow, entries: Sequence[Entry], permitted: Entry) -> None:
+        """What waits for all its copies is tried only when every archive has acknowledged."""
+        if "after" not in permitted.facts:
+            return
+        tried = [e for e in entries if e.kind in _TRIED]
+        about = self.kept.get(number_of(permitted), [])
+        due = {key for e in about for key in _texts(e.facts.get("copies")) if e.seq < permitted.seq}
+        for one in tried[:1]:
+            there = {_copy(e) for e in about if e.kind == "copy:kept" and e.seq < one.seq}
+            if due - {key for key, revision in there if revision == 1}:
+                meaning = f"{place_of(one)}: it was sent before all its archives had a copy"
                 self.work.report("deliveries", f"permit {row.permit}", "", meaning)
 
     def _number(self, row: AnyRow, permitted: Entry) -> None:

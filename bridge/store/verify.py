@@ -88,6 +88,7 @@ OPERATIONAL: Mapping[str, frozenset[str]] = {
     "files": frozenset({"attempt", "next_at"}),
     "deliveries": frozenset({"next_at", "epoch", "uncertain", "first_try_at"}),
     "reviews": frozenset({"marked"}),
+    "copies": frozenset({"since", "attempt", "next_at", "reason", "held", "until"}),
 }
 """Columns of the evidence tables that say how to go on, not what happened."""
 
@@ -378,6 +379,13 @@ _ORPHANS = (
         "samples",
         "message {} {}",
         "SELECT p.message, p.key FROM samples p LEFT JOIN messages m ON m.id = p.message WHERE m.id IS NULL",
+        "belongs to no message",
+    ),
+    (
+        "copies",
+        "message {} {}",
+        "SELECT c.message, c.destination FROM copies c LEFT JOIN messages m ON m.id = c.message "
+        "WHERE m.id IS NULL",
         "belongs to no message",
     ),
     (

@@ -1,0 +1,318 @@
+"""Copies outside in the tables: which archive must have which record, what it answered, what it lacks.
+
+Rules of this file: rows are made in the transaction that records the verdict, so a crash leaves nothing out.
+An archive's own answer is content of the entry `copy:kept`; only the digest of what it has stands in clear.
+Nothing here speaks to an archive.
+
+A delivery that waits for its copies is one whose time never comes (`rows.FAR`): the last copy gives it one.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote, unquote
+
+from sqlalchemy import Connection, and_, bindparam, exists, func, literal_column, not_, select, update
+
+from bridge.errors import Conflict
+from bridge.flow import DeliveryState, MessageState
+from bridge.store import schema as s
+from bridge.store.codec import dump
+from bridge.store.prepared import Prepared
+from bridge.store.rows import FAR, is_open, plan_chats, states_in
+from bridge.store.writer import Tx
+
+if TYPE_CHECKING:
+    from bridge.store.judging import Rulings
+
+WANTED, KEPT, PARKED = "wanted", "kept", "parked"
+AS_JUDGED, WHOLE_LIFE = 1, 2
+"""Revisions: the record as it was judged, and with all that became of it."""
+
+C = s.copies.c
+
+
+def key_of(name: str) -> str:
+    """An archive's full name ("policy/id") as tables and ledger have it: policies may be named in any script,
+    the ledger takes ASCII."""
+    return quote(name, safe="/")
+
+
+def name_of(key: str) -> str:
+    """The name that `key_of` wrote."""
+    return unquote(key)
+
+
+# --- wanted: in the transaction of the verdict ----------------------------------------------------------
+
+
+def want(work: Rulings, number: int, archives: Sequence[str]) -> dict[str, object]:
+    """These archives must have message `number`; gives what its entry says of that."""
+    if not archives:
+        return {}
+    keys = [key_of(name) for name in archives]
+    work.copies += [_wanted(work.tx, work.lane, number, key, AS_JUDGED) for key in keys]
+    return {"copies": keys}
+
+
+def want_beside(work: Rulings, number: int, about: int) -> dict[str, object]:
+    """What the bridge itself says lies wherever the message lies that it is about."""
+    keys = [row["destination"] for row in work.copies if row["message"] == about]
+    keys = keys or list(_BESIDE.one(work.tx.db, {"b_message": about}).scalars())
+    return want(work, number, [name_of(key) for key in keys])
+
+
+def insert(work: Rulings) -> None:
+    """Write the rows that were gathered; their messages are there by now."""
+    if work.copies:
+        _INSERT.many(work.tx.db, work.copies)
+        work.copies.clear()
+
+
+def _wanted(tx: Tx, lane: int, number: int, key: str, revision: int) -> dict[str, object]:
+    row = {"message": number, "destination": key, "revision": revision, "lane": lane}
+    return row | {"state": WANTED, "since": tx.now}
+
+
+def _insert(dialect: ModuleType) -> Any:
+    # A message that is judged again has its rows already.
+    keys = ["message", "destination", "revision"]
+    return dialect.insert(s.copies).on_conflict_do_nothing(index_elements=keys)
+
+
+_INSERT = Prepared(_insert, ("message", "destination", "revision", "lane", "state", "since"))
+_BESIDE = Prepared(
+    select(C.destination)
+    .where(C.message == bindparam("b_message"), C.revision == literal_column("1"))
+    .order_by(C.destination)
+)
+
+
+# --- what is to be done ---------------------------------------------------------------------------------
+
+
+class Due(NamedTuple):
+    """A copy that an archive is to get: `attempt` counts those before; `since` is when it was asked for."""
+
+    message: int
+    revision: int
+    lane: int
+    attempt: int
+    since: int
+
+
+_DUE = Prepared(
+    select(C.message, C.revision, C.lane, C.attempt, C.since)
+    .where(
+        states_in(C.state, WANTED),
+        C.destination == bindparam("b_destination"),
+        C.message > bindparam("b_after"),
+        C.next_at <= bindparam("b_now"),
+    )
+    .order_by(C.message, C.revision)
+    .limit(bindparam("b_limit"))
+)
+
+
+def due(db: Connection, key: str, now: int, limit: int, after: int = 0) -> list[Due]:
+    """Copies that archive `key` is to get now, in the order of their messages, from message `after` on."""
+    look = {"b_destination": key, "b_now": now, "b_limit": limit, "b_after": after}
+    return [Due(*row) for row in _DUE.one(db, look)]
+
+
+class Backlog(NamedTuple):
+    """What an archive lacks: how many copies, since when the oldest is asked for (milliseconds, 0: none)."""
+
+    wanted: int
+    since: int
+    parked: int
+    kept: int = 0
+
+
+_OLDEST = Prepared(
+    select(C.since)
+    .where(states_in(C.state, WANTED), C.destination == bindparam("b_destination"))
+    .order_by(C.message)
+    .limit(literal_column("1"))
+)
+_WAITING = Prepared(
+    select(C.destination, func.count())
+    .where(states_in(C.state, WANTED))
+    .group_by(C.destination)
+    .order_by(C.destination)
+)
+
+
+def waiting(db: Connection) -> dict[str, tuple[int, int]]:
+    """By archive: how many copies are wanted, and since when the oldest is. Archives that lack none are left
+    out."""
+    found = _WAITING.one(db, {}).all()
+    return {
+        key: (count, _OLDEST.one(db, {"b_destination": key}).scalar() or 0) for key, count in found if count
+    }
+
+
+def backlogs(db: Connection) -> dict[str, Backlog]:
+    """How every archive stands that was ever named; reads the whole table."""
+    found: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for key, state, count in db.execute(
+        select(C.destination, C.state, func.count()).group_by(C.destination, C.state)
+    ):
+        found[key][state] = count
+    since = {key: oldest for key, (_, oldest) in waiting(db).items()}
+    return {
+        key: Backlog(counts.get(WANTED, 0), since.get(key, 0), counts.get(PARKED, 0), counts.get(KEPT, 0))
+        for key, counts in sorted(found.items())
+    }
+
+
+def outstanding(db: Connection, numbers: Iterable[int]) -> dict[int, list[str]]:
+    """Of these messages, the archives by name that have not acknowledged all of it yet."""
+    found: defaultdict[int, set[str]] = defaultdict(set)
+    chosen = list(numbers)
+    for start in range(0, len(chosen), 500):
+        part = chosen[start : start + 500]
+        query = select(C.message, C.destination).where(C.message.in_(part), C.state != KEPT)
+        for number, key in db.execute(query):
+            found[number].add(name_of(key))
+    return {number: sorted(names) for number, names in found.items()}
+
+
+# --- what became of it ----------------------------------------------------------------------------------
+
+
+class Kept(NamedTuple):
+    """An archive has a copy: `sha256` of its bytes, the `name` it is found by there, and what was answered.
+
+    `until` is when its lock there ends (milliseconds, 0: none), `held` whether it is under a legal hold.
+    """
+
+    copy: Due
+    sha256: str
+    name: str
+    answer: str
+    until: int = 0
+    held: bool = False
+
+
+def keep(tx: Tx, key: str, kept: Sequence[Kept]) -> None:
+    """Archive `key` has these copies. What waited for the last one may go out. A copy that was recorded
+    already, or is gone with its record, changes nothing."""
+    for one in kept:
+        if _state(tx.db, key, one.copy) != WANTED:
+            continue
+        facts = _facts(key, one.copy) | {"sha256": one.sha256}
+        body = dump({"name": one.name, "answer": one.answer})
+        entry = tx.append(one.copy.lane, "copy:kept", f"message/{one.copy.message}", facts, body)
+        values = {"state": KEPT, "sha256": one.sha256, "entry": entry, "reason": ""}
+        _change(tx, key, one.copy, values | {"until": one.until, "held": int(one.held)})
+        if one.copy.revision == AS_JUDGED:
+            _release(tx, one.copy)
+
+
+def park(tx: Tx, key: str, copy: Due, reason: str) -> None:
+    """Archive `key` will not take this copy as it is, or was asked too often: a person decides."""
+    if _state(tx.db, key, copy) == WANTED:
+        facts = _facts(key, copy) | {"reason": reason}
+        entry = tx.append(copy.lane, "copy:parked", f"message/{copy.message}", facts)
+        _change(tx, key, copy, {"state": PARKED, "entry": entry, "reason": reason})
+
+
+def postpone(tx: Tx, key: str, copy: Due, at: int, reason: str) -> None:
+    """Try again at `at` (milliseconds)."""
+    _change(tx, key, copy, {"attempt": copy.attempt + 1, "next_at": at, "reason": reason})
+
+
+def retry(tx: Tx, lane: int, key: str, person: str, reason: str, number: int | None = None) -> int:
+    """Put parked copies for an archive back, all or those of one message; gives how many. Raises Conflict
+    when there is none."""
+    which = [C.destination == key, C.state == PARKED] + ([C.message == number] if number else [])
+    rows = tx.db.execute(select(C.message, C.revision, C.lane, C.attempt, C.since).where(*which)).all()
+    if not rows:
+        raise Conflict(f"no copy for {name_of(key)} is parked; see `weighbridge sinks status`")
+    body = dump({"person": person, "reason": reason})
+    for row in rows:
+        copy = Due(*row)
+        entry = tx.append(copy.lane, "copy:retried", f"message/{copy.message}", _facts(key, copy), body)
+        values = {"state": WANTED, "attempt": 0, "next_at": tx.now, "since": tx.now, "reason": ""}
+        _change(tx, key, copy, values | {"entry": entry})
+    return len(rows)
+
+
+def check(tx: Tx, key: str, checked: int, lost: Sequence[tuple[Due, str]], person: str, reason: str) -> None:
+    """So many copies were read back from an archive, and these are not there as it had taken them (with
+    why): they are wanted again."""
+    for copy, why in lost:
+        facts = _facts(key, copy) | {"reason": why}
+        entry = tx.append(copy.lane, "copy:lost", f"message/{copy.message}", facts)
+        values = {"state": WANTED, "attempt": 0, "next_at": tx.now, "since": tx.now, "reason": why}
+        _change(tx, key, copy, values | {"entry": entry, "sha256": ""})
+    facts = {"destination": key, "checked": checked, "lost": len(lost)}
+    tx.append(0, "copies:checked", f"archive/{key}", facts, dump({"person": person, "reason": reason}))
+
+
+def _facts(key: str, copy: Due) -> dict[str, object]:
+    return {"message": copy.message, "destination": key, "revision": copy.revision}
+
+
+def _where(key: str, copy: Due) -> Any:
+    return and_(C.message == copy.message, C.destination == key, C.revision == copy.revision)
+
+
+def _state(db: Connection, key: str, copy: Due) -> str | None:
+    state: str | None = db.execute(select(C.state).where(_where(key, copy))).scalar()
+    return state
+
+
+def _change(tx: Tx, key: str, copy: Due, values: Mapping[str, object]) -> None:
+    tx.db.execute(update(s.copies).where(_where(key, copy)).values(**values))
+
+
+def _release(tx: Tx, copy: Due) -> None:
+    """Deliveries of a message that waited for its copies, once all are there."""
+    lacking = select(C.message).where(C.message == copy.message, C.revision == AS_JUDGED, C.state != KEPT)
+    if tx.db.execute(lacking.limit(1)).first() is not None:
+        return
+    d = s.deliveries.c
+    waits = (d.message == copy.message, is_open(s.deliveries), d.state == DeliveryState.READY.value)
+    chats = tx.db.execute(select(d.network, d.conversation).where(*waits, d.next_at == FAR)).all()
+    if chats:
+        tx.db.execute(update(s.deliveries).where(*waits, d.next_at == FAR).values(next_at=tx.now))
+        plan_chats(tx, copy.lane, [tuple(chat) for chat in chats], tx.now)
+
+
+# --- the second revision --------------------------------------------------------------------------------
+
+_ENDED = tuple(
+    one.value
+    for one in MessageState
+    if one not in (MessageState.FETCHING, MessageState.NEW, MessageState.HELD)
+)
+
+_COMPLETE = (
+    select(C.message, C.lane)
+    .join(s.messages, s.messages.c.id == C.message)
+    .where(
+        literal_column("copies.revision") == literal_column("1"),
+        literal_column("copies.closed") == literal_column("0"),
+        s.messages.c.state.in_(_ENDED),
+        not_(exists().where(s.deliveries.c.message == C.message, is_open(s.deliveries))),
+    )
+    .distinct()
+    .order_by(C.message)
+)
+
+
+def close(tx: Tx, before: int, limit: int) -> int:
+    """Ask for the second revision of records whose life is complete, of messages archived before `before`
+    (milliseconds); gives how many. What a message's archives are was settled by its verdict."""
+    query = _COMPLETE.where(s.messages.c.archived_at < before).limit(limit)
+    rows = tx.db.execute(query).all()
+    for number, lane in rows:
+        keys = _BESIDE.one(tx.db, {"b_message": number}).scalars().all()
+        _INSERT.many(tx.db, [_wanted(tx, lane, number, key, WHOLE_LIFE) for key in keys])
+        tx.db.execute(update(s.copies).where(C.message == number, C.revision == AS_JUDGED).values(closed=1))
+    return len(rows)
