@@ -12,7 +12,19 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
-from bridge.message import Archived, Batch, Blob, File, Inspection, Permit, Receipt, Traffic, Verdict
+from bridge.message import (
+    Archived,
+    Batch,
+    Blob,
+    File,
+    Inspection,
+    Permit,
+    Receipt,
+    Sighting,
+    Traffic,
+    Unasked,
+    Verdict,
+)
 
 if TYPE_CHECKING:  # a network's process needs none of it
     from bridge.policy import Source
@@ -107,6 +119,12 @@ class Connector(Protocol):
     def refused_since(self) -> int:
         """Since when (milliseconds) refused credentials are being tried again; 0 when none are refused."""
 
+    @property
+    def heard_at(self) -> int:
+        """When (milliseconds, our clock) the network last answered a read of what it has for us, whether it
+        had anything or not; 0 before the first. Where a network is read in several places, that of the
+        place which was read longest ago."""
+
     async def __aenter__(self) -> Self: ...
 
     async def __aexit__(self, *exc: object) -> None: ...
@@ -120,6 +138,17 @@ class Connector(Protocol):
         bytes and a `defect`. MUST NOT yield the next batch's acknowledgement with an earlier one.
         MUST survive outages by itself (back-off, Retry-After) and raise only `SignedOut`.
         MAY yield the same message any number of times.
+        """
+
+    def recount(self, since: int, until: int) -> AsyncIterator[Sighting | Unasked]:
+        """What the network has of `since` <= time < `until` (milliseconds, its own clock), asked anew.
+
+        MUST ask the network's history, and MUST find the conversations without being told which: what was
+        never received has to be seen here. MUST yield every item that history has, those of ours with their
+        permit, in the network's order within a conversation; and an `Unasked` for whatever it cannot be
+        asked for. MUST NOT move a cursor, acknowledge, or disturb `receive`, which may be running or not.
+        MUST NOT yield what the archive would know by another id. MAY yield an item more than once.
+        Raises `Unreachable` when the network stays away in spite of some patience.
         """
 
     async def acknowledge(self, batch: Batch) -> None:

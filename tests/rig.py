@@ -48,8 +48,11 @@ from bridge.message import (
     Outcome,
     Permit,
     Receipt,
+    Sighting,
     Traffic,
+    Unasked,
     Verdict,
+    sighting,
 )
 from bridge.ports import NO_REACH, Attempt, Blobs, Claim, KeyKeeper, Late, Ruling, Step
 from bridge.store import acts
@@ -657,6 +660,7 @@ class Line:
         self.peer, self.fate, self.blobs, self.size = peer, fate, blobs, size
         self.looks_up = True
         self.refused_since = 0
+        self.heard_at = 0
 
     async def __aenter__(self) -> Self:
         return self
@@ -678,6 +682,12 @@ class Line:
             at += len(taken)
             position = {"position": str(at)} if peer.ours else {}
             yield Batch(self.network, taken, cursors=position, token=at)
+
+    async def recount(self, since: int, until: int) -> AsyncIterator[Sighting | Unasked]:
+        """See `bridge.ports.Connector`."""
+        for one in self.peer.stream:
+            if since <= one.sent_at < until:
+                yield sighting(one)
 
     async def acknowledge(self, batch: Batch) -> None:
         """See `bridge.ports.Connector`."""

@@ -24,7 +24,20 @@ import orjson
 import structlog
 
 from bridge.errors import NetworkError, Refused, SignedOut, Unreachable
-from bridge.message import SYMPHONY, Batch, Echo, File, Message, Party, Permit, Receipt, Traffic
+from bridge.message import (
+    SYMPHONY,
+    Batch,
+    Echo,
+    File,
+    Message,
+    Party,
+    Permit,
+    Receipt,
+    Sighting,
+    Traffic,
+    Unasked,
+    sighting,
+)
 from bridge.ports import DIRECT, Blobs, Clock
 from connectors.symphony import wire
 from connectors.symphony.auth import SignIn, agent_version
@@ -43,6 +56,8 @@ PIECE = 192 * 1024  # bytes of an attachment read at once
 SPOILED_LIMIT = 3  # replies that are not JSON, or not whole, before one is held as it is
 STREAMS_AT_ONCE = 8
 _NOT_THERE = (204, 404, 410)  # a message that was deleted, or never existed
+RECOUNT_TRIES = 5  # of one page, before a recount is given up
+STREAMS_LISTED = 100  # streams a page of our own
 SHORT_POLL = 50  # ms: an empty answer that comes faster is no long poll, and is not asked for in a storm
 
 Sleep = Callable[[float], Awaitable[object]]
@@ -100,7 +115,7 @@ class SymphonyConnector:
     """Symphony behind `bridge.ports.Connector`, for one service account.
 
     `blobs` serves attachments to send. `sleep`, `chance` (0 to 1) and `clock` are there for tests.
-    `heard_at` is when (ms) the feed last answered: an operator should be told after 90 s of silence.
+    `heard_at` is when (ms) the feed last answered, 0 before the first answer.
     """
 
     network = SYMPHONY
@@ -129,6 +144,7 @@ class SymphonyConnector:
         self._unacknowledged: Token | None = None
         self._acknowledged = asyncio.Event()
         self._spoiled = 0
+        self._quiet_since = 0
         self.heard_at = 0
 
     async def __aenter__(self) -> Self:
@@ -199,12 +215,12 @@ class SymphonyConnector:
         """See `bridge.ports.Connector`. Each batch must be acknowledged before the next is asked for."""
         self._positions = _positions(cursors)
         self._feed, self._ack_id, self._unacknowledged = "", "", None
-        self.heard_at = self._clock.now()
+        self._quiet_since = self._clock.now()
         pauses, losses = self._pauses(), self._pauses()
         await self._patiently(pauses, self.whoami)
         may_reuse = True
         while True:
-            heard_at = self.heard_at
+            heard_at = self._quiet_since
             await self._patiently(pauses, partial(self._open_feed, may_reuse))
             async for batch in self._missed(pauses):
                 yield batch
@@ -212,10 +228,10 @@ class SymphonyConnector:
                 async for batch in self._live(pauses):
                     yield batch
             except FeedLost:
-                silence = self._clock.now() - self.heard_at
+                silence = self._clock.now() - self._quiet_since
                 log.warning("feed:lost", network=SYMPHONY, seconds=silence // 1000)
                 may_reuse = False
-                if self.heard_at == heard_at:
+                if self._quiet_since == heard_at:
                     await losses.after(Unreachable("A new feed vanished at once.", certain=True))
                 else:
                     losses.succeeded()
@@ -235,10 +251,10 @@ class SymphonyConnector:
         while True:
             asked_at = self._clock.now()
             reading = await self._patiently(pauses, self._reader())
-            self.heard_at = self._clock.now()
+            self.heard_at = self._quiet_since = self._clock.now()
             if not reading.messages and not reading.echoes:
                 self._ack_id = reading.ack_id
-                if self.heard_at - asked_at < SHORT_POLL:
+                if self._quiet_since - asked_at < SHORT_POLL:
                     await self._sleep(self._settings.first_pause)
                 continue
             self._unacknowledged = Token(self._feed, reading.ack_id)
@@ -396,25 +412,62 @@ class SymphonyConnector:
             except Unreachable as error:
                 await pauses.after(error)
 
-    async def _history(self, stream: str, since: int) -> AsyncIterator[Item]:
-        """A stream's messages from `since` (ms) on, page by page.
+    async def recount(self, since: int, until: int) -> AsyncIterator[Sighting | Unasked]:
+        """See `bridge.ports.Connector`. Every stream that the account is in is asked, known to us or not.
+
+        History has messages only, so joins, leaves and the like are not in it; and what was suppressed is
+        not in it any more.
+        """
+        await self._insisting(self.whoami)
+        for stream in await self._insisting(self._own_streams):
+            try:
+                async for item in self._history(stream, since, until):
+                    yield _sighted(item, stream)
+            except Refused as error:
+                yield Unasked(SYMPHONY, stream, since, until, f"history is refused: {error.code}")
+
+    async def _insisting(self, call: Callable[[], Awaitable[Any]]) -> Any:
+        """The result of `call`, tried some times. Raises `Unreachable` when that does not help."""
+        pauses = self._pauses()
+        for _ in range(RECOUNT_TRIES - 1):
+            try:
+                return await call()
+            except Unreachable as error:
+                await pauses.after(error)
+        return await call()
+
+    async def _own_streams(self) -> list[str]:
+        """Every stream that the bridge's account is a member of, closed ones too."""
+        kinds = [{"type": kind} for kind in ("IM", "MIM", "ROOM")]
+        wanted = {"streamTypes": kinds, "includeInactiveStreams": True}
+        found: list[str] = []
+        while True:
+            query = f"?skip={len(found)}&limit={STREAMS_LISTED}"
+            page = await self._post(self._pod(f"v1/streams/list{query}"), "listing streams", wanted)
+            page = page if isinstance(page, list) else []
+            found += [normal for one in page if (normal := _listed(one))]
+            if len(page) < STREAMS_LISTED:
+                return found
+
+    async def _history(self, stream: str, since: int, until: int = 0) -> AsyncIterator[Item]:
+        """A stream's messages from `since` (ms) on, before `until` if there is one, page by page.
 
         `since` stays and `skip` grows, which misses nothing whichever end of the stream comes first.
         """
         skip = 0
+        span = {"since": str(since)} | ({"until": str(until - 1)} if until else {})
         while True:
-            reply = await self._ask(
-                "GET",
-                self._agent(f"v4/stream/{stream}/message"),
-                "reading history",
-                params={"since": str(since), "skip": str(skip), "limit": str(PAGE)},
-            )
-            page = _page(reply, self._own_id)
+            ask = partial(self._history_page, stream, {**span, "skip": str(skip), "limit": str(PAGE)})
+            page = await (self._insisting(ask) if until else ask())
             for item in page:
                 yield item
             skip += len(page)
             if len(page) < PAGE:
                 return
+
+    async def _history_page(self, stream: str, params: Mapping[str, str]) -> tuple[Item, ...]:
+        url = self._agent(f"v4/stream/{stream}/message")
+        return _page(await self._ask("GET", url, "reading history", params=params), self._own_id)
 
     # --- sending
 
@@ -639,6 +692,21 @@ def _page(reply: Reply, own_id: str) -> tuple[Item, ...]:
         return wire.read_history(reply.body, own_id)
     except Unreadable as why:
         raise Unreachable(f"reading history: {why}.", certain=True) from None
+
+
+def _sighted(item: Item, stream: str) -> Sighting:
+    """An item of a stream's history, as a recount gives it."""
+    if isinstance(item, Echo):
+        return Sighting(SYMPHONY, stream, item.id, 0, permit=item.permit)
+    return sighting(item)
+
+
+def _listed(entry: object) -> str:
+    """The id of a stream in a list of streams, "" where it has none."""
+    try:
+        return wire.normal_id(entry["id"])  # type: ignore[index]
+    except (KeyError, TypeError, Unreadable):
+        return ""
 
 
 def _held(reply: Reply) -> wire.Reading:

@@ -116,6 +116,11 @@ class Intake:
             task.cancel()
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
+    @property
+    def heard_at(self) -> int:
+        """When (ms) the account that was pulled longest ago was pulled; 0 before all of them were."""
+        return min((account.seen_at for account in self._accounts.values()), default=0)
+
     def rung(self, callback: wire.Callback) -> None:
         """News from the callback URL."""
         if callback.unreadable is not None:

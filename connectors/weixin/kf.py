@@ -30,12 +30,26 @@ import orjson
 import structlog
 
 from bridge.errors import NetworkError, Refused, SignedOut, Unreachable
-from bridge.message import WEIXIN, Batch, File, Kind, Message, Party, Permit, Receipt, Traffic
+from bridge.message import (
+    WEIXIN,
+    Batch,
+    File,
+    Kind,
+    Message,
+    Party,
+    Permit,
+    Receipt,
+    Sighting,
+    Traffic,
+    Unasked,
+    sighting,
+)
 from bridge.ports import Blobs, Clock
 from connectors.weixin import wire
 from connectors.weixin.api import Declined, Pace, WeComApi, refusal
 from connectors.weixin.crypto import CallbackCrypt, CryptError
 from connectors.weixin.errcodes import Action
+from connectors.weixin.history import kept
 from connectors.weixin.intake import Intake, KfAccount
 from connectors.weixin.listener import CallbackListener
 from connectors.weixin.settings import WeixinSettings
@@ -248,6 +262,24 @@ class WeixinConnector:
             self._stop_asking(error)
             return file
         return replace(file, name=name) if name else file
+
+    @property
+    def heard_at(self) -> int:
+        """When (ms) the account that was pulled longest ago was pulled; 0 before all of them were."""
+        return self._intake.heard_at if self._intake else 0
+
+    async def recount(self, since: int, until: int) -> AsyncIterator[Sighting | Unasked]:
+        """See `bridge.ports.Connector`. The platform keeps three days, and nothing of what the API sent."""
+        reach = self._clock.now() - wire.RETENTION_MS
+        for open_kfid in self._settings.open_kfids or await self._manageable():
+            if since < reach:
+                yield Unasked(WEIXIN, open_kfid, since, min(reach, until), "kept for three days only")
+            async for message in kept(self._api, open_kfid, self._pace):
+                if since <= message.sent_at < until:
+                    yield sighting(message)
+
+    async def _manageable(self) -> list[str]:
+        return [account.open_kfid for account in await self.accounts() if account.manageable]
 
     # --- fetching ---------------------------------------------------------------------------------------
 

@@ -23,7 +23,7 @@ import pytest
 
 from bridge import message as nouns
 from bridge.errors import Refused, StoreError, Unreachable
-from bridge.message import Batch, Blob, Content, Kind, Message, Permit, Traffic
+from bridge.message import Batch, Blob, Content, Kind, Message, Permit, Sighting, Traffic
 from bridge.ports import Connector
 
 DEADLINE = 20.0  # seconds; reached only by a test that fails
@@ -330,6 +330,56 @@ class ConnectorContract:
             with pytest.raises(Refused) as caught:
                 await content_of(connector, message)
         assert caught.value.code
+
+    async def test_a_recount_sees_what_was_never_received(self, harness: Harness) -> None:
+        """The network's history is asked without cursors: what nobody received is in it, in order, once."""
+        since = harness.now() - 1000
+        await harness.say("one")
+        await harness.say("two")
+        async with harness.connector() as connector:
+            seen = [item async for item in connector.recount(since, harness.now() + 60_000)]
+        theirs = [
+            one for one in seen if isinstance(one, Sighting) and one.conversation == harness.conversation
+        ]
+        assert len({one.id for one in theirs}) == len(theirs) >= 2
+        assert [one.at for one in theirs] == sorted(one.at for one in theirs)
+
+    async def test_a_recount_agrees_with_what_was_received(self, harness: Harness) -> None:
+        """The same item has the same id and the same digest, received or asked for; so has a file."""
+        since = harness.now() - 1000
+        async with harness.connector() as connector:
+            cursors = await settle(harness, connector)
+            await harness.say("二 😀 <&>")
+            await harness.give("chart.pdf", b"%PDF-1.7")
+            batches = await batches_until(
+                connector, cursors, lambda taken: any(message.files for message in messages(taken))
+            )
+            seen = [item async for item in connector.recount(since, harness.now() + 60_000)]
+        digests = {one.id: one.digest for one in seen if isinstance(one, Sighting)}
+        received = [nouns.sighting(one) for one in messages(batches) if one.kind is not Kind.NOTE]
+        assert received and all(digests[one.id] == one.digest for one in received)
+
+    async def test_a_recount_keeps_to_its_span(self, harness: Harness) -> None:
+        """What was said outside of the span is not in it; nor does it move what `receive` reads."""
+        async with harness.connector() as connector:
+            cursors = await settle(harness, connector)
+            await harness.say("still to be received")
+            seen = [item async for item in connector.recount(1, 2)]
+            assert not [item for item in seen if isinstance(item, Sighting)]
+            await batches_until(connector, cursors, said("still to be received"))
+
+    async def test_reading_is_noted_whether_there_was_anything(self, harness: Harness) -> None:
+        """`heard_at` is 0 before the first answer, and then the time of the last."""
+        async with harness.connector() as connector:
+            assert connector.heard_at == 0
+            cursors = await settle(harness, connector)
+            receiving = asyncio.create_task(batches_until(connector, cursors, said("the last word")))
+            async with asyncio.timeout(DEADLINE):
+                while not connector.heard_at:  # noqa: ASYNC110  nobody rings
+                    await asyncio.sleep(0.01)
+            assert abs(connector.heard_at - harness.now()) < DEADLINE * 1000
+            await harness.say("the last word")
+            await receiving
 
     # --- what several promises need
 

@@ -788,3 +788,28 @@ async def test_the_doctor_hears_what_works_and_what_does_not(harness: PodHarness
         ]
         harness.pod.faults.add("status", route="datafeed.list", status=403)
         assert (await connector.check())[-1][:2] == ("datafeeds", False)
+
+
+# --- recounting -----------------------------------------------------------------------------------------
+
+
+async def test_a_recount_finds_rooms_that_nobody_told_us_of(harness: PodHarness) -> None:
+    """A room that no cursor names and no feed ever spoke of is asked all the same; our own words carry
+    their permit."""
+    strange = harness.pod.create_room("Unknown", [BOT, ALICE])
+    harness.pod.say(ALICE, strange, "off the record")
+    async with harness.connector() as connector:
+        await connector.send(permit(harness, HELLO), Traffic())
+        seen = [item async for item in connector.recount(0, harness.now() + 60_000)]
+    assert [one.conversation for one in seen if not one.permit] == [strange]
+    assert [one.permit for one in seen if one.permit] == [f"{1:020d}"]
+
+
+async def test_a_stream_whose_history_is_refused_is_said(harness: PodHarness) -> None:
+    """What the pod does not show is no silence: the recount says which stream it could not ask."""
+    harness.pod.faults.add("status", route="message.history", status=403)
+    async with harness.connector() as connector:
+        seen = [item async for item in connector.recount(5, 9)]
+    assert [(one.conversation, one.since, one.until) for one in seen if isinstance(one, Unasked)] == [
+        (harness.conversation, 5, 9)
+    ]
