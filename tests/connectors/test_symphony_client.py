@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives import serialization  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: E402
 
 from bridge.errors import Refused, SignedOut, StoreError, Unreachable  # noqa: E402
-from bridge.message import SYMPHONY, Batch, Content, File, Kind, Message, Traffic  # noqa: E402
+from bridge.message import SYMPHONY, Batch, Content, File, Kind, Message, Traffic, Unasked  # noqa: E402
 from bridge.store.gathering import notes_in  # noqa: E402
 from bridge.store.signing import drawn  # noqa: E402
 from connectors.symphony.client import STREAM, Pauses, SymphonyConnector, SymphonySettings  # noqa: E402
