@@ -185,6 +185,28 @@ def _zone(value: Any, folder: Path) -> str:
         raise ValueError("write the name of a time zone, like Asia/Hong_Kong or UTC") from None
 
 
+def _domain(value: Any, folder: Path) -> str:
+    text = _text(value, folder)
+    if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", text, re.ASCII):
+        raise ValueError("write a domain in small letters, like weixin.bank.example")
+    return text
+
+
+def _region(value: Any, folder: Path) -> str:
+    text = str(value)
+    if not re.fullmatch(r"([A-Z]{2}(-[A-Z0-9]{1,3})?)?", text, re.ASCII):
+        raise ValueError("write a code of ISO 3166 in capitals, like CN or US-NY")
+    return text
+
+
+def _origin(value: Any, folder: Path) -> str:
+    whose, _, region = _text(value, folder).partition("=")
+    if not re.fullmatch(r"(weixin|symphony|tag:\S+)", whose) or not region:
+        raise ValueError("write weixin=CN, symphony=HK or tag:LABEL=HK")
+    _region(region, folder)
+    return f"{whose}={region}"
+
+
 def _secret_file(value: Any, folder: Path) -> Secret:
     return Secret(file=_path(value, folder))
 
@@ -259,6 +281,9 @@ WEB_PATH = Form("URL path", _web_path)
 SECRET = Form("secret file", _secret_file)
 LANGUAGE = one_of(*LANGUAGES)
 ZONE = Form("time zone, like `Asia/Hong_Kong`", _zone)
+DOMAIN = Form("domain", _domain)
+REGION = Form("region (ISO 3166), like `CN`", _region)
+ORIGIN = Form("`weixin=REGION`, `symphony=REGION` or `tag:LABEL=REGION`", _origin)
 
 
 # --- the table ------------------------------------------------------------------------------------------
@@ -472,6 +497,33 @@ class Audit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Exports:
+    """What is handed over: under which addresses people appear, and what may leave a region."""
+
+    address_domain: str = setting(
+        "weixin.invalid",
+        DOMAIN,
+        "Domain of the addresses that people without a corporate one get in exports and archives, always the "
+        "same for the same person. Use one of the firm's own: archives sort out what comes from others.",
+    )
+    origins: tuple[str, ...] = setting(
+        ("weixin=CN",),
+        several(ORIGIN),
+        "Of which region a conversation's records are: by a label of its contact, else by a network at either "
+        "end. The first that fits counts.",
+    )
+    walls: tuple[str, ...] = setting(
+        ("CN",), several(REGION), "Regions whose records leave them only with the id of an approval."
+    )
+    region: str = setting(
+        "",
+        REGION,
+        "The region that exports go to when neither the command nor the profile names one. Empty: not known, "
+        "which counts as another region.",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings. `origin` names the file they come from, "" when there is none."""
 
@@ -483,6 +535,7 @@ class Settings:
     attachments: Attachments = Attachments()
     daemon: Daemon = Daemon()
     audit: Audit = Audit()
+    exports: Exports = Exports()
     origin: str = ""
 
 

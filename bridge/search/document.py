@@ -36,6 +36,7 @@ class Attached:
     size: int  # bytes, -1 if nobody said
     digest: str = ""  # of its sealed file
     found: Inspection | None = None
+    own: str = ""  # SHA-256 of its own bytes, where the record has it
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ Rules of this file: reads only. What is asked of one document of a page is read 
 is first asked for; a body is decrypted when something in it is asked for, and never the raw bytes. Rows and
 their keys are selected side by side, and opened one by one (`Vault.open_apart`): a search opens thousands.
 
-A record whose key was destroyed, or that does not open any more, is a document all the same, without words:
-`broken` says which. `audit verify` says what happened to it.
+A record that does not open any more is a document all the same, without words: `broken` says which, and
+`audit verify` what happened to it. One that was disposed of is none any more.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import BigInteger, Connection, and_, any_, bindparam, func, literal_column, select
+from sqlalchemy import BigInteger, Connection, and_, any_, bindparam, func, literal_column, or_, select
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import Select
 
@@ -78,7 +78,10 @@ _M = s.messages.c
 
 
 def _messages() -> Select[Any]:
-    return _with_content(select(_M.id, _M.lane, _M.entry, _M.archived_at), _M.lane, _M.entry)
+    query = _with_content(select(_M.id, _M.lane, _M.entry, _M.archived_at), _M.lane, _M.entry)
+    # Left out is what is gone and is said to be: a row of `disposed` alone hides nothing.
+    disposed = select(s.disposed.c.message).where(s.disposed.c.message == _M.id).exists()
+    return query.where(or_(s.content.c.seq.is_not(None), ~disposed))
 
 
 class _Clear(NamedTuple):
@@ -412,6 +415,14 @@ class Stored:
         sent_at: int = self.value.get("sent_at", 0)
         return sent_at
 
+    def opens(self) -> bool:
+        """Whether everything opens that was written in it, found in its attachments, and decided about it."""
+        reading, page = self._page.reading, self._page
+        if not self.value or not all(one.value for one in page.verdicts.get(self.number, ())):
+            return False
+        files = (row for row in page.files.get(self.number, ()) if row[2] >= 0)
+        return all(reading.open(row[1], row[2], row[-2], row[-1]) is not None for row in files)
+
     # who
 
     @property
@@ -507,7 +518,8 @@ class Stored:
         _, lane, seq, _, stored, digest, wrapped, sealed = row
         value = self._page.reading.open(lane, seq, wrapped, sealed) if sealed else None
         found = inspection_from(orjson.dumps(value)) if value else None
-        return Attached(name, kind, stored if stored >= 0 else size, digest, found)
+        own = value.get("sha256", "") if value else ""
+        return Attached(name, kind, stored if stored >= 0 else size, digest, found, own)
 
     @property
     def edits(self) -> list[int]:
@@ -523,7 +535,7 @@ class Stored:
         return self._page.reading.versions(self.network, self._clear.conversation)
 
     def _since(self, chains: Mapping[str, list[int]]) -> list[int]:
-        if self.notice_for is not None:
+        if self.notice_for is not None or not self._clear.conversation:
             return []
         found = chains.get(self._versions().first(self.source_id), ())
         return [number for number in found if number > self.number]
