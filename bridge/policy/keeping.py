@@ -58,6 +58,8 @@ class Keeping:
     classes: tuple[_Class, ...]
     archives: tuple[tuple[str, frozenset[int] | None], ...]
     holds: tuple[_Hold, ...]
+    first_there: bool = False
+    """Whether nothing goes out before the archives have it."""
 
     def retention(self, facts: Facts) -> Iterator[Retention]:
         """The classes that the record of a message belongs to."""
@@ -104,6 +106,7 @@ def keeping(file: lang.PolicyFile, names: Names) -> Keeping | None:
             _Hold(f"{file.policy}/{hold.id}", names.roster.number(hold.people), hold.since, names.zone)
             for hold in file.legal_holds
         ),
+        file.defaults.deliver_after == "all_sinks",
     )
 
 

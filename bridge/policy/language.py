@@ -273,6 +273,10 @@ class Defaults(Section):
     )
     unpaired: Literal["block", "hold"] = Field(default="hold", description="the people are no approved pair")
     on_error: Literal["hold", "block"] = Field(default="hold", description="something could not be read")
+    deliver_after: Literal["local", "all_sinks"] = Field(
+        default="local",
+        description="whether what passes goes out once it is archived here, or once all of `archive` have it",
+    )
 
 
 class Group(Section):

@@ -437,6 +437,9 @@ def _records(file: Written) -> Iterator[Diagnostic]:
         if preset is not None and not preset.confirmed:
             place = file.root.at("retention", index, "preset")
             yield file.warn("P046", place, name=preset.name, rule=preset.rule, keep=preset.keep)
+        if entry.worm and not any(one.object_lock for one in file.model.archive):
+            name = entry.id or entry.preset or entry.keep
+            yield file.warn("P048", _key(file, "retention", index, "worm"), name=name)
     for index, hold in enumerate(file.model.legal_holds):
         if hold.since is None:
             yield file.warn("P047", file.root.at("legal_holds", index, "id"), name=hold.id)
@@ -447,7 +450,6 @@ def _records(file: Written) -> Iterator[Diagnostic]:
         place = file.root.at("archive", index, "to")
         if not _ADDRESS.match(archive.to):
             yield file.warn("P038.archive", place, value=archive.to)
-        yield file.warn("P048", place, name=archive.id)
     scanned = file.model.attachments
     if scanned is not None and scanned.virus_scan == "none" and "infected" in scanned.model_fields_set:
         yield file.warn("P038.infected", _key(file, "attachments", "infected"))

@@ -87,6 +87,7 @@ def _keeping(force: Sequence[Policy], facts: Facts) -> dict[str, Any]:
         "retention": longest_first(one for part in kept for one in part.retention(facts)),
         "legal_holds": _sorted(name for part in kept for name in part.legal_holds(facts)),
         "archives": _sorted(name for part in kept for name in part.destinations(facts)),
+        "after_archives": any(part.first_there and any(part.destinations(facts)) for part in kept),
     }
 
 

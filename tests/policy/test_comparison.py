@@ -102,6 +102,7 @@ EDITS: tuple[tuple[tuple[str | int, ...], Any, str], ...] = (
     (("applies_to",), None, "TIGHTER"), (("applies_to", "groups"), ["desk", "vip"], "TIGHTER"),
     (("defaults", "mode"), "monitor", "LOOSER"), (("defaults", "unmatched"), "hold", "TIGHTER"),
     (("defaults", "unpaired"), "block", "TIGHTER"), (("defaults", "on_error"), "block", "TIGHTER"),
+    (("defaults", "deliver_after"), "all_sinks", "TIGHTER"),
     (("groups", "desk", "symphony"), ["a@bank.example"], "TIGHTER LOOSER"),
     (("groups", "vip", "weixin"), ["tag:vip", "tag:b"], "TIGHTER"),
     (("groups", "new"), {"weixin": ["tag:n"]}, "NEUTRAL"),
@@ -548,6 +549,7 @@ BESIDE: list[Edit] = [
     *each([("applies_to",)], {"groups": ["g"]}, {"groups": ["g", "tags"]}),
     *each([("groups", "g", "symphony")], ["alice.wong@bank.example"], ["z@a"]),
     *each([("defaults", "unpaired"), ("defaults", "on_error")], "hold", "block"),
+    *each([("defaults", "deliver_after")], "local", "all_sinks"),
     *each([("rules", 0, "when", "files")], {"types": ["pdf"]}, {"name": ["a*"]}, {"larger_than": "1KB"}),
 ]
 BESIDE_STARTS: list[list[Edit]] = [

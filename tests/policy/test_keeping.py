@@ -98,3 +98,14 @@ def test_the_day_of_a_legal_hold_is_local() -> None:
     assert weigh(policy_set(one_rule(top=hold)), "hello", now=late).legal_holds == ()
     local = policy_set(one_rule(top=f"timezone: Asia/Hong_Kong\n{hold}"))
     assert weigh(local, "hello", now=late).legal_holds == ("p/c",)
+
+
+def test_whether_delivery_waits_for_the_archives() -> None:
+    """One file that asks for it is enough, if it has an archive that the message belongs to."""
+    local = one_rule(name="a", top="archive: [{ id: vault, to: 's3://b/k' }]\n")
+    waits = one_rule(
+        name="b", top="defaults: { deliver_after: all_sinks }\narchive: [{ id: mail, to: 'smtp://m' }]\n"
+    )
+    elsewhere = one_rule(name="c", top="defaults: { deliver_after: all_sinks }\n")
+    assert not weigh(policy_set(local, elsewhere), "hello").after_archives
+    assert weigh(policy_set(local, waits), "hello").after_archives

@@ -1,4 +1,4 @@
-"""Copies outside in the tables: nothing is left out, nothing goes out too early, and the auditor reads along."""
+"""Copies outside in the tables: nothing is left out, nothing goes out too early, the auditor reads along."""
 
 from __future__ import annotations
 

@@ -49,6 +49,7 @@ CLAUSES_EN: Mapping[str, str] = {
     "Defaults.unmatched": "A message that no rule decides is {value}",
     "Defaults.unpaired": "A message between people who are no approved pair is {value}",
     "Defaults.on_error": "When something cannot be read, the message is {value}",
+    "Defaults.deliver_after": "What passes goes out after it is archived {value}",
     "Group.symphony": "In Symphony: {value}",
     "Group.weixin": "In Weixin: {value}",
     "Dates.from": "from the day in column {value}",

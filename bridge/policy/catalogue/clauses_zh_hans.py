@@ -49,6 +49,7 @@ CLAUSES_ZH_HANS: Mapping[str, str] = {
     "Defaults.unmatched": "没有规则作出决定的消息：{value}",
     "Defaults.unpaired": "双方不是已批准的配对时：{value}",
     "Defaults.on_error": "有内容无法读取时：{value}",
+    "Defaults.deliver_after": "通过的消息在以下存档完成后送出：{value}",
     "Group.symphony": "Symphony 一方：{value}",
     "Group.weixin": "微信一方：{value}",
     "Dates.from": "自 {value} 列的日期起",

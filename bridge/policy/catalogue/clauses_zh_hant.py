@@ -49,6 +49,7 @@ CLAUSES_ZH_HANT: Mapping[str, str] = {
     "Defaults.unmatched": "沒有規則作出決定的訊息：{value}",
     "Defaults.unpaired": "雙方不是已批准的配對時：{value}",
     "Defaults.on_error": "有內容無法讀取時：{value}",
+    "Defaults.deliver_after": "通過的訊息在以下存檔完成後送出：{value}",
     "Group.symphony": "Symphony 一方：{value}",
     "Group.weixin": "微信一方：{value}",
     "Dates.from": "由 {value} 欄的日期起",

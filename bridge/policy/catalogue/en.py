@@ -538,9 +538,9 @@ EN: Mapping[str, Text] = {
         "add `since:` with the first day that matters",
     ),
     "P048": Text(
-        "this version notes `{name}` on each message, but sends no copies there",
-        "nothing is sent",
-        "export the records for this archive",
+        "`{name}` asks for write-once media, and no archive of this file locks what it keeps",
+        "nowhere is locked",
+        "give an archive `object_lock: governance` or `object_lock: compliance`",
     ),
     "P051": Text("this version reads language 1", "another language", "write `language: 1`"),
     "P060": Text("test of rule `{rule}` fails: {problem}", "this test", "mend the rule or the test"),

@@ -220,7 +220,11 @@ EXAMPLES: Mapping[str, Example] = {
         "legal_holds:\n  - { id: case-7, people: alice.wong@bank.example, approved_by: bob.li@bank.example,\n"
         "      since: 2026-01-31, because: court order }",
     ),
-    "P048": Example("archive:\n  - { id: records, to: s3://records, format: eml }", ""),
+    "P048": Example(
+        "retention:\n  - { id: house, keep: 7y, worm: true }",
+        "retention:\n  - { id: house, keep: 7y, worm: true }\n"
+        "archive:\n  - { id: records, to: s3://records, object_lock: governance }",
+    ),
     "P051": Example("language: 2", "language: 1"),
     "P060": Example(
         "tests: [{ given: 4111 1111 1111 1111, expect: hold }]",

@@ -220,9 +220,9 @@ PAGES_EN: Mapping[str, PageText] = {
         "That is safe, and often more than was ordered.",
     ),
     "P048": PageText(
-        "Copies are not sent",
-        "The archive is noted on each message that belongs there, but this version sends no copies.",
-        "The records have to be exported until it does.",
+        "Write-once media, and none there",
+        "A class of records asks for write-once media, and no archive of this file locks what it keeps.",
+        "Give an archive an object lock; one of another file does as well, if it gets the same messages.",
     ),
     "P051": PageText(
         "Another version of the language",

@@ -304,7 +304,11 @@ ZH_HANS: Mapping[str, Text] = {
     "P047": Text(
         "诉讼保全 `{name}` 没有 `since`：这些人的全部记录都会保留", "没有起始日", "加上 `since:` 和起始日"
     ),
-    "P048": Text("本版本会在每条消息上注明 `{name}`，但不会发送副本", "不会发送", "为该存档去处导出记录"),
+    "P048": Text(
+        "`{name}` 要求一次写入的介质，但本文件的存档去处都不锁定副本",
+        "没有锁定",
+        "为某个存档去处写明 `object_lock: governance` 或 `object_lock: compliance`",
+    ),
     "P051": Text("本版本只认得语言版本 1", "另一个语言版本", "写作 `language: 1`"),
     "P060": Text("规则 `{rule}` 的测试没有通过：{problem}", "这个测试", "修改规则或测试"),
     # phrases: words that stand inside other texts

@@ -304,7 +304,11 @@ ZH_HANT: Mapping[str, Text] = {
     "P047": Text(
         "訴訟保留 `{name}` 沒有 `since`：這些人的全部記錄都會保留", "沒有起始日", "加上 `since:` 和起始日"
     ),
-    "P048": Text("本版本會在每則訊息上註明 `{name}`，但不會傳送副本", "不會傳送", "為該存檔去處匯出記錄"),
+    "P048": Text(
+        "`{name}` 要求一次寫入的媒體，但本檔案的存檔去處都不鎖定副本",
+        "沒有鎖定",
+        "為某個存檔去處寫明 `object_lock: governance` 或 `object_lock: compliance`",
+    ),
     "P051": Text("本版本只認得語言版本 1", "另一個語言版本", "寫作 `language: 1`"),
     "P060": Text("規則 `{rule}` 的測試沒有通過：{problem}", "這個測試", "修改規則或測試"),
     # phrases: words that stand inside other texts
