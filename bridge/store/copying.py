@@ -283,7 +283,8 @@ class _Copying:
         if old == new:
             return
         f = s.files.c
-        query = select(f.digest).where(f.state == "archived").distinct().order_by(f.digest)
+        gone = select(s.disposed.c.message).where(s.disposed.c.message == f.message).exists()
+        query = select(f.digest).where(f.state == "archived", ~gone).distinct().order_by(f.digest)
         digests = self.source.execute(query).scalars().all()
         vault = vault_of(self.target)
         there, folder = BlobFolder(old, vault), BlobFolder(new, vault)

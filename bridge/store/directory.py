@@ -28,6 +28,9 @@ class Directory:
             return
         self._by_source.clear()
         for row in db.execute(select(s.pairs).order_by(s.pairs.c.id)):
+            if not row.body:
+                self._ended.add(row.id)  # erased: nobody knows who they were
+                continue
             inward, outward = _routes(row)
             self._routes[row.id, "weixin"], self._routes[row.id, "symphony"] = inward, outward
             if row.state == "ended":

@@ -30,6 +30,10 @@ class Contents:
         """Whether something stands beside an entry, or should."""
         return seq in self._rows or bool(entry and entry.digest)
 
+    def there(self, seq: int) -> bool:
+        """Whether there is content of this number."""
+        return seq in self._rows
+
     def check(self, seq: int, entry: Entry | None) -> bytes | None:
         """Compare what stands beside an entry with its digest; gives the body, None when there is none, or
         when it cannot be opened. `entry` is None where the entry itself could not be read."""

@@ -91,6 +91,7 @@ class Summary:
     findings: int = 0
     entries: int = 0
     contents: int = 0
+    absent: int = 0  # pieces of content that were destroyed, as entries testify
     messages: int = 0
     verdicts: int = 0
     deliveries: int = 0
@@ -202,6 +203,7 @@ class Work:
         self.pairs: dict[int, AnyRow] = {}
         self.paired: dict[Source, list[AnyRow]] = defaultdict(list)  # by whose words go through a pair
         self.pair_ended: dict[int, Entry] = {}
+        self.legal: defaultdict[str, list[Entry]] = defaultdict(list)  # what was done with each legal hold
         self.consents: dict[tuple[str, str], Entry] = {}  # by contact and gate: the last that was said
         self.draws: dict[str, tuple[Entry, dict[str, Any]]] = {}  # by day
         self.attached: dict[int, int] = {}  # by message: how many attachments it came with, if any

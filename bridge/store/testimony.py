@@ -17,6 +17,7 @@ from typing import Any
 from bridge.ledger.entry import Entry
 from bridge.message import SYMPHONY, WEIXIN
 from bridge.sealing import PAIR
+from bridge.store.absence import Absences, check_gone, disposed_by
 from bridge.store.reread import (
     AnyRow,
     Body,
@@ -97,6 +98,37 @@ def check_consents(work: Work) -> None:
             ("given_at", row.given_at, said.at if given else 0),
         ]
         work.compare("consents", f"entry {said.seq}", facts, "its entry")
+
+
+_LEGAL = {
+    "legal:placed": "standing",
+    "legal:lift-proposed": "proposed",
+    "legal:lift-refused": "standing",
+    "legal:lifted": "lifted",
+}
+
+
+def check_legal(work: Work) -> None:
+    """Legal holds against everything that was done with each: none is gone, none is lifted by itself."""
+    rows = {str(row.name): row for row in work.rows("SELECT * FROM holds")}
+    for name, acts in work.legal.items():
+        if name not in rows:
+            meaning = f"is gone: {place_of(acts[0])} ({acts[0].kind}) testifies to it"
+            work.report("holds", name, "", meaning)
+    for name, row in rows.items():
+        acts = work.legal.get(name)
+        if not acts:
+            work.report("holds", name, "", "no entry testifies to it")
+            continue
+        state = _LEGAL.get(acts[-1].kind, "")
+        facts: list[Comparison] = [
+            ("lane", row.lane, acts[0].lane),
+            ("entry", row.entry, acts[0].seq),
+            ("state", row.state, state),
+            ("placed_at", row.placed_at, acts[0].at),
+            ("ended_at", row.ended_at, acts[-1].at if state == "lifted" else 0),
+        ]
+        work.compare("holds", name, facts, "the ledger")
 
 
 def check_draws(work: Work) -> None:
@@ -231,6 +263,7 @@ class Messages:
         self.reviews = _grouped(work, "reviews", "message", ids)
         self.samples = _grouped(work, "samples", "key", ids)
         self.copies = _grouped(work, "copies", "destination, revision", ids)
+        self.terms = _grouped(work, "terms", "message", ids)
         places = ((row.lane, v.entry) for row in rows for v in self.verdicts[row.id] if v.outcome == "hold")
         self.holds = work.bodies(places)
         places = ((e.lane, e.seq) for some in self.entries.values() for e in some if "samples" in e.facts)
@@ -269,8 +302,12 @@ class Messages:
             self._files(row, said)
         self._verdicts(row, entries)
         self._review(row, entries)
-        self._samples(row, entries)
         self._copies(row, entries)
+        self._term(row, entries)
+        if (gone := disposed_by(entries)) is not None:
+            check_gone(self.work, row, entries, gone)
+            return
+        self._samples(row, entries)
         if row.notice_for is None:
             self._pair(row, first, entries)
         elif row.pair is not None:
@@ -390,6 +427,34 @@ class Messages:
         for key in rows:
             self.work.report("samples", f"message {row.id} {key}", "key", "no verdict testifies to it")
 
+    def _term(self, row: AnyRow, entries: Sequence[Entry]) -> None:
+        """The term is the longest that any entry gave it, and no order brought its end nearer."""
+        said: Entry | None = None
+        for entry in entries:
+            if "kept" not in entry.facts:
+                continue
+            if entry.kind == "record:kept" and said is not None and _ends(entry) < _least(said):
+                meaning = f"{place_of(entry)} ends the term before the time that was promised"
+                self.work.report("terms", f"message {row.id}", "until", meaning)
+            elif said is None or entry.kind == "record:kept" or _ends(entry) > _ends(said):
+                said = entry
+        rows = self.terms.get(row.id, ())
+        if said is None or not rows:
+            if said is not None:
+                meaning = f"is gone: {place_of(said)} testifies to it"
+                self.work.report("terms", f"message {row.id}", "", meaning)
+            for _ in rows:
+                self.work.report("terms", f"message {row.id}", "", "no entry testifies to it")
+            return
+        told, one = said.facts.get, rows[0]
+        facts: list[Comparison] = [
+            ("entry", one.entry, said.seq),
+            ("key", one.key, told("kept")),
+            ("start", one.start, told("start", "creation")),
+            ("until", one.until, told("until")),
+        ]
+        self.work.compare("terms", f"message {row.id}", facts, "the ledger")
+
     def _copies(self, row: AnyRow, entries: Sequence[Entry]) -> None:
         """A row for each archive that an entry names; each as the last entry about it says."""
         rows = {(str(one.destination), number(one.revision)): one for one in self.copies.get(row.id, ())}
@@ -439,6 +504,17 @@ def _copy_key(message: int, place: tuple[str, int]) -> str:
 
 def _texts(value: object) -> Sequence[str]:
     return [str(one) for one in value] if isinstance(value, list) else ()
+
+
+def _ends(entry: Entry) -> float:
+    """When the term that an entry gives is over: never, while what it runs from has not happened."""
+    until = entry.facts.get("until")
+    return math.inf if until is None else number(until)
+
+
+def _least(entry: Entry) -> float:
+    """Before when no order may end a term: one without an end may get any."""
+    return _ends(entry) if "until" in entry.facts else -math.inf
 
 
 def _held(review: AnyRow, at: int, body: Mapping[str, Any]) -> list[Comparison]:
@@ -555,8 +631,9 @@ _DONE_AS = ("done_at", "reason", "attempt")
 class Deliveries:
     """A chunk of deliveries, with their verdicts, messages and receipts."""
 
-    def __init__(self, work: Work, rows: Sequence[AnyRow]) -> None:
+    def __init__(self, work: Work, rows: Sequence[AnyRow], absences: Absences) -> None:
         self.work, self.rows = work, rows
+        self.gone = absences.of({row.message for row in rows})
         ids = {"first": rows[0].id, "last": rows[-1].id}
         self.entries = work.stories(_OF_DELIVERIES, **ids)
         self.receipts: dict[str, list[AnyRow]] = defaultdict(list)
@@ -632,6 +709,9 @@ class Deliveries:
             self.work.report("deliveries", key, missing, f"names a {missing} that is not there")
             return
         self._order(key, row, permitted)
+        if row.message in self.gone:
+            self.work.compare("deliveries", key, [("conversation", row.conversation, "")], "its disposal")
+            return
         self._target(key, row)
         self._marks(key, row)
 
@@ -695,7 +775,7 @@ class Deliveries:
         self.work.alike(place, _DONE_AS[: len(is_)], is_, facts, source)
 
     def _receipts(self, row: AnyRow, entries: Sequence[Entry]) -> None:
-        named = {str(one): e for e in entries for one in _ids(e)}
+        named = {str(one): e for e in entries for one in _ids(e) if row.message not in self.gone}
         rows = {receipt.id: receipt for receipt in self.receipts.get(row.permit, ())}
         self.work.summary.receipts += len(rows)
         if named.keys() != rows.keys():

@@ -18,7 +18,9 @@ What is checked, and against what:
     witnessed  time stamps: of the checkpoint, by an authority below one of the roots
     messages   their archived entry and body; state = what the entries say became of them; pair; no number is
                missing between two others
+    disposals, disposal_list, disposed    whatever is gone: by which entry, list and approvals (`absence`)
     files      their entries; the blob on the disk has the size and SHA-256 that was archived
+    terms      the longest that any entry gave; holds: everything that was done with them
     verdicts, reviews, deliveries, receipts, pairs, changes, meta (policy, pairs, frozen): their entries
     policies   their entries; the bytes in the archive have the hash
 
@@ -48,6 +50,7 @@ from bridge.ledger.checkpoint import Verifier
 from bridge.ledger.entry import Entry, decode
 from bridge.ports import KeyKeeper
 from bridge.sealing import FILE_MARK, SEALED_PIECE, Broken, sealed_size, unseal_piece
+from bridge.store.absence import STAYING, Absences, check_disposals
 from bridge.store.gathering import Anchored
 from bridge.store.growth import Growth, check_tree, lanes_of, runs
 from bridge.store.opened import Contents, words
@@ -73,6 +76,7 @@ from bridge.store.testimony import (
     check_archived,
     check_consents,
     check_draws,
+    check_legal,
     check_pairs,
     gone,
     number_of,
@@ -123,22 +127,25 @@ def verify(
     _file_itself(work)
     _tables(work)
     work.total = work.count("ledger") + work.count("messages") + work.count("deliveries")
+    absences = Absences(work)
     for lane in lanes_of(work):
-        _Lane(work, lane).check()
+        _Lane(work, lane, absences).check()
     check_stamps(work, tsa_roots)
     _orphans(work)
     _store_keys(work)
     check_pairs(work)
     check_consents(work)
     check_draws(work)
+    check_legal(work)
     check_policies(work)
     check_changes(work)
+    check_disposals(work)
     _meta(work)
     _verdict_numbers(work)
     for rows in work.chunks("SELECT * FROM messages WHERE id > :after ORDER BY id LIMIT :chunk"):
         Messages(work, rows).check()
     for rows in work.chunks(DELIVERIES):
-        Deliveries(work, rows).check()
+        Deliveries(work, rows, absences).check()
     _blobs(work)
     return work.summary
 
@@ -182,8 +189,8 @@ def _tables(work: Work) -> None:
 class _Lane:
     """One lane's entries, in order, with their content, their tree and the rows that they speak of."""
 
-    def __init__(self, work: Work, lane: int) -> None:
-        self.work, self.lane = work, lane
+    def __init__(self, work: Work, lane: int, absences: Absences) -> None:
+        self.work, self.lane, self.absences = work, lane, absences
         self.growth = Growth(work, lane)
         self.last_at: int | None = None
         self.epoch = 0
@@ -205,8 +212,9 @@ class _Lane:
         contents = Contents(self.work, self.lane, rows[0].id, rows[-1].id)
         entries = [self._decoded(*row) for row in rows]
         archived: dict[int, tuple[Entry, Body | None]] = {}
+        gone = self.absences.among(entries)
         for row, entry in zip(rows, entries, strict=True):
-            body = contents.check(row.id, entry) if contents.beside(row.id, entry) else None
+            body = self._beside(contents, row.id, entry, gone)
             if entry is None:
                 continue
             if entry.at != self.last_at:
@@ -217,6 +225,23 @@ class _Lane:
                 self._whole_store(entry, body)
         check_archived(self.work, archived)
         _rows_of(self.work, [entry for entry in entries if entry is not None])
+
+    def _beside(
+        self, contents: Contents, seq: int, entry: Entry | None, gone: Mapping[str, Entry | None]
+    ) -> bytes | None:
+        """The body that stands beside an entry, compared with its digest; none where it was destroyed."""
+        if not contents.beside(seq, entry):
+            return None
+        if entry is None or not entry.digest or entry.subject not in gone:
+            return contents.check(seq, entry)
+        there = contents.there(seq)
+        if there and entry.kind in STAYING:
+            return contents.check(seq, entry)
+        if there:
+            self.work.report("content", self._key(seq), "", "was to be destroyed, and is still there")
+        else:
+            self.work.summary.absent += 1
+        return None
 
     def _decoded(self, seq: int, subject: object, data: object, _: object) -> Entry | None:
         """The entry in a row: number, subject, entry and leaf."""
@@ -252,6 +277,8 @@ class _Lane:
             self.epoch = number(entry.facts.get("epoch"))
         elif entry.kind == "policy:activated":
             self.work.policy = body
+        elif entry.kind.startswith("legal:"):
+            self.work.legal[str(entry.facts.get("hold"))].append(entry)
         elif entry.subject == "house":
             self.work.frozen = f"{entry.lane}/{entry.seq}" if entry.kind == "house:frozen" else ""
         elif entry.kind in ("consent:asked", "consent:given", "sample:drawn"):
@@ -313,6 +340,9 @@ _NAMED: tuple[tuple[str, str, str, Callable[[Entry], Any]], ...] = (
     ("pair:made", "pairs", "id", lambda entry: number(entry.facts.get("pair"))),
     ("policy:stored", "policies", "hash", lambda entry: str(entry.facts.get("sha256"))),
     ("policy:proposed", "changes", "id", lambda entry: number(entry.facts.get("change"))),
+    ("record:disposed", "disposed", "message", lambda entry: number(entry.facts.get("message"))),
+    ("disposal:planned", "disposals", "id", lambda entry: number(entry.facts.get("disposal"))),
+    ("erasure:asked", "erasures", "id", lambda entry: number(entry.facts.get("erasure"))),
 )
 """Kinds of entries that speak of a row: its table, its key there, and how the entry names it."""
 
@@ -386,6 +416,12 @@ _ORPHANS = (
         "message {} {}",
         "SELECT c.message, c.destination FROM copies c LEFT JOIN messages m ON m.id = c.message "
         "WHERE m.id IS NULL",
+        "belongs to no message",
+    ),
+    (
+        "terms",
+        "message {}",
+        "SELECT t.message FROM terms t LEFT JOIN messages m ON m.id = t.message WHERE m.id IS NULL",
         "belongs to no message",
     ),
     (
@@ -476,12 +512,31 @@ def _blobs(work: Work) -> None:
     statement = (
         "SELECT f.digest, max(f.size) AS size, "
         "(SELECT k.wrapped FROM file_keys k WHERE k.digest = f.digest) AS wrapped FROM files f "
-        "WHERE f.state = 'archived' AND f.digest > :after GROUP BY f.digest ORDER BY f.digest LIMIT :chunk"
+        "WHERE f.state = 'archived' AND f.digest > :after "
+        "AND NOT EXISTS (SELECT 1 FROM disposed d WHERE d.message = f.message) "
+        "GROUP BY f.digest ORDER BY f.digest LIMIT :chunk"
     )
     while rows := work.rows(statement, after=after, chunk=CHUNK):
         for row in rows:
             _blob(work, str(row.digest), row.size, row.wrapped)
         after = rows[-1].digest
+    _blobs_gone(work)
+
+
+def _blobs_gone(work: Work) -> None:
+    """Of an attachment that was disposed of with every record that had it, neither file nor key is there."""
+    statement = (
+        "SELECT DISTINCT f.digest FROM files f JOIN disposed d ON d.message = f.message WHERE f.digest <> '' "
+        "AND NOT EXISTS (SELECT 1 FROM files o LEFT JOIN disposed e ON e.message = o.message "
+        "WHERE o.digest = f.digest AND e.message IS NULL)"
+    )
+    digests = [str(one) for one in work.column(statement)]
+    kept = set(work.column("SELECT digest FROM file_keys WHERE digest IN :digests", digests=digests))
+    for digest in digests:
+        if digest in kept:
+            work.report("file_keys", digest, "", "was to be destroyed, and is still there")
+        if (work.blobs / digest[:2] / digest[2:4] / digest).exists():
+            work.report("blobs", digest, "", "was to be removed, and is still there: run the disposal again")
 
 
 def _blob(work: Work, digest: str, size: int, wrapped: object) -> None:

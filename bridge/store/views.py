@@ -550,7 +550,9 @@ def sampled(db: Connection) -> list[Record]:
     """Delivered messages that were drawn and wait for a reviewer, in order, with the rule and its queue."""
     found = []
     for number, key, queue, day in samples.waiting(db):
-        row = db.execute(_MESSAGES.where(s.messages.c.id == number)).one()
+        row = db.execute(_MESSAGES.where(s.messages.c.id == number)).first()
+        if row is None:
+            continue  # disposed of
         line = _line(db, _directory(db), row, message_from(row.body, b""))
         found.append(line | {"rule": key, "queue": queue, "day": day})
     return found
@@ -724,7 +726,9 @@ def _shown(db: Connection, directory: Directory, entry: Entry) -> Record | None:
             return None  # what passes is shown when it has arrived; a person's act has its own entry
     permit = entry.subject.partition("/")[2] if entry.subject.startswith("delivery/") else ""
     number = entry.facts.get("message") or _message_of(db, permit)
-    row = db.execute(_MESSAGES.where(s.messages.c.id == number)).one()
+    row = db.execute(_MESSAGES.where(s.messages.c.id == number)).first()
+    if row is None:
+        return None  # disposed of
     written = message_from(row.body, b"")
     ends = _ends(db, directory, row, written)
     text = written.text

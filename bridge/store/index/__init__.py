@@ -96,6 +96,11 @@ class Index(Protocol):
     def replace(self, db: Connection, part: Part, known: Iterator[Known]) -> None:
         """Make one month again."""
 
+    def forget(self, db: Connection, months: Mapping[str, Sequence[int]]) -> None:
+        """Let go of all that is known of these messages, by month. What becomes of it is up to `replace`: the
+        months that have to be made again are stale afterwards. Whoever looked at one of the messages before,
+        and has not added it yet, adds nothing."""
+
     def tidy(self, db: Connection) -> bool:
         """Put one month that is over in the form that is fastest to read; False when all of them are."""
 

@@ -212,6 +212,21 @@ class Months:
             contents.execute("UPDATE months SET generation = 1, stale = 0 WHERE name = ?", (part.name,))
         self._changed()
 
+    def forget(self, db: Connection, months: Mapping[str, Sequence[int]]) -> None:
+        """See `Index`. No word can be taken out of a file that has no contents: its month is made again."""
+        contents = self._read_contents()
+        if contents is None:
+            return  # what is not believed is made again as a whole
+        try:
+            with _transaction(contents):
+                contents.executemany(
+                    "UPDATE months SET stale = 1 WHERE name = ?", [(name,) for name in months]
+                )
+                contents.execute("UPDATE positions SET next = max(0, next - 1)")
+        except sqlite3.DatabaseError as error:
+            raise self._failed(error) from None
+        self._changed()
+
     def tidy(self, db: Connection) -> bool:
         """See `Index`."""
         for part in self.state(db).parts[:-1]:

@@ -176,6 +176,18 @@ class Tables:
             _run(tx, "DELETE FROM search_words WHERE month = %s", (part.name,))
             self._fill(tx, list(known))
 
+    def forget(self, db: Connection, months: Mapping[str, Sequence[int]]) -> None:
+        """See `Index`. The rows are deleted here; what was in them goes when the server vacuums the table."""
+        if self.state(db) is NOTHING_KNOWN:
+            return
+        with _writing(db) as tx:
+            _run(tx, "LOCK TABLE search_positions IN EXCLUSIVE MODE")
+            for month, numbers in months.items():
+                words = "DELETE FROM search_words WHERE month = %s AND message = ANY(%s)"
+                _run(tx, words, (month, list(numbers)))
+            _run(tx, "UPDATE search_positions SET next = greatest(0, next - 1)")
+        self._table = None
+
     def tidy(self, db: Connection) -> bool:
         """See `Index`. The server does that by itself."""
         return False

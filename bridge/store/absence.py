@@ -1,0 +1,253 @@
+"""The auditor's look at what is gone: only where an entry testifies to it, after its term, by two approvals.
+
+Rules of this file: it reads through `reread` alone. Content that is not there is accepted where the ledger
+has a `record:disposed` entry of that record, and nowhere else; and each such entry is held against the plan
+that it names, the approvals before it, and the term that the record's own entries say.
+
+    disposals, disposal_list   their entries; the list by its digest
+    disposed                   a `record:disposed` entry each; on the list of its plan; after two approvals
+    content, data_keys         nothing is left beside the entries of a record that is gone
+    messages, deliveries, …    their columns name nobody any more
+    disposal:certified         the digest and the counts of what went
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from bridge.ledger.entry import Entry
+from bridge.store.reread import AnyRow, Comparison, Work, as_bytes, number, place_of, readable
+
+APPROVALS = 2
+"""People who have to agree, none of whom made the plan."""
+
+STAYING = ("consent:asked", "consent:given")
+"""What a client agreed to: it may outlive the message in which it was said, or go with the client."""
+
+_PERMIT, _MESSAGE = "delivery/", "message/"
+
+
+# --- content that is not there --------------------------------------------------------------------------
+
+
+class Absences:
+    """Which records are gone, by the entries that testify to it."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        self._any = bool(work.rows("SELECT message FROM disposed LIMIT 1"))
+        self._pairs = {f"pair/{one}" for one in self._erased()}
+
+    def _erased(self) -> Iterator[int]:
+        for row in self.work.rows("SELECT id FROM pairs WHERE advisor = '' AND contact = ''"):
+            if any(e.kind == "pair:erased" for e in self.work.entries([f"pair/{row.id}"])[f"pair/{row.id}"]):
+                yield row.id
+
+    def among(self, entries: Iterable[Entry | None]) -> Mapping[str, Entry | None]:
+        """The subjects of these entries whose content was destroyed, each with the entry that says so (None:
+        that of a pair)."""
+        if not (self._any or self._pairs):
+            return {}
+        subjects = {entry.subject for entry in entries if entry is not None and entry.digest}
+        found: dict[str, Entry | None] = dict.fromkeys(subjects & self._pairs)
+        messages = {_numbered(one): one for one in subjects if one.startswith(_MESSAGE)}
+        permits = {one.removeprefix(_PERMIT): one for one in subjects if one.startswith(_PERMIT)}
+        query = "SELECT permit, message FROM deliveries WHERE permit IN :permits"
+        owners = {row.permit: row.message for row in self.work.rows(query, permits=list(permits))}
+        gone = self.of({*messages, *owners.values()})
+        found |= {subject: gone[one] for one, subject in messages.items() if one in gone}
+        return found | {permits[one]: gone[owner] for one, owner in owners.items() if owner in gone}
+
+    def of(self, numbers: Collection[int]) -> dict[int, Entry]:
+        """Which of these messages are gone, with the entries that testify to it."""
+        if not self._any:
+            return {}
+        query = (
+            "SELECT d.message, l.entry FROM disposed d JOIN ledger l ON l.lane = d.lane AND l.seq = d.entry "
+            "WHERE d.message IN :numbers"
+        )
+        rows = self.work.rows(query, numbers=sorted(numbers))
+        said = ((row.message, readable(row.entry)) for row in rows)
+        return {one: entry for one, entry in said if entry is not None and _is_about(entry, one)}
+
+
+def _numbered(subject: str) -> int:
+    name = subject.removeprefix(_MESSAGE)
+    return int(name) if name.isdecimal() else -1
+
+
+def _is_about(entry: Entry, message: int) -> bool:
+    return entry.kind == "record:disposed" and entry.subject == f"{_MESSAGE}{message}"
+
+
+# --- a record that is gone ------------------------------------------------------------------------------
+
+
+def disposed_by(entries: Sequence[Entry]) -> Entry | None:
+    """The entry that says that a record is gone, among those about it."""
+    return next((entry for entry in entries if entry.kind == "record:disposed"), None)
+
+
+def check_gone(work: Work, row: AnyRow, entries: Sequence[Entry], gone: Entry) -> None:
+    """A message that is gone: its row names nobody, and it did not go before its time."""
+    blank: list[Comparison] = [
+        ("source_id", row.source_id, f"disposed/{row.id}"),
+        ("conversation", row.conversation, ""),
+        ("sender", row.sender, ""),
+        ("pair", row.pair, None),
+    ]
+    work.compare("messages", f"id {row.id}", blank, f"{place_of(gone)} (record:disposed)")
+    if row.notice_for is not None:
+        about = work.rows("SELECT 1 FROM disposed WHERE message = :about", about=row.notice_for)
+        if not about:
+            _too_early(work, gone, "the message that it is about is still there")
+    elif (until := _term(entries)) is None:
+        _too_early(work, gone, "no entry says until when it was to be kept")
+    elif gone.at < until:
+        _too_early(work, gone, "it was still to be kept when it was destroyed")
+    elif number(gone.facts.get("until")) != until:
+        _too_early(work, gone, "it was kept until another time than this says")
+
+
+def _term(entries: Sequence[Entry]) -> int | None:
+    """Until when a record was to be kept, as its own entries say; None when they name no time. The longest of
+    its verdicts' terms, unless a person's order came after it."""
+    end: object = -1
+    for entry in entries:
+        if "kept" not in entry.facts:
+            continue
+        until = entry.facts.get("until")
+        if entry.kind == "record:kept" or until is None or (end is not None and number(until) > number(end)):
+            end = until
+    return end if isinstance(end, int) and end >= 0 else None
+
+
+def _too_early(work: Work, gone: Entry, meaning: str) -> None:
+    work.report(
+        "ledger", f"lane {gone.lane} seq {gone.seq}", "", f"{gone.subject} was disposed of: {meaning}"
+    )
+
+
+# --- plans, approvals, certificates ---------------------------------------------------------------------
+
+
+def check_disposals(work: Work) -> None:
+    """Every plan with its list, approvals and certificate, and what was destroyed under it."""
+    for rows in work.chunks("SELECT * FROM disposals WHERE id > :after ORDER BY id LIMIT :chunk"):
+        stories = work.entries([f"disposal/{row.id}" for row in rows])
+        for row in rows:
+            _disposal(work, row, stories[f"disposal/{row.id}"])
+    unplanned = (
+        "SELECT d.message, d.lane, d.entry FROM disposed d LEFT JOIN disposals p ON p.id = d.disposal "
+        "WHERE p.id IS NULL"
+    )
+    for row in work.rows(unplanned):
+        work.report("disposed", f"message {row.message}", "disposal", "names a plan that is not there")
+    unfounded = (
+        "SELECT d.message, l.entry FROM disposed d LEFT JOIN ledger l ON l.lane = d.lane AND l.seq = d.entry"
+    )
+    for row in work.rows(unfounded):
+        entry = readable(row.entry) if row.entry is not None else None
+        if entry is None or not _is_about(entry, row.message):
+            work.report("disposed", f"message {row.message}", "entry", "no entry testifies that it is gone")
+
+
+def _disposal(work: Work, row: AnyRow, entries: Sequence[Entry]) -> None:
+    key = f"id {row.id}"
+    planned = next((e for e in entries if e.kind == "disposal:planned"), None)
+    if planned is None:
+        work.report("disposals", key, "", "no entry testifies to this plan")
+        return
+    said = planned.facts.get
+    facts: list[Comparison] = [
+        ("lane", row.lane, planned.lane),
+        ("entry", row.entry, planned.seq),
+        ("digest", row.digest, said("sha256")),
+        ("expires_at", row.expires_at, said("expires")),
+        ("erasure", row.erasure, said("erasure", 0)),
+    ]
+    went = _went(work, row.id)
+    facts.append(("state", row.state, _state(entries, went)))
+    work.compare("disposals", key, facts, "the ledger")
+    _list(work, row, planned)
+    if went:
+        _approved(work, row, entries, went)
+    _certified(work, row, entries, went)
+
+
+def _state(entries: Sequence[Entry], went: Sequence[AnyRow]) -> str:
+    kinds = {entry.kind for entry in entries}
+    if "disposal:certified" in kinds:
+        return "done"
+    return "withdrawn" if "disposal:withdrawn" in kinds else "running" if went else "planned"
+
+
+def _went(work: Work, disposal: int) -> list[AnyRow]:
+    """What was destroyed under a plan: message, `record:disposed` entry, and its line on the list."""
+    query = (
+        "SELECT d.message, d.lane, d.entry AS seq, l.entry, m.notice_for, x.until, x.class AS key "
+        "FROM disposed d JOIN messages m ON m.id = d.message "
+        "JOIN ledger l ON l.lane = d.lane AND l.seq = d.entry "
+        "LEFT JOIN disposal_list x ON x.disposal = d.disposal AND x.message = d.message "
+        "WHERE d.disposal = :disposal ORDER BY d.message"
+    )
+    return work.rows(query, disposal=disposal)
+
+
+def _list(work: Work, row: AnyRow, planned: Entry) -> None:
+    """The list is the one that was planned, and approved."""
+    query = "SELECT message, class AS key, until FROM disposal_list WHERE disposal = :one ORDER BY message"
+    listed = work.rows(query, one=row.id)
+    is_ = len(listed), _digest((one.message, one.key, one.until) for one in listed)
+    if is_ != (planned.facts.get("records"), planned.facts.get("sha256")):
+        meaning = f"is not what {place_of(planned)} planned: the list was changed"
+        work.report("disposal_list", f"disposal {row.id}", "", meaning)
+
+
+def _digest(lines: Iterable[tuple[object, object, object]]) -> str:
+    digest = hashlib.sha256()
+    for message, key, until in lines:
+        digest.update(f"{message} {key} {until}\n".encode())
+    return digest.hexdigest()
+
+
+def _approved(work: Work, row: AnyRow, entries: Sequence[Entry], went: Sequence[AnyRow]) -> None:
+    """Two people agreed, neither of them the planner, before anything was destroyed."""
+    first = min(number(one.seq) for one in went)
+    before = [e for e in entries if e.kind == "disposal:approved" and e.seq < first]
+    people = _people(work, [e for e in entries if e.kind == "disposal:planned"], before)
+    if len(before) < APPROVALS or (people is not None and len(people) < APPROVALS):
+        meaning = f"records were destroyed by it without the approval of {APPROVALS} people"
+        work.report("disposals", f"id {row.id}", "", meaning)
+    for one in went:
+        if one.notice_for is None and one.until is None:
+            work.report("disposed", f"message {one.message}", "disposal", "was not on the list of its plan")
+
+
+def _people(work: Work, planned: Sequence[Entry], approved: Sequence[Entry]) -> set[str] | None:
+    """Who approved, without who planned; None where nobody can open it."""
+    if work.sealed:
+        return None
+    bodies = work.bodies((e.lane, e.seq) for e in (*planned, *approved))
+    names = [[_name(bodies.get((e.lane, e.seq), {})) for e in some] for some in (planned, approved)]
+    return set(names[1]) - set(names[0]) - {""}
+
+
+def _name(act: Mapping[str, Any]) -> str:
+    return "".join(str(act.get("person", "")).casefold().split())
+
+
+def _certified(work: Work, row: AnyRow, entries: Sequence[Entry], went: Sequence[AnyRow]) -> None:
+    """The certificate counts and names what went, and nothing went after it."""
+    said = next((e for e in entries if e.kind == "disposal:certified"), None)
+    if said is None:
+        return
+    gone = [(one, readable(as_bytes(one.entry))) for one in went]
+    lines = [(one.message, e.facts.get("class"), e.facts.get("until")) for one, e in gone if e is not None]
+    if (len(went), _digest(lines)) != (said.facts.get("messages"), said.facts.get("sha256")):
+        meaning = f"{place_of(said)}: the certificate is of other records than those that are gone"
+        work.report("disposals", f"id {row.id}", "", meaning)
+    if any(one.lane == said.lane and number(one.seq) > said.seq for one in went):
+        work.report("disposals", f"id {row.id}", "", f"records were destroyed after {place_of(said)}")

@@ -1,0 +1,248 @@
+"""Records destroyed: keys and content, what names people beside them, attachments, words in the index.
+
+Rules of this file: it destroys what it is told to; whether it may is asked in the same transaction by
+`disposal`. What is left of a record is what proves that there was one: its entries, without their content,
+and rows whose columns name nobody. What the transaction cannot reach goes afterwards, so that a crash leaves
+too much and never a record whose parts are half there: files of attachments, whose keys are gone by then, and
+words in the index, which are keyed tokens. Whoever runs the disposal again finds both.
+
+    in the transaction     content, data keys, keys of attachments, receipts; columns blanked; an entry
+    after it               files of attachments (`remove_files`); words in the search index (`forget`)
+    at the end             SQLite: the log; PostgreSQL: dead rows (`settle`)
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import (
+    Connection,
+    Engine,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    literal_column,
+    select,
+    update,
+)
+
+from bridge.store import schema as s
+from bridge.store.blobs import BlobFolder
+from bridge.store.index import Index, month_of
+from bridge.store.index.following import Follower
+from bridge.store.prepared import Prepared
+from bridge.store.rotation import clear_log
+from bridge.store.writer import Tx
+
+STAYING = frozenset({"consent:asked", "consent:given"})
+"""Kinds of entries about a message whose content stays: what a client agreed to is a record of the client."""
+
+GONE = "disposed/"
+"""How the id of a message that is gone begins; its number follows, so that no two are alike."""
+
+
+class Doomed(NamedTuple):
+    """A record that may go: its number, the class that kept it, and until when (milliseconds)."""
+
+    number: int
+    key: str
+    until: int
+
+
+# --- in the transaction ---------------------------------------------------------------------------------
+
+
+def destroy(tx: Tx, disposal: int, doomed: Sequence[Doomed]) -> int:
+    """Destroy these records and the bridge's notices about them; gives how many messages that were.
+
+    What is gone already is left alone.
+    """
+    tx.flush()
+    rows = _members(tx.db, [one.number for one in doomed])
+    numbers = [row.id for row in rows]
+    if not numbers:
+        return 0
+    permits = _permits(tx.db, numbers)
+    _destroy_content(tx.db, numbers, permits)
+    _destroy_file_keys(tx.db, numbers)
+    _blank(tx.db, numbers, permits)
+    _testify(tx, disposal, rows, {one.number: one for one in doomed})
+    return len(numbers)
+
+
+def _members(db: Connection, numbers: Sequence[int]) -> Sequence[Any]:
+    """The messages of these records that are there: the messages themselves, and notices about them."""
+    m = s.messages.c
+    gone = exists().where(s.disposed.c.message == m.id)
+    query = select(m.id, m.lane, m.notice_for).where(~gone).order_by(m.id)
+    own = db.execute(query.where(m.id.in_(numbers))).all()
+    notices = db.execute(query.where(m.notice_for.in_(numbers))).all()
+    return sorted({row.id: row for row in [*own, *notices]}.values(), key=lambda row: row.id)
+
+
+def _permits(db: Connection, numbers: Sequence[int]) -> list[str]:
+    d = s.deliveries.c
+    return list(db.scalars(select(d.permit).where(d.message.in_(numbers))))
+
+
+def _destroy_content(db: Connection, numbers: Sequence[int], permits: Sequence[str]) -> None:
+    le = s.ledger.c
+    subjects = [*(f"message/{number}" for number in numbers), *(f"delivery/{permit}" for permit in permits)]
+    rows = db.execute(select(le.lane, le.seq, le.entry).where(le.subject.in_(subjects)))
+    places = [{"b_lane": row.lane, "b_seq": row.seq} for row in rows if not _stays(bytes(row.entry))]
+    _destroy_at(db, places)
+
+
+def _stays(entry: bytes) -> bool:
+    """Whether what stands beside an entry is more than the message's: asked of its canonical bytes."""
+    return any(b'"kind":"%b"' % kind.encode() in entry for kind in STAYING)
+
+
+def _destroy_at(db: Connection, places: Sequence[Mapping[str, int]]) -> None:
+    for statement in (_NO_KEY, _NO_CONTENT) if places else ():
+        statement.many(db, places)
+
+
+def _here(table: Any) -> Any:
+    return and_(table.c.lane == bindparam("b_lane"), table.c.seq == bindparam("b_seq"))
+
+
+_NO_KEY = Prepared(delete(s.data_keys).where(_here(s.data_keys)))
+_NO_CONTENT = Prepared(delete(s.content).where(_here(s.content)))
+
+
+def _destroy_file_keys(db: Connection, numbers: Sequence[int]) -> None:
+    """The keys of attachments that no other record has which is there."""
+    f, other = s.files.c, s.files.alias("other")
+    elsewhere = exists().where(
+        other.c.digest == f.digest,
+        other.c.message.not_in(numbers),
+        ~exists().where(s.disposed.c.message == other.c.message),
+    )
+    query = select(f.digest).where(f.message.in_(numbers), f.digest != "", ~elsewhere).distinct()
+    digests = list(db.scalars(query))
+    if digests:
+        db.execute(delete(s.file_keys).where(s.file_keys.c.digest.in_(digests)))
+
+
+def _blank(db: Connection, numbers: Sequence[int], permits: Sequence[str]) -> None:
+    """Take out of the rows who wrote, where, and the networks' own ids."""
+    m, d, r = s.messages.c, s.deliveries.c, s.reviews.c
+    name = literal_column(f"'{GONE}'").concat(m.id)
+    nobody = {"source_id": name, "conversation": "", "sender": "", "pair": None}
+    db.execute(update(s.messages).where(m.id.in_(numbers)).values(nobody))
+    db.execute(update(s.deliveries).where(d.message.in_(numbers)).values(conversation=""))
+    db.execute(update(s.reviews).where(r.message.in_(numbers)).values(conversation=""))
+    if permits:
+        db.execute(delete(s.receipts).where(s.receipts.c.permit.in_(permits)))
+
+
+def _testify(tx: Tx, disposal: int, rows: Sequence[Any], doomed: Mapping[int, Doomed]) -> None:
+    kept = []
+    for row in rows:
+        one = doomed.get(row.id) or doomed[row.notice_for]
+        facts = {"message": row.id, "disposal": disposal, "class": one.key, "until": one.until}
+        entry = tx.append(row.lane, "record:disposed", f"message/{row.id}", facts)
+        kept.append({"message": row.id, "disposal": disposal, "lane": row.lane, "entry": entry})
+    tx.db.execute(insert(s.disposed), kept)
+
+
+def erase_pair(tx: Tx, pair: int, disposal: int) -> None:
+    """Destroy the names, addresses and ids of two people who are paired no longer, and what is remembered of
+    their chats, as far as no other pair has it."""
+    tx.flush()
+    p = s.pairs.c
+    row = tx.db.execute(select(p.lane, p.stream, p.contact, p.advisor).where(p.id == pair)).one()
+    le = s.ledger.c
+    acts = tx.db.execute(select(le.lane, le.seq).where(le.subject == f"pair/{pair}"))
+    places = [{"b_lane": one.lane, "b_seq": one.seq} for one in acts]
+    for column, value in ((p.contact, row.contact), (p.stream, row.stream)):
+        if not tx.db.execute(select(p.id).where(column == value, p.id != pair)).first():
+            places += _forget_chat(tx.db, value)
+    _destroy_at(tx.db, places)
+    nobody = {"advisor": "", "stream": "", "contact": "", "body": b""}
+    tx.db.execute(update(s.pairs).where(p.id == pair).values(nobody))
+    tx.append(row.lane, "pair:erased", f"pair/{pair}", {"pair": pair, "disposal": disposal})
+
+
+def _forget_chat(db: Connection, conversation: str) -> list[dict[str, int]]:
+    """Forget what moving things remembered of a chat; gives the places of what its client agreed to."""
+    o = s.consents.c
+    rows = db.execute(select(o.lane, o.entry).where(o.contact == conversation)).all()
+    db.execute(delete(s.consents).where(o.contact == conversation))
+    for one in (s.chats, s.said):
+        db.execute(delete(one).where(one.c.conversation == conversation))
+    db.execute(delete(s.cursors).where(s.cursors.c.name == f"stream:{conversation}"))
+    return [{"b_lane": row.lane, "b_seq": row.entry} for row in rows]
+
+
+# --- after it -------------------------------------------------------------------------------------------
+
+
+def leftovers(db: Connection, disposal: int) -> list[str]:
+    """Digests of attachments whose keys a disposal destroyed: their files are of no use any more."""
+    f, g, k = s.files.c, s.disposed.c, s.file_keys.c
+    query = (
+        select(f.digest)
+        .join(s.disposed, g.message == f.message)
+        .where(g.disposal == disposal, f.digest != "", ~exists().where(k.digest == f.digest))
+    )
+    return sorted(set(db.scalars(query)))
+
+
+def remove_files(blobs: BlobFolder, digests: Iterable[str]) -> int:
+    """Take the files of these attachments away; gives how many there were."""
+    removed = 0
+    for digest in digests:
+        path = blobs.path(digest)
+        removed += path.exists()
+        path.unlink(missing_ok=True)
+    return removed
+
+
+def months_of(db: Connection, disposal: int) -> dict[str, list[int]]:
+    """The messages that a disposal destroyed, by the month of the index that they are in."""
+    m, g = s.messages.c, s.disposed.c
+    query = select(m.id, m.archived_at).join(s.disposed, g.message == m.id).where(g.disposal == disposal)
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for number, at in db.execute(query):
+        found[month_of(at)].append(number)
+    return dict(found)
+
+
+def forget(engine: Engine, index: Index, disposal: int) -> None:
+    """Let the words of what a disposal destroyed leave the search index, from its files and tables."""
+    with engine.connect() as db:
+        with db.begin():
+            index.forget(db, months_of(db, disposal))
+        follower = Follower(index)
+        while follower.repair(db) is not None:
+            pass
+
+
+def settle(engine: Engine) -> bool:
+    """Let nothing that was destroyed linger where the engine keeps old rows; whether that could be done now.
+
+    SQLite writes zeros over what is deleted (`secure_delete`), and its log is cut off here. PostgreSQL keeps
+    dead rows until they are vacuumed, which is done here, and its log and backups until they are recycled:
+    there, only a new master key makes it final (`keys rotate`).
+    """
+    if engine.dialect.name == "sqlite":
+        return clear_log(engine)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
+        for table in (
+            "content",
+            "data_keys",
+            "file_keys",
+            "messages",
+            "deliveries",
+            "reviews",
+            "receipts",
+            "pairs",
+        ):
+            db.exec_driver_sql(f"VACUUM {table}")
+    return True
