@@ -11,7 +11,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from bridge.errors import ConfigError
-from bridge.ports import Acts
+from bridge.ports import Acts, Order, Placing
 from bridge.proposals import Approval, Bar, Proposal, is_unseen
 
 if TYPE_CHECKING:
@@ -113,6 +113,44 @@ async def unfreeze(acts: Acts, person: str, reason: str) -> None:
     """Let things go on. Raises Conflict when nothing is stopped."""
     signed(person, reason)
     await acts.unfreeze(person, reason)
+
+
+# --- records --------------------------------------------------------------------------------------------
+
+
+async def lengthen(acts: Acts, order: Order, numbers: Sequence[int]) -> int:
+    """Keep these records longer: an event has happened, or somebody ordered it; gives how many that changed.
+    None is ever kept shorter. Raises ConfigError for an order that says nothing."""
+    signed(order.person, order.reason)
+    if sum(map(bool, (order.event, order.until, order.keep))) != 1:
+        raise ConfigError(["say one of: what happened, until when, or how long"])
+    return await acts.lengthen(order, numbers)
+
+
+async def place_hold(acts: Acts, placing: Placing) -> None:
+    """Place a legal hold, from now on. Raises ConfigError for a name that is none, Conflict for one that was
+    used before."""
+    signed(placing.person, placing.reason)
+    await acts.place_hold(placing)
+
+
+async def propose_lift(acts: Acts, name: str, person: str, reason: str) -> None:
+    """Propose to lift a hold. Raises Missing when there is none, Conflict when it is no longer standing."""
+    signed(person, reason)
+    await acts.propose_lift(name, person, reason)
+
+
+async def refuse_lift(acts: Acts, name: str, person: str, reason: str) -> None:
+    """Let a hold stand that somebody wanted lifted. Raises Conflict when nobody did."""
+    signed(person, reason)
+    await acts.refuse_lift(name, person, reason)
+
+
+async def lift_hold(acts: Acts, name: str, person: str, reason: str, legal: Sequence[str]) -> None:
+    """Agree to lift a hold; that disposes of nothing. Raises NotAllowed for whoever proposed it, and for
+    anybody who is not one of `legal` (if any are named); Conflict when nobody proposed it."""
+    signed(person, reason)
+    await acts.lift_hold(name, person, reason, legal)
 
 
 # --- signatures -----------------------------------------------------------------------------------------

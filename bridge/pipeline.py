@@ -209,6 +209,13 @@ async def judgement(judge: Judge, house: House) -> None:
 _REMARK = Verdict(Outcome.DELIVER, Cause.DEFAULT, "", "a network's own remark")
 
 
+def _remark(verdict: Verdict) -> Verdict:
+    """Of what a policy says to a remark, what counts: how long its record lives, and where else it lies."""
+    return replace(
+        _REMARK, retention=verdict.retention, archives=verdict.archives, legal_holds=verdict.legal_holds
+    )
+
+
 def decide(
     archived: Sequence[Archived], judge: Judge, now: int, languages: Mapping[str, str]
 ) -> list[Ruling]:
@@ -228,7 +235,9 @@ def decide(
         target = (one.route.network, one.route.conversation) if one.route else ("", "")
         if target in said:
             one = replace(one, said={**one.said, **said[target]})
-        verdict = _REMARK if one.message.kind in (Kind.NOTE, Kind.FAILED) else judge(one, moment)
+        verdict = judge(one, moment)
+        if one.message.kind in (Kind.NOTE, Kind.FAILED):
+            verdict = _remark(verdict)
         if verdict.waits:
             waiting.add(conversation)
         if verdict.agreed:

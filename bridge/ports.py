@@ -327,6 +327,32 @@ class Tally(Protocol):
         """A hold was not decided in time."""
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What somebody orders for the records that a query finds: that `event` happened at `at`, or that they
+    are kept until `until`, or for `keep` ("7y") from their creation. Times are milliseconds, 0 for none."""
+
+    person: str
+    reason: str
+    query: str
+    event: str = ""
+    at: int = 0
+    until: int = 0
+    keep: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """A legal hold that somebody places: on what `query` finds, in its canonical form; `written` is how that
+    was typed."""
+
+    name: str
+    query: str
+    written: str
+    person: str
+    reason: str
+
+
 class Acts(Protocol):
     """What a person's act needs from the store. Each is one transaction, recorded with who and why.
 
@@ -370,6 +396,23 @@ class Acts(Protocol):
 
     async def roll_back(self, way: Proposal, ticked: Sequence[str] = ()) -> int:
         """The change before comes into force again; gives its number. MAY raise `NotAllowed`."""
+
+    async def lengthen(self, order: Order, numbers: Sequence[int]) -> int:
+        """These records are kept longer, as `order` says; gives how many that changed. MUST change the
+        rest when it is called again after an interruption."""
+
+    async def place_hold(self, placing: Placing) -> None:
+        """A legal hold covers from now on."""
+
+    async def propose_lift(self, name: str, person: str, reason: str) -> None:
+        """Somebody wants a legal hold lifted; it stands."""
+
+    async def refuse_lift(self, name: str, person: str, reason: str) -> None:
+        """A hold that somebody wanted lifted goes on standing."""
+
+    async def lift_hold(self, name: str, person: str, reason: str, legal: Sequence[str]) -> None:
+        """A second person agrees to lift a hold; `legal` are those who may, anybody if none is named. MAY
+        raise `NotAllowed`."""
 
     async def freeze(self, person: str, reason: str) -> None:
         """Nothing is sent any more, and whatever comes is held."""

@@ -21,9 +21,20 @@ from sqlalchemy.exc import SQLAlchemyError
 from bridge.errors import Conflict, StoreError
 from bridge.ledger.tree import Frontier
 from bridge.message import Archived, Batch, Blob, Inspection
-from bridge.ports import NO_REACH, Attempt, Claim, Clock, KeyKeeper, Late, Ruling, Wanted
+from bridge.ports import (
+    NO_REACH,
+    Attempt,
+    Claim,
+    Clock,
+    KeyKeeper,
+    Late,
+    Order,
+    Placing,
+    Ruling,
+    Wanted,
+)
 from bridge.proposals import Approval, Bar, Proposal
-from bridge.store import acts, deadlines, intake, judging, proposals, samples, sending
+from bridge.store import acts, deadlines, holds, intake, judging, proposals, samples, sending, terms
 from bridge.store import schema as s
 from bridge.store.blobs import BlobFolder
 from bridge.store.causes import cause
@@ -350,6 +361,31 @@ class Database:
     async def roll_back(self, way: Proposal, ticked: Sequence[str] = ()) -> int:
         """The change before comes into force again; gives its number."""
         return await self.write(lambda tx: proposals.roll_back(tx, self.lane, way, ticked))
+
+    async def lengthen(self, order: Order, numbers: Sequence[int]) -> int:
+        """These records are kept longer, as `order` says; gives how many that changed."""
+        place = await self.write(lambda tx: terms.write_order(tx, self.lane, order, len(numbers)))
+        changed = 0
+        for start in range(0, len(numbers), terms.CHUNK):
+            part = numbers[start : start + terms.CHUNK]
+            changed += await self.write(partial(terms.carry_out, order=order, place=place, numbers=part))
+        return changed
+
+    async def place_hold(self, placing: Placing) -> None:
+        """A legal hold covers from now on."""
+        await self.write(lambda tx: holds.place(tx, self.lane, placing))
+
+    async def propose_lift(self, name: str, person: str, reason: str) -> None:
+        """Somebody wants a legal hold lifted; it stands."""
+        await self.write(lambda tx: holds.propose_lift(tx, name, person, reason))
+
+    async def refuse_lift(self, name: str, person: str, reason: str) -> None:
+        """A hold that somebody wanted lifted goes on standing."""
+        await self.write(lambda tx: holds.refuse_lift(tx, name, person, reason))
+
+    async def lift_hold(self, name: str, person: str, reason: str, legal: Sequence[str]) -> None:
+        """A second person agrees to lift a hold."""
+        await self.write(lambda tx: holds.lift(tx, name, person, reason, legal))
 
     async def freeze(self, person: str, reason: str) -> None:
         """Nothing is sent any more, and whatever comes is held."""

@@ -17,7 +17,7 @@ from bridge.errors import Conflict
 from bridge.flow import DeliveryState, MessageState, after
 from bridge.message import _SEAL, Archived, Cause, Kind, Message, Outcome, Verdict
 from bridge.ports import NO_REACH, Ruling
-from bridge.store import copies, following
+from bridge.store import copies, following, kept
 from bridge.store import schema as s
 from bridge.store.codec import Known, message_body, message_from, verdict_body
 from bridge.store.context import Memory, earlier
@@ -172,6 +172,7 @@ class Rulings:
         self.messages: list[dict] = []
         self.samples: list[dict] = []
         self.copies: list[dict] = []
+        self.terms: list[dict] = []
         self.any_held = _ANY_HELD.one(tx.db, {}).first() is not None
 
     def add(self, ruling: Ruling) -> None:
@@ -185,10 +186,7 @@ class Rulings:
             self._judge(ruling)
 
     def _note(self, ruling: Ruling) -> None:
-        number = ruling.archived.seq
-        facts = {"message": number} | copies.want(self, number, ruling.verdict.archives)
-        self.tx.append(self.lane, "message:noted", f"message/{number}", facts)
-        self._step(ruling.archived, "note")
+        self._noted(ruling)
         if ruling.archived.message.kind is Kind.FAILED:
             self.write()  # the failed delivery may be of this very batch
             _fail(self, ruling)
@@ -202,13 +200,21 @@ class Rulings:
         if original is None:
             return self._unseen(ruling)
         versions = [original, *_edits(self.tx.db, original, archived.seq)]
-        stopped = [_withdraw(self.tx, self.lane, one, archived.seq) for one in versions]
+        stopped = [_withdraw(self, one, ruling) for one in versions]
         if not all(stopped):
             return False
-        facts = {"message": archived.seq} | copies.want(self, archived.seq, ruling.verdict.archives)
-        self.tx.append(self.lane, "message:noted", f"message/{archived.seq}", facts)
-        self._step(archived, "note")
+        self._noted(ruling)
         return True
+
+    def _noted(self, ruling: Ruling) -> None:
+        """A message that is relayed to nobody is a record as well: its classes stand beside its entry."""
+        number, verdict = ruling.archived.seq, ruling.verdict
+        facts = {"message": number} | copies.want(self, number, verdict.archives)
+        facts |= kept.said_of(verdict, ruling.archived.archived_at)
+        body = kept.classes_body(verdict.retention) if verdict.retention else None
+        entry = self.tx.append(self.lane, "message:noted", f"message/{number}", facts, body)
+        kept.note(self, number, entry, facts)
+        self._step(ruling.archived, "note")
 
     def _unseen(self, ruling: Ruling) -> bool:
         # A recall of something that never passed here tells the other side nothing.
@@ -218,12 +224,13 @@ class Rulings:
     def _judge(self, ruling: Ruling) -> None:
         archived, verdict = ruling.archived, ruling.verdict
         if archived.message.replaces:
-            self._supersede(archived)
+            self._supersede(ruling)
         step = {Outcome.HOLD: "hold", Outcome.BLOCK: "block"}.get(verdict.outcome, "pass")
         self._step(archived, step)
         goes = step == "pass" and archived.route is not None
         more = {"samples": len(verdict.samples)} if goes and verdict.samples else {}
         more |= copies.want(self, archived.seq, verdict.archives)
+        more |= kept.said_of(verdict, archived.archived_at)
         number = self.verdict(archived.seq, verdict, archived.message.text, _known(ruling), more)
         if goes:
             self._pass(archived, verdict, number)
@@ -269,14 +276,15 @@ class Rulings:
             }
         )
 
-    def _supersede(self, edit: Archived) -> None:
+    def _supersede(self, ruling: Ruling) -> None:
         """Its sender has said it anew: of the earlier version, what nobody has read yet stays unread."""
         self.write()
+        edit = ruling.archived
         original = find_message(
             self.tx.db, edit.message.network, edit.message.replaces, edit.message.conversation
         )
         if original is not None:
-            _withdraw(self.tx, self.lane, original, edit.seq, "superseded")
+            _withdraw(self, original, ruling, "superseded")
 
     def verdict(
         self,
@@ -291,6 +299,7 @@ class Rulings:
         facts["policies"] = [digest for _, digest in verdict.policies]
         body = verdict_body(verdict, text, known)
         entry = self.tx.append(self.lane, "message:judged", f"message/{number}", {**facts, **more}, body)
+        kept.note(self, number, entry, more)
         row = {"id": self.next_verdict, "message": number, "entry": entry, "at": self.tx.now}
         self.verdicts.append(row | {"outcome": verdict.outcome.value, "cause": verdict.cause.value})
         self.next_verdict += 1
@@ -393,6 +402,7 @@ class Rulings:
                 rows.clear()
         following.insert_samples(self)
         copies.insert(self)
+        kept.insert(self)
         if self.states:
             if _STEP_MESSAGE.many(db, self.states) != len(self.states):
                 raise Conflict("a message of this batch was judged by somebody else")
@@ -448,12 +458,19 @@ def was_read(db: object, edit: Message) -> bool:
     return original is not None and db.execute(query).first() is not None
 
 
-def _withdraw(tx: Tx, lane: int, original: int, recall: int, reason: str = "recalled") -> bool:
+def _withdraw(work: Rulings, original: int, ruling: Ruling, reason: str = "recalled") -> bool:
     """Stop what has not gone out of a recalled message; False when the reader has it (or may have it)."""
-    facts = {"message": original, "by": recall}
-    state = tx.db.execute(select(s.messages.c.state).where(s.messages.c.id == original)).scalar()
+    tx, lane = work.tx, work.lane
+    facts = {"message": original, "by": ruling.archived.seq}
+    m = s.messages.c
+    state, archived_at = tx.db.execute(select(m.state, m.archived_at).where(m.id == original)).one()
     if state in _UNDECIDED:
-        tx.append(lane, "message:recalled", f"message/{original}", facts)
+        # What nobody has judged is kept as long as that which took it back.
+        new = ruling.verdict.retention if state == MessageState.NEW else ()
+        facts |= kept.said_of(ruling.verdict, archived_at) if new else {}
+        body = kept.classes_body(new) if new else None
+        entry = tx.append(lane, "message:recalled", f"message/{original}", facts, body)
+        kept.note(work, original, entry, facts)
         if state == MessageState.HELD:
             close_review(tx, original, "recalled", -1)
         set_message(tx, original, MessageState(state), "recall")
@@ -465,7 +482,7 @@ def _withdraw(tx: Tx, lane: int, original: int, recall: int, reason: str = "reca
     if not rows or any(row.uncertain or row.state not in _UNSEEN for row in rows):
         return False
     for row in rows:
-        drop_delivery(tx, lane, row.permit, {"reason": reason, "by": recall})
+        drop_delivery(tx, lane, row.permit, {"reason": reason, "by": ruling.archived.seq})
     return True
 
 

@@ -92,7 +92,7 @@ OPERATIONAL: Mapping[str, frozenset[str]] = {
     "files": frozenset({"attempt", "next_at"}),
     "deliveries": frozenset({"next_at", "epoch", "uncertain", "first_try_at"}),
     "reviews": frozenset({"marked"}),
-    "copies": frozenset({"since", "attempt", "next_at", "reason", "held", "until"}),
+    "copies": frozenset({"since", "upto", "attempt", "next_at", "reason", "held", "until"}),
 }
 """Columns of the evidence tables that say how to go on, not what happened."""
 

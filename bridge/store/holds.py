@@ -1,0 +1,317 @@
+"""Legal holds: what must not go, whatever its term. Placed at once, lifted by two people.
+
+Rules of this file: a hold is a query with a name, tried on the opened message when somebody asks; so it
+covers what was archived before it, and what comes after. It covers both sides, notices with the message
+they are about, and every message that cannot be opened: what fails, holds. Whom or what it is about is
+content. A policy's `legal_holds` count while the policy is in force, for all records and not only its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import orjson
+from sqlalchemy import Connection, and_, insert, select, update
+
+from bridge.errors import ConfigError, Conflict, Missing, NotAllowed
+from bridge.message import Party
+from bridge.policy.members import Roster
+from bridge.ports import Placing
+from bridge.proposals import is_same
+from bridge.search.document import Document, Person
+from bridge.store import schema as s
+from bridge.store.codec import dump
+from bridge.store.documents import Reading, Stored
+from bridge.store.policies import moment, sources_of
+from bridge.store.proposals import in_force
+from bridge.store.writer import Tx
+
+if TYPE_CHECKING:
+    from bridge.policy import PolicySet
+    from bridge.policy.language import LegalHold, PolicyFile
+
+STANDING, PROPOSED, LIFTED = "standing", "proposed", "lifted"
+"""Where a hold stands: it covers, also while somebody proposes to lift it, until it is lifted."""
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+_CHUNK = 500
+
+
+# --- what is covered ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Cover:
+    """One hold, ready to be tried. `recorded`: it also covers what a verdict was recorded under its name."""
+
+    name: str
+    accepts: Callable[[Document], bool]
+    recorded: bool = False
+
+
+class Holds:
+    """All holds that stand, ready to be tried on messages. False when there are none."""
+
+    def __init__(self, covers: Iterable[Cover]) -> None:
+        self._covers = tuple(covers)
+
+    def __bool__(self) -> bool:
+        return bool(self._covers)
+
+    @property
+    def names(self) -> list[str]:
+        """Their names."""
+        return [one.name for one in self._covers]
+
+    def over(self, document: Stored) -> list[str]:
+        """The names of those that cover a message; all of them, when it cannot be opened."""
+        if not self._covers:
+            return []
+        if not document.opens():
+            return self.names
+        recorded: set[str] = set()
+        if any(one.recorded for one in self._covers):
+            recorded = {name for one in document.decisions for name in one.verdict.legal_holds}
+        return [one.name for one in self._covers if one.name in recorded or one.accepts(document)]
+
+
+def standing_holds(db: Connection, policies: PolicySet | None = None) -> Holds:
+    """All holds that stand: those that people placed, and those of `policies` (None: of the policies that the
+    store records to be in force).
+
+    Raises StoreError when one cannot be read: who does not know what is held may dispose of nothing.
+    """
+    placed = (Cover(one.name, _accepting(one)) for one in holds(db) if one.state != LIFTED)
+    files = _files_in_force(db) if policies is None else [one.model for one in policies.policies]
+    return Holds([*placed, *_of_policies(files)])
+
+
+def hold_named(db: Connection, name: str) -> Holds:
+    """One hold that a person placed, be it lifted by now. Raises Missing when there is none."""
+    one = hold(db, name)
+    return Holds([Cover(one.name, _accepting(one))])
+
+
+def families(db: Connection, numbers: Sequence[int]) -> dict[int, list[int]]:
+    """Messages that share one fate, by the one that the others are notices about, itself first."""
+    m = s.messages.c
+    rows = db.execute(select(m.id, m.notice_for).where(m.id.in_(list(numbers))))
+    found: dict[int, list[int]] = {}
+    for row in rows:
+        root = row.id if row.notice_for is None else row.notice_for
+        found[root] = [root]
+    notices = select(m.id, m.notice_for).where(m.notice_for.in_(list(found))).order_by(m.id)
+    for row in db.execute(notices):
+        found[row.notice_for].append(row.id)
+    return found
+
+
+def covered(db: Connection, family: Mapping[int, Sequence[int]], held: Holds) -> dict[int, list[str]]:
+    """The names of the holds over each family of `families`, where there are any."""
+    found: dict[int, list[str]] = {}
+    if not held:
+        return found
+    members = [one for root in family for one in family[root]]
+    names: defaultdict[int, list[str]] = defaultdict(list)
+    for document in Reading(db).documents(members):
+        names[document.number] = held.over(document)
+    for root, them in family.items():
+        if over := sorted({name for one in them for name in names[one]}):
+            found[root] = over
+    return found
+
+
+def every_under(db: Connection, held: Holds) -> Iterator[int]:
+    """The number of every message, notices among them, that `held` covers now: all are opened, and no index
+    is asked. Memory for one chunk."""
+    m = s.messages.c
+    after = 0
+    query = select(m.id).where(m.notice_for.is_(None)).order_by(m.id).limit(_CHUNK)
+    while numbers := list(db.scalars(query.where(m.id > after))):
+        family = families(db, numbers)
+        for root in covered(db, family, held):
+            yield from family[root]
+        after = numbers[-1]
+
+
+# --- those of policies ----------------------------------------------------------------------------------
+
+
+def _files_in_force(db: Connection) -> list[PolicyFile]:
+    from bridge.policy import assemble  # not for commands that only list things: it takes 0.3 s to load
+
+    hashes = [digest for _, digest in in_force(db)]
+    found, _ = assemble(sources_of(db, hashes)) if hashes else (None, ())
+    if hashes and found is None:
+        raise Conflict("the policies in force cannot be read: nobody knows what they hold")
+    return [one.model for one in found.policies] if found else []
+
+
+def _of_policies(files: Iterable[PolicyFile]) -> Iterator[Cover]:
+    for file in files:
+        zone = ZoneInfo(file.timezone)
+        for one in file.legal_holds:
+            yield Cover(f"{file.policy}/{one.id}", _about_people(one, zone), recorded=True)
+
+
+def _about_people(one: LegalHold, zone: ZoneInfo) -> Callable[[Document], bool]:
+    """Whether somebody of a policy's hold is at one end of a message, from its first day on."""
+    roster = Roster()
+    people = roster.number(one.people)
+    known: dict[Person, bool] = {}
+
+    def is_one(person: Person) -> bool:
+        if person not in known:
+            party = Party(person.network, person.id, person.name, person.address, tags=person.tags)
+            known[person] = people in roster.of(party)
+        return known[person]
+
+    def accepts(document: Document) -> bool:
+        if one.since is not None and moment(document.at).astimezone(zone).date() < one.since:
+            return False
+        ends = (document.sender, *([document.reader] if document.reader else []))
+        return any(map(is_one, ends))
+
+    return accepts
+
+
+# --- those that people place ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A hold as it stands. `query` is what it covers, `written` how that was typed; times are milliseconds,
+    0 for never. `proposed_by` wants it lifted because of `why`, `lifted_by` agreed ("" for nobody)."""
+
+    name: str
+    state: str
+    query: str
+    written: str
+    person: str
+    reason: str
+    placed_at: int
+    ended_at: int = 0
+    proposed_by: str = ""
+    lifted_by: str = ""
+    why: str = ""
+
+
+def _accepting(one: Hold) -> Callable[[Document], bool]:
+    from bridge.search.query import parse
+
+    return parse(one.query, moment(one.placed_at), UTC).accepts
+
+
+def holds(db: Connection) -> list[Hold]:
+    """Every hold that people ever placed, in the order of placing."""
+    return [
+        _hold(db, row) for row in db.execute(select(s.holds).order_by(s.holds.c.placed_at, s.holds.c.name))
+    ]
+
+
+def hold(db: Connection, name: str) -> Hold:
+    """One of them. Raises Missing when there is none."""
+    row = db.execute(select(s.holds).where(s.holds.c.name == name)).first()
+    if row is None:
+        raise Missing(f"there is no legal hold {name}; see `weighbridge hold list`")
+    return _hold(db, row)
+
+
+def _hold(db: Connection, row: Any) -> Hold:
+    acts = _acts(db, row.name)
+    placed = acts[0][1]
+    last = next((act for kind, act in reversed(acts) if kind == "legal:lift-proposed"), {})
+    by = next((act for kind, act in acts if kind == "legal:lifted"), {})
+    ending = row.state != STANDING
+    return Hold(
+        row.name,
+        row.state,
+        *(placed[name] for name in ("query", "written", "person", "reason")),
+        placed_at=row.placed_at,
+        ended_at=row.ended_at,
+        proposed_by=last.get("person", "") if ending else "",
+        lifted_by=by.get("person", ""),
+        why=last.get("reason", "") if ending else "",
+    )
+
+
+def _acts(db: Connection, name: str) -> list[tuple[str, dict[str, Any]]]:
+    """What was done with a hold, in order: the kind of each entry, and its content."""
+    le, c = s.ledger.c, s.content.c
+    query = (
+        select(le.entry, c.body)
+        .join(s.content, and_(c.lane == le.lane, c.seq == le.seq))
+        .where(le.subject == f"legal/{name}")
+        .order_by(le.lane, le.seq)
+    )
+    return [(orjson.loads(row.entry)["kind"], orjson.loads(row.body)) for row in db.execute(query)]
+
+
+def place(tx: Tx, lane: int, placing: Placing) -> None:
+    """Place a hold: it covers from this transaction on.
+
+    Raises ConfigError for a name that is none, Conflict when the name was used before.
+    """
+    if not _NAME.fullmatch(placing.name):
+        raise ConfigError(
+            [f"{placing.name!r} names no hold: letters, digits, '.', '_' and '-', 64 at most (CASE-7)"]
+        )
+    if tx.db.execute(select(s.holds.c.name).where(s.holds.c.name == placing.name)).first():
+        raise Conflict(f"a hold was placed as {placing.name} before: choose another name")
+    said = {name: getattr(placing, name) for name in ("query", "written", "person", "reason")}
+    entry = tx.append(lane, "legal:placed", f"legal/{placing.name}", {"hold": placing.name}, dump(said))
+    row = {"name": placing.name, "lane": lane, "entry": entry, "state": STANDING, "placed_at": tx.now}
+    tx.db.execute(insert(s.holds).values(**row))
+
+
+def propose_lift(tx: Tx, name: str, person: str, reason: str) -> None:
+    """Propose to lift a hold: it stands until another person agrees. Raises Conflict when that is proposed
+    already, or it was lifted."""
+    _step(tx, name, STANDING, PROPOSED, "legal:lift-proposed", person, reason)
+
+
+def refuse_lift(tx: Tx, name: str, person: str, reason: str) -> None:
+    """Let a hold stand that somebody proposed to lift. Raises Conflict when nobody did."""
+    _step(tx, name, PROPOSED, STANDING, "legal:lift-refused", person, reason)
+
+
+def lift(tx: Tx, name: str, person: str, reason: str, legal: Sequence[str]) -> None:
+    """Agree to lift a hold: it covers nothing any more, and nothing is disposed of by that.
+
+    Raises NotAllowed when `person` proposed it, or is not one of `legal` (those who may, if any are named);
+    Conflict when nobody proposed it.
+    """
+    tx.flush()
+    found = hold(tx.db, name)
+    if found.state == PROPOSED and is_same(person, found.proposed_by):
+        raise NotAllowed("who proposed to lift a hold cannot agree to it: another person must")
+    if legal and not any(is_same(person, one) for one in legal):
+        raise NotAllowed(f"{person} is not in [policy] legal_approvers")
+    _step(tx, name, PROPOSED, LIFTED, "legal:lifted", person, reason)
+
+
+def _step(tx: Tx, name: str, start: str, target: str, kind: str, person: str, reason: str) -> None:
+    tx.flush()
+    found = hold(tx.db, name)
+    if found.state != start:
+        raise Conflict(_refusal(found))
+    h = s.holds.c
+    lane = tx.db.execute(select(h.lane).where(h.name == name)).scalar_one()
+    act = dump({"person": person, "reason": reason})
+    tx.append(lane, kind, f"legal/{name}", {"hold": name}, act)
+    ended = tx.now if target == LIFTED else 0
+    tx.db.execute(update(s.holds).where(h.name == name).values(state=target, ended_at=ended))
+
+
+def _refusal(found: Hold) -> str:
+    return {
+        LIFTED: f"hold {found.name} was lifted",
+        PROPOSED: f"somebody has proposed to lift {found.name}: a second person agrees with --approve",
+        STANDING: f"nobody has proposed to lift {found.name}: `weighbridge hold lift {found.name}` does",
+    }[found.state]

@@ -1,0 +1,270 @@
+"""How long records live, in the tables: lengthened by acts, and asked before anything is disposed of.
+
+Rules of this file: a row says what its ledger entries say, and is written in their transaction. A term is
+never shortened: a later verdict, an event and an extension each leave the longer one. Whoever asks what keeps
+a record gets every reason; whatever cannot be found out is a reason as well.
+
+    message:judged, message:noted, message:recalled   the classes (content) and the term they give (facts)
+    retention:started, retention:extended             who ordered what, for which query
+    record:kept                                       what that order made of one record's term
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, and_, case, func, or_, select
+
+from bridge.flow import DeliveryState, MessageState
+from bridge.ledger.entry import Entry, decode, recall
+from bridge.message import Retention
+from bridge.ports import Order
+from bridge.records.terms import Term, end, term
+from bridge.store import schema as s
+from bridge.store.codec import dump
+from bridge.store.copies import outstanding
+from bridge.store.holds import Holds, covered, families
+from bridge.store.kept import REPLACE_TERM, facts_of, key_of, name_of, row_of, term_from
+from bridge.store.rows import is_open, states_in
+from bridge.store.writer import Tx
+
+SUBJECT = "retention"
+"""Whose the entries of those orders are that concern many records."""
+
+CHUNK = 500
+"""Records that are looked at, or lengthened, together."""
+
+
+# --- what a record's term rests on ----------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Claims:
+    """Everything that the term of one record rests on: its classes, when events happened for it, and until
+    when it was ordered to be kept longer. `created` is when it was archived; times are milliseconds."""
+
+    created: int = 0
+    lane: int = 0
+    classes: list[Retention] = field(default_factory=list)
+    happened: dict[str, int] = field(default_factory=dict)
+    extended: int = 0
+
+    @property
+    def term(self) -> Term | None:
+        """What follows from all that."""
+        return term(self.classes, self.created, self.happened, self.extended)
+
+    def heard(self, facts: Mapping[str, Any]) -> None:
+        """Take what an order said: an event, or a day. Of two times of one event, the later counts."""
+        if "event" in facts:
+            event = name_of(facts["event"])
+            self.happened[event] = max(self.happened.get(event, 0), facts["at"])
+        self.extended = max(self.extended, facts.get("extended", 0))
+
+
+def claims(db: Connection, numbers: Sequence[int]) -> dict[int, Claims]:
+    """What the terms of these messages rest on, read from the ledger and the archive.
+
+    Raises StoreError when a record that says so does not open any more.
+    """
+    m = s.messages.c
+    rows = db.execute(select(m.id, m.lane, m.archived_at).where(m.id.in_(list(numbers))))
+    found = {row.id: Claims(row.archived_at, row.lane) for row in rows}
+    saying: defaultdict[int, dict[int, int]] = defaultdict(dict)
+    for entry in _entries(db, found):
+        number = int(entry.subject.partition("/")[2])
+        if entry.kind == "record:kept":
+            found[number].heard(entry.facts)
+        elif "kept" in entry.facts:
+            saying[entry.lane][entry.seq] = number
+    c = s.content.c
+    for lane, places in saying.items():
+        bodies = db.execute(select(c.seq, c.body).where(c.lane == lane, c.seq.in_(list(places))))
+        for seq, body in bodies:
+            known = found[places[seq]].classes
+            said = (Retention(**one) for one in orjson.loads(body).get("retention", ()))
+            known.extend(one for one in said if one not in known)
+    return found
+
+
+def _entries(db: Connection, numbers: Iterable[int]) -> Iterator[Entry]:
+    le = s.ledger.c
+    subjects = [f"message/{number}" for number in numbers]
+    query = select(le.entry).where(le.subject.in_(subjects)).order_by(le.lane, le.seq)
+    return (recall(bytes(data)) for data in db.scalars(query))
+
+
+# --- orders about many records --------------------------------------------------------------------------
+
+
+def said_by(order: Order, created: int) -> dict[str, object]:
+    """What an order says of a record that was archived at `created`."""
+    if order.event:
+        return {"event": key_of(order.event), "at": order.at}
+    return {"extended": max(order.until, end(created, order.keep) if order.keep else 0)}
+
+
+def effect(order: Order, claim: Claims) -> Term | None:
+    """The term that a record has after an order; None when that changes nothing that will ever count."""
+    before, heard = claim.term, replace(claim, happened=dict(claim.happened))
+    heard.heard(said_by(order, claim.created))
+    then = heard.term
+    if before is None or then is None or heard == claim:
+        return None
+    if before.until is None:
+        concerns = not order.event or any(one.start == order.event for one in claim.classes)
+        return then if concerns else None
+    return then if then.until is None or then.until > before.until else None
+
+
+def write_order(tx: Tx, lane: int, order: Order, records: int) -> str:
+    """Write down who orders what; gives the place that the entries of single records name."""
+    kind = "retention:started" if order.event else "retention:extended"
+    facts: dict[str, object] = {"records": records}
+    facts |= {name: getattr(order, name) for name in ("at", "until", "keep") if getattr(order, name)}
+    facts |= {"event": key_of(order.event)} if order.event else {}
+    body = dump({"person": order.person, "reason": order.reason, "query": order.query})
+    return f"{lane}/{tx.append(lane, kind, SUBJECT, facts, body)}"
+
+
+def carry_out(tx: Tx, *, order: Order, place: str, numbers: Sequence[int]) -> int:
+    """Do to these records what the order at `place` says; gives how many it changed. To do it again changes
+    nothing more."""
+    tx.flush()
+    changed = 0
+    for number, claim in claims(tx.db, numbers).items():
+        then = effect(order, claim)
+        if then is None:
+            continue
+        facts = {"message": number, "by": place, **said_by(order, claim.created), **facts_of(then)}
+        entry = tx.append(claim.lane, "record:kept", f"message/{number}", facts)
+        REPLACE_TERM.one(tx.db, row_of(number, entry, then))
+        changed += 1
+    return changed
+
+
+# --- what keeps a record --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Whether a record may go. `until` is when its term is over (milliseconds; None: not known, or never),
+    `because` the class that governs ("" if none). `kept` are all reasons why it may not go now; without any
+    it may."""
+
+    number: int
+    until: int | None
+    because: str
+    kept: tuple[str, ...]
+
+
+def standings(db: Connection, numbers: Sequence[int], now: int, holds: Holds) -> list[Standing]:
+    """What keeps each of these messages at `now`, in this order; one that is not there is left out.
+
+    Notices share the fate of the message they are about, and it shares theirs: what keeps one keeps all.
+    """
+    found: dict[int, Standing] = {}
+    for start in range(0, len(numbers), CHUNK):
+        found |= _standings(db, numbers[start : start + CHUNK], now, holds)
+    return [found[number] for number in numbers if number in found]
+
+
+def _standings(db: Connection, numbers: Sequence[int], now: int, holds: Holds) -> dict[int, Standing]:
+    family = families(db, numbers)
+    members = [one for root in family for one in family[root]]
+    kept: defaultdict[int, list[str]] = defaultdict(list)
+    rows = {row.id: row for row in db.execute(_TERMS.where(s.messages.c.id.in_(list(family))))}
+    root_of = {one: root for root in family for one in family[root]}
+    for root, row in rows.items():
+        kept[root].extend(_by_term(row, now))
+    for reason, query in _UNFINISHED:
+        column = next(iter(query.selected_columns))
+        for number in db.scalars(query.where(column.in_(members)).distinct()):
+            if reason not in kept[root_of[number]]:
+                kept[root_of[number]].append(reason)
+    for number, names in outstanding(db, members).items():
+        kept[root_of[number]].extend(f"not yet in {name}" for name in names)
+    for root, names in covered(db, family, holds).items():
+        kept[root].extend(f"hold {name}" for name in names)
+    asked = set(numbers)
+    return {
+        one: Standing(one, rows[root].until, name_of(rows[root].key or ""), tuple(kept[root]))
+        for one, root in root_of.items()
+        if one in asked and root in rows
+    }
+
+
+def _by_term(row: Any, now: int) -> Iterator[str]:
+    """What a record's own state and term say against its going."""
+    if row.state in _UNDECIDED:
+        yield "undecided"
+    if row.key is None:
+        yield "no class of retention"
+        return
+    said = None if row.entry is None else term_from(decode(bytes(row.entry)).facts)
+    if said != Term(name_of(row.key), name_of(row.start), row.until):
+        yield "its term is not what the ledger says"
+    if row.until is None:
+        yield f"retention: {name_of(row.start)} has not happened"
+    elif row.until > now:
+        yield f"retention until {datetime.fromtimestamp(row.until / 1000, UTC):%Y-%m-%d}"
+
+
+_UNDECIDED = (MessageState.NEW.value, MessageState.FETCHING.value, MessageState.HELD.value)
+
+_M, _T = s.messages.c, s.terms.c
+_TERMS = (
+    select(_M.id, _M.state, _T.key, _T.start, _T.until, s.ledger.c.entry)
+    .outerjoin(s.terms, _T.message == _M.id)
+    .outerjoin(s.ledger, and_(s.ledger.c.lane == _M.lane, s.ledger.c.seq == _T.entry))
+)
+_STUCK = states_in(s.deliveries.c.state, DeliveryState.PARKED.value, DeliveryState.FAILED.value)
+_UNFINISHED: tuple[tuple[str, Any], ...] = (
+    ("delivery open", select(s.deliveries.c.message).where(or_(is_open(s.deliveries), _STUCK))),
+    ("drawn for review", select(s.samples.c.message).where(states_in(s.samples.c.state, "drawn"))),
+)
+"""What is still to be done with a record, and the messages of which that is so."""
+
+
+def due(db: Connection, now: int, after: int = 0, limit: int = CHUNK) -> list[int]:
+    """Numbers of messages whose term is over at `now`, in order, behind the message `after`; whether anything
+    else keeps them, `standings` says. Notices are not among them."""
+    query = select(_T.message).where(_T.until <= now, _T.message > after).order_by(_T.message).limit(limit)
+    return list(db.scalars(query))
+
+
+# --- listings -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ClassCount:
+    """The records that one class governs: how many, those that wait for its event, those whose term is over,
+    and the earliest end of one (milliseconds, 0: none)."""
+
+    key: str
+    records: int
+    waiting: int
+    due: int
+    earliest: int
+
+
+def counts(db: Connection, now: int) -> list[ClassCount]:
+    """All classes that govern a record, by name; last, under "", the records that have no class."""
+    waiting = func.sum(_case(_T.until.is_(None)))
+    query = select(_T.key, func.count(), waiting, func.sum(_case(_T.until <= now)), func.min(_T.until))
+    found = [
+        ClassCount(name_of(key), records, int(wait), int(over or 0), earliest or 0)
+        for key, records, wait, over, earliest in db.execute(query.group_by(_T.key).order_by(_T.key))
+    ]
+    without = select(func.count()).select_from(s.messages.outerjoin(s.terms, _T.message == _M.id))
+    lacking = db.execute(without.where(_T.message.is_(None), _M.notice_for.is_(None))).scalar() or 0
+    return [*found, ClassCount("", lacking, 0, 0, 0)] if lacking else found
+
+
+def _case(condition: Any) -> Any:
+    return case((condition, 1), else_=0)

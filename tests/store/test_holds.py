@@ -1,0 +1,177 @@
+"""Legal holds: at once, both sides, what comes later too; lifted by two people; what fails, holds."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from rig import CONTACT, LANGUAGES, START, Hands, judge, message
+
+from bridge import desk, pipeline
+from bridge.errors import ConfigError, Conflict, Missing, NotAllowed
+from bridge.message import SYMPHONY, WEIXIN, Archived, Message, Retention, Verdict
+from bridge.policy import Source, assemble
+from bridge.ports import Placing
+from bridge.search.query import parse
+from bridge.store import holds, terms
+from bridge.store.verify import verify
+
+ALICE = "with:alice.wong@bank.example"
+LATER = START + 9 * 366 * 86_400_000
+POLICY = """\
+policy: hk-equities
+language: 1
+title: t
+owner: compliance-hk@bank.example
+timezone: Asia/Hong_Kong
+legal_holds:
+  - { id: matter-3, people: [alice.wong@bank.example], since: %s, approved_by: carol@bank.example }
+"""
+
+
+async def say(hands: Hands, *messages: Message, held_by: tuple[str, ...] = ()) -> None:
+    """Archive, judge, deliver; everything lives for a year."""
+
+    def judging(archived: Archived, now: datetime) -> Verdict:
+        classes = (Retention("hk-equities/records", "1y"),)
+        return replace(judge(archived, now), retention=classes, legal_holds=held_by)
+
+    await hands.archive(*messages)
+    rulings = pipeline.decide(await hands.store.unjudged(100), judging, hands.clock.now(), LANGUAGES)
+    await hands.store.record_rulings(rulings)
+    await hands.send(WEIXIN)
+    await hands.send(SYMPHONY)
+
+
+async def place(hands: Hands, name: str, query: str) -> None:
+    """Hold what a query finds."""
+    canonical = str(parse(query, datetime.fromtimestamp(hands.clock.now() / 1000, UTC), UTC))
+    await desk.place_hold(hands.store, Placing(name, canonical, query, "carol", "a complaint"))
+
+
+async def kept(hands: Hands, *numbers: int) -> list[tuple[str, ...]]:
+    """What keeps these messages long after their terms."""
+    return await hands.store.read(
+        lambda db: [one.kept for one in terms.standings(db, numbers, LATER, holds.standing_holds(db))]
+    )
+
+
+async def sound(hands: Hands) -> list[str]:
+    """What verification finds."""
+    found: list[str] = []
+    await hands.store.read(lambda db: verify(db, Path("blobs"), lambda one: found.append(str(one))))
+    return found
+
+
+async def test_a_hold_covers_both_sides_and_what_comes(hands: Hands) -> None:
+    """What she wrote, what was written to her, before and after it was placed; and notices about it."""
+    await say(hands, message(SYMPHONY, 1), message(WEIXIN, 2, "BLOCK"))
+    assert await kept(hands, 1, 2) == [(), ()]
+    await place(hands, "CASE-7", ALICE)
+    await say(hands, message(WEIXIN, 3, "later"))
+    numbers = [number for (number,) in await hands.rows("SELECT id FROM messages ORDER BY id")]
+    assert len(numbers) == 4
+    assert await kept(hands, *numbers) == [("hold CASE-7",)] * 4
+    under = await hands.store.read(lambda db: list(holds.every_under(db, holds.hold_named(db, "CASE-7"))))
+    assert sorted(under) == numbers
+    assert await sound(hands) == []
+
+
+async def test_holds_overlap(hands: Hands) -> None:
+    """Each is named; to lift one leaves the other."""
+    await say(hands, message(SYMPHONY, 1, "the swap"), message(WEIXIN, 2, "hello"))
+    await place(hands, "CASE-7", "swap")
+    await place(hands, "CASE-8", f"in:{CONTACT}")
+    await place(hands, "CASE-9", ALICE)
+    assert await kept(hands, 1, 2) == [("hold CASE-7", "hold CASE-9"), ("hold CASE-8", "hold CASE-9")]
+    await desk.propose_lift(hands.store, "CASE-9", "carol", "settled")
+    await desk.lift_hold(hands.store, "CASE-9", "dave", "agreed", ())
+    assert await kept(hands, 1, 2) == [("hold CASE-7",), ("hold CASE-8",)]
+    assert await sound(hands) == []
+
+
+async def test_two_people_lift_a_hold(hands: Hands) -> None:
+    """The proposer's own yes, however spelt, is none; nor is that of somebody who is not legal."""
+    await say(hands, message(SYMPHONY, 1))
+    await place(hands, "CASE-7", ALICE)
+    with pytest.raises(Conflict):
+        await desk.lift_hold(hands.store, "CASE-7", "dave", "at once", ())
+    await desk.propose_lift(hands.store, "CASE-7", "carol", "settled")
+    with pytest.raises(Conflict):
+        await desk.propose_lift(hands.store, "CASE-7", "erin", "settled")
+    with pytest.raises(NotAllowed):
+        await desk.lift_hold(hands.store, "CASE-7", "CAROL ", "yes", ())
+    with pytest.raises(NotAllowed):
+        await desk.lift_hold(hands.store, "CASE-7", "dave", "yes", ("erin",))
+    assert await kept(hands, 1) == [("hold CASE-7",)]
+    await desk.refuse_lift(hands.store, "CASE-7", "erin", "not yet")
+    with pytest.raises(Conflict):
+        await desk.lift_hold(hands.store, "CASE-7", "erin", "yes", ("erin",))
+    await desk.propose_lift(hands.store, "CASE-7", "carol", "settled now")
+    await desk.lift_hold(hands.store, "CASE-7", "erin", "yes", ("Erin",))
+    (one,) = await hands.store.read(holds.holds)
+    assert (one.state, one.proposed_by, one.lifted_by, one.why) == ("lifted", "carol", "erin", "settled now")
+    kinds = [entry.kind for entry in await hands.entries() if entry.kind.startswith("legal:")]
+    assert kinds == [
+        *("legal:placed", "legal:lift-proposed", "legal:lift-refused", "legal:lift-proposed", "legal:lifted")
+    ]
+    assert await sound(hands) == []
+
+
+async def test_to_lift_a_hold_disposes_of_nothing(hands: Hands) -> None:
+    """Every message is there afterwards, and opens."""
+    await say(hands, message(SYMPHONY, 1))
+    await place(hands, "CASE-7", ALICE)
+    before = await hands.rows("SELECT count(*) FROM content")
+    await desk.propose_lift(hands.store, "CASE-7", "carol", "settled")
+    await desk.lift_hold(hands.store, "CASE-7", "dave", "agreed", ())
+    assert await hands.rows("SELECT count(*) FROM content") == [(before[0][0] + 2,)]
+    assert await kept(hands, 1) == [()]
+
+
+async def test_names_of_holds(hands: Hands) -> None:
+    """A name is used once, in plain letters; one that nobody placed is missing."""
+    await place(hands, "CASE-7", ALICE)
+    with pytest.raises(Conflict):
+        await place(hands, "CASE-7", "swap")
+    for name in ("", "案件", "a b", "-x", "x" * 65):
+        with pytest.raises(ConfigError):
+            await place(hands, name, "swap")
+    with pytest.raises(Missing):
+        await desk.propose_lift(hands.store, "CASE-8", "carol", "?")
+
+
+async def test_what_cannot_be_opened_is_held(hands: Hands) -> None:
+    """Nobody can say that it is not what a hold is about."""
+    await say(hands, message(SYMPHONY, 1), message(SYMPHONY, 2), message(SYMPHONY, 3))
+    await place(hands, "CASE-7", "somethingelse")
+    entries = await hands.entries("message:archived", "message:judged")
+    archived, judged = entries[0].seq, entries[-1].seq
+    for seq in (archived, judged):
+        await hands.store.write(
+            lambda tx, seq=seq: tx.db.exec_driver_sql(f"DELETE FROM data_keys WHERE seq = {seq}")
+        )
+    assert await kept(hands, 1, 2, 3) == [("hold CASE-7",), (), ("hold CASE-7",)]
+
+
+@pytest.mark.parametrize(("since", "held"), [("2025-12-01", True), ("2026-12-01", False)])
+async def test_a_policy_holds_records_from_before_it(hands: Hands, since: str, held: bool) -> None:
+    """A hold of a policy in force covers its people from its day on, whatever decided when they wrote."""
+    await say(hands, message(SYMPHONY, 1), message(WEIXIN, 2))
+    source = Source("hk.yaml", (POLICY % since).encode())
+    await hands.store.activate_policy([("hk-equities", source.hash)], "carol", "a complaint", [source])
+    assert await kept(hands, 1, 2) == [("hold hk-equities/matter-3",) if held else ()] * 2
+
+
+async def test_a_recorded_hold_counts_while_its_policy_has_it(hands: Hands) -> None:
+    """Whom a hold is about may change: what was judged under it stays under it, until it is gone."""
+    await say(hands, message(SYMPHONY, 1), held_by=("hk-equities/matter-3",))
+    assert await kept(hands, 1) == [()]
+    other = (POLICY % "2025-12-01").replace("alice.wong", "somebody.else")
+    found, _ = assemble([Source("hk.yaml", other.encode())])
+    names = await hands.store.read(
+        lambda db: [one.kept for one in terms.standings(db, [1], LATER, holds.standing_holds(db, found))]
+    )
+    assert names == [("hold hk-equities/matter-3",)]
