@@ -13,7 +13,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import quote, unquote
 
 from sqlalchemy import Connection, and_, bindparam, exists, func, literal_column, not_, select, update
 
@@ -21,6 +20,7 @@ from bridge.errors import Conflict
 from bridge.flow import DeliveryState, MessageState
 from bridge.store import schema as s
 from bridge.store.codec import dump
+from bridge.store.kept import key_of, name_of
 from bridge.store.prepared import Prepared
 from bridge.store.rows import FAR, is_open, plan_chats, states_in
 from bridge.store.writer import Tx
@@ -35,26 +35,16 @@ AS_JUDGED, WHOLE_LIFE = 1, 2
 C = s.copies.c
 
 
-def key_of(name: str) -> str:
-    """An archive's full name ("policy/id") as tables and ledger have it: policies may be named in any script,
-    the ledger takes ASCII."""
-    return quote(name, safe="/")
-
-
-def name_of(key: str) -> str:
-    """The name that `key_of` wrote."""
-    return unquote(key)
-
-
 # --- wanted: in the transaction of the verdict ----------------------------------------------------------
 
 
 def want(work: Rulings, number: int, archives: Sequence[str]) -> dict[str, object]:
-    """These archives must have message `number`; gives what its entry says of that."""
+    """These archives must have message `number`; gives what the next entry has to say of that."""
     if not archives:
         return {}
     keys = [key_of(name) for name in archives]
-    work.copies += [_wanted(work.tx, work.lane, number, key, AS_JUDGED) for key in keys]
+    upto = work.tx.next(work.lane) + 1  # with the entry that says so, which comes next
+    work.copies += [_wanted(work.tx, work.lane, number, key, AS_JUDGED, upto) for key in keys]
     return {"copies": keys}
 
 
@@ -72,9 +62,9 @@ def insert(work: Rulings) -> None:
         work.copies.clear()
 
 
-def _wanted(tx: Tx, lane: int, number: int, key: str, revision: int) -> dict[str, object]:
+def _wanted(tx: Tx, lane: int, number: int, key: str, revision: int, upto: int) -> dict[str, object]:
     row = {"message": number, "destination": key, "revision": revision, "lane": lane}
-    return row | {"state": WANTED, "since": tx.now}
+    return row | {"state": WANTED, "since": tx.now, "upto": upto}
 
 
 def _insert(dialect: ModuleType) -> Any:
@@ -83,7 +73,7 @@ def _insert(dialect: ModuleType) -> Any:
     return dialect.insert(s.copies).on_conflict_do_nothing(index_elements=keys)
 
 
-_INSERT = Prepared(_insert, ("message", "destination", "revision", "lane", "state", "since"))
+_INSERT = Prepared(_insert, ("message", "destination", "revision", "lane", "state", "since", "upto"))
 _BESIDE = Prepared(
     select(C.destination)
     .where(C.message == bindparam("b_message"), C.revision == literal_column("1"))
@@ -95,17 +85,19 @@ _BESIDE = Prepared(
 
 
 class Due(NamedTuple):
-    """A copy that an archive is to get: `attempt` counts those before; `since` is when it was asked for."""
+    """A copy that an archive is to get: `attempt` counts those before; `since` is when it was asked for. It
+    has the entries about its message before number `upto`: whenever it is made, it is the same bytes."""
 
     message: int
     revision: int
     lane: int
     attempt: int
     since: int
+    upto: int
 
 
 _DUE = Prepared(
-    select(C.message, C.revision, C.lane, C.attempt, C.since)
+    select(C.message, C.revision, C.lane, C.attempt, C.since, C.upto)
     .where(
         states_in(C.state, WANTED),
         C.destination == bindparam("b_destination"),
@@ -185,14 +177,15 @@ def outstanding(db: Connection, numbers: Iterable[int]) -> dict[int, list[str]]:
 
 
 class Kept(NamedTuple):
-    """An archive has a copy: `sha256` of its bytes, the `name` it is found by there, and what was answered.
+    """An archive has a copy: `sha256` of its bytes, and what was answered.
 
-    `until` is when its lock there ends (milliseconds, 0: none), `held` whether it is under a legal hold.
+    `objects` are the names of all that lies there of it, its attachments among them. `until` is when their
+    lock ends (milliseconds, 0: none), `held` whether they are under a legal hold.
     """
 
     copy: Due
     sha256: str
-    name: str
+    objects: tuple[str, ...]
     answer: str
     until: int = 0
     held: bool = False
@@ -205,7 +198,7 @@ def keep(tx: Tx, key: str, kept: Sequence[Kept]) -> None:
         if _state(tx.db, key, one.copy) != WANTED:
             continue
         facts = _facts(key, one.copy) | {"sha256": one.sha256}
-        body = dump({"name": one.name, "answer": one.answer})
+        body = dump({"objects": list(one.objects), "answer": one.answer})
         entry = tx.append(one.copy.lane, "copy:kept", f"message/{one.copy.message}", facts, body)
         values = {"state": KEPT, "sha256": one.sha256, "entry": entry, "reason": ""}
         _change(tx, key, one.copy, values | {"until": one.until, "held": int(one.held)})
@@ -230,7 +223,7 @@ def retry(tx: Tx, lane: int, key: str, person: str, reason: str, number: int | N
     """Put parked copies for an archive back, all or those of one message; gives how many. Raises Conflict
     when there is none."""
     which = [C.destination == key, C.state == PARKED] + ([C.message == number] if number else [])
-    rows = tx.db.execute(select(C.message, C.revision, C.lane, C.attempt, C.since).where(*which)).all()
+    rows = tx.db.execute(select(*(C[name] for name in Due._fields)).where(*which)).all()
     if not rows:
         raise Conflict(f"no copy for {name_of(key)} is parked; see `weighbridge sinks status`")
     body = dump({"person": person, "reason": reason})
@@ -313,6 +306,6 @@ def close(tx: Tx, before: int, limit: int) -> int:
     rows = tx.db.execute(query).all()
     for number, lane in rows:
         keys = _BESIDE.one(tx.db, {"b_message": number}).scalars().all()
-        _INSERT.many(tx.db, [_wanted(tx, lane, number, key, WHOLE_LIFE) for key in keys])
+        _INSERT.many(tx.db, [_wanted(tx, lane, number, key, WHOLE_LIFE, tx.next(lane)) for key in keys])
         tx.db.execute(update(s.copies).where(C.message == number, C.revision == AS_JUDGED).values(closed=1))
     return len(rows)

@@ -385,8 +385,9 @@ _partial("ix_samples_drawn", samples.c.message, samples.c.key, where="state = 'd
 
 #: Copies outside: one row for each archive that must have a record, and each revision of it there (1: as it
 #: was judged, 2: with all that became of it). `sha256` is that of the bytes that are there; `entry` testifies
-#: to the last thing that happened. `closed`: of revision 1, that revision 2 was asked for. `held` and
-#: `until` are what the archive was last told: a legal hold, and until when (milliseconds) it locks.
+#: to the last thing that happened; `upto`: the entries about the message before this number are in it.
+#: `closed`: of revision 1, that revision 2 was asked for. `held` and `until` are what the archive was last
+#: told: a legal hold, and until when (milliseconds) it locks.
 copies = Table(
     "copies",
     metadata,
@@ -396,6 +397,7 @@ copies = Table(
     Column("lane", Integer, nullable=False),
     Column("state", Word, nullable=False),  # wanted, kept, parked
     Column("since", BigInteger, nullable=False),
+    Column("upto", BigInteger, nullable=False),
     Column("attempt", Integer, nullable=False, server_default="0"),
     Column("next_at", BigInteger, nullable=False, server_default="0"),
     Column("sha256", Word, nullable=False, server_default=""),

@@ -129,6 +129,10 @@ class Tx:
         """Write one fact, with its content if it has any, and give its place in the lane."""
         return self._append(lane, kind, subject, facts, body, raw)[0]
 
+    def next(self, lane: int) -> int:
+        """The place in the lane that the next fact will get."""
+        return self._frontiers[lane].size
+
     def append_pair(
         self, lane: int, subject: str, facts: dict, body: bytes, names: bytes
     ) -> tuple[int, bytes]:

@@ -11,16 +11,15 @@ Sources: Amazon S3 API (PutObject: If-None-Match, Object Lock headers; ListObjec
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from typing import Any
 
 from bridge.errors import Unwitnessed
 from bridge.ledger.checkpoint import Signer
+from bridge.s3 import Service, place_in
 from bridge.store.anchors import KEYS, place_of
 from bridge.store.gathering import Anchored, placed
 from bridge.store.signing import public_lines
@@ -30,21 +29,6 @@ AT_ONCE = 16
 
 LARGEST = 1 << 20
 """Bytes of the largest object that is read."""
-
-_REMEDIES = {
-    "ObjectLockConfigurationNotFoundError": (
-        "no-lock", "has no Object Lock, so anybody may delete what is in it: make a bucket with Object Lock"
-    ),
-    "NoSuchBucket": ("no-bucket", "is not there: make it, with Object Lock"),
-    "AccessDenied": (
-        "denied", "does not let this account in: it needs s3:PutObject, s3:PutObjectRetention, s3:GetObject, "
-        "s3:GetObjectRetention, s3:ListBucket, s3:ListBucketVersions and s3:GetBucketObjectLockConfiguration"
-    ),
-    "InvalidAccessKeyId": ("denied", "does not know these credentials"),
-    "SignatureDoesNotMatch": ("denied", "does not accept these credentials"),
-}  # fmt: skip
-_NO_EXTRA = "needs boto3, which is not installed: install weighbridge[s3], or requirements/s3.txt"
-
 
 @dataclass(frozen=True, slots=True)
 class Lock:
@@ -59,9 +43,9 @@ class Bucket:
     """A bucket as a shelf. Every method blocks and may raise Unwitnessed, and OSError."""
 
     def __init__(self, address: str, lock: Lock, *, endpoint: str = "", proxy: str = "") -> None:
-        self.address, self.lock, self.endpoint, self.proxy = address, lock, endpoint, proxy
-        self.bucket, _, prefix = address.removeprefix("s3://").partition("/")
-        self.prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
+        self.address, self.lock = address, lock
+        self.bucket, self.prefix = place_in(address)
+        self._service = Service(address, Unwitnessed, endpoint=endpoint, proxy=proxy)
 
     # --- a shelf
 
@@ -86,10 +70,10 @@ class Bucket:
 
     def check(self) -> str:
         """Whether the bucket is there, is ours to ask, and locks. Raises Unwitnessed."""
-        with self._asking():
-            answer = self._client.get_object_lock_configuration(Bucket=self.bucket)
+        with self._service.asking() as client:
+            answer = client.get_object_lock_configuration(Bucket=self.bucket)
         if answer.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") != "Enabled":
-            raise self._unwitnessed("ObjectLockConfigurationNotFoundError")
+            raise self._service.error("ObjectLockConfigurationNotFoundError")
         return f"{self.lock.mode.lower()} lock, {self.lock.days} days"
 
     # --- for an auditor
@@ -113,32 +97,12 @@ class Bucket:
 
     # --- requests
 
-    @cached_property
-    def _client(self) -> Any:
-        """The client, made when it is first asked for: boto3 takes a while to come."""
-        try:
-            import boto3
-            from botocore.config import Config
-            from botocore.exceptions import BotoCoreError
-        except ImportError:
-            raise Unwitnessed("no-library", _NO_EXTRA) from None
-        config = Config(
-            connect_timeout=5,
-            read_timeout=10,
-            retries={"total_max_attempts": 2, "mode": "standard"},
-            proxies={"http": self.proxy, "https": self.proxy} if self.proxy else None,
-        )
-        try:
-            return boto3.session.Session().client("s3", endpoint_url=self.endpoint or None, config=config)
-        except (BotoCoreError, ValueError) as error:
-            raise self._unwitnessed(type(error).__name__) from None
-
     def _once(self, name: str, text: str) -> None:
         """Write an object under a free name, locked, and read it back; the same again changes nothing."""
         until = datetime.now(UTC) + timedelta(days=self.lock.days)
         try:
-            with self._asking():
-                self._client.put_object(
+            with self._service.asking() as client:
+                client.put_object(
                     Bucket=self.bucket, Key=name, Body=text.encode(), ContentType="text/plain; charset=utf-8",
                     ObjectLockMode=self.lock.mode, ObjectLockRetainUntilDate=until,
                     ChecksumAlgorithm="SHA256", IfNoneMatch="*",
@@ -150,8 +114,8 @@ class Bucket:
         self._read_back(name, text)
 
     def _read_back(self, name: str, text: str) -> None:
-        with self._asking():
-            answer = self._client.get_object(Bucket=self.bucket, Key=name)
+        with self._service.asking() as client:
+            answer = client.get_object(Bucket=self.bucket, Key=name)
             same = answer["Body"].read(LARGEST) == text.encode()
         if not same:
             raise Unwitnessed("unlike", f"{self.address} gives back other bytes than it was given")
@@ -160,47 +124,26 @@ class Bucket:
 
     def _read(self, name: str, version: str = "") -> str:
         which = {"VersionId": version} if version else {}
-        with self._asking():
-            answer = self._client.get_object(Bucket=self.bucket, Key=name, **which)
+        with self._service.asking() as client:
+            answer = client.get_object(Bucket=self.bucket, Key=name, **which)
             data: bytes = answer["Body"].read(LARGEST)
         return data.decode("utf-8", "replace")  # what is no text is no checkpoint of ours
 
     def _shelves(self, prefix: str) -> Iterator[str]:
-        with self._asking():
-            pages = self._client.get_paginator("list_objects_v2")
+        with self._service.asking() as client:
+            pages = client.get_paginator("list_objects_v2")
             for page in pages.paginate(Bucket=self.bucket, Prefix=prefix, Delimiter="/"):
                 yield from (one["Prefix"] for one in page.get("CommonPrefixes", ()))
 
     def _names(self, prefix: str) -> Iterator[str]:
-        with self._asking():
-            for page in self._client.get_paginator("list_objects_v2").paginate(
+        with self._service.asking() as client:
+            for page in client.get_paginator("list_objects_v2").paginate(
                 Bucket=self.bucket, Prefix=prefix
             ):
                 yield from (one["Key"] for one in page.get("Contents", ()))
 
     def _versions(self) -> Iterator[dict[str, Any]]:
-        with self._asking():
-            pages = self._client.get_paginator("list_object_versions")
+        with self._service.asking() as client:
+            pages = client.get_paginator("list_object_versions")
             for page in pages.paginate(Bucket=self.bucket, Prefix=self.prefix):
                 yield from page.get("Versions", ())
-
-    @contextlib.contextmanager
-    def _asking(self) -> Iterator[None]:
-        """Whatever the library raises, as what follows from it; of its words nothing but its code is told."""
-        _ = self._client  # without the extra there is nothing to import from
-        from botocore.exceptions import BotoCoreError, ClientError
-
-        try:
-            yield
-        except ClientError as error:
-            answer = error.response
-            status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            if status in (409, 412):
-                raise FileExistsError(17, "an object of this name is here", self.address) from None
-            raise self._unwitnessed(str(answer.get("Error", {}).get("Code", "")), status) from None
-        except BotoCoreError as error:
-            raise self._unwitnessed(type(error).__name__) from None
-
-    def _unwitnessed(self, code: str, status: int = 0) -> Unwitnessed:
-        short, remedy = _REMEDIES.get(code, (code or f"HTTP {status}", f"answers {code or status}"))
-        return Unwitnessed(short.replace(" ", "-"), f"{self.address} {remedy}")

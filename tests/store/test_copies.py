@@ -36,7 +36,7 @@ async def due(hands: Hands, key: str) -> list[Due]:
 
 async def take(hands: Hands, key: str) -> None:
     """An archive takes all that it is to get."""
-    kept = [Kept(one, "ab" * 32, f"{one.message}", "taken") for one in await due(hands, key)]
+    kept = [Kept(one, "ab" * 32, (f"{one.message}",), "taken") for one in await due(hands, key)]
     await hands.store.write(lambda tx: copies.keep(tx, key, kept))
 
 
@@ -163,8 +163,8 @@ async def test_a_copy_that_is_gone_is_brought_again(hands: Hands, tmp_path: Path
 SPOILS = {
     "kept, and nothing testifies to it": "UPDATE copies SET state = 'kept' WHERE message = 2",
     "the row is gone": "DELETE FROM copies WHERE message = 1",
-    "a copy that nobody was owed": "INSERT INTO copies (message, destination, revision, lane, state, since) "
-    "VALUES (1, 'records/other', 1, 0, 'kept', 0)",
+    "a copy that nobody was owed": "INSERT INTO copies (message, destination, revision, lane, state, since, "
+    "upto) VALUES (1, 'records/other', 1, 0, 'kept', 0, 9)",
     "other bytes": "UPDATE copies SET sha256 = 'ff' WHERE message = 1",
     "no longer owed": "DELETE FROM copies WHERE message = 2",
     "never closed": "UPDATE copies SET closed = 1 WHERE message = 2",

@@ -124,10 +124,10 @@ def test_a_bucket_without_a_lock_is_refused_with_a_remedy(s3: Any, address: str)
 def test_a_service_that_forgets_the_lock_is_found(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some take the words and do nothing: every checkpoint is read back with its lock."""
     bucket = opened(s3)
-    put = bucket._client.put_object
+    put = bucket._service.client.put_object
     words = ("ObjectLockMode", "ObjectLockRetainUntilDate")
     monkeypatch.setattr(
-        bucket._client, "put_object", lambda **all: put(**{key: all[key] for key in all if key not in words})
+        bucket._service.client, "put_object", lambda **all: put(**{key: all[key] for key in all if key not in words})
     )
     with pytest.raises(Unwitnessed, match="did not lock it"):
         bucket.put(0, 5, NOTES[5])
@@ -144,7 +144,7 @@ def test_an_outage_is_told_without_secrets(s3: Any, monkeypatch: pytest.MonkeyPa
     def fail(**_: object) -> None:
         raise ClientError(answer, "PutObject")  # type: ignore[arg-type]
 
-    monkeypatch.setattr(bucket._client, "put_object", fail)
+    monkeypatch.setattr(bucket._service.client, "put_object", fail)
     with pytest.raises(Unwitnessed) as told:
         bucket.put(0, 5, NOTES[5])
     assert (told.value.code, "hush" in str(told.value)) == ("InternalError", False)

@@ -280,6 +280,7 @@ def upgrade() -> None:
         sa.Column("lane", sa.Integer(), nullable=False),
         sa.Column("state", WORD, nullable=False),
         sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.Column("upto", sa.BigInteger(), nullable=False),
         sa.Column("attempt", sa.Integer(), server_default="0", nullable=False),
         sa.Column("next_at", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("sha256", WORD, server_default="", nullable=False),
