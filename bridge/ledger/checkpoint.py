@@ -168,13 +168,26 @@ def verified(note: str, verifiers: Iterable[Verifier]) -> Checkpoint:
     """
     text, signatures = _parted(note)
     checkpoint = _checkpoint(text)
+    _require_signature(text, signatures, verifiers)
+    return checkpoint
+
+
+def opened_note(note: str, verifiers: Iterable[Verifier]) -> str:
+    """The text of a note that one of these keys signed, whatever it says. Raises ValueError as `verified`."""
+    text, signatures = _parted(note)
+    _require_signature(text, signatures, verifiers)
+    return text
+
+
+def _require_signature(
+    text: str, signatures: Iterable[tuple[str, bytes]], verifiers: Iterable[Verifier]
+) -> None:
     known = {(one.name, one.id): one for one in verifiers}
     found = [(known[name, data[:4]], data[4:]) for name, data in signatures if (name, data[:4]) in known]
     if not found:
         raise ValueError("is not signed by a key that is known here")
     if not all(verifier.accepts(text, signature) for verifier, signature in found):
         raise ValueError("does not have the signature that it claims: it was changed, or forged")
-    return checkpoint
 
 
 def _parted(note: str) -> tuple[str, list[tuple[str, bytes]]]:

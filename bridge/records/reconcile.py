@@ -1,0 +1,245 @@
+"""What a source has against what the archive has, and each step of the house against the next.
+
+Rules of this file: pure, and flat in memory: everything is compared window by window, and of what was seen
+there is one bit a message. A comparison never stops at the first fault, and names every one by what it is
+about ("message/42", "delivery/0abc...", "symphony/ID"), never by what anybody wrote.
+
+    source ─► archive ─► verdict ─► outbox ─► sink, export
+"""
+
+from __future__ import annotations
+
+import enum
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from bridge.message import Sighting
+
+WINDOW = 4096
+"""Items of one conversation whose order is compared at once."""
+
+BUFFERED = 65_536
+"""Items that may wait for a comparison of their order, of all conversations together."""
+
+
+class Stage(enum.StrEnum):
+    """Between which two steps something differs: the later one of them."""
+
+    SOURCE = "source"  # what a network has, against the archive
+    ARCHIVE = "archive"  # the archive, against the ledger
+    VERDICT = "verdict"
+    OUTBOX = "outbox"
+    SINK = "sink"
+    EXPORT = "export"
+
+
+class What(enum.StrEnum):
+    """What is wrong with one item."""
+
+    MISSING = "missing"
+    SURPLUS = "surplus"
+    DUPLICATE = "duplicate"
+    REORDERED = "reordered"
+    ALTERED = "altered"
+
+
+class Fault(NamedTuple):
+    """One item that is not as it should be; `detail` is a clause in ASCII, without anything people wrote."""
+
+    stage: Stage
+    what: What
+    name: str
+    detail: str = ""
+
+
+# --- order and numbers ----------------------------------------------------------------------------------
+
+
+def out_of_place(numbers: Sequence[int]) -> list[int]:
+    """The positions of the fewest items that have to be taken away for the rest to rise.
+
+    What is left is a longest increasing subsequence, so a single item that was moved is named alone.
+    """
+    tails: list[int] = []
+    ends: list[int] = []
+    before: list[int] = []
+    for position, number in enumerate(numbers):
+        length = bisect_left(tails, number)
+        before.append(ends[length - 1] if length else -1)
+        if length == len(tails):
+            tails.append(number)
+            ends.append(position)
+        else:
+            tails[length], ends[length] = number, position
+    kept: set[int] = set()
+    at = ends[-1] if ends else -1
+    while at >= 0:
+        kept.add(at)
+        at = before[at]
+    return [position for position in range(len(numbers)) if position not in kept]
+
+
+class Numbers:
+    """Numbers that count without a gap, taken in order: which are missing, come twice, or come late.
+
+    `last` is the number before the first. What is skipped is only missing once `rest` is asked, because it
+    may come late.
+    """
+
+    def __init__(self, last: int, most: int = WINDOW) -> None:
+        self.last, self._most = last, most
+        self._skipped: dict[int, None] = {}
+
+    def take(self, number: int) -> What | None:
+        """What is wrong with the next number, if anything."""
+        if number in self._skipped:
+            del self._skipped[number]
+            return What.REORDERED
+        if number <= self.last:
+            return What.DUPLICATE
+        for skipped in range(self.last + 1, min(number, self.last + 1 + self._most)):
+            self._skipped[skipped] = None
+        self.last = number
+        return None
+
+    def rest(self) -> list[int]:
+        """The numbers that never came."""
+        return list(self._skipped)
+
+
+class Seen:
+    """Which of the numbers `first` to `last` were seen: one bit each."""
+
+    def __init__(self, first: int, last: int) -> None:
+        self._first = first
+        self._bits = bytearray((max(last - first, -1) + 8) // 8)
+
+    def add(self, number: int) -> bool:
+        """Note a number; False when it was noted before. Numbers outside of the range are never noted."""
+        at, bit = divmod(number - self._first, 8)
+        if not 0 <= at < len(self._bits):
+            return True
+        fresh = not self._bits[at] & (1 << bit)
+        self._bits[at] |= 1 << bit
+        return fresh
+
+    def __contains__(self, number: int) -> bool:
+        at, bit = divmod(number - self._first, 8)
+        return 0 <= at < len(self._bits) and bool(self._bits[at] & (1 << bit))
+
+
+# --- a source against the archive -----------------------------------------------------------------------
+
+
+class Known(NamedTuple):
+    """What the archive has under an id: the message's number, and the digest of what it says; "" where that
+    was destroyed, as it was due."""
+
+    number: int
+    digest: str
+
+
+class Recount:
+    """One network's recount, compared with the archive as it comes.
+
+    `messages` and `deliveries` are the ranges (first, last) of numbers that can be expected to be seen.
+    """
+
+    def __init__(self, network: str, messages: tuple[int, int], deliveries: tuple[int, int]) -> None:
+        self.network = network
+        self.counts: Counter[str] = Counter(collected=0, archived=0, duplicate=0, own=0)
+        self.seen = Seen(*messages)
+        self.arrived = Seen(*deliveries)
+        self._arrived_as: dict[str, str] = {}
+        self._order: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+        self._waiting = 0
+
+    def compare(
+        self, sightings: Iterable[Sighting], known: Mapping[str, Known], permits: Mapping[str, int]
+    ) -> Iterator[Fault]:
+        """The faults of one window. `known` is the archive by the network's ids, `permits` the numbers of
+        deliveries by their permits."""
+        for one in sightings:
+            if one.permit:
+                yield from self._own(one, permits)
+            else:
+                yield from self._theirs(one, known)
+
+    def _theirs(self, one: Sighting, known: Mapping[str, Known]) -> Iterator[Fault]:
+        self.counts["collected"] += 1
+        name = f"{self.network}/{one.id}"
+        found = known.get(one.id)
+        if found is None:
+            yield Fault(Stage.SOURCE, What.MISSING, name, "the network has it, the archive has not")
+            return
+        if not self.seen.add(found.number):
+            self.counts["duplicate"] += 1
+            return
+        self.counts["archived"] += 1
+        if found.digest and found.digest != one.digest:
+            detail = f"the network says something else than message/{found.number}"
+            yield Fault(Stage.SOURCE, What.ALTERED, name, detail)
+        self._order[one.conversation].append((one.at, found.number))
+        self._waiting += 1
+        if self._waiting >= BUFFERED or len(self._order[one.conversation]) >= WINDOW:
+            yield from self.rest()
+
+    def _own(self, one: Sighting, permits: Mapping[str, int]) -> Iterator[Fault]:
+        self.counts["own"] += 1
+        number = permits.get(one.permit)
+        if number is None:
+            if "/" not in one.permit:  # a checkpoint's key has one
+                detail = "said in the name of the bridge, by no permit of its"
+                yield Fault(Stage.OUTBOX, What.SURPLUS, f"{self.network}/{one.id}", detail)
+        elif not self.arrived.add(number):
+            yield Fault(Stage.OUTBOX, What.DUPLICATE, f"delivery/{one.permit}", f"again as {one.id}")
+
+    def rest(self) -> Iterator[Fault]:
+        """What is out of order among what has not been compared for that yet. What came at the same moment
+        has no order."""
+        for pairs in self._order.values():
+            numbers = [number for _, number in sorted(pairs)]
+            for position in out_of_place(numbers):
+                detail = "archived in another order than the network has"
+                yield Fault(Stage.SOURCE, What.REORDERED, f"message/{numbers[position]}", detail)
+        self._order.clear()
+        self._waiting = 0
+
+
+# --- what the ledger testifies against what the tables say ----------------------------------------------
+
+Row = Mapping[str, object]
+
+
+def against(stage: Stage, name: str, said: Row, row: Row | None) -> Iterator[Fault]:
+    """A row against what its entry `said` of it."""
+    if row is None:
+        yield Fault(stage, What.MISSING, name, "the ledger testifies to it, the table has not")
+        return
+    wrong = [column for column, value in said.items() if row[column] != value]
+    if wrong:
+        yield Fault(stage, What.ALTERED, name, f"{', '.join(wrong)}: not as the ledger testifies")
+
+
+_OPEN = frozenset({"ready", "claimed"})
+
+#: The states in which a delivery may be whose last entry is of a kind.
+STATES: Mapping[str, frozenset[str]] = {
+    "delivery:permitted": _OPEN,
+    "delivery:retried": _OPEN | {"dropped"},  # what had arrived nowhere is sent anew, by another permit
+    "delivery:waiting": _OPEN | {"waiting"},
+    "delivery:sent": frozenset({"sent"}),
+    "delivery:found": frozenset({"sent"}),
+    "delivery:parked": frozenset({"parked"}),
+    "delivery:failed": frozenset({"failed"}),
+    "delivery:dropped": frozenset({"dropped"}),
+}
+
+
+def rising(stage: Stage, name: str, rows: Sequence[tuple[object, int]]) -> Iterator[Fault]:
+    """Rows in the order of their numbers, each with the place of the entry that testifies to it: those whose
+    places do not rise."""
+    for position in out_of_place([place for _, place in rows]):
+        yield Fault(stage, What.REORDERED, f"{name}/{rows[position][0]}", "not in the order of the ledger")

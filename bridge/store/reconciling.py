@@ -1,0 +1,646 @@
+"""The house against itself: every entry of a span has its row, every row its entry, and nothing twice.
+
+Rules of this file: reads only, in chunks; the ledger is the measure, because it is signed. What was disposed
+of is not missing. What is sealed is opened where an entry has its digest, and nowhere else. `audit verify`
+asks more, of everything and by another door; this asks of one day what a certificate has to say.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import Connection, and_, func, select
+
+from bridge.errors import StoreError
+from bridge.ledger.content import digest_of
+from bridge.ledger.entry import Entry, recall
+from bridge.message import Kind, Sighting, said_digest
+from bridge.records.reconcile import STATES, Fault, Known, Numbers, Recount, Row, Stage, What, against, rising
+from bridge.sealing import BODY, RAW
+from bridge.store import schema as s
+from bridge.store.codec import message_from
+from bridge.store.documents import last_number
+from bridge.store.vault import Vault, apart, vault_of
+
+CHUNK = 1000
+
+ARCHIVED = ("message:archived", "notice:archived")
+SENT = ("delivery:sent", "delivery:found")
+
+SENT_ANEW = "sent anew"
+"""The reason of a delivery in whose place there is another."""
+
+#: Kinds that a network's history need not have: nobody wrote them.
+_TOLD = frozenset({Kind.NOTE, Kind.RECALL, Kind.FAILED, Kind.APP, Kind.UNKNOWN})
+
+
+class Span(NamedTuple):
+    """A span of time in one lane, with what lies in it: `since` <= time < `until` in milliseconds; the places
+    of ledger entries, and the numbers of messages and of deliveries, each from the first up to but without
+    the last."""
+
+    lane: int
+    since: int
+    until: int
+    entries: tuple[int, int]
+    messages: tuple[int, int]
+    deliveries: tuple[int, int]
+
+
+def span(db: Connection, lane: int, since: int, until: int) -> Span:
+    """What lies between two times. The ledger's times never run back, so it is found by halving."""
+    ends = [_first_from(db, lane, at) for at in (since, until)]
+    messages = [_first_number(db, lane, end) for end in ends]
+    highest = (db.execute(select(func.max(s.deliveries.c.id))).scalar() or 0) + 1
+    return Span(lane, since, until, (ends[0], ends[1]), (messages[0], messages[1]), (1, highest))
+
+
+def _first_from(db: Connection, lane: int, at: int) -> int:
+    """The place of the first entry of `at` or later."""
+    size = db.execute(select(func.max(s.ledger.c.seq)).where(s.ledger.c.lane == lane)).scalar()
+    low, high = 0, 0 if size is None else size + 1
+    while low < high:
+        middle = (low + high) // 2
+        if _entry_from(db, lane, middle).at < at:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _entry_from(db: Connection, lane: int, place: int) -> Entry:
+    """The entry at a place, or the first after it."""
+    c = s.ledger.c
+    query = select(c.entry).where(c.lane == lane, c.seq >= place).order_by(c.seq).limit(1)
+    return recall(db.execute(query).scalar_one())
+
+
+def _first_number(db: Connection, lane: int, place: int) -> int:
+    """The number of the first message that is archived at a place of the ledger or later."""
+    for entry in _entries(db, lane, place, place + 100 * CHUNK):
+        if entry.kind in ARCHIVED:
+            return int(str(entry.facts["message"]))
+    c = s.messages.c
+    return (db.execute(select(func.max(c.id)).where(c.lane == lane, c.entry < place)).scalar() or 0) + 1
+
+
+def _entries(db: Connection, lane: int, first: int, last: int) -> Iterator[Entry]:
+    """The entries of places `first` up to, but without, `last`."""
+    c = s.ledger.c
+    while first < last:
+        query = select(c.seq, c.entry).where(c.lane == lane, c.seq >= first, c.seq < last)
+        rows = db.execute(query.order_by(c.seq).limit(CHUNK)).all()
+        if not rows:
+            return
+        for row in rows:
+            yield recall(row.entry)
+        first = rows[-1].seq + 1
+
+
+# --- what came of it ------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the house's own steps come to in a span: faults, counts by account, lists behind them."""
+
+    faults: list[Fault] = field(default_factory=list)
+    counts: defaultdict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    lists: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    totals: Counter[str] = field(default_factory=Counter)
+    hits: Counter[str] = field(default_factory=Counter)
+
+    def note(self, account: tuple[str, str], count: str, name: str, most: int = 10_000) -> None:
+        """One item of a count that has its list."""
+        self.counts[account][count] += 1
+        key = f"{account[0]} {account[1]} {count}"
+        self.totals[key] += 1
+        if len(self.lists[key]) < most:
+            self.lists[key].append(name)
+
+
+def reconcile(db: Connection, chosen: Span, blobs: Path | None = None) -> Findings:
+    """Compare everything of a span: ledger, archive, verdicts, outbox, copies outside, exports."""
+    work = _Work(db, chosen, blobs)
+    for page in _pages(_entries(db, chosen.lane, *chosen.entries), CHUNK):
+        work.entries(page)
+    work.numbers_missing()
+    first, last = chosen.messages
+    for start in range(first, last, CHUNK):
+        work.rows(start, min(start + CHUNK, last))
+    work.exports()
+    return work.found
+
+
+def _pages(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    page: list[Any] = []
+    for item in items:
+        page.append(item)
+        if len(page) == size:
+            yield page
+            page = []
+    if page:
+        yield page
+
+
+class _Work:
+    """One pass over a span."""
+
+    def __init__(self, db: Connection, chosen: Span, blobs: Path | None) -> None:
+        self.db, self.span, self.blobs = db, chosen, blobs
+        self.vault: Vault = vault_of(db)
+        self.found = Findings()
+        self.numbers = Numbers(chosen.messages[0] - 1)
+
+    # entries: each has its row
+
+    def entries(self, page: Sequence[Entry]) -> None:
+        """One page of the ledger against the tables."""
+        by_kind: defaultdict[str, list[Entry]] = defaultdict(list)
+        for entry in page:
+            by_kind[entry.kind].append(entry)
+        archived = [entry for entry in page if entry.kind in ARCHIVED]
+        gone = self._gone(page)
+        bodies = self._contents(page, gone)
+        self._archived(archived, bodies, gone)
+        self._judged(by_kind["message:judged"], bodies)
+        self._permitted(by_kind["delivery:permitted"])
+        self._stepped([entry for entry in page if entry.kind in STATES])
+        self._sent([entry for kind in SENT for entry in by_kind[kind]])
+        self._files(by_kind["file:archived"], gone)
+        self._copies(by_kind["copy:kept"], gone)
+
+    def _gone(self, page: Sequence[Entry]) -> set[int]:
+        """The messages of a page that were disposed of."""
+        numbers = {number for entry in page if (number := _number(entry))}
+        c = s.disposed.c
+        return set(self.db.execute(select(c.message).where(c.message.in_(numbers))).scalars())
+
+    def _contents(self, page: Sequence[Entry], gone: set[int]) -> dict[int, dict[str, Any]]:
+        """What stands beside the entries of a page, opened and compared with its digest."""
+        c, k = s.content.c, s.data_keys.c
+        join = s.content.outerjoin(s.data_keys, and_(k.lane == c.lane, k.seq == c.seq))
+        places = [entry.seq for entry in page if entry.digest]
+        if not places:
+            return {}
+        query = select(c.seq, c.salt, k.wrapped, apart(c.body), apart(c.raw)).select_from(join)
+        span = and_(c.lane == self.span.lane, c.seq.between(places[0], places[-1]))
+        rows = {row[0]: row[1:] for row in self.db.execute(query.where(span))}
+        found = {}
+        for entry in page:
+            if entry.digest and (body := self._opened(entry, rows.get(entry.seq), gone)) is not None:
+                found[entry.seq] = body
+        return found
+
+    def _opened(self, entry: Entry, row: Any, gone: set[int]) -> dict[str, Any] | None:
+        stage, name = _stage(entry), _name(entry)
+        if row is None or row[1] is None:
+            if _number(entry) not in gone:
+                self._fault(stage, What.MISSING, name, f"what entry {entry.seq} has the digest of is gone")
+            return None
+        salt, wrapped, *sealed = row
+        try:
+            body, raw = (
+                self.vault.open_apart(entry.lane, entry.seq, wrapped, data, part)
+                for data, part in zip(sealed, (BODY, RAW), strict=True)
+            )
+            if digest_of(salt, body, raw) != entry.digest:
+                raise ValueError
+            value: dict[str, Any] = orjson.loads(body)
+        except (StoreError, ValueError):
+            self._fault(stage, What.ALTERED, name, f"what stands beside entry {entry.seq} is not what it was")
+            return None
+        return value
+
+    def _archived(self, entries: Sequence[Entry], bodies: Mapping[int, Any], gone: set[int]) -> None:
+        numbers = [_number(entry) for entry in entries]
+        rows = self._by(s.messages, s.messages.c.id, numbers)
+        for entry, number in zip(entries, numbers, strict=True):
+            if wrong := self.numbers.take(number):
+                self._fault(Stage.ARCHIVE, wrong, f"message/{number}", "its number is not the next one")
+            said: dict[str, object] = {"entry": entry.seq, "network": entry.facts["network"]}
+            if "kind" in entry.facts:
+                said["kind"] = entry.facts["kind"]
+            if (body := bodies.get(entry.seq)) and number not in gone and entry.kind == ARCHIVED[0]:
+                said |= {"source_id": body.get("id", ""), "sender": body.get("sender", "")}
+                said |= {"conversation": body.get("conversation", "")}
+            self._against(Stage.ARCHIVE, f"message/{number}", said, rows.get(number))
+
+    def _judged(self, entries: Sequence[Entry], bodies: Mapping[int, Any]) -> None:
+        numbers = {_number(entry) for entry in entries}
+        v = s.verdicts.c
+        rows = {row["entry"]: row for row in self._rows(select(s.verdicts).where(v.message.in_(numbers)))}
+        wanted = self._copied(numbers)
+        for entry in entries:
+            number = _number(entry)
+            said = {name: entry.facts[name] for name in ("message", "outcome", "cause")}
+            self._against(Stage.VERDICT, f"verdict of message/{number}", said, rows.get(entry.seq))
+            for match in bodies.get(entry.seq, {}).get("matches", ()):
+                self.found.hits[f"{match['policy']}/{match['rule']}"] += 1
+            for key in _texts(entry.facts.get("copies", ())):
+                if (number, key) not in wanted:
+                    self._fault(
+                        Stage.SINK, What.MISSING, f"copy {key} of message/{number}", "never asked for"
+                    )
+
+    def _copied(self, numbers: Iterable[int]) -> set[tuple[int, str]]:
+        c = s.copies.c
+        query = select(c.message, c.destination).where(c.message.in_(list(numbers)), c.revision == 1)
+        return {(row.message, row.destination) for row in self.db.execute(query)}
+
+    def _permitted(self, entries: Sequence[Entry]) -> None:
+        rows = self._by(s.deliveries, s.deliveries.c.permit, [_permit(entry) for entry in entries])
+        for entry in entries:
+            said = {name: entry.facts[name] for name in ("message", "network")}
+            said["marks"] = entry.facts.get("marks", "")
+            self._against(Stage.OUTBOX, entry.subject, said, rows.get(_permit(entry)))
+
+    def _stepped(self, entries: Sequence[Entry]) -> None:
+        """The state of each delivery that an entry is about is what its last entry says."""
+        permits = sorted({_permit(entry) for entry in entries})
+        rows = self._by(s.deliveries, s.deliveries.c.permit, permits)
+        last = self._last_steps(permits)
+        for permit in permits:
+            row, step = rows.get(permit), last.get(permit)
+            if row is not None and step is not None and row["state"] not in STATES[step.kind]:
+                detail = f"it is {row['state']}, and the last that is testified to is {step.kind}"
+                self._fault(Stage.OUTBOX, What.ALTERED, f"delivery/{permit}", detail)
+
+    def _last_steps(self, permits: Sequence[str]) -> dict[str, Entry]:
+        c, found = s.ledger.c, {}
+        subjects = [f"delivery/{permit}" for permit in permits]
+        query = select(c.entry).where(c.subject.in_(subjects)).order_by(c.lane, c.seq)
+        for entry in map(recall, self.db.execute(query).scalars()):
+            if entry.kind in STATES:
+                found[_permit(entry)] = entry
+        return found
+
+    def _sent(self, entries: Sequence[Entry]) -> None:
+        r = s.receipts.c
+        permits = [_permit(entry) for entry in entries]
+        receipts: defaultdict[str, set[str]] = defaultdict(set)
+        for row in self.db.execute(select(r.permit, r.id).where(r.permit.in_(permits))):
+            receipts[row.permit].add(row.id)
+        for entry in entries:
+            if lost := set(_texts(entry.facts.get("ids", ()))) - receipts[_permit(entry)]:
+                detail = f"{len(lost)} of the network's receipts are gone"
+                self._fault(Stage.OUTBOX, What.ALTERED, entry.subject, detail)
+
+    def _files(self, entries: Sequence[Entry], gone: set[int]) -> None:
+        kept = [entry for entry in entries if _number(entry) not in gone]
+        f = s.files.c
+        query = select(s.files).where(f.message.in_({_number(entry) for entry in kept}))
+        rows = {(row["message"], row["n"]): row for row in self._rows(query)}
+        for entry in kept:
+            number, n, digest = _number(entry), entry.facts["file"], str(entry.facts["sha256"])
+            name = f"file {n} of message/{number}"
+            said = {"digest": digest, "size": entry.facts["size"], "state": "archived"}
+            self._against(Stage.ARCHIVE, name, said, rows.get((number, n)))
+            if self.blobs and not (self.blobs / digest[:2] / digest[2:4] / digest).is_file():
+                self._fault(Stage.ARCHIVE, What.MISSING, name, "its bytes are gone")
+
+    def _copies(self, entries: Sequence[Entry], gone: set[int]) -> None:
+        kept = [entry for entry in entries if _number(entry) not in gone]
+        c = s.copies.c
+        query = select(s.copies).where(c.message.in_({_number(entry) for entry in kept}))
+        rows = {(row["message"], row["destination"], row["revision"]): row for row in self._rows(query)}
+        for entry in kept:
+            key = (_number(entry), str(entry.facts["destination"]), int(str(entry.facts["revision"])))
+            row, name = rows.get(key), f"copy {key[1]} of message/{key[0]}"
+            if row is not None and row["entry"] != entry.seq:
+                continue  # it was brought again since: a later entry speaks of it
+            said = {"state": "kept", "sha256": entry.facts["sha256"]}
+            self._against(Stage.SINK, name, said, row)
+
+    def numbers_missing(self) -> None:
+        """The numbers of messages that no entry speaks of."""
+        for number in self.numbers.rest():
+            self._fault(Stage.ARCHIVE, What.MISSING, f"message/{number}", "no entry speaks of its number")
+
+    # rows: each has its entry
+
+    def rows(self, first: int, last: int) -> None:
+        """Messages `first` up to, but without, `last`, with what belongs to them, against the ledger."""
+        m, v, d = s.messages.c, s.verdicts.c, s.deliveries.c
+        within = (m.id >= first, m.id < last)
+        messages = self._rows(select(s.messages).where(*within).order_by(m.id))
+        verdicts = self._rows(select(s.verdicts).where(v.message >= first, v.message < last).order_by(v.id))
+        outbox = self._rows(select(s.deliveries).where(d.message >= first, d.message < last).order_by(d.id))
+        gone = set(
+            self.db.execute(
+                select(s.disposed.c.message).where(s.disposed.c.message >= first, s.disposed.c.message < last)
+            ).scalars()
+        )
+        self._testified(messages, verdicts)
+        permitted = self._permits(outbox)
+        self._twice(outbox)
+        self._order(messages, verdicts, outbox, permitted)
+        self._complete(messages, verdicts, outbox, gone)
+        self._sinks(first, last)
+
+    def _testified(self, messages: Sequence[Row], verdicts: Sequence[Row]) -> None:
+        c = s.ledger.c
+        for rows, stage, name, kinds in (
+            (messages, Stage.ARCHIVE, "{id}", ARCHIVED),
+            (verdicts, Stage.VERDICT, "{message}", ("message:judged", "hold:released")),
+        ):
+            places = [row["entry"] for row in rows]
+            query = select(c.seq, c.entry).where(c.lane == self.span.lane, c.seq.in_(places))
+            entries = {row.seq: recall(row.entry) for row in self.db.execute(query)}
+            for row in rows:
+                entry, subject = entries.get(row["entry"]), f"message/{name.format(**row)}"
+                if entry is None or entry.subject != subject or entry.kind not in kinds:
+                    called = subject if stage is Stage.ARCHIVE else f"verdict {row['id']} of {subject}"
+                    self._fault(stage, What.SURPLUS, called, "no entry of the ledger speaks of it")
+
+    def _permits(self, outbox: Sequence[Row]) -> dict[str, int]:
+        """Where each delivery was permitted; those that never were are faults."""
+        c, found = s.ledger.c, {}
+        subjects = [f"delivery/{row['permit']}" for row in outbox]
+        query = select(c.entry).where(c.subject.in_(subjects)).order_by(c.lane, c.seq)
+        for entry in map(recall, self.db.execute(query).scalars()):
+            if entry.kind == "delivery:permitted":
+                found.setdefault(_permit(entry), entry.seq)
+        for row in outbox:
+            if row["permit"] not in found:
+                name = f"delivery/{row['permit']}"
+                self._fault(Stage.OUTBOX, What.SURPLUS, name, "no entry of the ledger permits it")
+        return found
+
+    def _twice(self, outbox: Sequence[Row]) -> None:
+        """One verdict permits one delivery."""
+        by_verdict: defaultdict[object, list[Row]] = defaultdict(list)
+        for row in outbox:
+            if row["reason"] != SENT_ANEW:
+                by_verdict[row["verdict"]].append(row)
+        for rows in by_verdict.values():
+            for row in rows[1:]:
+                detail = f"a second delivery of message/{row['message']} by the same verdict"
+                self._fault(Stage.OUTBOX, What.DUPLICATE, f"delivery/{row['permit']}", detail)
+
+    def _order(
+        self,
+        messages: Sequence[Row],
+        verdicts: Sequence[Row],
+        outbox: Sequence[Row],
+        permitted: Mapping[str, int],
+    ) -> None:
+        pairs = [(row["id"], int(str(row["entry"]))) for row in messages]
+        self.found_all(rising(Stage.ARCHIVE, "message", pairs))
+        pairs = [(row["id"], int(str(row["entry"]))) for row in verdicts]
+        self.found_all(rising(Stage.VERDICT, "verdict", pairs))
+        pairs = [
+            (row["permit"], permitted[str(row["permit"])]) for row in outbox if row["permit"] in permitted
+        ]
+        self.found_all(rising(Stage.OUTBOX, "delivery", pairs))
+
+    def _complete(
+        self, messages: Sequence[Row], verdicts: Sequence[Row], outbox: Sequence[Row], gone: set[int]
+    ) -> None:
+        """Every message was judged, and what may pass has its delivery."""
+        judged = {row["message"] for row in verdicts}
+        passing = {row["message"] for row in verdicts if row["outcome"] in ("deliver", "annotate", "redact")}
+        permitted = {row["message"] for row in outbox}
+        for row in messages:
+            number, state = row["id"], row["state"]
+            name = f"message/{number}"
+            if state in ("fetching", "new"):
+                self.found.note(("archive", "judgement"), "unprocessed", name)
+            elif state not in ("noted", "recalled") and number not in judged and number not in gone:
+                self._fault(Stage.VERDICT, What.MISSING, f"verdict of {name}", f"it is {state}")
+            goes = state in ("passed", "released") and number in passing and number not in gone
+            if goes and (row["pair"] or row["notice_for"]) and number not in permitted:
+                self._fault(Stage.OUTBOX, What.MISSING, f"delivery of {name}", "it may pass, and is not sent")
+        for row in outbox:
+            self._delivered(row)
+
+    def _delivered(self, row: Row) -> None:
+        account, state = ("sink", str(row["network"])), row["state"]
+        self.found.counts[account]["collected"] += 1
+        name = f"delivery/{row['permit']}"
+        if state == "sent":
+            self.found.counts[account]["archived"] += 1
+        elif state in ("parked", "failed"):
+            self.found.note(account, "failed", name)
+        elif state == "dropped":
+            self.found.note(account, "excluded", f"{name}: {row['reason']}")
+        else:
+            self.found.note(account, "unprocessed", name)
+
+    def _sinks(self, first: int, last: int) -> None:
+        c = s.copies.c
+        query = select(s.copies).where(c.message >= first, c.message < last, c.revision == 1)
+        for row in self._rows(query.order_by(c.message, c.destination)):
+            account, name = ("sink", str(row["destination"])), f"message/{row['message']}"
+            self.found.counts[account]["collected"] += 1
+            if row["state"] == "kept":
+                self.found.counts[account]["archived"] += 1
+                if row["entry"] < 0:
+                    called = f"copy {row['destination']} of {name}"
+                    self._fault(Stage.SINK, What.SURPLUS, called, "no entry of the ledger speaks of it")
+            else:
+                count = "failed" if row["state"] == "parked" else "unprocessed"
+                self.found.note(account, count, name)
+
+    def exports(self) -> None:
+        """What the exports of the span say of themselves."""
+        for entry in _entries(self.db, self.span.lane, *self.span.entries):
+            if entry.kind == "export:made":
+                counts = self.found.counts["export", "all"]
+                counts["collected"] += 1
+                counts["archived"] += _whole(entry.facts.get("records", entry.facts.get("messages", 0)))
+                counts["excluded"] += _whole(entry.facts.get("excluded", 0))
+
+    # small things
+
+    def _rows(self, query: Any) -> list[Row]:
+        return [dict(row._mapping) for row in self.db.execute(query)]
+
+    def _by(self, table: Any, column: Any, keys: Iterable[Any]) -> dict[Any, Row]:
+        """Rows of a table by one of their columns."""
+        query = select(table).where(column.in_(list(keys)))
+        return {row[column.name]: row for row in self._rows(query)}
+
+    def _against(self, stage: Stage, name: str, said: Row, row: Row | None) -> None:
+        self.found_all(against(stage, name, said, row))
+
+    def _fault(self, stage: Stage, what: What, name: str, detail: str) -> None:
+        self.found.faults.append(Fault(stage, what, name, detail))
+
+    def found_all(self, faults: Iterable[Fault]) -> None:
+        """More faults."""
+        self.found.faults += faults
+
+
+def _number(entry: Entry) -> int:
+    """The message that an entry is about, 0 when it is about none."""
+    value = entry.facts.get("message", 0)
+    return value if isinstance(value, int) else 0
+
+
+def _permit(entry: Entry) -> str:
+    return entry.subject.removeprefix("delivery/")
+
+
+def _texts(value: object) -> list[str]:
+    return [str(one) for one in value] if isinstance(value, list | tuple) else []
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _stage(entry: Entry) -> Stage:
+    """The stage that an entry with content is part of."""
+    if entry.kind.startswith("copy:"):
+        return Stage.SINK
+    if entry.kind.startswith("delivery:"):
+        return Stage.OUTBOX
+    if entry.kind.startswith("export:"):
+        return Stage.EXPORT
+    judged = entry.kind == "message:judged" or entry.kind.startswith("hold:")
+    return Stage.VERDICT if judged else Stage.ARCHIVE
+
+
+def _name(entry: Entry) -> str:
+    if entry.kind == "message:judged":
+        return f"verdict of {entry.subject}"
+    if entry.kind.startswith("copy:"):
+        return f"copy {entry.facts['destination']} of {entry.subject}"
+    return entry.subject
+
+
+# --- a source -------------------------------------------------------------------------------------------
+
+
+def recount(chosen: Span, network: str, margin: int) -> Recount:
+    """An empty comparison with what `network` has. `margin` is how many messages around the span may be met
+    as well."""
+    first, last = chosen.messages
+    return Recount(network, (max(first - margin, 1), last + margin), chosen.deliveries)
+
+
+def look_up(
+    db: Connection, network: str, sightings: Sequence[Sighting]
+) -> tuple[dict[str, Known], dict[str, int]]:
+    """What the archive has of sightings: by the network's ids, and deliveries by permit."""
+    m, c, k, d = s.messages.c, s.content.c, s.data_keys.c, s.deliveries.c
+    ids = [one.id for one in sightings if not one.permit]
+    query = (
+        select(m.source_id, m.id, m.lane, m.entry, k.wrapped, apart(c.body))
+        .select_from(
+            s.messages.outerjoin(s.content, and_(c.lane == m.lane, c.seq == m.entry)).outerjoin(
+                s.data_keys, and_(k.lane == m.lane, k.seq == m.entry)
+            )
+        )
+        .where(m.network == network, m.source_id.in_(ids))
+    )
+    vault = vault_of(db)
+    known = {row[0]: Known(row[1], _said(vault, *row[2:])) for row in db.execute(query)}
+    permits = [one.permit for one in sightings if one.permit]
+    ours = db.execute(select(d.permit, d.id).where(d.permit.in_(permits), d.network == network))
+    return known, {row.permit: row.id for row in ours}
+
+
+def _said(vault: Vault, lane: int, seq: int, wrapped: bytes | None, sealed: bytes | None) -> str:
+    """The digest of what an archived message says; "" when it was destroyed, or does not open."""
+    if wrapped is None or sealed is None:
+        return ""
+    try:
+        return said_digest(message_from(vault.open_apart(lane, seq, wrapped, sealed, BODY), b""))
+    except (StoreError, ValueError, TypeError):
+        return ""
+
+
+def surplus(
+    db: Connection, chosen: Span, asked: Recount, unasked: Sequence[tuple[str, int, int]]
+) -> list[Fault]:
+    """Messages of the span that a recount did not show, though it would have to.
+
+    Not those of kinds that history need not have, nor what its sender took back or wrote anew, nor what the
+    network could not be asked for: `unasked` has (conversation or account, since, until).
+    """
+    found = []
+    first, last = chosen.messages
+    m = s.messages.c
+    for start in range(first, last, CHUNK):
+        query = select(m.id, m.lane, m.entry, m.kind, m.conversation, m.source_id).where(
+            m.id >= start, m.id < min(start + CHUNK, last), m.network == asked.network, m.notice_for.is_(None)
+        )
+        for row in db.execute(query.order_by(m.id)):
+            if row.id not in asked.seen and _is_due(db, row, chosen, unasked):
+                detail = f"the archive has message/{row.id}, the network has not"
+                found.append(Fault(Stage.SOURCE, What.SURPLUS, f"{asked.network}/{row.source_id}", detail))
+    return found
+
+
+def _is_due(db: Connection, row: Any, chosen: Span, unasked: Sequence[tuple[str, int, int]]) -> bool:
+    """Whether a recount has to show an archived message."""
+    if Kind(row.kind) in _TOLD:
+        return False
+    message = _message(db, row.lane, row.entry)
+    if message is None or message.get("defect") or not chosen.since <= message["sent_at"] < chosen.until:
+        return False
+    chat, at = row.conversation, message["sent_at"]
+    if any(chat.split("/")[0] in (name, name.split("/")[0]) and a <= at < b for name, a, b in unasked):
+        return False
+    return not _taken_back(db, row)
+
+
+def _taken_back(db: Connection, row: Any) -> bool:
+    """Whether a later message of the conversation recalls or replaces this one."""
+    m = s.messages.c
+    later = select(m.lane, m.entry).where(m.conversation == row.conversation, m.id > row.id).order_by(m.id)
+    for lane, entry in db.execute(later):
+        message = _message(db, lane, entry) or {}
+        recalls = message.get("kind") == Kind.RECALL and message.get("refers_to") == row.source_id
+        if recalls or message.get("replaces") == row.source_id:
+            return True
+    return False
+
+
+def _message(db: Connection, lane: int, seq: int) -> dict[str, Any] | None:
+    c, k = s.content.c, s.data_keys.c
+    query = select(k.wrapped, apart(c.body)).select_from(
+        s.content.join(s.data_keys, and_(k.lane == c.lane, k.seq == c.seq))
+    )
+    row = db.execute(query.where(c.lane == lane, c.seq == seq)).first()
+    if row is None:
+        return None
+    try:
+        value: dict[str, Any] = orjson.loads(vault_of(db).open_apart(lane, seq, row[0], row[1], BODY))
+    except (StoreError, ValueError):
+        return None
+    return value
+
+
+def unseen_deliveries(db: Connection, chosen: Span, asked: Recount) -> list[Fault]:
+    """Deliveries that the network took in the span, and does not show: for networks that show ours at all."""
+    d = s.deliveries.c
+    query = select(d.id, d.permit).where(
+        d.network == asked.network, d.state == "sent", d.done_at >= chosen.since, d.done_at < chosen.until
+    )
+    detail = "the network took it, and does not have it"
+    return [
+        Fault(Stage.OUTBOX, What.MISSING, f"delivery/{row.permit}", detail)
+        for row in db.execute(query.order_by(d.id))
+        if row.id not in asked.arrived
+    ]
+
+
+__all__ = [
+    "Findings",
+    "Span",
+    "last_number",
+    "look_up",
+    "reconcile",
+    "recount",
+    "span",
+    "surplus",
+    "unseen_deliveries",
+]

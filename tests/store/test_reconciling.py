@@ -1,0 +1,75 @@
+"""What lies in a span of time, and what of it was disposed of; single faults: `tests/tamper`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, delete
+from story import START, copy_of_the_story
+
+from bridge.keepers import KeyFile
+from bridge.message import WEIXIN, Sighting
+from bridge.store import reconciling
+from bridge.store import schema as s
+from bridge.store.database import open_engine
+
+DAY = 86_400_000
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Connection]:
+    """A connection to a copy of the story, in a transaction that is thrown away."""
+    copy_of_the_story(tmp_path)
+    engine = open_engine(f"sqlite:///{tmp_path}/weighbridge.db", KeyFile(tmp_path / "secrets/store-key"))
+    with engine.connect() as connection:
+        transaction = connection.begin()
+        yield connection
+        transaction.rollback()
+    engine.dispose()
+
+
+def test_spans_lie_side_by_side(db: Connection) -> None:
+    """Two days have every entry and message of both, none twice; a day before the first has nothing."""
+    whole = reconciling.span(db, 0, 0, START + 10 * DAY)
+    one = reconciling.span(db, 0, 0, START + DAY // 2)
+    two = reconciling.span(db, 0, START + DAY // 2, START + 10 * DAY)
+    assert one.entries[1] == two.entries[0] and one.messages[1] == two.messages[0]
+    assert (one.entries[0], two.entries[1]) == whole.entries
+    assert (one.messages[0], two.messages[1]) == whole.messages
+    assert one.messages[0] < one.messages[1] < two.messages[1]
+    before = reconciling.span(db, 0, 0, START - DAY)
+    assert before.entries == (0, 0) and before.messages[0] == before.messages[1]
+
+
+def test_each_day_alone_is_complete(db: Connection) -> None:
+    """What a later day did to an earlier one's messages is no fault of either."""
+    for since, until in ((0, START + DAY // 2), (START + DAY // 2, START + 10 * DAY)):
+        day = reconciling.span(db, 0, since, until)
+        assert reconciling.reconcile(db, day).faults == []
+
+
+def test_what_waits_is_listed(db: Connection) -> None:
+    """Behind every count there is the list of what it counts."""
+    found = reconciling.reconcile(db, reconciling.span(db, 0, 0, 1 << 61))
+    assert found.counts["archive", "judgement"]["unprocessed"] == 2
+    assert found.lists["archive judgement unprocessed"] == ["message/59", "message/60"]
+    for (kind, name), counts in found.counts.items():
+        for count in ("failed", "unprocessed", "excluded"):
+            assert counts[count] == len(found.lists[f"{kind} {name} {count}"])
+
+
+def test_a_surplus_that_could_not_be_asked_for_is_none(db: Connection) -> None:
+    """Weixin keeps three days: what is older is said to be unasked, and not called surplus."""
+    day = reconciling.span(db, 0, 0, 1 << 61)
+    asked = reconciling.recount(day, WEIXIN, 10)
+    assert reconciling.surplus(db, day, asked, ())
+    assert not reconciling.surplus(db, day, asked, [("wkWealth", 0, 1 << 61)])
+
+
+def test_what_does_not_open_is_not_called_altered_at_the_source(db: Connection) -> None:
+    """Where the words are gone there is nothing to compare: the archive's own stage says what is missing."""
+    db.execute(delete(s.data_keys))
+    known, _ = reconciling.look_up(db, WEIXIN, [Sighting(WEIXIN, "", "w2", 0, "d")])
+    assert [one.digest for one in known.values()] == [""]

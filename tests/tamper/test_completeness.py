@@ -1,0 +1,437 @@
+"""Drop, duplicate, reorder or alter any single item at any stage: it is named. A clean day is never accused.
+
+The store has a bit of everything (`story`), attachments, and a copy in an archive outside. A fault is done to
+a copy of it behind everybody's back; then the day is reconciled, with networks that show what they have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from scene import Scene
+from sqlalchemy import select
+from story import Story, Ticking, copy_of_the_story, passed, pieces
+
+from bridge.keepers import KeyFile
+from bridge.message import SYMPHONY, WEIXIN, Blob, File, Kind, Sighting, sighting
+from bridge.records.reconcile import Fault, Stage, What
+from bridge.store import copies, reconciling
+from bridge.store import schema as s
+from bridge.store.codec import message_from
+from bridge.store.database import open_engine
+
+FILED = 61
+"""A message with an attachment and a copy outside."""
+
+ARCHIVE = "cards/vault"
+FOREVER = 1 << 61
+
+
+async def _told(folder: Path) -> None:
+    """A message with an attachment, that an archive outside has, behind the story in a folder."""
+    story = Story(folder, Ticking(1_790_200_000_000), ids=iter(range(9000, 9999)))  # type: ignore[arg-type]
+    await story.store.own("the next daemon")
+    await story.archive(story.says("one.pdf", files=(File("ref-one", "one.pdf", Kind.FILE),)))
+    for wanted in await story.store.wanted_files(SYMPHONY, 9):
+        digest, size = await story.store.keep(pieces(wanted.file.name.encode()), 1000)
+        await story.store.settle_file(wanted, Blob(digest, size, wanted.file.name, Kind.FILE))
+    waiting = await story.store.unjudged(99)
+    await story.judge(*(replace(passed(one), archives=(ARCHIVE,)) for one in waiting))
+    due = await story.store.read(lambda db: copies.due(db, copies.key_of(ARCHIVE), FOREVER, 99))
+    kept = [copies.Kept(one, "ab" * 32, f"{one.message}.eml", "250 ok") for one in due]
+    await story.store.write(lambda tx: copies.keep(tx, copies.key_of(ARCHIVE), kept))
+    await story.deliver()
+    story.store.close()
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the store that is spoiled."""
+    folder = tmp_path_factory.mktemp("told")
+    copy_of_the_story(folder)
+    asyncio.run(_told(folder))
+    return folder
+
+
+@dataclass
+class Day:
+    """A copy of the store, and what the networks have of the same day."""
+
+    scene: Scene
+    networks: dict[str, list[Sighting]]
+
+    def sql(self, statement: str, *values: object) -> list[tuple]:
+        """Change the database behind everybody's back."""
+        return self.scene.sql(statement, *values)
+
+    def faults(self) -> list[Fault]:
+        """What the reconciliation of the day finds."""
+        engine = open_engine(f"sqlite:///{self.scene.path}", KeyFile(self.scene.folder / "secrets/store-key"))
+        try:
+            with engine.connect() as db, db.begin():
+                day = reconciling.span(db, 0, 0, FOREVER)
+                found = reconciling.reconcile(db, day, self.scene.folder / "blobs").faults
+                for network, seen in self.networks.items():
+                    asked = reconciling.recount(day, network, 1000)
+                    known, permits = reconciling.look_up(db, network, seen)
+                    found += [*asked.compare(seen, known, permits), *asked.rest()]
+                    found += reconciling.surplus(db, day, asked, ())
+                    if network == SYMPHONY:
+                        found += reconciling.unseen_deliveries(db, day, asked)
+                return found
+        finally:
+            engine.dispose()
+
+
+def _shown(folder: Path) -> dict[str, list[Sighting]]:
+    """What the networks show when they are asked: what they have shown, and what they took from us."""
+    engine = open_engine(f"sqlite:///{folder}/weighbridge.db", KeyFile(folder / "secrets/store-key"))
+    m, c, d, r = s.messages.c, s.content.c, s.deliveries.c, s.receipts.c
+    shown: dict[str, list[Sighting]] = {SYMPHONY: [], WEIXIN: []}
+    with engine.connect() as db:
+        query = select(c.body).join(s.messages, (c.lane == m.lane) & (c.seq == m.entry)).order_by(m.id)
+        for (body,) in db.execute(query.where(m.notice_for.is_(None))):
+            message = message_from(body, b"")
+            if message.kind not in (Kind.NOTE, Kind.RECALL, Kind.FAILED):
+                shown[message.network].append(sighting(message))
+        ours = select(d.permit, r.id).join(s.receipts, r.permit == d.permit)
+        for permit, one in db.execute(ours.where(d.network == SYMPHONY, d.state == "sent")):
+            shown[SYMPHONY].append(Sighting(SYMPHONY, "room-li-lei", one, 0, permit=permit))
+    engine.dispose()
+    return shown
+
+
+@pytest.fixture(scope="module")
+def shown(told: Path) -> dict[str, list[Sighting]]:
+    """What the networks have of the day."""
+    return _shown(told)
+
+
+@pytest.fixture
+def day(told: Path, shown: dict[str, list[Sighting]], tmp_path: Path) -> Iterator[Day]:
+    """A copy, to which nothing has happened yet."""
+    one = Day(Scene(told, tmp_path), {network: list(seen) for network, seen in shown.items()})
+    one.sql("PRAGMA foreign_keys = OFF")
+    yield one
+    one.scene.db.close()
+
+
+# --- faults ---------------------------------------------------------------------------------------------
+
+Done = Callable[[Day], str]
+FAULTS: dict[str, tuple[Stage, What, Done]] = {}
+"""By name: what a reconciliation has to say, and what is done; it gives the name that has to be said."""
+
+
+def fault(stage: Stage, what: What) -> Callable[[Done], Done]:
+    """Enter a fault, by the first line of what it says of itself."""
+
+    def enter(done: Done) -> Done:
+        assert done.__doc__
+        FAULTS[done.__doc__.splitlines()[0]] = stage, what, done
+        return done
+
+    return enter
+
+
+def _theirs(day: Day, network: str) -> list[int]:
+    return [place for place, one in enumerate(day.networks[network]) if not one.permit]
+
+
+def _ours(day: Day) -> list[int]:
+    return [place for place, one in enumerate(day.networks[SYMPHONY]) if one.permit]
+
+
+@fault(Stage.SOURCE, What.MISSING)
+def _symphony_has_more(day: Day) -> str:
+    """Symphony has a message that never came into the archive."""
+    day.networks[SYMPHONY].insert(3, Sighting(SYMPHONY, "room-unknown", "s-lost", 5, "0" * 64))
+    return "symphony/s-lost"
+
+
+@fault(Stage.SOURCE, What.MISSING)
+def _weixin_has_more(day: Day) -> str:
+    """Weixin has a message that never came into the archive."""
+    day.networks[WEIXIN].append(Sighting(WEIXIN, "wkWealth/wmLiLei", "w-lost", 5, "0" * 64))
+    return "weixin/w-lost"
+
+
+@fault(Stage.SOURCE, What.ALTERED)
+def _symphony_says_else(day: Day) -> str:
+    """A message reads otherwise in Symphony than in the archive."""
+    place = _theirs(day, SYMPHONY)[2]
+    one = day.networks[SYMPHONY][place]
+    day.networks[SYMPHONY][place] = replace(one, digest="0" * 64)
+    return f"symphony/{one.id}"
+
+
+@fault(Stage.SOURCE, What.ALTERED)
+def _weixin_says_else(day: Day) -> str:
+    """A message reads otherwise in Weixin than in the archive."""
+    one = day.networks[WEIXIN][0]
+    day.networks[WEIXIN][0] = replace(one, digest="f" * 64)
+    return f"weixin/{one.id}"
+
+
+@fault(Stage.SOURCE, What.SURPLUS)
+def _symphony_lost_one(day: Day) -> str:
+    """The archive has a message that Symphony does not have."""
+    place = next(p for p in _theirs(day, SYMPHONY) if day.networks[SYMPHONY][p].id == "s9000")
+    del day.networks[SYMPHONY][place]
+    return "symphony/s9000"
+
+
+@fault(Stage.SOURCE, What.REORDERED)
+def _source_has_another_order(day: Day) -> str:
+    """Weixin has one message of a conversation at another time than all the others."""
+    one = day.networks[WEIXIN][0]
+    day.networks[WEIXIN][0] = replace(one, at=FOREVER)
+    number = day.scene.one("SELECT id FROM messages WHERE source_id = ?", one.id)
+    return f"message/{number}"
+
+
+@fault(Stage.OUTBOX, What.MISSING)
+def _ours_is_not_there(day: Day) -> str:
+    """Symphony took something of ours, and does not have it."""
+    one = day.networks[SYMPHONY].pop(_ours(day)[0])
+    return f"delivery/{one.permit}"
+
+
+@fault(Stage.OUTBOX, What.DUPLICATE)
+def _ours_is_there_twice(day: Day) -> str:
+    """Symphony shows something of ours twice."""
+    one = day.networks[SYMPHONY][_ours(day)[0]]
+    day.networks[SYMPHONY].append(replace(one, id="again"))
+    return f"delivery/{one.permit}"
+
+
+@fault(Stage.OUTBOX, What.SURPLUS)
+def _not_ours_in_our_name(day: Day) -> str:
+    """Somebody wrote in the name of the bridge, by a permit that was never made."""
+    day.networks[SYMPHONY].append(Sighting(SYMPHONY, "room-li-lei", "forged", 9, permit="z" * 20))
+    return "symphony/forged"
+
+
+@fault(Stage.ARCHIVE, What.MISSING)
+def _row_dropped(day: Day) -> str:
+    """The row of a message is deleted."""
+    day.sql("DELETE FROM messages WHERE id = 7")
+    return "message/7"
+
+
+@fault(Stage.ARCHIVE, What.SURPLUS)
+def _row_twice(day: Day) -> str:
+    """The row of a message is there twice, under another number and id."""
+    columns = "lane, network, conversation, sender, kind, archived_at, state, pair, notice_for"
+    statement = f"INSERT INTO messages (id, entry, source_id, {columns}) SELECT 900, entry, 'x', {columns}"
+    day.sql(f"{statement} FROM messages WHERE id = {FILED}")
+    return "message/900"
+
+
+for _column in ("source_id", "sender", "conversation", "kind", "network"):
+
+    def _column_changed(day: Day, column: str = _column) -> str:
+        day.sql(f"UPDATE messages SET {column} = 'voice' WHERE id = {FILED}")
+        return f"message/{FILED}"
+
+    _column_changed.__doc__ = f"The column {_column} of a message is changed."
+    fault(Stage.ARCHIVE, What.ALTERED)(_column_changed)
+
+
+@fault(Stage.ARCHIVE, What.REORDERED)
+def _rows_trade(day: Day) -> str:
+    """Two messages trade their numbers' entries."""
+    day.scene.swap("messages", "entry", "id", 5, 6)
+    return "message/5"
+
+
+@fault(Stage.ARCHIVE, What.MISSING)
+def _content_dropped(day: Day) -> str:
+    """What a message says is deleted."""
+    day.sql("DELETE FROM content WHERE seq = (SELECT entry FROM messages WHERE id = 2)")
+    return "message/2"
+
+
+@fault(Stage.ARCHIVE, What.MISSING)
+def _key_dropped(day: Day) -> str:
+    """The key of a message that nobody disposed of is deleted."""
+    day.sql("DELETE FROM data_keys WHERE seq = (SELECT entry FROM messages WHERE id = 2)")
+    return "message/2"
+
+
+for _part in ("body", "raw", "salt"):
+
+    def _content_flipped(day: Day, part: str = _part) -> str:
+        day.scene.flip("content", part, "seq = (SELECT entry FROM messages WHERE id = 2)")
+        return "message/2"
+
+    _content_flipped.__doc__ = f"One byte of a message's {_part} is changed."
+    fault(Stage.ARCHIVE, What.ALTERED)(_content_flipped)
+
+
+@fault(Stage.ARCHIVE, What.ALTERED)
+def _file_changed(day: Day) -> str:
+    """The row of an attachment names another file."""
+    day.sql(f"UPDATE files SET digest = 'ff' WHERE message = {FILED}")
+    return f"file 0 of message/{FILED}"
+
+
+@fault(Stage.ARCHIVE, What.MISSING)
+def _file_dropped(day: Day) -> str:
+    """The row of an attachment is deleted."""
+    day.sql(f"DELETE FROM files WHERE message = {FILED}")
+    return f"file 0 of message/{FILED}"
+
+
+@fault(Stage.ARCHIVE, What.MISSING)
+def _blob_dropped(day: Day) -> str:
+    """The bytes of an attachment are deleted."""
+    day.scene.blob(FILED).unlink()
+    return f"file 0 of message/{FILED}"
+
+
+@fault(Stage.VERDICT, What.MISSING)
+def _verdict_dropped(day: Day) -> str:
+    """A verdict is deleted."""
+    day.sql(f"DELETE FROM verdicts WHERE message = {FILED}")
+    return f"verdict of message/{FILED}"
+
+
+@fault(Stage.VERDICT, What.ALTERED)
+def _verdict_changed(day: Day) -> str:
+    """A verdict is another one."""
+    day.sql(f"UPDATE verdicts SET outcome = 'block' WHERE message = {FILED}")
+    return f"verdict of message/{FILED}"
+
+
+@fault(Stage.VERDICT, What.ALTERED)
+def _verdict_body_changed(day: Day) -> str:
+    """What a verdict rested on is changed."""
+    day.scene.flip("content", "body", f"seq = (SELECT entry FROM verdicts WHERE message = {FILED})")
+    return f"verdict of message/{FILED}"
+
+
+@fault(Stage.VERDICT, What.SURPLUS)
+def _verdict_forged(day: Day) -> str:
+    """A verdict is there that was never given."""
+    day.sql("INSERT INTO verdicts SELECT 900, message, 1, 'deliver', cause, at FROM verdicts WHERE id = 9")
+    message = day.scene.one("SELECT message FROM verdicts WHERE id = 900")
+    return f"verdict 900 of message/{message}"
+
+
+@fault(Stage.VERDICT, What.REORDERED)
+def _verdicts_trade(day: Day) -> str:
+    """Two verdicts trade their places."""
+    day.scene.swap("verdicts", "entry, message, outcome, cause", "id", 4, 5)
+    return "verdict/4"
+
+
+@fault(Stage.OUTBOX, What.MISSING)
+def _delivery_dropped(day: Day) -> str:
+    """A delivery is deleted."""
+    permit = day.scene.one(f"SELECT permit FROM deliveries WHERE message = {FILED}")
+    day.sql("DELETE FROM deliveries WHERE permit = ?", permit)
+    return f"delivery/{permit}"
+
+
+@fault(Stage.OUTBOX, What.MISSING)
+def _delivery_never_made(day: Day) -> str:
+    """What may pass has no delivery."""
+    day.sql(f"DELETE FROM deliveries WHERE message = {FILED}")
+    return f"delivery of message/{FILED}"
+
+
+@fault(Stage.OUTBOX, What.DUPLICATE)
+def _delivery_twice(day: Day) -> str:
+    """A delivery is there twice."""
+    columns = "message, verdict, lane, network, conversation, marks, state, next_at"
+    statement = f"INSERT INTO deliveries (id, permit, {columns}) SELECT 900, '{'y' * 20}', {columns}"
+    day.sql(f"{statement} FROM deliveries WHERE message = {FILED}")
+    return f"delivery/{'y' * 20}"
+
+
+@fault(Stage.OUTBOX, What.SURPLUS)
+def _delivery_forged(day: Day) -> str:
+    """A delivery is there that nobody permitted."""
+    _delivery_twice(day)
+    return f"delivery/{'y' * 20}"
+
+
+@fault(Stage.OUTBOX, What.ALTERED)
+def _delivery_elsewhere(day: Day) -> str:
+    """A delivery goes to another message's reader."""
+    permit = day.scene.one(f"SELECT permit FROM deliveries WHERE message = {FILED}")
+    day.sql("UPDATE deliveries SET message = 1 WHERE permit = ?", permit)
+    return f"delivery/{permit}"
+
+
+@fault(Stage.OUTBOX, What.ALTERED)
+def _delivery_set_back(day: Day) -> str:
+    """What was sent is marked to be sent again."""
+    permit = day.scene.one(f"SELECT permit FROM deliveries WHERE message = {FILED}")
+    day.sql("UPDATE deliveries SET state = 'ready' WHERE permit = ?", permit)
+    return f"delivery/{permit}"
+
+
+@fault(Stage.OUTBOX, What.REORDERED)
+def _deliveries_trade(day: Day) -> str:
+    """Two deliveries trade their places in the outbox."""
+    permits = [
+        permit for (permit,) in day.sql("SELECT permit FROM deliveries WHERE id IN (3, 4) ORDER BY id")
+    ]
+    for number, permit in ((-3, permits[1]), (-4, permits[0])):
+        day.sql("UPDATE deliveries SET id = ? WHERE permit = ?", number, permit)
+    day.sql("UPDATE deliveries SET id = -id WHERE id < 0")
+    return f"delivery/{permits[1]}"
+
+
+@fault(Stage.OUTBOX, What.ALTERED)
+def _receipt_dropped(day: Day) -> str:
+    """A network's receipt is deleted."""
+    permit = day.scene.one(f"SELECT permit FROM deliveries WHERE message = {FILED}")
+    day.sql("DELETE FROM receipts WHERE permit = ?", permit)
+    return f"delivery/{permit}"
+
+
+@fault(Stage.SINK, What.MISSING)
+def _copy_dropped(day: Day) -> str:
+    """It is forgotten that an archive outside has a copy."""
+    day.sql(f"DELETE FROM copies WHERE message = {FILED}")
+    return f"copy {ARCHIVE} of message/{FILED}"
+
+
+@fault(Stage.SINK, What.ALTERED)
+def _copy_changed(day: Day) -> str:
+    """A copy outside is said to be another one."""
+    day.sql(f"UPDATE copies SET sha256 = 'cd' WHERE message = {FILED}")
+    return f"copy {ARCHIVE} of message/{FILED}"
+
+
+@fault(Stage.SINK, What.SURPLUS)
+def _copy_claimed(day: Day) -> str:
+    """An archive is said to have a copy that it never acknowledged."""
+    day.sql(f"UPDATE copies SET entry = -1 WHERE message = {FILED}")
+    return f"copy {ARCHIVE} of message/{FILED}"
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_single_fault_is_named(day: Day, name: str) -> None:
+    """Whatever one item it is done to: the stage, what was done, and the item are said."""
+    stage, what, done = FAULTS[name]
+    wanted = done(day)
+    assert (stage, what, wanted) in [one[:3] for one in day.faults()]
+
+
+def test_a_clean_day_is_not_accused(day: Day) -> None:
+    """A day with edits, recalls, holds, retries and late failures is complete."""
+    assert day.faults() == []
+
+
+def test_what_a_network_shows_twice_is_only_counted(day: Day) -> None:
+    """Networks repeat themselves: that is no fault of anybody's."""
+    day.networks[WEIXIN].append(day.networks[WEIXIN][0])
+    assert day.faults() == []
