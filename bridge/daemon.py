@@ -32,7 +32,8 @@ from bridge.notary import Notary
 from bridge.pipeline import Bell, House
 from bridge.ports import Attempt, Connector, Late, Step
 from bridge.store import views
-from bridge.store.database import LEASE_MS, Database
+from bridge.store.database import Database
+from bridge.store.lease import LEASE_MS
 
 log = telemetry.log()
 

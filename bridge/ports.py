@@ -45,6 +45,13 @@ class Blobs(Protocol):
         """The bytes of one blob, in pieces; MUST raise StoreError if they no longer match the digest."""
 
 
+class Lease(Protocol):
+    """Whether this process may still send: it may have been stopped, and another one works in its place."""
+
+    def check(self) -> None:
+        """MUST raise Unreachable (certain) when another process may have taken over."""
+
+
 class KeyKeeper(Protocol):
     """Who has the master key. It wraps the store's few keys, so it is asked at start and at a rotation.
 
@@ -170,6 +177,8 @@ class Connector(Protocol):
         `permit.uncertain` is set, MUST look the earlier attempt up before it sends, and answer
         `Receipt(found=True)` if it arrived.
         MUST check the network's limits (size, reply window) before it sends, from `traffic`.
+        MUST check its `Lease`, where it was given one, immediately before each request that makes a message
+        goes out, whatever it waited for before.
         Raises `Refused` when the network will never take it (nothing sent, or `sent` says what was),
         `Unreachable(certain=...)` when it is worth another try; `certain=True` only when nothing of
         this permit can have arrived.

@@ -25,7 +25,8 @@ from bridge.message import SYMPHONY, WEIXIN, Batch, Permit, Receipt, Traffic
 from bridge.pipeline import House, Pace
 from bridge.policy import PolicySet, load
 from bridge.ports import Connector
-from bridge.store.database import LEASE_MS, Database
+from bridge.store.database import Database
+from bridge.store.lease import LEASE_MS
 
 REMEDY = "Sign in again."
 

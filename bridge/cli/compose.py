@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from bridge.notary import Notary
     from bridge.pipeline import Inspect, Pace
     from bridge.policy import PolicySet
-    from bridge.ports import Blobs, Clock, Connector, KeyKeeper, Witness
+    from bridge.ports import Blobs, Clock, Connector, KeyKeeper, Lease, Witness
     from bridge.proposals import Bar
     from bridge.store.database import Database
     from bridge.witnesses.bucket import Bucket
@@ -109,12 +109,12 @@ def bar(settings: Settings) -> Bar:
     return Bar(part.approvals, part.approvers, part.legal_approvers)
 
 
-def symphony(settings: Settings, blobs: Blobs) -> Connector:
-    """The connector to Symphony."""
-    return _symphony(settings, blobs)
+def symphony(settings: Settings, blobs: Blobs, lease: Lease | None = None) -> Connector:
+    """The connector to Symphony; `lease` is that of the lane whose permits it is to use."""
+    return _symphony(settings, blobs, lease)
 
 
-def _symphony(settings: Settings, blobs: Blobs) -> SymphonyConnector:
+def _symphony(settings: Settings, blobs: Blobs, lease: Lease | None = None) -> SymphonyConnector:
     from connectors.symphony.client import SymphonyConnector
     from connectors.symphony.settings import SymphonySettings
 
@@ -132,10 +132,11 @@ def _symphony(settings: Settings, blobs: Blobs) -> SymphonyConnector:
             max_file_bytes=part.max_file_mb * 1_000_000,
         ),
         blobs,
+        lease=lease,
     )
 
 
-def weixin(settings: Settings, blobs: Blobs, *, listen: bool = True) -> Connector:
+def weixin(settings: Settings, blobs: Blobs, lease: Lease | None = None, *, listen: bool = True) -> Connector:
     """The connector to Weixin customer service; it takes callbacks only when it is to `listen`."""
     from connectors.weixin.kf import WeixinConnector
     from connectors.weixin.settings import WeixinSettings
@@ -159,6 +160,7 @@ def weixin(settings: Settings, blobs: Blobs, *, listen: bool = True) -> Connecto
             **codes,
         ),
         blobs,
+        lease=lease,
     )
 
 
@@ -332,7 +334,8 @@ def daemon(
     from bridge.message import SYMPHONY, WEIXIN
     from bridge.pipeline import House
 
-    both = connectors or (symphony(settings, database.blobs), weixin(settings, database.blobs))
+    tools = database.blobs, database.lease
+    both = connectors or (symphony(settings, *tools), weixin(settings, *tools))
     languages = {SYMPHONY: settings.symphony.language, WEIXIN: settings.weixin.language}
     house = House(
         database,
@@ -342,7 +345,7 @@ def daemon(
         languages=languages,
         inspect=inspecting(settings, database),
     )
-    anew = partial(_anew, reread, database.blobs) if reread else None
+    anew = partial(_anew, reread, *tools) if reread else None
     return Daemon(
         house,
         database,
@@ -355,7 +358,7 @@ def daemon(
     )
 
 
-def _anew(reread: Callable[[], Settings], blobs: Blobs, network: str) -> Connector:
+def _anew(reread: Callable[[], Settings], blobs: Blobs, lease: Lease, network: str) -> Connector:
     from bridge.message import SYMPHONY, WEIXIN
 
-    return {SYMPHONY: symphony, WEIXIN: weixin}[network](reread(), blobs)
+    return {SYMPHONY: symphony, WEIXIN: weixin}[network](reread(), blobs, lease)

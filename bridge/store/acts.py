@@ -6,14 +6,14 @@ the act's ledger entry.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, insert, or_, select, update
+from sqlalchemy import and_, case, insert, or_, select, update
 
 from bridge.errors import Conflict
 from bridge.flow import DeliveryState, MessageState
-from bridge.message import Cause, Outcome, Verdict
+from bridge.message import SYMPHONY, Cause, Outcome, Verdict
 from bridge.store import schema as s
 from bridge.store.codec import dump, message_from, verdict_from
 from bridge.store.copies import outstanding
@@ -45,22 +45,38 @@ _FIRST_CURSOR = upserting(
 )
 
 
-def take_lane(tx: Tx, lane: int, owner: str, ttl: int, *, force: bool = False) -> int | None:
+_TAKES_NO_KEY = SYMPHONY
+"""The network that cannot tell a repetition: what it was sent a second time stands there twice."""
+
+
+def take_lane(
+    tx: Tx,
+    lane: int,
+    owner: str,
+    ttl: int,
+    *,
+    force: bool = False,
+    is_dead: Callable[[int], bool] = lambda _: False,
+) -> int | None:
     """Own a lane until `ttl` milliseconds from now; gives the new epoch, None while somebody else owns it.
 
-    What the former owner had claimed goes back to the outbox as uncertain: it may have been sent.
-    `force` takes the lane from an owner that is known to be dead.
+    What the former owner had claimed goes back to the outbox as uncertain: it may have been sent. Unless the
+    one who owned it under its epoch `is_dead`, it may send on as long as its lease lasts, which is no longer
+    than a lease from now: until then nothing is repeated where a repetition would stand twice.
+    `force` takes the lane from an owner that works it no more.
     """
     c = s.lanes.c
     row = tx.db.execute(select(c.owner, c.epoch, c.lease_until).where(c.lane == lane)).one()
     if row.owner and row.lease_until > tx.now and not force:
         return None
     epoch = row.epoch + 1
+    wait = 0 if not row.owner or is_dead(row.epoch) else ttl
     tx.db.execute(
         update(s.lanes).where(c.lane == lane).values(owner=owner, epoch=epoch, lease_until=tx.now + ttl)
     )
     tx.epochs[lane] = epoch
     tx.append(lane, "lane:taken", f"lane/{lane}", {"epoch": epoch})
+    network = s.deliveries.c.network
     tx.db.execute(
         update(s.deliveries)
         .where(
@@ -68,7 +84,11 @@ def take_lane(tx: Tx, lane: int, owner: str, ttl: int, *, force: bool = False) -
             s.deliveries.c.lane == lane,
             s.deliveries.c.state == DeliveryState.CLAIMED,
         )
-        .values(state=DeliveryState.READY.value, uncertain=1, next_at=tx.now)
+        .values(
+            state=DeliveryState.READY.value,
+            uncertain=1,
+            next_at=case((network == _TAKES_NO_KEY, tx.now + wait), else_=tx.now),
+        )
     )
     tx.db.execute(update(s.chats).where(s.chats.c.lane == lane).values(due_at=tx.now))
     return epoch

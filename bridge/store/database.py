@@ -41,6 +41,7 @@ from bridge.store.causes import cause
 from bridge.store.codec import dump
 from bridge.store.directory import Directory
 from bridge.store.engines import Held, alone, hold, open_engine, partition, place, prepare
+from bridge.store.lease import LEASE_MS, Lease, Mark
 from bridge.store.proposals import Orders
 from bridge.store.rows import drop_delivery
 from bridge.store.vault import vault_of
@@ -50,9 +51,6 @@ if TYPE_CHECKING:
     from bridge.policy import Source
 
 Result = TypeVar("Result")
-
-LEASE_MS = 15_000
-"""How long a lane stays ours without a sign of life."""
 
 SCHEMA = "0001"
 """The newest migration."""
@@ -135,6 +133,8 @@ class Database:
         self._readers = ThreadPoolExecutor(1, "store-reader")
         self._reading: Connection | None = None
         self._held: Held | None = None
+        self.lease = Lease()
+        self._mark = Mark(blobs / f"lane-{self.lane}.lock")
 
     # what everybody may do
 
@@ -168,6 +168,7 @@ class Database:
         self.engine.dispose()
         if self._held is not None:
             self._held.release()
+        self._mark.release()
 
     def _stop_reading(self) -> None:
         if self._reading is not None:
@@ -185,24 +186,40 @@ class Database:
         """Become the worker of the lane. Raises Conflict while another daemon has it, and ConfigError when
         the master key is not here: nothing would be archived.
 
-        What is held proves that a former owner is dead (`engines.hold`), so its lease need not be waited for.
+        What is held proves that a former owner works no more (`engines.hold`), so the lane need not be waited
+        for; only what it may have sent is, while it is not known to be dead (`acts.take_lane`).
         """
         await asyncio.to_thread(self.unlock)
         self._held = await asyncio.to_thread(hold, self.engine, self.lane)
-        dead = self._held is not None
-        take = partial(acts.take_lane, lane=self.lane, owner=owner, ttl=LEASE_MS, force=dead)
-        epoch = await self.write(lambda tx: take(tx))
+        alone = self._held is not None
+        take = partial(acts.take_lane, lane=self.lane, owner=owner, ttl=LEASE_MS, force=alone)
+        since = self.lease.seconds()
+        epoch = await self.write(lambda tx: take(tx, is_dead=self._is_dead))
         if epoch is None:
             raise Conflict("another daemon works this store; stop it, or wait for its lease to run out")
         self.epoch = epoch
-        if dead:
+        self.lease.extend(since)
+        if alone:
+            await self._leave_mark()
             await asyncio.to_thread(self.blobs.sweep, vault_of(self.engine).has_file_key)
+
+    def _is_dead(self, epoch: int) -> bool:
+        """Whether it is proved that the process which worked the lane under `epoch` is no more."""
+        return self._held is not None and (self._held.proves_death or self._mark.proves(epoch))
+
+    async def _leave_mark(self) -> None:
+        """Let whoever comes next see whether we are dead, where it would not know it otherwise."""
+        if self._held is not None and not self._held.proves_death:
+            await asyncio.to_thread(self._mark.write, self.epoch)
 
     async def renew(self) -> None:
         """Show that we live. Raises StoreError when somebody else has taken the lane, or may take it."""
         if self._held is not None:
             await asyncio.to_thread(self._held.check)
+            await self._leave_mark()
+        since = self.lease.seconds()
         await self.write(lambda tx: acts.renew_lane(tx, self.lane, self.epoch, LEASE_MS))
+        self.lease.extend(since)
 
     async def leave(self) -> None:
         """Give the lane up."""

@@ -23,7 +23,12 @@ Row: TypeAlias = tuple[Any, ...]
 
 
 class Held(Protocol):
-    """The proof that a lane is worked by this process alone: it ends with the process, however that ends."""
+    """The proof that a lane is worked by this process alone: it ends with the process, however that ends.
+
+    `proves_death`: it ends in no other way, so whoever has it now knows that all who had it are dead.
+    """
+
+    proves_death: bool
 
     def check(self) -> None:
         """Raise StoreError when the proof is no more: somebody else may have it by now."""

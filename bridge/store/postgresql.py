@@ -154,7 +154,9 @@ def _type(of: TypeEngine[Any]) -> str:
 
 
 class _Lock:
-    """An advisory lock, held by a connection that does nothing else."""
+    """An advisory lock, held by a connection that does nothing else: whoever lost it may live."""
+
+    proves_death = False
 
     def __init__(self, connection: Any, where: str) -> None:
         self._connection, self._where = connection, where

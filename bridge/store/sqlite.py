@@ -85,6 +85,8 @@ def fill(db: Connection, table: Table, columns: Sequence[str], rows: Sequence[tu
 class _Lock:
     """A lock on a file beside the database, which the system drops when its process ends."""
 
+    proves_death = True
+
     def __init__(self, handle: int) -> None:
         self._handle = handle
 

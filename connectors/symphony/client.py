@@ -38,7 +38,7 @@ from bridge.message import (
     Unasked,
     sighting,
 )
-from bridge.ports import DIRECT, Blobs, Clock
+from bridge.ports import DIRECT, Blobs, Clock, Lease
 from connectors.symphony import wire
 from connectors.symphony.auth import SignIn, agent_version
 from connectors.symphony.form import MessageForm
@@ -114,8 +114,9 @@ class Pauses:
 class SymphonyConnector:
     """Symphony behind `bridge.ports.Connector`, for one service account.
 
-    `blobs` serves attachments to send. `sleep`, `chance` (0 to 1) and `clock` are there for tests.
-    `heard_at` is when (ms) the feed last answered, 0 before the first answer.
+    `blobs` serves attachments to send; `lease` says until when anything may be sent. `sleep`, `chance` (0 to
+    1) and `clock` are there for tests. `heard_at` is when (ms) the feed last answered, 0 before the first
+    answer.
     """
 
     network = SYMPHONY
@@ -125,12 +126,14 @@ class SymphonyConnector:
         settings: SymphonySettings,
         blobs: Blobs,
         *,
+        lease: Lease | None = None,
         clock: Clock | None = None,
         sleep: Sleep = asyncio.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._settings = settings
         self._blobs = blobs
+        self._lease = lease
         self._clock = clock or WallClock()
         self._http = Http(settings, self._clock)
         self._sign_in = SignIn(settings, self._http, self._clock)
@@ -516,7 +519,8 @@ class SymphonyConnector:
         return ""
 
     async def _send_now(self, permit: Permit, stream: str, message: str) -> str:
-        form = MessageForm(message, wire.permit_data(permit.id), permit.content.files, self._blobs)
+        data, files = wire.permit_data(permit.id), permit.content.files
+        form = MessageForm(message, data, files, self._blobs, self._lease)
         url = self._agent(f"v4/stream/{stream}/message/create")
         try:
             reply = await self._ask("POST", url, "sending", within=self._settings.send_timeout, data=form)

@@ -17,9 +17,9 @@ from typing import Any
 
 import aiohttp
 
-from bridge.errors import StoreError
+from bridge.errors import StoreError, Unreachable
 from bridge.message import Blob
-from bridge.ports import Blobs
+from bridge.ports import Blobs, Lease
 
 _SECRET = secrets.token_bytes(32)
 _COUNT = itertools.count()
@@ -35,11 +35,16 @@ def _new_boundary() -> str:
 
 
 class MessageForm(aiohttp.payload.Payload):
-    """What `message/create` takes: MessageML, EntityJSON, and attachments."""
+    """What `message/create` takes: MessageML, EntityJSON, and attachments.
+
+    `lease` is asked before the last piece is written: without it, nobody takes the form for whole.
+    """
 
     _autoclose = True
 
-    def __init__(self, message: str, data: str, files: Sequence[Blob], blobs: Blobs) -> None:
+    def __init__(
+        self, message: str, data: str, files: Sequence[Blob], blobs: Blobs, lease: Lease | None = None
+    ) -> None:
         boundary = _new_boundary()
         super().__init__(None, content_type=f"multipart/form-data; boundary={boundary}")
         opening = f"--{boundary}\r\n".encode()
@@ -47,7 +52,8 @@ class MessageForm(aiohttp.payload.Payload):
         self._files = [(opening + _file_head(blob), blob) for blob in files]
         self._end = f"--{boundary}--\r\n".encode()
         self._blobs = blobs
-        self._failure: StoreError | None = None
+        self._lease = lease
+        self._failure: StoreError | Unreachable | None = None
         whole = sum(len(head) + blob.size + 2 for head, blob in self._files)
         self._size = len(self._texts) + whole + len(self._end)
 
@@ -56,27 +62,28 @@ class MessageForm(aiohttp.payload.Payload):
         raise TypeError("a form is streamed, never held whole")
 
     async def write(self, writer: Any) -> None:
-        """Write the whole form. Raises StoreError when the archive cannot vouch for an attachment."""
-        if not self._files:
-            await writer.write(self._texts + self._end)
-            return
-        await writer.write(self._texts)
-        for head, blob in self._files:
-            await writer.write(head)
-            await self._write_file(writer, blob)
-            await writer.write(b"\r\n")
-        await writer.write(self._end)
-
-    async def _write_file(self, writer: Any, blob: Blob) -> None:
+        """Write the whole form. Raises StoreError when the archive cannot vouch for an attachment,
+        Unreachable when another process may send it."""
         try:
-            async for piece in self._blobs.read(blob.digest):
-                await writer.write(piece)
-        except StoreError as error:
+            if self._files:
+                await writer.write(self._texts)
+            for head, blob in self._files:
+                await self._write_file(writer, head, blob)
+            if self._lease is not None:
+                self._lease.check()
+        except (StoreError, Unreachable) as error:
             self._failure = error  # the HTTP library turns it into a broken connection
             raise
+        await writer.write(self._end if self._files else self._texts + self._end)
+
+    async def _write_file(self, writer: Any, head: bytes, blob: Blob) -> None:
+        await writer.write(head)
+        async for piece in self._blobs.read(blob.digest):
+            await writer.write(piece)
+        await writer.write(b"\r\n")
 
     def check(self) -> None:
-        """Raise what the archive said, if that is why a request broke off: nobody accepts half a form."""
+        """Raise what ended the writing, if that is why a request broke off: nobody accepts half a form."""
         if self._failure is not None:
             raise self._failure
 

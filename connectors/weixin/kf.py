@@ -44,7 +44,7 @@ from bridge.message import (
     Unasked,
     sighting,
 )
-from bridge.ports import Blobs, Clock
+from bridge.ports import Blobs, Clock, Lease
 from connectors.weixin import wire
 from connectors.weixin.api import Declined, Pace, WeComApi, refusal
 from connectors.weixin.crypto import CallbackCrypt, CryptError
@@ -107,11 +107,13 @@ class WeixinConnector:
         settings: WeixinSettings,
         blobs: Blobs,
         *,
+        lease: Lease | None = None,
         clock: Clock | None = None,
         pace: Pace | None = None,
     ) -> None:
         self._settings = settings
         self._blobs = blobs
+        self._lease = lease
         self._clock = clock or _WallClock()
         self._pace = pace or Pace()
         self._entered = contextlib.AsyncExitStack()
@@ -332,6 +334,8 @@ class WeixinConnector:
         tried: set[Action] = set()
         while True:
             media_id = await self._media_id(part) if part.msgtype != "text" else ""
+            if self._lease is not None:
+                self._lease.check()
             try:
                 await self._api.call("kf/send_msg", wire.send_body(part, permit.conversation, media_id))
                 return True

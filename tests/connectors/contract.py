@@ -30,6 +30,18 @@ DEADLINE = 20.0  # seconds; reached only by a test that fails
 LARGEST_PIECE = 256 * 1024
 
 
+class Over:
+    """A lease that has run out after so many looks at it."""
+
+    def __init__(self, looks: int = 0) -> None:
+        self.looks = looks
+
+    def check(self) -> None:
+        self.looks -= 1
+        if self.looks < 0:
+            raise Unreachable("the lease may have run out", certain=True)
+
+
 class MemoryBlobs:
     """Archived attachments for connectors to send, counted when they are opened."""
 

@@ -17,6 +17,7 @@ from contract import (  # noqa: E402
     DEADLINE,
     ConnectorContract,
     MemoryBlobs,
+    Over,
     batches_until,
     content_of,
     messages,
@@ -547,6 +548,21 @@ async def test_an_uncertain_send_is_looked_up_and_not_repeated(
         message.message_id for message in harness.pod.messages(harness.conversation)
     )
     assert len(harness.requests("message.create")) == 1
+
+
+@pytest.mark.parametrize("files", [False, True])
+async def test_nothing_is_sent_once_the_lease_is_over(harness: PodHarness, files: bool) -> None:
+    """However far the request had come: the pod has no message, and that is certain. The next one goes."""
+    more = (harness.blobs.add(b"x" * 3_000_000, "a.bin"),) if files else ()
+    connector = SymphonyConnector(harness.settings(), harness.blobs, lease=Over())
+    async with connector:
+        with pytest.raises(Unreachable) as caught:
+            await connector.send(permit(harness, Content("hello", files=more)), Traffic())
+        assert caught.value.certain
+        assert await harness.heard() == []
+        connector._lease = Over(looks=1)
+        await connector.send(permit(harness, HELLO), Traffic())
+        assert len(await harness.heard()) == 1
 
 
 async def test_an_uncertain_send_that_never_arrived_is_sent(harness: PodHarness) -> None:

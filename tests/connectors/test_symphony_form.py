@@ -10,9 +10,9 @@ import pytest
 
 pytest.register_assert_rewrite("contract")
 
-from contract import MemoryBlobs  # noqa: E402
+from contract import MemoryBlobs, Over  # noqa: E402
 
-from bridge.errors import StoreError  # noqa: E402
+from bridge.errors import StoreError, Unreachable  # noqa: E402
 from bridge.message import Blob  # noqa: E402
 from connectors.symphony.form import MessageForm, file_name  # noqa: E402
 
@@ -88,6 +88,21 @@ async def test_the_archives_error_is_kept() -> None:
     with pytest.raises(StoreError):
         await written(form)
     with pytest.raises(StoreError):
+        form.check()
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 30_000])
+async def test_a_form_is_never_whole_once_the_lease_is_over(content: bytes) -> None:
+    """It is asked for after every attachment: what nobody can take for a message was not sent."""
+    blobs = MemoryBlobs()
+    files = [blobs.add(content, "a")] if content else []
+    form, sheet = MessageForm("m", "d", files, blobs, Over(looks=1)), Sheet()
+    assert len(await written(form)) == form.size
+    with pytest.raises(Unreachable) as error:
+        await form.write(sheet)
+    assert error.value.certain
+    assert not b"".join(sheet.pieces).endswith(b"--\r\n")
+    with pytest.raises(Unreachable):
         form.check()
 
 

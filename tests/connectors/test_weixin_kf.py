@@ -6,6 +6,7 @@ import asyncio
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from contract import Over
 from weixin_stage import PERMIT, Reader, Stage, staged
 
 from bridge.errors import Refused, SignedOut, StoreError, Unreachable
@@ -54,6 +55,17 @@ async def test_long_text_arrives_in_order() -> None:
         receipt = await stage.connector.send(stage.permit(text), stage.traffic)
         assert receipt.ids == (PERMIT, f"{PERMIT}-1", f"{PERMIT}-2")
         assert "".join(part.partition(") ")[2] for part in stage.shown()) == text
+
+
+async def test_nothing_is_sent_once_the_lease_is_over() -> None:
+    """It is looked at before each part; that nothing went out is certain only before the first."""
+    async with staged() as stage:
+        stage.connector._lease = Over()
+        assert (await away(stage)).certain
+        assert stage.shown() == []
+        stage.connector._lease = Over(looks=1)
+        assert not (await away(stage, "段落。" * 500)).certain
+        assert len(stage.shown()) == 1
 
 
 async def test_very_long_text_arrives_as_a_file() -> None:

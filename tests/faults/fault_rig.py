@@ -29,7 +29,7 @@ from bridge.cli import compose, stage
 from bridge.cli.stage import ADVISOR, BOT, CLIENT, Stage
 from bridge.config import Settings
 from bridge.message import SYMPHONY, WEIXIN
-from bridge.ports import Blobs, Connector
+from bridge.ports import Blobs, Connector, Lease
 from bridge.store import views
 from bridge.store.signing import verifiers
 from bridge.store.verify import verify
@@ -358,15 +358,17 @@ _one_key_pair = functools.cache(world.new_key_pair)  # the price of an RSA key i
 def _give_time(patch: pytest.MonkeyPatch, hours: Hours, poll: float) -> None:
     made_store, made_symphony, made_weixin = compose.store, compose.symphony, compose.weixin
 
-    def symphony(settings: Settings, blobs: Blobs) -> Connector:
+    def symphony(settings: Settings, blobs: Blobs, lease: Lease | None = None) -> Connector:
         usual = made_symphony(settings, blobs)._settings  # type: ignore[attr-defined]
         short = replace(usual, request_timeout=1.0, send_timeout=1.0, poll_timeout=1.5)
-        return SymphonyConnector(short, blobs, clock=hours, sleep=hours.sleep)
+        return SymphonyConnector(short, blobs, lease=lease, clock=hours, sleep=hours.sleep)
 
-    def weixin(settings: Settings, blobs: Blobs, **more: Any) -> Connector:
+    def weixin(settings: Settings, blobs: Blobs, lease: Lease | None = None, **more: Any) -> Connector:
         usual = made_weixin(settings, blobs, **more)._settings  # type: ignore[attr-defined]
         short = replace(usual, timeout=1.0, poll_interval=poll)
-        return WeixinConnector(short, blobs, clock=hours, pace=Hurried(hours.monotonic, hours.sleep))
+        return WeixinConnector(
+            short, blobs, lease=lease, clock=hours, pace=Hurried(hours.monotonic, hours.sleep)
+        )
 
     patch.setattr(world, "new_key_pair", _one_key_pair)
     patch.setattr(compose, "store", lambda settings: made_store(settings, hours))

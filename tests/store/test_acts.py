@@ -64,6 +64,37 @@ async def test_what_the_former_owner_claimed_is_uncertain(hands: Hands) -> None:
     assert (other.permit.uncertain, other.permit.attempt) == (False, 1)
 
 
+async def test_what_may_yet_be_sent_is_waited_for_where_a_repetition_shows(hands: Hands) -> None:
+    """The former owner may live, and send until its lease is over: nothing goes into Symphony again before,
+    by whoever has the lane by then. Weixin knows a repetition, so nothing there waits."""
+    await hands.say(message(SYMPHONY, 1, "one"), message(WEIXIN, 2, "two"))
+    await hands.claim(WEIXIN)
+    (claim,) = await hands.claim(SYMPHONY)
+    await take(hands, "next", force=True)
+    hands.store.epoch = await take(hands, "the one after", force=True, is_dead=lambda _: True) or 0
+    assert [one.permit.uncertain for one in await hands.claim(WEIXIN)] == [True]
+    assert await hands.claim(SYMPHONY) == []
+    hands.clock.forward(9_999)
+    assert await hands.claim(SYMPHONY) == []
+    hands.clock.forward(1)
+    assert [one.permit.id for one in await hands.claim(SYMPHONY)] == [claim.permit.id]
+
+
+@pytest.mark.parametrize("left", [True, False])
+async def test_nobody_waits_for_the_dead_or_for_who_has_left(hands: Hands, left: bool) -> None:
+    """The owner is asked for by its own epoch; one that gave the lane up sends nothing more."""
+    asked: list[int] = []
+    await hands.say(message(WEIXIN, 1, "one"))
+    await hands.claim(SYMPHONY)
+    former = hands.store.epoch
+    if left:
+        await hands.store.leave()
+    epoch = await take(hands, "next", force=True, is_dead=lambda one: not asked.append(one))
+    hands.store.epoch = epoch or 0
+    assert len(await hands.claim(SYMPHONY)) == 1
+    assert asked == ([] if left else [former])
+
+
 # --- holds ----------------------------------------------------------------------------------------------
 
 

@@ -25,6 +25,7 @@ from bridge.store import postgresql, schema
 from bridge.store.causes import cause
 from bridge.store.database import Database, create, open_engine
 from bridge.store.engines import address_of, place
+from bridge.store.lease import LEASE_MS
 from bridge.store.rows import _PLAN
 from bridge.store.writer import Tx
 
@@ -232,6 +233,30 @@ async def test_a_living_owner_keeps_the_lane_and_a_dead_ones_is_taken_at_once(
     await other.own("the other")
     assert other.epoch == store.epoch + 1
     other.close()
+
+
+@pytest.mark.parametrize("dead", [True, False])
+async def test_only_the_dead_are_not_waited_for(folder: Path, dead: bool) -> None:
+    """The server cannot tell a process that was killed from one whose connections were cut; the lock on a
+    file can, on the same machine. The second sends into Symphony what the first may have sent: at once, or
+    when the first may send no longer."""
+    new_store(folder)
+    clock = Clock()
+    first = Hands(opened(folder, clock), clock)
+    await first.store.own("the first")
+    await first.say(message(WEIXIN, 1))
+    assert len(await first.claim(SYMPHONY)) == 1
+    if dead:
+        first.store.close()
+    else:
+        assert ended(folder) > 1
+    second = Hands(opened(folder, clock), clock)
+    await second.store.own("the second")
+    assert len(await second.claim(SYMPHONY)) == dead
+    clock.forward(LEASE_MS)
+    assert len(await second.claim(SYMPHONY)) == (not dead)
+    for hands in (second,) if dead else (first, second):
+        hands.store.close()
 
 
 async def test_whoever_lost_the_proof_stops(store: Database, folder: Path) -> None:
