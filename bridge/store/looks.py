@@ -21,8 +21,8 @@ from bridge.store.writer import Tx
 
 SUBJECT = "audit"
 
-KINDS = ("search:made", "message:shown", "audit:replayed", "evidence:made")
-"""The entries of those who looked, or took a package of evidence away."""
+KINDS = ("search:made", "message:shown", "audit:replayed", "evidence:made", "export:begun")
+"""The entries of those who looked, or took a package of evidence or an export away."""
 
 _EVIDENCE = "evidence"
 

@@ -27,6 +27,9 @@ COMMANDS: Mapping[str, tuple[str, str]] = {  # name: (module:attribute, help)
         "bridge.cli.audit.evidence:evidence",
         "A package of evidence that an outsider checks alone.",
     ),
+    "export": ("bridge.cli.audit.export:export", "What a query finds, in the format that somebody reads."),
+    "exports": ("bridge.cli.audit.exports:exports", "What was exported: when, by whom, why, how much."),
+    "formats": ("bridge.cli.audit.formats:formats", "The formats of exports and the profiles, with limits."),
     "reindex": ("bridge.cli.audit.reindex:reindex", "Make the search index again from the archive."),
     "replay": ("bridge.cli.audit.replay:replay", "Decide again from what was recorded."),
 }

@@ -1,0 +1,223 @@
+"""`weighbridge audit export`: what a query finds, in the format that somebody else reads.
+
+Rules of this file: options become values, and what was made becomes lines; the making is in
+`bridge.cli.exporting`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bridge.cli import output
+from bridge.cli.audit.finding import QUERYING, archive, query_argument, written
+from bridge.cli.audit.given import KEY, legible
+from bridge.cli.audit.looking import looker, recorder_of
+from bridge.cli.audit.zone import desk_zone, name_of, zone_option
+from bridge.cli.output import Exit
+from bridge.cli.progress import progress
+from bridge.cli.root import Root, pass_root, person_option, reading
+
+if TYPE_CHECKING:
+    from bridge.cli.exporting import Made, Wanted
+    from bridge.records.exports.manifest import Terms
+    from bridge.records.exports.profiles import Profile
+
+
+@click.command(context_settings=QUERYING)
+@query_argument
+@click.option("--format", "form", default="", metavar="NAME", help="In which format; see `audit formats`.")
+@click.option("--profile", default="", metavar="NAME", help="As this archive or authority expects it.")
+@click.option("--out", type=click.Path(path_type=Path), help="The folder to make, which must not be there.")
+@click.option("--zip", "zipped", is_flag=True, help="Make it one ZIP file beside that name.")
+@click.option(
+    "--option", "options", metavar="NAME=VALUE", multiple=True, help="Of the format; above the profile's."
+)
+@click.option("--to-region", default="", metavar="CODE", help="The region it goes to, such as HK.")
+@click.option("--approval", default="", metavar="ID", help="What allows records to leave their region.")
+@click.option("--leave-out", is_flag=True, help="Leave out what may not leave its region, and say so.")
+@click.option("--client", default="", metavar="CONTACT", help="Only what was said with this client.")
+@click.option(
+    "--client-copy", default="", metavar="CONTACT", help="The same, and without decisions: a client's copy."
+)
+@click.option(
+    "--resume", type=click.Path(exists=True, file_okay=False, path_type=Path), help="Go on with it."
+)
+@click.option("--verify", type=click.Path(exists=True, path_type=Path), help="Check a finished export.")
+@KEY
+@zone_option
+@person_option
+@click.option(
+    "--reason", default="", metavar="TEXT", envvar="WEIGHBRIDGE_REASON", help="Why; goes into the record."
+)
+@click.option("--case", default="", metavar="NUMBER", envvar="WEIGHBRIDGE_CASE", help="The case it is for.")
+@output.json_option
+@pass_root
+def export(
+    root: Root, /, words: tuple[str, ...], resume: Path | None, verify: Path | None, **given: Any
+) -> int:
+    """What QUERY finds, written for somebody outside: messages with their attachments, edits, recalls, joins
+    and leaves, decisions and deliveries, with a manifest and proofs.
+
+    Every message of the span is opened: an export rests on no index. Who asks and why is written into the
+    record first, and what was handed over at the end. An export that was interrupted goes on with --resume.
+
+    \b
+    weighbridge audit export with:alice.wong --format jsonl --out case-7 --to-region CN --reason CASE-7
+    weighbridge audit export --resume case-7 --reason CASE-7
+    weighbridge audit export --verify case-7
+    """
+    if verify is not None:
+        return _verify(root, verify, given["key"], as_json=given["as_json"])
+    folder = resume or _begun(root, written(words), given)
+    made = _finish(root, folder, given)
+    return _say(made, as_json=given["as_json"])
+
+
+# --- beginning ------------------------------------------------------------------------------------------
+
+
+def _begun(root: Root, query: str, given: dict[str, Any]) -> Path:
+    """The folder of a new export, of which it is written down that it is about to be made."""
+    from bridge.cli import compose
+    from bridge.cli.exporting import begin
+
+    out: Path | None = given["out"]
+    if out is None:
+        raise click.UsageError("say where with --out FOLDER")
+    settings = root.settings()
+    folder = out.with_suffix("") if out.suffix == ".zip" else out
+    wanted = _wanted(root, query, given)
+    begin(root.act, wanted, folder, compose.signing_key(settings))
+    return folder
+
+
+def _wanted(root: Root, query: str, given: dict[str, Any]) -> Wanted:
+    """What is asked for. Raises QueryError before anything is written."""
+    from bridge.cli.compose import WallClock
+    from bridge.cli.exporting import Wanted
+
+    settings = root.settings()
+    look = looker(settings, given["person"], _reason(given), given["case"])
+    zone = desk_zone(given["zone"], settings.audit.timezone)
+    with archive(settings, given["zone"], indexed=False) as asked:
+        asking = partial(recorder_of, root, settings, look.person, look.reason, look.case)
+        asked.query(query, "export", asking)
+    terms, zipped = _terms(given, settings.exports.region)
+    return Wanted(look, query, WallClock().now(), name_of(zone), terms, zipped)
+
+
+def _reason(given: dict[str, Any]) -> str:
+    reason: str = given["reason"].strip()
+    if not reason:
+        raise click.UsageError("say why with --reason: it is written down for whoever reads it later")
+    return reason
+
+
+def _terms(given: dict[str, Any], usual_region: str) -> tuple[Terms, bool]:
+    from bridge.cli.exporting import options_of
+    from bridge.records.exports import known
+    from bridge.records.exports.manifest import Terms
+
+    profile = _profile(given["profile"])
+    form = given["form"] or (profile.format if profile else "")
+    if not form:
+        raise click.UsageError("say in which format with --format, or for whom with --profile")
+    given["client"] = given["client_copy"] or given["client"]
+    terms = Terms(
+        known(form).name,
+        given["profile"],
+        options_of(given["options"], profile.options if profile else {}),
+        given["to_region"] or (profile.region if profile else "") or usual_region,
+        legible(given["approval"].strip(), "the approval"),
+        given["client"],
+        given["leave_out"],
+        bool(given["client_copy"]),
+    )
+    out: Path = given["out"]
+    return terms, given["zipped"] or out.suffix == ".zip" or bool(profile and profile.zipped)
+
+
+def _profile(name: str) -> Profile | None:
+    from bridge.records.exports.profiles import profile
+
+    return profile(name) if name else None
+
+
+# --- making ---------------------------------------------------------------------------------------------
+
+
+def _finish(root: Root, folder: Path, given: dict[str, Any]) -> Made:
+    """Write what is not written yet."""
+    from bridge.cli import compose
+    from bridge.cli.exporting import finish
+
+    settings = root.settings()
+    who = looker(settings, given["person"], _reason(given), given["case"])
+    signer = compose.signing_key(settings)
+    with reading(settings) as db, progress("exporting") as tell:
+        return finish(root.act, db, settings, folder, signer, who, tell)
+
+
+def _say(made: Made, *, as_json: bool) -> int:
+    from bridge.records.exports.manifest import counts
+
+    told = counts(made.account)
+    code = Exit.PARTIAL if made.lacking else Exit.DONE
+    if as_json:
+        place = str(made.place)
+        output.json_line({"export": place, "id": made.id, "sha256": made.sha256, **told, **_noted(made)})
+        return code
+    click.echo(
+        f"{made.place}: {told['written']:,} messages, {told['attachments']:,} attachments, "
+        f"{made.account.parts:,} parts"
+    )
+    for reason, numbers in sorted(made.account.excluded.items()):
+        click.echo(f"  left out: {len(numbers):,} ({reason})")
+    for (kind, detail), numbers in sorted(made.account.warned.items()):
+        click.echo(f"  {output.cell(kind)}: {len(numbers):,} ({output.cell(detail)})")
+    click.echo(f"  manifest sha256 {made.sha256}")
+    if made.lacking:
+        output.note("Something that should have been handed over is not there: see the manifest's warnings.")
+    return code
+
+
+def _noted(made: Made) -> dict[str, Sequence[dict[str, Any]]]:
+    account = made.account
+    return {
+        "exclusions": [
+            {"reason": why, "count": len(found)} for why, found in sorted(account.excluded.items())
+        ],
+        "warnings": [
+            {"code": kind, "detail": detail, "count": len(found)}
+            for (kind, detail), found in sorted(account.warned.items())
+        ],
+    }
+
+
+# --- checking -------------------------------------------------------------------------------------------
+
+
+def _verify(root: Root, place: Path, keys: tuple[Path, ...], *, as_json: bool) -> int:
+    """Read an export again; exit code 5 when it is not as it was made."""
+    from bridge.cli.export_check import check
+    from bridge.cli.prove import public_keys
+
+    listed, problems = check(place, public_keys(root.settings(), keys))
+    told = listed["counts"]
+    if as_json:
+        output.json_line({"export": str(place), "id": listed["id"], "problems": problems, **told})
+        return Exit.INTEGRITY if problems else Exit.DONE
+    for problem in problems:
+        click.echo(output.cell(problem))
+    if problems:
+        output.note(f"{place} is not as it was made: {len(problems):,} problems.")
+        return Exit.INTEGRITY
+    click.echo(
+        f"{place}: {told['written']:,} messages, each proven; {len(listed['files']):,} files as they were "
+        f"made; manifest sha256 {listed['sha256']}"
+    )
+    return Exit.DONE

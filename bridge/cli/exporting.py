@@ -1,0 +1,372 @@
+"""From a question to a folder that holds the answer: read, written part by part, proven, recorded.
+
+Rules of this file: order is what matters here. Who is about to be handed what stands in the ledger before the
+first file is begun, and that it was handed over before the manifest has its name; without that name there is
+no export. Whatever is interrupted goes on behind the last finished part, about the same state of the record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from bridge.errors import Conflict, NotAllowed, StoreError
+from bridge.records.exports import known, opened
+from bridge.records.exports.manifest import (
+    MISSING,
+    NAME,
+    NOT_GIVEN,
+    NOTE,
+    Account,
+    Terms,
+    counted,
+    counts,
+    manifest,
+    signed_text,
+)
+from bridge.records.exports.numbers import Numbers
+from bridge.records.exports.packing import cut, packed
+from bridge.records.transcript import Line, Request, Slice
+from bridge.search.query import Query, parse
+from bridge.store import exports
+from bridge.store.attachments import Attachments
+from bridge.store.exhibits import pairs_of
+from bridge.store.exports import Prover, State
+from bridge.store.looks import Looker
+from bridge.store.parcel import Parcel, parcel
+from bridge.store.searching import every
+from bridge.store.talks import Naming, Talk
+from bridge.store.transcripts import NEVER_HAD, Transcripts
+from bridge.store.vault import vault_of
+from bridge.store.volume import PARTIAL, Part, Volume, add, told
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from bridge.config import Settings
+    from bridge.ledger.checkpoint import Signer
+    from bridge.store.database import Database
+
+Tell = Callable[[int, int], None]
+Act = Callable[[Callable[["Database"], Any]], Any]
+"""Does something to the store and gives its answer: `Root.act`."""
+
+GONE = "record-gone"
+"""The code of the warning that there is nothing to read of a message any more."""
+
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What was asked for: who, which query read at what time (milliseconds), in which zone, on which terms;
+    whether it is to be one ZIP file."""
+
+    looker: Looker
+    query: str
+    at: int
+    zone: str
+    terms: Terms
+    zipped: bool = False
+
+    def parsed(self) -> Query:
+        """The query, oldest first, read as it was when the export began."""
+        zone = ZoneInfo(self.zone)
+        found = parse(self.query, datetime.fromtimestamp(self.at / 1000, zone), zone)
+        return replace(found, newest_first=False)
+
+    def request(self, state: State) -> Request:
+        """The same for formats. Its id follows from what is asked, not from when."""
+        heads = {lane: (size, root.hex()) for lane, (size, root, _) in state.lanes.items()}
+        told = [asdict(self.looker), self.query, self.zone, asdict(self.terms), sorted(heads.items())]
+        id = hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
+        look = self.looker
+        return Request(id, state.at, look.person, look.reason, look.case, self.query, self.zone, heads)
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A finished export: its folder or ZIP file, its id, the digest of its manifest, its account."""
+
+    place: Path
+    id: str
+    sha256: str
+    account: Account
+
+    @property
+    def lacking(self) -> list[str]:
+        """The codes of warnings about what should have been handed over."""
+        return sorted({code for code, _ in self.account.warned if code in (MISSING, GONE)})
+
+
+# --- beginning, and going on ----------------------------------------------------------------------------
+
+
+def begin(act: Act, wanted: Wanted, folder: Path, signer: Signer) -> None:
+    """Write down who is about to be handed what, and make the folder.
+
+    Raises Conflict where something is, Missing for what is not installed, and StoreError.
+    """
+    for path in (folder, zip_of(folder)):
+        if path.exists():
+            raise Conflict(f"{path} is there already: name another place with --out, or go on with --resume.")
+    opened(known(wanted.terms.format))
+    state: State = act(
+        lambda store: store.write(
+            lambda tx: exports.begin(tx, store.lane, wanted.looker, wanted.query, signer)
+        )
+    )
+    lanes = [[lane, size, root.hex(), note] for lane, (size, root, note) in sorted(state.lanes.items())]
+    Volume(folder).begin({"wanted": asdict(wanted), "at": state.at, "lanes": lanes})
+
+
+def interrupted(folder: Path) -> tuple[Wanted, State]:
+    """What an export was to be that is not finished. Raises Conflict where there is none."""
+    head = Volume(folder).lines()[0]
+    fields = head["wanted"]
+    fields |= {"looker": Looker(**fields["looker"]), "terms": Terms(**fields["terms"])}
+    lanes = {lane: (size, bytes.fromhex(root), note) for lane, size, root, note in head["lanes"]}
+    return Wanted(**fields), State(head["at"], lanes)
+
+
+def zip_of(folder: Path) -> Path:
+    """The ZIP file that a folder becomes."""
+    return folder.with_name(f"{folder.name}.zip")
+
+
+def finish(
+    act: Act, db: Connection, settings: Settings, folder: Path, signer: Signer, looker: Looker, tell: Tell
+) -> Made:
+    """Write whatever is not written yet, and hand it over; `looker` is who does so.
+
+    Raises NotAllowed when records may not leave their region: nothing is left then, and that it was refused
+    is in the record. Raises StoreError and Damaged; what is finished stays, for another try.
+    """
+    wanted, state = interrupted(folder)
+    work = _Work(db, settings, wanted, state, Volume(folder))
+    try:
+        work.write(tell)
+    except NotAllowed:
+        work.volume.discard()
+        region, body = wanted.terms.region, {"query": wanted.query, "format": wanted.terms.format}
+        act(
+            lambda store: store.write(lambda tx: exports.record_refused(tx, store.lane, looker, region, body))
+        )
+        raise
+    sha = work.close(signer)
+    _record(act, work, looker, sha)
+    work.settle()
+    place = _zipped(folder) if wanted.zipped else folder
+    return Made(place, work.request.id, sha, work.account)
+
+
+def _record(act: Act, work: _Work, looker: Looker, sha: str) -> None:
+    wanted, account = work.wanted, work.account
+    told = counts(account)
+    facts = {"id": work.request.id, "format": wanted.terms.format, "sha256": sha}
+    facts |= {"messages": told["written"], "excluded": told["excluded"]}
+    terms = wanted.terms
+    body = {
+        "query": wanted.query,
+        "profile": terms.profile,
+        "region": terms.region,
+        "approval": terms.approval,
+        "client": terms.client,
+        "numbers": str(account.written),
+        "counts": told,
+        "place": str(work.volume.folder),
+    }
+    act(lambda store: store.write(lambda tx: exports.record_made(tx, store.lane, looker, facts, body)))
+
+
+# --- writing --------------------------------------------------------------------------------------------
+
+
+class _Work:
+    """One export while it is written."""
+
+    def __init__(
+        self, db: Connection, settings: Settings, wanted: Wanted, state: State, volume: Volume
+    ) -> None:
+        self.db, self.wanted, self.state, self.volume = db, wanted, state, volume
+        self.request = wanted.request(state)
+        self.known = known(wanted.terms.format)
+        self.format = opened(self.known)
+        self.walls = settings.exports.walls
+        self.attachments = Attachments(settings.store.blobs, vault_of(db))
+        naming = Naming(settings.exports.address_domain, settings.exports.origins)
+        self.transcripts = Transcripts(db, naming, self.attachments, ZoneInfo(wanted.zone))
+        self.prover = Prover(db, state)
+        client = wanted.terms.client
+        self.pairs = pairs_of(db, client) if client else None
+        parts = volume.lines()[1:]
+        self.account = volume.restore(parts)
+        self.next: list[int] | None = parts[-1]["next"] if parts else [0, 0, 0]
+        self._positions: deque[list[int]] = deque()
+        self._found, self._excluded = Numbers(), dict[str, Numbers]()
+
+    def write(self, tell: Tell) -> None:
+        """Write every part that is not there yet. Raises NotAllowed and StoreError."""
+        if self.pairs is not None and not self.pairs:
+            raise Conflict(f"there is no contact {self.wanted.terms.client!r}: give a name or an id.")
+        if self.next is not None:
+            for slices in packed(self._slices(tell), self.known.limits):
+                self._part(slices)
+        if self._found:  # what was found last, and excluded
+            self._note(Part(self.volume, 0, self.account, self.attachments), ())
+
+    def _slices(self, tell: Tell) -> Iterator[Slice]:
+        """The slices from where to go on, each with its place remembered until it is written."""
+        start = self.next or [0, 0, 0]
+        after = start[0]
+        found = every(self.db, None, self.wanted.parsed(), tell, after)
+        documents = (one for one in found if self.state.has(one.lane, one.entry))
+        day, pieces = None, dict[str, int]()
+        for run in self.transcripts.runs(documents, self._kept, after):
+            for place, one in enumerate(run.slices, run.place):
+                if one.day != day:
+                    day, pieces = one.day, {}
+                for number, piece in enumerate(cut(one, self.known.limits)):
+                    pieces[one.key] = pieces.get(one.key, 0) + 1
+                    at = [run.after, place, number]
+                    if at >= start:
+                        self._positions.append(at)
+                        yield replace(piece, piece=pieces[one.key])
+
+    def _kept(self, line: Line, talk: Talk) -> Line | None:
+        """A message as it is handed over; None where it is not, and then the account says why."""
+        for numbers in (self.account.found, self._found):
+            numbers.add(line.number)
+        reason = self._barred(line, talk)
+        if reason:
+            self.account.exclude(line.number, reason)
+            self._excluded.setdefault(reason, Numbers()).add(line.number)
+            return None
+        return replace(line, decisions=()) if self.wanted.terms.client_copy else line
+
+    def _barred(self, line: Line, talk: Talk) -> str:
+        terms = self.wanted.terms
+        if self.pairs is not None and not talk.pairs & self.pairs:
+            return "of another client"
+        if line.origin not in self.walls or line.origin == terms.region or terms.approval:
+            return ""
+        if terms.leave_out:
+            return f"region {line.origin}: no approval"
+        where = f"to {terms.region}" if terms.region else "to a region that nobody named"
+        raise NotAllowed(
+            f"message {line.number} is of region {line.origin} and may not go {where}: name the region with "
+            "--to-region, the approval with --approval, or leave such messages out with --leave-out."
+        )
+
+    def _part(self, slices: Sequence[Slice]) -> None:
+        """Write one part with its proofs, and note that it is finished."""
+        number = self.account.parts + 1
+        part = Part(self.volume, number, self.account, self.attachments)
+        self.format.write(self.request, slices, self.wanted.terms.options, part)
+        lines = [line for one in slices for line in one.lines]
+        with part.file(f"proofs/{number:05d}.jsonl") as file:
+            for proof in self.prover.lines(lines):
+                file.write(proof)
+        for line in lines:
+            _warn(part, line)
+        for _ in slices:
+            self._positions.popleft()
+        self._note(part, slices)
+
+    def _note(self, part: Part, slices: Sequence[Slice]) -> None:
+        lines = Numbers(line.number for one in slices for line in one.lines)
+        state = {
+            "found": str(self._found),
+            "excluded": {reason: str(numbers) for reason, numbers in self._excluded.items()},
+            "next": self._positions[0] if self._positions else None,
+        }
+        line = told(part, lines, counted(slices), state)
+        self.volume.note(line)
+        add(self.account, line)
+        self._found, self._excluded = Numbers(), {}
+
+    # the end
+
+    def close(self, signer: Signer) -> str:
+        """Write the checkpoints and the manifest, still without its name; gives the manifest's digest."""
+        if not self.account.whole:
+            raise StoreError("what was written is not what was found: this is a bug, nothing is handed over")
+        notes = {}
+        for lane, (_, _, note) in sorted(self.state.lanes.items()):
+            notes[lane] = f"proofs/checkpoint-{lane}.note"
+            self._put(notes[lane], note.encode())
+        listed = manifest(self.request, self.wanted.terms, self.account, notes, self.known.lacks)
+        lane = min(self.state.lanes)
+        (self.volume.folder / f"{NAME}{PARTIAL}").write_bytes(listed)
+        note = signer.note(lane, signed_text(listed))
+        (self.volume.folder / NOTE).write_bytes(note.encode())
+        os.sync()
+        return hashlib.sha256(listed).hexdigest()
+
+    def _put(self, name: str, data: bytes) -> None:
+        with self.volume.open(name, self.account.files) as file:
+            file.write(data)
+
+    def settle(self) -> None:
+        """The manifest gets its name, and the journal goes: the export is whole."""
+        os.replace(self.volume.folder / f"{NAME}{PARTIAL}", self.volume.folder / NAME)
+        if not self.wanted.zipped:
+            self.volume.end()
+
+
+def _warn(part: Part, line: Line) -> None:
+    """Say what of a message is not there, whatever its format says of it."""
+    if line.gone:
+        part.warn(GONE, line.number, line.gone)
+    for file in line.files:
+        if file.missing:
+            code = NOT_GIVEN if file.missing == NEVER_HAD else MISSING
+            part.warn(code, line.number, file.missing)
+
+
+# --- one file -------------------------------------------------------------------------------------------
+
+
+def _zipped(folder: Path) -> Path:
+    """Make a folder one ZIP file beside it, and remove the folder."""
+    out = zip_of(folder)
+    if not out.exists():
+        with parcel(out) as box:
+            asyncio.run(_fill(box, folder))
+            box.end()
+            box.settle()
+    Volume(folder).discard()
+    return out
+
+
+async def _fill(box: Parcel, folder: Path) -> None:
+    volume = Volume(folder)
+    for name in volume.names():
+        await box.stream(name, _pieces(folder / name))
+
+
+async def _pieces(path: Path) -> AsyncIterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(_PIECE):
+            yield piece
+
+
+def options_of(given: Sequence[str], usual: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as they were typed ("unit=s"), above those of a profile. Raises Conflict."""
+    found = dict(usual)
+    for word in given:
+        name, sign, value = word.partition("=")
+        if not sign or not name:
+            raise Conflict(f"{word!r} is no option: write NAME=VALUE.")
+        found[name] = value
+    return found

@@ -1,0 +1,119 @@
+"""Lines of an export as plain values: one spelling of names for every format that writes fields.
+
+Rules of this file: pure. Every field of the nouns is here, under its own name; times are numbers of
+milliseconds and, beside them, ISO 8601 in UTC.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from bridge.records.transcript import Came, Enclosure, Judged, Line, Party, Passed
+
+
+def iso(milliseconds: int) -> str:
+    """A time in UTC to the millisecond; "" for 0, which means never, and for what no calendar has."""
+    if not milliseconds:
+        return ""
+    try:
+        moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return ""
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z".rjust(24, "0")
+
+
+def who(party: Party) -> str:
+    """The id of a participant in an export: network and the network's own."""
+    return f"{party.network}/{party.id}"
+
+
+def party(one: Party) -> dict[str, Any]:
+    """A participant."""
+    return {
+        "id": who(one),
+        "network": one.network,
+        "network_id": one.id,
+        "name": one.name,
+        "address": one.address,
+        "role": one.role,
+    }
+
+
+def enclosure(one: Enclosure, name: str = "") -> dict[str, Any]:
+    """An attachment; `name` is that of its file in the export, "" where there is none."""
+    return {
+        "name": one.name,
+        "media_type": one.media,
+        "size": one.size,
+        "sha256": one.digest,
+        "file": name,
+        "missing": one.missing,
+    }
+
+
+def judged(line: Line, place: int, one: Judged) -> dict[str, Any]:
+    """The decision at `place` (from 0) of a message."""
+    return {
+        "message": line.number,
+        "n": place + 1,
+        "at": one.at,
+        "time": iso(one.at),
+        "outcome": one.outcome,
+        "cause": one.cause,
+        "reason": one.reason,
+        "person": one.person,
+        "policies": [{"name": name, "hash": digest} for name, digest in one.policies],
+        "rules": list(one.rules),
+    }
+
+
+def passed(one: Passed) -> dict[str, Any]:
+    """A delivery."""
+    return {
+        "permit": one.permit,
+        "state": one.state,
+        "at": one.at,
+        "time": iso(one.at),
+        "reason": one.reason,
+    }
+
+
+def came(one: Came) -> dict[str, Any]:
+    """A joining or a leaving."""
+    return {
+        "event": "join" if one.joined else "leave",
+        "at": one.at,
+        "time": iso(one.at),
+        "participant": who(one.party),
+        "reason": one.reason,
+    }
+
+
+def line(one: Line) -> dict[str, Any]:
+    """A message, without its attachments and decisions."""
+    return {
+        "message": one.number,
+        "at": one.at,
+        "time": iso(one.at),
+        "sent_at": one.sent_at,
+        "sent_time": iso(one.sent_at),
+        "network": one.network,
+        "source_id": one.source_id,
+        "kind": one.kind,
+        "state": one.state,
+        "sender": who(one.sender),
+        "readers": [who(reader) for reader in one.readers],
+        "text": one.text,
+        "sent": one.sent,
+        "quote": one.quote,
+        "defect": one.defect,
+        "edits": one.edits,
+        "recalls": one.recalls,
+        "notice_for": one.notice_for,
+        "origin": one.origin,
+        "gone": one.gone,
+        "lane": one.lane,
+        "entry": one.entry,
+        "leaf": one.leaf.hex(),
+    }

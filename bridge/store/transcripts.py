@@ -1,0 +1,263 @@
+"""What a search finds, as conversations by day: what every export is made of.
+
+Rules of this file: it reads, and holds one day at a time. Documents come in the order of their numbers, which
+is that of time; a day with more messages than fit is given out in several runs. Attachments are looked at
+here, because one that is gone has to be known before anything is written; their bytes are read later.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta, tzinfo
+
+from sqlalchemy import Connection, select
+
+from bridge.errors import StoreError
+from bridge.message import SYMPHONY
+from bridge.records.transcript import Came, Enclosure, Judged, Line, Party, Passed, Slice
+from bridge.search.document import Attached, Decided
+from bridge.store import schema as s
+from bridge.store.attachments import Attachments
+from bridge.store.documents import Stored
+from bridge.store.proving import entries_about, testimony
+from bridge.store.rows import find_message
+from bridge.store.talks import Naming, Talk, Talks
+
+MOST = 20_000
+"""Messages of one day that are held together."""
+
+NEVER_HAD = "the network did not give it"
+GONE = "its file is no longer in the archive"
+CHANGED = "its file is not what was archived: run `weighbridge audit verify`"
+
+_MEDIA = {
+    "pdf": "application/pdf",
+    "png": "image/png",
+    "jpg": "image/jpeg",
+    "jpeg": "image/jpeg",
+    "gif": "image/gif",
+    "webp": "image/webp",
+    "bmp": "image/bmp",
+    "mp4": "video/mp4",
+    "amr": "audio/amr",
+    "mp3": "audio/mpeg",
+    "txt": "text/plain",
+    "csv": "text/csv",
+    "html": "text/html",
+    "json": "application/json",
+    "xml": "application/xml",
+    "zip": "application/zip",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    "doc": "application/msword",
+    "xls": "application/vnd.ms-excel",
+    "ppt": "application/vnd.ms-powerpoint",
+    "rtf": "application/rtf",
+}
+_ANYTHING = "application/octet-stream"
+_PLAIN_MEDIA = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]{0,60}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Conversations of one day, or of a part of a large one. `after` is the number of the last message before
+    its day began to be read; `place` says which of the day's slices the first one here is, from 0."""
+
+    after: int
+    place: int
+    slices: tuple[Slice, ...]
+
+
+@dataclass
+class _Day:
+    """A day that is being read."""
+
+    day: date
+    since: int
+    until: int
+    after: int
+    lines: dict[str, list[Line]] = field(default_factory=dict)
+    talks: dict[str, Talk] = field(default_factory=dict)
+    pieces: dict[str, int] = field(default_factory=dict)
+    told: dict[str, int] = field(default_factory=dict)  # until when joins and leaves were given out
+    count: int = 0
+    place: int = 0
+
+
+Keep = Callable[[Line, Talk], Line | None]
+"""Called with each message and its conversation: the message as it is to be handed over, or None."""
+
+
+def _as_it_is(line: Line, _: Talk) -> Line | None:
+    return line
+
+
+class Transcripts:
+    """Documents as conversations. `attachments` opens what is archived."""
+
+    def __init__(self, db: Connection, naming: Naming, attachments: Attachments, zone: tzinfo) -> None:
+        self.db, self.naming, self.attachments, self.zone = db, naming, attachments, zone
+        self.talks = Talks(db, naming)
+
+    def runs(
+        self, documents: Iterable[Stored], keep: Keep = _as_it_is, after: int = 0, most: int = MOST
+    ) -> Iterator[Run]:
+        """The conversations of these documents, which come in the order of their numbers behind `after`."""
+        day: _Day | None = None
+        last = after
+        for one in documents:
+            if day is None or not day.since <= one.at < day.until:
+                if day is not None:
+                    yield from self._given(day)
+                day = self._day(one.at, last)
+            talk = self._talk(one)
+            last = one.number
+            if (line := keep(self.line(one, talk), talk)) is None:
+                continue
+            day.lines.setdefault(talk.key, []).append(line)
+            day.talks[talk.key] = talk
+            day.count += 1
+            if day.count >= most:
+                yield from self._given(day, one.at)
+        if day is not None:
+            yield from self._given(day)
+
+    def _day(self, at: int, after: int) -> _Day:
+        """The day of a moment, in the desk's time zone."""
+        day = datetime.fromtimestamp(at / 1000, self.zone).date()
+        edges = (datetime(d.year, d.month, d.day, tzinfo=self.zone) for d in (day, day + timedelta(1)))
+        since, until = (int(edge.timestamp() * 1000) for edge in edges)
+        return _Day(day, since, until, after)
+
+    def _given(self, day: _Day, upto: int = 0) -> Iterator[Run]:
+        """What was read of a day, in the order of its conversations' keys; then that is forgotten."""
+        slices = tuple(self._slice(day, key, upto or day.until) for key in sorted(day.lines))
+        if slices:
+            yield Run(day.after, day.place, slices)
+        day.place += len(slices)
+        day.lines, day.count = {}, 0
+
+    def _slice(self, day: _Day, key: str, upto: int) -> Slice:
+        talk, lines = day.talks[key], day.lines[key]
+        since = day.told.get(key, day.since)
+        day.told[key] = upto
+        piece = day.pieces[key] = day.pieces.get(key, 0) + 1
+        items: list[Line | Came] = [*talk.came(since, upto), *lines]
+        items.sort(key=lambda item: (item.at, isinstance(item, Line)))
+        present = talk.present(since - 1)
+        people = dict.fromkeys(present)
+        for item in items:
+            people |= dict.fromkeys((item.party,) if isinstance(item, Came) else (item.sender, *item.readers))
+        return Slice(key, talk.title, day.day, present, tuple(items), tuple(people), piece)
+
+    # one message
+
+    def _talk(self, one: Stored) -> Talk:
+        """The conversation of a message; a notice's is that of the message it is about."""
+        if one.notice_for is None:
+            return self.talks.find(one.pair, one.network, one.conversation)
+        m = s.messages.c
+        row = self.db.execute(select(m.pair, m.network, m.conversation).where(m.id == one.notice_for)).first()
+        return self.talks.find(*row) if row else self.talks.find(None, one.network, one.conversation)
+
+    def line(self, one: Stored, talk: Talk) -> Line:
+        """A document as a line of an export."""
+        value, sender = one.value, self._sender(one, talk)
+        edits, recalls = self._earlier(one)
+        line = Line(
+            number=one.number,
+            at=one.at,
+            sent_at=one.sent_at,
+            network=one.network,
+            source_id=one.source_id,
+            kind=one.kind,
+            state=one.state,
+            sender=sender,
+            readers=self._readers(one, talk, sender),
+            text=one.text,
+            sent=one.sent,
+            quote=one.quote,
+            defect=one.defect,
+            files=tuple(
+                self._enclosure(file, offered.get("media_type", ""))
+                for file, offered in zip(one.files, value.get("files", ()), strict=True)
+            ),
+            decisions=tuple(_judged(decision) for decision in one.decisions),
+            deliveries=tuple(Passed(d.permit, d.state, d.done_at, d.reason) for d in one.deliveries),
+            edits=edits,
+            recalls=recalls,
+            notice_for=one.notice_for,
+            origin=talk.origin,
+            lane=one.lane,
+            entry=one.entry,
+            leaf=one.leaf,
+        )
+        return replace(line, gone=self._gone(one.number)) if one.broken else line
+
+    def _sender(self, one: Stored, talk: Talk) -> Party:
+        if one.notice_for is not None:
+            return self.naming.ours(one.network)
+        person = one.sender
+        return talk.by_id.get((person.network, person.id)) or self.naming.party(person)
+
+    def _readers(self, one: Stored, talk: Talk, sender: Party) -> tuple[Party, ...]:
+        """Who could read it: whoever was there, and the other network only if it was relayed or is ours."""
+        there = [party for party in talk.present(one.at) if party != sender]
+        if one.notice_for is not None or one.pair is None:
+            return tuple(party for party in there if party.network == one.network)
+        if one.network == SYMPHONY:
+            return tuple(there)
+        return tuple(party for party in there if party.network == SYMPHONY)
+
+    def _earlier(self, one: Stored) -> tuple[int | None, int | None]:
+        """The earlier messages that this one replaces and takes back."""
+        value = one.value
+        if replaces := value.get("replaces"):
+            return find_message(self.db, one.network, replaces), None
+        if one.kind == "recall" and (named := value.get("refers_to")):
+            return None, find_message(self.db, one.network, named)
+        return None, None
+
+    def _gone(self, number: int) -> str:
+        """Why there is nothing to read of a message that does not open."""
+        for lane, seq, data, _ in entries_about(self.db, number):
+            entry = testimony(lane, seq, data)
+            if entry.kind == "record:disposed":
+                facts = ", ".join(f"{name} {value}" for name, value in sorted(entry.facts.items()))
+                day = datetime.fromtimestamp(entry.at / 1000, self.zone).date()
+                return f"disposed {day.isoformat()}: {facts}"
+        return "it cannot be opened: run `weighbridge audit verify`"
+
+    def _enclosure(self, file: Attached, offered: str) -> Enclosure:
+        media = _MEDIA.get(file.found.type, "") if file.found else ""
+        media = media or (offered if _plain_media(offered) else _ANYTHING)
+        if not file.digest:
+            return Enclosure(file.name, media, file.size, missing=NEVER_HAD)
+        if not self.attachments.is_here(file.digest):
+            return Enclosure(file.name, media, file.size, missing=GONE)
+        try:
+            own = self.attachments.known(file.digest, file.own)
+        except StoreError:
+            return Enclosure(file.name, media, file.size, missing=CHANGED)
+        return Enclosure(file.name, media, file.size, own)
+
+
+def _plain_media(offered: str) -> bool:
+    return bool(_PLAIN_MEDIA.fullmatch(offered))
+
+
+def _judged(one: Decided) -> Judged:
+    verdict = one.verdict
+    rules = (f"{match.policy}/{match.rule}" for match in verdict.matches)
+    return Judged(
+        one.at,
+        verdict.outcome.value,
+        verdict.cause.value,
+        one.why or verdict.reason,
+        one.person,
+        verdict.policies,
+        tuple(dict.fromkeys(rules)),
+    )
