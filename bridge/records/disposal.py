@@ -1,0 +1,207 @@
+"""Plans of disposal: what is listed, who has to agree, how long a plan is good.
+
+Rules of this file: pure. A plan is a list of records whose time is over, fixed by its digest. Two people have
+to agree to it, and neither of them made it: whoever wants something gone never counts among those who say
+that it may go. What people agreed to is that list and no rule, so a plan is good for thirty days and no
+change of policy makes it wrong: each record is asked again, in the transaction that would destroy it, and
+whatever keeps it by then wins.
+
+    planned ── first record destroyed ──► running ── certificate ──► done
+       └── withdraw ──► withdrawn
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from bridge.errors import Conflict, NotAllowed
+from bridge.proposals import is_same
+
+APPROVALS = 2
+"""People who have to agree to a list, none of whom made it."""
+
+GOOD_FOR = 30 * 86_400_000
+"""How long a plan may be approved and begun, in milliseconds."""
+
+
+class State(enum.StrEnum):
+    """Where a plan stands."""
+
+    PLANNED = "planned"
+    RUNNING = "running"
+    DONE = "done"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class Agreed:
+    """One person's yes to a list, at a time (milliseconds)."""
+
+    person: str
+    reason: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Records by the class that kept them, by the pair that spoke (0: nobody was paired), by the month in
+    which they were archived; and those that stay, by why."""
+
+    classes: Mapping[str, int] = field(default_factory=dict)
+    pairs: Mapping[int, int] = field(default_factory=dict)
+    months: Mapping[str, int] = field(default_factory=dict)
+    kept: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A plan as it stands: who made it, when and why; of which records (`query`, archived before `before`,
+    milliseconds, 0: now); how many, by the digest of their list. `erasure` is the request that it answers, 0
+    for none. `certified` is what its certificate says."""
+
+    number: int
+    state: State
+    person: str
+    reason: str
+    at: int
+    expires_at: int
+    records: int
+    digest: str
+    query: str = ""
+    before: int = 0
+    erasure: int = 0
+    counts: Counts = Counts()
+    agreed: tuple[Agreed, ...] = ()
+    certified: Mapping[str, object] | None = None
+
+    def stale(self, now: int) -> bool:
+        """Whether it was never begun and its time is over."""
+        return self.state is State.PLANNED and now >= self.expires_at
+
+    @property
+    def lacking(self) -> int:
+        """How many people still have to agree."""
+        return max(0, APPROVALS - len(self.agreed))
+
+
+def allow_approval(plan: Plan, person: str, now: int) -> None:
+    """Raises NotAllowed for whoever may not agree to a plan, and Conflict when nobody can any more."""
+    _require_planned(plan, now)
+    if is_same(person, plan.person):
+        raise NotAllowed("whoever made a plan of disposal does not approve it: two others do")
+    if any(is_same(person, one.person) for one in plan.agreed):
+        raise NotAllowed(f"{person} has approved disposal {plan.number} already: it takes another person")
+
+
+def allow_withdrawal(plan: Plan, now: int) -> None:
+    """Raises Conflict when there is nothing to withdraw."""
+    if plan.state is not State.PLANNED:
+        raise Conflict(f"disposal {plan.number} is {plan.state.value}: only a plan can be withdrawn")
+
+
+def allow_run(plan: Plan, now: int) -> None:
+    """Raises NotAllowed without approvals, and Conflict when the plan is over. One that was begun is
+    finished, however long that takes."""
+    if plan.state is State.RUNNING:
+        return
+    _require_planned(plan, now)
+    if plan.lacking:
+        others = ", ".join([plan.person, *(one.person for one in plan.agreed)])
+        raise NotAllowed(
+            f"disposal {plan.number} has {len(plan.agreed)} of {APPROVALS} approvals: nothing is destroyed; "
+            f"another person than {others} has to approve it"
+        )
+
+
+def _require_planned(plan: Plan, now: int) -> None:
+    if plan.state is not State.PLANNED:
+        raise Conflict(f"disposal {plan.number} is {plan.state.value}")
+    if plan.stale(now):
+        raise Conflict(f"disposal {plan.number} was good until {_day(plan.expires_at)}: plan it again")
+
+
+def digest_of(lines: Iterable[tuple[int, str, int]]) -> str:
+    """The digest of a list: SHA-256 over a line for each record in the order of their numbers: number, class,
+    until (milliseconds)."""
+    digest = hashlib.sha256()
+    for number, key, until in lines:
+        digest.update(f"{number} {key} {until}\n".encode())
+    return digest.hexdigest()
+
+
+_GROUPS = ("retention until", "retention:")
+
+
+def sort_of(reason: str) -> str:
+    """The word under which a reason is counted: a date of its own would be a count of its own."""
+    return "retention" if reason.startswith(_GROUPS) else reason
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts while records are looked at."""
+
+    classes: Counter[str] = field(default_factory=Counter)
+    pairs: Counter[int] = field(default_factory=Counter)
+    months: Counter[str] = field(default_factory=Counter)
+    kept: Counter[str] = field(default_factory=Counter)
+
+    def goes(self, key: str, pair: int | None, at: int) -> None:
+        """A record of a class, archived at a time (milliseconds), may go."""
+        self.classes[key] += 1
+        self.pairs[pair or 0] += 1
+        self.months[f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m}"] += 1
+
+    def stays(self, reasons: Sequence[str]) -> None:
+        """A record stays: it is counted once under each sort of reason."""
+        self.kept.update({sort_of(reason) for reason in reasons})
+
+    @property
+    def counts(self) -> Counts:
+        """What was counted, in order."""
+        ordered = (dict(sorted(one.items())) for one in (self.classes, self.pairs, self.months, self.kept))
+        return Counts(*ordered)
+
+
+def certificate(plan: Plan) -> Iterator[str]:
+    """A certificate as lines to hand on. Raises Conflict when there is none yet."""
+    said = plan.certified
+    if said is None:
+        raise Conflict(f"disposal {plan.number} has no certificate: it is {plan.state.value}")
+    yield f"Certificate of disposal {plan.number}"
+    yield ""
+    yield f"Planned     {_day(plan.at)} by {plan.person}: {plan.reason}"
+    for one in plan.agreed:
+        yield f"Approved    {_day(one.at)} by {one.person}: {one.reason}"
+    yield f"Carried out {_day(_number(said, 'at'))} by {said['person']}"
+    yield ""
+    yield f"Records destroyed   {said['records']} (messages with the bridge's notices: {said['messages']})"
+    classes = said["classes"]
+    for key, count in classes.items() if isinstance(classes, Mapping) else ():
+        yield f"  under {key}: {count}"
+    yield f"Records that stayed {said['kept']}"
+    reasons = said["reasons"]
+    for reason, count in reasons.items() if isinstance(reasons, Mapping) else ():
+        yield f"  {reason}: {count}"
+    yield ""
+    yield f"SHA-256 of the approved list      {plan.digest}"
+    yield f"SHA-256 of what was destroyed     {said['sha256']}"
+    yield f"Ledger entry                      {said['place']}, in a tree of {said['size']} entries"
+    yield ""
+    yield "Destroyed: the data keys and the sealed content of these records, their attachments, and what"
+    yield "named people beside them. The ledger's entries remain; `weighbridge audit verify` checks that each"
+    yield "record that is gone was on the approved list, and did not go before its time."
+
+
+def _number(said: Mapping[str, object], name: str) -> int:
+    value = said[name]
+    return value if isinstance(value, int) else 0
+
+
+def _day(at: int) -> str:
+    return f"{datetime.fromtimestamp(at / 1000, UTC):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,431 @@
+"""Disposal in the tables: planned, approved, carried out record by record, certified; and tried every day.
+
+Rules of this file: whether a record may go is asked in the transaction that destroys it, by `Ask`, for the
+real thing and for the daily trial alike; there is no other way to `destruction.destroy`. A run can be killed
+between any two steps, and goes on where it stopped: what is done is in the tables.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, and_, func, insert, select, update
+
+from bridge.errors import Missing
+from bridge.ledger.entry import Entry, decode
+from bridge.records.disposal import (
+    GOOD_FOR,
+    Agreed,
+    Counts,
+    Plan,
+    State,
+    Tally,
+    allow_approval,
+    allow_run,
+    allow_withdrawal,
+    digest_of,
+    sort_of,
+)
+from bridge.store import schema as s
+from bridge.store.codec import dump
+from bridge.store.destruction import Doomed, destroy
+from bridge.store.holds import standing_holds
+from bridge.store.kept import key_of, name_of
+from bridge.store.rows import next_number
+from bridge.store.terms import Standing, standings
+from bridge.store.writer import Tx
+
+Ask = Callable[[Connection, Sequence[int], int], Sequence[Standing]]
+"""What keeps these messages at a time (milliseconds)."""
+
+Tell = Callable[[int, int], None]
+"""Called with how much is done, and of how much."""
+
+CHUNK = 500
+"""Records that are looked at together."""
+
+BATCH = 100
+"""Records that one transaction destroys at most: the rooms wait for it."""
+
+
+def ask(db: Connection, numbers: Sequence[int], now: int) -> Sequence[Standing]:
+    """What keeps these messages: their terms, all holds that stand, what is not done with them yet."""
+    return standings(db, numbers, now, standing_holds(db))
+
+
+# --- planning -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a look at the archive gave: records that may go, in the order of their numbers, and counts."""
+
+    doomed: tuple[Doomed, ...]
+    counts: Counts
+
+
+def candidates(db: Connection, before: int) -> list[int]:
+    """Every record that is there and was archived before a time (milliseconds), by its message."""
+    m = s.messages.c
+    gone = select(s.disposed.c.message).where(s.disposed.c.message == m.id).exists()
+    query = select(m.id).where(m.notice_for.is_(None), m.archived_at < before, ~gone)
+    return list(db.scalars(query.order_by(m.id)))
+
+
+def present(db: Connection, numbers: Sequence[int], before: int) -> list[int]:
+    """Those of these messages that stand for a record that is there and was archived before a time."""
+    m = s.messages.c
+    gone = select(s.disposed.c.message).where(s.disposed.c.message == m.id).exists()
+    found: list[int] = []
+    for some in _chunks(sorted(set(numbers))):
+        query = select(m.id).where(m.id.in_(some), m.notice_for.is_(None), m.archived_at < before, ~gone)
+        found += db.scalars(query.order_by(m.id))
+    return found
+
+
+def survey(
+    db: Connection,
+    numbers: Sequence[int],
+    now: int,
+    tell: Tell = lambda done, total: None,
+    *,
+    asks: Ask = ask,
+) -> Found:
+    """Which of these records may go at `now`, and why the others may not."""
+    doomed: list[Doomed] = []
+    tally, done = Tally(), 0
+    for some in _chunks(numbers):
+        rows = {row.id: row for row in db.execute(_PAIRED.where(s.messages.c.id.in_(some)))}
+        for one in asks(db, some, now):
+            if one.kept:
+                tally.stays(one.kept)
+            else:
+                doomed.append(_doomed(one))
+                tally.goes(one.because, rows[one.number].pair, rows[one.number].archived_at)
+        done += len(some)
+        tell(done, len(numbers))
+    return Found(tuple(doomed), tally.counts)
+
+
+_PAIRED = select(s.messages.c.id, s.messages.c.pair, s.messages.c.archived_at)
+
+
+def _doomed(one: Standing) -> Doomed:
+    return Doomed(one.number, key_of(one.because), one.until or 0)
+
+
+def _chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(numbers), CHUNK):
+        yield numbers[start : start + CHUNK]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Who wants something gone, and why: what a query finds ("": everything) that was archived before a
+    time (milliseconds); the request to be forgotten that it answers, 0 for none."""
+
+    person: str
+    reason: str
+    query: str = ""
+    before: int = 0
+    erasure: int = 0
+
+
+def plan(tx: Tx, lane: int, wanted: Wanted, found: Found) -> int:
+    """Write a plan down; gives its number."""
+    number = next_number(tx, s.disposals.c.id)
+    digest, expires = digest_of(found.doomed), tx.now + GOOD_FOR
+    facts: dict[str, object] = {"disposal": number, "records": len(found.doomed), "sha256": digest}
+    facts |= {"expires": expires} | ({"erasure": wanted.erasure} if wanted.erasure else {})
+    body = dump(asdict(wanted) | {"counts": _plain(found.counts)})
+    entry = tx.append(lane, "disposal:planned", _subject(number), facts, body)
+    row = {"id": number, "lane": lane, "entry": entry, "state": State.PLANNED.value, "digest": digest}
+    tx.db.execute(insert(s.disposals), row | {"expires_at": expires, "erasure": wanted.erasure})
+    names = ("disposal", "message", "class", "until")
+    rows = [dict(zip(names, (number, *one), strict=True)) for one in found.doomed]
+    if rows:
+        tx.db.execute(insert(s.disposal_list), rows)
+    return number
+
+
+def _plain(counts: Counts) -> Mapping[str, Any]:
+    return asdict(counts) | {"pairs": {str(pair): count for pair, count in counts.pairs.items()}}
+
+
+def _subject(number: int) -> str:
+    return f"disposal/{number}"
+
+
+def approve(tx: Tx, lane: int, number: int, person: str, reason: str) -> int:
+    """Somebody agrees to a plan; gives how many people it still takes. Raises NotAllowed for whoever may not,
+    and Conflict when the plan is over."""
+    found = disposal(tx.db, number)
+    allow_approval(found, person, tx.now)
+    _act(tx, lane, number, "disposal:approved", person, reason)
+    return found.lacking - 1 if found.lacking else 0
+
+
+def withdraw(tx: Tx, lane: int, number: int, person: str, reason: str) -> None:
+    """Give a plan up. Raises Conflict when it was begun, or is over."""
+    allow_withdrawal(disposal(tx.db, number), tx.now)
+    _act(tx, lane, number, "disposal:withdrawn", person, reason)
+    _set_state(tx, number, State.WITHDRAWN)
+
+
+def _act(tx: Tx, lane: int, number: int, kind: str, person: str, reason: str) -> None:
+    act = dump({"person": person, "reason": reason})
+    tx.append(lane, kind, _subject(number), {"disposal": number}, act)
+
+
+def _set_state(tx: Tx, number: int, state: State) -> None:
+    tx.db.execute(update(s.disposals).where(s.disposals.c.id == number).values(state=state.value))
+
+
+# --- carrying out ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step of a run did: how many records it destroyed and how many stay; where the next one starts,
+    None at the end of the list."""
+
+    after: int | None
+    gone: int = 0
+    stay: int = 0
+
+
+def proceed(tx: Tx, number: int, after: int = 0, *, asks: Ask = ask) -> Step:
+    """Destroy the next records of a plan, those that nothing keeps at this moment.
+
+    Raises NotAllowed without approvals, and Conflict when the plan is over.
+    """
+    found = disposal(tx.db, number)
+    allow_run(found, tx.now)
+    x = s.disposal_list.c
+    gone = select(s.disposed.c.message).where(s.disposed.c.message == x.message).exists()
+    query = select(x.message).where(x.disposal == number, x.message > after, ~gone).order_by(x.message)
+    numbers = list(tx.db.scalars(query.limit(BATCH)))
+    if not numbers:
+        return Step(None)
+    doomed = _dispose(tx, number, numbers, asks)
+    if doomed and found.state is State.PLANNED:
+        _set_state(tx, number, State.RUNNING)
+    return Step(numbers[-1], len(doomed), len(numbers) - len(doomed))
+
+
+def _dispose(tx: Tx, number: int, numbers: Sequence[int], asks: Ask) -> list[Doomed]:
+    """Destroy those of these records that nothing keeps now: the one door to destruction."""
+    doomed = [_doomed(one) for one in asks(tx.db, numbers, tx.now) if not one.kept]
+    if doomed:
+        destroy(tx, number, doomed)
+    return doomed
+
+
+def certify(tx: Tx, lane: int, number: int, person: str, *, asks: Ask = ask) -> Plan:
+    """Write down what a run destroyed and what stays, and end the plan."""
+    tx.flush()
+    found = disposal(tx.db, number)
+    if found.state is not State.DONE:
+        allow_run(found, tx.now)
+        went = destroyed(tx.db, number)
+        own = [one for one in went if not one.notice]
+        stay = _left(tx.db, number)
+        reasons = Counter(
+            sort for one in asks(tx.db, stay, tx.now) for sort in {sort_of(why) for why in one.kept}
+        )
+        facts: dict[str, object] = {
+            "disposal": number,
+            "records": len(own),
+            "messages": len(went),
+            "kept": len(stay),
+            "sha256": digest_of((one.number, one.key, one.until) for one in went),
+            "size": _size(tx, lane),
+            "classes": dict(sorted(Counter(one.key for one in own).items())),
+        }
+        approvers = [asdict(one) for one in found.agreed]
+        body = {
+            "person": person,
+            "planned_by": found.person,
+            "approved_by": approvers,
+            "reasons": dict(reasons),
+        }
+        tx.append(lane, "disposal:certified", _subject(number), facts, dump(body))
+        _set_state(tx, number, State.DONE)
+        tx.flush()
+    return disposal(tx.db, number)
+
+
+def _size(tx: Tx, lane: int) -> int:
+    """How many entries the tree had when this transaction began."""
+    size: int = tx.db.execute(select(s.lanes.c.size).where(s.lanes.c.lane == lane)).scalar_one()
+    return size
+
+
+def _left(db: Connection, number: int) -> list[int]:
+    """The records of a list that are there."""
+    x = s.disposal_list.c
+    gone = select(s.disposed.c.message).where(s.disposed.c.message == x.message).exists()
+    return list(db.scalars(select(x.message).where(x.disposal == number, ~gone).order_by(x.message)))
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A message that a plan destroyed, as its entry says. A `notice` went with the message it was about."""
+
+    number: int
+    key: str
+    until: int
+    notice: bool
+
+
+def destroyed(db: Connection, number: int) -> list[Gone]:
+    """What a plan destroyed, in the order of the messages' numbers."""
+    g, m, le = s.disposed.c, s.messages.c, s.ledger.c
+    query = (
+        select(g.message, m.notice_for, le.entry)
+        .join(s.messages, m.id == g.message)
+        .join(s.ledger, and_(le.lane == g.lane, le.seq == g.entry))
+        .where(g.disposal == number)
+        .order_by(g.message)
+    )
+    found = []
+    for row in db.execute(query):
+        facts: Mapping[str, Any] = decode(bytes(row.entry)).facts
+        found.append(Gone(row.message, facts["class"], facts["until"], row.notice_for is not None))
+    return found
+
+
+# --- reading --------------------------------------------------------------------------------------------
+
+
+def disposals(db: Connection) -> list[Plan]:
+    """Every plan, the newest first."""
+    numbers = db.scalars(select(s.disposals.c.id).order_by(s.disposals.c.id.desc()))
+    return [disposal(db, number) for number in numbers.all()]
+
+
+def disposal(db: Connection, number: int) -> Plan:
+    """A plan by its number. Raises Missing when there is none."""
+    row = db.execute(select(s.disposals).where(s.disposals.c.id == number)).first()
+    if row is None:
+        raise Missing(f"there is no disposal {number}; see `weighbridge disposal list`")
+    steps = list(_steps(db, number))
+    planned, act = steps[0]
+    counts = act["counts"]
+    pairs = {int(pair): count for pair, count in counts["pairs"].items()}
+    return Plan(
+        number=number,
+        state=State(row.state),
+        person=act["person"],
+        reason=act["reason"],
+        at=planned.at,
+        expires_at=row.expires_at,
+        records=_count(planned.facts["records"]),
+        digest=row.digest,
+        query=act["query"],
+        before=act["before"],
+        erasure=row.erasure,
+        counts=Counts(**{**counts, "pairs": pairs}),
+        agreed=tuple(
+            Agreed(said["person"], said["reason"], entry.at)
+            for entry, said in steps
+            if entry.kind == "disposal:approved"
+        ),
+        certified=next(
+            (_certified(entry, said) for entry, said in steps if entry.kind == "disposal:certified"), None
+        ),
+    )
+
+
+def _count(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _certified(entry: Entry, said: Mapping[str, Any]) -> Mapping[str, Any]:
+    facts: Mapping[str, Any] = entry.facts
+    classes = {name_of(key): count for key, count in facts["classes"].items()}
+    return {**facts, **said, "classes": classes, "at": entry.at, "place": f"{entry.lane}/{entry.seq}"}
+
+
+def _steps(db: Connection, number: int) -> Iterator[tuple[Entry, dict[str, Any]]]:
+    le, c = s.ledger.c, s.content.c
+    query = (
+        select(le.entry, c.body)
+        .outerjoin(s.content, and_(c.lane == le.lane, c.seq == le.seq))
+        .where(le.subject == _subject(number))
+        .order_by(le.lane, le.seq)
+    )
+    for entry, body in db.execute(query):
+        yield decode(bytes(entry)), orjson.loads(body) if body else {}
+
+
+def listed(db: Connection, number: int) -> list[dict[str, Any]]:
+    """The list of a plan: message, class, until (milliseconds), and whether it is gone."""
+    x, g = s.disposal_list.c, s.disposed.c
+    query = (
+        select(x.message, x["class"].label("key"), x.until, g.entry)
+        .outerjoin(s.disposed, and_(g.message == x.message, g.disposal == number))
+        .where(x.disposal == number)
+        .order_by(x.message)
+    )
+    return [
+        {"message": row.message, "class": name_of(row.key), "until": row.until, "gone": row.entry is not None}
+        for row in db.execute(query)
+    ]
+
+
+def kept(
+    db: Connection, numbers: Sequence[int], now: int, sort: str, *, asks: Ask = ask
+) -> Iterator[dict[str, Any]]:
+    """Which of these records stay at `now` for a reason of this sort: message, and all of its reasons."""
+    for some in _chunks(numbers):
+        for one in asks(db, some, now):
+            if sort in {sort_of(reason) for reason in one.kept}:
+                yield {
+                    "message": one.number,
+                    "until": one.until,
+                    "class": one.because,
+                    "kept": list(one.kept),
+                }
+
+
+def fate(db: Connection, number: int) -> dict[str, Any] | None:
+    """How message `number` was disposed of: when, under which class, until when it was kept, by which plan
+    and on whose word; None when it was not."""
+    g, le, m = s.disposed.c, s.ledger.c, s.messages.c
+    query = (
+        select(g.disposal, g.lane, g.entry.label("seq"), le.entry, le.leaf, m.archived_at, m.network, m.kind)
+        .join(s.ledger, and_(le.lane == g.lane, le.seq == g.entry))
+        .join(s.messages, m.id == g.message)
+        .where(g.message == number)
+    )
+    row = db.execute(query).first()
+    if row is None:
+        return None
+    entry, by = decode(bytes(row.entry)), disposal(db, row.disposal)
+    facts: Mapping[str, Any] = entry.facts
+    return {
+        "message": number,
+        "disposed_at": entry.at,
+        "class": name_of(facts["class"]),
+        "until": facts["until"],
+        "disposal": by.number,
+        "planned_by": by.person,
+        "approved_by": [one.person for one in by.agreed],
+        "reason": by.reason,
+        "archived_at": row.archived_at,
+        "network": row.network,
+        "kind": row.kind,
+        "lane": row.lane,
+        "seq": row.seq,
+        "leaf": bytes(row.leaf).hex(),
+    }
+
+
+def count_disposed(db: Connection) -> int:
+    """How many messages are gone."""
+    return db.execute(select(func.count()).select_from(s.disposed)).scalar_one()

@@ -1,0 +1,178 @@
+"""What is gone is accepted where it was disposed of by the rules, and found wherever it was not."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from disposals import DAY, FIRST, PLANNER, Firm, firm
+from sqlalchemy import insert, update
+
+from bridge.store import disposal
+from bridge.store import schema as s
+from bridge.store.destruction import Doomed, destroy
+from bridge.store.writer import Tx
+
+
+@pytest.fixture
+async def old(tmp_path: Path) -> AsyncIterator[Firm]:
+    """A firm a half of whose records is due."""
+    one = firm(tmp_path)
+    yield one
+    one.store.close()
+
+
+def hack(old: Firm, *statements: str) -> None:
+    """Change the database behind the store's back."""
+    with closing(sqlite3.connect(old.folder / "weighbridge.db", isolation_level=None)) as db:
+        for statement in statements:
+            db.execute(statement)
+
+
+async def words(old: Firm, *, sealed: bool = False) -> str:
+    """What verification says."""
+    return "\n".join(map(str, await old.findings(sealed=sealed)))
+
+
+GONE = "lane = 0 AND seq = (SELECT entry FROM messages WHERE id = 3)"
+
+
+@pytest.mark.parametrize(
+    "statement", [f"DELETE FROM content WHERE {GONE}", f"DELETE FROM data_keys WHERE {GONE}"]
+)
+async def test_content_deleted_by_hand_is_found(old: Firm, statement: str) -> None:
+    """Where no entry says that a record was disposed of, what is not there is missing."""
+    await old.dispose()
+    hack(old, statement)
+    assert "is gone" in await words(old)
+
+
+async def test_what_was_to_go_and_is_there_is_found(old: Firm) -> None:
+    """Content beside the entries of a record that is gone is a finding: it was kept, or put back."""
+    await old.dispose()
+    copied = "SELECT 0, (SELECT entry FROM messages WHERE id = 1), salt, body, raw FROM content LIMIT 1"
+    hack(old, f"INSERT INTO content {copied}")
+    assert "was to be destroyed, and is still there" in await words(old)
+
+
+async def test_rows_that_name_somebody_again_are_found(old: Firm) -> None:
+    """The columns of what is gone stay blank."""
+    await old.dispose()
+    hack(
+        old,
+        "UPDATE messages SET sender = '7001' WHERE id = 1",
+        "UPDATE deliveries SET conversation = 'x' WHERE message = 2",
+    )
+    assert {(one.table, one.column) for one in await old.findings()} == {
+        ("messages", "sender"),
+        ("deliveries", "conversation"),
+    }
+
+
+async def forged(old: Firm, number: int, until: int, *, planned: bool) -> None:
+    """Somebody with the master key and the database destroys a record past the rules."""
+
+    def job(tx: Tx) -> None:
+        if planned:
+            found = disposal.Found((Doomed(number, "cards/long", until),), disposal.Counts())
+            disposal.plan(tx, 0, disposal.Wanted(PLANNER, "away with it"), found)
+        else:
+            row = {"id": 1, "lane": 0, "entry": 1, "state": "done", "digest": "", "expires_at": 0}
+            tx.db.execute(insert(s.disposals), row)
+        tx.flush()
+        destroy(tx, 1, [Doomed(number, "cards/long", until)])
+        tx.db.execute(update(s.disposals).values(state="running"))
+
+    await old.store.write(job)
+
+
+async def test_a_forged_disposal_is_found(old: Firm) -> None:
+    """An entry that a record is gone, without a plan behind it, convinces nobody."""
+    await forged(old, 3, old.story.clock.at, planned=False)
+    assert "no entry testifies to this plan" in await words(old)
+
+
+async def test_a_disposal_without_approvals_is_found(old: Firm) -> None:
+    """A plan that nobody approved, or one person, is no reason to be gone; without the master key too."""
+    await forged(old, 1, old.story.clock.at, planned=True)
+    assert "without the approval of 2 people" in await words(old)
+    assert "without the approval of 2 people" in await words(old, sealed=True)
+
+
+async def test_one_person_who_approves_twice_is_found(old: Firm) -> None:
+    """Two entries of one person are one approval."""
+    number = await old.plan()
+    for _ in range(2):
+        await old.store.write(
+            lambda tx: disposal._act(tx, 0, number, "disposal:approved", FIRST, "seen")  # as no command does
+        )
+    await old.steps(number)
+    assert "without the approval of 2 people" in await words(old)
+
+
+async def test_a_record_that_went_too_early_is_found(old: Firm) -> None:
+    """Whatever the row says that somebody changed: the entries of the record say until when it was kept."""
+    hack(old, f"UPDATE terms SET until = {old.story.clock.at - DAY} WHERE message = 3")
+    number = await old.plan(asks=trusting)
+    await old.approve(number)
+    await old.steps(number, asks=trusting)
+    await old.finish(number, asks=trusting)
+    found = await words(old)
+    assert "message/3 was disposed of: it was still to be kept when it was destroyed" in found
+    assert "message/5" not in found
+
+
+def trusting(db: object, numbers: object, now: int) -> list[disposal.Standing]:
+    """Terms as the rows have them, and nothing else asked: an engine that was tampered with."""
+    c = s.terms.c
+    rows = db.execute(c.message.table.select().where(c.message.in_(list(numbers))))  # type: ignore[attr-defined]
+    return [
+        disposal.Standing(row.message, row.until, row.key, () if row.until <= now else ("retention until",))
+        for row in rows
+    ]
+
+
+LIES = {
+    "DELETE FROM disposed WHERE message = 1": "is gone",
+    "UPDATE disposed SET entry = entry + 1 WHERE message = 1": "no entry testifies that it is gone",
+    "UPDATE disposal_list SET until = until + 1 WHERE message = 1": "the list was changed",
+    "DELETE FROM disposal_list WHERE message = 1": "was not on the list of its plan",
+    "UPDATE disposals SET state = 'planned'": "state",
+    "UPDATE disposals SET digest = 'ab'": "digest",
+    "UPDATE disposals SET expires_at = 7": "expires_at",
+    "DELETE FROM disposals": "names a plan that is not there",
+}
+
+
+@pytest.fixture(scope="module")
+def done(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firm]:
+    """A firm that has disposed of what was due; tests put back what they change."""
+    old = firm(tmp_path_factory.mktemp("disposed"))
+    with ThreadPoolExecutor(1) as apart:
+        apart.submit(asyncio.run, old.dispose()).result()
+    yield old
+    old.store.close()
+
+
+@pytest.mark.parametrize("statement", LIES)
+async def test_rows_about_what_is_gone_are_held_against_the_ledger(done: Firm, statement: str) -> None:
+    """Any row of a plan, its list or of what went that was changed is found."""
+    path = done.folder / "weighbridge.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        before = {one: db.execute(f"SELECT * FROM {one}").fetchall() for one in TABLES}
+    hack(done, statement)
+    try:
+        assert LIES[statement] in await words(done)
+    finally:
+        with closing(sqlite3.connect(path, isolation_level=None)) as db:
+            for table, rows in before.items():
+                db.execute(f"DELETE FROM {table}")
+                db.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
+
+
+TABLES = ("disposals", "disposal_list", "disposed")
