@@ -524,6 +524,37 @@ class Exports:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Assurance:
+    """Whether anything is missing: daily certificates, canaries, and how long a network may go unread."""
+
+    hour: int = setting(
+        1, whole(0, 23), "The hour (UTC) from which on the day before is reconciled and certified."
+    )
+    folder: Path = setting(Path("certificates"), PATH, "Where certificates are left, a file for each run.")
+    lag_alarm_seconds: float = setting(
+        3600.0, number(1, 86_400), "How long a network may go unread before somebody is called, in seconds."
+    )
+    lag_stop_seconds: float = setting(
+        14_400.0,
+        number(1, 172_800),
+        "How long before nothing more is passed on, in either direction, until it is read again. Weixin "
+        "keeps messages for three days: stay far below.",
+    )
+    canary_room: str = setting(
+        "", TEXT, "A Symphony stream for a daily marked message that must come back. Empty: none is posted."
+    )
+    canary_seconds: float = setting(
+        300.0, number(1, 3600), "How long that message may take to come back, in seconds."
+    )
+    silent_days: int = setting(
+        3, whole(1, 60), "Usual days of writing in a row without a word after which a person is reported."
+    )
+    weeks: int = setting(
+        4, whole(2, 26), "How many weeks before a day say what is usual on that day of the week."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings. `origin` names the file they come from, "" when there is none."""
 
@@ -535,6 +566,7 @@ class Settings:
     attachments: Attachments = Attachments()
     daemon: Daemon = Daemon()
     audit: Audit = Audit()
+    assurance: Assurance = Assurance()
     exports: Exports = Exports()
     origin: str = ""
 
@@ -617,6 +649,8 @@ def survey(
         reading.report("store", "lanes", "this version works one lane: write 1, or leave it out")
     if isinstance(written := document.get("store"), dict) and has_password(str(written.get("url"))):
         reading.report("store", "url", _NO_PASSWORD)
+    if settings.assurance.lag_stop_seconds < settings.assurance.lag_alarm_seconds:
+        reading.report("assurance", "lag_stop_seconds", "must not be less than lag_alarm_seconds")
     if not settings.ledger.tsa_roots and any(one.kind == "rfc3161" for one in settings.ledger.anchors):
         reading.report("ledger", "tsa_roots", _ROOTS)
     return Survey(settings, tuple(reading.problems), frozenset(reading.broken))

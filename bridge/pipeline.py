@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -27,11 +27,13 @@ from bridge.message import (
     SYMPHONY,
     WEIXIN,
     Archived,
+    Batch,
     Blob,
     Cause,
     Inspection,
     Kind,
     Outcome,
+    Permit,
     Receipt,
     Verdict,
 )
@@ -95,13 +97,18 @@ async def uninspected(blob: Blob) -> Inspection:
     return Inspection(blob.name, "unknown", blob.size, unreadable="nobody looked into it")
 
 
+def unheeded(_: Batch) -> None:
+    """Where nobody measures how late a network is read."""
+
+
 @dataclass(frozen=True, slots=True)
 class House:
     """What every room is given: the store they share, the time, the bells, the pace, and who counts.
 
     `languages` says in which language people of a network are addressed whose own is not known. `inspect`
     looks into an archived attachment. While
-    `halt` is set, nothing more is sent: what is in hand goes back to the outbox.
+    `halt` is set, nothing more is sent: what is in hand goes back to the outbox; while `paused` is, only the
+    bridge's own words are. `heed` is shown every batch before it is archived.
     """
 
     store: Store
@@ -112,6 +119,8 @@ class House:
     languages: Mapping[str, str] = field(default_factory=lambda: {SYMPHONY: "en", WEIXIN: "zh-Hans"})
     halt: asyncio.Event = field(default_factory=asyncio.Event)
     inspect: Inspect = uninspected
+    paused: asyncio.Event = field(default_factory=asyncio.Event)
+    heed: Callable[[Batch], None] = unheeded
 
 
 # --- intake ---------------------------------------------------------------------------------------------
@@ -125,6 +134,7 @@ async def intake(connector: Connector, house: House) -> None:
     network, bells = connector.network, house.bells
     async for batch in connector.receive(await house.store.cursors(network)):
         # Our own deliveries coming back are in the archive since before they went out.
+        house.heed(batch)
         only_echoes = batch.echoes and not batch.messages
         fresh = 0 if only_echoes else await house.store.archive(batch)
         await connector.acknowledge(batch)
@@ -343,7 +353,7 @@ class _Delivery:
         """Send one conversation's deliveries, one after another."""
         traffic = claims[0].traffic
         rest = deque(claims)
-        while rest and not self.stop.is_set() and not self.house.halt.is_set():
+        while rest and self._may_go(rest[0].permit):
             permit = rest.popleft().permit
             attempt = await attempt_to_send(self.connector, Claim(permit, traffic), self.house)
             self._ended(attempt)
@@ -357,6 +367,11 @@ class _Delivery:
             self._ended(Attempt(permit, Step.GIVE_BACK, claim.traffic, uncertain=permit.uncertain))
         self.busy -= 1
         self.bell.ring()
+
+    def _may_go(self, permit: Permit) -> bool:
+        if self.stop.is_set() or self.house.halt.is_set():
+            return False
+        return permit.content.notice or not self.house.paused.is_set()
 
     def _ended(self, attempt: Attempt) -> None:
         self.results.append(attempt)

@@ -62,6 +62,19 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "zh-Hans": "尚未送达：对方回复之前平台最多允许发送五条消息。对方再次发言后将自动发送。",
         "zh-Hant": "尚未送達：對方回覆之前平台最多允許發送五條訊息。對方再次發言後將自動發送。",
     },
+    "paused": {
+        "en": "This chat is paused: one of the two networks cannot be read at the moment, so what is said "
+        "would not be recorded. Nothing is passed on in either direction until it can be.",
+        "zh-Hans": "会话已暂停：目前无法读取其中一个平台的消息，内容将无法留存。"
+        "恢复之前，双方的消息均不会转发。",
+        "zh-Hant": "對話已暫停：目前無法讀取其中一個平台的訊息，內容將無法留存。"
+        "恢復之前，雙方的訊息均不會轉發。",
+    },
+    "resumed": {
+        "en": "This chat goes on: both networks are recorded again, and what was waiting is being delivered.",
+        "zh-Hans": "会话已恢复：两个平台的消息均可正常留存，等待中的消息正在发送。",
+        "zh-Hant": "對話已恢復：兩個平台的訊息均可正常留存，等待中的訊息正在發送。",
+    },
     "undelivered": {
         "en": "Your message could not be delivered. The compliance desk has been given the case.",
         "zh-Hans": "您的消息未能送达，已转交合规人员处理。",

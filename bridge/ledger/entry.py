@@ -99,6 +99,10 @@ KINDS: Mapping[str, str] = {
     "erasure:asked": "a person asked to be forgotten",
     "erasure:answered": "a request to be forgotten was answered: which records go, which stay until when",
     "pair:erased": "names and addresses of two people who are paired no longer were destroyed",
+    "day:certified": "a day was reconciled; what came in, where it went and what is missing is its content",
+    "source:heard": "a network was read, and had so many messages since the last time this was said, or none",
+    "capture:stopped": "a network went unread for too long: nothing is passed on until it is read again",
+    "capture:resumed": "every network is read again: what waited goes out",
     "house:frozen": "a person stopped everything: nothing is sent, all that comes is held",
     "house:unfrozen": "a person let things go on",
 }

@@ -82,6 +82,14 @@ def is_frozen(db: Connection) -> bool:
     return _FROZEN.one(db, {}).first() is not None
 
 
+_PAUSED = Prepared(select(s.meta.c.value).where(s.meta.c.key == "capture", s.meta.c.value != ""))
+
+
+def is_paused(db: Connection) -> bool:
+    """Whether nothing is passed on because a network is not read: only the bridge's own words go out."""
+    return _PAUSED.one(db, {}).first() is not None
+
+
 _HIGHEST: dict[object, Prepared] = {}
 
 

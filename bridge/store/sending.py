@@ -30,11 +30,15 @@ from bridge.store.rows import (
     find_message,
     is_frozen,
     is_open,
+    is_paused,
     plan_chats,
     states_in,
     upserting,
 )
 from bridge.store.writer import Tx
+
+LOOK_AGAIN = 30_000
+"""Milliseconds after which a chat whose deliveries are paused is looked at again."""
 
 PER_CHAT = 16
 """Deliveries of one conversation that are claimed at once: they are sent one after another."""
@@ -53,7 +57,8 @@ _DUE_CHATS = Prepared(
 
 
 _NEXT_IN_CHAT = Prepared(
-    select(s.deliveries.c.id, s.deliveries.c.state, s.deliveries.c.next_at)
+    select(s.deliveries.c.id, s.deliveries.c.state, s.deliveries.c.next_at, s.messages.c.notice_for)
+    .join(s.messages, s.messages.c.id == s.deliveries.c.message)
     .where(
         is_open(s.deliveries),
         s.deliveries.c.network == bindparam("b_network"),
@@ -160,8 +165,9 @@ def _take(tx: Tx, network: str, lane: int, chats: int) -> list[list[int]]:
     due = {"b_network": network, "b_lane": lane, "b_now": tx.now, "b_limit": chats}
     taken: list[list[int]] = []
     plans: list[dict] = []
+    paused = is_paused(tx.db)
     for chat in _DUE_CHATS.one(tx.db, due).scalars().all():
-        numbers, again = _head(tx, network, chat)
+        numbers, again = (_own_words if paused else _head)(tx, network, chat)
         taken.append(numbers)
         plans.append({"b_network": network, "b_chat": chat, "b_due": again})
     if plans:
@@ -180,6 +186,17 @@ def _head(tx: Tx, network: str, chat: str) -> tuple[list[int], int]:
             return taken, again
         taken.append(row.id)
     return taken, FAR
+
+
+def _own_words(tx: Tx, network: str, chat: str) -> tuple[list[int], int]:
+    """The same while nothing is passed on: of the next deliveries, the notices. The rest is looked at again
+    a little later, because whoever ends the pause need not know which chats wait."""
+    look = {"b_network": network, "b_chat": chat, "b_limit": PER_CHAT}
+    rows = _NEXT_IN_CHAT.one(tx.db, look).all()
+    own = [row.id for row in rows if row.notice_for is not None and row.next_at <= tx.now]
+    if any(row.state != DeliveryState.READY for row in rows):
+        own = []  # one is under way: its end plans the chat anew
+    return own, tx.now + LOOK_AGAIN if len(own) < len(rows) else FAR
 
 
 def _claimed(tx: Tx, directory: Directory, row: object, epoch: int) -> Claim:
