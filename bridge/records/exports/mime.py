@@ -1,0 +1,171 @@
+"""Internet mail (RFC 5322, MIME RFC 2045-2047, 2231), written forwards with the same bytes every time.
+
+Rules of this file: pure. Python's own generator draws boundaries by chance and holds a mail in memory; here
+boundaries come from the content, and an attachment of any size passes in pieces. Lines end with CRLF and
+have at most 78 characters. No value can begin a header of its own: breaks become spaces before anything else.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from hashlib import sha256
+from typing import IO
+from urllib.parse import quote
+
+from bridge.records.exports.legible import one_line
+
+CRLF = b"\r\n"
+_PLAIN = re.compile(r"[ -~]*")
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
+_TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_PART = 57  # bytes that become one line of base64 (76 characters)
+
+
+def header(name: str, value: str) -> bytes:
+    """One unstructured header; what is not ASCII, or long, as encoded words of at most 75 characters."""
+    words = unstructured(value)
+    return f"{name}: {words}".encode("ascii") + CRLF
+
+
+def unstructured(value: str) -> str:
+    """`value` as it stands in a header: itself where it is short plain ASCII, else RFC 2047 words."""
+    line = one_line(value)
+    if _PLAIN.fullmatch(line) and len(line) <= 60 and "=?" not in line:
+        return line
+    return "\r\n ".join(_words(line))
+
+
+def _words(line: str) -> Iterator[str]:
+    """Encoded words of whole characters, as RFC 2047, section 5 demands."""
+    word = b""
+    for character in line:
+        more = character.encode("utf-8")
+        if len(word) + len(more) > 42:
+            yield _word(word)
+            word = b""
+        word += more
+    yield _word(word)
+
+
+def _word(octets: bytes) -> str:
+    return f"=?utf-8?b?{base64.b64encode(octets).decode('ascii')}?="
+
+
+def mailbox(name: str, address: str) -> str:
+    """A name and an address as one mailbox (RFC 5322, section 3.4)."""
+    line, place = one_line(name), re.sub(r"[^!-~]|[<>,;()\"]", "_", address)
+    if not line:
+        return f"<{place}>"
+    if _ATOMS.fullmatch(line) and len(line) <= 60:
+        return f"{line} <{place}>"
+    if _PLAIN.fullmatch(line) and len(line) <= 60 and "=?" not in line:
+        escaped = line.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}" <{place}>'
+    return "\r\n ".join([*_words(line), f"<{place}>"])
+
+
+def mailbox_text(name: str, address: str) -> str:
+    """The same for people, in a field that is no header: nothing is encoded."""
+    return f"{one_line(name).replace(';', ',')} <{address}>" if name else address
+
+
+def mailboxes(name: str, boxes: Sequence[str]) -> bytes:
+    """A header that lists mailboxes, one on a line; an empty group where there are none."""
+    value = ",\r\n ".join(boxes) or "undisclosed-recipients:;"
+    return f"{name}: {value}".encode("ascii") + CRLF
+
+
+def date_of(milliseconds: int) -> str:
+    """A time as in a Date header, in UTC."""
+    return format_datetime(datetime.fromtimestamp(milliseconds // 1000, UTC))
+
+
+def boundary(*parts: object) -> str:
+    """A boundary that is a digest of what makes the mail this one and no other."""
+    seed = "\x1f".join(map(str, parts)).encode("utf-8", "surrogatepass")
+    return f"=_weighbridge_{sha256(seed).hexdigest()[:40]}"
+
+
+def text_part(subtype: str, text: str) -> Iterator[bytes]:
+    """A text in UTF-8 and base64: every break stays as it was, and no line is too long."""
+    yield f"Content-Type: text/{subtype}; charset=utf-8\r\nContent-Transfer-Encoding: base64\r\n\r\n".encode()
+    yield from encoded([text.encode("utf-8")])
+
+
+def file_part(
+    media: str, name: str, pieces: Iterable[bytes], extra: Mapping[str, str] | None = None
+) -> Iterator[bytes]:
+    """An attachment with its headers, `extra` among them."""
+    kind = media if re.fullmatch(r"[\w.+-]+/[\w.+-]+", media, re.ASCII) else "application/octet-stream"
+    if kind.split("/", 1)[0] in ("message", "multipart"):
+        kind = "application/octet-stream"  # base64 is forbidden for them (RFC 2046), and they are files here
+    yield b"Content-Type: " + kind.encode() + CRLF
+    yield b"Content-Transfer-Encoding: base64" + CRLF
+    yield b"Content-Disposition: attachment;" + CRLF + _filename(name)
+    for title, value in (extra or {}).items():
+        yield header(title, value)
+    yield CRLF
+    yield from encoded(pieces)
+
+
+def _filename(name: str) -> bytes:
+    """The parameter `filename`; in numbered pieces where RFC 2231 has to be used."""
+    line = one_line(name)
+    if _TOKEN.fullmatch(line) and len(line) <= 60:
+        return f' filename="{line}"'.encode() + CRLF
+    escapes = re.findall(r"%..|[^%]", quote(line.encode("utf-8"), safe=""))
+    runs = ["".join(escapes[at : at + 15]) for at in range(0, len(escapes), 15)]
+    runs[0] = "utf-8''" + runs[0]
+    return ";\r\n".join(f" filename*{index}*={run}" for index, run in enumerate(runs)).encode() + CRLF
+
+
+def encoded(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Bytes as lines of base64, in pieces of whole lines."""
+    rest = b""
+    for piece in pieces:
+        rest += piece
+        whole = len(rest) - len(rest) % _PART
+        if whole:
+            yield _lines(rest[:whole])
+            rest = rest[whole:]
+    if rest:
+        yield _lines(rest)
+
+
+def _lines(octets: bytes) -> bytes:
+    view = memoryview(octets)
+    lines = (base64.b64encode(view[at : at + _PART]) for at in range(0, len(octets), _PART))
+    return b"".join(line + CRLF for line in lines)
+
+
+class Base64:
+    """A file that is written as base64 to another one. `finish` writes what did not fill a line."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._rest = b""
+
+    def write(self, data: bytes) -> int:
+        """Take `data`; whole lines go on at once."""
+        octets = self._rest + data
+        whole = len(octets) - len(octets) % _PART
+        if whole:
+            self._file.write(_lines(octets[:whole]))
+        self._rest = octets[whole:]
+        return len(data)
+
+    def finish(self) -> None:
+        """Write the last line."""
+        if self._rest:
+            self._file.write(_lines(self._rest))
+        self._rest = b""
+
+
+def larger(size: int) -> int:
+    """How many bytes `size` bytes are in base64, line ends included."""
+    lines, rest = divmod(size, _PART)
+    return lines * 78 + (-(-rest // 3) * 4 + 2 if rest else 0)

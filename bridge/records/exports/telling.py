@@ -1,0 +1,114 @@
+"""What is said about a message beside its text: in the same words in every format that people read.
+
+Rules of this file: pure; English, because archives search it; times in UTC with the unit that they have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from bridge.records.transcript import Came, Enclosure, Judged, Line, Party, Passed
+
+
+def utc(milliseconds: int) -> str:
+    """ISO 8601 with milliseconds and "Z"; "" for no time at all."""
+    if not milliseconds:
+        return ""
+    return f"{moment(milliseconds):%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+
+
+def moment(milliseconds: int) -> datetime:
+    """The same as a datetime in UTC, cut to the second."""
+    return datetime.fromtimestamp(milliseconds // 1000, UTC)
+
+
+def said(line: Line) -> int:
+    """When a message was written: by the network's clock, or when it was archived if that says nothing."""
+    return line.sent_at if line.sent_at > 0 else line.at
+
+
+def duration(milliseconds: int) -> str:
+    """Hours, minutes and seconds: "0:03:20"."""
+    seconds = max(0, milliseconds) // 1000
+    return f"{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+
+
+def who(party: Party) -> str:
+    """A name with network and id, so that two people of one name stay two."""
+    return f"{party.name} ({party.network} {party.id})" if party.name else f"{party.network} {party.id}"
+
+
+def seen(line: Line) -> str:
+    """What the other side saw, in one of three words: "as written", "changed" or "nothing"."""
+    if not line.sent:
+        return "nothing"
+    return "as written" if line.sent == line.text else "changed"
+
+
+def remarks(line: Line) -> Iterator[tuple[str, str]]:
+    """Everything there is to say about a message, as label and value, in a fixed order."""
+    yield "Record", f"message/{line.number}"
+    yield "Archived", utc(line.at)
+    yield "Network", f"{line.network} {line.source_id}".strip()
+    yield "State", f"{line.kind}, {line.state}"
+    if line.origin:
+        yield "Origin", line.origin
+    yield from _links(line)
+    if line.gone:
+        yield "Gone", line.gone
+    if line.defect:
+        yield "Defect", line.defect
+    if line.quote:
+        yield "Quote", line.quote
+    yield "Read by", ", ".join(who(one) for one in line.readers) or "nobody"
+    yield "The other side saw", seen(line)
+    if seen(line) == "changed":
+        yield "Sent", line.sent
+    for file in line.files:
+        yield "Attachment", attached(file)
+    for judged in line.decisions:
+        yield "Decision", decided(judged)
+    for passed in line.deliveries:
+        yield "Delivery", delivered(passed)
+
+
+def _links(line: Line) -> Iterator[tuple[str, str]]:
+    if line.edits is not None:
+        yield "Replaces", f"message/{line.edits}"
+    if line.recalls is not None:
+        yield "Takes back", f"message/{line.recalls}"
+    if line.notice_for is not None:
+        yield "Notice about", f"message/{line.notice_for}"
+
+
+def attached(file: Enclosure) -> str:
+    """Name, type, size and digest of an attachment, or why it is missing."""
+    size = f"{file.size} bytes" if file.size >= 0 else "size unknown"
+    return f"{file.name} ({file.media}, {size}, {_digest(file)})"
+
+
+def _digest(file: Enclosure) -> str:
+    return f"SHA-256 {file.digest}" if file.digest else f"missing: {file.missing or 'no reason recorded'}"
+
+
+def decided(judged: Judged) -> str:
+    """One decision: when, what, why, by whom, by which rules of which policies."""
+    parts = [utc(judged.at), judged.outcome, judged.cause]
+    parts += [f"by {judged.person}"] if judged.person else []
+    parts += [f"because {judged.reason}"] if judged.reason else []
+    parts += [f"rules {', '.join(judged.rules)}"] if judged.rules else []
+    parts += [f"policy {name} {digest}" for name, digest in judged.policies]
+    return "; ".join(part for part in parts if part)
+
+
+def delivered(passed: Passed) -> str:
+    """One delivery and where it stands."""
+    parts = [utc(passed.at), passed.state, f"permit {passed.permit}", passed.reason]
+    return "; ".join(part for part in parts if part)
+
+
+def changed(change: Came) -> str:
+    """Somebody's coming or going as a sentence."""
+    verb = "joined" if change.joined else "left"
+    return f"{who(change.party)} {verb}" + (f": {change.reason}" if change.reason else "")

@@ -1,0 +1,54 @@
+"""Everything recorded about a message is said about it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import corpus
+
+from bridge.records.exports.telling import changed, duration, remarks, said, seen, utc
+
+
+def test_times_are_utc_and_say_so() -> None:
+    """To the millisecond; no time is no text."""
+    assert utc(corpus.START + 7) == "2026-09-21T14:13:20.007Z"
+    assert utc(0) == ""
+    assert duration(3_723_999) == "1:02:03"
+
+
+def test_what_the_other_side_saw_is_one_of_three() -> None:
+    """A changed text is never called the same."""
+    masked, told, *_ = corpus.slices()[0].lines
+    assert (seen(masked), seen(told)) == ("changed", "as written")
+    assert seen(corpus.line(1, "x", sent="")) == "nothing"
+
+
+def test_remarks_leave_nothing_out() -> None:
+    """Decisions with person and reason, deliveries, links, defects, what is gone, and attachments."""
+    lines = list(corpus.slices()[0].lines)
+    words = ["\n".join(f"{name}: {value}" for name, value in remarks(line)) for line in lines]
+    assert "Sent: 卡号 ************1111" in words[0]
+    assert "by bob.li@bank.example; because 已核對: his own card" in words[1]
+    assert "failed; permit 0p5xw2c3r8k1m4z7q9ac; window" in words[1]
+    assert "Replaces: message/2" in words[2]
+    assert "Quote: earlier words" in words[2]
+    assert "Takes back: message/3" in words[3]
+    assert "Notice about: message/2" in words[4]
+    assert "missing: the network did not give it: gone" in words[5]
+    assert all(file.digest in words[5] for file in lines[5].files)
+    assert "Gone: disposed 2033-04-02" in words[6]
+    assert "Defect: not JSON: 第 1 行" in words[7]
+    assert "Origin: CN" in words[0]
+
+
+def test_comings_are_sentences() -> None:
+    """Who, what, why."""
+    (came,) = [item for item in corpus.slices()[0].items[:3] if not hasattr(item, "text")]
+    assert changed(came) == "Bob Li (symphony 7002) joined: paired"
+
+
+def test_a_message_without_a_network_clock_has_the_archives() -> None:
+    """Nothing is dated 1970."""
+    line = corpus.line(1, "x")
+    assert said(line) == line.sent_at
+    assert said(replace(line, sent_at=0)) == line.at
