@@ -29,7 +29,7 @@ from bridge.records.transcript import (
     Slice,
 )
 
-START = 1_790_000_000_000  # 2026-09-21 13:33:20 UTC
+START = 1_790_000_000_000  # 2026-09-21 14:13:20 UTC
 FIRST, SECOND = date(2026, 9, 21), date(2026, 9, 22)
 DAY = 86_400_000
 

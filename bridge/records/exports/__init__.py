@@ -40,6 +40,8 @@ class Known:
 
 _MAIL = Limits(EVENTS, GIGABYTE, EVENTS, LETTER)
 _HERE = "bridge.records.exports"
+_LANGUAGE = {"language": "of the labels: `both`, `en`, `zh-Hans` or `zh-Hant`"}
+_SPELLED = {"spelled": "signs that steer or deceive (controls, turned text): printed as codes"}
 
 FORMATS: Mapping[str, Known] = {
     one.name: one
@@ -48,15 +50,21 @@ FORMATS: Mapping[str, Known] = {
         Known(
             "csv",
             f"{_HERE}.csv:CSV",
-            "posts.csv for spreadsheets and loaders, attachments beside it",
-            lacks={"policies": "hashes of policies, and where rules found something"},
+            "a table for spreadsheets and loaders, attachments beside it",
         ),
-        Known("html", f"{_HERE}.html:HTML", "pages to read, without a network, with attachments"),
+        Known(
+            "html",
+            f"{_HERE}.html:HTML",
+            "pages to read, without a network, with attachments",
+            options=_LANGUAGE,
+            lacks=_SPELLED,
+        ),
         Known(
             "pdf",
             f"{_HERE}.pdf:PDF",
             "paper to read, attachments beside it",
-            lacks={"signs": "signs that no font of the reader has, such as emoji: their code is printed"},
+            options=_LANGUAGE,
+            lacks=_SPELLED | {"signs": "signs that no font of a reader has, such as emoji: printed as codes"},
         ),
         Known(
             "parquet",
@@ -68,7 +76,7 @@ FORMATS: Mapping[str, Known] = {
             f"{_HERE}.eml:EML",
             "one mail for each conversation and day (RFC 5322), attachments inside",
             _MAIL,
-            {"largest": "bytes of a mail at most"},
+            {"largest": "bytes of a mail at most", "subject": "`title` or `counts`"},
             {"too-large": "an attachment that is larger than a mail may be: it lies beside the mail"},
         ),
         Known(

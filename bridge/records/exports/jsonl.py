@@ -19,6 +19,7 @@ from typing import Any
 import orjson
 
 from bridge.records.exports import plainly
+from bridge.records.exports.attaching import attach
 from bridge.records.exports.naming import attachment
 from bridge.records.transcript import Came, Line, Output, Request, Slice
 
@@ -42,22 +43,13 @@ class Jsonl:
             ("events", _events(slices)),
         ):
             _lines(out, f"{name}-{out.part:05d}.jsonl", rows)
-        for line in _all(slices):
-            _attach(out, line)
+        attach(out, slices)
 
 
 def _lines(out: Output, name: str, rows: Iterable[Row]) -> None:
     with out.file(name) as file:
         for row in rows:
             file.write(orjson.dumps(row) + b"\n")
-
-
-def _attach(out: Output, line: Line) -> None:
-    for place, one in enumerate(line.files):
-        if one.digest:
-            with out.file(attachment(line, place, one)) as file:
-                for piece in out.enclosure(one.digest):
-                    file.write(piece)
 
 
 def _all(slices: Sequence[Slice]) -> Iterator[Line]:

@@ -1,0 +1,162 @@
+"""A table for spreadsheets and loaders (RFC 4180, UTF-8 with a mark), one row for each thing that happened.
+
+Rules of this file: pure. Nothing that people wrote can become a formula: a cell that begins with a sign that
+a spreadsheet would compute gets an apostrophe before it, and so does one that begins with an apostrophe, so
+that a program takes one away from every cell that begins with one. What is nested stands as JSON in one cell.
+
+    posts-00001.csv      previously-joined, enter, leave, message, attachment, deleted-attachment
+    metadata-00001.json  for each conversation and day: counts, first and last time
+    warnings-00001.txt   attachments that are missing, if any
+    attachments/         files, named by message and place
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from bridge.records.exports import plainly
+from bridge.records.exports.attaching import attach
+from bridge.records.exports.naming import attachment
+from bridge.records.transcript import Came, Enclosure, Line, Output, Party, Request, Slice
+
+COLUMNS = (
+    *("type", "time", "at", "sent_time", "sent_at", "conversation", "title", "day"),
+    *("participant", "name", "address", "role", "network", "source_id", "message", "kind", "state"),
+    *("text", "sent", "quote", "defect", "edits", "recalls", "notice_for", "readers", "origin", "gone"),
+    *("file", "file_name", "media_type", "size", "sha256", "missing", "reason"),
+    *("decisions", "deliveries", "lane", "entry", "leaf"),
+)
+"""What a row has: the words of `plainly`; times are ISO 8601 UTC (`time`) and milliseconds (`at`)."""
+
+_DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
+_MARK = b"\xef\xbb\xbf"
+
+
+def harmless(value: str) -> str:
+    """A cell that no spreadsheet computes."""
+    return f"'{value}" if value.startswith(_DANGEROUS) else value
+
+
+def as_written(cell: str) -> str:
+    """What `harmless` was given."""
+    return cell.removeprefix("'")
+
+
+class Csv:
+    """See `Format`."""
+
+    name = "csv"
+
+    def write(
+        self, request: Request, slices: Sequence[Slice], options: Mapping[str, object], out: Output
+    ) -> None:
+        """See `Format`."""
+        with out.file(f"posts-{out.part:05d}.csv") as file:
+            file.write(_MARK + _row(COLUMNS))
+            for one in slices:
+                for row in _rows(one):
+                    file.write(_row([harmless(_cell(row.get(name))) for name in COLUMNS]))
+        with out.file(f"metadata-{out.part:05d}.json") as file:
+            file.write(orjson.dumps([_about(one) for one in slices], option=orjson.OPT_INDENT_2) + b"\n")
+        if missing := [*_missing(slices)]:
+            with out.file(f"warnings-{out.part:05d}.txt") as file:
+                file.write("".join(missing).encode())
+        attach(out, slices)
+
+
+def _row(cells: Iterable[str]) -> bytes:
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue().encode()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+# --- rows -----------------------------------------------------------------------------------------------
+
+
+def _rows(one: Slice) -> Iterator[dict[str, Any]]:
+    where = {"conversation": one.key, "title": one.title, "day": one.day.isoformat()}
+    for party in one.present:
+        yield {"type": "previously-joined", **where, **_who(party)}
+    for item in one.items:
+        if isinstance(item, Came):
+            yield {**where, **_who(item.party), **_came(item)}
+            continue
+        yield {"type": "message", **where, **_who(item.sender), **_message(item)}
+        for place, file in enumerate(item.files):
+            yield {**where, **_who(item.sender), **_file(item, place, file)}
+
+
+def _who(party: Party) -> dict[str, Any]:
+    return {
+        "participant": plainly.who(party),
+        "name": party.name,
+        "address": party.address,
+        "role": party.role,
+        "network": party.network,
+    }
+
+
+def _came(item: Came) -> dict[str, Any]:
+    kind = "enter" if item.joined else "leave"
+    return {"type": kind, "time": plainly.iso(item.at), "at": item.at, "reason": item.reason}
+
+
+def _message(line: Line) -> dict[str, Any]:
+    decisions = [plainly.judged(line, place, one) for place, one in enumerate(line.decisions)]
+    return {
+        **plainly.line(line),
+        "decisions": decisions,
+        "deliveries": [plainly.passed(one) for one in line.deliveries],
+    }
+
+
+def _file(line: Line, place: int, file: Enclosure) -> dict[str, Any]:
+    told = plainly.enclosure(file, attachment(line, place, file) if file.digest else "")
+    return {
+        "type": "attachment" if file.digest else "deleted-attachment",
+        "time": plainly.iso(line.at),
+        "at": line.at,
+        "message": line.number,
+        **told,
+        "name": line.sender.name,
+        "file_name": file.name,
+    }
+
+
+# --- beside the table -----------------------------------------------------------------------------------
+
+
+def _about(one: Slice) -> dict[str, Any]:
+    times = [item.at for item in one.items]
+    return {
+        "conversation": one.key,
+        "title": one.title,
+        "day": one.day.isoformat(),
+        "piece": one.piece,
+        "messages": sum(1 for _ in one.lines),
+        "attachments": sum(bool(file.digest) for line in one.lines for file in line.files),
+        "first_at": min(times, default=0),
+        "last_at": max(times, default=0),
+    }
+
+
+def _missing(slices: Sequence[Slice]) -> Iterator[str]:
+    for one in slices:
+        for line in one.lines:
+            for place, file in enumerate(line.files):
+                if not file.digest:
+                    yield f"message {line.number}, attachment {place + 1}: {file.missing}\n"
+
+
+CSV = Csv()

@@ -1,0 +1,118 @@
+"""Pages that open anywhere: one for each conversation and day, an index for each part, attachments beside.
+
+Rules of this file: pure. No script and nothing from a network: the page's own policy forbids both. Whatever
+people wrote is escaped, once, in `_text`; signs that steer or deceive are printed as codes, and that is a
+warning, because then the page does not have the very signs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from html import escape
+from urllib.parse import quote
+
+from bridge.records.exports.attaching import attach
+from bridge.records.exports.choices import word
+from bridge.records.exports.labels import LANGUAGES, label
+from bridge.records.exports.legible import altered, spelled
+from bridge.records.exports.naming import attachment, of_slice
+from bridge.records.exports.reading import Pair, change, facts, heading, other_side
+from bridge.records.transcript import Came, Enclosure, Line, Output, Request, Slice
+
+
+class Html:
+    """See `Format`."""
+
+    name = "html"
+
+    def write(
+        self, request: Request, slices: Sequence[Slice], options: Mapping[str, object], out: Output
+    ) -> None:
+        """See `Format`."""
+        language = word(options, "language", LANGUAGES)
+        for one in slices:
+            with out.file(of_slice(one, "html")) as file:
+                for part in _page(one.title, language, _conversation(request, one, language)):
+                    file.write(part.encode("utf-8", "replace"))
+            for line in one.lines:
+                if any(map(altered, (line.text, line.sent, line.quote))):
+                    out.warn("spelled", line.number, "signs that a page cannot show are printed as codes")
+        with out.file(f"index-{out.part:05d}.html") as file:
+            for part in _page(label("title", language), language, _index(slices)):
+                file.write(part.encode("utf-8", "replace"))
+        attach(out, slices)
+
+
+def _page(title: str, language: str, body: Iterable[str]) -> Iterator[str]:
+    tongue = "en" if language == "both" else language
+    yield (
+        f'<!doctype html>\n<html lang="{tongue}">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_FORBIDDEN}">\n'
+        '<meta name="referrer" content="no-referrer">\n<meta name="viewport" content="width=device-width">\n'
+        f"<title>{_text(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{_text(title)}</h1>\n"
+    )
+    yield from body
+    yield "</body>\n</html>\n"
+
+
+def _index(slices: Sequence[Slice]) -> Iterator[str]:
+    yield "<ul>\n"
+    for one in slices:
+        there = quote(of_slice(one, "html"))
+        count = sum(1 for _ in one.lines)
+        yield f'<li><a href="{there}">{one.day.isoformat()} {_text(one.title)}</a> ({count:,})</li>\n'
+    yield "</ul>\n"
+
+
+def _conversation(request: Request, one: Slice, language: str) -> Iterator[str]:
+    yield _table(heading(request, one, language))
+    for item in one.items:
+        if isinstance(item, Came):
+            yield f'<p class="came">{_text(change(item, language))}</p>\n'
+        else:
+            yield _message(item, language)
+
+
+def _message(line: Line, language: str) -> str:
+    parts = [f'<article id="m{line.number}">\n<h2>{escape(label("message", language))} {line.number}</h2>\n']
+    sides = [("quote", line.quote)] if line.quote else []
+    sides += [("written", line.text), ("delivered", other_side(line, language))]
+    for key, value in sides:
+        parts.append(f'<h3>{escape(label(key, language))}</h3>\n<p class="{key}">{_text(value)}</p>\n')
+    parts += [_file(line, place, file, language) for place, file in enumerate(line.files)]
+    return "".join([*parts, _table(facts(line, language)), "</article>\n"])
+
+
+def _file(line: Line, place: int, file: Enclosure, language: str) -> str:
+    head = f"<b>{escape(label('attachment', language))}</b> {_text(file.name)}"
+    if not file.digest:
+        return f"<p>{head}: {escape(label('missing', language))} ({_text(file.missing)})</p>\n"
+    there = quote(f"../{attachment(line, place, file)}")
+    about = f"{_text(file.media)}, {file.size:,}, <code>{file.digest}</code>"
+    return f'<p><a href="{there}">{head}</a> {about}</p>\n'
+
+
+def _table(pairs: Iterable[Pair]) -> str:
+    rows = (f"<tr><th>{escape(name)}</th><td>{_text(value)}</td></tr>\n" for name, value in pairs if value)
+    return f"<table>\n{''.join(rows)}</table>\n"
+
+
+def _text(value: str) -> str:
+    return escape(spelled(value)).replace("\r", "&#13;")
+
+
+_FORBIDDEN = "default-src 'none'; style-src 'unsafe-inline'"
+_STYLE = """
+body{font:15px/1.5 system-ui,"Noto Sans CJK SC","PingFang SC","Microsoft YaHei",sans-serif;max-width:62rem;
+margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
+h1{font-size:1.5rem}h2{font-size:1.1rem;margin:0}h3{font-size:.8rem;margin:.6rem 0 0;color:#555}
+article{border-top:2px solid #1a1a1a;padding:1rem 0;margin-top:1rem}
+p.written,p.delivered,p.quote{white-space:pre-wrap;overflow-wrap:anywhere;margin:.2rem 0}
+p.quote{border-left:3px solid #999;padding-left:.6rem}p.came{color:#555}
+table{border-collapse:collapse;font-size:.85rem;margin:.6rem 0}
+th,td{text-align:left;vertical-align:top;padding:.1rem .8rem .1rem 0;overflow-wrap:anywhere}
+th{font-weight:600;color:#555;white-space:nowrap}code{font-size:.75rem;overflow-wrap:anywhere}
+@media print{article{break-inside:avoid}}
+"""
+
+HTML = Html()

@@ -1,0 +1,73 @@
+"""A conversation as people read it on pages and on paper: labels and values, in one order for both.
+
+Rules of this file: pure. Every field of a message is here; what is empty is left out, because its absence
+says the same. Values are as they were: whoever prints them makes them harmless.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bridge.records.exports import plainly
+from bridge.records.exports.labels import label
+from bridge.records.exports.telling import decided, delivered, who
+from bridge.records.transcript import Came, Line, Party, Request, Slice
+
+Pair = tuple[str, str]
+
+
+def heading(request: Request, one: Slice, language: str) -> Iterator[Pair]:
+    """What stands at the head of a conversation."""
+    yield label("conversation", language), f"{one.title} ({one.key})"
+    piece = f", {one.piece}" if one.piece > 1 else ""
+    yield label("day", language), f"{one.day.isoformat()} ({request.zone}){piece}"
+    yield label("participants", language), "; ".join(named(party) for party in one.participants)
+    yield label("present", language), "; ".join(who(party) for party in one.present)
+    yield label("messages", language), str(sum(1 for _ in one.lines))
+    yield label("asked", language), request.query
+    yield label("by", language), request.person
+    yield label("case", language), request.case
+    yield label("as_of", language), plainly.iso(request.at)
+
+
+def named(party: Party) -> str:
+    """A participant with role and address."""
+    return f"{who(party)} <{party.address}>, {party.role}"
+
+
+def change(item: Came, language: str) -> str:
+    """Somebody's coming or going, on a line."""
+    verb = label("joined" if item.joined else "left", language)
+    reason = f" ({item.reason})" if item.reason else ""
+    return f"{plainly.iso(item.at)} {named(item.party)} {verb}{reason}"
+
+
+def facts(line: Line, language: str) -> Iterator[Pair]:
+    """The short facts about a message, without its text."""
+    yield label("from", language), named(line.sender)
+    yield label("to", language), "; ".join(who(one) for one in line.readers)
+    yield label("sent_at", language), plainly.iso(line.sent_at)
+    yield label("at", language), plainly.iso(line.at)
+    yield label("network", language), f"{line.network} {line.source_id}"
+    yield label("state", language), f"{line.kind}, {line.state}"
+    yield label("origin", language), line.origin
+    for key, number in (
+        ("edits", line.edits),
+        ("recalls", line.recalls),
+        ("notice_for", line.notice_for),
+    ):
+        yield label(key, language), "" if number is None else str(number)
+    yield label("gone", language), line.gone
+    yield label("defect", language), line.defect
+    for one in line.decisions:
+        yield label("decision", language), decided(one)
+    for passed in line.deliveries:
+        yield label("delivery", language), delivered(passed)
+    yield label("proof", language), f"{line.lane}/{line.entry} {line.leaf.hex()}"
+
+
+def other_side(line: Line, language: str) -> str:
+    """What the other side saw: its words, or that these were the same, or nothing."""
+    if not line.sent:
+        return label("nothing", language)
+    return label("same", language) if line.sent == line.text else line.sent

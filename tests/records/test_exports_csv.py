@@ -1,0 +1,67 @@
+"""The table: RFC 4180, harmless in a spreadsheet, and still exact for a program."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+
+import corpus
+import pytest
+
+from bridge.records.exports.csv import COLUMNS, CSV, as_written, harmless
+
+
+@pytest.fixture(scope="module")
+def out() -> corpus.Memory:
+    """The corpus, exported."""
+    memory = corpus.Memory()
+    CSV.write(corpus.request(), corpus.slices(), {}, memory)
+    return memory
+
+
+def rows(out: corpus.Memory) -> list[dict[str, str]]:
+    """What the standard library reads, cells as they were written."""
+    text = out.files["posts-00001.csv"].decode("utf-8-sig")
+    found: Iterator[list[str]] = csv.reader(io.StringIO(text, newline=""), strict=True)
+    names = next(found)
+    return [dict(zip(names, map(as_written, cells), strict=True)) for cells in found]
+
+
+def test_every_message_is_a_row_with_its_very_text(out: corpus.Memory) -> None:
+    """Breaks, quotes, NUL and formulas come back as they were."""
+    lines = [line for one in corpus.slices() for line in one.lines]
+    found = [row for row in rows(out) if row["type"] == "message"]
+    assert [row["text"] for row in found] == [line.text for line in lines]
+    assert [row["sent"] for row in found] == [line.sent for line in lines]
+    assert [row["message"] for row in found] == [str(line.number) for line in lines]
+    assert [row["edits"] for row in found if row["edits"]] == ["2"]
+    assert json.loads(found[1]["decisions"])[1]["person"] == corpus.RELEASED.person
+
+
+def test_no_cell_can_become_a_formula(out: corpus.Memory) -> None:
+    """A spreadsheet computes nothing of what people wrote, in whatever column it stands."""
+    text = out.files["posts-00001.csv"].decode("utf-8-sig")
+    for cells in csv.reader(io.StringIO(text, newline="")):
+        assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells)
+    assert all(as_written(harmless(text)) == text for text in corpus.TEXTS)
+    assert as_written(harmless("'quoted")) == "'quoted"
+
+
+def test_who_was_there_and_what_was_attached(out: corpus.Memory) -> None:
+    """Presence, coming, leaving, attachments and missing ones are rows of their own types."""
+    kinds = [row["type"] for row in rows(out)]
+    assert [kinds.count(kind) for kind in ("previously-joined", "enter", "leave")] == [4, 1, 1]
+    assert [kinds.count(kind) for kind in ("attachment", "deleted-attachment")] == [3, 1]
+    for row in rows(out):
+        if row["type"] == "attachment":
+            assert out.files[row["file"]] == corpus.BLOBS[row["sha256"]]
+    assert out.files["warnings-00001.txt"].startswith(b"message 6, attachment 4: the network")
+
+
+def test_counts_stand_beside_the_table(out: corpus.Memory) -> None:
+    """For each conversation and day how much there is, and from when to when."""
+    told = json.loads(out.files["metadata-00001.json"])
+    assert [one["messages"] for one in told] == [sum(1 for _ in one.lines) for one in corpus.slices()]
+    assert set(COLUMNS) >= {"sent", "gone", "origin", "leaf"}

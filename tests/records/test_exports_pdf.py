@@ -1,0 +1,59 @@
+"""Paper: another program reads the words back."""
+
+from __future__ import annotations
+
+import io
+import re
+
+import corpus
+import pypdf
+import pytest
+
+from bridge.records.exports.pdf import PDF
+
+
+@pytest.fixture(scope="module")
+def out() -> corpus.Memory:
+    """The corpus, exported."""
+    memory = corpus.Memory()
+    PDF.write(corpus.request(), corpus.slices(), {}, memory)
+    return memory
+
+
+def words(out: corpus.Memory, name: str) -> str:
+    """The text of a paper without its spaces: lines break where paper ends."""
+    pages = pypdf.PdfReader(io.BytesIO(out.files[name])).pages
+    return re.sub(r"\s", "", "".join(page.extract_text() for page in pages))
+
+
+def test_messages_are_on_paper(out: corpus.Memory) -> None:
+    """Numbers, Chinese and Latin texts, what went out instead, who decided."""
+    read = words(out, "2026-09-21/pair-1.pdf")
+    for text in ("卡号4111111111111111", "************1111", "adeal,saidanew", "bob.li@bank.example", "李雷"):
+        assert text in read
+    for number in range(1, 9):
+        assert f"Message/消息{number}" in read
+    assert "term⟦U+202E⟧sheet.pdf" in read or "term[U+27E6]U+202E[U+27E7]sheet.pdf" in read
+
+
+def test_every_plain_text_is_on_paper(out: corpus.Memory) -> None:
+    """Whatever needs no code is there as it was written, apart from where lines break."""
+    read = words(out, "2026-09-22/pair-1.pdf")
+    warned = {number for _, number, _ in out.warnings}
+    for line in corpus.slices()[2].lines:
+        if line.number not in warned and line.text.strip():
+            footer = re.sub(r"\s", "", line.text)[:80]
+            assert footer in read, line.number
+
+
+def test_what_no_font_has_is_a_warning(out: corpus.Memory) -> None:
+    """Emoji and rare characters are printed as codes, and the export says so of each message."""
+    assert ("signs", 103) in {(code, number) for code, number, _ in out.warnings}
+    assert "[U+1F600]" in words(out, "2026-09-22/pair-1.pdf")
+
+
+def test_attachments_lie_beside(out: corpus.Memory) -> None:
+    """Paper names them, and they are there."""
+    files = [name for name in out.files if name.startswith("attachments/")]
+    assert len(files) == 3
+    assert corpus.SMALL in out.files.values()
