@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 import orjson
 from sqlalchemy import Connection, and_, insert, select, update
 
-from bridge.errors import ConfigError, Conflict, Missing, NotAllowed
+from bridge.errors import ConfigError, Conflict, Damaged, Missing, NotAllowed, QueryError, StoreError
 from bridge.message import Party
 from bridge.policy.members import Roster
 from bridge.ports import Placing
@@ -82,14 +82,28 @@ class Holds:
 
 
 def standing_holds(db: Connection, policies: PolicySet | None = None) -> Holds:
-    """All holds that stand: those that people placed, and those of `policies` (None: of the policies that the
-    store records to be in force).
-
-    Raises StoreError when one cannot be read: who does not know what is held may dispose of nothing.
+    """All holds that stand: those that people placed, and those of `policies` (None: of those that the store
+    records to be in force). One that cannot be read covers everything, and so do such policies: who does
+    not know what is held disposes of nothing.
     """
-    placed = (Cover(one.name, _accepting(one)) for one in holds(db) if one.state != LIFTED)
-    files = _files_in_force(db) if policies is None else [one.model for one in policies.policies]
-    return Holds([*placed, *_of_policies(files)])
+    names = db.scalars(select(s.holds.c.name).where(s.holds.c.state != LIFTED).order_by(s.holds.c.name))
+    placed = [_placed(db, name) for name in names]
+    if policies is not None:
+        return Holds([*placed, *_of_policies(one.model for one in policies.policies)])
+    files = _files_in_force(db)
+    said = [Cover(UNREADABLE, _everything)] if files is None else _of_policies(files)
+    return Holds([*placed, *said])
+
+
+def _placed(db: Connection, name: str) -> Cover:
+    try:
+        return Cover(name, _accepting(hold(db, name)))
+    except (StoreError, QueryError):
+        return Cover(name, _everything)
+
+
+def _everything(_: Document) -> bool:
+    return True
 
 
 def hold_named(db: Connection, name: str) -> Holds:
@@ -143,14 +157,22 @@ def every_under(db: Connection, held: Holds) -> Iterator[int]:
 # --- those of policies ----------------------------------------------------------------------------------
 
 
-def _files_in_force(db: Connection) -> list[PolicyFile]:
+UNREADABLE = "(the policies in force cannot be read)"
+"""What holds everything, while nobody can say what those policies hold."""
+
+
+def _files_in_force(db: Connection) -> list[PolicyFile] | None:
+    """The policies that the store records to be in force; None when they cannot be read."""
     from bridge.policy import assemble  # not for commands that only list things: it takes 0.3 s to load
 
     hashes = [digest for _, digest in in_force(db)]
-    found, _ = assemble(sources_of(db, hashes)) if hashes else (None, ())
-    if hashes and found is None:
-        raise Conflict("the policies in force cannot be read: nobody knows what they hold")
-    return [one.model for one in found.policies] if found else []
+    if not hashes:
+        return []
+    try:
+        found, _ = assemble(sources_of(db, hashes))
+    except StoreError:
+        return None
+    return [one.model for one in found.policies] if found else None
 
 
 def _of_policies(files: Iterable[PolicyFile]) -> Iterator[Cover]:
@@ -250,7 +272,10 @@ def _acts(db: Connection, name: str) -> list[tuple[str, dict[str, Any]]]:
         .where(le.subject == f"legal/{name}")
         .order_by(le.lane, le.seq)
     )
-    return [(orjson.loads(row.entry)["kind"], orjson.loads(row.body)) for row in db.execute(query)]
+    rows = db.execute(query).all()
+    if not rows or any(row.body is None for row in rows):
+        raise Damaged(f"what was said about hold {name} cannot be opened; run `audit verify`")
+    return [(orjson.loads(row.entry)["kind"], orjson.loads(row.body)) for row in rows]
 
 
 def place(tx: Tx, lane: int, placing: Placing) -> None:

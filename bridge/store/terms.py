@@ -20,6 +20,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, and_, case, func, or_, select
 
+from bridge.errors import Damaged
 from bridge.flow import DeliveryState, MessageState
 from bridge.ledger.entry import Entry, decode, recall
 from bridge.message import Retention
@@ -86,6 +87,8 @@ def claims(db: Connection, numbers: Sequence[int]) -> dict[int, Claims]:
     for lane, places in saying.items():
         bodies = db.execute(select(c.seq, c.body).where(c.lane == lane, c.seq.in_(list(places))))
         for seq, body in bodies:
+            if body is None:
+                raise Damaged(f"the verdict on message {places[seq]} cannot be opened; run `audit verify`")
             known = found[places[seq]].classes
             said = (Retention(**one) for one in orjson.loads(body).get("retention", ()))
             known.extend(one for one in said if one not in known)

@@ -156,6 +156,18 @@ async def test_what_cannot_be_opened_is_held(hands: Hands) -> None:
     assert await kept(hands, 1, 2, 3) == [("hold CASE-7",), (), ("hold CASE-7",)]
 
 
+async def test_what_cannot_be_read_holds_everything(hands: Hands) -> None:
+    """A policy in force whose file is not there, a hold whose words are gone: nobody knows their reach."""
+    await say(hands, message(SYMPHONY, 1))
+    await hands.store.activate_policy([("hk-equities", "ab" * 32)], "carol", "from elsewhere")
+    assert await kept(hands, 1) == [(f"hold {holds.UNREADABLE}",)]
+    await place(hands, "CASE-7", "somethingelse")
+    (placed,) = await hands.entries("legal:placed")
+    delete = f"DELETE FROM data_keys WHERE seq = {placed.seq}"
+    await hands.store.write(lambda tx: tx.db.exec_driver_sql(delete))
+    assert await kept(hands, 1) == [(f"hold {holds.UNREADABLE}", "hold CASE-7")]
+
+
 @pytest.mark.parametrize(("since", "held"), [("2025-12-01", True), ("2026-12-01", False)])
 async def test_a_policy_holds_records_from_before_it(hands: Hands, since: str, held: bool) -> None:
     """A hold of a policy in force covers its people from its day on, whatever decided when they wrote."""

@@ -1,0 +1,252 @@
+"""`weighbridge hold`: legal holds, placed at once, lifted by two people.
+
+Rules of this file: no logic; what a hold covers is in `bridge.store.holds`, acts go to `bridge.desk`. Whoever
+asks how much one would cover looks into the archive, and that is written down first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import click
+
+from bridge.cli import output
+from bridge.cli.audit.looking import looking
+from bridge.cli.output import Exit
+from bridge.cli.root import Root, pass_root, person_option, reason_option
+
+_COLUMNS = {
+    "name": "HOLD", "state": "STATE", "written": "WHAT IT COVERS", "placed": "SINCE", "person": "BY",
+    "reason": "WHY",
+}  # fmt: skip
+
+_NAME = click.argument("name", metavar="NAME")
+
+
+@dataclass(frozen=True, slots=True)
+class What:
+    """What a hold is to cover, as it was typed: one of the four, and a first day."""
+
+    people: Sequence[str]
+    conversations: Sequence[str]
+    query: str
+    messages: Sequence[int]
+    since: str
+
+
+def _covering(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that say what a hold covers."""
+    for option in (
+        click.option("--since", default="", metavar="DAY", help="Only what was archived from this day on."),
+        click.option(
+            "--message", "messages", type=click.IntRange(1), multiple=True, metavar="ID", help="One message."
+        ),
+        click.option("--query", default="", metavar="QUERY", help="What a search finds, now and later."),
+        click.option(
+            "--conversation", "conversations", multiple=True, metavar="KEY", help="All of a conversation."
+        ),
+        click.option(
+            "--person", "people", multiple=True, metavar="NAME", help="Whatever somebody writes or reads."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@click.group()
+def hold() -> None:
+    """Legal holds: nothing that one covers is disposed of, whatever its term.
+
+    \b
+    weighbridge hold preview --person alice.wong@bank.example --reason CASE-7
+    weighbridge hold place CASE-7 --person alice.wong@bank.example --reason "letter of 22 November"
+    weighbridge hold list
+    weighbridge hold lift CASE-7 --reason "settled"
+    weighbridge hold lift CASE-7 --approve --reason "seen the settlement"
+    """
+
+
+@hold.command()
+@_covering
+@output.json_option
+@looking
+@pass_root
+def preview(root: Root, *, as_json: bool, person: str, reason: str, case: str, **options: Any) -> None:
+    """How much a hold would cover: messages, conversations, people. Nothing is placed.
+
+    Who asks is written into the ledger first.
+    """
+    from bridge.cli.audit.looking import recorder_of
+    from bridge.store.looks import Search
+
+    settings = root.settings()
+    written = _written(root, What(**options))
+    counts = _counted(root, written)
+    recorder = recorder_of(root, settings, person, reason, case)
+    recorder.searched(Search("hold preview", written, counts["messages"]))
+    _show(written, counts, as_json=as_json)
+
+
+@hold.command()
+@_NAME
+@_covering
+@reason_option
+@person_option
+@output.json_option
+@pass_root
+def place(root: Root, name: str, *, reason: str, person: str, as_json: bool, **options: Any) -> None:
+    """Place hold NAME, at once: on people, conversations, messages, or what a query finds.
+
+    It covers what was archived before as well as what comes; what somebody wrote, and what was written to
+    them. Times in a query are UTC unless it says `tz:`.
+    """
+    from bridge import desk
+    from bridge.ports import Placing
+
+    written = _written(root, What(**options))
+    placing = Placing(name, str(_query(written)), written, person, reason)
+    root.act(lambda store: desk.place_hold(store, placing))
+    output.note(f"Hold {name} stands, placed by {output.cell(person)}.")
+    _show(written, _counted(root, written), as_json=as_json)
+
+
+@hold.command("list")
+@click.option("--lifted", is_flag=True, help="Holds that were lifted, too.")
+@output.json_option
+@pass_root
+def list_(root: Root, lifted: bool, as_json: bool) -> None:
+    """The holds that stand: placed by people, and said by the policies in force."""
+    from bridge.store import holds
+
+    placed = root.read(holds.holds)
+    rows = [asdict(one) for one in placed if lifted or one.state != holds.LIFTED]
+    names = root.read(lambda db: holds.standing_holds(db).names)
+    rows += [_of_policy(name) for name in names if name not in {one.name for one in placed}]
+    shown = rows if as_json else [_line(row) for row in rows]
+    output.listing(shown, _COLUMNS, as_json=as_json, empty="No legal hold stands.")
+
+
+def _of_policy(name: str) -> dict[str, Any]:
+    return {"name": name, "state": "standing", "written": "see the policy in force", "placed_at": 0}
+
+
+def _line(row: dict[str, Any]) -> dict[str, Any]:
+    state = "to be lifted?" if row["state"] == "proposed" else row["state"]
+    return {**row, "state": state, "placed": output.when(row["placed_at"])}
+
+
+@hold.command()
+@_NAME
+@output.json_option
+@pass_root
+def show(root: Root, name: str, as_json: bool) -> None:
+    """One hold: what it covers, who placed it and why, and who wants it lifted."""
+    from bridge.store import holds
+
+    one = root.read(lambda db: holds.hold(db, name))
+    if as_json:
+        output.json_line(asdict(one))
+        return
+    pairs = [
+        *(("hold", one.name), ("state", one.state), ("covers", one.written), ("as a query", one.query)),
+        *(("placed by", one.person), ("because", one.reason), ("placed", output.when(one.placed_at))),
+        *(("lift proposed by", one.proposed_by), ("because ", one.why), ("lifted by", one.lifted_by)),
+        ("lifted", output.when(one.ended_at)),
+    ]
+    output.details([(key, value) for key, value in pairs if value], as_json=False)
+
+
+@hold.command()
+@_NAME
+@click.option("--approve", is_flag=True, help="Agree to what another person proposed.")
+@click.option("--refuse", is_flag=True, help="Let it stand.")
+@reason_option
+@person_option
+@pass_root
+def lift(root: Root, name: str, approve: bool, refuse: bool, reason: str, person: str) -> int:
+    """Propose to lift hold NAME; with --approve, agree to that: then it covers nothing any more.
+
+    The proposer cannot agree. If the settings name legal approvers, only they can. Lifting a hold disposes of
+    nothing: that takes a plan of its own.
+    """
+    from bridge import desk
+    from bridge.cli import compose
+
+    if approve and refuse:
+        raise click.UsageError("--approve and --refuse: one of the two")
+    legal = compose.bar(root.settings()).legal
+    if approve:
+        root.act(lambda store: desk.lift_hold(store, name, person, reason, legal))
+        click.echo(f"Hold {name} is lifted; said by {output.cell(person)}. Nothing was disposed of.")
+    elif refuse:
+        root.act(lambda store: desk.refuse_lift(store, name, person, reason))
+        click.echo(f"Hold {name} stands; said by {output.cell(person)}.")
+    else:
+        root.act(lambda store: desk.propose_lift(store, name, person, reason))
+        click.echo(
+            f"It stands until another person agrees:\n  weighbridge hold lift {name} --approve --reason …"
+        )
+    return Exit.DONE
+
+
+# --- what is covered ------------------------------------------------------------------------------------
+
+
+def _written(root: Root, what: What) -> str:
+    """What was typed, as a query. Raises UsageError unless it is one kind of thing."""
+    from bridge.search.writing import quoted
+
+    kinds = [bool(one) for one in (what.people, what.conversations, what.query, what.messages)]
+    if sum(kinds) != 1:
+        raise click.UsageError("say one of --person, --conversation, --query, --message")
+    parts = [f"with:{quoted(name)}" for name in _names(root, what.people)]
+    parts += [f"in:{quoted(key)}" for key in what.conversations]
+    parts += [f"id:{number}" for number in what.messages]
+    written = what.query or " OR ".join(parts)
+    return f"({written}) after:{what.since}" if what.since else written
+
+
+def _names(root: Root, people: Sequence[str]) -> list[str]:
+    """These people, and the ids of those that the directory knows by these addresses: a message may lack
+    one of the two."""
+    from bridge.store import views
+
+    known = root.read(lambda db: views.pairs(db, ended=True)) if people else []
+    names = list(people)
+    for row in known:
+        if row["advisor_address"].casefold() in {one.casefold() for one in people}:
+            names.append(row["advisor"])
+    return list(dict.fromkeys(names))
+
+
+def _query(written: str) -> Any:
+    """The query, read with times of UTC."""
+    from datetime import UTC, datetime
+
+    from bridge.search.query import parse
+
+    return parse(written, datetime.now(UTC), UTC)
+
+
+def _counted(root: Root, written: str) -> dict[str, int]:
+    from bridge.cli.audit.finding import archive
+    from bridge.cli.compose import WallClock
+    from bridge.store.lives import reach
+
+    with archive(root.settings(), None) as asked:
+        return reach(asked.db, asked.every(_query(written)), WallClock().now()).counts()
+
+
+def _show(written: str, counts: dict[str, int], *, as_json: bool) -> None:
+    if as_json:
+        output.json_line({"query": written, **counts})
+        return
+    pairs = [
+        *(("covers", written), ("messages", f"{counts['messages']:,}")),
+        *(("conversations", f"{counts['conversations']:,}"), ("people", f"{counts['people']:,}")),
+        *(("first", output.when(counts["first_at"])), ("last", output.when(counts["last_at"]))),
+        ("past their term", f"{counts['due']:,}"),
+    ]
+    output.details(pairs, as_json=False)

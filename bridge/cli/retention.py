@@ -1,0 +1,279 @@
+"""`weighbridge retention`: how long records live and why; what starts a period, and what makes it longer.
+
+Rules of this file: no logic; periods are computed in `bridge.records.terms`, acts go to `bridge.desk`. An act
+about many records shows first how many it changes, and does nothing without --yes.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bridge.cli import output
+from bridge.cli.output import Exit
+from bridge.cli.root import Root, pass_root, person_option, reason_option
+
+if TYPE_CHECKING:
+    from bridge.ports import Order
+    from bridge.store.lives import Claim, Foreseen, Life
+
+_CLASSES = {
+    "class": "CLASS", "records": "RECORDS", "waiting": "WAIT FOR AN EVENT", "due": "PAST THEIR TERM",
+    "earliest": "FIRST END",
+}  # fmt: skip
+
+_PRESETS = {
+    "name": "PRESET", "keep": "KEEP", "start": "FROM", "first": "AT HAND", "place": "PLACE",
+    "known": "KNOWN", "rule": "RULE",
+}  # fmt: skip
+
+_query_option = click.option("--query", required=True, metavar="QUERY", help="Which records, as a search.")
+_yes_option = click.option("--yes", is_flag=True, help="Do it. Without it, only the counts are shown.")
+
+
+@click.group()
+def retention() -> None:
+    """How long records live, and why.
+
+    \b
+    weighbridge retention explain 17
+    weighbridge retention list
+    weighbridge retention event deal-termination --query "tag:swap-42" --at 2026-11-22 --reason …
+    weighbridge retention extend --query "from:alice.wong" --keep 7y --reason "asked by the authority"
+    weighbridge retention presets
+    """
+
+
+# --- looking --------------------------------------------------------------------------------------------
+
+
+@retention.command()
+@click.argument("number", metavar="ID", type=click.IntRange(min=1))
+@output.json_option
+@pass_root
+def explain(root: Root, number: int, as_json: bool) -> None:
+    """Until when message ID is kept, because of which rule, and what else keeps it."""
+    from bridge.cli.compose import WallClock
+    from bridge.store.lives import life
+
+    now = WallClock().now()
+    found = root.read(lambda db: life(db, number, now))
+    if as_json:
+        output.json_line(_as_record(found))
+        return
+    click.echo(_sentence(found))
+    for line in _reasons(found):
+        click.echo(f"  {line}")
+
+
+def _day(milliseconds: int) -> str:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d")
+
+
+def _sentence(found: Life) -> str:
+    """What it comes to, in a line: until when, and what else."""
+    one = found.standing
+    if not one.kept:
+        return f"Message {one.number} may be disposed of: its term ended on {_day(one.until or 0)}."
+    until = "without an end" if one.until is None else f"until {_day(one.until)}"
+    because = f" because {one.because}" if one.because else ""
+    others = [reason for reason in one.kept if not reason.startswith("retention until")]
+    return f"Message {one.number} is kept {until}{because}{''.join(f'; {reason}' for reason in others)}."
+
+
+def _reasons(found: Life) -> Iterator[str]:
+    """Everything that led to it, a line each."""
+    if found.about:
+        yield f"it is a notice, and shares the fate of message {found.about}"
+    yield f"archived {output.when(found.archived_at)}"
+    for claim in found.classes:
+        one = claim.retention
+        until = "the event has not happened" if claim.until is None else f"until {_day(claim.until)}"
+        yield f"{output.cell(one.key)}: {one.keep} from {output.cell(one.start)}, {until}{_cited(claim)}"
+    for name, at in found.happened.items():
+        yield f"{output.cell(name)} happened on {_day(at)}"
+    if found.extended:
+        yield f"extended until {_day(found.extended)}"
+    if found.readable_until:
+        yield f"readable at once until {_day(found.readable_until)}"
+    if found.write_once:
+        yield "only write-once media will do"
+
+
+def _cited(claim: Claim) -> str:
+    cited = _rule(claim.preset)
+    return f" ({claim.preset}: {cited['rule']}, {cited['known']})" if cited else ""
+
+
+def _rule(name: str) -> dict[str, Any]:
+    """What a preset cites, and how it is known."""
+    from bridge.policy.presets import PRESETS
+
+    one = PRESETS.get(name)
+    return {"rule": one.rule, "known": _known(one.confirmed)} if one else {}
+
+
+def _known(confirmed: bool) -> str:
+    return "confirmed" if confirmed else "not confirmed"
+
+
+def _as_record(found: Life) -> dict[str, Any]:
+    one = found.standing
+    classes = [
+        {**asdict(claim.retention), "until": claim.until, "preset": claim.preset, **_rule(claim.preset)}
+        for claim in found.classes
+    ]
+    return {
+        "message": one.number,
+        "about": found.about or None,
+        "archived_at": found.archived_at,
+        "until": one.until,
+        "because": one.because,
+        "kept": list(one.kept),
+        "classes": classes,
+        "happened": found.happened,
+        "extended": found.extended,
+        "readable_until": found.readable_until,
+        "write_once": found.write_once,
+    }
+
+
+@retention.command("list")
+@output.json_option
+@pass_root
+def list_(root: Root, as_json: bool) -> None:
+    """The classes that govern records: how many each, when the first ends, how many are past their term."""
+    from bridge.cli.compose import WallClock
+    from bridge.store.terms import counts
+
+    now = WallClock().now()
+    rows = [asdict(one) for one in root.read(lambda db: counts(db, now))]
+    shown = rows if as_json else [_class_line(row) for row in rows]
+    output.listing(shown, _CLASSES, as_json=as_json, empty="No record has a class yet.")
+
+
+def _class_line(row: Mapping[str, Any]) -> dict[str, Any]:
+    earliest = _day(row["earliest"]) if row["earliest"] else ""
+    return {**row, "class": row["key"] or "none: kept without an end", "earliest": earliest}
+
+
+@retention.command()
+@output.json_option
+def presets(as_json: bool) -> None:
+    """The periods of regulations, by name: with the rule each comes from, and how that is known."""
+    from bridge.policy.presets import PRESETS
+
+    rows = [{**one._asdict(), "known": _known(one.confirmed)} for one in PRESETS.values()]
+    output.listing(rows, _PRESETS, as_json=as_json)
+
+
+# --- acts -----------------------------------------------------------------------------------------------
+
+
+@retention.command("event")
+@click.argument("name", metavar="NAME")
+@_query_option
+@click.option(
+    "--at", required=True, type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="The day of it, UTC."
+)
+@_yes_option
+@reason_option
+@person_option
+@output.json_option
+@pass_root
+def happened(
+    root: Root, name: str, query: str, at: datetime, yes: bool, reason: str, person: str, as_json: bool
+) -> int:
+    """Say that what a class waits for has happened (deal-termination), for the records that a query finds."""
+    from bridge.ports import Order
+
+    # The end of that day: what happened in the evening must not begin in the morning.
+    moment = round(at.replace(tzinfo=UTC).timestamp() * 1000) + 86_399_999
+    return _order(root, Order(person, reason, query, event=name, at=moment), yes=yes, as_json=as_json)
+
+
+@retention.command()
+@_query_option
+@click.option("--keep", default="", metavar="PERIOD", help="For so long from their creation: 7y, 18m, 90d.")
+@click.option(
+    "--until",
+    type=click.DateTime(["%Y-%m-%d"]),
+    default=None,
+    metavar="DAY",
+    help="To the end of this day, UTC.",
+)
+@_yes_option
+@reason_option
+@person_option
+@output.json_option
+@pass_root
+def extend(
+    root: Root,
+    query: str,
+    keep: str,
+    until: datetime | None,
+    yes: bool,
+    reason: str,
+    person: str,
+    as_json: bool,
+) -> int:
+    """Keep the records that a query finds longer (MiFID II: seven years instead of five). Never shorter."""
+    from bridge.ports import Order
+
+    moment = round(until.replace(tzinfo=UTC).timestamp() * 1000) + 86_400_000 if until else 0
+    if bool(keep) == bool(until):
+        raise click.UsageError("say one of --keep, --until")
+    order = Order(person, reason, query, until=moment, keep=_period(keep))
+    return _order(root, order, yes=yes, as_json=as_json)
+
+
+def _period(text: str) -> str:
+    if text and not (text[:-1].isascii() and text[:-1].isdigit() and int(text[:-1]) and text[-1] in "dmy"):
+        raise click.BadParameter(f"{text!r} is no period: write 7y, 18m or 90d", param_hint="--keep")
+    return text
+
+
+def _order(root: Root, order: Order, *, yes: bool, as_json: bool) -> int:
+    """Show what an order would do; do it, if that was said."""
+    from bridge import desk
+
+    numbers, foreseen = _foreseen(root, order)
+    done = root.act(lambda store: desk.lengthen(store, order, numbers)) if yes and foreseen.longer else 0
+    if as_json:
+        output.json_line({**asdict(foreseen), "changed": done})
+    else:
+        _tell(foreseen, done)
+    if not yes:
+        output.note("Nothing was changed: repeat it with --yes.")
+    return Exit.DONE
+
+
+def _foreseen(root: Root, order: Order) -> tuple[Sequence[int], Foreseen]:
+    """The records that an order is about, and what it would do to them; who asks is written down first."""
+    from bridge.cli.audit.finding import archive
+    from bridge.cli.audit.looking import Recorder
+    from bridge.store.lives import foresee
+    from bridge.store.looks import Looker, Search
+
+    with archive(root.settings(), UTC) as asked:
+        recorder = Recorder(root, Looker(order.person, order.reason))
+        query = asked.query(order.query, "retention", lambda: recorder)
+        numbers = array("q", (one.number for one in asked.every(query) if one.notice_for is None))
+        foreseen = foresee(asked.db, order, numbers)
+    recorder.searched(Search("retention", order.query, foreseen.records))
+    return numbers, foreseen
+
+
+def _tell(foreseen: Foreseen, done: int) -> None:
+    pairs = [
+        *(("records", f"{foreseen.records:,}"), ("kept longer", f"{foreseen.longer:,}")),
+        ("kept as long anyway", f"{foreseen.enough:,}"),
+        ("without a class, kept without an end", f"{foreseen.endless:,}"),
+        *([("changed", f"{done:,}")] if done else []),
+    ]
+    output.details(pairs, as_json=False)

@@ -1,0 +1,95 @@
+"""`weighbridge hold`: counted before, placed at once, lifted by two people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from story import Terminal, copy_of_the_story
+
+from bridge.cli.output import Exit
+from bridge.store.holds import UNREADABLE
+
+ALICE = ("--person", "alice.wong@bank.example")
+WHY = ("--reason", "a complaint", "--as", "carol")
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    """A terminal on a copy of the story."""
+    copy_of_the_story(tmp_path)
+    return Terminal(tmp_path, capsys)
+
+
+def counted(terminal: Terminal) -> list[str]:
+    """The holds that people placed and that stand; the story's own policy cannot be read, which holds all."""
+    rows = terminal.type("hold", "list", "--json").records
+    assert [row["name"] for row in rows if "placed_at" not in row or not row["placed_at"]] == [UNREADABLE]
+    return [row["name"] for row in rows if row["placed_at"]]
+
+
+def test_a_preview_counts_and_is_recorded(terminal: Terminal) -> None:
+    """Messages, conversations, people; nothing is placed, and who asked is written down."""
+    (counts,) = terminal.type("hold", "preview", *ALICE, *WHY, "--json").records
+    assert counts["messages"] > 10
+    assert (counts["conversations"], counts["people"], counts["due"]) == (2, 2, 0)
+    assert 0 < counts["first_at"] <= counts["last_at"]
+    assert counted(terminal) == []
+    (look, *_) = terminal.type("audit", "searches", "--json").records
+    assert (look["command"], look["person"]) == ("hold preview", "carol")
+
+
+def test_a_hold_is_placed_and_shown(terminal: Terminal) -> None:
+    """At once; the list says what it covers, `explain` says that it holds."""
+    assert terminal.type("hold", "place", "CASE-7", *ALICE, *WHY).code == Exit.DONE
+    assert "CASE-7" in terminal.type("hold", "list").out
+    (one,) = terminal.type("hold", "show", "CASE-7", "--json").records
+    assert (one["state"], one["person"]) == ("standing", "carol")
+    assert "with:alice.wong@bank.example OR with:" in one["query"]
+    assert "hold CASE-7" in terminal.type("retention", "explain", "1").out
+
+
+@pytest.mark.parametrize(
+    ("options", "query"),
+    [
+        (("--conversation", "wk/wm", "--conversation", "x"), "in:wk/wm OR in:x"),
+        (("--message", "3"), "id:3"),
+        (("--query", "swap -is:notice", "--since", "2026-01-05"), "(swap -is:notice) after:2026-01-05"),
+    ],
+)
+def test_what_a_hold_may_cover(terminal: Terminal, options: tuple[str, ...], query: str) -> None:
+    """A conversation, a message, whatever a query finds; from a day on."""
+    (placed,) = terminal.type("hold", "place", "CASE-8", *options, *WHY, "--json").records
+    assert placed["query"] == query
+
+
+def test_one_kind_of_thing_at_a_time(terminal: Terminal) -> None:
+    """Nothing, or two kinds, is no hold; nor is a query that nobody can read."""
+    for options in ((), (*ALICE, "--message", "3"), ("--query", "(")):
+        assert terminal.type("hold", "place", "CASE-9", *options, *WHY).code == Exit.WRONG
+    assert counted(terminal) == []
+
+
+def test_two_people_lift_it(terminal: Terminal) -> None:
+    """The proposer alone cannot; a second person can, unless the settings name others."""
+    terminal.type("hold", "place", "CASE-7", *ALICE, *WHY)
+    approve = ("hold", "lift", "CASE-7", "--approve", "--reason", "settled", "--as")
+    assert terminal.type(*approve, "dave").code == Exit.NO
+    assert "--approve" in terminal.type("hold", "lift", "CASE-7", *WHY).out
+    assert terminal.type(*approve, "Carol").code == Exit.FORBIDDEN
+    terminal.settings('[policy]\nlegal_approvers = ["erin"]\n')
+    assert terminal.type(*approve, "dave").code == Exit.FORBIDDEN
+    assert "Nothing was disposed of" in terminal.type(*approve, "erin").out
+    assert counted(terminal) == []
+    assert "lifted" in terminal.type("hold", "list", "--lifted").out
+    assert terminal.type("audit", "verify").code == Exit.DONE
+
+
+def test_it_can_be_let_stand(terminal: Terminal) -> None:
+    """Somebody refuses what was proposed: it stands as before."""
+    terminal.type("hold", "place", "CASE-7", *ALICE, *WHY)
+    terminal.type("hold", "lift", "CASE-7", *WHY)
+    assert "to be lifted?" in terminal.type("hold", "list").out
+    answer = terminal.type("hold", "lift", "CASE-7", "--refuse", "--reason", "not yet", "--as", "erin")
+    assert "stands" in answer.out
+    assert terminal.type("hold", "show", "CASE-7", "--json").records[0]["state"] == "standing"

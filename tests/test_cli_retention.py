@@ -1,0 +1,152 @@
+"""`weighbridge retention`: a record says until when it lives and why; acts show first what they change."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from rig import LANGUAGES, START, Clock, judge, message, new_store, opened
+from story import Terminal
+
+from bridge import pipeline
+from bridge.cli.output import Exit
+from bridge.message import SYMPHONY, WEIXIN, Archived, Retention, Verdict
+from bridge.policy import Source
+from bridge.records.terms import end
+
+POLICY = b"""\
+policy: hk-equities
+language: 1
+title: t
+owner: compliance-hk@bank.example
+retention:
+  - { id: orders, preset: hk-sfc-im-order }
+  - { preset: eu-mifid2-16-7, worm: true, first: 2y }
+"""
+SOURCE = Source("hk-equities.yaml", POLICY)
+ORDERS = Retention("hk-equities/orders", "2y")
+MIFID = Retention("hk-equities/eu-mifid2-16-7", "5y", worm=True, first="2y")
+SWAP = Retention("otc/swaps", "5y", "deal-termination")
+WHY = ("--reason", "asked by the authority", "--as", "carol")
+
+
+async def _records(folder: Path) -> None:
+    """A message with two classes, a blocked one with its notice, one that waits for an event, one without."""
+    clock = Clock()
+    store = opened(folder, clock)
+    await store.own("the test")
+    await store.activate_policy([("hk-equities", SOURCE.hash)], "carol", "first", [SOURCE])
+    said = [("hello", (MIFID, ORDERS)), ("BLOCK", (MIFID,)), ("a swap", (SWAP,)), ("nothing", ())]
+    for number, (text, classes) in enumerate(said, start=1):
+
+        def judging(archived: Archived, now: datetime, classes: tuple[Retention, ...] = classes) -> Verdict:
+            return replace(judge(archived, now), retention=classes, policies=(("hk-equities", SOURCE.hash),))
+
+        one = message(SYMPHONY if number != 2 else WEIXIN, number, text)
+        await store.archive(_batch(one))
+        await store.record_rulings(pipeline.decide(await store.unjudged(9), judging, clock.now(), LANGUAGES))
+    store.close()
+
+
+def _batch(one: object) -> object:
+    from rig import batch
+
+    return batch(one)
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    """A terminal on that store."""
+    new_store(tmp_path)
+    asyncio.run(_records(tmp_path))
+    return Terminal(tmp_path, capsys)
+
+
+def test_explain_names_the_rule_and_what_else_keeps_it(terminal: Terminal) -> None:
+    """Until when, because of which class; each class with its rule and how that is known; holds; medium."""
+    terminal.type("hold", "place", "CASE-7", "--person", "alice.wong@bank.example", *WHY)
+    answer = terminal.type("retention", "explain", "1")
+    assert answer.code == Exit.DONE
+    first, *lines = answer.out.splitlines()
+    assert first == (
+        "Message 1 is kept until 2031-01-06 because hk-equities/eu-mifid2-16-7; delivery open; hold CASE-7."
+    )
+    assert (
+        "  hk-equities/orders: 2y from creation, until 2028-01-06 "
+        "(hk-sfc-im-order: SFC circular on orders by instant messaging (2018), confirmed)" in lines
+    )
+    assert "  readable at once until 2028-01-06" in lines
+    assert "  only write-once media will do" in lines
+
+
+def test_explain_in_json(terminal: Terminal) -> None:
+    """The same as data, with times in milliseconds."""
+    (one,) = terminal.type("retention", "explain", "1", "--json").records
+    assert (one["until"], one["because"]) == (end(START, "5y"), MIFID.key)
+    assert [(c["key"], c["preset"], c["known"]) for c in one["classes"]] == [
+        (MIFID.key, "eu-mifid2-16-7", "confirmed"),
+        (ORDERS.key, "hk-sfc-im-order", "confirmed"),
+    ]
+    assert one["kept"] == ["retention until 2031-01-06", "delivery open"]
+
+
+def test_explain_what_has_no_end(terminal: Terminal) -> None:
+    """An event that has not happened, no class at all, a notice: each is said; a number of nothing too."""
+    assert "retention: deal-termination has not happened" in terminal.type("retention", "explain", "4").out
+    assert "kept without an end; no class of retention" in terminal.type("retention", "explain", "5").out
+    assert "shares the fate of message 2" in terminal.type("retention", "explain", "3").out
+    assert terminal.type("retention", "explain", "99").code == Exit.NO
+
+
+def test_classes_are_listed(terminal: Terminal) -> None:
+    """Counts by class, and those without one."""
+    rows = terminal.type("retention", "list", "--json").records
+    assert [(row["key"], row["records"], row["waiting"]) for row in rows] == [
+        (MIFID.key, 2, 0),
+        (SWAP.key, 1, 1),
+        ("", 1, 0),
+    ]
+    assert "none: kept without an end" in terminal.type("retention", "list").out
+
+
+def test_presets_are_listed(terminal: Terminal) -> None:
+    """Each with its rule, and whether it was confirmed."""
+    out = terminal.type("retention", "presets").out
+    assert "sg-mas-order-comms" in out and "not confirmed" in out
+    assert len(terminal.type("retention", "presets", "--json").records) == 24
+
+
+def test_an_event_is_shown_first_and_then_recorded(terminal: Terminal) -> None:
+    """Without --yes nothing changes; with it the period runs from the end of that day."""
+    command = ("retention", "event", "deal-termination", "--query", "swap", "--at", "2026-03-31", *WHY)
+    answer = terminal.type(*command)
+    assert "Nothing was changed" in answer.err and "kept longer" in answer.out
+    assert "has not happened" in terminal.type("retention", "explain", "4").out
+    (done,) = terminal.type(*command, "--yes", "--json").records
+    assert (done["records"], done["longer"], done["changed"]) == (1, 1, 1)
+    assert "until 2031-04-01 because otc/swaps" in terminal.type("retention", "explain", "4").out
+    (again,) = terminal.type(*command, "--yes", "--json").records
+    assert again["changed"] == 0
+
+
+def test_five_years_become_seven(terminal: Terminal) -> None:
+    """One switch for a set of records; a shorter period than theirs changes none."""
+    command = ("retention", "extend", "--query", "-is:notice", *WHY, "--yes", "--json")
+    (none,) = terminal.type(*command, "--keep", "4y").records
+    assert (none["records"], none["endless"], none["changed"]) == (4, 1, 1)  # what waits has a floor now
+    (done,) = terminal.type(*command, "--keep", "7y").records
+    assert done["changed"] == 3
+    assert "until 2033-01-06" in terminal.type("retention", "explain", "1").out
+    assert terminal.type("audit", "verify").code == Exit.DONE
+
+
+@pytest.mark.parametrize(
+    "wrong", [["--keep", "0y"], ["--keep", "７y"], [], ["--keep", "7y", "--until", "2033-01-01"]]
+)
+def test_a_period_that_is_none_is_refused(terminal: Terminal, wrong: list[str]) -> None:
+    """Before anything is looked at."""
+    answer = terminal.type("retention", "extend", "--query", "swap", *wrong, *WHY, "--yes")
+    assert answer.code == Exit.WRONG
