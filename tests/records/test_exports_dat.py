@@ -145,6 +145,17 @@ def test_regulators_write_dates_their_way() -> None:
     assert rows["WB000000006"]["FAMLYRNG"] == "WB000000006 - WB000000006.0004"
 
 
+def test_other_delimiters_are_taken_out_of_values_alike(out: corpus.Memory) -> None:
+    """Bar, caret and tilde say the same where they are wanted; each is spelled out inside a value."""
+    octets = _written({"delimiters": "pipe"}).files["data/WB0001.dat"]
+    rows = [row.split("|") for row in octets.decode("utf-8-sig").split("\r\n")[:-1]]
+    assert all(value[0] == value[-1] == "^" for row in rows for value in row)
+    ids = [row[0][1:-1] for row in rows[1:]]
+    assert ids == list(_rows(out))
+    message = rows[0].index("^MESSAGE^")
+    assert "þ⟦U+0014⟧®¶" in rows[1 + ids.index("WB000000112")][message]
+
+
 def test_parts_are_volumes_of_their_own() -> None:
     """No two parts write one name; the same part has the same bytes."""
     first, second = _written(), _written(part=2)

@@ -52,3 +52,4 @@ def test_a_message_without_a_network_clock_has_the_archives() -> None:
     line = corpus.line(1, "x")
     assert said(line) == line.sent_at
     assert said(replace(line, sent_at=0)) == line.at
+    assert said(replace(line, sent_at=10**18)) == line.at

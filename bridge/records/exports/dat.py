@@ -8,8 +8,8 @@ columns follow their published guides, and whoever receives the files should be 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from bridge.records.exports.choices import text, word
 from bridge.records.exports.docset import CONVERSATION, Shelf, Stored, documents
@@ -19,14 +19,42 @@ from bridge.records.exports.mime import mailbox_text
 from bridge.records.exports.telling import decided, delivered, moment, seen, utc
 from bridge.records.transcript import Line, Output, Request, Slice
 
-QUOTE, FIELD, BREAK = "\xfe", "\x14", "\xae"
+
+@dataclass(frozen=True, slots=True)
+class Delimiters:
+    """What stands around a value, between values, and for a break inside."""
+
+    quote: str
+    field: str
+    line: str
+
+    def value(self, text: str) -> str:
+        """A value as it stands between delimiters: those inside it are spelled out."""
+        broken = text.replace("\r\n", "\n").replace("\r", "\n")
+        for sign in (self.quote, self.field, self.line):
+            broken = broken.replace(sign, f"⟦U+{ord(sign):04X}⟧")
+        return self.quote + spelled(broken).replace("\n", self.line) + self.quote
+
+    def row(self, values: Iterable[str]) -> str:
+        """A row with its end."""
+        return self.field.join(map(self.value, values)) + "\r\n"
+
+    def inside(self, text: str) -> bool:
+        """Whether a delimiter stands in `text`."""
+        return any(sign in text for sign in (self.quote, self.field, self.line))
+
+
+DELIMITERS: Mapping[str, Delimiters] = {
+    "concordance": Delimiters("\xfe", "\x14", "\xae"),
+    "pipe": Delimiters("^", "|", "~"),
+}
+"""Concordance's own (254, 020, 174), and those of the Antitrust Division's load file specification."""
+
 ENCODINGS: Mapping[str, tuple[str, bytes]] = {
     "utf-8": ("utf-8", b"\xef\xbb\xbf"),
     "utf-16": ("utf-16-le", b"\xff\xfe"),
 }
 """Encodings a loader tells apart by the mark at the beginning of the file."""
-
-_TAKEN = re.compile(f"[{QUOTE}{FIELD}{BREAK}]")
 
 Column = Callable[[Stored], str]
 
@@ -127,7 +155,7 @@ _WEIGHBRIDGE = (
     "NATIVEPATH=native TEXTPATH=text"
 )
 _DOJ = (
-    "COMPANY=company CUSTODIAN=custodian BEGDOC#=id ENDDOC#=id DOCID=id PGCOUNT=pages PARENTID=parent "
+    "COMPANY=company CUSTDIAN=custodian BEGDOC#=id ENDDOC#=id DOCID=id PGCOUNT=pages PARENTID=parent "
     "ATTCHIDS=children FAMLYRNG=range FROM=from TO=to CC=none BCC=none SUBJECT=subject DOCDATE=date "
     "DATESENT=date TIMESENT=time TIMEZONE=zone FILENAME=name FILEEXT=extension FILESIZE=size MIMETYPE=media "
     "THREADID=group RCRDTYPE=kind MD5HASH=md5 SHA256HASH=sha256 NATIVELINK=native TEXTLINK=text"
@@ -151,16 +179,6 @@ PROFILES: Mapping[str, tuple[tuple[str, str], ...]] = {
 """Columns by profile: the receiver's name and what stands in it."""
 
 
-def field(value: str) -> str:
-    """A value as it stands between delimiters."""
-    broken = spelled(_TAKEN.sub(_spell, value.replace("\r\n", "\n").replace("\r", "\n")))
-    return QUOTE + broken.replace("\n", BREAK) + QUOTE
-
-
-def _spell(found: re.Match[str]) -> str:
-    return f"⟦U+{ord(found[0]):04X}⟧"
-
-
 class Dat:
     """See `bridge.records.transcript.Format`."""
 
@@ -169,24 +187,21 @@ class Dat:
     def write(
         self, request: Request, slices: Sequence[Slice], options: Mapping[str, object], out: Output
     ) -> None:
-        """One volume: load files, natives, texts. Raises ConfigError for an unknown profile or encoding."""
+        """One volume: load files, natives, texts. Raises ConfigError for a choice that there is not."""
         profile = PROFILES[word(options, "profile", tuple(PROFILES))]
         encoding, mark = ENCODINGS[word(options, "encoding", tuple(ENCODINGS))]
+        signs = DELIMITERS[word(options, "delimiters", tuple(DELIMITERS))]
         prefix = text(options, "prefix", "WB")
         values = dict(VALUES) | {"company": lambda one: text(options, "company")}
         volume = f"{prefix}{out.part:04d}"
         shelf = Shelf(request, Histories(slices), out)
         with out.file(f"data/{volume}.dat") as dat, out.file(f"data/{volume}.opt") as opt:
-            dat.write(mark + _row([name for name, _ in profile]).encode(encoding))
+            dat.write(mark + signs.row(name for name, _ in profile).encode(encoding))
             for document in documents(slices, prefix):
                 stored = shelf.store(document)
-                _warn(stored, out)
-                dat.write(_row([values[source](stored) for _, source in profile]).encode(encoding))
+                _warn(stored, signs, out)
+                dat.write(signs.row(values[source](stored) for _, source in profile).encode(encoding))
                 opt.write(_image(stored, volume))
-
-
-def _row(values: Sequence[str]) -> str:
-    return FIELD.join(map(field, values)) + "\r\n"
 
 
 def _image(stored: Stored, volume: str) -> bytes:
@@ -194,9 +209,9 @@ def _image(stored: Stored, volume: str) -> bytes:
     return f"{stored.document.id},{volume},{_path(stored.text)},Y,,,1\r\n".encode()
 
 
-def _warn(stored: Stored, out: Output) -> None:
+def _warn(stored: Stored, signs: Delimiters, out: Output) -> None:
     line = stored.document.line
-    if line is not None and stored.document.file is None and _TAKEN.search(line.text + line.sent):
+    if line is not None and stored.document.file is None and signs.inside(line.text + line.sent):
         out.warn("delimiters", line.number, "delimiters in the text are spelled out; the native is unchanged")
 
 

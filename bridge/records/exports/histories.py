@@ -15,7 +15,7 @@ class Histories:
     """The edits and recalls among `slices`."""
 
     def __init__(self, slices: Sequence[Slice]) -> None:
-        self._lines: dict[int, Line] = {}
+        self._earlier: dict[int, int] = {}
         self._later: dict[int, list[Line]] = {}
         for conversation in slices:
             for line in conversation.lines:
@@ -25,7 +25,7 @@ class Histories:
         earlier = referred(line)
         if earlier is not None:
             first = self.first(earlier)
-            self._lines[line.number] = line
+            self._earlier[line.number] = earlier
             self._later.setdefault(first, []).append(line)
             # Whatever was said about this one before it was known to be an edit belongs to the first.
             self._later[first] += self._later.pop(line.number, [])
@@ -33,10 +33,10 @@ class Histories:
     def first(self, number: int) -> int:
         """The number of the message that `number` is a version or a recall of; `number` itself if none."""
         seen = {number}
-        while (line := self._lines.get(number)) is not None:
-            number = referred(line) if referred(line) is not None else number
-            if number in seen:
+        while (earlier := self._earlier.get(number)) is not None:
+            if earlier in seen:
                 return min(seen)
+            number = earlier
             seen.add(number)
         return number
 

@@ -7,21 +7,21 @@ UTC): control characters and lone surrogates survive as escapes (RFC 8259, secti
 from __future__ import annotations
 
 import json
-from dataclasses import fields, is_dataclass
+from dataclasses import fields
 from datetime import date
 from hashlib import sha256
 
-from bridge.records.transcript import ADVISOR, Came, Line, Party, Slice
+from bridge.records.transcript import ADVISOR, Came, Enclosure, Judged, Line, Party, Passed, Slice
 
 
 def native(line: Line) -> bytes:
     """Everything recorded about a message, as one JSON document that ends with a line feed."""
-    return _encoded({"record": f"message/{line.number}"} | _plain(line))
+    return _encoded({"record": f"message/{line.number}"} | _fields(line))
 
 
 def native_change(change: Came, conversation: Slice) -> bytes:
     """Somebody's coming or going, in the same form."""
-    return _encoded({"record": "presence", "conversation": conversation.key} | _plain(change))
+    return _encoded({"record": "presence", "conversation": conversation.key} | _fields(change))
 
 
 def native_slice(conversation: Slice) -> bytes:
@@ -71,9 +71,13 @@ def _encoded(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode() + b"\n"
 
 
+def _fields(noun: Line | Came | Party | Enclosure | Judged | Passed) -> dict[str, object]:
+    return {one.name: _plain(getattr(noun, one.name)) for one in fields(noun)}
+
+
 def _plain(value: object) -> object:
-    if is_dataclass(value):
-        return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, Party | Enclosure | Judged | Passed):
+        return _fields(value)
     if isinstance(value, tuple | list):
         return [_plain(one) for one in value]
     if isinstance(value, bytes):

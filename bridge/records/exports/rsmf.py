@@ -51,7 +51,7 @@ class _Thread:
         file.write(b"Content-Transfer-Encoding: base64\r\n")
         file.write(b'Content-Disposition: attachment; filename="rsmf.zip"\r\n\r\n')
         encoder = mime.Base64(file)
-        with zipped(encoder) as place:  # type: ignore[arg-type]
+        with zipped(encoder) as place:
             self._zip(place)
         encoder.finish()
         file.write(f"--{seam}--\r\n".encode())
@@ -136,7 +136,7 @@ class _Thread:
     def _event(self, item: Line | Came) -> dict[str, object]:
         if isinstance(item, Line):
             return self._message(item)
-        found = {
+        found: dict[str, object] = {
             "id": f"presence/{mark(self.conversation.key, item.at, *account(item.party), item.joined)}",
             "type": "join" if item.joined else "leave",
             "participant": _id(item.party),
@@ -184,8 +184,14 @@ def _edits(line: Line, later: Iterable[Line]) -> list[dict[str, object]]:
     previous = line.text
     for one in later:
         if one.edits is not None:
-            times = {"participant": _id(one.sender), "timestamp": utc(said(one))}
-            found.append(times | {"previous": previous, "new": one.text})
+            found.append(
+                {
+                    "participant": _id(one.sender),
+                    "timestamp": utc(said(one)),
+                    "previous": previous,
+                    "new": one.text,
+                }
+            )
             previous = one.text
     return found
 

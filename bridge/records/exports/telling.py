@@ -10,6 +10,9 @@ from datetime import UTC, datetime
 
 from bridge.records.transcript import Came, Enclosure, Judged, Line, Party, Passed
 
+YEAR_10000 = 253_402_300_800_000
+"""The first moment that no calendar here has; a foreign clock may say anything."""
+
 
 def utc(milliseconds: int) -> str:
     """ISO 8601 with milliseconds and "Z"; "" for no time at all."""
@@ -24,8 +27,8 @@ def moment(milliseconds: int) -> datetime:
 
 
 def said(line: Line) -> int:
-    """When a message was written: by the network's clock, or when it was archived if that says nothing."""
-    return line.sent_at if line.sent_at > 0 else line.at
+    """When a message was written: by the network's clock, or when it was archived if that cannot be."""
+    return line.sent_at if 0 < line.sent_at < YEAR_10000 else line.at
 
 
 def duration(milliseconds: int) -> str:

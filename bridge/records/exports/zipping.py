@@ -10,19 +10,28 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import IO
+from typing import IO, Protocol
 
 FIRST_MOMENT = (1980, 1, 1, 0, 0, 0)
+
+
+class Writable(Protocol):
+    """What a ZIP file is written to."""
+
+    def write(self, data: bytes, /) -> object:
+        """Take all of `data`."""
+        ...
 
 
 class _Forwards:
     """A file that can only be written: so that `zipfile` takes the same way whatever lies underneath."""
 
-    def __init__(self, file: IO[bytes]) -> None:
+    def __init__(self, file: Writable) -> None:
         self._file = file
 
-    def write(self, data: bytes) -> int:
-        return self._file.write(data)
+    def write(self, data: bytes, /) -> int:
+        self._file.write(data)
+        return len(data)
 
     def flush(self) -> None:
         """Nothing: whoever opened the file closes it."""
@@ -51,7 +60,7 @@ class Zip:
 
 
 @contextmanager
-def zipped(file: IO[bytes]) -> Iterator[Zip]:
+def zipped(file: Writable) -> Iterator[Zip]:
     """A ZIP file written to `file`, which stays open."""
-    with zipfile.ZipFile(_Forwards(file), "w", zipfile.ZIP_STORED) as archive:  # type: ignore[arg-type]
+    with zipfile.ZipFile(_Forwards(file), "w", zipfile.ZIP_STORED) as archive:  # type: ignore[call-overload]
         yield Zip(archive)
