@@ -165,6 +165,13 @@ def _grown() -> Path:
     return folder
 
 
+def reopened(folder: Path) -> Firm:
+    """The firm in `folder`, as another process finds it, later."""
+    story = Story(folder)
+    story.clock.at += 50 * DAY
+    return Firm(story)
+
+
 def firm(folder: Path, *, days: int = 40) -> Firm:
     """A copy of the firm in `folder`, so many days later: by then a half of its records is due."""
     shutil.copytree(_grown(), folder, dirs_exist_ok=True)

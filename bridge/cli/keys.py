@@ -100,7 +100,7 @@ def rotate(root: Root, reason: str, person: str) -> None:
     the environment, first put the new key before the old one in the variable (NEW,OLD), for the daemon too.
     """
     with progress("wrapping keys anew") as tell:
-        number = asyncio.run(_rotate(root, person, reason, tell))
+        number = asyncio.run(rotate_keys(root, person, reason, tell))
     click.echo(
         f"Everything is wrapped by store key {number} now, and that by master key {_keeper(root).current}."
     )
@@ -109,7 +109,8 @@ def rotate(root: Root, reason: str, person: str) -> None:
     )
 
 
-async def _rotate(root: Root, person: str, reason: str, tell: Tell) -> int:
+async def rotate_keys(root: Root, person: str, reason: str, tell: Tell) -> int:
+    """Change the master key and every key that it wraps; gives the number of the new store key."""
     from bridge.store import rotation
 
     keeper = _keeper(root)

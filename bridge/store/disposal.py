@@ -429,3 +429,82 @@ def fate(db: Connection, number: int) -> dict[str, Any] | None:
 def count_disposed(db: Connection) -> int:
     """How many messages are gone."""
     return db.execute(select(func.count()).select_from(s.disposed)).scalar_one()
+
+
+# --- the daily trial ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What became of asking to destroy a record that has to be kept: which (0: there is none), whether that
+    was `refused`, and why."""
+
+    message: int
+    refused: bool
+    reasons: tuple[str, ...] = ()
+    at: int = 0
+
+
+def try_canary(tx: Tx, lane: int, *, asks: Ask = ask) -> Trial:
+    """Ask the engine to destroy a record that has to be kept, by the very door that a run takes, and write
+    down what it said. Whatever it did is undone."""
+    tx.flush()
+    number = _retained(tx.db, tx.now)
+    if not number:
+        return Trial(0, refused=True, at=tx.now)
+    reasons = tuple(reason for one in asks(tx.db, [number], tx.now) for reason in one.kept)
+    mark, savepoint = tx.mark(), tx.db.begin_nested()
+    try:
+        gone = _dispose(tx, _probe(tx, lane), [number], asks)
+        tx.flush()
+    finally:
+        savepoint.rollback()
+        tx.rewind(mark)
+    kind = "canary:failed" if gone else "canary:refused"
+    body = dump({"reasons": list(reasons)})
+    tx.append(lane, kind, CANARY, {"message": number}, body)
+    return Trial(number, not gone, reasons, tx.now)
+
+
+CANARY = "canary"
+
+
+def _retained(db: Connection, now: int) -> int:
+    """The newest record whose term is not over, by its row and by the clock alone."""
+    t, g = s.terms.c, s.disposed.c
+    gone = select(g.message).where(g.message == t.message).exists()
+    query = select(func.max(t.message)).where(t.until > now, ~gone)
+    return db.execute(query).scalar() or 0
+
+
+def _probe(tx: Tx, lane: int) -> int:
+    """A plan for the trial, that is never kept."""
+    number = next_number(tx, s.disposals.c.id)
+    row = {
+        "id": number,
+        "lane": lane,
+        "entry": -1,
+        "state": State.PLANNED.value,
+        "digest": "",
+        "expires_at": 0,
+    }
+    tx.db.execute(insert(s.disposals), row)
+    return number
+
+
+def last_trial(db: Connection) -> Trial | None:
+    """The last trial; None when there was none."""
+    le, c = s.ledger.c, s.content.c
+    query = (
+        select(le.entry, c.body)
+        .outerjoin(s.content, and_(c.lane == le.lane, c.seq == le.seq))
+        .where(le.subject == CANARY)
+        .order_by(le.lane.desc(), le.seq.desc())
+        .limit(1)
+    )
+    row = db.execute(query).first()
+    if row is None:
+        return None
+    entry = decode(bytes(row.entry))
+    reasons = tuple(orjson.loads(row.body)["reasons"]) if row.body else ()
+    return Trial(_count(entry.facts["message"]), entry.kind == "canary:refused", reasons, entry.at)

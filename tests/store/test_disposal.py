@@ -1,0 +1,233 @@
+"""Disposal: two people have to agree, whatever keeps a record by then wins, a killed run goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from disposals import DAY, FIRST, PLANNER, SECOND, Firm, firm, reopened
+
+from bridge.errors import Conflict, Missing, NotAllowed
+from bridge.ports import Placing
+from bridge.records.disposal import GOOD_FOR, State, digest_of
+from bridge.store import destruction, disposal, holds
+from bridge.store.disposal import Standing
+
+
+@pytest.fixture
+async def old(tmp_path: Path) -> AsyncIterator[Firm]:
+    """A firm a half of whose records is due."""
+    one = firm(tmp_path)
+    yield one
+    one.store.close()
+
+
+async def plan_of(old: Firm, number: int) -> disposal.Plan:
+    """A plan as it stands."""
+    return await old.store.read(lambda db: disposal.disposal(db, number))
+
+
+async def hold(old: Firm, query: str) -> None:
+    """Somebody places a legal hold."""
+    placing = Placing("CASE-7", query, query, SECOND, "a letter")
+    await old.store.write(lambda tx: holds.place(tx, 0, placing))
+
+
+async def test_a_plan_counts_what_goes_and_what_stays(old: Firm) -> None:
+    """By class, pair, month, and by the sort of reason that keeps the rest. Its list is fixed by digest."""
+    number = await old.plan()
+    one = await plan_of(old, number)
+    assert (one.records, one.state, one.person) == (22, State.PLANNED, PLANNER)
+    assert one.counts.classes == {"cards/short": 22}
+    assert one.counts.pairs == {1: 22}
+    assert one.counts.months == {"2026-09": 22}
+    assert one.counts.kept == {"retention": 20}
+    rows = await old.store.read(lambda db: disposal.listed(db, number))
+    assert digest_of((row["message"], row["class"], row["until"]) for row in rows) == one.digest
+    stays = await old.store.read(
+        lambda db: [*disposal.kept(db, disposal.candidates(db, one.before), one.before, "retention")]
+    )
+    assert len(stays) == 20
+    assert {row["message"] for row in stays}.isdisjoint(row["message"] for row in rows)
+
+
+async def test_one_approver_is_refused(old: Firm) -> None:
+    """One person's yes, the planner's own, and the same person twice destroy nothing."""
+    number = await old.plan()
+    for people in ((), (FIRST,)):
+        await old.approve(number, *people) if people else None
+        with pytest.raises(NotAllowed, match="nothing is destroyed"):
+            await old.steps(number)
+    for person, why in ((PLANNER.upper(), "two others do"), (FIRST, "another person")):
+        with pytest.raises(NotAllowed, match=why):
+            await old.approve(number, person)
+    await old.approve(number, SECOND)
+    assert await old.steps(number) == 22
+
+
+async def test_a_hold_placed_one_moment_before_wins(old: Firm) -> None:
+    """Standings are asked again in the transaction that destroys: what is held by then stays."""
+    number = await old.plan()
+    await old.approve(number)
+    await hold(old, "matter")
+    assert await old.steps(number) == 2
+    await old.finish(number)
+    one = await plan_of(old, number)
+    assert one.certified is not None
+    assert (one.certified["records"], one.certified["messages"], one.certified["kept"]) == (2, 4, 20)
+    assert one.certified["reasons"] == {"hold CASE-7": 20}
+    assert await old.findings() == []
+
+
+async def test_what_is_held_retained_or_not_in_its_archives_is_not_planned(old: Firm) -> None:
+    """Each is counted with its reason, and is on no list."""
+    await hold(old, "matter")
+
+    def asks(db: object, numbers: list[int], now: int) -> list[Standing]:
+        return [
+            Standing(
+                one.number, one.until, one.because, (*one.kept, *(["not yet in vault"] * (one.number == 41)))
+            )
+            for one in disposal.ask(db, numbers, now)
+        ]
+
+    number = await old.plan(asks=asks)
+    one = await plan_of(old, number)
+    assert one.records == 1
+    assert one.counts.kept == {"hold CASE-7": 40, "not yet in vault": 1, "retention": 20}
+
+
+async def test_a_plan_is_good_for_thirty_days(old: Firm) -> None:
+    """Then it can be neither approved nor begun; and a withdrawn one neither."""
+    number = await old.plan()
+    await old.approve(number, FIRST)
+    old.story.clock.at += GOOD_FOR
+    with pytest.raises(Conflict, match="plan it again"):
+        await old.approve(number, SECOND)
+    await old.store.write(lambda tx: disposal.withdraw(tx, 0, number, FIRST, "stale"))
+    with pytest.raises(Conflict, match="withdrawn"):
+        await old.steps(number)
+    assert await old.findings() == []
+    with pytest.raises(Missing):
+        await plan_of(old, 9)
+
+
+async def test_a_run_that_begins_again_changes_nothing_more(old: Firm) -> None:
+    """Whoever runs a plan a second time destroys nothing, and the certificate stays the one there was."""
+    number = await old.dispose()
+    before = await plan_of(old, number)
+    await old.finish(number)
+    assert await plan_of(old, number) == before
+    with pytest.raises(Conflict, match="done"):
+        await old.steps(number)
+    assert (await plan_of(old, await old.plan())).records == 0
+
+
+class Killed(BaseException):
+    """A process is gone."""
+
+
+async def test_a_run_killed_anywhere_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed before or after any commit, before files, index or certificate: the record verifies without a
+    finding that is not a file still to be removed, and the next run comes to the same end."""
+    monkeypatch.setattr(disposal, "BATCH", 8)
+    ends = set()
+    for fatal in range(1, 8):
+        folder = tmp_path / str(fatal)
+        await _killed(folder, fatal, monkeypatch)
+        old = reopened(folder)
+        assert {one.table for one in await old.findings()} <= {"blobs"}
+        await _carry_out(old, 1)
+        one = await plan_of(old, 1)
+        assert one.certified is not None
+        ends.add((one.certified["records"], one.certified["sha256"]))
+        assert await old.findings() == []
+        old.store.close()
+    assert len(ends) == 1
+
+
+async def _killed(folder: Path, fatal: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    old = firm(folder)
+    number = await old.plan()
+    await old.approve(number)
+    steps = 0
+
+    def counted(*_: object, **__: object) -> None:
+        nonlocal steps
+        steps += 1
+        if steps == fatal:
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        _before(patch, disposal, "proceed", counted)
+        _before(patch, destruction, "remove_files", counted)
+        _before(patch, destruction, "forget", counted)
+        _before(patch, disposal, "certify", counted)
+        with contextlib.suppress(Killed):
+            await _carry_out(old, number)
+    old.store.engine.dispose()
+
+
+def _before(patch: pytest.MonkeyPatch, module: object, name: str, first: object) -> None:
+    real = getattr(module, name)
+
+    def doomed(*given: object, **named: object) -> object:
+        first()
+        return real(*given, **named)
+
+    patch.setattr(module, name, doomed)
+
+
+async def _carry_out(old: Firm, number: int) -> None:
+    if (await plan_of(old, number)).state is not State.DONE:
+        await old.steps(number)
+        await old.finish(number)
+
+
+async def test_the_canary_is_refused_and_leaves_only_its_entry(old: Firm) -> None:
+    """A record that has to be kept is offered to the engine by the door that a run takes: it refuses."""
+    trial = await old.store.write(lambda tx: disposal.try_canary(tx, 0))
+    assert trial.refused
+    assert trial.message == 40
+    assert trial.reasons[0].startswith("retention until 2033-09-")
+    assert await old.store.read(disposal.last_trial) == trial
+    assert await old.store.read(disposal.disposals) == []
+    assert await old.findings() == []
+
+
+async def test_an_engine_that_would_destroy_what_must_stay_is_told(old: Firm) -> None:
+    """If nothing refused, all is undone, and the ledger says that it failed."""
+
+    def careless(db: object, numbers: list[int], now: int) -> list[Standing]:
+        return [Standing(one, now, "none", ()) for one in numbers]
+
+    trial = await old.store.write(lambda tx: disposal.try_canary(tx, 0, asks=careless))
+    assert not trial.refused
+    assert await old.store.read(disposal.count_disposed) == 0
+    last = await old.store.read(disposal.last_trial)
+    assert last is not None
+    assert not last.refused
+    assert await old.findings() == []
+
+
+async def test_a_term_shortened_by_hand_does_not_deceive_the_engine(old: Firm) -> None:
+    """The row is held against the entry that testifies to it."""
+    with closing(sqlite3.connect(old.folder / "weighbridge.db", isolation_level=None)) as db:
+        db.execute(f"UPDATE terms SET until = {old.story.clock.at - DAY}")
+    one = await plan_of(old, await old.plan())
+    assert (one.records, one.counts.kept) == (0, {"its term is not what the ledger says": 42})
+
+
+async def test_how_a_record_went_is_known(old: Firm) -> None:
+    """When, under which class, by which plan, on whose word; nothing of one that is there."""
+    number = await old.dispose()
+    fate = await old.store.read(lambda db: disposal.fate(db, 1))
+    assert fate is not None
+    assert (fate["disposal"], fate["class"], fate["planned_by"]) == (number, "cards/short", PLANNER)
+    assert fate["approved_by"] == [FIRST, SECOND]
+    assert fate["disposed_at"] >= fate["until"]
+    assert await old.store.read(lambda db: disposal.fate(db, 3)) is None
