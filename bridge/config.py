@@ -443,6 +443,30 @@ class Weixin:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Archives:
+    """How archives outside are reached, which policies name under `archive`."""
+
+    at_once: int = setting(4, whole(1, 64), "Copies on their way to each archive at the same time.")
+    late_seconds: float = setting(
+        3600.0, number(1, 604_800), "How long an archive may lack a copy before the alarm, in seconds."
+    )
+    check_sample: int = setting(
+        25, whole(0, 10_000), "Copies that are read back from each archive every day. 0: none."
+    )
+    s3_endpoint: str = setting("", URL, "Address of an S3 other than Amazon's.")
+    s3_proxy: str = setting("", PROXY, "Proxy for everything to buckets.")
+    mail_sender: str = setting("", TEXT, "The address that letters to mailboxes come from.")
+    mail_username: str = setting("", TEXT, "User name at the mail server. Empty: it asks for none.")
+    mail_password: Secret = setting(Secret(), SECRET, "Password at the mail server.")
+    mail_ca_file: Path | None = setting(
+        None, PATH, "Certificates (PEM) to trust for mail servers instead of the system's."
+    )
+    mail_max_mb: int = setting(
+        25, whole(1, 1000), "The largest letter that mail servers take, in MB (10⁶ bytes)."
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attachments:
     """How attachments are looked into. Each is read by a limited process of its own."""
 
@@ -563,6 +587,7 @@ class Settings:
     policy: Policy = Policy()
     symphony: Symphony = Symphony()
     weixin: Weixin = Weixin()
+    archives: Archives = Archives()
     attachments: Attachments = Attachments()
     daemon: Daemon = Daemon()
     audit: Audit = Audit()

@@ -29,6 +29,7 @@ from bridge.message import (
 if TYPE_CHECKING:  # a network's process needs none of it
     from bridge.policy import Source
     from bridge.proposals import Approval, Bar, Proposal
+    from bridge.records.copies import Record
 
 
 class Clock(Protocol):
@@ -106,6 +107,77 @@ class Witness(Protocol):
 
     async def check(self) -> str:
         """Try, leaving nothing, whether a checkpoint could be left; gives a detail for a doctor."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """What an archive outside is to keep of one record. `name` is what it is known by there, and says the
+    SHA-256 of `data`. `until` is when its lock may end (milliseconds; None: not known, so it is never to end
+    by itself), `held` that it is under a legal hold. `locked` is the mode ("governance", "compliance",
+    "")."""
+
+    record: Record
+    name: str
+    data: bytes
+    media: str
+    until: int | None = None
+    held: bool = False
+    locked: str = ""
+
+
+class Acknowledged(NamedTuple):
+    """An archive has a record: the names of what lies there of it, and its answer, for people and for proof.
+
+    `until` and `held` are what it was told of locks (milliseconds, 0: none)."""
+
+    objects: tuple[str, ...]
+    answer: str
+    until: int = 0
+    held: bool = False
+
+
+class Sink(Protocol):
+    """An archive outside that keeps copies of records.
+
+    `name` is what people know it by; MUST hold no secret. `recalls` says that it can be asked for what it
+    has, `locks` that it keeps what it has from being deleted.
+
+    Every method MAY raise `Unreachable`, when another try makes sense, with what a person has to do where it
+    is not the network's fault; and `Refused`, when it will never take this record as it is ("too-large"). It
+    MUST be safe to cancel and to call again: what is put twice under one name lies there once.
+    """
+
+    name: str
+    recalls: bool
+    locks: bool
+
+    async def put(self, parcel: Parcel, blobs: Blobs) -> Acknowledged:
+        """Keep a record and its attachments (`blobs` has their bytes), once, and say so only when it is sure.
+
+        MUST NOT leave anything out. MUST NOT change what lies under a name already: other bytes there are
+        `Refused("differs")`. MUST read back what it put, if it can be read back.
+        """
+
+    def read(self, name: str) -> AsyncIterator[bytes]:
+        """The bytes that lie under a name, in pieces. Raises Refused("gone") when there are none."""
+
+    async def hold(self, names: Sequence[str], held: bool) -> None:
+        """Put a legal hold on these objects, or take it off; MUST do nothing where nothing locks."""
+
+    async def keep_until(self, names: Sequence[str], until: int) -> None:
+        """Lock these objects until then at least (milliseconds); MUST never shorten a lock."""
+
+    async def try_delete(self) -> str:
+        """Put a trial object, locked, and try to delete it, which has to be refused; gives the refusal.
+
+        Raises Refused("not-locked") when it was deleted, or nothing locks there. MUST NOT touch a record.
+        """
+
+    async def check(self) -> str:
+        """Try, leaving nothing, whether a copy could be kept; gives a detail for a doctor."""
+
+    async def close(self) -> None:
+        """Let go of connections."""
 
 
 DIRECT = "im:"

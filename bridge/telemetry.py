@@ -37,6 +37,7 @@ KEYS: Mapping[str, str] = {
     "root": "root hash of the ledger",
     "policy": "name of a policy",
     "list": "name of a list of a policy",
+    "destination": "name of an archive outside, policy/id",
     "change": "number of a change of policy",
     "version": "version or hash of a policy, a schema, the program",
     "rule": "id of a rule",
@@ -104,6 +105,12 @@ class Metrics:
         )
         self.search_behind = self._gauge(
             "search_behind", "Ledger entries that the search index has not followed yet."
+        )
+        self.copies_wanted = self._gauge(
+            "copies_wanted", "Copies that an archive outside has not acknowledged yet.", "destination"
+        )
+        self.copies_lag = self._gauge(
+            "copies_lag_seconds", "Seconds for which an archive outside has lacked a copy.", "destination"
         )
         self.lease = self._gauge("lease", "1 while this process holds the lane.", "lane")
         self.signed_in = self._gauge("signed_in", "1 while the network accepts our credentials.", "network")

@@ -15,12 +15,14 @@ from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from bridge.errors import ConfigError
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
+    from bridge.archivist import Archivist, Destination
     from bridge.config import Place, Settings
     from bridge.daemon import Daemon
     from bridge.in_force import Law
@@ -31,8 +33,9 @@ if TYPE_CHECKING:
     from bridge.notary import Notary
     from bridge.pipeline import Inspect, Pace
     from bridge.policy import PolicySet
-    from bridge.ports import Blobs, Clock, Connector, KeyKeeper, Lease, Witness
+    from bridge.ports import Blobs, Clock, Connector, KeyKeeper, Sink, Lease, Witness
     from bridge.proposals import Bar
+    from bridge.sinks.mail import MailBox
     from bridge.store.database import Database
     from bridge.witnesses.bucket import Bucket
     from bridge.witnesses.room import Look, Post
@@ -303,6 +306,82 @@ def indexer(settings: Settings, database: Database) -> Indexer:
     from bridge.store.searching import open_index
 
     return Indexer(database, open_index(database.engine, index_folder(settings)))
+
+
+def destinations(found: PolicySet | None) -> list[Destination]:
+    """The archives outside that these policies name."""
+    from bridge.archivist import Destination
+
+    return [
+        Destination(f"{one.name}/{to.id}", to.to, to.format, to.object_lock or "", to.region or "")
+        for one in (found.policies if found is not None else ())
+        for to in one.model.archive
+    ]
+
+
+def sink(settings: Settings, destination: Destination) -> Sink:
+    """What brings copies to an archive. Raises ConfigError when its address, or the settings for it, cannot
+    be used."""
+    parts, part = urlsplit(destination.to), settings.archives
+    if destination.lock and parts.scheme != "s3":
+        raise ConfigError(f"{destination.to} locks nothing: `object_lock` is for s3:// addresses")
+    if parts.scheme == "s3":
+        from bridge.sinks.bucket import BucketSink
+
+        where = {"endpoint": part.s3_endpoint, "proxy": part.s3_proxy}
+        return BucketSink(destination.name, destination.to.rstrip("/"), destination.lock, **where)
+    if parts.scheme in ("smtp", "smtps"):
+        from bridge.sinks.mail import MailSink
+
+        return MailSink(destination.name, _mailbox(settings, destination.to))
+    if parts.scheme == "file" and parts.path.startswith("/") and not parts.netloc:
+        from bridge.sinks.drop import DropSink
+
+        return DropSink(destination.name, Path(unquote(parts.path)))
+    raise ConfigError(
+        f"{destination.to} is no address of an archive: write s3://BUCKET/PREFIX, smtp://HOST:PORT/ADDRESS, "
+        "smtps://HOST:PORT/ADDRESS or file:///FOLDER"
+    )
+
+
+def _mailbox(settings: Settings, address: str) -> MailBox:
+    import ssl
+
+    from bridge.sinks.mail import MailBox
+
+    parts, part = urlsplit(address), settings.archives
+    archive, host = unquote(parts.path.strip("/")), parts.hostname
+    if not host or "@" not in archive or parts.username or parts.password:
+        raise ConfigError(f"{parts.scheme}://{host}: write smtp://HOST:PORT/ADDRESS, without a password")
+    if not part.mail_sender:
+        raise ConfigError("archives.mail_sender: is needed for letters: the address that they come from")
+    try:
+        context = ssl.create_default_context(cafile=str(part.mail_ca_file) if part.mail_ca_file else None)
+    except (OSError, ssl.SSLError) as error:
+        raise ConfigError(f"archives.mail_ca_file: {error}: write certificates in PEM there") from None
+    implicit = parts.scheme == "smtps"
+    return MailBox(
+        host,
+        parts.port or (465 if implicit else 587),
+        archive,
+        part.mail_sender,
+        "implicit" if implicit else "starttls",
+        context,
+        part.mail_max_mb * 1_000_000,
+        part.mail_username,
+        part.mail_password.reveal() if part.mail_username else "",
+    )
+
+
+def archivist(
+    settings: Settings, database: Database, named: Callable[[], Sequence[Destination]]
+) -> Archivist:
+    """What brings copies to the archives that policies name."""
+    from bridge.archivist import Archivist, Pace
+
+    part = settings.archives
+    pace = Pace(at_once=part.at_once, late=part.late_seconds)
+    return Archivist(database, named, partial(sink, settings), pace)
 
 
 def index_folder(settings: Settings) -> Path:

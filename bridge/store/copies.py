@@ -299,6 +299,12 @@ _COMPLETE = (
 )
 
 
+def any_complete(db: Connection, before: int) -> bool:
+    """Whether there is a record, of a message archived before `before`, for `close`."""
+    query = _COMPLETE.where(s.messages.c.archived_at < before).limit(1)
+    return db.execute(query).first() is not None
+
+
 def close(tx: Tx, before: int, limit: int) -> int:
     """Ask for the second revision of records whose life is complete, of messages archived before `before`
     (milliseconds); gives how many. What a message's archives are was settled by its verdict."""

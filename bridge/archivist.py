@@ -1,0 +1,346 @@
+"""Brings copies of records to the archives outside, beside the rooms and never in their way.
+
+Rules of this file: what is wanted stands in the store; what an archive was told, and what it answered, stands
+there once it has answered. So a crash leaves nothing out, and what is brought twice lies there once. Each
+archive has a loop of its own: a slow or dead one holds nobody else up. It reads on a connection and in a
+thread of its own, and has no more records in hand than `Pace.at_once` for each archive.
+
+Locks follow: what is under a legal hold, or is to live longer than an archive was told, is found by a look
+through all copies that lock, whenever holds or terms change and once an hour.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from typing import NamedTuple, TypeVar
+
+from sqlalchemy import Connection
+
+from bridge import telemetry
+from bridge.errors import ConfigError, Damaged, NetworkError, Refused, Unreachable
+from bridge.flow import Patience, retry_at
+from bridge.ports import Acknowledged, Parcel, Sink
+from bridge.records.copies import FORMS, MEDIA
+from bridge.sinks.naming import digest_in, name_of
+from bridge.store import copies, locks, whole
+from bridge.store.copies import Due, Kept
+from bridge.store.database import Database
+from bridge.store.kept import key_of
+
+log = telemetry.log()
+
+Result = TypeVar("Result")
+FOREVER = 1 << 30
+
+UNCLEARED = (
+    "compliance mode locks what nobody can unlock, so it waits for a rehearsal: `weighbridge sinks rehearse "
+    "{name} --i-understand`"
+)
+LATE = "{name} has lacked copies for {seconds} s: see `weighbridge sinks status`"
+
+
+class Destination(NamedTuple):
+    """An archive as policies name it: full name, address, form of the copies, mode of the lock, region."""
+
+    name: str
+    to: str
+    form: str
+    lock: str = ""
+    region: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much at once, and how long to wait (seconds). `late`: from when on somebody is called."""
+
+    at_once: int = 4
+    batch: int = 64
+    look: float = 0.5
+    follow: float = 60.0
+    sweep: float = 3600.0
+    settle: float = 60.0
+    late: float = 3600.0
+    patience: Patience = field(default_factory=lambda: Patience(first=1000, longest=300_000, tries=FOREVER))
+
+
+class Lag(NamedTuple):
+    """How an archive stands: copies wanted, seconds since the oldest is, whether that is too long, what is
+    wrong."""
+
+    name: str
+    wanted: int
+    seconds: float
+    late: bool
+    trouble: str
+
+
+@dataclass(slots=True)
+class _Place:
+    """An archive under way. `failures`: in a row, without one that was kept; `until`: when it is tried
+    again."""
+
+    destination: Destination
+    sink: Sink | None
+    task: asyncio.Task[None] | None = None
+    failures: int = 0
+    next_try: int = 0
+    trouble: str = ""
+    late: bool = False
+
+    @property
+    def key(self) -> str:
+        return key_of(self.destination.name)
+
+
+class Archivist:
+    """Brings what `database` says is wanted to the archives that `named` gives (by the policies in force),
+    through the sinks that `make` makes of them."""
+
+    def __init__(
+        self,
+        database: Database,
+        named: Callable[[], Sequence[Destination]],
+        make: Callable[[Destination], Sink],
+        pace: Pace | None = None,
+    ) -> None:
+        self.database, self.named, self.make = database, named, make
+        self.pace = pace or Pace()
+        self.places: dict[str, _Place] = {}
+        self.waiting: Mapping[str, tuple[int, int]] = {}
+        self._thread = ThreadPoolExecutor(1, "archivist")
+        self._db: Connection | None = None
+
+    async def run(self) -> None:
+        """Work until cancelled."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._follow())
+                while True:
+                    await self._renew(tasks)
+                    await self._measure()
+                    await asyncio.sleep(self.pace.look)
+        finally:
+            self._thread.submit(self._close)
+            self._thread.shutdown(wait=False)
+
+    async def bring(self, key: str) -> int:
+        """Bring an archive what is due there now; gives how many it took."""
+        place = self.places.get(key)
+        return await self._round(place) if place else 0
+
+    async def renew(self) -> None:
+        """Take the archives as the policies name them now, without loops of their own."""
+        await self._renew(None)
+
+    def lags(self) -> list[Lag]:
+        """How each archive stands, with those that nobody names any more and that still lack copies."""
+        now = self.database.clock.now()
+        keys = sorted({*self.places, *self.waiting})
+        return [self._lag(key, now) for key in keys]
+
+    def trouble(self) -> str:
+        """What a person has to know; "" when all is as it should be."""
+        return "; ".join(lag.trouble for lag in self.lags() if lag.trouble)
+
+    def _lag(self, key: str, now: int) -> Lag:
+        count, since = self.waiting.get(key, (0, 0))
+        seconds = (now - since) / 1000 if since else 0.0
+        late = seconds > self.pace.late
+        place = self.places.get(key)
+        name = copies.name_of(key)
+        trouble = place.trouble if place else f"{name} lacks copies, and no policy in force names it"
+        told = LATE.format(name=name, seconds=round(seconds)) if late else ""
+        return Lag(name, count, seconds, late, trouble or told)
+
+    # --- which archives
+
+    async def _renew(self, tasks: asyncio.TaskGroup | None) -> None:
+        named = {key_of(one.name): one for one in self.named()}
+        for key in [key for key, place in self.places.items() if named.get(key) != place.destination]:
+            await self._end(self.places.pop(key))
+        for key, destination in named.items():
+            place = self.places.get(key) or _Place(destination, None)
+            self.places[key] = place
+            if place.sink is None:
+                await self._open(place)
+            if tasks is not None and place.sink is not None and place.task is None:
+                place.task = tasks.create_task(self._serve(place))
+
+    async def _open(self, place: _Place) -> None:
+        name, lock = place.destination.name, place.destination.lock
+        if lock == "compliance" and not await self._read(partial(locks.cleared, key=place.key)):
+            place.trouble = UNCLEARED.format(name=name)
+            return
+        try:
+            place.sink, place.trouble = self.make(place.destination), ""
+        except ConfigError as error:
+            place.trouble = f"{name}: {error}"
+
+    async def _end(self, place: _Place) -> None:
+        if place.task is not None:
+            place.task.cancel()
+            await asyncio.gather(place.task, return_exceptions=True)
+        if place.sink is not None:
+            await place.sink.close()
+
+    # --- one archive
+
+    async def _serve(self, place: _Place) -> None:
+        while True:
+            now = self.database.clock.now()
+            took = await self._round(place) if now >= place.next_try else 0
+            if not took:
+                await asyncio.sleep(self.pace.look)
+
+    async def _round(self, place: _Place) -> int:
+        """Bring what is due; gives how many were taken. One that failed last time gets one for a trial."""
+        limit = 1 if place.failures else self.pace.batch
+        now = self.database.clock.now()
+        due = await self._read(partial(copies.due, key=place.key, now=now, limit=limit))
+        if not due:
+            return 0
+        turn = asyncio.Semaphore(self.pace.at_once)
+        done = await asyncio.gather(*(self._one(place, copy, turn) for copy in due))
+        kept = [one for one in done if one is not None]
+        if kept:
+            await self.database.write(lambda tx: copies.keep(tx, place.key, kept))
+            place.failures, place.next_try, place.trouble = 0, 0, ""
+            log.info("copy:kept", destination=_said(place.key), count=len(kept))
+        return len(kept)
+
+    async def _one(self, place: _Place, copy: Due, turn: asyncio.Semaphore) -> Kept | None:
+        async with turn:
+            if place.next_try > self.database.clock.now():
+                return None  # it failed meanwhile: the others wait with it
+            try:
+                return await self._put(place, copy)
+            except Refused as error:
+                await self._park(place, copy, error.code)
+            except Damaged:
+                await self._park(place, copy, "damaged")
+            except Unreachable as error:
+                await self._fail(place, copy, error)
+        return None
+
+    async def _put(self, place: _Place, copy: Due) -> Kept:
+        assert place.sink is not None
+        parcel = await self._read(partial(_parcel, copy=copy, destination=place.destination))
+        answer: Acknowledged = await place.sink.put(parcel, self.database.blobs)
+        digest = digest_in(parcel.name)
+        return Kept(copy, digest, answer.objects, answer.answer, answer.until, answer.held)
+
+    async def _park(self, place: _Place, copy: Due, reason: str) -> None:
+        await self.database.write(lambda tx: copies.park(tx, place.key, copy, reason))
+        place.failures, place.next_try = 0, 0
+        log.error("copy:parked", destination=_said(place.key), seq=copy.message, code=reason)
+
+    async def _fail(self, place: _Place, copy: Due, error: Unreachable) -> None:
+        """The archive is away, or this record makes it fail: the record waits, and so does the archive."""
+        now = self.database.clock.now()
+        place.failures += 1
+        place.trouble = str(error)
+        place.next_try = retry_at(now, place.failures, self.pace.patience) or now
+        at = retry_at(now, copy.attempt + 1, self.pace.patience) or now
+        await self.database.write(lambda tx: copies.postpone(tx, place.key, copy, at, "away"))
+        seconds = round((place.next_try - now) / 1000)
+        log.warning("archive:away", destination=_said(place.key), attempt=place.failures, seconds=seconds)
+
+    # --- lateness, second revisions, locks
+
+    async def _measure(self) -> None:
+        self.waiting = await self._read(copies.waiting)
+        gauges = telemetry.metrics
+        for key, lag in zip(sorted({*self.places, *self.waiting}), self.lags(), strict=True):
+            gauges.copies_wanted.labels(_said(key)).set(lag.wanted)
+            gauges.copies_lag.labels(_said(key)).set(lag.seconds)
+            place = self.places.get(key)
+            if place is not None:
+                if lag.late and not place.late:
+                    log.error("archive:late", destination=_said(key), seconds=round(lag.seconds))
+                place.late = lag.late
+
+    async def _follow(self) -> None:
+        seen, swept = "", -FOREVER
+        while True:
+            await self.close_lives()
+            now = self.database.clock.now()
+            mark = await self._read(locks.mark)
+            due = mark != seen or now - swept > self.pace.sweep * 1000
+            if due and await self.follow_locks():
+                seen, swept = mark, now
+            await asyncio.sleep(self.pace.follow)
+
+    async def close_lives(self) -> int:
+        """Ask for the second revision of whatever is complete by now; gives of how many."""
+        before = self.database.clock.now() - round(self.pace.settle * 1000)
+        closed = 0
+        while await self._read(partial(copies.any_complete, before=before)):
+            closed += await self.database.write(lambda tx: copies.close(tx, before, self.pace.batch))
+        return closed
+
+    async def follow_locks(self) -> bool:
+        """Tell every archive that locks what holds and terms ask for by now; False when one was away."""
+        whole_way = True
+        for place in list(self.places.values()):
+            if place.sink is not None and place.sink.locks:
+                whole_way &= await self._follow_place(place, place.sink)
+        return whole_way
+
+    async def _follow_place(self, place: _Place, sink: Sink) -> bool:
+        after, more = 0, True
+        while more:
+            page = await self._read(partial(locks.changes, key=place.key, after=after))
+            for change in page.changes:
+                try:
+                    await _tell(sink, change)
+                except NetworkError as error:
+                    place.trouble = str(error)
+                    log.warning("lock:unchanged", destination=_said(place.key), seq=change.message)
+                    return False
+                await self.database.write(partial(locks.told, key=place.key, change=change))
+                log.info("lock:changed", destination=_said(place.key), seq=change.message)
+            after, more = page.last, page.more
+        return True
+
+    # --- reading
+
+    async def _read(self, query: Callable[[Connection], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, query)
+
+    def _ask(self, query: Callable[[Connection], Result]) -> Result:
+        if self._db is None:
+            self._db = self.database.engine.connect()
+        with self._db.begin():
+            return query(self._db)
+
+    def _close(self) -> None:
+        if self._db is not None:
+            self._db.close()
+
+
+def _parcel(db: Connection, copy: Due, destination: Destination) -> Parcel:
+    """What an archive gets of a record: bytes in its form, and how it is to lock them."""
+    record = whole.whole(db, copy.message, copy.revision, copy.upto)
+    data = FORMS[destination.form](record)
+    name = name_of(record, data, destination.form)
+    if not destination.lock:
+        return Parcel(record, name, data, MEDIA[destination.form])
+    (wanted,) = locks.wanted(db, [copy.message])
+    return Parcel(record, name, data, MEDIA[destination.form], wanted.until, wanted.held)
+
+
+async def _tell(sink: Sink, change: locks.Change) -> None:
+    """A longer life first, and only then that a hold is over: nothing is free in between."""
+    if change.until:
+        await sink.keep_until(change.objects, change.until)
+    if change.held is not None:
+        await sink.hold(change.objects, change.held)
+
+
+def _said(key: str) -> str:
+    """An archive's name for a log line."""
+    return key.replace("%", "=")

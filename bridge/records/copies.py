@@ -1,0 +1,233 @@
+"""A record as an archive outside gets it: its forms, as bytes.
+
+Rules of this file: pure, and the same bytes for the same record, whenever they are made: an archive knows a
+copy by their SHA-256. Nothing is left out: words, raw bytes as the network sent them, every entry of the
+ledger about the message with its leaf hash and what stands beside it (verdict, reasons, decisions), and the
+digests of its attachments, which lie beside it or, in a letter, inside.
+
+    native   one JSON object, indented, keys sorted
+    jsonl    the same on one line
+    eml      RFC 5322: what was said as people read it, and the native form as an attachment
+    letter   for journaling: our metadata, then the eml form as message/rfc822
+
+Sources: RFC 5322, RFC 2046 (multipart, message/rfc822), RFC 2047, RFC 2231 by Python's email package.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from typing import Any
+
+VERSION = "weighbridge record 1"
+NOWHERE = "invalid"
+"""Domain of addresses that nobody has (RFC 2606)."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Somebody at one end: network, the network's id, name and e-mail address ("" if unknown)."""
+
+    network: str
+    id: str
+    name: str = ""
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosed:
+    """An attachment: `sha256` of its own bytes ("" where it could not be had), `sealed` the digest by which
+    the store knows it, `size` in bytes."""
+
+    name: str
+    media: str
+    size: int
+    sha256: str = ""
+    sealed: str = ""
+
+    @property
+    def there(self) -> bool:
+        """Whether its bytes can be had."""
+        return bool(self.sealed)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """An entry of the ledger about the record, with what stands beside it."""
+
+    lane: int
+    seq: int
+    at: int
+    kind: str
+    subject: str
+    facts: Mapping[str, Any]
+    leaf: str
+    body: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Everything recorded about message `number` of `installation`. `revision`: 1 as it was judged, 2 with
+    all that became of it. `said` is the archived message as plain values, `raw` its bytes."""
+
+    installation: str
+    number: int
+    revision: int
+    said: Mapping[str, Any]
+    raw: bytes
+    sender: End
+    reader: End | None
+    facts: Sequence[Fact]
+    files: Sequence[Enclosed] = field(default=())
+
+
+def plain(record: Record) -> dict[str, Any]:
+    """The record as plain values."""
+    return {
+        "format": VERSION,
+        "installation": record.installation,
+        "message": record.number,
+        "revision": record.revision,
+        "said": dict(record.said),
+        "raw": base64.b64encode(record.raw).decode(),
+        "sender": _end(record.sender),
+        "reader": _end(record.reader) if record.reader else None,
+        "files": [_file(one) for one in record.files],
+        "ledger": [_fact(one) for one in record.facts],
+    }
+
+
+def _end(one: End) -> dict[str, str]:
+    return {"network": one.network, "id": one.id, "name": one.name, "address": one.address}
+
+
+def _file(one: Enclosed) -> dict[str, Any]:
+    return {"name": one.name, "media": one.media, "size": one.size, "sha256": one.sha256}
+
+
+def _fact(one: Fact) -> dict[str, Any]:
+    told: dict[str, Any] = {"lane": one.lane, "seq": one.seq, "at": one.at, "kind": one.kind}
+    told |= {"subject": one.subject, "facts": dict(one.facts), "leaf": one.leaf}
+    return told if one.body is None else told | {"content": one.body}
+
+
+def native(record: Record) -> bytes:
+    """JSON for people and programs."""
+    text = json.dumps(plain(record), ensure_ascii=False, sort_keys=True, indent=1)
+    return text.encode("utf-8", "replace") + b"\n"
+
+
+def line(record: Record) -> bytes:
+    """JSON on one line: files of it can be put one behind the other."""
+    text = json.dumps(plain(record), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return text.encode("utf-8", "replace") + b"\n"
+
+
+def eml(record: Record, files: Sequence[bytes | None] = ()) -> bytes:
+    """A mail. `files` are the bytes of the attachments in their order, None for what is not inside: that is
+    named with its digest."""
+    mail = _headed(record)
+    mail.set_content(_told(record, files), cte="base64")
+    inside = [*files, *[None] * (len(record.files) - len(files))]
+    for one, data in zip(record.files, inside, strict=True):
+        if data is not None:
+            main, _, sub = (one.media if "/" in one.media else "application/octet-stream").partition("/")
+            mail.add_attachment(data, maintype=main, subtype=sub, filename=one.name)
+    mail.add_attachment(native(record), maintype="application", subtype="json", filename="record.json")
+    return _bytes(mail, f"eml {record.installation} {record.number} {record.revision}")
+
+
+def letter(record: Record, files: Sequence[bytes | None], sender: str, archive: str) -> bytes:
+    """What an archive's mailbox gets: metadata first, the record as message/rfc822 behind it. Its Message-ID
+    is the same whenever it is sent, so that an archive knows a repetition."""
+    mail = EmailMessage(policy=SMTP)
+    mail["From"], mail["To"] = sender, archive
+    mail["Subject"] = f"weighbridge record {record.number}, revision {record.revision}"
+    mail["Date"] = _moment(record)
+    mail["Message-ID"] = message_id(record)
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["Precedence"] = "bulk"
+    meta = {key: value for key, value in plain(record).items() if key not in ("said", "raw", "ledger")}
+    rows = [f"{key}: {json.dumps(value, ensure_ascii=False, sort_keys=True)}" for key, value in meta.items()]
+    rows += [f"ledger: {one.lane}/{one.seq} {one.kind} {one.leaf}" for one in record.facts]
+    mail.set_content("\n".join(rows) + "\n", cte="base64")
+    mail.make_mixed()
+    text = _bytes(mail, f"letter {record.installation} {record.number} {record.revision}")
+    return _enclosing(text, eml(record, files))
+
+
+def message_id(record: Record) -> str:
+    """The Message-ID of a record's letter."""
+    return f"<{record.installation}.{record.number}.{record.revision}@weighbridge.{NOWHERE}>"
+
+
+def _enclosing(outer: bytes, inner: bytes) -> bytes:
+    """`outer`, a multipart, with `inner` as its last part: as it is, so that its digest stays its own."""
+    end = outer.rstrip().rpartition(b"\r\n")[2]  # --boundary--
+    begin = end[:-2]
+    head = outer.rstrip()[: -len(end)]
+    return head + begin + b"\r\nContent-Type: message/rfc822\r\n\r\n" + inner + b"\r\n" + end + b"\r\n"
+
+
+def _headed(record: Record) -> EmailMessage:
+    mail = EmailMessage(policy=SMTP)
+    mail["From"] = _address(record.sender)
+    mail["To"] = _address(record.reader or End(record.sender.network, str(record.said.get("conversation"))))
+    mail["Subject"] = f"{record.sender.network} message {record.number}"
+    mail["Date"] = _moment(record)
+    mail["Message-ID"] = message_id(record).replace("<", "<record.")
+    mail["X-Weighbridge-Message"] = str(record.number)
+    mail["X-Weighbridge-Revision"] = str(record.revision)
+    mail["X-Weighbridge-Leaf"] = record.facts[0].leaf if record.facts else ""
+    return mail
+
+
+def _address(one: End) -> Address:
+    """Somebody's mailbox: his own, or one that is made of his id, always the same."""
+    local, at, domain = one.address.rpartition("@")
+    if at and local and domain and one.address.isascii():
+        return Address(one.name, local, domain)
+    digest = hashlib.sha256(f"{one.network}/{one.id}".encode("utf-8", "replace")).hexdigest()
+    return Address(_clean(one.name or one.id), digest[:16], f"{one.network or 'nobody'}.{NOWHERE}")
+
+
+def _clean(name: str) -> str:
+    return "".join(sign if sign.isprintable() else " " for sign in name)
+
+
+def _moment(record: Record) -> datetime:
+    """When it was archived, to the second: a mail's date."""
+    at = record.facts[0].at if record.facts else 0
+    return datetime.fromtimestamp(at // 1000, UTC)
+
+
+def _told(record: Record, files: Sequence[bytes | None]) -> str:
+    """What was said, as people read it; and each attachment, whether it is inside or beside."""
+    rows = [str(record.said.get("text", "")), ""]
+    for number, one in enumerate(record.files):
+        inside = number < len(files) and files[number] is not None
+        where = "attached" if inside else "beside" if one.there else "could not be had"
+        rows.append(f"[{_clean(one.name)}: {one.size} bytes, SHA-256 {one.sha256 or 'unknown'}, {where}]")
+    return "\n".join(rows).encode("utf-8", "replace").decode() + "\n"
+
+
+def _bytes(mail: EmailMessage, seed: str) -> bytes:
+    """The bytes of a mail, with boundaries that are always the same for it."""
+    for number, part in enumerate(mail.walk()):
+        if part.is_multipart() and part.get_content_maintype() == "multipart":
+            part.set_boundary("=_" + hashlib.sha256(f"{seed} {number}".encode()).hexdigest()[:40])
+    return mail.as_bytes()
+
+
+FORMS = {"native": native, "jsonl": line, "eml": eml}
+"""The forms that a policy may ask for."""
+
+MEDIA = {"native": "application/json", "jsonl": "application/x-ndjson", "eml": "message/rfc822"}
+ENDINGS = {"native": "json", "jsonl": "jsonl", "eml": "eml"}

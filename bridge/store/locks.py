@@ -1,0 +1,139 @@
+"""How archives outside are to lock copies: until when a record lives, and whether it is under a legal hold.
+
+Rules of this file: reads what `terms` and `holds` say, and compares it with what each archive was last told.
+A record whose end is not known, or that nobody classed, is held: no lock may end before the record may go.
+Notices share the fate of the message that they are about."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import orjson
+from sqlalchemy import Connection, and_, func, select, update
+
+from bridge.ledger.entry import recall
+from bridge.store import schema as s
+from bridge.store.copies import KEPT, C
+from bridge.store.holds import covered, families, standing_holds
+from bridge.store.writer import Tx
+
+PAGE = 200
+"""Messages that are looked at together."""
+
+
+class Wanted(NamedTuple):
+    """How copies of a message are to be locked: until when (milliseconds; None: no end is known), and whether
+    they are under a legal hold."""
+
+    message: int
+    until: int | None
+    held: bool
+
+
+class Change(NamedTuple):
+    """What an archive is to be told about one copy: `until` (0: nothing), `held` (None: nothing)."""
+
+    message: int
+    revision: int
+    objects: tuple[str, ...]
+    until: int
+    held: bool | None
+
+
+class Page(NamedTuple):
+    """Changes of a page of copies, the last message of it, and whether there is another."""
+
+    changes: list[Change]
+    last: int
+    more: bool
+
+
+def wanted(db: Connection, numbers: Sequence[int]) -> list[Wanted]:
+    """How copies of these messages are to be locked, in this order."""
+    m, t = s.messages.c, s.terms.c
+    rows = db.execute(select(m.id, m.notice_for).where(m.id.in_(list(numbers))))
+    root = {row.id: row.id if row.notice_for is None else row.notice_for for row in rows}
+    terms = select(t.message, t.until).where(t.message.in_(list(set(root.values()))))
+    until: dict[int, int | None] = {row.message: row.until for row in db.execute(terms)}
+    holds = standing_holds(db)
+    over = covered(db, families(db, numbers), holds) if holds else {}
+    return [Wanted(one, until.get(root[one]), root[one] in over) for one in numbers]
+
+
+def changes(db: Connection, key: str, after: int) -> Page:
+    """What archive `key` is to be told about copies of messages after `after`, a page of them."""
+    which = (C.destination == key, C.state == KEPT, C.message > after)
+    chosen = select(C.message).where(*which).distinct().order_by(C.message).limit(PAGE)
+    numbers = list(db.scalars(chosen))
+    if not numbers:
+        return Page([], after, False)
+    due = {one.message: one for one in wanted(db, numbers)}
+    rows = db.execute(
+        select(C.message, C.revision, C.held, C.until, C.lane, C.entry).where(
+            *which, C.message <= numbers[-1]
+        )
+    )
+    found = [
+        Change(row.message, row.revision, _objects(db, row.lane, row.entry), until, held)
+        for row in rows
+        for until, held in [_differs(due[row.message], row.until, bool(row.held))]
+        if until or held is not None
+    ]
+    return Page(found, numbers[-1], len(numbers) == PAGE)
+
+
+def _differs(due: Wanted, until: int, held: bool) -> tuple[int, bool | None]:
+    longer = due.until if due.until is not None and due.until > until else 0
+    hold = due.held or due.until is None
+    return longer, None if hold == held else hold
+
+
+def _objects(db: Connection, lane: int, entry: int) -> tuple[str, ...]:
+    c = s.content.c
+    body = db.execute(select(c.body).where(c.lane == lane, c.seq == entry)).scalar()
+    return tuple(orjson.loads(body)["objects"]) if body else ()
+
+
+def objects_of(db: Connection, key: str, message: int, revision: int) -> tuple[str, ...]:
+    """The names of all that an archive has of a copy."""
+    where = and_(C.destination == key, C.message == message, C.revision == revision)
+    row = db.execute(select(C.lane, C.entry).where(where, C.state == KEPT)).first()
+    return _objects(db, row.lane, row.entry) if row else ()
+
+
+def told(tx: Tx, key: str, change: Change) -> None:
+    """An archive was told, and did it."""
+    values: dict[str, object] = {"until": change.until} if change.until else {}
+    values |= {} if change.held is None else {"held": int(change.held)}
+    where = and_(C.destination == key, C.message == change.message, C.revision == change.revision)
+    tx.db.execute(update(s.copies).where(where).values(**values))
+
+
+def mark(db: Connection) -> str:
+    """Something else whenever holds, orders about terms, or the policies in force have changed."""
+    h, le, meta = s.holds.c, s.ledger.c, s.meta.c
+    holds = [tuple(row) for row in db.execute(select(h.name, h.entry, h.state).order_by(h.name))]
+    orders = db.execute(select(func.max(le.seq)).where(le.subject == "retention")).scalar()
+    policy = db.execute(select(meta.value).where(meta.key == "policy")).scalar()
+    return hashlib.sha256(repr((holds, orders, policy)).encode()).hexdigest()
+
+
+# --- rehearsals -----------------------------------------------------------------------------------------
+
+
+def cleared(db: Connection, key: str) -> bool:
+    """Whether a person let archive `key` lock so that nobody can unlock."""
+    return "archive:cleared" in _acts(db, key)
+
+
+def rehearsed(db: Connection, key: str) -> bool:
+    """Whether archive `key` was shown to refuse deletion."""
+    return "archive:rehearsed" in _acts(db, key)
+
+
+def _acts(db: Connection, key: str) -> set[str]:
+    le = s.ledger.c
+    rows = db.scalars(select(le.entry).where(le.subject == f"archive/{key}"))
+    return {recall(bytes(data)).kind for data in rows}

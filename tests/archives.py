@@ -1,0 +1,139 @@
+"""Records to bring outside, and a mail server to bring them to: real aiosmtpd, TLS by an authority of ours.
+
+Rules of this file: nothing reaches beyond this machine, and nothing of ours is used by the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime
+import ssl
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from bridge.ports import Parcel
+from bridge.records.copies import FORMS, MEDIA, Enclosed, End, Fact, Record
+from bridge.sinks.naming import name_of
+
+PDF = b"%PDF-1.7 a report"
+
+
+def record(number: int = 7, *files: Enclosed, text: str = "你好 Li Lei") -> Record:
+    """Something 李雷 wrote, judged."""
+    said = {"network": "weixin", "id": f"m{number}", "conversation": "wk/wm", "text": text, "sent_at": 1}
+    at, about = 1_767_600_000_000, f"message/{number}"
+    facts = (
+        Fact(0, 40, at, "message:archived", about, {"message": number}, "ab"),
+        Fact(0, 41, at + 1, "message:judged", about, {}, "cd", {"reason": "a rule"}),
+    )
+    sender = End("weixin", "wmLiLei", "李雷")
+    reader = End("symphony", "7001", "Alice Wong", "alice.wong@bank.example")
+    return Record("0123456789abcdef", number, 1, said, b"<raw>", sender, reader, facts, files)
+
+
+def parcel(one: Record, form: str = "native", **more: Any) -> Parcel:
+    """The same, as an archive gets it."""
+    data = FORMS[form](one)
+    return Parcel(one, name_of(one, data, form), data, MEDIA[form], **more)
+
+
+@dataclass
+class Held:
+    """`bridge.ports.Blobs` in memory, by the digest of the sealed file."""
+
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+    async def read(self, digest: str) -> AsyncIterator[bytes]:
+        """The bytes, in two pieces."""
+        data = self.files[digest]
+        yield data[: len(data) // 2]
+        yield data[len(data) // 2 :]
+
+
+async def whole(pieces: AsyncIterator[bytes]) -> bytes:
+    """All of it."""
+    return b"".join([piece async for piece in pieces])
+
+
+# --- a mail server --------------------------------------------------------------------------------------
+
+
+@dataclass
+class Box:
+    """What the server got: envelopes in order, and what it is to answer to the end of the next letters."""
+
+    letters: list[Any] = field(default_factory=list)
+    answers: list[str] = field(default_factory=list)
+    port: int = 0
+    ca: Path = Path()
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        """A letter came whole."""
+        answer = self.answers.pop(0) if self.answers else ""
+        if answer.startswith("lost"):
+            self.letters.append(envelope)
+            server.transport.abort()
+            return "250 never heard"
+        if answer:
+            return answer
+        self.letters.append(envelope)
+        return f"250 OK queued as Q{len(self.letters)}"
+
+
+def certificates(folder: Path) -> tuple[Path, Path]:
+    """The authority's certificate, and chain with key of a server on 127.0.0.1."""
+    key, own = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    now = datetime.datetime.now(datetime.UTC)
+
+    def made(name: str, of: Any, issuer: str, by: Any, ca: bool) -> x509.Certificate:
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]))
+            .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, issuer)]))
+            .public_key(of.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - datetime.timedelta(days=1))
+            .not_valid_after(now + datetime.timedelta(days=1))
+            .add_extension(x509.BasicConstraints(ca, None), critical=True)
+            .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        )
+        return builder.sign(by, hashes.SHA256())
+
+    authority = made("a test authority", key, "a test authority", key, ca=True)
+    server = made("localhost", own, "a test authority", key, ca=False)
+    pem = serialization.Encoding.PEM
+    (folder / "ca.pem").write_bytes(authority.public_bytes(pem))
+    secret = own.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "server.pem").write_bytes(server.public_bytes(pem) + secret)
+    return folder / "ca.pem", folder / "server.pem"
+
+
+@asynccontextmanager
+async def mail_server(folder: Path, *, tls: str = "starttls") -> AsyncIterator[Box]:
+    """A mailbox, while it answers."""
+    from aiosmtpd.smtp import SMTP
+
+    box = Box()
+    box.ca, chain = certificates(folder)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(chain)
+    start = {"tls_context": context, "require_starttls": True} if tls == "starttls" else {}
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: SMTP(box, hostname="localhost", data_size_limit=33_554_432, **start),
+        "localhost",
+        0,
+        ssl=context if tls == "implicit" else None,
+    )
+    try:
+        box.port = server.sockets[0].getsockname()[1]
+        yield box
+    finally:
+        server.close()

@@ -1,0 +1,81 @@
+"""Copies as files: whole or not there, never written over, each batch with its manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+import pytest
+from archives import PDF, Held, parcel, record, whole
+
+from bridge.errors import Refused, Unreachable
+from bridge.records.copies import Enclosed
+from bridge.sinks.drop import DropSink
+
+FILE = Enclosed("报告.pdf", "application/pdf", len(PDF), "", "sealed")
+
+
+def below(folder: Path) -> set[str]:
+    """Every file there."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+async def test_files_and_manifest(tmp_path: Path) -> None:
+    """Record and attachment lie there whole, and the manifest says what they are; a repetition adds
+    nothing."""
+    sink, one, blobs = DropSink("records/drop", tmp_path), parcel(record(1, FILE)), Held({"sealed": PDF})
+    first = await sink.put(one, blobs)
+    there = below(tmp_path)
+    assert await sink.put(one, blobs) == first
+    assert below(tmp_path) == there
+    (manifest,) = (tmp_path / "manifests").iterdir()
+    told = json.loads(manifest.read_bytes())
+    assert told["count"] == len(told["files"]) == 2
+    for row in told["files"]:
+        data = (tmp_path / row["name"]).read_bytes()
+        assert (hashlib.sha256(data).hexdigest(), len(data)) == (row["sha256"], row["bytes"])
+    assert await whole(sink.read(first.objects[1])) == PDF
+
+
+async def test_nothing_is_written_over(tmp_path: Path) -> None:
+    """Other bytes under the same name stay, and the record is refused."""
+    one = parcel(record(1))
+    (tmp_path / one.name).parent.mkdir(parents=True)
+    (tmp_path / one.name).write_bytes(b"something else")
+    with pytest.raises(Refused) as refused:
+        await DropSink("records/drop", tmp_path).put(one, Held())
+    assert refused.value.code == "differs"
+    assert (tmp_path / one.name).read_bytes() == b"something else"
+
+
+async def test_a_folder_that_is_not_mounted(tmp_path: Path) -> None:
+    """A folder that is not there is not made: what would lie there is nobody's archive."""
+    with pytest.raises(Unreachable, match="is it mounted"):
+        await DropSink("records/drop", tmp_path / "absent").put(parcel(record(1)), Held())
+    with pytest.raises(Unreachable):
+        await DropSink("records/drop", tmp_path / "absent").check()
+
+
+async def test_a_mount_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither hard links nor locks are asked for."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "lockf", refuse)
+    await DropSink("records/drop", tmp_path).put(parcel(record(1)), Held())
+    assert not [name for name in below(tmp_path) if name.endswith(".part")]
+
+
+async def test_what_was_collected(tmp_path: Path) -> None:
+    """A file that is not there any more is told from a folder that cannot be used; a folder locks nothing."""
+    sink = DropSink("records/drop", tmp_path)
+    with pytest.raises(Refused) as refused:
+        await whole(sink.read(parcel(record(1)).name))
+    assert refused.value.code == "gone"
+    with pytest.raises(Refused):
+        await sink.try_delete()
+    assert await sink.check() == "can be written to"

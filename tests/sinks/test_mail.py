@@ -1,0 +1,112 @@
+"""Copies to a mailbox: over TLS that is checked, one letter a record, whole or not at all (real aiosmtpd)."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import ssl
+from pathlib import Path
+
+import pytest
+from archives import PDF, Box, Held, mail_server, parcel, record
+
+from bridge.errors import Refused, Unreachable
+from bridge.records.copies import Enclosed, native
+from bridge.sinks.mail import MailBox, MailSink
+
+FILE = Enclosed("报告.pdf", "application/pdf", len(PDF), "", "sealed")
+ARCHIVE = "journal@archive.example"
+
+
+def sink(box: Box, *, tls: str = "starttls", trusted: bool = True, largest: int = 25_000_000) -> MailSink:
+    """Letters to that mailbox."""
+    context = ssl.create_default_context(cafile=str(box.ca) if trusted else None)
+    sender = "weighbridge@bank.example"
+    return MailSink(
+        "records/journal", MailBox("localhost", box.port, ARCHIVE, sender, tls, context, largest, seconds=10)
+    )
+
+
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+async def test_a_letter(tmp_path: Path, tls: str) -> None:
+    """The archive gets metadata and the record as a mail of its own, with the attachment; its queue's id is
+    the receipt. Both ways of TLS."""
+    one = record(1, FILE)
+    async with mail_server(tmp_path, tls=tls) as box:
+        there = sink(box, tls=tls)
+        answer = await there.put(parcel(one), Held({"sealed": PDF}))
+        assert "over TLS" in await there.check()
+        await there.close()
+    (letter,) = box.letters
+    assert (letter.mail_from, letter.rcpt_tos) == ("weighbridge@bank.example", [ARCHIVE])
+    assert "queued as Q1" in answer.answer
+    outer = email.message_from_bytes(letter.content, policy=email.policy.default)
+    assert outer["Message-ID"] == answer.objects[0]
+    meta, inner = outer.iter_parts()
+    assert f"message: {one.number}" in meta.get_content()
+    mail = inner.get_content()
+    assert mail["From"].addresses[0].display_name == "李雷"
+    assert mail.get_body().get_content().startswith("你好 Li Lei")
+    attached = {part.get_filename(): part.get_content() for part in mail.iter_attachments()}
+    assert attached == {"报告.pdf": PDF, "record.json": native(one)}
+
+
+async def test_an_answer_that_was_lost(tmp_path: Path) -> None:
+    """A letter whose acknowledgement never came is sent again, under the same Message-ID and with the same
+    bytes: the archive knows it as one."""
+    async with mail_server(tmp_path) as box:
+        box.answers.append("lost")
+        there = sink(box)
+        with pytest.raises(Unreachable):
+            await there.put(parcel(record(1)), Held())
+        await there.put(parcel(record(1)), Held())
+        await there.close()
+    first, second = box.letters
+    assert first.content == second.content
+
+
+async def test_too_large(tmp_path: Path) -> None:
+    """What is larger than the server takes is refused before it is read or sent, and by the server's word."""
+    async with mail_server(tmp_path) as box:
+        large = Enclosed("film.mp4", "video/mp4", 30_000_000, "", "never read")
+        with pytest.raises(Refused) as refused:
+            await sink(box).put(parcel(record(1, large)), Held())
+        assert refused.value.code == "too-large"
+        box.answers.append("552 too much")
+        with pytest.raises(Refused) as refused:
+            await sink(box).put(parcel(record(1)), Held())
+        assert refused.value.code == "too-large"
+    assert box.letters == []
+
+
+async def test_replies(tmp_path: Path) -> None:
+    """4xx is worth another try; 554 to a letter is for good."""
+    async with mail_server(tmp_path) as box:
+        box.answers += ["451 later", "554 no"]
+        there = sink(box)
+        with pytest.raises(Unreachable):
+            await there.put(parcel(record(1)), Held())
+        with pytest.raises(Refused) as refused:
+            await there.put(parcel(record(1)), Held())
+        assert refused.value.code == "refused"
+        await there.close()
+
+
+async def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
+    """Nothing is said to a server whose certificate does not lead to an authority that is trusted."""
+    async with mail_server(tmp_path) as box:
+        with pytest.raises(Unreachable, match="certificate"):
+            await sink(box, trusted=False).put(parcel(record(1)), Held())
+        with pytest.raises(Unreachable, match="certificate"):
+            await sink(box, trusted=False).check()
+    assert box.letters == []
+
+
+async def test_what_a_mailbox_cannot(tmp_path: Path) -> None:
+    """It cannot be read back, and whether it locks cannot be seen: both are said."""
+    async with mail_server(tmp_path) as box:
+        there = sink(box)
+        with pytest.raises(Refused):
+            there.read("<1>")
+        with pytest.raises(Refused):
+            await there.try_delete()
