@@ -84,11 +84,67 @@ FORMATS: Mapping[str, Known] = {
             f"{_HERE}.globalrelay:GLOBALRELAY",
             "mails as Global Relay takes them",
             _MAIL,
+            {
+                "msgtype": "X-GlobalRelay-MsgType, as the vendor assigned it; without it there is no such header",
+                "largest": "bytes of a mail at most (250000000)",
+                "subject": "`counts` or `title`",
+            },
+            {
+                "spelled": "signs a mail cannot show: printed as codes, the record attached as JSON",
+                "too-large": "an attachment that is larger than a mail may be: it lies beside the mail",
+            },
         ),
-        Known("actiance", f"{_HERE}.actiance:ACTIANCE", "XML as Smarsh Vantage (Actiance) takes it"),
-        Known("rsmf", f"{_HERE}.rsmf:RSMF", "short messages for review platforms (RSMF)", _MAIL),
-        Known("edrm", f"{_HERE}.edrm:EDRM", "EDRM XML 1.2 for review platforms"),
-        Known("dat", f"{_HERE}.dat:DAT", "Concordance load file (DAT and OPT)"),
+        Known(
+            "actiance",
+            f"{_HERE}.actiance:ACTIANCE",
+            "XML as Smarsh Vantage (Actiance) takes it",
+            options={
+                "unit": "of times: `ms` or `s`, as the archive was set up",
+                "perspective": "the attribute of every conversation; its title unless given",
+            },
+            lacks={
+                "beside": "decisions, deliveries, readers: they stand in records.jsonl in the same ZIP",
+                "sent-beside": "a text that was changed on its way: what the other side saw is in records.jsonl",
+                "spelled": "signs that XML cannot write: as codes, and unchanged in records.jsonl",
+            },
+        ),
+        Known(
+            "rsmf",
+            f"{_HERE}.rsmf:RSMF",
+            "short messages for review platforms (RSMF 2.0)",
+            _MAIL,
+            {
+                "events": "of a file at most (10000)",
+                "platform": "name of the platform; the networks of the messages unless given",
+            },
+            {"custom": "decisions, deliveries, what was sent: as custom properties of their event"},
+        ),
+        Known(
+            "edrm",
+            f"{_HERE}.edrm:EDRM",
+            "EDRM XML 1.2 or 1.1 for review platforms",
+            options={"version": "`1.2` or `1.1`", "prefix": "of document ids (WB)"},
+            lacks={
+                "xml": "signs that XML cannot write: as codes, and unchanged in the native",
+                "spelled": "signs that steer or deceive: printed as codes in texts, unchanged in the native",
+            },
+        ),
+        Known(
+            "dat",
+            f"{_HERE}.dat:DAT",
+            "Concordance load file (DAT and OPT)",
+            options={
+                "profile": "columns: `weighbridge`, `doj`, `ftc` or `sec`",
+                "delimiters": "`concordance` or `pipe`",
+                "encoding": "`utf-8` or `utf-16`",
+                "prefix": "of document ids (WB)",
+                "company": "the producing party, for profiles with such a column",
+            },
+            lacks={
+                "delimiters": "delimiters inside a text: as codes, and unchanged in the native",
+                "spelled": "signs that steer or deceive: printed as codes, and unchanged in the native",
+            },
+        ),
     )
 }
 
