@@ -16,13 +16,14 @@ import shutil
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import aiohttp
+import nursery
 from sqlalchemy import Connection
 
 from bridge.cli import compose, output, weighbridge
@@ -76,7 +77,7 @@ async def _answer(condition: Callable[[], Any]) -> Any:
 class Running:
     """One life of the daemon's process."""
 
-    process: asyncio.subprocess.Process
+    process: asyncio.subprocess.Process | nursery.Child
     lines: list[dict[str, Any]] = field(default_factory=list)
     raw: list[str] = field(default_factory=list)
     told: list[str] = field(default_factory=list)
@@ -142,6 +143,14 @@ class Running:
             self.told += (await loop.sock_recv(door, 4096)).decode().splitlines()
 
 
+async def _anew(
+    code: str, arguments: Sequence[str], environ: Mapping[str, str], folder: str
+) -> asyncio.subprocess.Process:
+    pipe = asyncio.subprocess.PIPE
+    command = [sys.executable, "-c", code, *arguments]
+    return await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, env=environ, cwd=folder)
+
+
 # --- the house it runs in -------------------------------------------------------------------------------
 
 
@@ -194,29 +203,27 @@ class Place:
             await database.make_pair(dict(pair.record()), PERSON, "known client")
 
     @contextlib.asynccontextmanager
-    async def daemon(self, spoiled: str = "", **environ: str) -> AsyncIterator[Running]:
+    async def daemon(
+        self, spoiled: str = "", *, anew: bool = False, **environ: str
+    ) -> AsyncIterator[Running]:
         """`weighbridge run`, with more settings from `environ`; killed at the end if it still runs.
 
-        `spoiled` is Python that runs first in its process.
+        `spoiled` is Python that runs first in its process. `anew`: in a fresh interpreter.
         """
         name = f"weighbridge-{secrets.token_hex(8)}"
         everything = {**os.environ, **self.environ, "NOTIFY_SOCKET": f"@{name}", **environ}
-        command = [sys.executable, "-c", f"{START}{spoiled}\nmain()", "--config", str(self.config), "run"]
+        code, arguments = f"{START}{spoiled}\nmain()", ["--config", str(self.config), "run"]
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as door:
             door.setblocking(False)
             door.bind(f"\0{name}")
-            pipe = asyncio.subprocess.PIPE
-            process = await asyncio.create_subprocess_exec(
-                *command, stdout=pipe, stderr=pipe, env=everything, cwd=ROOT
-            )
-            running = Running(process)
+            running = Running(await (_anew if anew else nursery.fork)(code, arguments, everything, str(ROOT)))
             readers = (running.read_log(), running.read_output(), running.read_words(door))
             running.tasks = [asyncio.create_task(reader) for reader in readers]
             try:
                 yield running
             finally:
-                if process.returncode is None:
-                    process.kill()
+                if running.process.returncode is None:
+                    running.process.kill()
                 await running.ended()
                 running.tasks[2].cancel()
                 await asyncio.gather(running.tasks[2], return_exceptions=True)

@@ -71,7 +71,7 @@ def lane(db: Connection) -> tuple[str, int, int]:
 
 async def test_systemd_is_told_when_it_is_ready_lives_and_leaves(here: Place) -> None:
     """READY=1 once the store is ours, WATCHDOG=1 at half the interval asked for, STOPPING=1, and exit 0."""
-    async with here.daemon(WATCHDOG_USEC="200000") as daemon:
+    async with here.daemon(anew=True, WATCHDOG_USEC="200000") as daemon:
         await opened(daemon)
         seen = daemon.told.count("WATCHDOG=1")
         await within(DEADLINE, lambda: daemon.told.count("WATCHDOG=1") >= seen + 3)

@@ -9,6 +9,7 @@ argument, and only those who ask get it: a policy that was good yesterday loads 
 from __future__ import annotations
 
 import datetime
+import functools
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -92,7 +93,7 @@ def read(paths: Sequence[Path]) -> tuple[list[Source], list[Diagnostic]]:
         if found is None:
             problems.append(Page(str(path), "").report("P008.missing", Place(1, 1), path=path))
         else:
-            listed = {name: _beside(path.parent, name) for name in _list_files(found[0])}
+            listed = {name: _beside(path.parent, name) for name in _list_files(str(path), found[0])}
             beside = {name: file for name, file in listed.items() if file is not None}
             files = {name: data for name, (data, _) in beside.items()}
             sources.append(Source(str(path), found[0], files, {name: t for name, (_, t) in beside.items()}))
@@ -176,12 +177,16 @@ def _decode(data: bytes) -> str:
     return data.decode("utf-8-sig")
 
 
-def _list_files(data: bytes) -> list[str]:
+#: A file is read once to learn which lists it names, and once with them: the tree is the same.
+_composed = functools.lru_cache(maxsize=8)(compose)
+
+
+def _list_files(name: str, data: bytes) -> list[str]:
     """The list files that a policy names, as far as it can be read; never one that leads elsewhere."""
     if b"file" not in data or len(data) > LARGEST:
         return []
     try:
-        root = compose("", _decode(data)).root
+        root = _composed(name, _decode(data)).root
     except UnicodeDecodeError:
         return []
     lists = root.child("lists") if root else None
@@ -218,7 +223,7 @@ class _Reading:
             page = Page(name, "")
             return Document(page, None, [page.report("P008.large", Place(1, 1), limit=LARGEST >> 20)])
         try:
-            return compose(name, _decode(data))
+            return _composed(name, _decode(data))
         except UnicodeDecodeError as error:
             page = Page(name, data.decode("utf-8", "replace"))
             before = data[: error.start].decode("utf-8", "replace")
