@@ -21,16 +21,18 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 #: What a daemon imports, before and after it has read its settings and policies.
 LEARNT = (
     "bridge.cli.run", "bridge.cli.compose", "bridge.config", "bridge.daemon", "bridge.indexer",
-    "bridge.inspection.inspector", "bridge.notary", "bridge.store.database", "bridge.store.searching",
-    "bridge.store.anchors", "bridge.store.signing", "bridge.witnesses.shelf", "connectors.symphony.client", "connectors.weixin.kf",
-    "holidays.countries", "holidays.financial", "opencc", "psycopg", "pypinyin", "sqlalchemy.dialects.sqlite",
-    "sqlalchemy.dialects.postgresql.psycopg", "uvloop",
+    "bridge.inspection.inspector", "bridge.notary", "bridge.store.anchors", "bridge.store.database",
+    "bridge.store.searching", "bridge.store.signing", "bridge.witnesses.shelf",
+    "connectors.symphony.client", "connectors.symphony.mock", "connectors.weixin.kf",
+    "connectors.weixin.mock", "holidays.countries", "holidays.financial", "opencc", "psycopg",
+    "pypinyin", "sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.postgresql.psycopg", "uvloop",
 )  # fmt: skip
 
 MOST = 1 << 18
@@ -103,6 +105,9 @@ def _mother() -> socket.socket:
 # --- the one that forks ---------------------------------------------------------------------------------
 
 
+_Wish = tuple[dict[str, Any], Sequence[int]]
+
+
 class _Mother:
     """Forks as she is asked to, and tells how each child ended."""
 
@@ -114,31 +119,31 @@ class _Mother:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(ring)
 
-    def work(self) -> None:
-        """Until nobody asks any more."""
+    def work(self) -> _Wish | None:
+        """Until nobody asks any more; then None. In a child: what it is to live."""
         while True:
             ready, _, _ = select.select([self.door, self.rung], [], [])
             if self.rung in ready:
                 os.read(self.rung, 4096)
                 self._bury()
-            if self.door in ready and not self._bear():
-                break
+            if self.door in ready:
+                wish, ends, _, _ = socket.recv_fds(self.door, MOST, 3)
+                if not wish:
+                    break
+                if not self._bear(ends):
+                    return json.loads(wish), ends
         for pid in self.children:
             os.kill(pid, signal.SIGKILL)
+        return None
 
-    def _bear(self) -> bool:
-        """One wish; False when there will be no other."""
-        wish, ends, _, _ = socket.recv_fds(self.door, MOST, 3)
-        if not wish:
-            return False
-        pid = os.fork()
-        if pid == 0:
-            _live(json.loads(wish), ends)
-        self.children[pid] = ends[2]
-        os.write(ends[2], b"%d\n" % pid)
-        os.close(ends[0])
-        os.close(ends[1])
-        return True
+    def _bear(self, ends: Sequence[int]) -> int:
+        """A child: gives its number, and 0 in the child."""
+        if pid := os.fork():
+            self.children[pid] = ends[2]
+            os.write(ends[2], b"%d\n" % pid)
+            os.close(ends[0])
+            os.close(ends[1])
+        return pid
 
     def _bury(self) -> None:
         while self.children:
@@ -152,7 +157,7 @@ class _Mother:
 
 
 def _live(wish: dict[str, Any], ends: Sequence[int]) -> None:
-    """The child: what a fresh interpreter would have found, and then the code. Does not return."""
+    """The child: what a fresh interpreter would have found, and then the code."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
@@ -164,18 +169,9 @@ def _live(wish: dict[str, Any], ends: Sequence[int]) -> None:
     os.environ.clear()
     os.environ.update(wish["environ"])
     os.chdir(wish["folder"])
+    tempfile.tempdir = None
     sys.argv = ["-c", *wish["arguments"]]
-    try:
-        exec(compile(wish["code"], "<string>", "exec"), {"__name__": "__main__"})
-        code = 0
-    except SystemExit as leaving:
-        code = leaving.code if isinstance(leaving.code, int) else int(leaving.code is not None)
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-        code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
+    exec(compile(wish["code"], "<string>", "exec"), {"__name__": "__main__"})
 
 
 if __name__ == "__main__":
@@ -184,4 +180,5 @@ if __name__ == "__main__":
         importlib.import_module(name)
     gc.collect()
     gc.freeze()
-    _Mother(socket.socket(fileno=int(sys.argv[1]))).work()
+    if (wanted := _Mother(socket.socket(fileno=int(sys.argv[1]))).work()) is not None:
+        _live(*wanted)  # and its end is the interpreter's own

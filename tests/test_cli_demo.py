@@ -9,12 +9,12 @@ import os
 import re
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+import nursery
 import pytest
 from daemon_rig import DEADLINE, ROOT, START, within
 from story import Terminal
@@ -144,7 +144,7 @@ def test_the_policies_are_those_that_are_shipped() -> None:
 class Watched:
     """The demo as a process that somebody watches."""
 
-    process: asyncio.subprocess.Process
+    process: nursery.Child
     out: list[str] = field(default_factory=list)
     err: list[str] = field(default_factory=list)
     readers: list[asyncio.Task[None]] = field(default_factory=list)
@@ -173,10 +173,8 @@ class Watched:
 @contextlib.asynccontextmanager
 async def watched(tmp_path: Path, spoiled: str, *options: str) -> AsyncIterator[Watched]:
     """`weighbridge demo --port 0`, with Python to run first; killed at the end if it still runs."""
-    command = [sys.executable, "-c", f"{START}{spoiled}\nmain()", "demo", "--port", "0", *options]
-    pipe = asyncio.subprocess.PIPE
-    environ = {**os.environ, "TMPDIR": str(tmp_path)}
-    process = await asyncio.create_subprocess_exec(*command, stdout=pipe, stderr=pipe, cwd=ROOT, env=environ)
+    code, arguments = f"{START}{spoiled}\nmain()", ["demo", "--port", "0", *options]
+    process = await nursery.fork(code, arguments, {**os.environ, "TMPDIR": str(tmp_path)}, str(ROOT))
     watching = Watched(process)
     streams = ((process.stdout, watching.out), (process.stderr, watching.err))
     watching.readers = [asyncio.create_task(watching.read(*both)) for both in streams]

@@ -1,9 +1,9 @@
 """A conversation across the whole bridge while something goes wrong, and what may have become of it.
 
 Rules of this file: it stands between the two mocks and the real daemon (`bridge.cli.stage`), and replaces
-nothing but the time: the bridge and both mocks are given one clock, which runs with the machine's and is
-moved ahead, for all of them at once, while a test waits. Connectors are made from the settings of `run`, with
-shorter limits for answers that never come.
+nothing but the time, and the search index, which is left out: the bridge and both mocks are given one clock,
+which runs with the machine's and is moved ahead, for all of them at once, while a test waits. Connectors are
+made from the settings of `run`, with shorter limits for answers that never come.
 
 Whatever a switch does, one of three things is true of every message in the end: the other side sees it, a
 person finds it (parked, failed, waiting or held) with its reason, or its network is closed with a remedy.
@@ -33,6 +33,7 @@ from bridge.ports import Blobs, Connector, Lease
 from bridge.store import views
 from bridge.store.signing import verifiers
 from bridge.store.verify import verify
+from connectors.symphony import auth
 from connectors.symphony.client import SymphonyConnector
 from connectors.symphony.mock import world
 from connectors.weixin.api import Pace
@@ -353,6 +354,7 @@ async def on_stage(folder: Path, poll: float = 30.0) -> AsyncIterator[Scene]:
 
 
 _one_key_pair = functools.cache(world.new_key_pair)  # the price of an RSA key is paid once
+_one_key = functools.cache(auth._rsa_key)
 
 
 def _give_time(patch: pytest.MonkeyPatch, hours: Hours, poll: float) -> None:
@@ -371,6 +373,8 @@ def _give_time(patch: pytest.MonkeyPatch, hours: Hours, poll: float) -> None:
         )
 
     patch.setattr(world, "new_key_pair", _one_key_pair)
+    patch.setattr(auth, "_rsa_key", _one_key)
+    patch.setattr(compose, "indexer", lambda *_: None)
     patch.setattr(compose, "store", lambda settings: made_store(settings, hours))
     patch.setattr(compose, "symphony", symphony)
     patch.setattr(compose, "weixin", weixin)
