@@ -33,19 +33,11 @@ def environment(name: str) -> Path:
     stamp, wanted = place / "installed.sha256", hashlib.sha256(requirements.read_bytes()).hexdigest()
     python = place / "bin" / "python"
     if not stamp.exists() or stamp.read_text() != wanted:
-        subprocess.run(
-            [sys.executable, "-m", "venv", "--clear", str(place)], check=True, timeout=INSTALL_SECONDS
-        )
-        install = [
-            str(python),
-            "-m",
-            "pip",
-            "install",
-            "-q",
-            "--disable-pip-version-check",
-            "--require-hashes",
-        ]
-        subprocess.run([*install, "-r", str(requirements)], check=True, timeout=INSTALL_SECONDS)
+        uv = Path(sys.executable).with_name("uv")
+        make = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, place]
+        install = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--require-hashes"]
+        for command in (make, [*install, "--python", python, "-r", requirements]):
+            subprocess.run(command, check=True, timeout=INSTALL_SECONDS)
         stamp.write_text(wanted)
     return python
 
