@@ -19,17 +19,20 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aiohttp import web
 
 from bridge import pipeline, telemetry
+from bridge.archivist import Archivist
+from bridge.assurance import Assurance
 from bridge.errors import ConfigError, SignedOut
 from bridge.in_force import InForce, Judging, Law
 from bridge.indexer import Indexer
 from bridge.message import Inspection, Verdict
 from bridge.notary import Notary
 from bridge.pipeline import Bell, House
+from bridge.policy import PolicySet
 from bridge.ports import Attempt, Connector, Late, Step
 from bridge.store import views
 from bridge.store.database import Database
@@ -97,7 +100,9 @@ class Daemon:
     `law` says where policies come from and how they come into force; `address` is where /healthz, /readyz,
     /status and /metrics answer, None for nowhere; `anew` makes a network's connector again from what the
     settings and secret files say by now (raising ConfigError), None when they cannot change; `notary` signs
-    checkpoints, None for a daemon without them; `indexer` keeps the search index, None for none.
+    checkpoints, None for a daemon without them; `indexer` keeps the search index, None for none; `assurance`
+    minds that nothing is missing, None for nobody; `archivist` makes who brings copies outside, by the
+    policies in force, None for nobody.
     """
 
     def __init__(
@@ -110,11 +115,19 @@ class Daemon:
         anew: Callable[[str], Connector] | None = None,
         notary: Notary | None = None,
         indexer: Indexer | None = None,
+        assurance: Assurance | None = None,
+        archivist: Callable[[Judging], Archivist] | None = None,
     ) -> None:
         self.house, self.database, self.connectors = house, database, connectors
         self.address, self.anew, self.notary = address, anew, notary
         self.indexer = indexer
+        self.assurance = assurance
+        if assurance is not None:
+            self.house = house = replace(house, paused=assurance.paused, heed=assurance.heed)
+            assurance.connectors = self._signed_in
+            assurance.policies = self._deciding
         self.judging = Judging()
+        self.archivist = archivist(self.judging) if archivist is not None else None
         self.in_force = InForce(self.judging, law, house, database)
         self.stop = asyncio.Event()
         self.networks = {connector.network: NetworkState() for connector in connectors}
@@ -158,8 +171,12 @@ class Daemon:
             ]
             if self.notary is not None:
                 beside.append(tasks.create_task(self.notary.run()))
+            if self.archivist is not None:
+                beside.append(tasks.create_task(self.archivist.run()))
             if self.indexer is not None:
                 beside.append(tasks.create_task(self.indexer.run()))
+            if self.assurance is not None:
+                beside.append(tasks.create_task(self.assurance.run()))
             networks = [tasks.create_task(self._network(one)) for one in self.connectors]
             log.info("daemon:started", port=self.bound_port)
             # Ready means that the store is ours; a network that is away or refuses us is told by /readyz.
@@ -227,6 +244,13 @@ class Daemon:
     def _closed(self) -> list[str]:
         """Every closed network, with what a person has to do."""
         return [f"{name} is closed: {trouble}" for name, trouble in self._troubles().items() if trouble]
+
+    def _signed_in(self) -> dict[str, Connector]:
+        """The networks that can be asked now."""
+        return {name: one.connector for name, one in self.networks.items() if one.open and one.connector}
+
+    def _deciding(self) -> PolicySet | None:
+        return self.judging.policies if self.judging.hashes else None
 
     def _troubles(self) -> dict[str, str]:
         """What keeps each network from working, "" where nothing does."""
@@ -298,6 +322,8 @@ class Daemon:
 
     async def _readyz(self, _: web.Request) -> web.Response:
         closed = self._closed()
+        if self.assurance is not None:
+            closed += self.assurance.capture_troubles()
         return web.Response(text="\n".join(closed or ["ready"]) + "\n", status=503 if closed else 200)
 
     async def _status(self, _: web.Request) -> web.Response:
@@ -318,6 +344,8 @@ class Daemon:
             "removed": list(self.in_force.removed),
             "stale": [list(names) for names in self.in_force.stale],
             "checkpoint": self._checkpoint(),
+            "archives": [lag._asdict() for lag in self.archivist.lags()] if self.archivist else [],
+            "assurance": self.assurance.status() if self.assurance else None,
         }
         return web.json_response(answer)
 
@@ -344,10 +372,21 @@ class Daemon:
             for lag in self.notary.lags():
                 gauges.witness_lag.labels(str(lag.number)).set(lag.seconds)
                 gauges.witness_late.labels(str(lag.number)).set(lag.late)
+        if self.assurance is not None:
+            self._measure_assurance(self.assurance)
         gauges.lease.labels(str(self.database.lane)).set(1)
         for network, counts in depths.networks.items():
             gauges.outbox_depth.labels(network).set(counts.open)
             gauges.parked.labels(network).set(counts.parked)
+
+    def _measure_assurance(self, assurance: Assurance) -> None:
+        gauges = telemetry.metrics
+        for network, lag in assurance.lags.items():
+            gauges.capture_lag.labels(network).set(lag)
+        gauges.capture_paused.set(assurance.paused.is_set())
+        gauges.uncertified.set(assurance.overdue)
+        gauges.differences.set(assurance.newest.differences if assurance.newest else 0)
+        gauges.alerts.set(assurance.newest.alerts if assurance.newest else 0)
 
 
 def _first(group: BaseExceptionGroup) -> SignedOut:

@@ -112,6 +112,20 @@ class Metrics:
         self.copies_lag = self._gauge(
             "copies_lag_seconds", "Seconds for which an archive outside has lacked a copy.", "destination"
         )
+        self.capture_lag = self._gauge(
+            "capture_lag_seconds", "Seconds for which a network has not been read to its end.", "network"
+        )
+        self.capture_paused = self._gauge(
+            "capture_paused", "1 while nothing is passed on because a network is not read."
+        )
+        self.uncertified = self._gauge("day_uncertified", "1 while a day that has ended is not certified.")
+        self.differences = self._gauge(
+            "certificate_differences",
+            "Items that the newest certificate names as missing, altered or surplus.",
+        )
+        self.alerts = self._gauge(
+            "certificate_alerts", "What the newest certificate names as unusual, lost canaries among it."
+        )
         self.lease = self._gauge("lease", "1 while this process holds the lane.", "lane")
         self.signed_in = self._gauge("signed_in", "1 while the network accepts our credentials.", "network")
         self.latency = Histogram(

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
     from bridge.archivist import Archivist, Destination
+    from bridge.assurance import Assurance
     from bridge.config import Place, Settings
     from bridge.daemon import Daemon
     from bridge.in_force import Law
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from bridge.notary import Notary
     from bridge.pipeline import Inspect, Pace
     from bridge.policy import PolicySet
-    from bridge.ports import Blobs, Clock, Connector, KeyKeeper, Sink, Lease, Witness
+    from bridge.ports import Blobs, Clock, Connector, KeyKeeper, Lease, Sink, Witness
     from bridge.proposals import Bar
     from bridge.sinks.mail import MailBox
     from bridge.store.database import Database
@@ -384,6 +385,35 @@ def archivist(
     return Archivist(database, named, partial(sink, settings), pace)
 
 
+def assurance(settings: Settings, database: Database, *, resident: bool = True) -> Assurance:
+    """What certifies that nothing is missing; only one that is `resident` in a daemon can wait for its canary
+    to come back."""
+    from bridge.assurance import Assurance, Plan
+    from bridge.message import SYMPHONY, WEIXIN
+
+    part = settings.assurance
+    outside = tuple(folder / "certificates" for folder in anchors(settings))
+    plan = Plan(
+        part.hour,
+        (part.folder, *outside),
+        part.lag_alarm_seconds,
+        part.lag_stop_seconds,
+        part.canary_seconds,
+        part.silent_days,
+        part.weeks,
+    )
+    post, _ = _posting(settings, database.blobs)
+    plant = partial(post, part.canary_room) if part.canary_room and resident else None
+    return Assurance(
+        database,
+        signing_key(settings),
+        plan,
+        dict,
+        plant=plant,
+        networks=(SYMPHONY, WEIXIN) if resident else (),
+    )
+
+
 def index_folder(settings: Settings) -> Path:
     """Where the search index is: beside what the store keeps on this host."""
     from bridge.store.index.months import FOLDER
@@ -434,6 +464,7 @@ def daemon(
         anew,
         notary(settings, database),
         indexer(settings, database),
+        assurance(settings, database),
     )
 
 

@@ -87,6 +87,8 @@ def _daemon_lines(daemon: Mapping[str, Any] | None, url: str, now: int) -> Itera
     if checkpoint := daemon.get("checkpoint"):
         yield _checkpoint_line(checkpoint, now)
         yield from _place_lines(checkpoint.get("places", ()), int(checkpoint.get("size", 0)))
+    if assurance := daemon.get("assurance"):
+        yield from _assurance_lines(assurance)
     if daemon.get("differs"):
         said = "the files are not what was approved, and decide nothing: `weighbridge policy propose`"
         yield f"✗ policies   {said}"
@@ -95,6 +97,16 @@ def _daemon_lines(daemon: Mapping[str, Any] | None, url: str, now: int) -> Itera
     for policy, name in daemon.get("stale", ()):
         out = f"list {output.cell(name)} of policy {output.cell(policy)} is out of date"
         yield f"✗ policies   {out}: everything is held until its file is delivered again"
+
+
+def _assurance_lines(assurance: Mapping[str, Any]) -> Iterator[str]:
+    """Whether networks are read, and what the newest certificate says."""
+    lags = assurance.get("lags", {})
+    read = ", ".join(f"{name} {output.span(int(lag * 1000))} ago" for name, lag in lags.items())
+    sign = "✗" if assurance.get("trouble") else "✓"
+    yield f"{sign} complete   {output.cell(assurance.get('trouble') or f'read to the end: {read}')}"
+    if one := assurance.get("certified"):
+        yield f"  {'':<10} {output.cell(one['day'])} is certified: {int(one['archived']):,} messages"
 
 
 def _checkpoint_line(checkpoint: Mapping[str, Any], now: int) -> str:

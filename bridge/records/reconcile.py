@@ -144,15 +144,18 @@ class Known(NamedTuple):
 class Recount:
     """One network's recount, compared with the archive as it comes.
 
-    `messages` and `deliveries` are the ranges (first, last) of numbers that can be expected to be seen.
+    `messages` and `deliveries` are the ranges (first, last) of numbers that can be expected to be seen. What
+    is older than `since` (milliseconds) is compared, and not counted.
     """
 
-    def __init__(self, network: str, messages: tuple[int, int], deliveries: tuple[int, int]) -> None:
+    def __init__(
+        self, network: str, messages: tuple[int, int], deliveries: tuple[int, int], since: int = 0
+    ) -> None:
         self.network = network
+        self._since = since
         self.counts: Counter[str] = Counter(collected=0, archived=0, duplicate=0, own=0)
         self.seen = Seen(*messages)
         self.arrived = Seen(*deliveries)
-        self._arrived_as: dict[str, str] = {}
         self._order: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
         self._waiting = 0
 
@@ -168,16 +171,17 @@ class Recount:
                 yield from self._theirs(one, known)
 
     def _theirs(self, one: Sighting, known: Mapping[str, Known]) -> Iterator[Fault]:
-        self.counts["collected"] += 1
+        counted = one.at >= self._since
+        self.counts["collected"] += counted
         name = f"{self.network}/{one.id}"
         found = known.get(one.id)
         if found is None:
             yield Fault(Stage.SOURCE, What.MISSING, name, "the network has it, the archive has not")
             return
         if not self.seen.add(found.number):
-            self.counts["duplicate"] += 1
+            self.counts["duplicate"] += counted
             return
-        self.counts["archived"] += 1
+        self.counts["archived"] += counted
         if found.digest and found.digest != one.digest:
             detail = f"the network says something else than message/{found.number}"
             yield Fault(Stage.SOURCE, What.ALTERED, name, detail)

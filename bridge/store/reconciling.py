@@ -32,6 +32,9 @@ CHUNK = 1000
 ARCHIVED = ("message:archived", "notice:archived")
 SENT = ("delivery:sent", "delivery:found")
 
+NOBODY = frozenset({"unknown-user", "gone-user"})
+"""Reasons of deliveries whose address is nobody's."""
+
 SENT_ANEW = "sent anew"
 """The reason of a delivery in whose place there is another."""
 
@@ -425,6 +428,8 @@ class _Work:
         name = f"delivery/{row['permit']}"
         if state == "sent":
             self.found.counts[account]["archived"] += 1
+        elif row["reason"] in NOBODY:
+            self.found.note(account, "invalid", name)
         elif state in ("parked", "failed"):
             self.found.note(account, "failed", name)
         elif state == "dropped":
@@ -522,7 +527,7 @@ def recount(chosen: Span, network: str, margin: int) -> Recount:
     """An empty comparison with what `network` has. `margin` is how many messages around the span may be met
     as well."""
     first, last = chosen.messages
-    return Recount(network, (max(first - margin, 1), last + margin), chosen.deliveries)
+    return Recount(network, (max(first - margin, 1), last + margin), chosen.deliveries, chosen.since)
 
 
 def look_up(

@@ -1,0 +1,542 @@
+"""Watches the watching: how long a network goes unread, and a certificate a day that nothing is missing.
+
+Rules of this file: it works beside the rooms. What it compares it reads on a connection of its own, so that a
+day of a million messages keeps nobody waiting. A difference never stops the house; a network that goes unread
+for too long does, because the alternative is to talk unrecorded:
+
+    lag_alarm     somebody is called
+    lag_stop      nothing is passed on in either direction; both sides are told, by the bridge's own words
+    read again    it goes on by itself, and both sides are told
+
+A day that nobody certified is itself an alarm, and is certified as soon as possible.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from bridge import telemetry
+from bridge.errors import Missing, NetworkError, StoreError
+from bridge.ledger.checkpoint import Signer
+from bridge.message import SYMPHONY, Batch, Sighting, Unasked
+from bridge.policy import PolicySet
+from bridge.ports import Connector
+from bridge.records import canaries, expectations
+from bridge.records.capture import Capture
+from bridge.records.certificate import MOST, Account, Certificate, moment, signed
+from bridge.records.reconcile import Fault, Recount, Stage, What
+from bridge.store import checkpoints, heartbeats, reconciling
+from bridge.store.causes import cause
+from bridge.store.database import Database
+from bridge.store.signing import write_whole
+
+log = telemetry.log()
+
+Result = TypeVar("Result")
+
+LOOK = 10.0
+"""Seconds between two looks at how long networks have gone unread."""
+
+BEAT = 3_600_000
+"""Milliseconds between two entries that say that a network was read."""
+
+DAY = 86_400_000
+
+SETTLE = 60_000
+"""Milliseconds after which a message must have come into the archive."""
+
+OVERLAP = 3_600_000
+"""Milliseconds before a span of which a network is asked as well: what came late in the day before."""
+
+WINDOW = 500
+"""Sightings that are looked up at once."""
+
+MARGIN = 100_000
+"""Messages around a span that a network may show as well."""
+
+OVERDUE = 3 * 3_600_000
+"""Milliseconds after its hour from which on a missing certificate is an alarm."""
+
+OLDEST = 7
+"""Days back that are certified when nobody did in time."""
+
+Plant = Callable[[str, str], Awaitable[object]]
+"""Posts a signed note under a key where it must come back from."""
+
+Trial = Callable[[], Awaitable[Mapping[str, str]]]
+"""Tries something on purpose; gives what came of it, by name: `canaries.WELL`, or what is wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The settings: an hour (UTC), folders, seconds, days."""
+
+    hour: int = 1
+    folders: tuple[Path, ...] = ()
+    lag_alarm: float = 3600.0
+    lag_stop: float = 14_400.0
+    canary: float = 300.0
+    silent_days: int = 3
+    weeks: int = 4
+
+
+@dataclass(slots=True)
+class _Run:
+    """A certificate in the making."""
+
+    day: str
+    since: int
+    until: int
+    faults: list[Fault] = field(default_factory=list)
+    accounts: list[Account] = field(default_factory=list)
+    unasked: list[str] = field(default_factory=list)
+    alerts: list[str] = field(default_factory=list)
+    canaries: dict[str, str] = field(default_factory=dict)
+
+
+class Assurance:
+    """Certificates on `database`, signed with `signer`; in the daemon, `run` makes them and minds the lag.
+
+    `connectors` gives the networks that are signed in now; `policies` those in force, None where there are
+    none; `plant` puts the source's canary, None for none; `trials` are made once a day.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        signer: Signer,
+        plan: Plan,
+        connectors: Callable[[], Mapping[str, Connector]],
+        *,
+        policies: Callable[[], PolicySet | None] = lambda: None,
+        plant: Plant | None = None,
+        trials: Sequence[Trial] = (),
+        networks: Sequence[str] = (),
+    ) -> None:
+        self.database, self.signer, self.plan = database, signer, plan
+        self.connectors, self.policies, self.plant, self.trials = connectors, policies, plant, trials
+        self.paused = asyncio.Event()
+        now = database.clock.now()
+        self.captures = {network: Capture(network, now) for network in networks}
+        self.lags: dict[str, float] = dict.fromkeys(networks, 0.0)
+        self.newest: heartbeats.Kept | None = None
+        self._began = now
+        self._late: set[str] = set()
+        self._beaten: dict[str, tuple[int, int]] = {}
+        self._canary = ("", asyncio.Event())
+        self.overdue = False
+
+    # --- the daemon's part
+
+    async def run(self) -> None:
+        """Look at the lag all the time, and certify each day once it has ended."""
+        await self._begin()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch_for_ever())
+            tasks.create_task(self._certify_for_ever())
+
+    async def _begin(self) -> None:
+        now = self.database.clock.now()
+        earliest = now - round(self.plan.lag_alarm * 1000)
+        for network, capture in self.captures.items():
+            heard = await self.database.read(lambda db, name=network: heartbeats.last_heard(db, name))
+            capture.since = max(heard or now, earliest)
+            last = await self.database.read(reconciling.last_number)
+            self._beaten[network] = (now, last)
+        if await self.database.read(heartbeats.paused):
+            self.paused.set()
+        found = await self.database.read(heartbeats.certified)
+        self.newest = found[-1] if found else None
+
+    def heed(self, batch: Batch) -> None:
+        """Every batch that comes in, before it is archived: how old it is, whether the canary is in it."""
+        if capture := self.captures.get(batch.network):
+            capture.heed(batch, self.database.clock.now())
+        if any(echo.permit == self._canary[0] for echo in batch.echoes):
+            self._canary[1].set()
+
+    async def _watch_for_ever(self) -> None:
+        while True:
+            await self.watch()
+            await asyncio.sleep(LOOK)
+
+    async def watch(self) -> None:
+        """One look: say what is late, stop or go on, and note what was read."""
+        now = self.database.clock.now()
+        connectors = self.connectors()
+        for network, capture in self.captures.items():
+            heard = connectors[network].heard_at if network in connectors else 0
+            self.lags[network] = capture.look(heard, now)
+            await self._beat(capture, now)
+        self._call()
+        lost = [network for network, lag in self.lags.items() if lag >= self.plan.lag_stop]
+        if lost and not self.paused.is_set():
+            await self._stop(lost)
+        elif self.paused.is_set() and self._all_read():
+            await self._go_on()
+        self._note_overdue(now)
+
+    def _all_read(self) -> bool:
+        """Whether every network was read since this process began, and is."""
+        fresh = all(capture.heard_at >= self._began for capture in self.captures.values())
+        return fresh and all(lag < self.plan.lag_alarm for lag in self.lags.values())
+
+    async def _stop(self, lost: Sequence[str]) -> None:
+        self.paused.set()
+        seconds = round(max(self.lags[network] for network in lost))
+        db, epoch = self.database, self.database.epoch
+        await db.write(lambda tx: heartbeats.pause(tx, db.lane, epoch, lost, seconds))
+        for network in lost:
+            log.error("capture:stopped", network=network, seconds=round(self.lags[network]))
+
+    async def _go_on(self) -> None:
+        db, epoch = self.database, self.database.epoch
+        await db.write(lambda tx: heartbeats.resume(tx, db.lane, epoch))
+        self.paused.clear()
+        log.info("capture:resumed")
+
+    def _call(self) -> None:
+        """Say once that a network has gone unread for too long."""
+        for network, lag in self.lags.items():
+            late = lag >= self.plan.lag_alarm
+            if late and network not in self._late:
+                log.error("capture:late", network=network, seconds=round(lag))
+            (self._late.add if late else self._late.discard)(network)
+
+    async def _beat(self, capture: Capture, now: int) -> None:
+        """Note in the ledger, now and then, that a network was read, and how much it had."""
+        network, (at, last) = capture.network, self._beaten.get(capture.network, (now, 0))
+        if now - at < BEAT or capture.heard_at <= at:
+            return
+        newest = await self.database.read(reconciling.last_number)
+        count = await self.database.read(lambda db: heartbeats.came(db, network, last))
+        lane, heard = self.database.lane, capture.heard_at
+        await self.database.write(lambda tx: heartbeats.beat(tx, lane, network, heard, count))
+        self._beaten[network] = (now, newest)
+
+    async def _certify_for_ever(self) -> None:
+        while True:
+            for day in await self.database.read(lambda db: self._due(db)):
+                await self.certify_day(day)
+            await asyncio.sleep(60.0)
+
+    def _due(self, db: Connection) -> list[date]:
+        """The days that have ended and are not certified, the oldest first; from the first certificate on, or
+        the day on which this daemon began."""
+        now = datetime.fromtimestamp(self.database.clock.now() / 1000, UTC)
+        last = (now - timedelta(hours=self.plan.hour)).date() - timedelta(days=1)
+        done = heartbeats.certified(db)
+        began = datetime.fromtimestamp(self._began / 1000, UTC).date() - timedelta(days=1)
+        first = date.fromisoformat(done[0].day) if done else began
+        days = (max(first, last - timedelta(days=OLDEST - 1)) + timedelta(days=n) for n in range(OLDEST))
+        had = {one.day for one in done}
+        return [day for day in days if day <= last and day.isoformat() not in had]
+
+    def _note_overdue(self, now: int) -> None:
+        ended = now - self.plan.hour * 3_600_000 - OVERDUE
+        due = (datetime.fromtimestamp(ended / 1000, UTC).date() - timedelta(days=1)).isoformat()
+        began = datetime.fromtimestamp(self._began / 1000, UTC).date() - timedelta(days=1)
+        overdue = due >= began.isoformat() and (self.newest is None or self.newest.day < due)
+        if overdue and not self.overdue:
+            log.error("day:uncertified", count=1)
+        self.overdue = overdue
+
+    # --- what a person has to know
+
+    def trouble(self) -> str:
+        """What a person has to know of completeness; "" when all is as it should be."""
+        return "; ".join(filter(None, (*self.capture_troubles(), self._certificate_trouble())))
+
+    def capture_troubles(self) -> list[str]:
+        """What keeps people from talking, or soon will."""
+        unread = [f"{name} has not been read for {lag:.0f} s" for name, lag in self._lagging()]
+        if self.paused.is_set():
+            unread.insert(0, "nothing is passed on until every network is read again")
+        return unread
+
+    def _lagging(self) -> list[tuple[str, float]]:
+        return [(name, lag) for name, lag in self.lags.items() if lag >= self.plan.lag_alarm]
+
+    def _certificate_trouble(self) -> str:
+        if self.overdue:
+            return "a day that has ended is not certified"
+        one = self.newest
+        if one is None or not (one.differences or one.alerts):
+            return ""
+        return f"{one.day}: {one.differences} differences, {one.alerts} alerts: `weighbridge certify show`"
+
+    def status(self) -> dict[str, object]:
+        """The same for the status page."""
+        return {
+            "certified": self.newest._asdict() if self.newest else None,
+            "lags": {network: round(lag, 1) for network, lag in self.lags.items()},
+            "paused": self.paused.is_set(),
+            "trouble": self.trouble(),
+        }
+
+    # --- a certificate
+
+    async def certify_day(self, day: date) -> Certificate:
+        """The certificate of a whole day, UTC."""
+        begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        since = round(begin.timestamp() * 1000)
+        return await self.certify(day.isoformat(), since, since + DAY)
+
+    async def certify(self, day: str, since: int, until: int, *, ask: bool = True) -> Certificate:
+        """Reconcile a span (milliseconds), sign what was found, write it down, and leave it outside.
+
+        `ask`: ask the networks as well. Raises StoreError, and OSError where a folder cannot be written to.
+        """
+        until = min(until, self.database.clock.now() - SETTLE)
+        run = _Run(day, since, until)
+        lane = self.database.lane
+        head = await self.database.read(lambda db: checkpoints.head(db, lane))
+        chosen = await self._apart(lambda db: reconciling.span(db, lane, since, until))
+        blobs = self.database.blobs.root
+        found = await self._apart(lambda db: reconciling.reconcile(db, chosen, blobs))
+        run.faults += found.faults
+        if ask:
+            await self._sources(run, chosen)
+        else:
+            run.unasked.append("every network: this run asked none")
+        await self._try(run)
+        await self._unusual(run, found.hits, since)
+        certificate = await self._drawn_up(run, found, head or (0, b""))
+        await self.database.write(lambda tx: heartbeats.certify(tx, lane, certificate))
+        await asyncio.to_thread(self._leave, certificate)
+        self._say(certificate)
+        return certificate
+
+    async def _apart(self, query: Callable[[Connection], Result]) -> Result:
+        """Ask on a connection of its own, in a thread of its own."""
+
+        def ask() -> Result:
+            try:
+                with self.database.engine.connect() as db, db.begin():
+                    return query(db)
+            except SQLAlchemyError as error:
+                raise StoreError(f"the database could not be read: {cause(error)}") from None
+
+        return await asyncio.to_thread(ask)
+
+    async def _sources(self, run: _Run, chosen: reconciling.Span) -> None:
+        connectors = self.connectors()
+        for network in sorted({*connectors, *self.captures}):
+            asked = reconciling.recount(chosen, network, MARGIN)
+            unasked: list[Unasked] = []
+            try:
+                if network not in connectors:
+                    raise _Closed
+                await self._ask(run, asked, connectors[network], unasked)
+            except (NetworkError, _Closed) as error:
+                run.unasked.append(f"{network}: it could not be asked ({type(error).__name__.lstrip('_')})")
+                run.alerts.append(f"source {network} could not be recounted")
+                run.accounts.append(Account("source", network, dict(asked.counts), *_ends(chosen)))
+                continue
+            await self._account(run, chosen, asked, unasked)
+
+    async def _ask(self, run: _Run, asked: Recount, connector: Connector, unasked: list[Unasked]) -> None:
+        """One network's recount, window by window."""
+        seen = connector.recount(max(run.since - OVERLAP, 0), run.until)
+        async for window in _windows(seen, unasked):
+            known, permits = await self._apart(
+                lambda db, some=window: reconciling.look_up(db, asked.network, some)
+            )
+            run.faults += asked.compare(window, known, permits)
+        run.faults += asked.rest()
+
+    async def _account(
+        self, run: _Run, chosen: reconciling.Span, asked: Recount, unasked: Sequence[Unasked]
+    ) -> None:
+        network = asked.network
+        gaps = [(one.conversation, one.since, one.until) for one in unasked]
+        run.unasked += [
+            f"{network} {one.conversation}, {moment(one.since)} to {moment(one.until)}: {one.reason}"
+            for one in unasked
+        ]
+        run.faults += await self._apart(lambda db: reconciling.surplus(db, chosen, asked, gaps))
+        if asked.counts["own"]:  # a network that does not show ours at all proves nothing
+            run.faults += await self._apart(lambda db: reconciling.unseen_deliveries(db, chosen, asked))
+        run.accounts.append(Account("source", network, dict(asked.counts), *_ends(chosen)))
+
+    # --- canaries, and what is unusual
+
+    async def _try(self, run: _Run) -> None:
+        now = datetime.fromtimestamp(self.database.clock.now() / 1000, UTC)
+        if (policies := self.policies()) is not None:
+            sung = await asyncio.to_thread(canaries.sing, policies, now)
+            run.canaries |= {f"detector {name}": said for name, said in sung.items()}
+        await self._plant(run)
+        for trial in self.trials:
+            run.canaries |= await trial()
+        before = await self._before(run.day, 1)
+        gone = [name for one in before if one for name in one.canaries if name not in run.canaries]
+        run.alerts += [f"{name} is no longer tried" for name in gone if name.startswith("detector ")]
+        run.unasked += [f"{name}: {said}" for name, said in run.canaries.items() if _untried(said)]
+        run.canaries = {name: said for name, said in run.canaries.items() if not _untried(said)}
+
+    async def _plant(self, run: _Run) -> None:
+        """A marked message of ours has to come back."""
+        if self.plant is None:
+            return
+        key = f"canary/{run.day}/{self.database.clock.now()}"
+        self._canary = (key, asyncio.Event())
+        origin = self.signer.origin(self.database.lane)
+        note = self.signer.note(self.database.lane, f"{origin}\nweighbridge canary {key}\n")
+        name = f"source {SYMPHONY}"
+        try:
+            await self.plant(key, note)
+            async with asyncio.timeout(self.plan.canary):
+                await self._canary[1].wait()
+            run.canaries[name] = canaries.WELL
+        except NetworkError as error:
+            run.canaries[name] = f"could not be posted: {type(error).__name__}"
+        except TimeoutError:
+            run.canaries[name] = f"did not come back within {self.plan.canary:.0f} s"
+            log.error("canary:lost", network=SYMPHONY, seconds=round(self.plan.canary))
+
+    async def _unusual(self, run: _Run, hits: Mapping[str, int], since: int) -> None:
+        """Too few, too many, and who fell silent."""
+        day = since // DAY
+        weeks = self.plan.weeks
+        volumes = await self._apart(
+            lambda db: heartbeats.volumes(db, day - 7 * weeks - self.plan.silent_days * 7, day)
+        )
+        if not volumes:
+            return
+        begun = min(one.day for one in volumes)
+        by_network: defaultdict[str, Counter[int]] = defaultdict(Counter)
+        by_person: defaultdict[str, set[int]] = defaultdict(set)
+        for one in volumes:
+            by_network[one.network][one.day] += one.count
+            by_person[f"{one.network}/{one.sender}"].add(one.day)
+        for network, counts in sorted(by_network.items()):
+            earlier = expectations.same_weekday(counts, day, weeks, begun)
+            if said := expectations.unusual(f"messages from {network}", counts[day], earlier):
+                run.alerts.append(said)
+        for person, days in sorted(by_person.items()):
+            if count := expectations.silent(days, day, self.plan.silent_days, weeks):
+                run.alerts.append(f"silent: {person} has not written on {count} usual days")
+        before = [one.hits if one else None for one in await self._before(run.day, weeks, step=7)]
+        run.alerts += expectations.surprises("hits of", hits, before)
+
+    async def _before(self, day: str, count: int, step: int = 1) -> list[Certificate | None]:
+        """The certificates of earlier days, None where there is none."""
+        try:
+            last = date.fromisoformat(day)
+        except ValueError:  # a span that is no day
+            return []
+
+        def look(db: Connection) -> list[Certificate | None]:
+            return [_certificate(db, last - timedelta(days=step * n)) for n in range(1, count + 1)]
+
+        return await self._apart(look)
+
+    # --- drawn up, left, said
+
+    async def _drawn_up(self, run: _Run, found: reconciling.Findings, head: tuple[int, bytes]) -> Certificate:
+        lists: dict[str, list[str]] = dict(found.lists)
+        totals: Counter[str] = Counter(found.totals)
+        for fault in run.faults:
+            name = f"fault {fault.stage} {fault.what}"
+            totals[name] += 1
+            some = lists.setdefault(name, [])
+            if len(some) < MOST:
+                some.append(f"{fault.name}: {fault.detail}" if fault.detail else fault.name)
+        accounts = [_with_faults(one, run.faults) for one in run.accounts]
+        accounts += [Account(*name, dict(counts)) for name, counts in sorted(found.counts.items())]
+        runs = await self.database.read(lambda db: heartbeats.certified(db, run.day))
+        counts = await self.database.read(
+            lambda db: heartbeats.sent_on(db, sorted(self.captures), run.since, run.until)
+        )
+        return Certificate(
+            day=run.day,
+            run=len(runs) + 1,
+            since=run.since,
+            until=run.until,
+            made_at=self.database.clock.now(),
+            head=(head[0], head[1].hex()),
+            accounts=tuple(accounts),
+            lists=lists,
+            totals=dict(totals),
+            unasked=tuple(run.unasked),
+            alerts=tuple(run.alerts),
+            canaries=run.canaries,
+            capture={network: capture.told() for network, capture in self.captures.items()},
+            quiet=tuple(sorted(network for network, count in counts.items() if not count)),
+            hits=dict(found.hits),
+        )
+
+    def _leave(self, certificate: Certificate) -> None:
+        note = signed(certificate, self.signer, self.database.lane)
+        name = f"{certificate.day}-{certificate.run}.txt"
+        for folder in self.plan.folders:
+            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+            write_whole(folder / name, note, 0o440)
+
+    def _say(self, certificate: Certificate) -> None:
+        alerts = len(certificate.alerts) + len(certificate.failed)
+        log.info("day:certified", count=certificate.faults, digest=certificate.digest())
+        if certificate.faults or alerts:
+            log.error("day:differs", count=certificate.faults + alerts)
+        counts = sum(one.counts.get("archived", 0) for one in certificate.accounts if one.kind == "source")
+        facts = (certificate.digest(), counts, certificate.faults, alerts)
+        self.newest = heartbeats.Kept(certificate.day, certificate.run, certificate.made_at, *facts)
+
+
+class _Closed(Exception):
+    """A network that is not signed in."""
+
+
+def _untried(said: str) -> bool:
+    return said.startswith("untried")
+
+
+def _certificate(db: Connection, day: date) -> Certificate | None:
+    try:
+        return heartbeats.certificate(db, day.isoformat())
+    except Missing:
+        return None
+
+
+def _ends(chosen: reconciling.Span) -> tuple[int, int]:
+    """The first and last message of a span, 0 and 0 where it has none."""
+    first, last = chosen.messages
+    return (first, last - 1) if last > first else (0, 0)
+
+
+def _with_faults(account: Account, faults: Iterable[Fault]) -> Account:
+    """A source with what is wrong there among its counts."""
+    counts = Counter(account.counts)
+    for what in What:
+        counts.setdefault(what.value, 0)
+    for fault in faults:
+        if fault.stage is Stage.SOURCE and fault.name.startswith(f"{account.name}/"):
+            counts[fault.what.value] += 1
+    return Account(account.kind, account.name, dict(counts), account.first, account.last)
+
+
+async def _windows(
+    seen: AsyncIterator[Sighting | Unasked], unasked: list[Unasked]
+) -> AsyncIterator[list[Sighting]]:
+    """Sightings, so many at a time; what could not be asked for is put aside."""
+    window: list[Sighting] = []
+    async for one in seen:
+        if isinstance(one, Unasked):
+            unasked.append(one)
+            continue
+        window.append(one)
+        if len(window) == WINDOW:
+            yield window
+            window = []
+    if window:
+        yield window

@@ -1,0 +1,219 @@
+"""`weighbridge certify`: whether anything is missing, on a signed page that anybody can check.
+
+Rules of this file: it asks `bridge.assurance` and reads what that wrote; it compares nothing itself. Exit
+code 5 says that something is missing, altered, or there without a right to be; 1 that something is unusual.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bridge.cli import output
+from bridge.cli.output import Exit
+from bridge.cli.root import Root, opened, pass_root
+from bridge.errors import Damaged, Missing
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from bridge.config import Settings
+    from bridge.records.certificate import Certificate
+    from bridge.store.database import Database
+
+ARCHIVED = "archived"
+"""The list that a certificate has no room for: the store opens it."""
+
+
+class _Day(click.ParamType):
+    name = "day"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """A day as people write it: 2026-11-21."""
+        try:
+            return value if isinstance(value, date) else date.fromisoformat(str(value))
+        except ValueError:
+            self.fail("write a day, like 2026-11-21", param, ctx)
+
+
+DAY = _Day()
+
+
+@click.group(invoke_without_command=True)
+@click.option("--day", type=DAY, help="The day to certify, UTC.  [default: yesterday]")
+@click.option("--since", type=DAY, help="The first day of a span to reconcile instead.")
+@click.option("--until", type=DAY, help="The day after its last.  [default: today]")
+@click.option("--offline", is_flag=True, help="Ask neither network; the certificate says so.")
+@output.json_option
+@click.pass_context
+def certify(
+    ctx: click.Context,
+    day: date | None,
+    since: date | None,
+    until: date | None,
+    offline: bool,
+    as_json: bool,
+) -> int:
+    """Reconcile a day: networks, archive, verdicts, outbox, archives outside. Exit code 5 when something is
+    missing or altered.
+
+    The daemon does this every night by itself.
+
+    \b
+    weighbridge certify                        yesterday, now
+    weighbridge certify --day 2026-11-21       another day, once more
+    weighbridge certify --since 2026-11-01     a span up to now
+    """
+    if ctx.invoked_subcommand is not None:
+        return Exit.DONE
+    if day and (since or until):
+        raise click.UsageError("write either --day, or --since and --until")
+    root = ctx.find_object(Root) or Root(Path("weighbridge.toml"))
+    settings = root.settings() if offline else root.unlocked()
+    import asyncio
+
+    made = asyncio.run(_made(settings, _span(day, since, until), offline))
+    return _shown(made, as_json)
+
+
+def _span(day: date | None, since: date | None, until: date | None) -> tuple[str, int, int]:
+    """What to call a span, and its two ends in milliseconds."""
+    today = datetime.now(UTC).date()
+    if since or until:
+        first, last = since or date(2000, 1, 1), until or today + timedelta(days=1)
+        return f"{first}..{last - timedelta(days=1)}", _at(first), _at(last)
+    one = day or today - timedelta(days=1)
+    return one.isoformat(), _at(one), _at(one + timedelta(days=1))
+
+
+def _at(day: date) -> int:
+    return round(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
+
+
+async def _made(settings: Settings, span: tuple[str, int, int], offline: bool) -> Certificate:
+    """A certificate of a span, beside the daemon or without one."""
+    from bridge.cli import compose
+
+    async with opened(settings) as store:
+        assurance = compose.assurance(settings, store, resident=False)
+        assurance.policies = lambda: compose.policies(settings)
+        if offline:
+            return await assurance.certify(*span, ask=False)
+        return await _asked(settings, store, span)
+
+
+async def _asked(settings: Settings, store: Database, span: tuple[str, int, int]) -> Certificate:
+    from bridge.cli import compose
+
+    assurance = compose.assurance(settings, store, resident=False)
+    assurance.policies = lambda: compose.policies(settings)
+    async with compose.networks(settings, store.blobs) as both:
+        assurance.connectors = lambda: both
+        return await assurance.certify(*span)
+
+
+def _shown(made: Certificate, as_json: bool) -> int:
+    if as_json:
+        output.data(made.canonical().decode() + "\n")
+    else:
+        for line in made.words().split("\n"):
+            click.echo(output.cell(line) if line.strip() else "")
+    return _code(made)
+
+
+def _code(made: Certificate) -> int:
+    if made.broken:
+        return Exit.INTEGRITY
+    return Exit.DONE if made.clean else Exit.NO
+
+
+@certify.command("list")
+@output.json_option
+@pass_root
+def list_(root: Root, as_json: bool) -> int:
+    """Every certificate, and what it found."""
+    from bridge.store import heartbeats
+
+    rows = [one._asdict() for one in root.read(heartbeats.certified)]
+    columns = {
+        "day": "DAY",
+        "run": "RUN",
+        "archived": "ARCHIVED",
+        "differences": "DIFFERENCES",
+        "alerts": "ALERTS",
+    }
+    output.listing(rows, columns, as_json=as_json, empty="no day is certified yet: `weighbridge certify`")
+    return Exit.DONE
+
+
+@certify.command()
+@click.argument("day", type=str)
+@click.option("--list", "name", help='What stands behind a count: "fault source missing", or "archived".')
+@output.json_option
+@pass_root
+def show(root: Root, day: str, name: str | None, as_json: bool) -> int:
+    """The last certificate of a DAY, or one list of it."""
+    from bridge.store import heartbeats
+
+    made = root.read(lambda db: heartbeats.certificate(db, day))
+    if name is None:
+        return _shown(made, as_json)
+    if name == ARCHIVED:
+        items = root.read(lambda db: list(_archived(db, made)))
+    elif name in made.lists:
+        items = list(made.lists[name])
+    else:
+        raise Missing(f"the certificate has no list {name!r}; it has: {', '.join([ARCHIVED, *made.lists])}")
+    output.listing([{"item": item} for item in items], {"item": name.upper()}, as_json=as_json, empty="none")
+    return Exit.DONE
+
+
+def _archived(db: Connection, made: Certificate) -> Iterator[str]:
+    """The messages that a certificate counts as archived."""
+    from bridge.store import heartbeats
+
+    return heartbeats.archived_between(db, made.since, made.until)
+
+
+@certify.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--key",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Public keys to check by.  [default: those of this house]",
+)
+@pass_root
+def verify(root: Root, file: Path, key: Path | None) -> int:
+    """Whether a certificate is signed by this house, and says in words what its value says. Exit code 5 when
+    it does not."""
+    from bridge.records.certificate import read, result
+    from bridge.store.signing import public_file, verifiers
+
+    keys = verifiers([key or public_file(root.settings().ledger.key_file)])
+    try:
+        made = read(file.read_bytes().decode("utf-8", "replace"), keys)
+    except ValueError as error:
+        raise Damaged(f"{file} {error}") from None
+    click.echo(f"✓ {made.day}, run {made.run}: signed and whole; {result(made)}")
+    return Exit.DONE
+
+
+@certify.command()
+@output.json_option
+@pass_root
+def alerts(root: Root, as_json: bool) -> int:
+    """What the newest certificate of the last day says is unusual. Exit code 1 when there is anything."""
+    from bridge.store import heartbeats
+
+    days = [one.day for one in root.read(heartbeats.certified) if ".." not in one.day]
+    if not days:
+        raise Missing("no day is certified yet: `weighbridge certify`")
+    made = root.read(lambda db: heartbeats.certificate(db, days[-1]))
+    found = [*made.alerts, *(f"canary {name}: {made.canaries[name]}" for name in made.failed)]
+    rows = [{"day": made.day, "alert": one} for one in found]
+    output.listing(rows, {"day": "DAY", "alert": "ALERT"}, as_json=as_json, empty=f"{made.day}: no alerts")
+    return Exit.NO if rows else Exit.DONE

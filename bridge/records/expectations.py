@@ -1,0 +1,75 @@
+"""What is usual on a day of the week, and what is not: too few as well as too many, and who fell silent.
+
+Rules of this file: pure. A range comes from the same day of the week in the weeks before; where there are
+too few of those, nothing is expected and nobody is accused. FCA Market Watch 79 is about a feed that was dead
+for three years while totals looked normal: so ranges are kept for each network, person and rule.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import ceil, floor, sqrt
+
+LEAST = 2
+"""Earlier days of the same weekday without which nothing is expected."""
+
+
+def usual(earlier: Sequence[int]) -> tuple[int, int] | None:
+    """The lowest and highest count that is no surprise, by those of the same weekday before.
+
+    Three deviations of a Poisson count around the mean, and never narrower than half of the lowest to twice
+    the highest of those days. None where there are too few of them.
+    """
+    if len(earlier) < LEAST:
+        return None
+    mean = sum(earlier) / len(earlier)
+    low = min(floor(mean - 3 * sqrt(mean)), min(earlier) // 2)
+    return max(low, 0), max(ceil(mean + 3 * sqrt(mean)), 2 * max(earlier)) + 1
+
+
+def unusual(name: str, count: int, earlier: Sequence[int]) -> str:
+    """What there is to say about a count, "" when nothing is."""
+    span = usual(earlier)
+    if span is None:
+        return ""
+    low, high = span
+    silent = count == 0 and min(earlier) > 0
+    if count < low or silent:
+        return f"too few: {name} {count}, usual are {max(low, 1)} to {high}"
+    return f"too many: {name} {count}, usual are {low} to {high}" if count > high else ""
+
+
+def same_weekday(counts: Mapping[int, int], day: int, weeks: int, begun: int) -> list[int]:
+    """The counts of the same weekday in the weeks before `day` (days since the epoch), from day `begun`."""
+    days = (day - 7 * week for week in range(1, weeks + 1))
+    return [counts.get(one, 0) for one in days if one >= begun]
+
+
+def silent(days: Iterable[int], day: int, most: int, weeks: int) -> int:
+    """For how many of his usual days in a row, up to `day`, somebody has not written; 0 when fewer than
+    `most`, or when no days are usual. `days` are those on which he wrote.
+
+    A day is usual for him when he wrote on that weekday in more than half of the weeks before his silence.
+    """
+    wrote = set(days)
+    last = max((one for one in wrote if one <= day), default=None)
+    if last is None or last == day:
+        return 0
+    by_weekday: defaultdict[int, int] = defaultdict(int)
+    for one in wrote:
+        if last - 7 * weeks < one <= last:
+            by_weekday[one % 7] += 1
+    usual_days = [one for one in range(last + 1, day + 1) if by_weekday[one % 7] * 2 > weeks]
+    return len(usual_days) if len(usual_days) >= most else 0
+
+
+def surprises(
+    kind: str, today: Mapping[str, int], before: Sequence[Mapping[str, int] | None]
+) -> Iterator[str]:
+    """What is unusual about counts by name, against those of the same weekday before (None: not known)."""
+    known = [counts for counts in before if counts is not None]
+    for name in sorted({*today, *(name for counts in known for name in counts)}):
+        said = unusual(f"{kind} {name}", today.get(name, 0), [counts.get(name, 0) for counts in known])
+        if said:
+            yield said

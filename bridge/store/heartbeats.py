@@ -1,0 +1,218 @@
+"""What the house says of its own watching: that a network was read, pauses, certificates, what is usual.
+
+Rules of this file: every word is an entry of the ledger, so silence is signed as speech is. A pause stands in
+`meta` as well, where every claim sees it, and stays there until somebody ends it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+from sqlalchemy import Connection, and_, func, select
+
+from bridge import words
+from bridge.errors import Missing
+from bridge.ledger.entry import Entry, recall
+from bridge.message import SYMPHONY, WEIXIN
+from bridge.records.certificate import Certificate, from_value
+from bridge.store import schema as s
+from bridge.store.judging import Rulings, language_of
+from bridge.store.rows import WORDS_OF_OURS, is_paused, upserting
+from bridge.store.writer import Tx
+
+DAY = 86_400_000
+WINDOW = 2 * DAY
+"""Milliseconds within which a client must have written to be told something."""
+
+_SET_META = upserting(s.meta, ("key", "value"), ("key",), value=lambda new: new.value)
+
+
+# --- reading --------------------------------------------------------------------------------------------
+
+
+def beat(tx: Tx, lane: int, network: str, heard_at: int, messages: int) -> None:
+    """A network was read at `heard_at`, and had `messages` since the last beat."""
+    facts = {"network": network, "heard_at": heard_at, "messages": messages}
+    tx.append(lane, "source:heard", f"source/{network}", facts)
+
+
+def last_heard(db: Connection, network: str) -> int:
+    """When a network was read last, as far as the ledger knows; 0 when it knows nothing."""
+    entry = _last(db, f"source/{network}")
+    return int(str(entry.facts["heard_at"])) if entry else 0
+
+
+def _last(db: Connection, subject: str) -> Entry | None:
+    c = s.ledger.c
+    query = select(c.entry).where(c.subject == subject).order_by(c.lane, c.seq.desc()).limit(1)
+    found = db.execute(query).scalar()
+    return None if found is None else recall(found)
+
+
+def came(db: Connection, network: str, since: int) -> int:
+    """How many messages of a network came into the archive since message `since`."""
+    m = s.messages.c
+    query = select(func.count()).where(m.id > since, m.network == network, m.notice_for.is_(None))
+    return int(db.execute(query).scalar() or 0)
+
+
+# --- pauses ---------------------------------------------------------------------------------------------
+
+
+def pause(tx: Tx, lane: int, epoch: int, networks: Sequence[str], seconds: int) -> bool:
+    """Nothing is passed on any more, because `networks` are not read; both sides of every chat that is in
+    use are told. False when it was so already."""
+    tx.fence(lane, epoch)
+    if is_paused(tx.db):
+        return False
+    facts = {"networks": sorted(networks), "seconds": seconds}
+    tx.append(lane, "capture:stopped", "capture", facts)
+    _SET_META.one(tx.db, {"key": "capture", "value": " ".join(sorted(networks))})
+    _tell(tx, lane, "paused")
+    return True
+
+
+def resume(tx: Tx, lane: int, epoch: int) -> bool:
+    """Things go on; both sides are told. False when nothing was paused."""
+    tx.fence(lane, epoch)
+    if not is_paused(tx.db):
+        return False
+    tx.append(lane, "capture:resumed", "capture", {})
+    _SET_META.one(tx.db, {"key": "capture", "value": ""})
+    _tell(tx, lane, "resumed")
+    return True
+
+
+def paused(db: Connection) -> str:
+    """The networks because of which nothing is passed on, "" when things pass."""
+    value = db.execute(select(s.meta.c.value).where(s.meta.c.key == "capture")).scalar()
+    return value or ""
+
+
+def _tell(tx: Tx, lane: int, key: str) -> None:
+    """Say it in every chat of a pair in which somebody wrote lately, about the last message there."""
+    work = Rulings(tx, lane)
+    p = s.pairs.c
+    told: set[tuple[str, str]] = set()
+    for row in tx.db.execute(select(p.id, p.stream, p.contact).where(p.state == "active").order_by(p.id)):
+        for network, chat in ((SYMPHONY, row.stream), (WEIXIN, row.contact)):
+            about = _lately(tx.db, row.stream, row.contact, tx.now)
+            if about and (network, chat) not in told and _reaches(tx.db, network, chat, tx.now):
+                told.add((network, chat))
+                work.notice(about, network, chat, words.say(key, language_of(tx.db, row.id, network)))
+    work.write()
+
+
+def _lately(db: Connection, stream: str, contact: str, now: int) -> int:
+    """The last message of a pair's two chats, 0 when nobody wrote there for a while."""
+    m = s.messages.c
+    chats = and_(m.conversation.in_((stream, contact)), m.notice_for.is_(None))
+    row = db.execute(select(m.id, m.archived_at).where(chats).order_by(m.id.desc()).limit(1)).first()
+    return row.id if row and row.archived_at > now - WINDOW else 0
+
+
+def _reaches(db: Connection, network: str, chat: str, now: int) -> bool:
+    """Whether the network lets the bridge say something there: in Weixin, shortly after the client wrote."""
+    c = s.chats.c
+    query = select(c.last_inbound_at).where(c.network == network, c.conversation == chat)
+    return network == SYMPHONY or (db.execute(query).scalar() or 0) > now - WINDOW
+
+
+# --- certificates ---------------------------------------------------------------------------------------
+
+
+class Kept(NamedTuple):
+    """A certificate in the ledger: its day, run, when it was made, its digest, and what it found."""
+
+    day: str
+    run: int
+    at: int
+    sha256: str
+    archived: int
+    differences: int
+    alerts: int
+
+
+def certify(tx: Tx, lane: int, certificate: Certificate) -> None:
+    """Write a certificate into the ledger."""
+    counts = Counter({"archived": 0})
+    for account in certificate.accounts:
+        if account.kind == "source":
+            counts["archived"] += account.counts.get("archived", 0)
+    facts = {
+        "run": certificate.run,
+        "since": certificate.since,
+        "until": certificate.until,
+        "sha256": certificate.digest(),
+        "archived": counts["archived"],
+        "differences": certificate.faults,
+        "alerts": len(certificate.alerts) + len(certificate.failed),
+    }
+    tx.append(lane, "day:certified", f"day/{certificate.day}", facts, certificate.canonical())
+
+
+def certified(db: Connection, day: str = "") -> list[Kept]:
+    """The certificates of a day, or all, in the order of days and runs."""
+    c = s.ledger.c
+    which = c.subject == f"day/{day}" if day else and_(c.subject >= "day/", c.subject < "day0")
+    rows = db.execute(select(c.entry).where(which).order_by(c.subject, c.lane, c.seq)).scalars()
+    return [_kept(recall(entry)) for entry in rows]
+
+
+def _kept(entry: Entry) -> Kept:
+    facts: Mapping[str, Any] = entry.facts
+    names = ("sha256", "archived", "differences", "alerts")
+    return Kept(entry.subject.removeprefix("day/"), facts["run"], entry.at, *(facts[name] for name in names))
+
+
+def certificate(db: Connection, day: str) -> Certificate:
+    """The last certificate of a day. Raises Missing when there is none."""
+    c, k = s.ledger.c, s.content.c
+    join = s.ledger.join(s.content, and_(k.lane == c.lane, k.seq == c.seq))
+    query = select(k.body).select_from(join).where(c.subject == f"day/{day}")
+    body = db.execute(query.order_by(c.lane, c.seq.desc()).limit(1)).scalar()
+    if body is None:
+        raise Missing(f"{day} was not certified; `weighbridge certify --day {day}` does it")
+    return from_value(orjson.loads(body))
+
+
+# --- what is usual --------------------------------------------------------------------------------------
+
+
+class Volume(NamedTuple):
+    """How many messages a person sent on a day (days since the epoch, UTC)."""
+
+    network: str
+    sender: str
+    day: int
+    count: int
+
+
+def volumes(db: Connection, first: int, last: int) -> list[Volume]:
+    """What everybody sent on the days `first` to `last`, both included, by when it was archived."""
+    m = s.messages.c
+    query = select(m.network, m.sender, func.min(m.archived_at), func.count()).where(
+        m.archived_at >= first * DAY, m.archived_at < (last + 1) * DAY, m.notice_for.is_(None)
+    )
+    query = query.where(m.sender != WORDS_OF_OURS, m.kind.not_in(("note", "failed")))
+    grouped = query.group_by(m.network, m.sender, m.archived_at - m.archived_at % DAY)
+    return [Volume(row[0], row[1], row[2] // DAY, row[3]) for row in db.execute(grouped)]
+
+
+def sent_on(db: Connection, networks: Iterable[str], since: int, until: int) -> dict[str, int]:
+    """How many messages of each network were archived in a span."""
+    m = s.messages.c
+    query = select(m.network, func.count()).where(m.archived_at >= since, m.archived_at < until)
+    found = dict(db.execute(query.where(m.notice_for.is_(None)).group_by(m.network)).all())
+    return {network: int(found.get(network, 0)) for network in networks}
+
+
+def archived_between(db: Connection, since: int, until: int) -> Iterator[str]:
+    """The messages that came into the archive in a span, by number and by the network's id."""
+    m = s.messages.c
+    query = select(m.id, m.network, m.source_id).where(m.archived_at >= since, m.archived_at < until)
+    for row in db.execute(query.where(m.notice_for.is_(None)).order_by(m.id)):
+        yield f"message/{row.id} {row.network}/{row.source_id}"

@@ -1,0 +1,54 @@
+"""Too few is as unusual as too many, and nobody is accused without a history."""
+
+from __future__ import annotations
+
+from bridge.records.expectations import same_weekday, silent, surprises, unusual, usual
+
+
+def test_without_a_history_nothing_is_expected() -> None:
+    """One earlier week says nothing."""
+    assert usual([]) is None and usual([500]) is None
+    assert unusual("messages", 0, [500]) == ""
+
+
+def test_what_is_usual_is_no_surprise() -> None:
+    """Weeks like these, and a week like them."""
+    for count in (80, 100, 130):
+        assert unusual("messages", count, [100, 90, 110, 95]) == ""
+
+
+def test_too_few_and_too_many_are_told_with_the_range() -> None:
+    """A dead feed, a half-dead one, and a flood."""
+    earlier = [100, 90, 110, 95]
+    assert unusual("messages", 0, earlier).startswith("too few: messages 0")
+    assert unusual("messages", 30, earlier).startswith("too few")
+    assert unusual("messages", 900, earlier).startswith("too many")
+
+
+def test_a_rule_that_hit_every_week_and_hits_nothing_is_told() -> None:
+    """A silenced rule shows even where it hit rarely; one that now and then hit nothing does not."""
+    weeks = [{"p/a": 2, "p/b": 0}, {"p/a": 1, "p/b": 3}, {"p/a": 3}]
+    assert [said.split(" ")[:4] for said in surprises("hits of", {}, weeks)] == [
+        ["too", "few:", "hits", "of"]
+    ]
+    assert list(surprises("hits of", {}, [None, None])) == []
+
+
+def test_only_days_on_which_the_house_ran_count() -> None:
+    """Weeks before the first day are not weeks of silence."""
+    counts = {70: 9, 77: 8}
+    assert same_weekday(counts, 84, 4, 70) == [8, 9]
+
+
+def test_somebody_who_always_wrote_falls_silent() -> None:
+    """Three usual days without a word are reported; weekends are nobody's usual days."""
+    workdays = [day for day in range(100, 128) if day % 7 < 5]
+    last = workdays[-1]
+    assert silent(workdays, last + 1, 3, 4) == 0
+    gone = next(day for day in range(last + 1, last + 9) if silent(workdays, day, 3, 4))
+    assert sum(1 for day in range(last + 1, gone + 1) if day % 7 < 5) == 3
+
+
+def test_who_writes_now_and_then_is_not_silent() -> None:
+    """A client who writes on one odd day in a month has no usual days."""
+    assert silent([100, 111, 117], 130, 2, 4) == 0
