@@ -28,10 +28,12 @@ UNREADABLE = "its record, or what it rested on, cannot be read; run `audit verif
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A recorded verdict whose bytes, or those of what it rested on, are no longer what was written."""
+    """A recorded verdict whose bytes, or those of what it rested on, are no longer what was written; or are
+    not there any more, by the disposal that `gone` names."""
 
     id: int
     seq: int
+    gone: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class Replay:
 
     def one(self, recorded: Judgement | Unreadable) -> Replayed:
         """Decide `recorded` again."""
+        if isinstance(recorded, Unreadable) and recorded.gone:
+            return Replayed(recorded.id, recorded.seq, "skipped", recorded.gone)
         if isinstance(recorded, Unreadable):
             return Replayed(recorded.id, recorded.seq, "damaged", UNREADABLE)
         if recorded.skip:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +14,7 @@ from story import START, Terminal
 
 from bridge.cli import compose
 from bridge.cli.output import Exit
+from bridge.evidence.package import entries_name
 
 ALICE, BOB, CAROL = "alice.wong@bank.example", "bob.li@bank.example", "carol@bank.example"
 
@@ -80,3 +84,75 @@ def test_the_canary_says_what_came_of_it(terminal: Terminal) -> None:
     assert answer.code == Exit.DONE
     assert "was not destroyed: retention until 2033" in answer.out
     assert terminal.type("disposal", "canary", "--json").records[0]["refused"] is True
+
+
+@pytest.fixture
+def disposed(terminal: Terminal) -> Terminal:
+    """After a disposal."""
+    terminal.type("disposal", "plan", *because(ALICE))
+    for person in (BOB, CAROL):
+        terminal.type("disposal", "approve", "1", *because(person))
+    assert terminal.type("disposal", "run", "1", "--as", ALICE).code == Exit.DONE
+    return terminal
+
+
+def test_every_command_lives_with_records_that_are_gone(disposed: Terminal) -> None:
+    """What is gone is shown as gone, found by no search, counted by a replay, and breaks nothing."""
+    shown = disposed.type("audit", "show", "1").out
+    assert "under cards/short, disposal 1, approved by bob.li@bank.example, carol@bank.example" in shown
+    assert disposed.type("audit", "show", "1", "--json").records[0]["approved_by"] == [BOB, CAROL]
+    looking = ("--reason", "a test", "--as", CAROL)
+    found = disposed.type("audit", "search", "matter", "--all", "--json", *looking)
+    assert found.code == Exit.DONE, found.err
+    assert disposed.type("audit", "timeline", "1", *looking).code == Exit.NO
+    assert disposed.type("audit", "timeline", "matter", *looking).code == Exit.DONE
+    replayed = disposed.type("audit", "replay", "--json", *looking)
+    assert "disposed of when its term was over" in replayed.out
+    for command in (("review", "list"), ("outbox", "list"), ("people", "list"), ("status",)):
+        answer = disposed.type(*command)
+        assert answer.code in (Exit.DONE, Exit.UNREACHABLE), (command, answer)
+    assert disposed.type("audit", "reindex", "--check").code == Exit.DONE
+    other = f"sqlite:///{disposed.folder}/other.db"
+    copied = disposed.type(
+        "store", "copy", "--to", other, "--keep", "--reason", "trial", "--as", CAROL
+    )
+    assert copied.code == Exit.DONE, copied.err
+
+
+def test_a_package_made_before_stays_valid_and_one_made_after_shows_what_is_gone(
+    terminal: Terminal, tmp_path: Path
+) -> None:
+    """The old one needs nothing of the store; the new one has plan, approvals and certificate, with proof."""
+    making = ("--reason", "asked", "--as", CAROL)
+    before, after = tmp_path / "before.zip", tmp_path / "after.zip"
+    made = terminal.type("audit", "evidence", "--message", "1", "--out", str(before), *making)
+    assert made.code == Exit.DONE, made.err
+    terminal.type("disposal", "plan", *because(ALICE))
+    for person in (BOB, CAROL):
+        terminal.type("disposal", "approve", "1", *because(person))
+    assert terminal.type("disposal", "run", "1", "--as", ALICE).code == Exit.DONE
+    made = terminal.type("audit", "evidence", "--message", "1", "--out", str(after), *making)
+    assert made.code == Exit.DONE, made.err
+    assert "matter 0" in checked(before)
+    said = checked(after)
+    assert "matter 0" not in said
+    assert "its content is no longer in the archive" in said
+    with zipfile.ZipFile(after) as box:
+        entries = box.read(entries_name(0)).decode()
+        manifest = box.read("manifest.json").decode()
+    for kind in ("record:disposed", "disposal:planned", "disposal:approved", "disposal:certified"):
+        assert kind in entries
+    assert "disposed of under cards/short, by disposal 1" in manifest
+
+
+def checked(package: Path) -> str:
+    """What the outsider's program says of a package, and the package's own report."""
+    folder = package.with_suffix("")
+    with zipfile.ZipFile(package) as box:
+        box.extractall(folder)
+    program = folder / "verify.py"
+    answer = subprocess.run(
+        [sys.executable, str(program), str(package)], capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0, answer.stdout + answer.stderr
+    return answer.stdout + answer.stderr + (folder / "report.html").read_text()

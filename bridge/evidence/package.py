@@ -230,7 +230,7 @@ def exclusions(case: Case, disclosure: Disclosure, found: Mapping[Place, Record]
                 reason = f"the network did not give it: {exhibit.entry.facts.get('reason', '')}"
                 listed.append({"message": life.number, "what": "attachment", "reason": reason})
             if exhibit.body is None and exhibit.entry.digest:
-                reason = "no longer in the archive: disposed of"
+                reason = _absent(case, life)
                 listed.append({"message": life.number, "what": _place(exhibit.place), "reason": reason})
         if disclosure.shows_files(life) and len(attached(case, life, disclosure)) < len(life.files):
             reason = "the record does not commit to its own bytes, only to those of the sealed file"
@@ -240,6 +240,14 @@ def exclusions(case: Case, disclosure: Disclosure, found: Mapping[Place, Record]
                 {"message": life.number, "what": "attachments", "reason": "withheld by whoever made this"}
             )
     return listed
+
+
+def _absent(case: Case, life: Life) -> str:
+    """Why content is not in the archive any more, as the record's own entries say."""
+    gone = next((one.entry for one in case.about(life) if one.entry.kind == "record:disposed"), None)
+    if gone is None:
+        return "no longer in the archive, and no entry of the record says why"
+    return f"disposed of under {gone.facts.get('class')}, by disposal {gone.facts.get('disposal')}"
 
 
 def _lane(lane: Lane) -> Record:

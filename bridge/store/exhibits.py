@@ -102,10 +102,11 @@ def _notices(db: Connection, number: int) -> Sequence[int]:
 
 def _files(db: Connection, lane: int, number: int) -> Iterable[Attachment]:
     f, c = s.files.c, s.content.c
+    gone = select(s.disposed.c.message).where(s.disposed.c.message == number).exists()
     query = (
         select(f.n, f.entry, f.digest, f.size, if_whole(c.body).label("body"))
         .outerjoin(s.content, and_(c.lane == lane, c.seq == f.entry))
-        .where(f.message == number, f.state == "archived")
+        .where(f.message == number, f.state == "archived", ~gone)
         .order_by(f.n)
     )
     for row in db.execute(query):
@@ -152,7 +153,8 @@ def _entry(db: Connection, place: Place) -> Placed:
 
 
 def _context(db: Connection, chosen: Sequence[Life], entries: Sequence[Entry]) -> Iterable[Placed]:
-    """Who was paired, and the policies that decided: stored, and brought into force."""
+    """Who was paired; the policies that decided: stored, and brought into force; for what is gone, the plan
+    of its disposal, with approvals and certificate."""
     p, o = s.pairs.c, s.policies.c
     numbers = {life.pair for life in chosen} - {0}
     for row in db.execute(select(p.lane, p.entry).where(p.id.in_(numbers)).order_by(p.id)):
@@ -162,6 +164,10 @@ def _context(db: Connection, chosen: Sequence[Life], entries: Sequence[Entry]) -
     for row in db.execute(select(o.lane, o.entry).where(o.hash.in_(hashes)).order_by(o.lane, o.entry)):
         yield _entry(db, (row.lane, row.entry))
     yield from _activations(db, judged)
+    gone = {f"disposal/{one.facts['disposal']}" for one in entries if one.kind == "record:disposed"}
+    le = s.ledger.c
+    plans = select(le.lane, le.seq, le.entry, le.leaf).where(le.subject.in_(gone))
+    yield from (tuple(row) for row in db.execute(plans.order_by(le.lane, le.seq)) if gone)
 
 
 def _activations(db: Connection, judged: Sequence[Entry]) -> Iterable[Placed]:

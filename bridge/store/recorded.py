@@ -29,6 +29,7 @@ CHUNK = 500
 BY_PERSON = "a person decided"
 OURS = "the bridge's own words"
 NO_POLICY = "no policy was asked"
+DISPOSED = "disposed of when its term was over"
 NOT_RECORDED = "what it rested on was not recorded"
 
 DAMAGE = (StoreError, ValueError, TypeError, AttributeError, KeyError, IndexError)
@@ -48,6 +49,7 @@ def judgements(db: Connection, *, since: int = 0, number: int = 0) -> Iterator[J
     v, m = s.verdicts.c, s.messages.c
     columns = select(
         *(v.id, v.message, v.cause, m.notice_for),
+        s.disposed.c.disposal,
         if_whole(MESSAGE_CONTENT.c.body).label("body"),
         if_whole(VERDICT_CONTENT.c.body).label("verdict_body"),
     )
@@ -63,6 +65,7 @@ def _chosen(query: Select[Any], since: int, number: int) -> Select[Any]:
     chosen = (
         query.select_from(s.verdicts)
         .join(s.messages, m.id == v.message)
+        .outerjoin(s.disposed, s.disposed.c.message == m.id)
         .outerjoin(MESSAGE_CONTENT, and_(MESSAGE_CONTENT.c.lane == m.lane, MESSAGE_CONTENT.c.seq == m.entry))
         .outerjoin(VERDICT_CONTENT, and_(VERDICT_CONTENT.c.lane == m.lane, VERDICT_CONTENT.c.seq == v.entry))
     )
@@ -70,6 +73,8 @@ def _chosen(query: Select[Any], since: int, number: int) -> Select[Any]:
 
 
 def _judgement(db: Connection, directory: Directory, row: Any) -> Judgement | Unreadable:
+    if row.disposal is not None and row.body is None:
+        return Unreadable(row.id, row.message, DISPOSED)
     try:
         return _read(db, directory, row)
     except DAMAGE:

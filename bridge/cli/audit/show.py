@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import tzinfo
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -19,6 +19,9 @@ from bridge.cli.audit.looking import Recorder, looker, looking
 from bridge.cli.audit.zone import desk_zone, name_of, zone_option
 from bridge.cli.root import Root, pass_root
 from bridge.errors import Missing
+
+if TYPE_CHECKING:
+    from bridge.config import Settings
 
 
 @click.command()
@@ -44,19 +47,61 @@ def show(
     Who is shown it and why is written into the ledger first.
     """
     from bridge.store import views
+    from bridge.store.exports import exports_of
 
     settings = root.settings()
-    found, data = root.read(lambda db: (views.message(db, number), views.raw(db, number) if raw else b""))
+    found, data, out = root.read(
+        lambda db: (
+            views.message(db, number),
+            views.raw(db, number) if raw else b"",
+            exports_of(db, number),
+        )
+    )
     if found is None:
-        raise _unknown(number)
+        _show_fate(root, number, settings, zone, as_json=as_json)
+        return
     Recorder(root, looker(settings, person, reason, case)).shown("show", [number])
     if raw:
         click.get_binary_stream("stdout").write(data or b"")
     elif as_json:
-        output.json_line({**found, "stages": [stages.record(one) for one in stages.stages(found)]})
+        told = [stages.record(one) for one in stages.stages(found)]
+        output.json_line({**found, "stages": told, "exports": [_export_record(one) for one in out]})
     else:
-        for line in _life(found, desk_zone(zone, settings.audit.timezone)):
+        for line in _life({**found, "exports": out}, desk_zone(zone, settings.audit.timezone)):
             click.echo(line)
+
+
+def _show_fate(root: Root, number: int, settings: Settings, zone: tzinfo | None, *, as_json: bool) -> None:
+    """How a message was disposed of; it has no words any more that anybody could be shown."""
+    from bridge.store.disposal import fate
+
+    found = root.read(lambda db: fate(db, number))
+    if found is None:
+        raise _unknown(number)
+    if as_json:
+        output.json_line(found)
+        return
+    for line in _fate(found, desk_zone(zone, settings.audit.timezone)):
+        click.echo(line)
+
+
+def _fate(found: Mapping[str, Any], zone: tzinfo) -> Iterator[str]:
+    yield click.style(f"Message {found['message']}, disposed of", bold=True)
+    yield ""
+    approved = ", ".join(output.cell(person) for person in found["approved_by"])
+    yield (
+        f"disposed {time_of(found['disposed_at'], zone)} under {output.cell(found['class'])}, "
+        f"disposal {found['disposal']}, approved by {approved}"
+    )
+    yield ""
+    yield from _indented(
+        [
+            ["archived", f"{time_of(found['archived_at'], zone)} ({found['kind']}, {found['network']})"],
+            ["kept until", time_of(found["until"], zone)],
+            ["planned by", f"{output.cell(found['planned_by'])}: {output.cell(found['reason'])}"],
+            ["entry", f"{found['lane']}/{found['seq']}  {found['leaf'][:12]}"],
+        ]
+    )
 
 
 def _unknown(number: int) -> Missing:
@@ -75,6 +120,7 @@ def _life(found: Mapping[str, Any], zone: tzinfo) -> Iterator[str]:
         ("Review", _review(found, zone)),
         ("Deliveries", _deliveries(found["deliveries"], zone)),
         ("Notices to its sender", _notices(found["notices"])),
+        ("Exports", _exports(found["exports"], zone)),
         (f"Life (times: {name_of(zone)})", _stages(found, zone)),
     ):
         if shown := list(lines):
@@ -205,6 +251,24 @@ def _deliveries(deliveries: Iterable[Mapping[str, Any]], zone: tzinfo) -> Iterat
 def _notices(notices: Iterable[Mapping[str, Any]]) -> Iterator[str]:
     if listed := ", ".join(str(notice["message"]) for notice in notices):
         yield f"  message {listed}"
+
+
+def _exports(exports: Iterable[Mapping[str, Any]], zone: tzinfo) -> Iterator[str]:
+    return _indented(
+        [
+            time_of(one["at"], zone),
+            one["format"],
+            f"by {output.cell(one['person'])}",
+            output.cell(one["reason"]),
+            f"manifest {one['sha256'][:16]}",
+        ]
+        for one in exports
+    )
+
+
+def _export_record(one: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("at", "id", "format", "person", "reason", "case", "region", "sha256", "lane", "seq")
+    return {name: one[name] for name in names}
 
 
 def _stages(found: Mapping[str, Any], zone: tzinfo) -> Iterator[str]:

@@ -100,7 +100,7 @@ def _found(asked: Archive, text: str, limit: int, asking: Callable[[], Recorder]
     if text.isdecimal():
         one = views.message(asked.db, int(text))
         if one is None:
-            raise Missing(f"there is no message {text}; see `weighbridge audit search`.")
+            raise Missing(f"there is no message {text}, or no more: see `weighbridge audit show {text}`.")
         return [one], ""
     page = asked.page(asked.query(text, "timeline", asking), limit)
     numbers = sorted(one.number for one in page.documents)

@@ -121,6 +121,8 @@ def _verdict(summary: Summary, seconds: float, away: Sequence[str]) -> Iterator[
     yield f"  {counts}"
     yield f"  {summary.checkpoints:,} signed checkpoints, {summary.anchored:,} outside the database"
     yield from _stamped(summary)
+    if summary.absent:
+        yield f"  {summary.absent:,} pieces of content are gone, each by a disposal that two people approved"
     yield f"  {summary.bytes / 1e6:,.1f} MB of content, in {seconds:.1f} s"
     for lane, (size, root) in summary.roots.items():
         yield f"  lane {lane}: root of {size:,} entries  {root}"
