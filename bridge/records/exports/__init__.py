@@ -85,7 +85,7 @@ FORMATS: Mapping[str, Known] = {
             "mails as Global Relay takes them",
             _MAIL,
             {
-                "msgtype": "X-GlobalRelay-MsgType, as the vendor assigned it; without it there is no such header",
+                "msgtype": "X-GlobalRelay-MsgType, as the vendor assigned it; no such header without",
                 "largest": "bytes of a mail at most (250000000)",
                 "subject": "`counts` or `title`",
             },
@@ -104,7 +104,7 @@ FORMATS: Mapping[str, Known] = {
             },
             lacks={
                 "beside": "decisions, deliveries, readers: they stand in records.jsonl in the same ZIP",
-                "sent-beside": "a text that was changed on its way: what the other side saw is in records.jsonl",
+                "sent-beside": "a text changed on its way: what the other side saw is in records.jsonl",
                 "spelled": "signs that XML cannot write: as codes, and unchanged in records.jsonl",
             },
         ),

@@ -9,7 +9,7 @@ nothing changed; its text is for reading, with deceiving signs spelled out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import md5, sha256
 
 from bridge.records.exports.chatlog import exact, heading, told
@@ -34,6 +34,8 @@ class Document:
     children: tuple[str, ...]
     family: tuple[str, str]
     conversation: Slice
+    custodian: str  # the name of the person whose record this is; "" if nobody is known
+    at: int  # when it was written or happened; of a conversation, when its first item was archived
     item: Line | Came | None = None
     file: Enclosure | None = None
     place: int = 0
@@ -42,15 +44,6 @@ class Document:
     def line(self) -> Line | None:
         """The message that this is, or belongs to."""
         return self.item if isinstance(self.item, Line) else None
-
-    @property
-    def at(self) -> int:
-        """When it was written or happened; for a conversation, when its first item was archived."""
-        if isinstance(self.item, Line):
-            return said(self.item)
-        if self.item is not None:
-            return self.item.at
-        return min((item.at for item in self.conversation.items), default=0)
 
     @property
     def author(self) -> Party | None:
@@ -63,12 +56,6 @@ class Document:
     def readers(self) -> tuple[Party, ...]:
         """Who it was for."""
         return self.item.readers if isinstance(self.item, Line) else ()
-
-    @property
-    def custodian(self) -> str:
-        """The name of the person whose record this is; "" if nobody is known."""
-        party = custodian(self.conversation)
-        return (party.name or party.id) if party else ""
 
     @property
     def subject(self) -> str:
@@ -96,23 +83,35 @@ def documents(slices: Iterable[Slice], prefix: str) -> Iterator[Document]:
     """Every document of the part: each conversation, then its items, each followed by its attachments."""
     for one in slices:
         group = f"{prefix}C{mark(one.key, one.day, one.piece)}"
-        yield Document(group, CONVERSATION, group, "", (), (group, group), one)
+        begun = min((item.at for item in one.items), default=0)
+        head = Document(group, CONVERSATION, group, "", (), (group, group), one, _keeper(one), begun)
+        yield head
         for item in one.items:
-            yield from _of_item(item, one, group, prefix)
+            yield from _change(item, head, prefix) if isinstance(item, Came) else _message(item, head, prefix)
 
 
-def _of_item(item: Line | Came, one: Slice, group: str, prefix: str) -> Iterator[Document]:
-    if isinstance(item, Came):
-        party = item.party
-        id = f"{prefix}P{mark(one.key, item.at, party.network, party.id, item.joined)}"
-        yield Document(id, JOIN if item.joined else LEAVE, group, "", (), (id, id), one, item)
-        return
-    id = f"{prefix}{item.number:09d}"
-    children = tuple(f"{id}.{place:04d}" for place in range(1, len(item.files) + 1))
+def _keeper(one: Slice) -> str:
+    party = custodian(one)
+    return (party.name or party.id) if party else ""
+
+
+def _change(item: Came, head: Document, prefix: str) -> Iterator[Document]:
+    party = item.party
+    id = f"{prefix}P{mark(head.conversation.key, item.at, party.network, party.id, item.joined)}"
+    kind = JOIN if item.joined else LEAVE
+    yield replace(head, id=id, kind=kind, family=(id, id), at=item.at, item=item)
+
+
+def _message(line: Line, head: Document, prefix: str) -> Iterator[Document]:
+    id = f"{prefix}{line.number:09d}"
+    children = tuple(f"{id}.{place:04d}" for place in range(1, len(line.files) + 1))
     family = (id, children[-1] if children else id)
-    yield Document(id, MESSAGE, group, "", children, family, one, item)
-    for place, file in enumerate(item.files):
-        yield Document(children[place], ATTACHMENT, group, id, (), family, one, item, file, place)
+    found = replace(head, id=id, kind=MESSAGE, children=children, family=family, at=said(line), item=line)
+    yield found
+    for place, file in enumerate(line.files):
+        yield replace(
+            found, id=children[place], kind=ATTACHMENT, parent=id, children=(), file=file, place=place
+        )
 
 
 @dataclass(frozen=True, slots=True)

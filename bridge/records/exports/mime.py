@@ -137,9 +137,8 @@ def encoded(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _lines(octets: bytes) -> bytes:
-    view = memoryview(octets)
-    lines = (base64.b64encode(view[at : at + _PART]) for at in range(0, len(octets), _PART))
-    return b"".join(line + CRLF for line in lines)
+    signs = base64.b64encode(octets)
+    return CRLF.join([signs[at : at + 76] for at in range(0, len(signs), 76)]) + CRLF
 
 
 class Base64:

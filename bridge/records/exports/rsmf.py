@@ -9,7 +9,7 @@ of a text is lost; whatever a value needs a name for is a `custom` property.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import IO
 
@@ -103,11 +103,12 @@ class _Thread:
                 place.add(_stored(line, index, file), content)
 
     def _manifest(self) -> dict[str, object]:
+        here = {line.number for line in self.conversation.lines}
         return {
             "version": VERSION,
             "participants": [_participant(one) for one in everybody(self.conversation)],
             "conversations": [self._conversation()],
-            "events": [self._event(item) for item in self.conversation.items],
+            "events": [self._event(item, here) for item in self.conversation.items],
             "eventcollectionid": self.conversation.key,
         }
 
@@ -133,9 +134,9 @@ class _Thread:
         came = any(isinstance(item, Came) for item in self.conversation.items)
         return not came and all(account(one) in there for one in others)
 
-    def _event(self, item: Line | Came) -> dict[str, object]:
+    def _event(self, item: Line | Came, here: Set[int]) -> dict[str, object]:
         if isinstance(item, Line):
-            return self._message(item)
+            return self._message(item, here)
         found: dict[str, object] = {
             "id": f"presence/{mark(self.conversation.key, item.at, *account(item.party), item.joined)}",
             "type": "join" if item.joined else "leave",
@@ -145,7 +146,7 @@ class _Thread:
         }
         return found | ({"body": item.reason} if item.reason else {})
 
-    def _message(self, line: Line) -> dict[str, object]:
+    def _message(self, line: Line, here: Set[int]) -> dict[str, object]:
         later = self.histories.later(line.number)
         found: dict[str, object] = {
             "id": f"message/{line.number}",
@@ -158,7 +159,7 @@ class _Thread:
             "direction": "outgoing" if line.sender.role in (ADVISOR, BRIDGE) else "incoming",
             "custom": _custom(remarks(line)),
         }
-        if (parent := _parent(line)) in {one.number for one in self.conversation.lines}:
+        if (parent := _parent(line)) in here:
             found["parent"] = f"message/{parent}"
         if edits := _edits(line, later):
             found["edits"] = edits
