@@ -80,7 +80,8 @@ class Proposal:
 
     `warnings` are the lints' (file:line, code) that are errors at approval. `changed` says when each list
     file was written (milliseconds), by policy hash and list. `commit` and `backtest` name where the files
-    come from and the report that speaks for them, "" for none.
+    come from and the report that speaks for them, "" for none. `records` says how
+    many stored records each class governs whose retention it changes: they keep their terms.
     """
 
     person: str
@@ -93,6 +94,12 @@ class Proposal:
     commit: str = ""
     backtest: str = ""
     changed: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    records: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def concerned(self) -> int:
+        """How many stored records are of a class that it changes."""
+        return sum(self.records.values())
 
     @property
     def looser(self) -> dict[str, Difference]:
@@ -109,12 +116,14 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One person's yes. `ticked` are the marks of what is loosened that this person has agreed to."""
+    """One person's yes. `ticked` are the marks of what is loosened that this person has agreed to, `records`
+    is the number of stored records that this person was shown."""
 
     person: str
     reason: str
     role: str = COMPLIANCE
     ticked: tuple[str, ...] = ()
+    records: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +200,11 @@ def _content_problems(proposal: Proposal, new: Approval) -> Iterator[str]:
     left = {mark: one for mark, one in proposal.looser.items() if mark not in new.ticked}
     if left:
         yield f"it loosens what was not ticked: {_listed(left)}; tick each with --looser, or --all-looser"
+    if proposal.concerned != new.records:
+        yield (
+            f"its retention concerns {proposal.concerned} stored records, which keep the terms they have: say"
+            f" that you have seen it with --records {proposal.concerned}"
+        )
     if proposal.warnings:
         yield f"warnings count as errors here: {', '.join(proposal.warnings)}; mend them and propose again"
 

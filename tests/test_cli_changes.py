@@ -8,13 +8,16 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from rig import batch, message
 from story import Answer, Terminal
 
 from bridge.cli.output import Exit
 from bridge.cli.policy import activate
 from bridge.cli.root import opened
 from bridge.config import load
+from bridge.message import SYMPHONY, Cause, Outcome, Retention, Verdict
 from bridge.policy import load as load_policies
+from bridge.ports import Ruling
 from bridge.proposals import Bar
 
 ALICE, BOB = "alice.wong@bank.example", "bob.li@bank.example"
@@ -190,6 +193,33 @@ def test_walls_do_not_go_without_legal(desk: Desk, how: str) -> None:
     agreed = desk.says(BOB, "policy", "approve", "2", "--all-looser")
     assert (agreed.code, "--role legal" in agreed.out) == (Exit.DONE, True)
     assert desk.says(BOB, "policy", "activate", "2").code == Exit.NO
+
+
+@pytest.mark.parametrize("how", ["shorter", "longer", "gone"])
+def test_what_a_change_of_retention_concerns_is_shown_first(desk: Desk, how: str) -> None:
+    """How many stored records there are of a changed class: nobody approves it without having named the
+    number, and they keep their terms."""
+    kept = POLICY + "retention:\n  - { id: records, keep: 7y }\n"
+    desk.write(kept)
+    begin(desk)
+    asyncio.run(_a_record(desk, Retention("desk/records", "7y")))
+    desk.write({"shorter": kept.replace("7y", "5y"), "longer": kept.replace("7y", "9y"), "gone": POLICY}[how])
+    shown = desk.says(ALICE, "policy", "propose").out
+    assert "1 stored records of desk/records keep the terms they have" in shown
+    refused = desk.says(BOB, "policy", "approve", "2", "--all-looser")
+    assert (refused.code, "--records 1" in refused.err) == (Exit.FORBIDDEN, True)
+    assert desk.says(BOB, "policy", "approve", "2", "--all-looser", "--records", "1").code == Exit.DONE
+
+
+async def _a_record(desk: Desk, keep: Retention) -> None:
+    """A message that was judged under a class."""
+    async with opened(load(desk.folder / "weighbridge.toml", {})) as store:
+        await store.own("the test")
+        await store.archive(batch(message(SYMPHONY, 900)))
+        (archived,) = await store.unjudged(9)
+        verdict = Verdict(Outcome.DELIVER, Cause.DEFAULT, "", retention=(keep,))
+        await store.record_rulings([Ruling(archived, verdict)])
+        await store.leave()
 
 
 def test_warnings_are_errors_at_approval(begun: Desk) -> None:

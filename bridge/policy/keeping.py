@@ -110,9 +110,27 @@ def keeping(file: lang.PolicyFile, names: Names) -> Keeping | None:
     )
 
 
+def changed_classes(live: Iterable[lang.PolicyFile], draft: Iterable[lang.PolicyFile]) -> list[str]:
+    """The full names of the classes of `live` that `draft` has no more, or not as they are."""
+    before, then = _classes(live), _classes(draft)
+    return sorted(name for name, entries in before.items() if then.get(name) != entries)
+
+
+def _classes(files: Iterable[lang.PolicyFile]) -> dict[str, list[lang.Keep]]:
+    found: dict[str, list[lang.Keep]] = {}
+    for file in files:
+        for entry in file.retention:
+            found.setdefault(_name(file.policy, entry), []).append(entry)
+    return found
+
+
+def _name(policy: str, entry: lang.Keep) -> str:
+    return f"{policy}/{entry.id or entry.preset or entry.keep}"
+
+
 def _retention(policy: str, entry: lang.Keep) -> Retention:
     """One entry: its own period, or that of its preset with what the entry adds."""
-    name = f"{policy}/{entry.id or entry.preset or entry.keep}"
+    name = _name(policy, entry)
     if entry.preset is None:
         return Retention(name, entry.keep or "", entry.start, entry.worm, entry.first or "")
     preset = PRESETS[entry.preset]

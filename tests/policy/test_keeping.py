@@ -8,6 +8,8 @@ import pytest
 from policy_rig import message, one_rule, policy_set, weigh
 
 from bridge.message import SYMPHONY, WEIXIN, Kind, Outcome, Retention
+from bridge.policy.keeping import changed_classes
+from bridge.policy.language import PolicyFile
 from bridge.policy.presets import PRESETS
 
 GROUPS = "groups: { desk: { symphony: '*@bank.example' }, others: { symphony: 'o@bank.example' } }\n"
@@ -109,3 +111,20 @@ def test_whether_delivery_waits_for_the_archives() -> None:
     elsewhere = one_rule(name="c", top="defaults: { deliver_after: all_sinks }\n")
     assert not weigh(policy_set(local, elsewhere), "hello").after_archives
     assert weigh(policy_set(local, waits), "hello").after_archives
+
+
+def test_what_a_draft_changes_of_retention_is_named() -> None:
+    """Classes that are gone or otherwise; not what is new, nor what only stands elsewhere."""
+
+    def files(entries: str) -> list[PolicyFile]:
+        found = policy_set(one_rule(top=f"{GROUPS}retention: [{entries}]\n"))
+        return [one.model for one in found.policies]
+
+    live = files("{ id: a, keep: 7y }, { id: b, keep: 5y }, { keep: 3y }")
+    assert (
+        changed_classes(live, files("{ keep: 3y }, { id: b, keep: 5y }, { id: a, keep: 7y }, { keep: 9y }"))
+        == []
+    )
+    draft = files("{ id: a, keep: 9y }, { id: b, keep: 5y, for: desk }")
+    assert changed_classes(live, draft) == ["p/3y", "p/a", "p/b"]
+    assert changed_classes(live, []) == ["p/3y", "p/a", "p/b"]

@@ -39,11 +39,25 @@ all_looser_option = click.option(
     show_default=True,
     help="For whom you approve; legal where barriers, retention or legal holds are loosened.",
 )
+@click.option(
+    "--records",
+    type=click.IntRange(0),
+    default=0,
+    metavar="COUNT",
+    help="How many stored records its retention concerns, as it was shown to you.",
+)
 @reason_option
 @person_option
 @pass_root
 def approve(
-    root: Root, number: int, looser: Sequence[str], all_looser: bool, role: str, reason: str, person: str
+    root: Root,
+    number: int,
+    looser: Sequence[str],
+    all_looser: bool,
+    role: str,
+    records: int,
+    reason: str,
+    person: str,
 ) -> int:
     """Agree to change NUMBER, which another person proposed.
 
@@ -61,7 +75,7 @@ def approve(
     async def work(store: Database) -> Sequence[str]:
         proposal = (await store.read(lambda db: change(db, number))).proposal
         said = tuple(proposal.looser) if all_looser else looser
-        approval = Approval(person, reason, role, ticks(proposal, said))
+        approval = Approval(person, reason, role, ticks(proposal, said), records)
         return await desk.approve(store, number, approval, bar)
 
     lacks = root.act(work)

@@ -118,7 +118,22 @@ async def _proposal(
             one.hash: {name: milliseconds(when) for name, when in one.changed.items()}
             for one in policies.sources
         },
+        await _records(store, base, policies),
     )
+
+
+async def _records(store: Database, base: Hashes, draft: PolicySet) -> dict[str, int]:
+    """How many stored records the classes govern that this changes, by class; those that govern none are
+    left out."""
+    from bridge.policy.keeping import changed_classes
+    from bridge.store.lives import governed
+
+    live = await _live(store, base)
+    if live is None:
+        return {}
+    classes = changed_classes((one.model for one in live.policies), (one.model for one in draft.policies))
+    counts = await store.read(lambda db: governed(db, classes))
+    return {name: count for name, count in counts.items() if count}
 
 
 async def _require_report(store: Database, name: str, hashes: Hashes) -> None:
@@ -145,16 +160,23 @@ async def _all_changes(store: Database, base: Hashes, draft: PolicySet) -> tuple
 
 async def differences(store: Database, base: Hashes, draft: PolicySet) -> tuple[Difference, ...]:
     """What changes against the set that is in force; nothing to compare where none ever was."""
-    from bridge.policy import assemble
     from bridge.policy.comparison import compare
+
+    live = await _live(store, base)
+    return compare(live, draft) if live else ()
+
+
+async def _live(store: Database, base: Hashes) -> PolicySet | None:
+    """The set that is in force; None where none ever was."""
+    from bridge.policy import assemble
     from bridge.store.policies import sources_of
 
     if not base:
-        return ()
+        return None
     live, _ = assemble(await store.read(lambda db: sources_of(db, [digest for _, digest in base])))
     if live is None:
         raise ConfigError("what is in force cannot be read by this program: run the program that runs it")
-    return compare(live, draft)
+    return live
 
 
 def _lists(paths: Sequence[Path], sources: Sequence[Source]) -> list[Path]:
@@ -195,6 +217,7 @@ def _tell(number: int, proposal: Proposal, language: str) -> None:
         )
         return
     looser = "".join(f" --looser {mark}" for mark in proposal.looser)
+    looser += f" --records {proposal.concerned}" if proposal.concerned else ""
     click.echo(
         f"\nAnother person reads this and agrees:\n  weighbridge policy approve {number}{looser} --reason …"
     )
