@@ -1,0 +1,56 @@
+"""Who talks with whom: pairs that share a chat are one conversation, and stays are told once."""
+
+from __future__ import annotations
+
+from bridge.records.transcript import ADVISOR, CLIENT, Party
+from bridge.search.document import Person
+from bridge.store.talks import Member, Naming, Talk
+
+ALICE = Party("symphony", "7001", "Alice Wong", "alice.wong@bank.example", ADVISOR)
+BOB = Party("symphony", "7002", "Bob Li", "bob.li@bank.example", ADVISOR)
+CLIENT_ = Party("weixin", "wmLiLei", "李雷", "x@w.example", CLIENT)
+
+TALK = Talk(
+    "pair/1",
+    "Alice Wong, Bob Li ↔ 李雷",
+    (
+        Member(ALICE, 100, 500, 1),
+        Member(CLIENT_, 100, 500, 1),
+        Member(BOB, 300, 900, 4),
+        Member(CLIENT_, 300, 900, 4),
+    ),
+)
+
+
+def test_two_advisors_of_one_client_are_one_conversation() -> None:
+    """The client joins once and leaves with the last of them."""
+    told = [(one.at, one.party.name, one.joined) for one in TALK.came(0, 1000)]
+    assert told == [
+        (100, "Alice Wong", True),
+        (100, "李雷", True),
+        (300, "Bob Li", True),
+        (500, "Alice Wong", False),
+        (900, "Bob Li", False),
+        (900, "李雷", False),
+    ]
+
+
+def test_who_is_there_is_who_may_see() -> None:
+    """From the very moment of joining, until the moment of leaving."""
+    assert TALK.present(99) == ()
+    assert set(TALK.present(100)) == {ALICE, CLIENT_}
+    assert set(TALK.present(500)) == {BOB, CLIENT_}
+
+
+def test_a_span_has_its_own_comings_and_goings() -> None:
+    """Days share no event, and lose none between them."""
+    both = [*TALK.came(0, 300), *TALK.came(300, 1000)]
+    assert both == TALK.came(0, 1000)
+
+
+def test_whoever_has_no_address_gets_one() -> None:
+    """A person of the firm keeps the address of the directory."""
+    naming = Naming("w.example")
+    assert naming.party(Person("symphony", "7001", "Alice Wong", ALICE.address)).address == ALICE.address
+    assert naming.party(Person("weixin", "wmX")).address.endswith("@w.example")
+    assert naming.ours("symphony").address == "weighbridge@w.example"

@@ -1,0 +1,163 @@
+"""Conversations by day: everything in them, who was there, and no more than a day in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from sqlalchemy import Connection
+from story import ALICE, LI_LEI, copy_of_the_story
+
+from bridge.records.transcript import BRIDGE, Came, Line, Slice
+from bridge.store.attachments import Attachments
+from bridge.store.documents import documents, last_number
+from bridge.store.engines import open_engine
+from bridge.store.talks import Naming
+from bridge.store.transcripts import NEVER_HAD, Transcripts
+from bridge.store.vault import vault_of
+
+NAMING = Naming("w.example", ("weixin=CN",))
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    """A connection to a copy of the varied store."""
+    folder = tmp_path_factory.mktemp("transcripts")
+    with _connected(folder, copy_of_the_story(folder)) as connection:
+        yield connection
+
+
+@contextmanager
+def _connected(folder: Path, path: Path) -> Iterator[Connection]:
+    engine = open_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        connection.info["blobs"] = folder / "blobs"
+        yield connection
+    engine.dispose()
+
+
+def transcripts(db: Connection, zone: str = "UTC") -> Transcripts:
+    """The conversations of the store."""
+    return Transcripts(db, NAMING, Attachments(db.info["blobs"], vault_of(db)), ZoneInfo(zone))
+
+
+def slices(db: Connection, **more: object) -> list[Slice]:
+    """All slices of the store."""
+    every = documents(db, range(1, last_number(db) + 1))
+    return [one for run in transcripts(db).runs(every, **more) for one in run.slices]  # type: ignore[arg-type]
+
+
+def line(db: Connection, text: str) -> Line:
+    """The message with this text."""
+    return next(line for one in slices(db) for line in one.lines if line.text == text)
+
+
+def test_every_message_is_in_one_slice(db: Connection) -> None:
+    """Once each, in the order of numbers within its conversation."""
+    found = slices(db)
+    numbers = sorted(line.number for one in found for line in one.lines)
+    assert numbers == list(range(1, last_number(db) + 1))
+    for one in found:
+        mine = [line.number for line in one.lines]
+        assert mine == sorted(mine)
+
+
+def test_versions_are_linked_to_what_they_replace(db: Connection) -> None:
+    """An edit names the message before, a recall the one that it takes back."""
+    assert line(db, "Good morning, 李雷").edits == 1
+    recall = line(db, "[Recalled]")
+    taken = line(db, "ten 4111111111111111")
+    assert recall.recalls == taken.number
+
+
+def test_a_notice_stands_in_the_conversation_that_it_is_about(db: Connection) -> None:
+    """The bridge's own words are said by the bridge, to whoever was on that network."""
+    notices = [
+        (one, line) for one in slices(db) for line in one.lines if line.notice_for is not None and line.text
+    ]
+    (one, told) = next(
+        (one, line) for one, line in notices if line.text == "Your message is held for review."
+    )
+    assert (one.key, told.sender.role) == ("pair/1", BRIDGE)
+    assert [reader.address for reader in told.readers] == [ALICE.address]
+
+
+def test_people_join_and_leave_when_their_pair_begins_and_ends(db: Connection) -> None:
+    """A pair that was made and ended in a day is a joining and a leaving of each of the two."""
+    told = transcripts(db).talks.of_pair[2]
+    came = told.came(0, 1 << 60)
+    assert [(one.party.id, one.joined) for one in came] == [
+        (ALICE.id, True),
+        ("wmHanMei", True),
+        (ALICE.id, False),
+        ("wmHanMei", False),
+    ]
+    assert told.present(came[0].at) == tuple(one.party for one in came[:2])
+    assert told.present(came[2].at) == ()
+
+
+def test_a_conversation_of_nobody_known_has_its_own_slice(db: Connection) -> None:
+    """A stranger is exported as what he is: without readers, with an address all the same."""
+    stranger = line(db, "在吗？")
+    assert stranger.readers == ()
+    assert stranger.sender.address.startswith("wmstranger-")
+    assert stranger.origin == "CN"
+
+
+def test_attachments_are_there_or_say_why_not(db: Connection) -> None:
+    """One with the digest of its own bytes, one that the network never gave."""
+    report, lost = line(db, "The report").files[0], line(db, "And this").files[0]
+    assert (len(report.digest), report.missing) == (64, "")
+    assert (lost.digest, lost.missing) == ("", NEVER_HAD)
+
+
+def test_days_are_those_of_the_desk(db: Connection) -> None:
+    """The same messages fall into other days elsewhere, and none is lost between two."""
+    every = list(documents(db, range(1, last_number(db) + 1)))
+    for zone in ("UTC", "Asia/Hong_Kong", "America/New_York"):
+        runs = list(transcripts(db, zone).runs(every))
+        for run in runs:
+            for one in run.slices:
+                local = ZoneInfo(zone)
+                assert all(_day(line.at, local) == one.day for line in one.lines)
+
+
+def _day(at: int, zone: ZoneInfo) -> object:
+    from datetime import datetime
+
+    return datetime.fromtimestamp(at / 1000, zone).date()
+
+
+def test_a_large_day_is_given_out_in_runs(db: Connection) -> None:
+    """No run has more than was allowed, pieces are counted, joins are told once, nothing is lost."""
+    whole, runs = slices(db), slices(db, most=4)
+    assert all(sum(1 for _ in one.lines) <= 4 for one in runs)
+    pieces = [(one.day, one.key, one.piece) for one in runs]
+    assert len(pieces) == len(set(pieces)) > len(whole)
+
+    def items(found: list[Slice]) -> list[object]:
+        return sorted((type(i).__name__, i.at, repr(i)) for one in found for i in one.items)
+
+    assert items(whole) == items(runs)
+    assert sum(isinstance(item, Came) for one in runs for item in one.items) >= 2
+
+
+def test_reading_goes_on_where_a_day_began(db: Connection) -> None:
+    """A run says before which message its day begins: read from there, the day is the same."""
+    every = list(documents(db, range(1, last_number(db) + 1)))
+    runs = list(transcripts(db).runs(every))
+    last = runs[-1]
+    again = transcripts(db).runs([one for one in every if one.number > last.after], after=last.after)
+    assert next(again).slices == last.slices
+
+
+def test_people_are_named_as_the_directory_names_them(db: Connection) -> None:
+    """The advisor by his own address, the client by one that is made."""
+    talk = transcripts(db).talks.of_pair[1]
+    alice, client = talk.by_id["symphony", ALICE.id], talk.by_id["weixin", LI_LEI.id]
+    assert (alice.address, client.name) == (ALICE.address, LI_LEI.name)
+    assert client.address.endswith("@w.example")
+    assert (talk.title, talk.origin) == ("Alice Wong ↔ 李雷", "CN")

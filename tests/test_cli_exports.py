@@ -1,0 +1,474 @@
+"""`weighbridge audit export`: what the archive has is what is handed over, message by message, or it is said.
+
+Rules of this file: the store is made once, through its own doors, with the texts of the corpus; exports are
+made by the command and read by other hands. Whatever is broken is broken between two lines of the command.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import contextlib
+import csv
+import email
+import functools
+import hashlib
+import io
+import json
+import shutil
+import sqlite3
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterator
+from email import policy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyarrow import parquet
+from records import corpus
+from story import ACCOUNT, ALICE, LI_LEI, REVIEWER, Story, Terminal, held, passed_text, pieces, ruled
+
+from bridge.cli import exporting
+from bridge.cli.output import Exit
+from bridge.errors import StoreError
+from bridge.message import SYMPHONY, WEIXIN, Blob, File, Inspection, Kind, Message, Outcome, Party
+from bridge.records import exports as formats
+from bridge.records.exports.packing import Limits
+from bridge.store import exports as recorded
+from bridge.store.documents import documents, last_number
+from bridge.store.engines import open_engine
+from bridge.store.volume import Volume
+
+HAN = Party(WEIXIN, "wmHanMei", "韩梅梅", "", "zh-Hans")
+LARGE = b"weighbridge" * 100_000  # the pure tests of the formats have one of 20 MB
+SMALL = b"%PDF-1.7 the term sheet of AcquireCo"
+OWN = ("jsonl", "csv", "html", "pdf", "parquet", "eml")
+
+
+async def _tell(folder: Path) -> None:
+    story = Story(folder)
+    await story.begin()
+    await story.pair("room-han", HAN)
+    first = story.says("卡号 4111111111111111")
+    await story.archive(first)
+    await story.judge(ruled(Outcome.REDACT, "卡号 ************1111", (3, 19)))
+    await story.archive(story.says("卡号 once more", replaces=first.id))
+    await story.judge(held("卡号 once more"), notice="Held for review.")
+    await story.store.decide_hold(2, REVIEWER, "已核對", passed=True)
+    gone = story.answers("a slip")
+    await story.archive(gone)
+    await story.judge()
+    await story.archive(story.answers("", kind=Kind.RECALL, refers_to=gone.id))
+    await story.judge()
+    await story.deliver()
+    for name, data in (("条款.pdf", SMALL), ("large.bin", LARGE)):
+        await story.archive(story.says(name, files=(File(name, name, Kind.FILE),)))
+        await _attach(story, data)
+        await story.judge()
+    await story.archive(story.says("lost", files=(File("ref", "lost.png", Kind.IMAGE),)))
+    await story.lose_file()
+    await story.judge()
+    story.clock.at += 86_400_000
+    for text in corpus.TEXTS:
+        await story.archive(story.answers(text))
+        await story.judge(passed_text(text))
+    chat = f"{ACCOUNT}/{HAN.id}"
+    await story.archive(Message(WEIXIN, "h1", chat, HAN.id, story.clock.at, text="再见"))
+    await story.judge()
+    await story.deliver()
+    await story.store.end_pair(2, REVIEWER, "moved")
+    await story.sign()
+    story.store.close()
+
+
+async def _attach(story: Story, data: bytes) -> None:
+    (wanted,) = await story.store.wanted_files(SYMPHONY, 9)
+    digest, size = await story.store.keep(pieces(data), 1 << 30)
+    blob = Blob(digest, size, wanted.file.name, wanted.file.kind, wanted.file.media_type)
+    await story.store.settle_file(wanted, blob, "", Inspection(wanted.file.name, "pdf", size))
+
+
+@functools.cache
+def _told() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="weighbridge-exports-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    asyncio.run(_tell(folder))
+    return folder
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    """A terminal on a copy of the store."""
+    return copied(tmp_path / "store", capsys)
+
+
+def copied(folder: Path, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    """A copy of the store, and a terminal on it."""
+    shutil.copytree(_told(), folder)
+    return Terminal(folder, capsys)
+
+
+def out_of(terminal: Terminal, name: str = "out") -> Path:
+    """Where an export goes."""
+    return terminal.folder.parent / f"{terminal.folder.name}-{name}"
+
+
+WHO = ("--as", "auditor@bank.example", "--reason", "the regulator asked", "--tz", "Asia/Hong_Kong")
+
+
+def export(
+    terminal: Terminal, *typed: str, form: str = "jsonl", name: str = "out", region: str = "CN"
+) -> Any:
+    """Type an export."""
+    where = ("--to-region", region) if region else ()
+    out = str(out_of(terminal, name))
+    return terminal.type("audit", "export", *typed, "--format", form, "--out", out, *where, *WHO)
+
+
+def listed(folder: Path) -> dict[str, Any]:
+    """The manifest."""
+    found: dict[str, Any] = json.loads((folder / "manifest.json").read_bytes())
+    return found
+
+
+def tree(folder: Path) -> dict[str, str]:
+    """Every file of a folder by its digest."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+def lines(folder: Path, kind: str) -> list[dict[str, Any]]:
+    """The lines of one type of our own package, of all parts."""
+    return [
+        json.loads(line)
+        for path in sorted(folder.glob(f"{kind}-*.jsonl"))
+        for line in path.read_bytes().split(b"\n")
+        if line
+    ]
+
+
+def entries(terminal: Terminal, kind: str) -> list[dict[str, Any]]:
+    """The facts of every entry of a kind."""
+    with sqlite3.connect(terminal.folder / "weighbridge.db") as db:
+        found = [json.loads(entry) for (entry,) in db.execute("SELECT entry FROM ledger ORDER BY seq")]
+    return [one["facts"] for one in found if one["kind"] == kind]
+
+
+@contextlib.contextmanager
+def archived(terminal: Terminal) -> Iterator[list[Any]]:
+    """Every message of the store, as the store reads it."""
+    engine = open_engine(f"sqlite:///{terminal.folder}/weighbridge.db")
+    with engine.connect() as db:
+        yield documents(db, range(1, last_number(db) + 1))
+    engine.dispose()
+
+
+# --- round trips ----------------------------------------------------------------------------------------
+
+
+def test_the_package_has_what_the_archive_has(terminal: Terminal) -> None:
+    """Message by message: texts, what the other side saw, links, decisions, deliveries, leaves."""
+    assert export(terminal).code == Exit.DONE
+    found = {one["message"]: one for one in lines(out_of(terminal), "messages")}
+    decisions = lines(out_of(terminal), "decisions")
+    with archived(terminal) as messages:
+        assert list(found) == [one.number for one in messages]
+        for one in messages:
+            row = found[one.number]
+            for name in ("text", "sent", "quote", "state", "kind", "source_id", "at", "sent_at", "entry"):
+                assert row[name] == getattr(one, name), (one.number, name)
+            assert row["leaf"] == one.leaf.hex()
+            assert [d["permit"] for d in row["deliveries"]] == [d.permit for d in one.deliveries]
+            reasons = [d.why or d.verdict.reason for d in one.decisions]
+            assert [d["reason"] for d in decisions if d["message"] == one.number] == reasons
+    assert found[2]["edits"] == 1
+    slip = [number for number, row in found.items() if row["text"] == "a slip"]
+    assert [row["recalls"] for row in found.values() if row["kind"] == "recall"] == slip
+    assert {row["notice_for"] for row in found.values()} == {None, 2}
+
+
+def test_attachments_come_out_as_they_went_in(terminal: Terminal) -> None:
+    """A megabyte and a name in Chinese, byte for byte, under the digest of the bytes."""
+    assert export(terminal).code == Exit.DONE
+    files = [file for one in lines(out_of(terminal), "messages") for file in one["attachments"]]
+    assert [file["name"] for file in files] == ["条款.pdf", "large.bin", "lost.png"]
+    for file, data in zip(files, (SMALL, LARGE), strict=False):
+        assert (out_of(terminal) / file["file"]).read_bytes() == data
+        assert file["sha256"] == hashlib.sha256(data).hexdigest()
+    assert files[2]["missing"] == "the network did not give it"
+    assert listed(out_of(terminal))["warnings"][0]["code"] == "attachment-not-given"
+
+
+def test_who_could_see_is_told(terminal: Terminal) -> None:
+    """Joins with their time, who was present when a day began, and an address for everybody."""
+    assert export(terminal).code == Exit.DONE
+    people = {one["id"]: one for one in lines(out_of(terminal), "participants")}
+    assert people[f"symphony/{ALICE.id}"]["address"] == ALICE.address
+    assert people[f"weixin/{LI_LEI.id}"]["address"].endswith("@weixin.invalid")
+    first, later, *_ = lines(out_of(terminal), "conversations")
+    assert (first["present"], len(later["present"])) == ([], 2)
+    joins = [one for one in lines(out_of(terminal), "events") if one["event"] == "join"]
+    assert {one["participant"] for one in joins} == {f"symphony/{ALICE.id}", f"weixin/{LI_LEI.id}"}
+    left = [one for one in lines(out_of(terminal), "events") if one["event"] == "leave"]
+    assert {one["participant"] for one in left} == {f"symphony/{ALICE.id}", f"weixin/{HAN.id}"}
+
+
+def _table(folder: Path) -> set[int]:
+    text = (folder / "posts-00001.csv").read_bytes().decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    return {int(row["message"]) for row in rows if row["type"] == "message"}
+
+
+def _columns(folder: Path) -> set[int]:
+    return set(parquet.read_table(folder / "messages-00001.parquet")["message"].to_pylist())
+
+
+def _mails(folder: Path) -> set[int]:
+    found: set[int] = set()
+    for path in folder.glob("*/*.eml"):
+        mail = email.message_from_bytes(path.read_bytes(), policy=policy.default)
+        text = mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+        records = [line for line in text.splitlines() if line.startswith("    - Record: message/")]
+        found |= {int(line.rpartition("/")[2]) for line in records}
+    return found
+
+
+def _pages(folder: Path) -> set[int]:
+    text = "".join(path.read_text("utf-8") for path in folder.glob("*/*.html"))
+    return {int(part.split('"')[0]) for part in text.split('<article id="m')[1:]}
+
+
+@pytest.mark.parametrize(
+    ("form", "read"),
+    [("csv", _table), ("parquet", _columns), ("eml", _mails), ("html", _pages), ("pdf", None)],
+)
+def test_every_format_has_every_message(
+    terminal: Terminal, form: str, read: Callable[[Path], set[int]] | None
+) -> None:
+    """The same numbers in each, counted in the manifest, and each proven to be in the record."""
+    assert export(terminal, form=form).code == Exit.DONE
+    told = listed(out_of(terminal))
+    with archived(terminal) as messages:
+        numbers = {one.number for one in messages}
+    assert read is None or read(out_of(terminal)) == numbers
+    assert told["counts"]["written"] == told["counts"]["found"] == len(numbers)
+    answer = terminal.type("audit", "export", "--verify", str(out_of(terminal)))
+    assert (answer.code, "each proven" in answer.out) == (Exit.DONE, True), answer.out
+
+
+# --- the same bytes, whatever happens on the way --------------------------------------------------------
+
+
+def test_the_same_question_to_the_same_record_gives_the_same_bytes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two copies of one store, two exports: every file is alike, and so are the two ZIP files."""
+    both = [copied(tmp_path / name, capsys) for name in ("one", "other")]
+    for terminal in both:
+        assert export(terminal, "--zip", name="zip").code == Exit.DONE
+    first, second = (out_of(terminal, "zip.zip").read_bytes() for terminal in both)
+    assert first == second
+    with zipfile.ZipFile(out_of(both[0], "zip.zip")) as archive:
+        assert archive.testzip() is None
+    assert not out_of(both[0], "zip").exists()
+    answer = both[0].type("audit", "export", "--verify", str(out_of(both[0], "zip.zip")))
+    assert answer.code == Exit.DONE, answer.out
+
+
+class _Killed(BaseException):
+    """The process ends here."""
+
+
+@pytest.fixture
+def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Parts of a few messages, and days that are cut."""
+    known = formats.FORMATS["jsonl"]
+    limits = Limits(part_items=7, slice_items=5)
+    monkeypatch.setitem(formats.FORMATS, "jsonl", formats.Known("jsonl", known.place, "", limits))  # type: ignore[index]
+
+
+@pytest.mark.parametrize("fault", ["note", "open", "settle", "record", "zip"])
+def test_an_export_that_was_killed_goes_on(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    small_parts: None,
+    fault: str,
+) -> None:
+    """Wherever it ended: what comes out is what an export comes to that nothing happened to."""
+    whole, broken = (copied(tmp_path / name, capsys) for name in ("whole", "broken"))
+    assert export(whole, "--zip").code == Exit.DONE
+    counter = iter(range(1000))
+    place = {
+        "note": (Volume, "note", 2),
+        "open": (Volume, "open", 11),
+        "settle": (exporting._Work, "settle", 0),
+        "record": (exporting, "_record", 0),
+        "zip": (exporting, "_zipped", 0),
+    }[fault]
+    owner, name, after = place
+    real = getattr(owner, name)
+
+    def dies(*given: Any, **more: Any) -> Any:
+        if next(counter) == after:
+            raise _Killed
+        return real(*given, **more)
+
+    with monkeypatch.context() as patch, pytest.raises(_Killed):
+        patch.setattr(owner, name, dies)
+        export(broken, "--zip")
+    answer = broken.type("audit", "export", "--resume", str(out_of(broken)), *WHO)
+    assert answer.code == Exit.DONE, answer.err
+    assert out_of(broken, "out.zip").read_bytes() == out_of(whole, "out.zip").read_bytes()
+    assert len(entries(broken, "export:made")) == 1
+
+
+def test_what_came_later_is_not_part_of_it(terminal: Terminal) -> None:
+    """An export is of the record as it was when it began: the entry of its beginning is not in it."""
+    assert export(terminal).code == Exit.DONE
+    (head,) = listed(out_of(terminal))["ledger"]
+    with sqlite3.connect(terminal.folder / "weighbridge.db") as db:
+        (begun,) = db.execute("SELECT seq FROM ledger WHERE subject = 'audit'").fetchone()
+    assert head["size"] == begun
+
+
+# --- what is refused, left out, or not there ------------------------------------------------------------
+
+
+def test_records_leave_their_region_only_with_an_approval(terminal: Terminal) -> None:
+    """Without one nothing is left behind, and that it was refused is in the record."""
+    for region in ("US", ""):
+        answer = export(terminal, region=region)
+        assert (answer.code, "--approval" in answer.err) == (Exit.FORBIDDEN, True)
+        assert not out_of(terminal).exists()
+    assert entries(terminal, "export:refused") == [{"region": "US"}, {"region": ""}]
+    assert entries(terminal, "export:made") == []
+    assert export(terminal, "--approval", "CSRC-2026-9", region="US").code == Exit.DONE
+    assert listed(out_of(terminal))["approval"] == "CSRC-2026-9"
+
+
+def test_a_profile_of_an_authority_is_for_its_region(terminal: Terminal) -> None:
+    """The wall knows where the SFC is, without being told."""
+    out = str(out_of(terminal))
+    answer = terminal.type("audit", "export", "--profile", "sfc", "--out", out, *WHO)
+    assert (answer.code, "may not go to HK" in answer.err) == (Exit.FORBIDDEN, True)
+
+
+def test_what_is_left_out_is_listed_with_its_reason(terminal: Terminal) -> None:
+    """--leave-out: counts and numbers of each message that stays behind stand in the manifest."""
+    assert export(terminal, "--leave-out", region="US").code == Exit.DONE
+    told = listed(out_of(terminal))
+    assert told["counts"]["written"] == 0
+    (one,) = told["exclusions"]
+    assert (one["reason"], one["count"]) == ("region CN: no approval", told["counts"]["found"])
+    assert terminal.type("audit", "export", "--verify", str(out_of(terminal))).code == Exit.DONE
+
+
+def test_a_client_gets_his_own_thread_alone(terminal: Terminal) -> None:
+    """--client-copy: nothing of another client, no decision, and both are said."""
+    assert export(terminal, "--client-copy", "韩梅梅").code == Exit.DONE
+    assert [one["text"] for one in lines(out_of(terminal), "messages")] == ["再见"]
+    assert lines(out_of(terminal), "decisions") == []
+    assert [one["reason"] for one in listed(out_of(terminal))["exclusions"]] == ["of another client"]
+    assert "卡号" not in "".join(path.read_text("utf-8") for path in out_of(terminal).rglob("*.jsonl"))
+
+
+@pytest.mark.parametrize("spoil", ["removed", "changed"])
+def test_an_attachment_that_is_not_there_any_more_is_said(terminal: Terminal, spoil: str) -> None:
+    """The rest is exported, the manifest names the message, and the exit code says that something lacks."""
+    blobs = [path for path in (terminal.folder / "blobs").rglob("*") if path.is_file()]
+    small = min(blobs, key=lambda path: path.stat().st_size)
+    small.chmod(0o600)
+    if spoil == "removed":
+        small.unlink()
+    else:
+        small.write_bytes(small.read_bytes()[:-1] + b"x")
+    answer = export(terminal, "--json")
+    assert answer.code == Exit.PARTIAL
+    (warned,) = [one for one in listed(out_of(terminal))["warnings"] if one["code"] == "attachment-missing"]
+    assert (warned["count"], "file is" in warned["detail"]) == (1, True)
+    assert answer.records[0]["attachments"] == 1
+
+
+def test_nothing_is_handed_over_that_cannot_be_written_down(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither at the beginning nor at the end: without an entry there is no folder, or no manifest."""
+
+    def refuses(*_: object) -> None:
+        raise StoreError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recorded, "begin", refuses)
+        assert export(terminal).code == Exit.UNREACHABLE
+    assert not out_of(terminal).exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(recorded, "record_made", refuses)
+        assert export(terminal).code == Exit.UNREACHABLE
+    assert not (out_of(terminal) / "manifest.json").exists()
+
+
+def test_an_export_is_never_put_over_another(terminal: Terminal) -> None:
+    """A place that is taken is refused before anything is asked of the archive."""
+    out_of(terminal).mkdir()
+    assert export(terminal).code == Exit.NO
+    assert entries(terminal, "export:begun") == []
+
+
+# --- read again -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("change", ["altered", "removed", "added", "manifest", "proof"])
+def test_whatever_is_changed_in_an_export_is_named(terminal: Terminal, change: str) -> None:
+    """A byte of any file, a file more or less, the manifest, a proof."""
+    assert export(terminal).code == Exit.DONE
+    folder = out_of(terminal)
+    names = {
+        "altered": "messages-00001.jsonl",
+        "removed": "events-00001.jsonl",
+        "added": "more.txt",
+        "manifest": "manifest.json",
+        "proof": "proofs/00001.jsonl",
+    }
+    path = folder / names[change]
+    if change == "removed":
+        path.unlink()
+    else:
+        data = path.read_bytes() if path.exists() else b"21"
+        path.write_bytes(data.replace(b"2", b"3", 1))
+    answer = terminal.type("audit", "export", "--verify", str(folder))
+    assert answer.code == Exit.INTEGRITY
+    named = "manifest.note" if change == "manifest" else names[change]
+    assert named in answer.out
+
+
+def test_what_was_exported_can_be_asked(terminal: Terminal) -> None:
+    """`audit exports` lists who, what and when; `audit show` says of a message when it went out."""
+    assert export(terminal, "id:1..3", "--case", "CASE-7").code == Exit.DONE
+    digest = hashlib.sha256((out_of(terminal) / "manifest.json").read_bytes()).hexdigest()
+    (one,) = terminal.type("audit", "exports", "--json").records
+    assert (one["person"], one["case"], one["messages"]) == ("auditor@bank.example", "CASE-7", 3)
+    assert one["sha256"] == digest
+    shown = terminal.type("audit", "show", "3", *WHO)
+    assert f"manifest {digest[:16]}" in shown.out
+    assert "Exports" not in terminal.type("audit", "show", "4", *WHO).out
+    assert terminal.type("audit", "exports", "--message", "4").out == ""
+    assert "export" in terminal.type("audit", "searches").out
+    assert terminal.type("audit", "verify").code == Exit.DONE
+
+
+def test_formats_and_profiles_are_listed_with_what_they_lack() -> None:
+    """Whoever chooses knows the limits before."""
+    from click.testing import CliRunner
+
+    from bridge.cli import weighbridge
+
+    answer = CliRunner().invoke(weighbridge, ["audit", "formats", "--json"])
+    rows = [json.loads(line) for line in answer.output.splitlines()]
+    assert {row["name"] for row in rows if row["kind"] == "format"} == set(formats.FORMATS)
+    assert all("basis" in row for row in rows if row["kind"] == "profile")
+    assert "globalrelay" in CliRunner().invoke(weighbridge, ["audit", "formats"]).output
