@@ -24,6 +24,7 @@ from bridge import telemetry
 from bridge.errors import ConfigError, Damaged, NetworkError, Refused, Unreachable
 from bridge.flow import Patience, retry_at
 from bridge.ports import Acknowledged, Parcel, Sink
+from bridge.reading_back import read_back
 from bridge.records.copies import FORMS, MEDIA
 from bridge.sinks.naming import digest_in, name_of
 from bridge.store import copies, locks, whole
@@ -35,6 +36,7 @@ log = telemetry.log()
 
 Result = TypeVar("Result")
 FOREVER = 1 << 30
+DAY = 86_400_000
 
 UNCLEARED = (
     "compliance mode locks what nobody can unlock, so it waits for a rehearsal: `weighbridge sinks rehearse "
@@ -64,6 +66,7 @@ class Pace:
     sweep: float = 3600.0
     settle: float = 60.0
     late: float = 3600.0
+    sample: int = 25
     patience: Patience = field(default_factory=lambda: Patience(first=1000, longest=300_000, tries=FOREVER))
 
 
@@ -241,9 +244,10 @@ class Archivist:
     async def _fail(self, place: _Place, copy: Due, error: Unreachable) -> None:
         """The archive is away, or this record makes it fail: the record waits, and so does the archive."""
         now = self.database.clock.now()
-        place.failures += 1
+        if place.next_try <= now:  # another of this round may have said so already
+            place.failures += 1
+            place.next_try = retry_at(now, place.failures, self.pace.patience) or now
         place.trouble = str(error)
-        place.next_try = retry_at(now, place.failures, self.pace.patience) or now
         at = retry_at(now, copy.attempt + 1, self.pace.patience) or now
         await self.database.write(lambda tx: copies.postpone(tx, place.key, copy, at, "away"))
         seconds = round((place.next_try - now) / 1000)
@@ -265,14 +269,33 @@ class Archivist:
 
     async def _follow(self) -> None:
         seen, swept = "", -FOREVER
+        checked = self.database.clock.now()
         while True:
             await self.close_lives()
+            if self.database.clock.now() - checked > DAY:
+                checked = self.database.clock.now()
+                await self.check()
             now = self.database.clock.now()
             mark = await self._read(locks.mark)
             due = mark != seen or now - swept > self.pace.sweep * 1000
             if due and await self.follow_locks():
                 seen, swept = mark, now
             await asyncio.sleep(self.pace.follow)
+
+    async def check(self) -> None:
+        """Read a sample of copies back from every archive, and say what is not as it was taken."""
+        if not self.pace.sample:
+            return
+        for key, place in list(self.places.items()):
+            if place.sink is None:
+                continue
+            try:
+                found = await read_back(self.database, place.sink, self.pace.sample, "weighbridge", "daily")
+            except NetworkError as error:
+                log.warning("copies:unread", destination=_said(key), code=type(error).__name__)
+                continue
+            if found.lost:
+                log.error("copy:lost", destination=_said(key), count=found.lost)
 
     async def close_lives(self) -> int:
         """Ask for the second revision of whatever is complete by now; gives of how many."""

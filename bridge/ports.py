@@ -140,7 +140,8 @@ class Sink(Protocol):
     """An archive outside that keeps copies of records.
 
     `name` is what people know it by; MUST hold no secret. `recalls` says that it can be asked for what it
-    has, `locks` that it keeps what it has from being deleted.
+    has, `locks` that it keeps what it has from being deleted, `collected` that others fetch what lies there,
+    so that what is gone is no loss.
 
     Every method MAY raise `Unreachable`, when another try makes sense, with what a person has to do where it
     is not the network's fault; and `Refused`, when it will never take this record as it is ("too-large"). It
@@ -150,6 +151,7 @@ class Sink(Protocol):
     name: str
     recalls: bool
     locks: bool
+    collected: bool
 
     async def put(self, parcel: Parcel, blobs: Blobs) -> Acknowledged:
         """Keep a record and its attachments (`blobs` has their bytes), once, and say so only when it is sure.

@@ -31,12 +31,14 @@ COMMANDS: Mapping[str, tuple[str, str]] = {  # name: (module:attribute, help)
     "review": ("bridge.cli.review:review", "Held messages: list, show, release, reject."),
     "hold": ("bridge.cli.hold:hold", "Legal holds: place, list, lift by two people."),
     "disposal": ("bridge.cli.disposal:disposal", "Records whose time is over: plan, approve, run."),
+    "erasure": ("bridge.cli.erasure:erasure", "People who ask to be forgotten: answer them."),
     "retention": ("bridge.cli.retention:retention", "How long records live, and why."),
     "audit": ("bridge.cli.audit:audit", "The archive and its ledger: list, show, verify."),
     "certify": ("bridge.cli.certify:certify", "Whether anything is missing: certify a day, show, verify."),
     "keys": ("bridge.cli.keys:keys", "The master key of what is at rest: status, rotate, escrow, drill."),
     "store": ("bridge.cli.store:store", "Where everything is kept: status; moved to another database."),
     "outbox": ("bridge.cli.outbox:outbox", "Deliveries under way or parked: list, retry, drop."),
+    "sinks": ("bridge.cli.sinks:sinks", "Archives outside: list, status, check, retry, rehearse."),
     "bench": ("bridge.cli.bench:bench", "Measure the relay on this machine."),
 }
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bridge.assurance import Assurance
     from bridge.config import Place, Settings
     from bridge.daemon import Daemon
-    from bridge.in_force import Law
+    from bridge.in_force import Judging, Law
     from bridge.indexer import Indexer
     from bridge.inspection.inspector import Inspector
     from bridge.ledger.checkpoint import Signer
@@ -381,7 +381,7 @@ def archivist(
     from bridge.archivist import Archivist, Pace
 
     part = settings.archives
-    pace = Pace(at_once=part.at_once, late=part.late_seconds)
+    pace = Pace(at_once=part.at_once, late=part.late_seconds, sample=part.check_sample)
     return Archivist(database, named, partial(sink, settings), pace)
 
 
@@ -465,6 +465,14 @@ def daemon(
         notary(settings, database),
         indexer(settings, database),
         assurance(settings, database),
+        partial(_archiving, settings, database),
+    )
+
+
+def _archiving(settings: Settings, database: Database, judging: Judging) -> Archivist:
+    """The archivist of the policies that decide in a daemon."""
+    return archivist(
+        settings, database, lambda: destinations(judging.policies if judging.hashes else None)
     )
 
 

@@ -17,9 +17,10 @@ import click
 
 from bridge.cli.output import Exit, json_option, listing
 from bridge.cli.root import Root, pass_root
-from bridge.errors import ConfigError, PolicyError, Unwitnessed, WeighbridgeError
+from bridge.errors import ConfigError, NetworkError, PolicyError, Unwitnessed, WeighbridgeError
 
 if TYPE_CHECKING:
+    from bridge.archivist import Destination
     from bridge.config import Place, Settings
     from bridge.ports import Blobs
     from bridge.store.database import Database
@@ -80,6 +81,8 @@ def _checks(root: Root, offline: bool) -> Iterator[Check]:
     if not offline and "store" not in broken:
         if "ledger" not in broken:
             yield from asyncio.run(_witnesses(settings, broken))
+        if not broken & {"policy", "archives"}:
+            yield from asyncio.run(_archives(settings))
         yield from asyncio.run(_networks(settings, broken))
 
 
@@ -178,6 +181,32 @@ async def _witnesses(settings: Settings, broken: Set[str]) -> list[Check]:
     finally:
         store.close()
     return checks
+
+
+async def _archives(settings: Settings) -> list[Check]:
+    """Whether copies could be kept in the archives that the policies name: each is tried."""
+    from bridge.cli import compose
+
+    try:
+        named = compose.destinations(compose.policies(settings))
+    except (ConfigError, PolicyError):
+        return []  # said where the policies are looked at
+    return [await _archive(settings, one) for one in named]
+
+
+async def _archive(settings: Settings, destination: Destination) -> Check:
+    from bridge.cli import compose
+
+    try:
+        sink = compose.sink(settings, destination)
+        async with asyncio.timeout(PATIENCE):
+            detail = await sink.check()
+        await sink.close()
+    except (ConfigError, NetworkError) as error:
+        return "archives", False, f"{destination.name}: {error}"
+    except TimeoutError:
+        return "archives", False, f"{destination.name} does not answer within {PATIENCE:.0f} s"
+    return "archives", True, f"{destination.name}: {destination.to}: {detail}"
 
 
 async def _witness(settings: Settings, place: Place, blobs: Blobs) -> Check:

@@ -57,8 +57,12 @@ def list_(root: Root, states: tuple[str, ...], limit: int, as_json: bool) -> Non
 
 
 def _line(row: Mapping[str, Any], now: int) -> dict[str, Any]:
+    from bridge.store.rows import FAR
+
     what = row["reason"]
-    if row["state"] == "ready" and row["next_at"] > now:
+    if row["state"] == "ready" and row["next_at"] >= FAR:
+        what = "waits for its archives"
+    elif row["state"] == "ready" and row["next_at"] > now:
         what = f"{what}, again in {output.span(row['next_at'] - now)}".lstrip(", ")
     if row["behind"]:
         what = f"{what}, and {row['behind']} behind it"

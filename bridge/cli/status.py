@@ -87,6 +87,8 @@ def _daemon_lines(daemon: Mapping[str, Any] | None, url: str, now: int) -> Itera
     if checkpoint := daemon.get("checkpoint"):
         yield _checkpoint_line(checkpoint, now)
         yield from _place_lines(checkpoint.get("places", ()), int(checkpoint.get("size", 0)))
+    for one in daemon.get("archives", ()):
+        yield _archive_line(one)
     if assurance := daemon.get("assurance"):
         yield from _assurance_lines(assurance)
     if daemon.get("differs"):
@@ -97,6 +99,14 @@ def _daemon_lines(daemon: Mapping[str, Any] | None, url: str, now: int) -> Itera
     for policy, name in daemon.get("stale", ()):
         out = f"list {output.cell(name)} of policy {output.cell(policy)} is out of date"
         yield f"✗ policies   {out}: everything is held until its file is delivered again"
+
+
+def _archive_line(one: Mapping[str, Any]) -> str:
+    """How an archive outside stands."""
+    name, wanted = output.cell(one["name"]), int(one["wanted"])
+    said = f"{name}: {wanted:,} copies wanted" if wanted else f"{name}: has everything"
+    said += f", the oldest for {output.span(int(one['seconds'] * 1000))}" if wanted else ""
+    return f"✗ archive    {output.cell(one['trouble'])}" if one.get("trouble") else f"✓ archive    {said}"
 
 
 def _assurance_lines(assurance: Mapping[str, Any]) -> Iterator[str]:

@@ -46,7 +46,7 @@ class BucketSink:
     """`bridge.ports.Sink` on a bucket; `mode` is "governance", "compliance" or "" for a bucket without
     lock."""
 
-    recalls = True
+    recalls, collected = True, False
 
     def __init__(self, name: str, address: str, mode: str, *, endpoint: str = "", proxy: str = "") -> None:
         self.name, self.address, self.mode = name, address, mode.upper()

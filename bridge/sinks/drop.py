@@ -28,7 +28,7 @@ MANIFESTS = "manifests"
 class DropSink:
     """`bridge.ports.Sink` on a folder, which has to be there: one that is not mounted is not made."""
 
-    recalls, locks = True, False
+    recalls, locks, collected = True, False, True
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name, self.folder = name, folder

@@ -173,6 +173,17 @@ def outstanding(db: Connection, numbers: Iterable[int]) -> dict[int, list[str]]:
     return {number: sorted(names) for number, names in found.items()}
 
 
+def draw(db: Connection, key: str, count: int) -> list[tuple[Due, str]]:
+    """So many copies that archive `key` has, drawn by chance, each with the SHA-256 of its bytes."""
+    query = (
+        select(*(C[name] for name in Due._fields), C.sha256)
+        .where(C.destination == key, C.state == KEPT)
+        .order_by(func.random())
+        .limit(count)
+    )
+    return [(Due(*row[:-1]), row[-1]) for row in db.execute(query)]
+
+
 # --- what became of it ----------------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, and_, func, select, update
 
 from bridge.ledger.entry import recall
 from bridge.store import schema as s
+from bridge.store.codec import dump
 from bridge.store.copies import KEPT, C
 from bridge.store.holds import covered, families, standing_holds
 from bridge.store.writer import Tx
@@ -131,6 +132,15 @@ def cleared(db: Connection, key: str) -> bool:
 def rehearsed(db: Connection, key: str) -> bool:
     """Whether archive `key` was shown to refuse deletion."""
     return "archive:rehearsed" in _acts(db, key)
+
+
+def rehearse(tx: Tx, key: str, mode: str, person: str, reason: str, *, cleared: bool) -> None:
+    """Archive `key` was shown to refuse deletion; with `cleared`, it may lock for good from now on."""
+    facts = {"destination": key, "mode": mode or "none"}
+    body = dump({"person": person, "reason": reason})
+    tx.append(0, "archive:rehearsed", f"archive/{key}", {**facts, "mode": "governance"}, body)
+    if cleared:
+        tx.append(0, "archive:cleared", f"archive/{key}", facts, body)
 
 
 def _acts(db: Connection, key: str) -> set[str]:

@@ -1,0 +1,178 @@
+"""`weighbridge sinks`: archives outside, what they have and lack, whether it is still there.
+
+Rules of this file: which archives there are is what the policy files name; acts are recorded with person and
+reason. Nothing here deletes anything outside; the trial that is to be refused uses an object of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bridge.cli import output
+from bridge.cli.output import Exit
+from bridge.cli.root import Root, opened, pass_root, person_option, reason_option
+from bridge.errors import Missing, NotAllowed
+
+if TYPE_CHECKING:
+    from bridge.archivist import Destination
+    from bridge.config import Settings
+
+_NAME = click.argument("name")
+_LISTED = {"name": "NAME", "to": "WHERE", "form": "FORM", "lock": "LOCK", "region": "REGION"}
+_STANDING = {
+    "name": "NAME", "kept": "KEPT", "wanted": "WANTED", "parked": "PARKED", "late": "OLDEST",
+}  # fmt: skip
+_CHECKED = {"name": "NAME", "checked": "CHECKED", "lost": "LOST", "detail": "DETAIL"}
+
+
+@click.group()
+def sinks() -> None:
+    """Archives outside: where copies of records lie.
+
+    \b
+    weighbridge sinks status
+    weighbridge sinks check records/vault --sample 100 --reason "quarterly check"
+    weighbridge sinks retry records/journal --reason "the limit was raised"
+    weighbridge sinks rehearse records/vault --reason "before compliance mode" --i-understand
+    """
+
+
+@sinks.command("list")
+@output.json_option
+@pass_root
+def list_(root: Root, as_json: bool) -> None:
+    """The archives that the policy files name."""
+    rows = [one._asdict() for one in _named(root.settings())]
+    output.listing(rows, _LISTED, as_json=as_json, empty="No policy file names an archive.")
+
+
+@sinks.command()
+@output.json_option
+@pass_root
+def status(root: Root, as_json: bool) -> int:
+    """What each archive has, lacks and refused. Exit code 1 where one refused, or has lacked copies too
+    long."""
+    from bridge.cli.compose import WallClock
+    from bridge.store import copies
+    from bridge.store.kept import key_of, name_of
+
+    settings = root.settings()
+    found, now = root.read(copies.backlogs), WallClock().now()
+    keys = sorted({*found, *(key_of(one.name) for one in _named(settings))})
+    rows, troubled = [], False
+    for key in keys:
+        one = found.get(key, copies.Backlog(0, 0, 0))
+        late = now - one.since > settings.archives.late_seconds * 1000 if one.since else False
+        troubled = troubled or late or bool(one.parked)
+        age = output.span(now - one.since) if one.since else ""
+        row = {"name": name_of(key), "kept": one.kept, "wanted": one.wanted, "parked": one.parked}
+        rows.append(row | ({"since": one.since, "late": late} if as_json else {"late": age}))
+    output.listing(rows, _STANDING, as_json=as_json, empty="No archive was ever named.")
+    return Exit.NO if troubled else Exit.DONE
+
+
+@sinks.command()
+@click.argument("name", required=False)
+@click.option("--sample", type=click.IntRange(1), default=25, show_default=True, help="How many of each.")
+@person_option
+@reason_option
+@output.json_option
+@pass_root
+def check(root: Root, name: str | None, sample: int, person: str, reason: str, as_json: bool) -> int:
+    """Read copies back from the archives, drawn by chance, and compare them. Exit code 5 where one is gone or
+    changed: it is brought again."""
+    settings = root.examined().settings
+    chosen = [_find(settings, name)] if name else _named(settings)
+    rows = asyncio.run(_check_all(settings, chosen, sample, person, reason))
+    output.listing(rows, _CHECKED, as_json=as_json, empty="No policy file names an archive.")
+    return Exit.INTEGRITY if any(row["lost"] for row in rows) else Exit.DONE
+
+
+async def _check_all(
+    settings: Settings, chosen: list[Destination], sample: int, person: str, reason: str
+) -> list[dict[str, Any]]:
+    from bridge.cli import compose
+    from bridge.reading_back import read_back
+
+    rows = []
+    async with opened(settings) as store:
+        for one in chosen:
+            sink = compose.sink(settings, one)
+            try:
+                done = await read_back(store, sink, sample, person, reason)
+            finally:
+                await sink.close()
+            rows.append({"name": one.name, "checked": done.checked, "lost": done.lost, "detail": done.detail})
+    return rows
+
+
+@sinks.command()
+@_NAME
+@click.option("--message", type=click.IntRange(1), help="Only the copies of this message.")
+@person_option
+@reason_option
+@pass_root
+def retry(root: Root, name: str, message: int | None, person: str, reason: str) -> None:
+    """Bring what an archive refused again: all of it, or the copies of one message."""
+    from bridge.store import copies
+    from bridge.store.kept import key_of
+
+    key = key_of(name)
+    count = root.act(
+        lambda store: store.write(lambda tx: copies.retry(tx, store.lane, key, person, reason, message))
+    )
+    click.echo(f"{count} copies for {name} are wanted again.")
+
+
+@sinks.command()
+@_NAME
+@click.option("--i-understand", is_flag=True, help="From now on it may lock in compliance mode.")
+@person_option
+@reason_option
+@pass_root
+def rehearse(root: Root, name: str, i_understand: bool, person: str, reason: str) -> None:
+    """Show that an archive refuses to delete what it locks: a trial object, locked in governance mode for a
+    day, is to be deleted, and has to stay.
+
+    With --i-understand, an archive whose policy says `object_lock: compliance` gets its copies from now on.
+    Nobody, not even the owner of the account, can delete or unlock those before their time.
+    """
+    settings = root.examined().settings
+    one = _find(settings, name)
+    if i_understand and one.lock != "compliance":
+        raise NotAllowed(
+            f"{name} does not lock in compliance mode: its policy says `{one.lock or 'no lock'}`"
+        )
+    said = asyncio.run(_rehearse(settings, one, person, reason, cleared=i_understand))
+    click.echo(f"{name} refused to delete what it had locked ({said}); recorded.")
+    if i_understand:
+        click.echo("Copies are locked in compliance mode from now on.")
+
+
+async def _rehearse(settings: Settings, one: Destination, person: str, reason: str, *, cleared: bool) -> str:
+    from bridge.cli import compose
+    from bridge.store import locks
+    from bridge.store.kept import key_of
+
+    sink, key = compose.sink(settings, one), key_of(one.name)
+    async with opened(settings) as store:
+        said = await sink.try_delete()
+        await store.write(lambda tx: locks.rehearse(tx, key, one.lock, person, reason, cleared=cleared))
+    return said
+
+
+def _named(settings: Settings) -> list[Destination]:
+    from bridge.cli import compose
+
+    return compose.destinations(compose.policies(settings))
+
+
+def _find(settings: Settings, name: str) -> Destination:
+    named = {one.name: one for one in _named(settings)}
+    if name not in named:
+        known = ", ".join(sorted(named)) or "none"
+        raise Missing(f"no policy file names an archive {name}; those that are named: {known}")
+    return named[name]

@@ -1,0 +1,319 @@
+"""The archivist: every copy arrives once, whatever fails, and one archive's trouble is its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from daemon_rig import within
+from rig import LANGUAGES, Clock, Hands, judge, message, new_store, opened
+from sqlalchemy import insert
+
+from bridge import pipeline
+from bridge.archivist import Archivist, Destination, Pace
+from bridge.errors import ConfigError, Refused, Unreachable
+from bridge.message import SYMPHONY, WEIXIN, Archived, Blob, File, Kind, Verdict
+from bridge.ports import Acknowledged, Blobs, Parcel
+from bridge.sinks.drop import DropSink
+from bridge.store import copies
+from bridge.store import schema as s
+
+VAULT, DROP = Destination("records/vault", "s3://vault", "native", "governance"), "records/drop"
+PACE = Pace(at_once=2, look=0.005, follow=0.01, settle=0.0)
+
+
+@dataclass
+class Shelf:
+    """An archive in memory that locks: what lies there by name, with its lock; `errors` come first."""
+
+    name: str = "records/vault"
+    recalls: bool = True
+    locks: bool = True
+    collected: bool = False
+    there: dict[str, Parcel] = field(default_factory=dict)
+    held: dict[str, bool] = field(default_factory=dict)
+    until: dict[str, int] = field(default_factory=dict)
+    errors: list[Exception] = field(default_factory=list)
+    at_once: int = 0
+    most: int = 0
+    gate: asyncio.Event | None = None
+
+    async def put(self, parcel: Parcel, blobs: Blobs) -> Acknowledged:
+        """Keep it."""
+        self.at_once += 1
+        self.most = max(self.most, self.at_once)
+        try:
+            await asyncio.to_thread(str)  # as long as a thread takes
+            if self.gate is not None:
+                await self.gate.wait()
+            if self.errors:
+                raise self.errors.pop(0)
+            self.there[parcel.name] = parcel
+            held = parcel.held or parcel.until is None
+            self.held[parcel.name], self.until[parcel.name] = held, parcel.until or 0
+            return Acknowledged((parcel.name,), "yes", parcel.until or 0, held)
+        finally:
+            self.at_once -= 1
+
+    async def read(self, name: str) -> AsyncIterator[bytes]:
+        """What lies there."""
+        if name not in self.there:
+            raise Refused("gone", "it is gone")
+        yield self.there[name].data
+
+    async def hold(self, names: Sequence[str], held: bool) -> None:
+        """A flag."""
+        self.held |= dict.fromkeys(names, held)
+
+    async def keep_until(self, names: Sequence[str], until: int) -> None:
+        """A longer lock."""
+        self.until |= dict.fromkeys(names, until)
+
+    async def try_delete(self) -> str:
+        """Refused."""
+        return "no"
+
+    async def check(self) -> str:
+        """It is there."""
+        return "there"
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
+
+
+@pytest.fixture
+async def hands(tmp_path: Path) -> AsyncIterator[Hands]:
+    """A store of its own."""
+    clock = Clock()
+    new_store(tmp_path)
+    store = opened(tmp_path, clock)
+    await store.own("the test")
+    yield Hands(store, clock)
+    store.close()
+
+
+def archivist(hands: Hands, sinks: dict[str, Any], *named: Destination) -> Archivist:
+    """Who brings copies to these archives."""
+
+    def make(one: Destination) -> Any:
+        if one.name not in sinks:
+            raise ConfigError("no such address")
+        return sinks[one.name]
+
+    return Archivist(hands.store, lambda: named or (VAULT,), make, PACE)
+
+
+async def say(
+    hands: Hands, *texts: str, archives: tuple[str, ...] = (VAULT.name,), after: bool = False
+) -> None:
+    """Alice writes, and these archives must have it."""
+    (first,) = (await hands.rows("SELECT count(*) FROM messages"))[0]
+    await hands.archive(*(message(SYMPHONY, f"a{first}-{n}", text) for n, text in enumerate(texts)))
+    await ruled(hands, *archives, after=after)
+
+
+async def ruled(hands: Hands, *archives: str, after: bool = False) -> None:
+    """Judge what waits; these archives must have it."""
+
+    def verdict(one: Archived, now: object) -> Verdict:
+        return replace(judge(one, now), archives=archives, after_archives=after)  # type: ignore[arg-type]
+
+    rulings = pipeline.decide(await hands.store.unjudged(100), verdict, hands.clock.now(), LANGUAGES)
+    await hands.store.record_rulings(rulings)
+
+
+async def test_the_loop_brings_everything(hands: Hands) -> None:
+    """What is wanted arrives, several at once but no more than may be, and the record says so."""
+    shelf = Shelf()
+    work = asyncio.create_task(archivist(hands, {VAULT.name: shelf}).run())
+    await say(hands, *(f"text {n}" for n in range(9)))
+
+    async def done() -> bool:
+        rows = await hands.rows("SELECT count(*) FROM copies WHERE state = 'wanted'")
+        return len(shelf.there) == 9 and rows == [(0,)]
+
+    await within(20, done)
+    work.cancel()
+    await asyncio.gather(work, return_exceptions=True)
+    assert 1 <= shelf.most <= 2
+    assert len(await hands.entries("copy:kept")) == 9
+
+
+async def test_a_crash_between_put_and_record(hands: Hands) -> None:
+    """Whoever dies after the archive took a record brings it again, by the same name and bytes."""
+    shelf = Shelf()
+    await say(hands, "once")
+    first = archivist(hands, {VAULT.name: shelf})
+    await first.renew()
+    due = await hands.store.read(lambda db: copies.due(db, VAULT.name, hands.clock.now(), 9))
+    await first._put(first.places[VAULT.name], due[0])  # and here the process ends
+    await hands.store.write(lambda tx: tx.append(0, "record:kept", "message/1", {"extended": 1}))
+    second = archivist(hands, {VAULT.name: shelf})
+    await second.renew()
+    assert await second.bring(VAULT.name) == 1
+    assert len(shelf.there) == 1
+    assert await second.bring(VAULT.name) == 0
+
+
+async def test_one_dead_archive_holds_nobody_up(hands: Hands, tmp_path: Path) -> None:
+    """The other gets its copies; the dead one is tried again later and later, and says what is wrong."""
+    drop = tmp_path / "drop"
+    drop.mkdir()
+    dead = Shelf(errors=[Unreachable("the vault is away", certain=False) for _ in range(9)])
+    sinks = {VAULT.name: dead, DROP: DropSink(DROP, drop)}
+    work = archivist(hands, sinks, VAULT, Destination(DROP, f"file://{drop}", "jsonl"))
+    await work.renew()
+    await say(hands, "one", "two", archives=(VAULT.name, DROP))
+    assert await work.bring(DROP) == 2
+    assert await work.bring(VAULT.name) == 0
+    place = work.places[VAULT.name]
+    assert (place.failures, place.next_try - hands.clock.now()) == (1, 1000)
+    assert "away" in work.trouble()
+    hands.clock.at += 1000
+    await work.bring(VAULT.name)
+    assert (place.failures, place.next_try - hands.clock.now()) == (2, 2000)
+    dead.errors.clear()
+    hands.clock.at += 10_000
+    assert await work.bring(VAULT.name) == 1
+    hands.clock.at += 10_000
+    assert await work.bring(VAULT.name) == 1
+    assert work.trouble() == ""
+
+
+async def test_refused_is_parked_and_alarmed(hands: Hands) -> None:
+    """What an archive will never take stays lacking, and the others go on."""
+    shelf = Shelf(errors=[Refused("too-large", "30 MB")])
+    work = archivist(hands, {VAULT.name: shelf})
+    await work.renew()
+    await say(hands, "large", "small")
+    assert await work.bring(VAULT.name) == 1
+    assert await hands.store.read(lambda db: copies.outstanding(db, [1, 2])) == {1: [VAULT.name]}
+    (entry,) = await hands.entries("copy:parked")
+    assert entry.facts["reason"] == "too-large"
+
+
+async def test_delivery_after_a_late_answer(hands: Hands) -> None:
+    """An archive that answers late lets out what waited for it then, and not before."""
+    shelf = Shelf(gate=asyncio.Event())
+    work = archivist(hands, {VAULT.name: shelf})
+    await work.renew()
+    await say(hands, "after the vault", after=True)
+    bringing = asyncio.create_task(work.bring(VAULT.name))
+    assert await hands.send(WEIXIN) == []
+    shelf.gate.set()  # type: ignore[union-attr]
+    await bringing
+    assert await hands.send(WEIXIN) == ["after the vault"]
+
+
+async def test_attachments_lie_beside(hands: Hands, tmp_path: Path) -> None:
+    """An attachment is copied as it came, opened; the record says where the ledger has it."""
+    folder = tmp_path / "drop"
+    folder.mkdir()
+    work = archivist(hands, {DROP: DropSink(DROP, folder)}, Destination(DROP, "file:///x", "native"))
+    await work.renew()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b"%PDF-1.7"
+
+    files = (File("r", "报告.pdf", Kind.FILE),)
+    await hands.archive(message(SYMPHONY, "f", "see", kind=Kind.FILE, files=files))
+    (wanted,) = await hands.store.wanted_files(SYMPHONY, 9)
+    digest, size = await hands.store.keep(pieces(), 1000)
+    await hands.store.settle_file(wanted, Blob(digest, size, "报告.pdf", Kind.FILE, "application/pdf"))
+    await ruled(hands, DROP)
+    assert await work.bring(DROP) == 1
+    found = {path.read_bytes() for path in folder.rglob("file-0-*")}
+    assert found == {b"%PDF-1.7"}
+    (record,) = folder.rglob("1-*.json")
+    assert b"message:judged" in record.read_bytes()
+
+
+async def test_locks_follow(hands: Hands) -> None:
+    """A record without an end is held; once its end is known, and no hold covers it, it is locked until then,
+    and a longer term makes the lock longer. Each change is told once, also after a restart."""
+    shelf = Shelf()
+    work = archivist(hands, {VAULT.name: shelf})
+    await work.renew()
+    await say(hands, "one")
+    await work.bring(VAULT.name)
+    (name,) = shelf.there
+    assert (shelf.held[name], shelf.until[name]) == (True, 0)
+    term = {"message": 1, "entry": 1, "key": "p/c", "start": "creation", "until": 5_000}
+    await hands.store.write(lambda tx: tx.db.execute(insert(s.terms).values(**term)))
+    assert await work.follow_locks()
+    assert (shelf.held[name], shelf.until[name]) == (False, 5000)
+    shelf.until.clear()
+    again = archivist(hands, {VAULT.name: shelf})
+    await again.renew()
+    assert await again.follow_locks()
+    assert shelf.until == {}
+    await hands.store.write(lambda tx: tx.db.execute(s.terms.update().values(until=9000)))
+    assert await again.follow_locks()
+    assert shelf.until == {name: 9000}
+
+
+async def test_the_second_revision(hands: Hands) -> None:
+    """When all has become of a message what can, the archive gets it again, with what became of it."""
+    shelf = Shelf()
+    work = archivist(hands, {VAULT.name: shelf})
+    await work.renew()
+    await say(hands, "delivered")
+    await work.bring(VAULT.name)
+    await hands.send(WEIXIN)
+    hands.clock.at += 1
+    assert await work.close_lives() == 1
+    assert await work.bring(VAULT.name) == 1
+    first, second = shelf.there.values()
+    assert b"delivery:sent" not in first.data
+    assert b"delivery:sent" in second.data
+
+
+async def test_compliance_waits_for_a_rehearsal(hands: Hands) -> None:
+    """What nobody can unlock is not locked before somebody says, after a rehearsal, that he understands."""
+    shelf, strict = Shelf(), VAULT._replace(lock="compliance")
+    work = archivist(hands, {VAULT.name: shelf}, strict)
+    await work.renew()
+    await say(hands, "one")
+    assert "rehearse" in work.trouble()
+    assert work.places[VAULT.name].sink is None
+    facts = {"destination": VAULT.name, "mode": "compliance"}
+    await hands.store.write(lambda tx: tx.append(0, "archive:cleared", f"archive/{VAULT.name}", facts, b"{}"))
+    await work.renew()
+    assert await work.bring(VAULT.name) == 1
+
+
+async def test_an_archive_that_forgot(hands: Hands) -> None:
+    """A copy that is not there any more, or is another one, is found by reading back, and brought again."""
+    shelf = Shelf()
+    work = archivist(hands, {VAULT.name: shelf})
+    await work.renew()
+    await say(hands, "one", "two", "three")
+    await work.bring(VAULT.name)
+    first, second, _ = shelf.there
+    del shelf.there[first]
+    shelf.there[second] = replace(shelf.there[second], data=b"other")
+    await work.check()
+    (checked,) = await hands.entries("copies:checked")
+    assert (checked.facts["checked"], checked.facts["lost"]) == (3, 2)
+    del shelf.there[second]
+    assert await work.bring(VAULT.name) == 2
+    assert set(shelf.there) >= {first, second}
+
+
+async def test_settings_that_do_not_reach(hands: Hands) -> None:
+    """An archive that the settings cannot reach says so, and loses nothing; one that no policy names any more
+    and that still lacks copies is told of."""
+    work = archivist(hands, {})
+    await work.renew()
+    await say(hands, "one")
+    assert "no such address" in work.trouble()
+    work.named = lambda: ()
+    await work.renew()
+    await work._measure()
+    assert "no policy in force names it" in work.trouble()
+    hands.clock.at += 3_601_000
+    assert [lag.late for lag in work.lags()] == [True]

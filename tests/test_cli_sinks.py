@@ -1,0 +1,148 @@
+"""`weighbridge sinks`: what archives outside have and lack, whether it is still there, and what may be
+locked."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from buckets import client, serving
+from story import Story, Terminal, copy_of_the_story, passed
+
+from bridge.archivist import Archivist
+from bridge.cli import compose
+from bridge.cli.output import Exit
+from bridge.config import load
+from bridge.store import copies
+
+WHY = ("--as", "bob.li@bank.example", "--reason", "a drill")
+POLICY = """\
+policy: records
+language: 1
+title: Copies outside
+owner: compliance@bank.example
+archive:
+  - { id: drop, to: "file://FOLDER", format: jsonl }
+  - { id: vault, to: "s3://vault", object_lock: compliance }
+"""
+
+
+@pytest.fixture
+def terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Terminal:
+    """A terminal on a copy of the story, whose policies name a folder and a bucket."""
+    copy_of_the_story(tmp_path)
+    (tmp_path / "drop").mkdir()
+    (tmp_path / "records.yaml").write_text(POLICY.replace("FOLDER", str(tmp_path / "drop")))
+    one = Terminal(tmp_path, capsys)
+    one.settings(f'[policy]\nfiles = ["{tmp_path}/records.yaml"]\n')
+    return one
+
+
+async def _brought(folder: Path) -> None:
+    """Alice wrote, and the folder got its copy."""
+    story = Story(folder, ids=iter(range(9000, 9999)))  # type: ignore[arg-type]
+    await story.store.own("the next daemon")
+    await story.archive(story.says("to the archives"))
+    waiting = await story.store.unjudged(9)
+    verdict = replace(passed(waiting[-1]), archives=("records/drop", "records/vault"))
+    await story.judge(*([passed(one) for one in waiting[:-1]] + [verdict]))
+    settings = load(folder / "weighbridge.toml", {})
+    named = compose.destinations(compose.policies(settings))
+    work = Archivist(story.store, lambda: named, lambda one: compose.sink(settings, one))
+    await work.renew()
+    assert await work.bring("records/drop") == 1
+    story.store.close()
+
+
+@pytest.fixture
+def brought(terminal: Terminal) -> Terminal:
+    """The same, with a copy in the folder."""
+    asyncio.run(_brought(terminal.folder))
+    return terminal
+
+
+@pytest.fixture
+def bucket(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A bucket that locks, and the settings that lead there."""
+    with serving(monkeypatch) as url:
+        client(url).create_bucket(Bucket="vault", ObjectLockEnabledForBucket=True)
+        files = f'[policy]\nfiles = ["{terminal.folder}/records.yaml"]\n'
+        terminal.settings(f'{files}[archives]\ns3_endpoint = "{url}"\n')
+        yield url
+
+
+def test_list(terminal: Terminal) -> None:
+    """Every archive that a policy names, and how it locks."""
+    rows = terminal.type("sinks", "list", "--json").records
+    assert [(row["name"], row["lock"]) for row in rows] == [
+        ("records/drop", ""),
+        ("records/vault", "compliance"),
+    ]
+
+
+def test_status(brought: Terminal) -> None:
+    """Who has what; an archive that has lacked a copy for too long is an answer of no."""
+    answer = brought.type("sinks", "status", "--json")
+    rows = {row["name"]: row for row in answer.records}
+    assert (rows["records/drop"]["kept"], rows["records/vault"]["wanted"]) == (1, 1)
+    assert answer.code == Exit.DONE if not rows["records/vault"]["late"] else Exit.NO
+
+
+def test_check(brought: Terminal) -> None:
+    """Copies that are there as they were taken are right; a changed one is found, told, and brought again."""
+    (row,) = brought.type("sinks", "check", "records/drop", "--json", *WHY).records
+    assert (row["checked"], row["lost"]) == (1, 0)
+    (record,) = (brought.folder / "drop/records").rglob("1-*.jsonl")
+    record.chmod(0o600)
+    record.write_bytes(b"something else\n")
+    answer = brought.type("sinks", "check", "records/drop", "--json", *WHY)
+    assert (answer.code, answer.records[0]["lost"]) == (Exit.INTEGRITY, 1)
+    rows = {row["name"]: row for row in brought.type("sinks", "status", "--json").records}
+    assert (rows["records/drop"]["kept"], rows["records/drop"]["wanted"]) == (0, 1)
+
+
+def test_collected_files_are_no_loss(brought: Terminal) -> None:
+    """A file that somebody fetched and took away is counted apart."""
+    (record,) = (brought.folder / "drop/records").rglob("1-*.jsonl")
+    record.unlink()
+    (row,) = brought.type("sinks", "check", "records/drop", "--json", *WHY).records
+    assert (row["checked"], row["lost"], row["detail"]) == (0, 0, "1 collected already")
+
+
+def test_retry(brought: Terminal) -> None:
+    """What was refused comes back by a person's word, which is recorded; without any, the command says so."""
+    assert brought.type("sinks", "retry", "records/vault", *WHY).code == Exit.NO
+    asyncio.run(_parked(brought.folder))
+    answer = brought.type("sinks", "retry", "records/vault", *WHY)
+    assert (answer.code, answer.out) == (Exit.DONE, "1 copies for records/vault are wanted again.\n")
+
+
+async def _parked(folder: Path) -> None:
+    story = Story(folder)
+    (one,) = await story.store.read(lambda db: copies.due(db, "records/vault", 1 << 60, 9))
+    await story.store.write(lambda tx: copies.park(tx, "records/vault", one, "too-large"))
+    story.store.close()
+
+
+def test_rehearse(terminal: Terminal, bucket: str) -> None:
+    """A bucket that refuses to delete may lock for good, once somebody says that he understands; a folder
+    may not, and one that is not named is not rehearsed."""
+    answer = terminal.type("sinks", "rehearse", "records/vault", *WHY)
+    assert (answer.code, "AccessDenied" in answer.out) == (Exit.DONE, True)
+    answer = terminal.type("sinks", "rehearse", "records/vault", "--i-understand", *WHY)
+    assert answer.code == Exit.DONE
+    assert terminal.type("sinks", "rehearse", "records/drop", *WHY).code == Exit.NO
+    assert terminal.type("sinks", "rehearse", "records/drop", "--i-understand", *WHY).code == Exit.FORBIDDEN
+    assert terminal.type("sinks", "rehearse", "records/nothing", *WHY).code == Exit.NO
+    assert terminal.type("audit", "verify").code == Exit.DONE
+
+
+def test_doctor_tries_the_archives(terminal: Terminal, bucket: str) -> None:
+    """`doctor` says of each archive whether a copy could be kept there."""
+    (terminal.folder / "drop").rmdir()
+    rows = [row for row in terminal.type("doctor", "--json").records if row["check"] == "archives"]
+    assert [row["ok"] for row in rows] == [False, True]
+    assert "is it mounted" in rows[0]["detail"]
