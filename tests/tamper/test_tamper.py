@@ -18,7 +18,8 @@ from story import REVIEWER, Story, Terminal, Ticking, copy_of_the_story, pieces,
 
 from bridge.keepers import KeyFile
 from bridge.ledger.checkpoint import Signer
-from bridge.message import SYMPHONY, Blob, File, Kind
+from bridge.message import SYMPHONY, Blob, Cause, File, Kind, Outcome, Retention, Verdict
+from bridge.ports import Placing
 from bridge.sealing import RAW
 from bridge.store import rotation
 from bridge.store.rotation import Position
@@ -26,9 +27,12 @@ from bridge.store.rotation import Position
 FILED, OTHER = 61, 62
 """Messages with an attachment each."""
 
+KEPT = Retention("desk/records", "7y")
+"""The class of the message behind them."""
+
 
 async def _told(folder: Path) -> None:
-    """Two attachments more behind the story in a folder, signed."""
+    """Two attachments more behind the story in a folder, a record with a term, a legal hold; signed."""
     story = Story(folder, Ticking(1_790_200_000_000), ids=iter(range(9000, 9999)))  # type: ignore[arg-type]
     await story.store.own("the next daemon")
     for name in ("one.pdf", "two.pdf"):
@@ -37,6 +41,9 @@ async def _told(folder: Path) -> None:
         digest, size = await story.store.keep(pieces(f"%PDF-1.7 {name}".encode()), 1000)
         await story.store.settle_file(wanted, Blob(digest, size, name, Kind.FILE, "application/pdf"))
     await story.judge()
+    await story.archive(story.answers("to be kept"))
+    await story.judge(Verdict(Outcome.DELIVER, Cause.DEFAULT, "to be kept", retention=(KEPT,)))
+    await story.store.place_hold(Placing("CASE-7", "with:alice", "with:alice", REVIEWER, "a complaint"))
     await story.deliver()
     await story.sign()
     story.store.close()
@@ -356,6 +363,12 @@ sql("A block becomes a delivery", "verdicts", "id",
     "UPDATE verdicts SET outcome = 'deliver' WHERE outcome = 'block'")  # fmt: skip
 sql("A reviewer's word becomes a rule's", "verdicts", "id",
     "UPDATE verdicts SET cause = 'rule' WHERE cause = 'person'")  # fmt: skip
+sql("A term is shortened", "terms", "message", "UPDATE terms SET until = until - 86400000")
+sql("A term is taken from its record", "terms", "message", "DELETE FROM terms")
+sql("A term is given another rule", "terms", "message", "UPDATE terms SET key = 'desk/chat'")
+sql("A legal hold is lifted by nobody", "holds", "CASE-7",
+    "UPDATE holds SET state = 'lifted', ended_at = 1")  # fmt: skip
+sql("A legal hold is made to be forgotten", "holds", "CASE-7", "DELETE FROM holds")
 sql("A verdict is backdated", "verdicts", "id 9", "UPDATE verdicts SET at = at - 1000 WHERE id = 9")
 sql("A release is forged", "reviews", "message 13",
     "UPDATE reviews SET state = 'released' WHERE message = 13",
@@ -580,7 +593,7 @@ def test_the_command_ends_with_5_and_says_where(
 def test_a_store_with_everything_in_it_is_in_order(scene: Scene) -> None:
     """Edits, recalls, holds in every state, failures, attachments, changes, a second daemon."""
     assert scene.findings() == []
-    assert scene.summary.messages == OTHER
+    assert scene.summary.messages == OTHER + 1
     assert scene.summary.blobs == 3
 
 

@@ -30,8 +30,9 @@ def difference_lines(proposal: Proposal, language: str = "en") -> Iterator[str]:
         direction = click.style(f"{one.direction.value:<8}", fg=COLOURS.get(one.direction.value))
         yield f"{marks.get(id(one), ''):<4}{direction} {output.cell(one.sentence(language))}"
     for name, count in proposal.records.items():
-        yield f"    {count:,} stored records of {output.cell(name)} keep the terms they have: nothing shortens"
-        yield "    them, and `weighbridge retention extend` makes them longer"
+        kept = f"{count:,} stored records of {output.cell(name)} keep the terms they have"
+        yield f"    {kept}: nothing shortens them, and"
+        yield "    `weighbridge retention extend` makes them longer"
 
 
 def change_lines(change: Change, language: str = "en") -> Iterator[str]:
