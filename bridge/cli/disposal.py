@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from bridge.records.disposal import Plan
     from bridge.store.database import Database
     from bridge.store.disposal import Found
+    from bridge.store.writer import Tx
 
 _COLUMNS = {
     "number": "DISPOSAL", "state": "STATE", "records": "RECORDS", "planned": "PLANNED", "person": "BY",
@@ -156,7 +157,6 @@ def run(root: Root, number: int, rotate: bool, person: str, as_json: bool) -> No
 
 async def _run(root: Root, number: int, person: str, tell: Tell) -> bool:
     from bridge.store import destruction
-    from bridge.store import disposal as store
 
     async with opened(root.settings()) as database:
         await asyncio.to_thread(database.unlock)
@@ -164,8 +164,20 @@ async def _run(root: Root, number: int, person: str, tell: Tell) -> bool:
         digests = await database.read(lambda db: destruction.leftovers(db, number))
         await asyncio.to_thread(destruction.remove_files, database.blobs, digests)
         await asyncio.to_thread(_forget, root, database, number)
-        await database.write(lambda tx: store.certify(tx, database.lane, number, person))
+        await database.write(lambda tx: _conclude(tx, database.lane, number, person))
         return await asyncio.to_thread(destruction.settle, database.engine)
+
+
+def _conclude(tx: Tx, lane: int, number: int, person: str) -> None:
+    """What ends a run: names of people who asked to be forgotten, and the certificate."""
+    from bridge.records.disposal import State
+    from bridge.store import disposal as store
+    from bridge.store import erasure
+
+    found = store.disposal(tx.db, number)
+    if found.erasure and found.state is not State.DONE:
+        erasure.erase_pairs(tx, found.erasure)
+    store.certify(tx, lane, number, person)
 
 
 async def _destroy(database: Database, number: int, tell: Tell) -> None:

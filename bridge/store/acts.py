@@ -249,7 +249,7 @@ def make_pair(tx: Tx, lane: int, pair: Mapping[str, object], person: str, reason
     )
     cursor = {"network": "symphony", "name": f"stream:{pair['stream']}", "value": str(tx.now)}
     _FIRST_CURSOR.one(tx.db, cursor)
-    _bump_pairs(tx)
+    note_pairs(tx)
     return number
 
 
@@ -268,7 +268,7 @@ def end_pair(tx: Tx, number: int, person: str, reason: str) -> None:
     )
     if result.rowcount != 1:
         raise Conflict(f"pair {number} does not exist or has ended already; see `weighbridge people list`")
-    _bump_pairs(tx)
+    note_pairs(tx)
     drop_unpaired(tx, lane, _unsent(tx.db, number))
 
 
@@ -281,7 +281,8 @@ def _unsent(db: object, pair: int) -> Sequence:
     return db.execute(query.where(m.pair == pair, or_(waits, stuck)).order_by(d.id)).all()
 
 
-def _bump_pairs(tx: Tx) -> None:
+def note_pairs(tx: Tx) -> None:
+    """Let everybody who knows the pairs read them again."""
     version = tx.db.execute(select(s.meta.c.value).where(s.meta.c.key == "pairs")).scalar() or "0"
     row = {"key": "pairs", "value": str(int(version) + 1)}
     _SET_META.one(tx.db, row)

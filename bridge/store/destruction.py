@@ -31,6 +31,7 @@ from sqlalchemy import (
 )
 
 from bridge.store import schema as s
+from bridge.store.acts import note_pairs
 from bridge.store.blobs import BlobFolder
 from bridge.store.index import Index, month_of
 from bridge.store.index.following import Follower
@@ -167,6 +168,7 @@ def erase_pair(tx: Tx, pair: int, disposal: int) -> None:
     nobody = {"advisor": "", "stream": "", "contact": "", "body": b""}
     tx.db.execute(update(s.pairs).where(p.id == pair).values(nobody))
     tx.append(row.lane, "pair:erased", f"pair/{pair}", {"pair": pair, "disposal": disposal})
+    note_pairs(tx)
 
 
 def _forget_chat(db: Connection, conversation: str) -> list[dict[str, int]]:

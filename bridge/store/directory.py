@@ -29,7 +29,9 @@ class Directory:
         self._by_source.clear()
         for row in db.execute(select(s.pairs).order_by(s.pairs.c.id)):
             if not row.body:
-                self._ended.add(row.id)  # erased: nobody knows who they were
+                self._ended.add(row.id)  # erased: nobody knows any more who they were
+                for network in ("weixin", "symphony"):
+                    self._routes.pop((row.id, network), None)
                 continue
             inward, outward = _routes(row)
             self._routes[row.id, "weixin"], self._routes[row.id, "symphony"] = inward, outward

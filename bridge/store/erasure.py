@@ -1,0 +1,147 @@
+"""Requests to be forgotten in the tables: asked, answered record by record, carried out as a disposal.
+
+Rules of this file: nothing is erased here. What may go becomes a plan that two people approve as any other;
+what has to stay is answered with until when and why. About whom a request is, is content. The request itself
+stays, as the proof that it was answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, and_, insert, select, update
+
+from bridge.errors import Missing
+from bridge.ledger.entry import Entry, decode
+from bridge.records.erasure import ERASED, KEPT, Answer, Request, due
+from bridge.store import schema as s
+from bridge.store.codec import dump
+from bridge.store.destruction import erase_pair
+from bridge.store.disposal import Ask, Found, Wanted, ask, present, survey
+from bridge.store.disposal import plan as plan_disposal
+from bridge.store.rows import next_number
+from bridge.store.writer import Tx
+
+
+def request(tx: Tx, lane: int, wanted: Request) -> int:
+    """Write down that somebody asked to be forgotten; gives the request's number. Of `wanted`, what was typed
+    counts."""
+    number, due_at = next_number(tx, s.erasures.c.id), due(tx.now)
+    act = {name: getattr(wanted, name) for name in ("person", "reason", "about", "law", "query")}
+    entry = tx.append(lane, "erasure:asked", _subject(number), {"erasure": number, "due": due_at}, dump(act))
+    tx.db.execute(insert(s.erasures), {"id": number, "lane": lane, "entry": entry, "due_at": due_at})
+    return number
+
+
+def _subject(number: int) -> str:
+    return f"erasure/{number}"
+
+
+def answers(
+    db: Connection, numbers: Sequence[int], now: int, *, asks: Ask = ask
+) -> tuple[tuple[Answer, ...], Found]:
+    """What becomes of each of these records at `now`, and what may go."""
+    there = present(db, numbers, now + 1)
+    found = survey(db, there, now, asks=asks)
+    doomed = {one.number for one in found.doomed}
+    told = tuple(
+        Answer(
+            one.number,
+            ERASED if one.number in doomed else KEPT,
+            one.until,
+            one.because,
+            one.kept,
+        )
+        for one in asks(db, there, now)
+    )
+    return told, found
+
+
+def answer(tx: Tx, lane: int, number: int, told: Sequence[Answer], found: Found, pairs: Sequence[int]) -> int:
+    """Write the answer down, with a plan for what may go; gives the plan's number, 0 for none. `pairs` are
+    those of the person whose names may go when no record of theirs is left."""
+    one = erasure(tx.db, number)
+    disposal = 0
+    if found.doomed or pairs:
+        wanted = Wanted(one.person, one.reason, one.query, tx.now, erasure=number)
+        disposal = plan_disposal(tx, lane, wanted, found)
+    facts = {
+        "erasure": number,
+        "erased": sum(one.outcome == ERASED for one in told),
+        "kept": sum(one.outcome == KEPT for one in told),
+        "disposal": disposal,
+    }
+    body = dump({"answers": [asdict(one) for one in told], "pairs": list(pairs)})
+    entry = tx.append(lane, "erasure:answered", _subject(number), facts, body)
+    tx.db.execute(update(s.erasures).where(s.erasures.c.id == number).values(answer=entry))
+    return disposal
+
+
+def ended_pairs(db: Connection, pairs: Sequence[int]) -> list[int]:
+    """Those of these pairs that have ended and are not erased."""
+    p = s.pairs.c
+    query = select(p.id).where(p.id.in_(pairs), p.state == "ended", p.contact != "").order_by(p.id)
+    return list(db.scalars(query))
+
+
+def erase_pairs(tx: Tx, number: int) -> list[int]:
+    """Destroy the names of the people of a request whose last record is gone; gives the pairs.
+
+    A pair with a record that has to stay keeps its names: without them nobody knows whose record it is.
+    """
+    one = erasure(tx.db, number)
+    m = s.messages.c
+    gone = []
+    for pair in ended_pairs(tx.db, one.pairs):
+        if tx.db.execute(select(m.id).where(m.pair == pair).limit(1)).first() is None:
+            erase_pair(tx, pair, one.disposal)
+            gone.append(pair)
+    return gone
+
+
+# --- reading --------------------------------------------------------------------------------------------
+
+
+def erasures(db: Connection) -> list[Request]:
+    """Every request, the newest first."""
+    numbers = db.scalars(select(s.erasures.c.id).order_by(s.erasures.c.id.desc())).all()
+    return [erasure(db, number) for number in numbers]
+
+
+def erasure(db: Connection, number: int) -> Request:
+    """A request by its number. Raises Missing when there is none."""
+    steps = list(_steps(db, number))
+    if not steps:
+        raise Missing(f"there is no erasure request {number}; see `weighbridge erasure list`")
+    asked, act = steps[0]
+    found = Request(number=number, at=asked.at, due_at=_whole(asked.facts["due"]), **act)
+    for entry, said in steps[1:]:
+        told = tuple(Answer(**{**one, "reasons": tuple(one["reasons"])}) for one in said["answers"])
+        found = Request(
+            **{name: getattr(found, name) for name in ("number", "at", "due_at")},
+            **act,
+            answered_at=entry.at,
+            disposal=_whole(entry.facts["disposal"]),
+            pairs=tuple(said["pairs"]),
+            answers=told,
+        )
+    return found
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) else 0
+
+
+def _steps(db: Connection, number: int) -> Iterator[tuple[Entry, dict[str, Any]]]:
+    le, c = s.ledger.c, s.content.c
+    query = (
+        select(le.entry, c.body)
+        .join(s.content, and_(c.lane == le.lane, c.seq == le.seq))
+        .where(le.subject == _subject(number))
+        .order_by(le.lane, le.seq)
+    )
+    for entry, body in db.execute(query):
+        yield decode(bytes(entry)), orjson.loads(body)

@@ -1,0 +1,108 @@
+"""Requests to be forgotten: every record is answered, what may go is disposed of, names go with the last."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from disposals import DAY, FIRST, PLANNER, Firm, firm
+
+from bridge.errors import Missing
+from bridge.ports import Placing
+from bridge.records.erasure import ERASED, KEPT, Request, due
+from bridge.store import disposal, erasure, holds, views
+from bridge.store.directory import Directory
+from bridge.store.writer import Tx
+
+
+@pytest.fixture
+async def old(tmp_path: Path) -> AsyncIterator[Firm]:
+    """A firm a half of whose records is due."""
+    one = firm(tmp_path)
+    yield one
+    one.store.close()
+
+
+async def ask(old: Firm) -> Request:
+    """李雷 asks, and is answered."""
+    wanted = Request(0, "李雷", "gdpr", PLANNER, "a letter", 0, 0, "with:李雷")
+
+    def job(tx: Tx) -> int:
+        number = erasure.request(tx, 0, wanted)
+        tx.flush()
+        told, found = erasure.answers(tx.db, disposal.candidates(tx.db, tx.now), tx.now)
+        erasure.answer(tx, 0, number, told, found, erasure.ended_pairs(tx.db, [1]))
+        return number
+
+    number = await old.store.write(job)
+    return await old.store.read(lambda db: erasure.erasure(db, number))
+
+
+async def carry_out(old: Firm, request: Request) -> list[int]:
+    """Approve and run what the answer planned; gives the pairs that were erased."""
+    await old.approve(request.disposal)
+    await old.steps(request.disposal)
+    pairs = await old.store.write(lambda tx: erasure.erase_pairs(tx, request.number))
+    await old.finish(request.disposal)
+    return pairs
+
+
+async def test_every_record_is_answered(old: Firm) -> None:
+    """Erased, or kept until when because of which rule or hold; what may go is planned, nothing is gone."""
+    placing = Placing("CASE-7", "id:1", "id:1", FIRST, "a letter")
+    await old.store.write(lambda tx: holds.place(tx, 0, placing))
+    one = await ask(old)
+    assert (one.count(ERASED), one.count(KEPT), len(one.answers)) == (21, 21, 42)
+    kept = {told.message: told for told in one.answers if told.outcome == KEPT}
+    assert kept[1].reasons == ("hold CASE-7",)
+    assert kept[3].because == "cards/long"
+    assert kept[3].reasons[0].startswith("retention until 2033")
+    assert one.due_at == due(one.at)
+    assert one.about == "李雷"
+    assert (await old.store.read(lambda db: disposal.disposal(db, one.disposal))).erasure == one.number
+    assert await old.store.read(disposal.count_disposed) == 0
+    assert await old.findings() == []
+
+
+async def test_names_stay_while_a_record_needs_them(old: Firm) -> None:
+    """A pair that talks, or of which a record is kept, keeps its names."""
+    one = await ask(old)
+    assert one.pairs == ()
+    assert await carry_out(old, one) == []
+    await old.store.end_pair(1, FIRST, "left the bank")
+    two = await ask(old)
+    assert (two.pairs, two.count(ERASED)) == ((1,), 0)
+    assert await carry_out(old, two) == []
+    assert len(await old.store.read(lambda db: views.pairs(db, ended=True))) == 1
+
+
+async def test_names_go_with_the_last_record(old: Firm) -> None:
+    """Once no record of a pair is left that has ended, nobody finds the names in any file; the record
+    verifies, with the master key and without."""
+    old.story.clock.at += 8 * 366 * DAY
+    await old.store.end_pair(1, FIRST, "left the bank")
+    with closing(sqlite3.connect(old.folder / "weighbridge.db")) as db:
+        body = db.execute("SELECT body FROM pairs").fetchone()[0]
+    one = await ask(old)
+    assert await carry_out(old, one) == [1]
+    assert await old.store.read(lambda db: views.pairs(db, ended=True)) == []
+    for path, data in old.files():
+        for part in (body, b"wkWealth", b"room-li-lei", "李雷".encode()):
+            assert part not in data, path
+    assert await old.findings() == []
+    assert await old.findings(sealed=True) == []
+    directory = Directory()
+    await old.store.read(directory.refresh)
+    assert directory.route(1, "weixin") is None
+
+
+async def test_requests_are_listed(old: Firm) -> None:
+    """The newest first; one that is not there is missing."""
+    await ask(old)
+    await ask(old)
+    assert [one.number for one in await old.store.read(erasure.erasures)] == [2, 1]
+    with pytest.raises(Missing):
+        await old.store.read(lambda db: erasure.erasure(db, 9))
