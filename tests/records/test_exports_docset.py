@@ -11,6 +11,7 @@ import corpus
 from bridge.records.exports.docset import Shelf, Stored, documents
 from bridge.records.exports.histories import Histories
 from bridge.records.exports.natives import native
+from bridge.records.transcript import Enclosure
 
 
 def _stored() -> tuple[corpus.Memory, list[Stored]]:
@@ -76,6 +77,16 @@ def test_texts_are_for_reading() -> None:
     assert "⟦U+2028⟧" in text
     assert text.count("\n") == text.count("\r\n")
     assert 113 in [number for code, number, _ in out.warnings if code == "spelled"]
+
+
+def test_a_reason_may_hold_anything() -> None:
+    """Why an attachment is missing was said by a network."""
+    out = corpus.Memory()
+    lost = Enclosure("x", "", -1, missing="\ud800")
+    one = replace(corpus.slices()[0], items=(corpus.line(1, "x", files=(lost,)),))
+    for document in documents([one], "WB"):
+        Shelf(corpus.request(), Histories([one]), out).store(document)
+    assert out.files["text/0001/WB000000001.0001.txt"].decode() == "Not in the archive: ⟦U+D800⟧\r\n"
 
 
 def test_files_lie_in_folders_of_their_part() -> None:

@@ -14,6 +14,7 @@ from hashlib import md5, sha256
 
 from bridge.records.exports.chatlog import exact, heading, told
 from bridge.records.exports.histories import Histories
+from bridge.records.exports.legible import spelled
 from bridge.records.exports.naming import safe
 from bridge.records.exports.natives import custodian, mark, native, native_change, native_slice
 from bridge.records.exports.telling import changed, said
@@ -168,7 +169,7 @@ class Shelf:
 
     def _words(self, document: Document) -> str:
         if document.file is not None:
-            return "" if document.file.digest else f"Not in the archive: {document.file.missing}\n"
+            return "" if document.file.digest else spelled(f"Not in the archive: {document.file.missing}\n")
         if document.item is None:
             return heading(self.request, document.conversation).plain
         if document.line is not None and not exact(document.line):
