@@ -177,6 +177,12 @@ def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
+@functools.cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Every node of one file's tree."""
+    return tuple(ast.walk(tree(path)))
+
+
 def module_name(path: Path) -> str:
     """`bridge/store/schema.py` is `bridge.store.schema`; a package is its folder's name."""
     parts = path.relative_to(ROOT).with_suffix("").parts
@@ -188,9 +194,14 @@ def at(path: Path, node: ast.AST | None = None) -> str:
     return f"{path.relative_to(ROOT)}:{getattr(node, 'lineno', 1)}"
 
 
-def imports(path: Path) -> Iterator[tuple[ast.stmt, str]]:
+@functools.cache
+def imports(path: Path) -> tuple[tuple[ast.stmt, str], ...]:
     """Every import of `path`, as (node, module); names that are modules themselves count as modules."""
-    for node in ast.walk(tree(path)):
+    return tuple(_imports(path))
+
+
+def _imports(path: Path) -> Iterator[tuple[ast.stmt, str]]:
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from ((node, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -221,7 +232,8 @@ def room(module: str) -> str:
     return ".".join(module.split(".")[:2])
 
 
-def functions(path: Path) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
+@functools.cache
+def functions(path: Path) -> tuple[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef], ...]:
     """Every function of a file with its dotted name, methods and inner ones included."""
 
     def walk(node: ast.AST, prefix: str) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunctionDef]]:
@@ -231,10 +243,10 @@ def functions(path: Path) -> Iterator[tuple[str, ast.FunctionDef | ast.AsyncFunc
                 yield from walk(child, f"{prefix}.{child.name}")
             elif isinstance(child, ast.ClassDef):
                 yield from walk(child, f"{prefix}.{child.name}")
-            else:
+            elif not isinstance(child, ast.expr):
                 yield from walk(child, prefix)
 
-    yield from walk(tree(path), module_name(path))
+    return tuple(walk(tree(path), module_name(path)))
 
 
 def obey(rule: str, broken: Iterable[str]) -> None:
@@ -330,7 +342,7 @@ def test_no_import_cycles() -> None:
     graph: dict[str, set[str]] = {}
     for path in sources("bridge", "connectors"):
         typing_only = {
-            id(inner) for node in ast.walk(tree(path)) if _is_type_checking(node) for inner in ast.walk(node)
+            id(inner) for node in nodes(path) if _is_type_checking(node) for inner in ast.walk(node)
         }
         graph[module_name(path)] = {
             imported for node, imported in imports(path) if id(node) not in typing_only
@@ -375,7 +387,7 @@ def test_pure_rooms_touch_nothing() -> None:
             for node, imported in imports(path):
                 if imported in IMPURE_MODULES or imported.split(".")[0] in IMPURE_MODULES - {"http"}:
                     yield f"{at(path, node)}: imports {imported}: take what it gives as an argument"
-            for node in ast.walk(tree(path)):
+            for node in nodes(path):
                 name = _called(node)
                 if name in IMPURE_CALLS and (module, name) not in PURE_EXCEPTIONS:
                     yield f"{at(path, node)}: calls {name}(): take its answer as an argument"
@@ -398,7 +410,7 @@ def test_only_the_store_makes_proofs() -> None:
             f"{at(path, node)}: constructs {_called(node)}: ask the store for one"
             for path in sources("bridge", "connectors")
             if room(module_name(path)) != "bridge.store"
-            for node in ast.walk(tree(path))
+            for node in nodes(path)
             if _called(node) in ("Archived", "Permit")
         ),
     )
@@ -412,7 +424,7 @@ def test_the_seal_stays_in_the_store() -> None:
             f"{at(path, node)}: names _SEAL: ask the store for a proof"
             for path in sources("bridge", "connectors")
             if room(module_name(path)) not in ("bridge.store", "bridge.message")
-            for node in ast.walk(tree(path))
+            for node in nodes(path)
             if getattr(node, "id", getattr(node, "attr", getattr(node, "name", ""))) == "_SEAL"
         ),
     )
@@ -426,7 +438,7 @@ def test_nothing_swallows_bugs() -> None:
             f"{at(path, node)}: catches everything: name the error"
             for path in sources("bridge", "connectors")
             if module_name(path) not in CATCH_ALL
-            for node in ast.walk(tree(path))
+            for node in nodes(path)
             if isinstance(node, ast.ExceptHandler) and _catches_all(node) and not _raises_again(node)
         ),
     )
@@ -448,7 +460,7 @@ def test_log_lines_keep_the_vocabulary() -> None:
 
     def broken() -> Iterator[str]:
         for path in sources("bridge", "connectors"):
-            for node in ast.walk(tree(path)):
+            for node in nodes(path):
                 if not _is_log_line(node):
                     continue
                 if not telemetry.EVENT.fullmatch(node.args[0].value):
