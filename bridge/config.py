@@ -533,8 +533,8 @@ class Exports:
     origins: tuple[str, ...] = setting(
         ("weixin=CN",),
         several(ORIGIN),
-        "Of which region a conversation's records are: by a label of its contact, else by a network at either "
-        "end. The first that fits counts.",
+        "Of which region a conversation's records are: by a label of its contact, else by a network of "
+        "either end. The first that fits counts.",
     )
     walls: tuple[str, ...] = setting(
         ("CN",), several(REGION), "Regions whose records leave them only with the id of an approval."

@@ -244,7 +244,10 @@ def _pages(folder: Path) -> set[int]:
 
 @pytest.mark.parametrize(
     ("form", "read"),
-    [("csv", _table), ("parquet", _columns), ("eml", _mails), ("html", _pages), ("pdf", None)],
+    [
+        *(("csv", _table), ("parquet", _columns), ("eml", _mails), ("html", _pages), ("globalrelay", _mails)),
+        *((name, None) for name in ("pdf", "actiance", "rsmf", "edrm", "dat")),
+    ],
 )
 def test_every_format_has_every_message(
     terminal: Terminal, form: str, read: Callable[[Path], set[int]] | None
@@ -410,6 +413,14 @@ def test_nothing_is_handed_over_that_cannot_be_written_down(
         patch.setattr(recorded, "record_made", refuses)
         assert export(terminal).code == Exit.UNREACHABLE
     assert not (out_of(terminal) / "manifest.json").exists()
+
+
+def test_an_option_that_no_format_knows_is_refused(terminal: Terminal) -> None:
+    """A name that is mistyped, or a value that cannot be used: nothing is left behind."""
+    for option, word in (("unti=s", "unit"), ("unit=hours", "ms, s")):
+        answer = export(terminal, "--option", option, form="actiance")
+        assert (answer.code, word in answer.err) == (Exit.WRONG, True)
+        assert not out_of(terminal).exists()
 
 
 def test_an_export_is_never_put_over_another(terminal: Terminal) -> None:

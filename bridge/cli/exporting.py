@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
-from bridge.errors import Conflict, NotAllowed, StoreError
+from bridge.errors import ConfigError, Conflict, NotAllowed, StoreError
 from bridge.records.exports import known, opened
 from bridge.records.exports.manifest import (
     MISSING,
@@ -156,6 +156,9 @@ def finish(
     work = _Work(db, settings, wanted, state, Volume(folder))
     try:
         work.write(tell)
+    except ConfigError:
+        work.volume.discard()
+        raise
     except NotAllowed:
         work.volume.discard()
         region, body = wanted.terms.region, {"query": wanted.query, "format": wanted.terms.format}
@@ -361,12 +364,14 @@ async def _pieces(path: Path) -> AsyncIterator[bytes]:
             yield piece
 
 
-def options_of(given: Sequence[str], usual: Mapping[str, Any]) -> dict[str, Any]:
-    """Options as they were typed ("unit=s"), above those of a profile. Raises Conflict."""
-    found = dict(usual)
+def options_of(form: str, given: Sequence[str], usual: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as they were typed ("unit=s"), above those of a profile. Raises ConfigError for one that the
+    format does not know."""
+    found, allowed = dict(usual), known(form).options
     for word in given:
         name, sign, value = word.partition("=")
-        if not sign or not name:
-            raise Conflict(f"{word!r} is no option: write NAME=VALUE.")
+        if not sign or name not in allowed:
+            there = f"one of {', '.join(allowed)}" if allowed else "there are none"
+            raise ConfigError([f"--option {word}: write NAME=VALUE; for {form}, {there}."])
         found[name] = value
     return found

@@ -14,6 +14,7 @@ def test_every_profile_can_be_used() -> None:
     for one in PROFILES.values():
         assert one.format in FORMATS
         assert one.basis
+        assert set(one.options) <= set(FORMATS[one.format].options)
         assert one.region == "" or one.region.isupper()
 
 

@@ -127,10 +127,11 @@ def _terms(given: dict[str, Any], usual_region: str) -> tuple[Terms, bool]:
     if not form:
         raise click.UsageError("say in which format with --format, or for whom with --profile")
     given["client"] = given["client_copy"] or given["client"]
+    known(form)
     terms = Terms(
-        known(form).name,
+        form,
         given["profile"],
-        options_of(given["options"], profile.options if profile else {}),
+        options_of(form, given["options"], profile.options if profile else {}),
         given["to_region"] or (profile.region if profile else "") or usual_region,
         legible(given["approval"].strip(), "the approval"),
         given["client"],

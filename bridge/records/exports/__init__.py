@@ -41,7 +41,9 @@ class Known:
 _MAIL = Limits(EVENTS, GIGABYTE, EVENTS, LETTER)
 _HERE = "bridge.records.exports"
 _LANGUAGE = {"language": "of the labels: `both`, `en`, `zh-Hans` or `zh-Hant`"}
+_MAILED = {"largest": "bytes of a mail at most", "subject": "`title` or `counts`"}
 _SPELLED = {"spelled": "signs that steer or deceive (controls, turned text): printed as codes"}
+_LARGE = {"too-large": "an attachment that is larger than a mail may be: it lies beside the mail"}
 
 FORMATS: Mapping[str, Known] = {
     one.name: one
@@ -76,74 +78,52 @@ FORMATS: Mapping[str, Known] = {
             f"{_HERE}.eml:EML",
             "one mail for each conversation and day (RFC 5322), attachments inside",
             _MAIL,
-            {"largest": "bytes of a mail at most", "subject": "`title` or `counts`"},
-            {"too-large": "an attachment that is larger than a mail may be: it lies beside the mail"},
+            _MAILED,
+            _SPELLED | _LARGE,
         ),
         Known(
             "globalrelay",
             f"{_HERE}.globalrelay:GLOBALRELAY",
             "mails as Global Relay takes them",
             _MAIL,
-            {
-                "msgtype": "X-GlobalRelay-MsgType, as the vendor assigned it; no such header without",
-                "largest": "bytes of a mail at most (250000000)",
-                "subject": "`counts` or `title`",
-            },
-            {
-                "spelled": "signs a mail cannot show: printed as codes, the record attached as JSON",
-                "too-large": "an attachment that is larger than a mail may be: it lies beside the mail",
-            },
+            {"msgtype": "the type that the vendor assigned at enrolment", **_MAILED},
+            _SPELLED | _LARGE,
         ),
         Known(
             "actiance",
             f"{_HERE}.actiance:ACTIANCE",
-            "XML as Smarsh Vantage (Actiance) takes it",
-            options={
-                "unit": "of times: `ms` or `s`, as the archive was set up",
-                "perspective": "the attribute of every conversation; its title unless given",
-            },
-            lacks={
-                "beside": "decisions, deliveries, readers: they stand in records.jsonl in the same ZIP",
-                "sent-beside": "a text changed on its way: what the other side saw is in records.jsonl",
-                "spelled": "signs that XML cannot write: as codes, and unchanged in records.jsonl",
-            },
+            "XML as Smarsh Vantage (Actiance) takes it, zipped with attachments",
+            options={"unit": "of times: `ms` or `s`", "perspective": "one word for all conversations"},
+            lacks=_SPELLED
+            | {"sent-beside": "what the other side saw, where it was changed: in records.jsonl"},
         ),
         Known(
             "rsmf",
             f"{_HERE}.rsmf:RSMF",
-            "short messages for review platforms (RSMF 2.0)",
+            "short messages for review platforms (RSMF)",
             _MAIL,
-            {
-                "events": "of a file at most (10000)",
-                "platform": "name of the platform; the networks of the messages unless given",
-            },
-            {"custom": "decisions, deliveries, what was sent: as custom properties of their event"},
+            {"platform": "name of the application", "events": "events of a file at most"},
         ),
         Known(
             "edrm",
             f"{_HERE}.edrm:EDRM",
-            "EDRM XML 1.2 or 1.1 for review platforms",
-            options={"version": "`1.2` or `1.1`", "prefix": "of document ids (WB)"},
-            lacks={
-                "xml": "signs that XML cannot write: as codes, and unchanged in the native",
-                "spelled": "signs that steer or deceive: printed as codes in texts, unchanged in the native",
-            },
+            "EDRM XML for review platforms, with natives and texts",
+            options={"version": "`1.2` or `1.1`", "prefix": "of document ids"},
+            lacks=_SPELLED
+            | {"xml": "signs that XML cannot write: printed as codes, the native is unchanged"},
         ),
         Known(
             "dat",
             f"{_HERE}.dat:DAT",
-            "Concordance load file (DAT and OPT)",
+            "Concordance load file (DAT and OPT), with natives and texts",
             options={
                 "profile": "columns: `weighbridge`, `doj`, `ftc` or `sec`",
                 "delimiters": "`concordance` or `pipe`",
                 "encoding": "`utf-8` or `utf-16`",
-                "prefix": "of document ids (WB)",
-                "company": "the producing party, for profiles with such a column",
+                "prefix": "of document ids",
+                "company": "the producing party",
             },
-            lacks={
-                "delimiters": "delimiters inside a text: as codes, and unchanged in the native",
-                "spelled": "signs that steer or deceive: printed as codes, and unchanged in the native",
-            },
+            lacks=_SPELLED | {"delimiters": "delimiters in texts: printed as codes, the native is unchanged"},
         ),
     )
 }

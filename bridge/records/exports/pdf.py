@@ -12,7 +12,6 @@ from html import escape
 from itertools import groupby
 from typing import IO, TYPE_CHECKING, Any
 
-from bridge.evidence.paper import CHINESE, LATIN
 from bridge.records.exports.attaching import attach
 from bridge.records.exports.choices import word
 from bridge.records.exports.labels import LANGUAGES, label
@@ -23,6 +22,9 @@ from bridge.records.transcript import Came, Line, Output, Request, Slice
 
 if TYPE_CHECKING:
     from reportlab.platypus import Flowable
+
+CHINESE, LATIN = "STSong-Light", "Helvetica"
+"""Fonts that the PDF standard lets a reader supply: none is shipped, and the text can be searched."""
 
 _EDGE = 48
 _RUN = 1500
