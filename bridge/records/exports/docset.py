@@ -125,20 +125,17 @@ class Shelf:
 
     def store(self, document: Document) -> Stored:
         """Write native and text of a document; both exist and are closed when this returns."""
-        name = self._name(document)
-        text = self._written(f"text/{self.out.part:04d}/{document.id}.txt", [self._text(document)])[0]
+        name, part = self._name(document), f"{self.out.part:04d}"
+        text = f"text/{part}/{document.id}.txt"
+        self._write(text, [self._text(document)])
         if document.file is not None and not document.file.digest:
             return Stored(document, "", text, name)
-        path = f"natives/{self.out.part:04d}/{name}"
-        return Stored(document, *self._filed(path, self._content(document), text, name))
+        path = f"natives/{part}/{name}"
+        size, short, long = self._write(path, self._content(document))
+        return Stored(document, path, text, name, size, short, long)
 
-    def _filed(
-        self, path: str, pieces: Iterable[bytes], text: str, name: str
-    ) -> tuple[str, str, str, int, str, str]:
-        _, size, short, long = self._written(path, pieces)
-        return path, text, name, size, short, long
-
-    def _written(self, path: str, pieces: Iterable[bytes]) -> tuple[str, int, str, str]:
+    def _write(self, path: str, pieces: Iterable[bytes]) -> tuple[int, str, str]:
+        """Write a file; its size, MD5 and SHA-256."""
         size, short, long = 0, md5(usedforsecurity=False), sha256()
         with self.out.file(path) as file:
             for piece in pieces:
@@ -146,7 +143,7 @@ class Shelf:
                 short.update(piece)
                 long.update(piece)
                 size += len(piece)
-        return path, size, short.hexdigest(), long.hexdigest()
+        return size, short.hexdigest(), long.hexdigest()
 
     def _name(self, document: Document) -> str:
         if document.file is None:

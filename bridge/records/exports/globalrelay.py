@@ -50,8 +50,8 @@ class _Letters:
 
     def write(self) -> None:
         """Write them all."""
-        pieces = list(self._pieces())
-        mails = list(_filled(pieces, self._room())) or [[]]
+        room = self._room()
+        mails = list(_filled(self._pieces(room), room)) or [[]]
         for place, mail in enumerate(mails, 1):
             with self.out.file(self._name(place)) as file:
                 for octets in self._mail(place, len(mails), mail):
@@ -67,14 +67,14 @@ class _Letters:
         name = of_slice(self.conversation, "eml")
         return name if place == 1 else f"{name.removesuffix('.eml')}.mail{place}.eml"
 
-    def _pieces(self) -> Iterator[_Piece]:
+    def _pieces(self, room: int) -> Iterator[_Piece]:
         for item in self.conversation.items:
             block = told(item, self.histories)
             yield _Piece(mime.larger(block.size) + 8, block)
             if isinstance(item, Line):
-                yield from self._files(item)
+                yield from self._files(item, room)
 
-    def _files(self, line: Line) -> Iterator[_Piece]:
+    def _files(self, line: Line, room: int) -> Iterator[_Piece]:
         if not exact(line):
             self.out.warn("spelled", line.number, "signs a mail cannot show; the record is attached as JSON")
             yield _Piece(mime.larger(len(native(line))) + _FRAME, line=line)
@@ -82,7 +82,7 @@ class _Letters:
             if not file.digest:
                 continue
             size = mime.larger(self._size(file)) + _FRAME
-            if size > self._room():
+            if size > room:
                 yield self._put_beside(line, place, file)
             else:
                 yield _Piece(size, line=line, place=place, file=file)
@@ -108,13 +108,13 @@ class _Letters:
         yield mime.mailboxes("To", boxes)
         yield mime.header("Subject", self._subject())
         yield mime.header("Date", mime.date_of(end or self.request.at))
-        yield mime.header("Message-ID", f"<{self._id(place)}@weighbridge.invalid>")
+        yield mime.header("Message-ID", f"<{self._id(place, of)}@weighbridge.invalid>")
         yield b"MIME-Version: 1.0\r\nAuto-Submitted: auto-generated\r\nPrecedence: bulk\r\n"
         if kind := text(self.options, "msgtype"):
             yield mime.header("X-GlobalRelay-MsgType", kind)
         for name, value in self._facts(place, of):
             yield mime.header(f"X-Weighbridge-{name}", value)
-        seam = mime.boundary(self._id(place))
+        seam = mime.boundary(self._id(place, of))
         yield f'Content-Type: multipart/mixed;\r\n boundary="{seam}"\r\n\r\n'.encode()
 
     def _facts(self, place: int, of: int) -> Iterator[tuple[str, str]]:
@@ -127,9 +127,9 @@ class _Letters:
         yield "Messages", str(sum(1 for _ in self.conversation.lines))
         yield "Export", self.request.id
 
-    def _id(self, place: int) -> str:
+    def _id(self, place: int, of: int) -> str:
         """The same for the same records, whoever asks: a mail that is sent again is known again."""
-        return f"{self.conversation.day}.{self.conversation.piece}.{place}.{self.digest}"
+        return f"{self.conversation.day}.{self.conversation.piece}.{place}-{of}.{self.digest}"
 
     def _subject(self) -> str:
         if word(self.options, "subject", ("counts", "title")) == "title":
@@ -139,7 +139,7 @@ class _Letters:
         return f"Chat: {users} Users, {messages} Messages, {(end - start) // 60_000} Minutes"
 
     def _mail(self, place: int, of: int, pieces: Sequence[_Piece]) -> Iterator[bytes]:
-        outer, inner = mime.boundary(self._id(place)), mime.boundary(self._id(place), "words")
+        outer, inner = mime.boundary(self._id(place, of)), mime.boundary(self._id(place, of), "words")
         yield from self._headers(place, of)
         yield f'--{outer}\r\nContent-Type: multipart/alternative;\r\n boundary="{inner}"\r\n\r\n'.encode()
         yield from self._words(inner, self._blocks(place, of, pieces))
