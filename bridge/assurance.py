@@ -139,12 +139,13 @@ class Assurance:
 
     async def run(self) -> None:
         """Look at the lag all the time, and certify each day once it has ended."""
-        await self._begin()
+        await self.begin()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._watch_for_ever())
             tasks.create_task(self._certify_for_ever())
 
-    async def _begin(self) -> None:
+    async def begin(self) -> None:
+        """Go on where the ledger says that it was left: what was read last, whether nothing is passed on."""
         now = self.database.clock.now()
         earliest = now - round(self.plan.lag_alarm * 1000)
         for network, capture in self.captures.items():
@@ -225,9 +226,13 @@ class Assurance:
 
     async def _certify_for_ever(self) -> None:
         while True:
-            for day in await self.database.read(lambda db: self._due(db)):
-                await self.certify_day(day)
+            await self.certify_due()
             await asyncio.sleep(60.0)
+
+    async def certify_due(self) -> None:
+        """Certify every day that has ended and was not certified yet."""
+        for day in await self.database.read(self._due):
+            await self.certify_day(day)
 
     def _due(self, db: Connection) -> list[date]:
         """The days that have ended and are not certified, the oldest first; from the first certificate on, or

@@ -15,13 +15,13 @@ NOW = datetime(2026, 11, 20, 10, tzinfo=UTC)
 
 POLICY = """\
 policy: desk
-version: 1
+language: 1
+title: Desk
 owner: compliance@bank.example
 timezone: Asia/Hong_Kong
-mode: enforce
-defaults: {{ unmatched: deliver, unpaired: hold }}
+defaults: {{ mode: enforce, unmatched: deliver, unpaired: hold }}
 lists:
-  words: {{ words: [{words}] }}
+  words: {{ words: [{words}], owner: c@bank.example, languages: [en] }}
 detectors:
   promise: {{ type: words, list: words }}
   deal:    {{ type: pattern, pattern: '{pattern}' }}
@@ -30,7 +30,7 @@ rules:
     title: No promises
     severity: high
     when: {{ direction: both, finds: [promise, deal] }}
-    then: {{ hold: {{}} }}
+    then: {{ hold: {{ queue: review }} }}
     tests:
       - {{ given: deal DX-1234, expect: hold }}
       - {{ given: guaranteed, expect: hold }}
@@ -52,7 +52,9 @@ def test_every_shipped_detector_sings() -> None:
 
 def _set(words: str = "guaranteed", pattern: str = "DX-[0-9]{{4}}") -> PolicySet:
     text = POLICY.format(words=words, pattern=pattern.replace("{{", "{").replace("}}", "}"))
-    return assemble([Source("desk.yaml", text.encode(), {})])
+    policies, problems = assemble([Source("desk.yaml", text.encode(), {})])
+    assert policies is not None, problems
+    return policies
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,370 @@
+"""The watch over completeness: lag, pause, canaries, certificates of days.
+
+Rules of this file: the real store and a clock moved by hand; the networks are the rig's. One test runs
+the whole daemon, on virtual time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rig import (
+    Clock,
+    Counting,
+    Fate,
+    Hands,
+    Line,
+    Peer,
+    VirtualLoop,
+    message,
+    new_store,
+    opened,
+    pause,
+    run_virtually,
+)
+
+from bridge import telemetry, words
+from bridge.assurance import Assurance, Plan
+from bridge.daemon import Daemon
+from bridge.in_force import Law
+from bridge.ledger.checkpoint import Signer
+from bridge.message import SYMPHONY, WEIXIN, Batch, Echo, Message
+from bridge.pipeline import House, Pace
+from bridge.policy import PolicySet, Source, assemble
+from bridge.records.certificate import Certificate, read
+from bridge.store import heartbeats
+from bridge.store.database import Database
+
+SIGNER = Signer("weighbridge/5b1c4e1a0c77d2e9", b"k" * 32)
+HOUR, DAY = 3_600_000, 86_400_000
+POLICY = b"""\
+policy: desk
+language: 1
+title: Desk
+owner: compliance@bank.example
+timezone: UTC
+defaults: { mode: enforce, unmatched: deliver, unpaired: hold }
+lists:
+  words: { words: [guaranteed], owner: c@bank.example, languages: [en] }
+detectors:
+  promise: { type: words, list: words }
+rules:
+  - id: promises
+    title: No promises
+    severity: high
+    when: { direction: both, finds: promise }
+    then: { hold: { queue: review } }
+    tests:
+      - { given: guaranteed, expect: hold }
+      - { given: good morning, expect: deliver }
+"""
+
+
+def compiled(text: bytes) -> PolicySet:
+    """A policy file, ready."""
+    found, problems = assemble([Source("desk.yaml", text, {})])
+    assert found is not None, problems
+    return found
+
+
+class Stalling(Line):
+    """A line whose network can stall: it is asked, and does not answer. What is `hidden` it never shows."""
+
+    def __init__(self, peer: Peer, clock: Clock | VirtualLoop, database: Database) -> None:
+        super().__init__(peer, Fate(), database.blobs)
+        self.clock, self.stalled = clock, False
+
+    async def receive(self, cursors: Mapping[str, str]) -> AsyncIterator[Batch]:
+        """See `bridge.ports.Connector`."""
+        at = 0
+        while True:
+            await pause(1.0)
+            if self.stalled:
+                continue
+            self.heard_at = self.clock.now()
+            taken = tuple(self.peer.stream[at:])
+            at += len(taken)
+            if taken:
+                yield Batch(self.network, taken, token=at)
+
+
+class World:
+    """A store with a pair of people who have talked, two networks, and an assurance."""
+
+    def __init__(self, folder: Path, *, lose: bool = False) -> None:
+        new_store(folder)
+        self.folder, self.clock = folder, Clock()
+        self.database = opened(folder, self.clock)
+        self.hands = Hands(self.database, self.clock)
+        peers = Peer(SYMPHONY, keys=False, ours=False), Peer(WEIXIN, keys=True, ours=True)
+        self.lines = {peer.network: Stalling(peer, self.clock, self.database) for peer in peers}
+        self.lose, self.count = lose, 0
+        self.policies = compiled(POLICY)
+        self.assurance = Assurance(
+            self.database,
+            SIGNER,
+            Plan(folders=(folder / "certificates",), canary=0.05),
+            lambda: self.lines,
+            policies=lambda: self.policies,
+            plant=self.plant,
+            networks=(SYMPHONY, WEIXIN),
+        )
+
+    async def plant(self, key: str, note: str) -> None:
+        """The canary comes back, unless it is lost."""
+        assert "weighbridge canary" in note
+        if not self.lose:
+            self.assurance.heed(Batch(SYMPHONY, (), (Echo(key, "x"),)))
+
+    async def begin(self) -> None:
+        """As the daemon begins."""
+        await self.database.own("a daemon")
+        await self.talk()
+        await self.assurance.begin()
+        self.heard()
+
+    async def talk(self, *, received: bool = True) -> Message:
+        """Both say something, and it passes; without `received`, Alice's words never come in."""
+        self.count += 1
+        at = self.clock.now()
+        theirs = message(WEIXIN, f"w{self.count}", sent_at=at)
+        hers = message(SYMPHONY, f"s{self.count}", sent_at=at)
+        self.lines[WEIXIN].peer.stream.append(theirs)
+        self.lines[SYMPHONY].peer.stream.append(hers)
+        await self.hands.say(theirs, *([hers] if received else []))
+        return hers
+
+    def heard(self, *networks: str) -> None:
+        """These networks answer now; all, when none is named."""
+        for network in networks or self.lines:
+            self.lines[network].heard_at = self.clock.now()
+
+    async def certificate(self) -> Certificate:
+        """A day passes; the certificate of the one that ended."""
+        self.clock.forward(DAY)
+        self.heard()
+        await self.assurance.certify_due()
+        (*_, last) = await self.database.read(heartbeats.certified)
+        return await self.database.read(lambda db: heartbeats.certificate(db, last.day))
+
+    async def notices(self, network: str) -> list[str]:
+        """What goes out to a network now; of people's words, nothing else."""
+        claims = await self.database.claim(network, 9)
+        for claim in claims:
+            await self.hands.end(claim)
+        return [claim.permit.content.text for claim in claims]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    """A world in which nothing has happened yet."""
+    one = World(tmp_path)
+    yield one
+    one.database.close()
+
+
+async def test_a_network_that_goes_unread_pauses_both_directions(world: World) -> None:
+    """At the first limit somebody is called; at the second nothing passes and both sides are told why. When
+    it is read again everything goes on by itself, and they are told that too."""
+    await world.begin()
+    assert len(await world.notices(SYMPHONY)) == len(await world.notices(WEIXIN)) == 1
+    world.clock.forward(HOUR + 1)
+    world.heard(WEIXIN)
+    await world.assurance.watch()
+    assert "symphony has not been read for 3600 s" in world.assurance.trouble()
+    assert not world.assurance.paused.is_set()
+    world.clock.forward(3 * HOUR)
+    world.heard(WEIXIN)
+    await world.assurance.watch()
+    assert world.assurance.paused.is_set()
+    assert "nothing is passed on" in world.assurance.capture_troubles()[0]
+    await world.talk()
+    assert await world.notices(WEIXIN) == [words.say("paused", "zh-Hans")]
+    assert await world.notices(SYMPHONY) == [words.say("paused", "en")]
+    world.clock.forward(60_000)
+    assert await world.notices(WEIXIN) == await world.notices(SYMPHONY) == []
+    world.heard()
+    await world.assurance.watch()
+    assert not world.assurance.paused.is_set() and not world.assurance.capture_troubles()
+    world.clock.forward(60_000)
+    assert await world.notices(WEIXIN) == ["hello", words.say("resumed", "zh-Hans")]
+    assert await world.notices(SYMPHONY) == ["hello", words.say("resumed", "en")]
+
+
+async def test_a_pause_outlives_the_daemon(world: World) -> None:
+    """Who dies in a pause does not begin to talk unrecorded: the next one is paused until every network was
+    read by itself."""
+    await world.begin()
+    world.clock.forward(5 * HOUR)
+    await world.assurance.watch()
+    again = Assurance(world.database, SIGNER, Plan(), lambda: world.lines, networks=(SYMPHONY, WEIXIN))
+    await again.begin()
+    await again.watch()
+    assert again.paused.is_set() and await world.database.read(heartbeats.paused) == "symphony weixin"
+    world.clock.forward(1000)
+    world.heard(SYMPHONY)
+    await again.watch()
+    assert again.paused.is_set()
+    world.heard()
+    await again.watch()
+    assert not again.paused.is_set() and await world.database.read(heartbeats.paused) == ""
+
+
+async def test_a_feed_that_is_old_counts_as_unread(world: World) -> None:
+    """Who is shown what was said five hours ago is five hours behind, however often he is answered."""
+    await world.begin()
+    world.clock.forward(HOUR)
+    late = message(SYMPHONY, "late", sent_at=world.clock.now() - 5 * HOUR)
+    world.heard()
+    world.assurance.heed(Batch(SYMPHONY, (late,)))
+    await world.assurance.watch()
+    assert world.assurance.paused.is_set()
+
+
+async def test_each_day_is_certified_by_itself(world: World) -> None:
+    """After its hour the day before is reconciled, signed and left in the folder; whoever has the key can
+    read it; the canary came back and every detector sang."""
+    await world.begin()
+    made = await world.certificate()
+    assert made.day == "2026-01-05" and made.clean, made.words()
+    assert made.canaries == {"detector desk/promise": "well", "source symphony": "well"}
+    counts = {one.name: one.counts for one in made.accounts if one.kind == "source"}
+    assert counts[SYMPHONY]["archived"] == counts[WEIXIN]["archived"] == 1
+    note = (world.folder / "certificates/2026-01-05-1.txt").read_text()
+    assert read(note, [SIGNER.verifier(0)]).canonical() == made.canonical()
+    assert world.assurance.status()["trouble"] == ""
+    assert await world.database.read(world.assurance._due) == []
+
+
+async def test_days_that_nobody_certified_are_an_alarm_and_made_up_for(world: World) -> None:
+    """Three days without a certificate: somebody is called, and each gets its own."""
+    await world.begin()
+    await world.certificate()
+    world.clock.forward(3 * DAY)
+    world.heard()
+    await world.assurance.watch()
+    assert "not certified" in world.assurance.trouble()
+    await world.assurance.certify_due()
+    days = [one.day for one in await world.database.read(heartbeats.certified)]
+    assert days[-3:] == ["2026-01-06", "2026-01-07", "2026-01-08"]
+    await world.assurance.watch()
+    assert "not certified" not in world.assurance.trouble()
+
+
+async def test_a_message_that_never_came_in_is_named(world: World) -> None:
+    """The feed swallows one message: the next certificate names it, and the status says so."""
+    await world.begin()
+    swallowed = await world.talk(received=False)
+    made = await world.certificate()
+    assert [one.split(":")[0] for one in made.lists["fault source missing"]] == [f"symphony/{swallowed.id}"]
+    (source,) = [one for one in made.accounts if (one.kind, one.name) == ("source", SYMPHONY)]
+    assert (source.counts["collected"], source.counts["archived"], source.counts["missing"]) == (2, 1, 1)
+    assert "1 differences" in world.assurance.trouble()
+
+
+async def test_a_canary_that_does_not_come_back_is_an_alarm(world: World) -> None:
+    """The marked message went out and nobody saw it again: the certificate and the status say it."""
+    world.lose = True
+    await world.begin()
+    made = await world.certificate()
+    assert made.failed == ["source symphony"] and not made.clean
+    assert "1 alerts" in world.assurance.trouble()
+
+
+async def test_a_silenced_detector_is_an_alarm_within_a_day(world: World) -> None:
+    """A detector that no longer finds its word, or is not there any more, is told the next morning."""
+    await world.begin()
+    assert (await world.certificate()).failed == []
+    sound = world.policies
+    world.policies = replace(sound, engine=replace(sound.engine, by_owner={}))
+    assert (await world.certificate()).failed == ["detector desk/promise"]
+    world.policies = compiled(POLICY.replace(b"promise", b"pledge"))
+    assert "detector desk/promise is no longer tried" in (await world.certificate()).alerts
+
+
+async def test_somebody_who_falls_silent_is_told(world: World) -> None:
+    """Who wrote every day for weeks and then does not is named, and so is a network that went quiet."""
+    await world.begin()
+    for _ in range(28):
+        world.clock.forward(DAY)
+        await world.talk()
+    world.clock.forward(3 * DAY)
+    world.heard()
+    await world.assurance.certify_due()
+    (*_, last) = await world.database.read(heartbeats.certified)
+    made = await world.database.read(lambda db: heartbeats.certificate(db, last.day))
+    assert made.quiet == (SYMPHONY, WEIXIN)
+    assert [one for one in made.alerts if one.startswith("too few: messages from symphony")]
+    world.clock.forward(DAY)
+    await world.assurance.certify_due()
+    (*_, last) = await world.database.read(heartbeats.certified)
+    made = await world.database.read(lambda db: heartbeats.certificate(db, last.day))
+    assert "silent: symphony/7001 has not written on 3 usual days" in made.alerts
+
+
+async def test_silence_is_signed(world: World) -> None:
+    """A network that has nothing to say is noted in the ledger as read, every hour; one that does not answer
+    is not."""
+    await world.begin()
+    for _ in range(3):
+        world.clock.forward(HOUR)
+        world.heard(SYMPHONY)
+        await world.assurance.watch()
+    heard = await world.database.read(lambda db: heartbeats.last_heard(db, SYMPHONY))
+    assert heard == world.clock.now()
+    assert await world.database.read(lambda db: heartbeats.last_heard(db, WEIXIN)) == 0
+
+
+async def test_a_network_that_is_closed_is_said_not_to_have_been_asked(world: World) -> None:
+    """A certificate never passes over a source in silence."""
+    await world.begin()
+    del world.lines[SYMPHONY]
+    made = await world.certificate()
+    assert "source symphony could not be recounted" in made.alerts
+    assert any(one.startswith("symphony: it could not be asked") for one in made.unasked)
+
+
+def test_the_daemon_stops_and_goes_on_by_itself(tmp_path: Path) -> None:
+    """In the running daemon: a stalled network is told by readyz and the metrics, what is in the outbox
+    stays there, and goes out when the network answers again."""
+    new_store(tmp_path)
+
+    async def live(loop: VirtualLoop) -> None:
+        database = opened(tmp_path, loop)
+        peers = Peer(SYMPHONY, keys=False, ours=False), Peer(WEIXIN, keys=True, ours=True)
+        lines = {peer.network: Stalling(peer, loop, database) for peer in peers}
+        plan = Plan(lag_alarm=30.0, lag_stop=60.0, folders=(tmp_path / "certificates",))
+        assurance = Assurance(database, SIGNER, plan, dict, networks=(SYMPHONY, WEIXIN))
+        house = House(database, loop, Counting(), pace=Pace(look=5.0))
+        law = Law(lambda: compiled(POLICY))
+        daemon = Daemon(house, database, list(lines.values()), law, None, assurance=assurance)
+        task = asyncio.create_task(daemon.run(signals=False))
+        try:
+            await pause(5)
+            lines[WEIXIN].peer.say("first words", sent_at=loop.now())
+            await pause(20)
+            lines[SYMPHONY].stalled = True
+            await pause(120)
+            assert assurance.paused.is_set()
+            lines[WEIXIN].peer.say("second words", sent_at=loop.now())
+            await pause(60)
+            assert not [one for one in peers[0].texts() if "second words" in one]
+            await daemon._measure()
+            assert telemetry.metrics.capture_paused._value.get() == 1
+            lines[SYMPHONY].stalled = False
+            await pause(60)
+            assert [one for one in peers[0].texts() if "second words" in one]
+            daemon.leave()
+            await task
+        finally:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            database.close()
+
+    run_virtually(live)
