@@ -113,11 +113,11 @@ def told(item: Line | Came, histories: Histories) -> Block:
     author = f"{who(item.sender)} <{item.sender.address}>"
     plain = f"\n[{utc(said(item))}] {_flat(author)}\n{_indented(item.text)}\n"
     plain += "".join(f"    - {name}: {_flat(value)}\n" for name, value in pairs)
-    page = (
+    article = (
         f'<article id="message-{item.number}">\n<h3>[{utc(said(item))}] {_marked(author)}</h3>\n'
         f'<div class="text">{_marked(item.text)}</div>\n{_list(pairs)}</article>\n'
     )
-    return Block(plain, page)
+    return Block(plain, article)
 
 
 def _became(line: Line, histories: Histories) -> Iterable[tuple[str, str]]:
@@ -163,4 +163,6 @@ def _flat(text: str) -> str:
 
 
 def _indented(text: str) -> str:
-    return "\n".join(f"    > {line}" for line in spelled(text).replace("\r\n", "\n").split("\n"))
+    """A text with a mark before each of its lines, whichever sign ended the one before."""
+    broken = spelled(text).replace("\r\n", "\n").replace("\r", "\n")
+    return "\n".join(f"    > {line}" for line in broken.split("\n"))
