@@ -350,9 +350,10 @@ class Verdict:
     "block"). `ask` asks the client's consent, by language;
     `agreed` names the gates that this message opens; `gated` says that nothing but consent is missing.
     `retention` has the longest first. `archives` are the places outside that must have a copy, and with
-    `after_archives` nothing goes out before all of them have. `lists` are (policy/list, when its file was last written, in
-    milliseconds) of lists that can grow old, `directory` is a digest of what was known about the people,
-    `engine` names the program that decided: with the archived context they make it computable again.
+    `after_archives` nothing goes out before all of them have. `lists` are (policy/list, when its file was
+    last written, in milliseconds) of lists that can grow old, `directory` is a digest of what was known about
+    the people, `engine` names the program that decided: with the archived context they make it computable
+    again.
     """
 
     outcome: Outcome

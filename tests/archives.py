@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from bridge.ports import Parcel
+from bridge.errors import Refused
+from bridge.ports import Acknowledged, Blobs, Parcel
 from bridge.records.copies import FORMS, MEDIA, Enclosed, End, Fact, Record
 from bridge.sinks.naming import name_of
 
@@ -60,6 +61,65 @@ class Held:
 async def whole(pieces: AsyncIterator[bytes]) -> bytes:
     """All of it."""
     return b"".join([piece async for piece in pieces])
+
+
+@dataclass
+class Shelf:
+    """An archive in memory that locks: what lies there by name, with its lock; `errors` come first."""
+
+    name: str = "records/vault"
+    recalls: bool = True
+    locks: bool = True
+    collected: bool = False
+    there: dict[str, Parcel] = field(default_factory=dict)
+    held: dict[str, bool] = field(default_factory=dict)
+    until: dict[str, int] = field(default_factory=dict)
+    errors: list[Exception] = field(default_factory=list)
+    at_once: int = 0
+    most: int = 0
+    gate: asyncio.Event | None = None
+
+    async def put(self, parcel: Parcel, blobs: Blobs) -> Acknowledged:
+        """Keep it."""
+        self.at_once += 1
+        self.most = max(self.most, self.at_once)
+        try:
+            await asyncio.to_thread(str)  # as long as a thread takes
+            if self.gate is not None:
+                await self.gate.wait()
+            if self.errors:
+                raise self.errors.pop(0)
+            self.there[parcel.name] = parcel
+            held = parcel.held or parcel.until is None
+            self.held[parcel.name], self.until[parcel.name] = held, parcel.until or 0
+            return Acknowledged((parcel.name,), "yes", parcel.until or 0, held)
+        finally:
+            self.at_once -= 1
+
+    async def read(self, name: str) -> AsyncIterator[bytes]:
+        """What lies there."""
+        if name not in self.there:
+            raise Refused("gone", "it is gone")
+        yield self.there[name].data
+
+    async def hold(self, names: Sequence[str], held: bool) -> None:
+        """A flag."""
+        self.held |= dict.fromkeys(names, held)
+
+    async def keep_until(self, names: Sequence[str], until: int) -> None:
+        """A longer lock."""
+        self.until |= dict.fromkeys(names, until)
+
+    async def try_delete(self) -> str:
+        """Refused."""
+        return "no"
+
+    async def check(self) -> str:
+        """It is there."""
+        return "there"
+
+    async def close(self) -> None:
+        """Nothing to let go of."""
 
 
 # --- a mail server --------------------------------------------------------------------------------------

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from archives import Shelf
 from daemon_rig import within
 from rig import LANGUAGES, Clock, Hands, judge, message, new_store, opened
 from sqlalchemy import insert
@@ -17,72 +18,12 @@ from bridge import pipeline
 from bridge.archivist import Archivist, Destination, Pace
 from bridge.errors import ConfigError, Refused, Unreachable
 from bridge.message import SYMPHONY, WEIXIN, Archived, Blob, File, Kind, Verdict
-from bridge.ports import Acknowledged, Blobs, Parcel
 from bridge.sinks.drop import DropSink
 from bridge.store import copies
 from bridge.store import schema as s
 
 VAULT, DROP = Destination("records/vault", "s3://vault", "native", "governance"), "records/drop"
 PACE = Pace(at_once=2, look=0.005, follow=0.01, settle=0.0)
-
-
-@dataclass
-class Shelf:
-    """An archive in memory that locks: what lies there by name, with its lock; `errors` come first."""
-
-    name: str = "records/vault"
-    recalls: bool = True
-    locks: bool = True
-    collected: bool = False
-    there: dict[str, Parcel] = field(default_factory=dict)
-    held: dict[str, bool] = field(default_factory=dict)
-    until: dict[str, int] = field(default_factory=dict)
-    errors: list[Exception] = field(default_factory=list)
-    at_once: int = 0
-    most: int = 0
-    gate: asyncio.Event | None = None
-
-    async def put(self, parcel: Parcel, blobs: Blobs) -> Acknowledged:
-        """Keep it."""
-        self.at_once += 1
-        self.most = max(self.most, self.at_once)
-        try:
-            await asyncio.to_thread(str)  # as long as a thread takes
-            if self.gate is not None:
-                await self.gate.wait()
-            if self.errors:
-                raise self.errors.pop(0)
-            self.there[parcel.name] = parcel
-            held = parcel.held or parcel.until is None
-            self.held[parcel.name], self.until[parcel.name] = held, parcel.until or 0
-            return Acknowledged((parcel.name,), "yes", parcel.until or 0, held)
-        finally:
-            self.at_once -= 1
-
-    async def read(self, name: str) -> AsyncIterator[bytes]:
-        """What lies there."""
-        if name not in self.there:
-            raise Refused("gone", "it is gone")
-        yield self.there[name].data
-
-    async def hold(self, names: Sequence[str], held: bool) -> None:
-        """A flag."""
-        self.held |= dict.fromkeys(names, held)
-
-    async def keep_until(self, names: Sequence[str], until: int) -> None:
-        """A longer lock."""
-        self.until |= dict.fromkeys(names, until)
-
-    async def try_delete(self) -> str:
-        """Refused."""
-        return "no"
-
-    async def check(self) -> str:
-        """It is there."""
-        return "there"
-
-    async def close(self) -> None:
-        """Nothing to let go of."""
 
 
 @pytest.fixture
@@ -284,24 +225,6 @@ async def test_compliance_waits_for_a_rehearsal(hands: Hands) -> None:
     await hands.store.write(lambda tx: tx.append(0, "archive:cleared", f"archive/{VAULT.name}", facts, b"{}"))
     await work.renew()
     assert await work.bring(VAULT.name) == 1
-
-
-async def test_an_archive_that_forgot(hands: Hands) -> None:
-    """A copy that is not there any more, or is another one, is found by reading back, and brought again."""
-    shelf = Shelf()
-    work = archivist(hands, {VAULT.name: shelf})
-    await work.renew()
-    await say(hands, "one", "two", "three")
-    await work.bring(VAULT.name)
-    first, second, _ = shelf.there
-    del shelf.there[first]
-    shelf.there[second] = replace(shelf.there[second], data=b"other")
-    await work.check()
-    (checked,) = await hands.entries("copies:checked")
-    assert (checked.facts["checked"], checked.facts["lost"]) == (3, 2)
-    del shelf.there[second]
-    assert await work.bring(VAULT.name) == 2
-    assert set(shelf.there) >= {first, second}
 
 
 async def test_settings_that_do_not_reach(hands: Hands) -> None:

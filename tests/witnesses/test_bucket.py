@@ -124,10 +124,11 @@ def test_a_bucket_without_a_lock_is_refused_with_a_remedy(s3: Any, address: str)
 def test_a_service_that_forgets_the_lock_is_found(s3: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some take the words and do nothing: every checkpoint is read back with its lock."""
     bucket = opened(s3)
-    put = bucket._service.client.put_object
+    s3_client = bucket._service.client
+    put = s3_client.put_object
     words = ("ObjectLockMode", "ObjectLockRetainUntilDate")
     monkeypatch.setattr(
-        bucket._service.client, "put_object", lambda **all: put(**{key: all[key] for key in all if key not in words})
+        s3_client, "put_object", lambda **all: put(**{key: all[key] for key in all if key not in words})
     )
     with pytest.raises(Unwitnessed, match="did not lock it"):
         bucket.put(0, 5, NOTES[5])

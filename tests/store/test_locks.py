@@ -1,0 +1,83 @@
+"""How archives are to lock copies: by the record's own end and the holds over it, never by a guess."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from rig import LANGUAGES, Hands, judge, message
+from sqlalchemy import insert, update
+
+from bridge import pipeline
+from bridge.message import SYMPHONY, Archived, Verdict
+from bridge.store import copies, locks
+from bridge.store import schema as s
+from bridge.store.copies import Kept
+from bridge.store.locks import Change, Wanted
+
+KEY = "records/vault"
+
+
+async def kept(hands: Hands, until: int = 0, held: bool = True) -> None:
+    """One message and a notice about it, both in the vault."""
+    await hands.archive(message(SYMPHONY, 1, "BLOCK"))
+
+    def verdict(one: Archived, now: object) -> Verdict:
+        return replace(judge(one, now), archives=(KEY,))  # type: ignore[arg-type]
+
+    rulings = pipeline.decide(await hands.store.unjudged(9), verdict, hands.clock.now(), LANGUAGES)
+    await hands.store.record_rulings(rulings)
+    due = await hands.store.read(lambda db: copies.due(db, KEY, hands.clock.now(), 9))
+    done = [Kept(one, "ab" * 32, (f"o{one.message}",), "yes", until, held) for one in due]
+    await hands.store.write(lambda tx: copies.keep(tx, KEY, done))
+
+
+async def term(hands: Hands, until: int | None) -> None:
+    """Its record lives until then."""
+    row = {"message": 1, "entry": 1, "key": "p/c", "start": "creation", "until": until}
+    await hands.store.write(lambda tx: tx.db.execute(insert(s.terms).values(**row)))
+
+
+async def changes(hands: Hands) -> list[Change]:
+    """What the vault is to be told."""
+    return (await hands.store.read(lambda db: locks.changes(db, KEY, 0))).changes
+
+
+async def test_no_end_is_a_hold(hands: Hands) -> None:
+    """A record that nobody classed, or whose event has not happened, is held; so is the notice about it."""
+    await kept(hands)
+    assert await hands.store.read(lambda db: locks.wanted(db, [1, 2])) == [
+        Wanted(1, None, False),
+        Wanted(2, None, False),
+    ]
+    assert await changes(hands) == []
+
+
+async def test_an_end_frees_and_locks(hands: Hands) -> None:
+    """A known end is told with the hold's: for the message and for what was said about it. Told once."""
+    await kept(hands)
+    before = await hands.store.read(locks.mark)
+    await term(hands, 5000)
+    found = await changes(hands)
+    assert found == [Change(1, 1, ("o1",), 5000, False), Change(2, 1, ("o2",), 5000, False)]
+    for one in found:
+        await hands.store.write(lambda tx, one=one: locks.told(tx, KEY, one))
+    assert await changes(hands) == []
+    await hands.store.write(lambda tx: tx.db.execute(update(s.terms).values(until=4000)))
+    assert await changes(hands) == []
+    await hands.store.write(lambda tx: tx.append(0, "retention:extended", "retention", {"query": 1}, b"{}"))
+    assert await hands.store.read(locks.mark) != before
+
+
+async def test_rehearsals(hands: Hands) -> None:
+    """What was rehearsed is not cleared by it: that takes a word of its own."""
+    rehearse = lambda cleared: hands.store.write(  # noqa: E731
+        lambda tx: locks.rehearse(tx, KEY, "compliance", "bob.li@bank.example", "drill", cleared=cleared)
+    )
+    await rehearse(False)
+    assert await hands.store.read(lambda db: (locks.rehearsed(db, KEY), locks.cleared(db, KEY))) == (
+        True,
+        False,
+    )
+    await rehearse(True)
+    assert await hands.store.read(lambda db: locks.cleared(db, KEY))
+    assert await hands.store.read(lambda db: locks.objects_of(db, KEY, 1, 1)) == ()
