@@ -156,11 +156,10 @@ def test_other_delimiters_are_taken_out_of_values_alike(out: corpus.Memory) -> N
     assert "þ⟦U+0014⟧®¶" in rows[1 + ids.index("WB000000112")][message]
 
 
-def test_parts_are_volumes_of_their_own() -> None:
+def test_parts_are_volumes_of_their_own(out: corpus.Memory) -> None:
     """No two parts write one name; the same part has the same bytes."""
-    first, second = _written(), _written(part=2)
-    assert not set(first.files) & set(second.files)
-    assert first.files == _written().files
+    assert not set(out.files) & set(_written(part=2).files)
+    assert out.files == _written().files
 
 
 def test_unknown_choices_are_refused() -> None:
