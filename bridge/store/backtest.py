@@ -20,7 +20,6 @@ import orjson
 from sqlalchemy import Connection, Engine, and_, func, select
 
 from bridge.errors import Missing, StoreError
-from bridge.ledger.entry import decode
 from bridge.message import Cause, Context, Kind, Message, Verdict
 from bridge.policy import PolicySet, Source, assemble, judge
 from bridge.policy.tally import Case, Tally
@@ -30,6 +29,7 @@ from bridge.store.codec import Known, dump, known_from, message_from, verdict_fr
 from bridge.store.context import earlier, recorded_context
 from bridge.store.database import open_engine
 from bridge.store.directory import Directory
+from bridge.store.proving import testimony
 from bridge.store.recorded import BY_PERSON, DAMAGE, NO_POLICY, NOT_RECORDED
 from bridge.store.rows import MESSAGE_CONTENT, VERDICT_CONTENT
 from bridge.store.vault import if_whole
@@ -278,24 +278,24 @@ def reports(db: Connection, limit: int) -> list[dict[str, Any]]:
     """The last reports, the newest first: `name`, `at`, `person`, `reason` and `report` of each."""
     e, c = s.ledger.c, s.content.c
     query = (
-        select(e.entry, c.body)
+        select(e.lane, e.seq, e.entry, c.body)
         .join(s.content, and_(c.lane == e.lane, c.seq == e.seq))
         .where(e.subject > "backtest/", e.subject < "backtest0")
     )
-    found = [_report(row.entry, row.body) for row in db.execute(query)]
+    found = [_report(row) for row in db.execute(query)]
     return sorted(found, key=lambda one: -one["at"])[:limit]
 
 
 def report_of(db: Connection, name: str) -> dict[str, Any]:
     """One report by its name. Raises Missing when there is none."""
     e, c = s.ledger.c, s.content.c
-    query = select(e.entry, c.body).join(s.content, and_(c.lane == e.lane, c.seq == e.seq))
+    query = select(e.lane, e.seq, e.entry, c.body).join(s.content, and_(c.lane == e.lane, c.seq == e.seq))
     row = db.execute(query.where(e.subject == f"backtest/{name}")).first()
     if row is None:
         raise Missing(f"there is no back-test {name}; see `weighbridge policy backtests`")
-    return _report(row.entry, row.body)
+    return _report(row)
 
 
-def _report(entry: bytes, body: bytes) -> dict[str, Any]:
-    said = decode(entry)
-    return {"name": said.subject.partition("/")[2], "at": said.at, **orjson.loads(body)}
+def _report(row: Any) -> dict[str, Any]:
+    said = testimony(row.lane, row.seq, row.entry)
+    return {"name": said.subject.partition("/")[2], "at": said.at, **orjson.loads(row.body)}

@@ -16,9 +16,9 @@ import orjson
 from sqlalchemy import Connection, and_, insert, select
 
 from bridge.errors import Damaged, StoreError
-from bridge.ledger.entry import decode
 from bridge.store import schema as s
 from bridge.store.codec import dump
+from bridge.store.proving import testimony
 from bridge.store.writer import Tx
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ def _missing(db: Connection, digest: str) -> StoreError:
     if db.execute(select(e.seq).where(e.subject == f"policy/{digest}")).first() is not None:
         return Damaged(f"the policy {digest[:12]} was stored and is gone; run `audit verify`")
     named = any(
-        digest in decode(entry).facts.get("policies", ())
-        for entry in db.scalars(select(e.entry).where(e.subject == "policy"))
+        digest in testimony(*row).facts.get("policies", ())
+        for row in db.execute(select(e.lane, e.seq, e.entry).where(e.subject == "policy"))
     )
     if named:
         return StoreError(f"the policy {digest[:12]} is not in the archive, although it came into force")

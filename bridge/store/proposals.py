@@ -15,7 +15,7 @@ import orjson
 from sqlalchemy import Connection, and_, insert, or_, select, update
 
 from bridge.errors import Conflict, Missing
-from bridge.ledger.entry import decode
+from bridge.ledger.entry import Entry
 from bridge.proposals import (
     Approval,
     Bar,
@@ -32,6 +32,7 @@ from bridge.store import schema as s
 from bridge.store.acts import activate_policy
 from bridge.store.codec import dump
 from bridge.store.policies import keep_sources
+from bridge.store.proving import testimony
 from bridge.store.rows import is_frozen, next_number, upserting
 from bridge.store.writer import Tx
 
@@ -161,16 +162,15 @@ def _steps(db: Connection, subjects: Sequence[str], beginning: str = "") -> list
     if beginning:
         wanted.append(and_(entry.subject >= beginning, entry.subject < beginning + "\x7f"))
     query = (
-        select(entry.entry, c.body)
+        select(entry.lane, entry.seq, entry.entry, c.body)
         .join(s.content, and_(c.lane == entry.lane, c.seq == entry.seq), isouter=True)
         .where(or_(*wanted))
         .order_by(entry.lane, entry.seq)
     )
-    return [_step(row.entry, row.body) for row in db.execute(query)]
+    return [_step(testimony(row.lane, row.seq, row.entry), row.body) for row in db.execute(query)]
 
 
-def _step(data: bytes, body: bytes | None) -> dict[str, Any]:
-    entry = decode(data)
+def _step(entry: Entry, body: bytes | None) -> dict[str, Any]:
     act = orjson.loads(body) if body else {}
     return {
         "at": entry.at,

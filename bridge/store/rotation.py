@@ -34,11 +34,11 @@ from sqlalchemy import (
 from bridge import sealing
 from bridge.errors import Conflict, StoreError
 from bridge.ledger.content import digest_of
-from bridge.ledger.entry import decode
 from bridge.ports import KeyKeeper
 from bridge.store import schema as s
 from bridge.store.codec import dump
 from bridge.store.prepared import Prepared
+from bridge.store.proving import testimony
 from bridge.store.vault import RECORDS
 from bridge.store.writer import Tx
 
@@ -91,8 +91,8 @@ def _wrapped(db: Connection) -> dict[int, int]:
 def history(db: Connection) -> list[dict[str, Any]]:
     """What happened to the keys, the oldest first: `kind`, `at`, and the entry's facts."""
     e = s.ledger.c
-    rows = db.execute(select(e.entry).where(e.subject == SUBJECT).order_by(e.lane, e.seq))
-    entries = [decode(row.entry) for row in rows]
+    rows = db.execute(select(e.lane, e.seq, e.entry).where(e.subject == SUBJECT).order_by(e.lane, e.seq))
+    entries = [testimony(*row) for row in rows]
     return [{"kind": one.kind, "at": one.at, "seq": one.seq, **one.facts} for one in entries]
 
 
@@ -236,7 +236,7 @@ def canary(db: Connection, keeper: KeyKeeper) -> int:
         .where(e.subject == SUBJECT)
         .order_by(e.lane.desc(), e.seq.desc())
     )
-    rows = [row for row in db.execute(query) if decode(row.entry).kind == "key:escrowed"]
+    rows = [row for row in db.execute(query) if testimony(*row[:3]).kind == "key:escrowed"]
     if not rows:
         raise Conflict("the master key was never split: `weighbridge keys escrow` does it")
     row = rows[0]
@@ -247,6 +247,6 @@ def canary(db: Connection, keeper: KeyKeeper) -> int:
     opener = AESGCM(keeper.unwrap(store_key.master, store_key.wrapped))
     data_key = AESGCM(sealing.unwrap(opener, belongs, row.wrapped))
     body = sealing.unseal(data_key, belongs, sealing.BODY, row.sealed)
-    if digest_of(row.salt, body) != decode(row.entry).digest or "canary" not in orjson.loads(body):
+    if digest_of(row.salt, body) != testimony(*row[:3]).digest or "canary" not in orjson.loads(body):
         raise StoreError("the canary is not what was sealed: run `weighbridge audit verify`")
     return int(row.seq)

@@ -16,9 +16,9 @@ from fractions import Fraction
 from sqlalchemy import Connection, func, select, update
 
 from bridge.errors import Conflict
-from bridge.ledger.entry import decode
 from bridge.store import schema as s
 from bridge.store.codec import dump
+from bridge.store.proving import testimony
 from bridge.store.rows import states_in
 from bridge.store.writer import Tx
 
@@ -112,7 +112,8 @@ def _root_at(db: Connection, lane: int, end: int) -> tuple[int, bytes]:
 
 def _at(db: Connection, lane: int, seq: int) -> int:
     le = s.ledger.c
-    return decode(db.execute(select(le.entry).where(le.lane == lane, le.seq == seq)).scalar_one()).at
+    entry = db.execute(select(le.entry).where(le.lane == lane, le.seq == seq)).scalar_one()
+    return testimony(lane, seq, entry).at
 
 
 def close(tx: Tx, number: int, person: str, finding: str) -> None:

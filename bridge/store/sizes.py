@@ -12,8 +12,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, func, select, text
 
-from bridge.ledger.entry import decode
 from bridge.store import schema as s
+from bridge.store.proving import testimony
 from bridge.store.searching import FOLDER
 from bridge.store.writer import CLOSED
 
@@ -90,9 +90,5 @@ def _index_folder(db: Connection) -> int:
 
 def _last_at(db: Connection) -> int:
     e = s.ledger.c
-    entries = db.execute(
-        select(e.entry).where(
-            e.seq == select(func.max(e.seq)).where(e.lane == 0).scalar_subquery(), e.lane == 0
-        )
-    ).scalars()
-    return max((decode(one).at for one in entries), default=0)
+    query = select(e.lane, e.seq, e.entry).where(e.lane == 0).order_by(e.seq.desc()).limit(1)
+    return max((testimony(*row).at for row in db.execute(query)), default=0)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,9 +13,11 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 from story import copy_of_the_story
 
-from bridge.errors import StoreError
+from bridge.errors import Damaged, StoreError
+from bridge.keepers import KeyInMemory
 from bridge.ledger.proofs import consistent, includes, prove_consistency, prove_inclusion
 from bridge.ledger.tree import leaf_hash, root_of
+from bridge.store import backtest, policies, proposals, rotation, samples, sizes
 from bridge.store.database import open_engine
 from bridge.store.proving import Subtrees, entries_about, entry_at
 
@@ -99,3 +102,41 @@ def test_an_entry_is_found_by_its_place(db: Connection) -> None:
     assert found[:2] == (0, 40)
     assert leaf_hash(found[2]) == found[3]
     assert entry_at(db, 0, 99_999) is None
+
+
+READERS: dict[str, Callable[[Connection], Any]] = {
+    "back-tests": lambda db: backtest.reports(db, 9),
+    "a policy's place": lambda db: policies.sources_of(db, ["0" * 64]),
+    "changes": proposals.history,
+    "keys": rotation.history,
+    "a canary": lambda db: rotation.canary(db, KeyInMemory("other", bytes(32))),
+    "samples": lambda db: samples._root_at(db, 0, 1 << 50),
+    "sizes": sizes.sizes,
+}
+
+
+@pytest.fixture(scope="module")
+def altered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
+    """The story, with every entry cut short, and some of each reader's subjects among them."""
+    path = copy_of_the_story(tmp_path_factory.mktemp("altered"))
+    with contextlib.closing(sqlite3.connect(path)) as raw, raw:
+        raw.execute("UPDATE ledger SET entry = substr(entry, 2)")
+        for subject in ("keys", "backtest/1"):
+            raw.execute(
+                "UPDATE ledger SET subject = ? WHERE seq IN (SELECT l.seq FROM ledger l JOIN content c "
+                "ON c.lane = l.lane AND c.seq = l.seq WHERE l.subject LIKE 'message/%' LIMIT 1)",
+                (subject,),
+            )
+    engine = open_engine(f"sqlite:///{path}")
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_an_altered_entry_is_named_by_whoever_reads_it(altered: Connection, name: str) -> None:
+    """Not a traceback, but which entry of which lane, and what to run."""
+    with pytest.raises(
+        Damaged, match=r"entry \d+ of lane 0 is not what was recorded: run `weighbridge"
+    ):
+        READERS[name](altered)
