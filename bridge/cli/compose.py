@@ -390,6 +390,7 @@ def assurance(settings: Settings, database: Database, *, resident: bool = True) 
     to come back."""
     from bridge.assurance import Assurance, Plan
     from bridge.message import SYMPHONY, WEIXIN
+    from bridge.store import disposal
 
     part = settings.assurance
     outside = tuple(folder / "certificates" for folder in anchors(settings))
@@ -411,7 +412,29 @@ def assurance(settings: Settings, database: Database, *, resident: bool = True) 
         dict,
         plant=plant,
         networks=(SYMPHONY, WEIXIN) if resident else (),
+        trials=(partial(disposal.trial, database), partial(try_locks, settings)),
     )
+
+
+async def try_locks(settings: Settings) -> dict[str, str]:
+    """What archives said that lock what they have and were asked to delete a trial object: they have to
+    refuse."""
+    from bridge.errors import WeighbridgeError
+    from bridge.records.canaries import WELL
+
+    said = {}
+    for one in destinations(policies(settings)):
+        if not one.lock:
+            continue
+        asked = sink(settings, one)
+        try:
+            await asked.try_delete()
+            said[f"archive {one.name}"] = WELL
+        except WeighbridgeError as error:
+            said[f"archive {one.name}"] = str(error)
+        finally:
+            await asked.close()
+    return said
 
 
 def index_folder(settings: Settings) -> Path:
@@ -471,9 +494,7 @@ def daemon(
 
 def _archiving(settings: Settings, database: Database, judging: Judging) -> Archivist:
     """The archivist of the policies that decide in a daemon."""
-    return archivist(
-        settings, database, lambda: destinations(judging.policies if judging.hashes else None)
-    )
+    return archivist(settings, database, lambda: destinations(judging.policies if judging.hashes else None))
 
 
 def _anew(reread: Callable[[], Settings], blobs: Blobs, lease: Lease, network: str) -> Connector:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import Connection, and_, func, insert, select, update
@@ -38,6 +38,9 @@ from bridge.store.kept import key_of, name_of
 from bridge.store.rows import next_number
 from bridge.store.terms import Standing, standings
 from bridge.store.writer import Tx
+
+if TYPE_CHECKING:
+    from bridge.store.database import Database
 
 Ask = Callable[[Connection, Sequence[int], int], Sequence[Standing]]
 """What keeps these messages at a time (milliseconds)."""
@@ -508,3 +511,12 @@ def last_trial(db: Connection) -> Trial | None:
     entry = decode(bytes(row.entry))
     reasons = tuple(orjson.loads(row.body)["reasons"]) if row.body else ()
     return Trial(_count(entry.facts["message"]), entry.kind == "canary:refused", reasons, entry.at)
+
+
+async def trial(store: Database) -> dict[str, str]:
+    """The same as one of the trials of the day (`bridge.assurance`)."""
+    from bridge.records.canaries import WELL  # brings the policies' engine
+
+    tried = await store.write(lambda tx: try_canary(tx, store.lane))
+    said = WELL if tried.refused else f"message {tried.message} would have been destroyed: stop all disposal"
+    return {"disposal": said}

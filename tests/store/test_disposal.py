@@ -231,3 +231,11 @@ async def test_how_a_record_went_is_known(old: Firm) -> None:
     assert fate["approved_by"] == [FIRST, SECOND]
     assert fate["disposed_at"] >= fate["until"]
     assert await old.store.read(lambda db: disposal.fate(db, 3)) is None
+
+
+async def test_the_trial_is_one_of_the_days(old: Firm) -> None:
+    """What the daily certificate takes up: well, or what would have been destroyed."""
+    assert await disposal.trial(old.store) == {"disposal": "well"}
+    trials = await old.store.read(disposal.last_trial)
+    assert trials is not None
+    assert trials.refused
