@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from disposals import firm
 from pyarrow import parquet
 from records import corpus
 from story import ACCOUNT, ALICE, LI_LEI, REVIEWER, Story, Terminal, held, passed_text, pieces, ruled
@@ -34,6 +35,7 @@ from bridge.cli.output import Exit
 from bridge.errors import StoreError
 from bridge.message import SYMPHONY, WEIXIN, Blob, File, Inspection, Kind, Message, Outcome, Party
 from bridge.records import exports as formats
+from bridge.records.exports.numbers import numbers_of
 from bridge.records.exports.packing import Limits
 from bridge.store import exports as recorded
 from bridge.store.documents import documents, last_number
@@ -378,6 +380,23 @@ def test_a_client_gets_his_own_thread_alone(terminal: Terminal) -> None:
     assert lines(out_of(terminal), "decisions") == []
     assert [one["reason"] for one in listed(out_of(terminal))["exclusions"]] == ["of another client"]
     assert "卡号" not in "".join(path.read_text("utf-8") for path in out_of(terminal).rglob("*.jsonl"))
+
+
+def test_what_was_disposed_of_is_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No query finds it, so nobody can say whether this one would have: the manifest says which it was."""
+    one = firm(tmp_path / "firm")
+    asyncio.run(one.dispose())
+    one.store.close()
+    terminal = Terminal(one.folder, capsys)
+    answer = export(terminal)
+    assert (answer.code, "disposed of, in this span: 24" in answer.out) == (Exit.DONE, True)
+    told = listed(out_of(terminal))
+    gone = numbers_of(told["disposed"]["messages"])
+    assert told["disposed"]["count"] == len(gone) == 24  # two of them notices
+    assert not any(row["message"] in gone for row in lines(out_of(terminal), "messages"))
+    assert export(terminal, "id:40..", name="later").code == Exit.DONE
+    assert listed(out_of(terminal, "later"))["disposed"]["count"] < 24
+    assert terminal.type("audit", "export", "--verify", str(out_of(terminal))).code == Exit.DONE
 
 
 @pytest.mark.parametrize("spoil", ["removed", "changed"])

@@ -304,6 +304,8 @@ class _Work:
         """Write the checkpoints and the manifest, still without its name; gives the manifest's digest."""
         if not self.account.whole:
             raise StoreError("what was written is not what was found: this is a bug, nothing is handed over")
+        for number in exports.gone(self.db, self.state, self.wanted.parsed().span):
+            self.account.gone.add(number)
         notes = {}
         for lane, (_, _, note) in sorted(self.state.lanes.items()):
             notes[lane] = f"proofs/checkpoint-{lane}.note"

@@ -24,6 +24,7 @@ from bridge.ledger.proofs import includes, prove_inclusion
 from bridge.ledger.tree import leaf_hash
 from bridge.records.exports.numbers import numbers_of
 from bridge.records.transcript import Line
+from bridge.search.document import Span
 from bridge.store import checkpoints
 from bridge.store import schema as s
 from bridge.store.codec import dump
@@ -129,6 +130,18 @@ def exports_of(db: Connection, number: int) -> list[dict[str, Any]]:
     """The exports that message `number` went out with, the oldest first."""
     found = (one for one in made(db) if one["kind"] == MADE and number in numbers_of(one["numbers"]))
     return list(found)[::-1]
+
+
+def gone(db: Connection, state: State, span: Span) -> Iterator[int]:
+    """The messages of a span that were disposed of: nothing is known of them any more but when they were
+    archived, so that no query finds them, and an export says that they were there."""
+    m, g = s.messages.c, s.disposed.c
+    query = select(m.id, m.lane, m.entry).join(s.disposed, g.message == m.id).order_by(m.id)
+    for since, column in ((span.since, m.archived_at), (span.first, m.id)):
+        query = query.where(column >= since) if since else query
+    query = query.where(m.archived_at < span.until) if span.until else query
+    query = query.where(m.id <= span.last) if span.last else query
+    return (row.id for row in db.execute(query) if state.has(row.lane, row.entry))
 
 
 # --- proofs ---------------------------------------------------------------------------------------------

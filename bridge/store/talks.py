@@ -2,7 +2,7 @@
 
 Rules of this file: it reads the pairs once. All pairs that share a stream and a contact are one conversation:
 several advisors of one client see the same words. Pairs are never deleted, so what was said under one that
-ended still belongs to it.
+ended still belongs to it; one that was erased names nobody and is passed over.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Talks:
         self.of_pair: dict[int, Talk] = {}
         self._of_chat: dict[tuple[str, str], Talk | None] = {}
         together: dict[tuple[str, str], list[object]] = {}
-        for row in db.execute(select(s.pairs).order_by(s.pairs.c.id)):
+        for row in db.execute(select(s.pairs).where(s.pairs.c.stream != "").order_by(s.pairs.c.id)):
             together.setdefault((row.stream, row.contact), []).append(row)
         for (stream, contact), rows in together.items():
             talk = self._talk(rows)

@@ -195,7 +195,7 @@ class Transcripts:
             entry=one.entry,
             leaf=one.leaf,
         )
-        return replace(line, gone=self._gone(one.number)) if one.broken else line
+        return replace(line, gone=self._gone(one.number)) if one.broken or not value else line
 
     def _sender(self, one: Stored, talk: Talk) -> Party:
         if one.notice_for is not None:
@@ -226,9 +226,9 @@ class Transcripts:
         for lane, seq, data, _ in entries_about(self.db, number):
             entry = testimony(lane, seq, data)
             if entry.kind == "record:disposed":
-                facts = ", ".join(f"{name} {value}" for name, value in sorted(entry.facts.items()))
                 day = datetime.fromtimestamp(entry.at / 1000, self.zone).date()
-                return f"disposed {day.isoformat()}: {facts}"
+                facts = entry.facts
+                return f"disposed {day.isoformat()} under {facts['class']}, disposal {facts['disposal']}"
         return "it cannot be opened: run `weighbridge audit verify`"
 
     def _enclosure(self, file: Attached, offered: str) -> Enclosure:

@@ -178,6 +178,8 @@ def _say(made: Made, *, as_json: bool) -> int:
     )
     for reason, numbers in sorted(made.account.excluded.items()):
         click.echo(f"  left out: {len(numbers):,} ({reason})")
+    if made.account.gone:
+        click.echo(f"  disposed of, in this span: {len(made.account.gone):,}")
     for (kind, detail), numbers in sorted(made.account.warned.items()):
         click.echo(f"  {output.cell(kind)}: {len(numbers):,} ({output.cell(detail)})")
     click.echo(f"  manifest sha256 {made.sha256}")

@@ -45,7 +45,8 @@ class Terms:
 
 @dataclass
 class Account:
-    """What has gone into an export so far, part by part."""
+    """What has gone into an export so far, part by part. `gone` are messages of its span that were disposed
+    of: whether the query would have found them, nobody can say any more."""
 
     found: Numbers = field(default_factory=Numbers)
     written: Numbers = field(default_factory=Numbers)
@@ -53,6 +54,7 @@ class Account:
     warned: dict[tuple[str, str], Numbers] = field(default_factory=dict)
     counts: Counter[str] = field(default_factory=Counter)
     files: dict[str, tuple[str, int]] = field(default_factory=dict)
+    gone: Numbers = field(default_factory=Numbers)
     parts: int = 0
 
     def exclude(self, number: int, reason: str) -> None:
@@ -91,7 +93,7 @@ def _line(line: Line) -> Mapping[str, int]:
         "notices": int(line.notice_for is not None),
         "edits": int(line.edits is not None),
         "recalls": int(line.kind == "recall"),
-        "disposed": int(bool(line.gone)),
+        "unreadable": int(bool(line.gone)),
         "decisions": len(line.decisions),
         "deliveries": len(line.deliveries),
         "attachments": here,
@@ -101,7 +103,7 @@ def _line(line: Line) -> Mapping[str, int]:
 
 
 COUNTS = (
-    *("messages", "notices", "edits", "recalls", "disposed", "joins", "leaves", "decisions", "deliveries"),
+    *("messages", "notices", "edits", "recalls", "unreadable", "joins", "leaves", "decisions", "deliveries"),
     *("attachments", "attachments_missing", "attachment_bytes", "slices"),
 )
 
@@ -142,6 +144,7 @@ def manifest(
         "last": runs[-1][1] if runs else None,
         "messages": str(account.written),
         "exclusions": _listed(account.excluded),
+        "disposed": {"count": len(account.gone), "messages": str(account.gone)},
         "warnings": _warnings(account),
         "lacks": dict(lacks),
         "parts": account.parts,
