@@ -39,7 +39,7 @@ LEVELS = {
     "bridge.shares": 1,
     "bridge.search": 1,
     "bridge.ports": 2,
-    "bridge.s3": 2,
+    "bridge.buckets": 2,
     "bridge.replay": 2,
     "bridge.keepers": 3,
     "bridge.inspection": 3,

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
 
+from bridge.buckets import Service, place_in
 from bridge.errors import Refused, Unreachable
 from bridge.ports import Acknowledged, Blobs, Parcel
-from bridge.s3 import Service, place_in
 from bridge.sinks.naming import name_of_file
 
 PIECE = 1 << 18

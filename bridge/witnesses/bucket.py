@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bridge.buckets import Service, place_in
 from bridge.errors import Unwitnessed
 from bridge.ledger.checkpoint import Signer
-from bridge.s3 import Service, place_in
 from bridge.store.anchors import KEYS, place_of
 from bridge.store.gathering import Anchored, placed
 from bridge.store.signing import public_lines

@@ -2,8 +2,8 @@
 
 import pytest
 
+from bridge.buckets import Service, place_in
 from bridge.errors import Unwitnessed
-from bridge.s3 import Service, place_in
 
 
 @pytest.mark.parametrize(
