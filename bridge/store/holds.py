@@ -142,11 +142,12 @@ def covered(db: Connection, family: Mapping[int, Sequence[int]], held: Holds) ->
 
 
 def every_under(db: Connection, held: Holds) -> Iterator[int]:
-    """The number of every message, notices among them, that `held` covers now: all are opened, and no index
-    is asked. Memory for one chunk."""
+    """The number of every message, notices among them, that `held` covers now, without those that were
+    disposed of: all are opened, and no index is asked. Memory for one chunk."""
     m = s.messages.c
     after = 0
-    query = select(m.id).where(m.notice_for.is_(None)).order_by(m.id).limit(_CHUNK)
+    gone = select(s.disposed.c.message).where(s.disposed.c.message == m.id).exists()
+    query = select(m.id).where(m.notice_for.is_(None), ~gone).order_by(m.id).limit(_CHUNK)
     while numbers := list(db.scalars(query.where(m.id > after))):
         family = families(db, numbers)
         for root in covered(db, family, held):
@@ -161,18 +162,26 @@ UNREADABLE = "(the policies in force cannot be read)"
 """What holds everything, while nobody can say what those policies hold."""
 
 
+_READ: dict[tuple[str, ...], list[PolicyFile]] = {}
+"""What was read, by the hashes that it has: a run of disposal asks anew in each of its transactions."""
+
+
 def _files_in_force(db: Connection) -> list[PolicyFile] | None:
     """The policies that the store records to be in force; None when they cannot be read."""
     from bridge.policy import assemble  # not for commands that only list things: it takes 0.3 s to load
 
-    hashes = [digest for _, digest in in_force(db)]
+    hashes = tuple(digest for _, digest in in_force(db))
     if not hashes:
         return []
+    if (known := _READ.get(hashes)) is not None:
+        return known
     try:
         found, _ = assemble(sources_of(db, hashes))
     except StoreError:
         return None
-    return [one.model for one in found.policies] if found else None
+    if found is None:
+        return None
+    return _READ.setdefault(hashes, [one.model for one in found.policies])
 
 
 def _of_policies(files: Iterable[PolicyFile]) -> Iterator[Cover]:
