@@ -139,6 +139,7 @@ def check_disposals(work: Work) -> None:
         stories = work.entries([f"disposal/{row.id}" for row in rows])
         for row in rows:
             _disposal(work, row, stories[f"disposal/{row.id}"])
+    _erased_pairs(work)
     unplanned = (
         "SELECT d.message, d.lane, d.entry FROM disposed d LEFT JOIN disposals p ON p.id = d.disposal "
         "WHERE p.id IS NULL"
@@ -152,6 +153,22 @@ def check_disposals(work: Work) -> None:
         entry = readable(row.entry) if row.entry is not None else None
         if entry is None or not _is_about(entry, row.message):
             work.report("disposed", f"message {row.message}", "entry", "no entry testifies that it is gone")
+
+
+def _erased_pairs(work: Work) -> None:
+    """Whose names are gone: only those of pairs that had ended, by a disposal that was approved."""
+    ended = [row.id for row in work.rows("SELECT id FROM pairs WHERE advisor = '' AND contact = ''")]
+    for subject, entries in work.entries([f"pair/{one}" for one in ended]).items():
+        gone = next((e for e in entries if e.kind == "pair:erased"), None)
+        if gone is None:
+            work.report("pairs", f"id {subject.partition('/')[2]}", "", "no entry says that its names may go")
+            continue
+        plan = f"disposal/{gone.facts.get('disposal')}"
+        approved = [e for e in work.entries([plan])[plan] if e.kind == "disposal:approved"]
+        if len([e for e in approved if e.seq < gone.seq]) < APPROVALS:
+            _too_early(work, gone, f"without the approval of {APPROVALS} people")
+        if not any(e.kind == "pair:ended" and e.seq < gone.seq for e in entries):
+            _too_early(work, gone, "the two may still talk")
 
 
 def _disposal(work: Work, row: AnyRow, entries: Sequence[Entry]) -> None:

@@ -235,16 +235,29 @@ def settle(engine: Engine) -> bool:
     """
     if engine.dialect.name == "sqlite":
         return clear_log(engine)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
-        for table in (
-            "content",
-            "data_keys",
-            "file_keys",
-            "messages",
-            "deliveries",
-            "reviews",
-            "receipts",
-            "pairs",
-        ):
-            db.exec_driver_sql(f"VACUUM {table}")
+    connection = engine.raw_connection()
+    try:
+        _vacuum(connection.driver_connection)
+    finally:
+        connection.close()
     return True
+
+
+_LEFT_IN = (
+    *("content", "data_keys", "file_keys", "messages", "deliveries", "reviews", "receipts", "pairs"),
+    *("consents", "chats", "said", "cursors", "search_words"),
+)
+"""Tables of which rows were deleted or blanked."""
+
+
+def _vacuum(connection: Any) -> None:
+    """Free dead rows, outside of any transaction: a server does it nowhere else."""
+    connection.rollback()
+    before, connection.autocommit = connection.autocommit, True
+    try:
+        for table in _LEFT_IN:
+            there = connection.execute("SELECT to_regclass(%s)", (table,)).fetchone()[0]
+            if there is not None:
+                connection.execute(f"VACUUM {table}")
+    finally:
+        connection.autocommit = before

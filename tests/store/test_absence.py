@@ -15,7 +15,7 @@ from sqlalchemy import insert, update
 
 from bridge.store import disposal
 from bridge.store import schema as s
-from bridge.store.destruction import Doomed, destroy
+from bridge.store.destruction import Doomed, destroy, erase_pair
 from bridge.store.writer import Tx
 
 
@@ -176,3 +176,11 @@ async def test_rows_about_what_is_gone_are_held_against_the_ledger(done: Firm, s
 
 
 TABLES = ("disposals", "disposal_list", "disposed")
+
+
+async def test_names_that_went_without_approval_are_found(old: Firm) -> None:
+    """Those of a pair that talks, and those that nobody agreed to let go."""
+    await old.store.write(lambda tx: erase_pair(tx, 1, 7))
+    found = await words(old)
+    assert "pair/1 was disposed of: without the approval of 2 people" in found
+    assert "pair/1 was disposed of: the two may still talk" in found

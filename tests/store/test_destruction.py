@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 from disposals import DAY, TALK, Firm, firm
+from postgres import Server
+from sqlalchemy import Connection, select, text
 from story import CHAT, STREAM
 
-from bridge.errors import Damaged
+from bridge import sealing
+from bridge.errors import Damaged, KeyMissing
+from bridge.keepers import KeyFile
 from bridge.search.tokens import tokens_of
-from bridge.store import destruction, disposal, views
+from bridge.store import destruction, disposal, rotation, views
+from bridge.store import schema as s
+from bridge.store.copying import Order, Tell, copy, roots, source_of
+from bridge.store.database import Database
 from bridge.store.documents import documents
 from bridge.store.index import month_of
 from bridge.store.index.checking import hidden
+from bridge.store.verify import Summary
 
 
 @pytest.fixture
@@ -141,3 +150,68 @@ async def test_the_key_of_an_attachment_goes_with_the_transaction(old: Firm) -> 
     assert [one.table for one in await old.findings()] == ["blobs"]
     await old.finish(number)
     assert await old.findings() == []
+
+
+@pytest.fixture
+async def on_server(tmp_path: Path, postgres: Server) -> AsyncIterator[Firm]:
+    """The same firm, moved to a PostgreSQL server."""
+    one = firm(tmp_path)
+    one.store.close()
+    url, keeper = postgres.fresh(), KeyFile(tmp_path / "secrets/store-key")
+    folders = (one.story.blobs, one.story.blobs)
+    order = Order(url, folders, "bob.li@bank.example", "moved", unread, one.story.clock.now, silent)
+    with source_of(one.story.url, keeper) as db:
+        copy(db, order)
+    one.story.store = Database(url, one.story.blobs, one.story.clock, keeper)
+    yield one
+    one.store.close()
+
+
+def unread(db: Connection, *_: object) -> Summary:
+    """No verification: the move is not what is tested here."""
+    summary = Summary()
+    summary.roots = {int(lane): (one["size"], one["root"]) for lane, one in roots(db).items()}
+    return summary
+
+
+@contextlib.contextmanager
+def silent(_: str) -> Iterator[Tell]:
+    """Nobody is told how far it is."""
+    yield lambda done, total: None
+
+
+async def test_on_a_server_nothing_can_be_unwrapped_after_a_rotation(on_server: Firm) -> None:
+    """Rows and words are gone there as well, and the record verifies; what its log and backups may still
+    have of the keys opens with no key that is left."""
+    firm_there, store = on_server, on_server.store
+    firm_there.follow()
+    query = text("SELECT wrapped FROM data_keys WHERE lane = 0 AND seq IN (SELECT entry FROM messages)")
+    before = {bytes(one) for one in await store.read(lambda db: db.execute(query).scalars().all())}
+    kept = {row.id: row for row in await store.read(lambda db: db.execute(select(s.store_keys)).all())}
+    number = await firm_there.dispose()
+    numbers = await listed(firm_there, number)
+    words = text("SELECT count(*) FROM search_words WHERE message = ANY(:numbers)")
+    assert await store.read(lambda db: db.execute(words, {"numbers": numbers}).scalar()) == 0
+    after = {bytes(one) for one in await store.read(lambda db: db.execute(query).scalars().all())}
+    assert len(before - after) == len(numbers) + 2
+    assert await firm_there.findings() == []
+    await rotated(firm_there)
+    left = {row.id for row in await store.read(lambda db: db.execute(select(s.store_keys)).all())}
+    assert {sealing.wrapped_by(one) for one in before - after}.isdisjoint(left)
+    keeper = KeyFile(firm_there.folder / "secrets/store-key")
+    for row in kept.values():
+        with pytest.raises(KeyMissing):
+            keeper.unwrap(row.master, bytes(row.wrapped))
+    assert {line["message"] for line in await store.read(archive)}.isdisjoint(numbers)
+
+
+async def rotated(one: Firm) -> None:
+    """Another master key, as `keys rotate` makes it."""
+    KeyFile(one.folder / "secrets/store-key").renew()
+    await one.store.write(lambda tx: rotation.rotate(tx, 0, "bob.li@bank.example", "disposal"))
+    after: rotation.Position | None = rotation.Position()
+    while after is not None:
+        after = await one.store.write(lambda tx: rotation.rewrap(tx, after))  # noqa: B023
+    await one.store.write(lambda tx: rotation.rewrap_files(tx, ""))
+    _, needed = await one.store.write(lambda tx: rotation.retire(tx, 0, "bob.li@bank.example", "disposal"))
+    KeyFile(one.folder / "secrets/store-key").forget(needed)
