@@ -34,7 +34,7 @@ from bridge.records import canaries, expectations
 from bridge.records.capture import Capture
 from bridge.records.certificate import MOST, Account, Certificate, moment, signed
 from bridge.records.reconcile import Fault, Recount, Stage, What
-from bridge.store import checkpoints, heartbeats, reconciling
+from bridge.store import checkpoints, disposal, heartbeats, reconciling
 from bridge.store.causes import cause
 from bridge.store.database import Database
 from bridge.store.signing import write_whole
@@ -381,6 +381,7 @@ class Assurance:
             sung = await asyncio.to_thread(canaries.sing, policies, now)
             run.canaries |= {f"detector {name}": said for name, said in sung.items()}
         await self._plant(run)
+        run.canaries["disposal"] = await self._tempt()
         for trial in self.trials:
             run.canaries |= await trial()
         before = await self._before(run.day, 1)
@@ -388,6 +389,13 @@ class Assurance:
         run.alerts += [f"{name} is no longer tried" for name in gone if name.startswith("detector ")]
         run.unasked += [f"{name}: {said}" for name, said in run.canaries.items() if _untried(said)]
         run.canaries = {name: said for name, said in run.canaries.items() if not _untried(said)}
+
+    async def _tempt(self) -> str:
+        """The engine is asked to destroy what has to be kept, and has to refuse."""
+        trial = await self.database.write(lambda tx: disposal.try_canary(tx, self.database.lane))
+        if not trial.message:
+            return "untried: no record has to be kept now"
+        return canaries.WELL if trial.refused else f"message/{trial.message} would have been destroyed"
 
     async def _plant(self, run: _Run) -> None:
         """A marked message of ours has to come back."""

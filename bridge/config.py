@@ -554,7 +554,12 @@ class Assurance:
     hour: int = setting(
         1, whole(0, 23), "The hour (UTC) from which on the day before is reconciled and certified."
     )
-    folder: Path = setting(Path("certificates"), PATH, "Where certificates are left, a file for each run.")
+    folder: Path | None = setting(
+        None,
+        PATH,
+        "Where certificates are left, a file for each run. Empty: the folder `certificates` beside the "
+        "database. They are left in every folder of checkpoints as well.",
+    )
     lag_alarm_seconds: float = setting(
         3600.0, number(1, 86_400), "How long a network may go unread before somebody is called, in seconds."
     )

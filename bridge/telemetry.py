@@ -112,6 +112,19 @@ class Metrics:
         self.copies_lag = self._gauge(
             "copies_lag_seconds", "Seconds for which an archive outside has lacked a copy.", "destination"
         )
+        self._watch_completeness()
+        self.lease = self._gauge("lease", "1 while this process holds the lane.", "lane")
+        self.signed_in = self._gauge("signed_in", "1 while the network accepts our credentials.", "network")
+        self.latency = Histogram(
+            "weighbridge_delivery_seconds",
+            "From archived to accepted by the other network.",
+            ["network"],
+            registry=self.registry,
+            buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15, 60, 300, 3600),
+        )
+
+    def _watch_completeness(self) -> None:
+        """Whether networks are read, and what the newest certificate says."""
         self.capture_lag = self._gauge(
             "capture_lag_seconds", "Seconds for which a network has not been read to its end.", "network"
         )
@@ -125,15 +138,6 @@ class Metrics:
         )
         self.alerts = self._gauge(
             "certificate_alerts", "What the newest certificate names as unusual, lost canaries among it."
-        )
-        self.lease = self._gauge("lease", "1 while this process holds the lane.", "lane")
-        self.signed_in = self._gauge("signed_in", "1 while the network accepts our credentials.", "network")
-        self.latency = Histogram(
-            "weighbridge_delivery_seconds",
-            "From archived to accepted by the other network.",
-            ["network"],
-            registry=self.registry,
-            buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15, 60, 300, 3600),
         )
 
     def _counter(self, name: str, help_text: str, *labels: str) -> Counter:

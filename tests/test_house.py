@@ -52,6 +52,7 @@ LEVELS = {
     "bridge.records": 1,
     "bridge.daemon": 4,
     "bridge.in_force": 4,
+    "bridge.assurance": 4,
     "bridge.indexer": 4,
     "bridge.notary": 4,
     "bridge.archivist": 4,

@@ -396,7 +396,7 @@ def assurance(settings: Settings, database: Database, *, resident: bool = True) 
     outside = tuple(folder / "certificates" for folder in anchors(settings))
     plan = Plan(
         part.hour,
-        (part.folder, *outside),
+        (part.folder or beside(settings).with_name("certificates"), *outside),
         part.lag_alarm_seconds,
         part.lag_stop_seconds,
         part.canary_seconds,
