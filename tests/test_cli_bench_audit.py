@@ -6,15 +6,15 @@ process of our own answers as they would.
 
 from __future__ import annotations
 
+import functools
 import json
-import stat
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from rival import stand_in
 
 from bridge.cli import bench_appends, bench_audit
 from bridge.cli.bench import bench
@@ -28,14 +28,7 @@ FEW = ["audit", "--messages", "20", "--producers", "2", "--rounds", "1", "--entr
 def rival(tmp_path: Path) -> Callable[[str], Path]:
     """Makes an environment whose interpreter answers with these lines whatever it is asked."""
 
-    def make(answer: str) -> Path:
-        python = tmp_path / "rivals/bin/python"
-        python.parent.mkdir(parents=True)
-        python.write_text(f"#!{sys.executable}\nimport json, sys\nwork = json.load(sys.stdin)\n{answer}\n")
-        python.chmod(python.stat().st_mode | stat.S_IXUSR)
-        return python.parents[1]
-
-    return make
+    return functools.partial(stand_in, tmp_path)
 
 
 def test_a_small_run_keeps_and_verifies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,10 +6,9 @@ a stand-in process of our own answers as they would.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
-import stat
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from unittest import mock
 
 import pytest
 from click.testing import CliRunner
+from rival import stand_in
 
 from bridge.cli import bench_matter, bench_policy, bench_rivals
 from bridge.cli.bench import bench
@@ -37,14 +37,7 @@ def uncollected(monkeypatch: pytest.MonkeyPatch) -> None:
 def rival(tmp_path: Path) -> Callable[[str], Path]:
     """Makes an environment whose interpreter answers with these lines whatever it is asked."""
 
-    def make(answer: str) -> Path:
-        python = tmp_path / "rivals/bin/python"
-        python.parent.mkdir(parents=True)
-        python.write_text(f"#!{sys.executable}\nimport json, sys\nwork = json.load(sys.stdin)\n{answer}\n")
-        python.chmod(python.stat().st_mode | stat.S_IXUSR)
-        return python.parents[1]
-
-    return make
+    return functools.partial(stand_in, tmp_path)
 
 
 def test_without_rivals_ours_and_the_loop_are_measured(tmp_path: Path) -> None:

@@ -86,8 +86,8 @@ class Not:
 
 
 @dataclass(frozen=True)
-class And:
-    """What every part accepts; without parts, everything."""
+class _Many:
+    """Parts that are tried cheapest first, until the answer is known."""
 
     parts: tuple[Node, ...]
     start: int = field(default=0, compare=False)
@@ -101,6 +101,10 @@ class And:
     @cached_property
     def _cheap_first(self) -> tuple[Node, ...]:
         return tuple(sorted(self.parts, key=lambda part: part.cost))
+
+
+class And(_Many):
+    """What every part accepts; without parts, everything."""
 
     def accepts(self, reading: Reading) -> bool:
         """Whether all parts hold."""
@@ -110,22 +114,8 @@ class And:
         return " ".join(map(_bracketed, self.parts))
 
 
-@dataclass(frozen=True)
-class Or:
+class Or(_Many):
     """What one part at least accepts."""
-
-    parts: tuple[Node, ...]
-    start: int = field(default=0, compare=False)
-    end: int = field(default=0, compare=False)
-
-    @cached_property
-    def cost(self) -> int:
-        """That of its dearest part."""
-        return max((part.cost for part in self.parts), default=0)
-
-    @cached_property
-    def _cheap_first(self) -> tuple[Node, ...]:
-        return tuple(sorted(self.parts, key=lambda part: part.cost))
 
     def accepts(self, reading: Reading) -> bool:
         """Whether any part holds."""

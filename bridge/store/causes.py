@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import PendingRollbackError, SQLAlchemyError
 
 
 def cause(error: SQLAlchemyError) -> str:
     """The driver's own words: SQLite's name columns at most; PostgreSQL's first line alone, because what
     follows it may name values. The kind of the error where no driver said anything."""
     told: Any = error.__cause__
+    if isinstance(error, PendingRollbackError):
+        return "the connection was lost in the middle of a transaction"
     if told is None:
         return type(error).__name__
     primary = getattr(getattr(told, "diag", None), "message_primary", None)

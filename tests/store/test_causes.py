@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from types import SimpleNamespace
 
-from sqlalchemy.exc import DBAPIError, InvalidRequestError
+from sqlalchemy.exc import DBAPIError, InvalidRequestError, PendingRollbackError
 
 from bridge.store.causes import cause
 
@@ -38,3 +38,10 @@ def test_words_of_a_connection_are_one_line() -> None:
 def test_without_a_driver_the_kind_is_told() -> None:
     """SQLAlchemy's own errors may quote statements."""
     assert cause(InvalidRequestError("hush")) == "InvalidRequestError"
+
+
+def test_a_lost_connection_is_called_so() -> None:
+    """Whoever goes on with it learns what happened, not what SQLAlchemy wants to be done."""
+    assert cause(PendingRollbackError("Can't reconnect until hush")) == (
+        "the connection was lost in the middle of a transaction"
+    )

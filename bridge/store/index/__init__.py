@@ -23,7 +23,7 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from bridge.sealing import word_token
-from bridge.search.document import Need
+from bridge.search.document import All, Any, Need, Token
 from bridge.store.directory import Directory
 from bridge.store.index.blocks import Block, Blocks
 from bridge.store.vault import Vault
@@ -155,3 +155,16 @@ class Tokens:
     def check(self) -> str:
         """What tells an index under these keys from any other."""
         return word_token(self._vault.search_key("check"), FORMAT)
+
+
+def expression(need: Need, token: Mapping[str, str], quote: str, both: str, either: str) -> str:
+    """`need` in the language of an engine's full-text search: its quotes, its "and", its "or".
+
+    Raises TypeError for what no index answers.
+    """
+    if isinstance(need, Token):
+        return f"{quote}{token[need.word]}{quote}"
+    if isinstance(need, All | Any):
+        sign = both if isinstance(need, All) else either
+        return "(" + f" {sign} ".join(expression(one, token, quote, both, either) for one in need.parts) + ")"
+    raise TypeError(f"no index answers {type(need).__name__}")

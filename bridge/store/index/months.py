@@ -25,9 +25,9 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from bridge.errors import StoreError
-from bridge.search.document import All, Any, Need, Token
+from bridge.search.document import Need
 from bridge.store.directory import Directory
-from bridge.store.index import FORMAT, NOTHING_KNOWN, Known, Part, State, Step, Tokens, month_of
+from bridge.store.index import FORMAT, NOTHING_KNOWN, Known, Part, State, Step, Tokens, expression, month_of
 from bridge.store.index.blocks import SIZE, Block, Blocks
 from bridge.store.vault import Vault
 
@@ -132,11 +132,11 @@ class Months:
         return self._runs[newest_first]
 
     def _of_part(self, part: Part, need: Need, first: int, last: int, newest_first: bool) -> Iterator[int]:
-        expression = _expression(need, self.tokens.of(part.name))
+        words = expression(need, self.tokens.of(part.name), '"', "AND", "OR")
         number = last + 1 if newest_first else first - 1
         try:
             if not part.stale:
-                found = self._month(part.name).execute(_FIND[newest_first], (expression, first, last))
+                found = self._month(part.name).execute(_FIND[newest_first], (words, first, last))
                 for (number,) in found:
                     yield number
                 return
@@ -444,14 +444,3 @@ def _merged(streams: Sequence[Iterator[int]], *, newest_first: bool) -> Iterator
         if number != last:
             yield number
         last = number
-
-
-def _expression(need: Need, token: Mapping[str, str]) -> str:
-    """`need` in the language of FTS5."""
-    if isinstance(need, Token):
-        return f'"{token[need.word]}"'
-    if isinstance(need, All):
-        return "(" + " AND ".join(_expression(part, token) for part in need.parts) + ")"
-    if isinstance(need, Any):
-        return "(" + " OR ".join(_expression(part, token) for part in need.parts) + ")"
-    raise TypeError(f"no index answers {type(need).__name__}")

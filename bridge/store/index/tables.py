@@ -22,10 +22,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.errors import StoreError
-from bridge.search.document import All, Need, Token
-from bridge.search.document import Any as Either
+from bridge.search.document import Need
 from bridge.store.directory import Directory
-from bridge.store.index import FORMAT, NOTHING_KNOWN, Known, Part, State, Step, Tokens, month_of
+from bridge.store.index import FORMAT, NOTHING_KNOWN, Known, Part, State, Step, Tokens, expression, month_of
 from bridge.store.index.blocks import SIZE, Block
 from bridge.store.vault import Vault
 
@@ -135,7 +134,7 @@ class Tables:
             if len(found) >= among[2] and _behind(part, found, newest_first):
                 break
             statement = _FIND.format(_partition(part.name), "DESC" if newest_first else "ASC")
-            query = _expression(need, self.tokens.of(part.name))
+            query = expression(need, self.tokens.of(part.name), "'", "&", "|")
             found += _planned(db, statement, (query, *among))
             found = sorted(set(found), reverse=newest_first)[: among[2]]
         return found
@@ -259,14 +258,3 @@ def _each(tx: Connection, statement: str, rows: Sequence[tuple]) -> None:
 def _behind(part: Part, found: Sequence[int], newest_first: bool) -> bool:
     """Whether every number of `part` comes behind those that were found."""
     return part.last < found[-1] if newest_first else part.first > found[-1]
-
-
-def _expression(need: Need, token: Mapping[str, str]) -> str:
-    """`need` as a tsquery."""
-    if isinstance(need, Token):
-        return f"'{token[need.word]}'"
-    if isinstance(need, All):
-        return "(" + " & ".join(_expression(part, token) for part in need.parts) + ")"
-    if isinstance(need, Either):
-        return "(" + " | ".join(_expression(part, token) for part in need.parts) + ")"
-    raise TypeError(f"no index answers {type(need).__name__}")
