@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from disposals import firm
 from rig import LANGUAGES, START, Clock, judge, message, new_store, opened
 from story import Terminal
 
@@ -99,6 +100,18 @@ def test_explain_what_has_no_end(terminal: Terminal) -> None:
     assert "kept without an end; no class of retention" in terminal.type("retention", "explain", "5").out
     assert "shares the fate of message 2" in terminal.type("retention", "explain", "3").out
     assert terminal.type("retention", "explain", "99").code == Exit.NO
+
+
+def test_explain_what_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Under which class it lived, until when, and which disposal it went by; it is counted no more."""
+    old = firm(tmp_path)
+    gone = asyncio.run(old.dispose())
+    old.store.close()
+    terminal = Terminal(tmp_path, capsys)
+    said = terminal.type("retention", "explain", "1").out
+    assert f"by disposal {gone}: cards/short kept it until 2026-" in said
+    assert terminal.type("retention", "explain", "1", "--json").records[0]["class"] == "cards/short"
+    assert [row["key"] for row in terminal.type("retention", "list", "--json").records] == ["cards/long"]
 
 
 def test_classes_are_listed(terminal: Terminal) -> None:

@@ -59,8 +59,12 @@ def retention() -> None:
 def explain(root: Root, number: int, as_json: bool) -> None:
     """Until when message ID is kept, because of which rule, and what else keeps it."""
     from bridge.cli.compose import WallClock
+    from bridge.store.disposal import fate
     from bridge.store.lives import life
 
+    if gone := root.read(lambda db: fate(db, number)):
+        output.json_line(gone) if as_json else click.echo(_gone(gone))
+        return
     now = WallClock().now()
     found = root.read(lambda db: life(db, number, now))
     if as_json:
@@ -69,6 +73,14 @@ def explain(root: Root, number: int, as_json: bool) -> None:
     click.echo(_sentence(found))
     for line in _reasons(found):
         click.echo(f"  {line}")
+
+
+def _gone(fate: Mapping[str, Any]) -> str:
+    """What became of a record that is no more."""
+    return (
+        f"Message {fate['message']} was disposed of on {_day(fate['disposed_at'])} by disposal "
+        f"{fate['disposal']}: {fate['class']} kept it until {_day(fate['until'])}."
+    )
 
 
 def _day(milliseconds: int) -> str:

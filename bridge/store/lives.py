@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, not_, select
 
 from bridge.errors import Missing, StoreError
 from bridge.message import Retention
@@ -22,7 +22,7 @@ from bridge.store.documents import Stored, documents
 from bridge.store.holds import families, standing_holds
 from bridge.store.kept import key_of
 from bridge.store.policies import sources_of
-from bridge.store.terms import CHUNK, Standing, claims, effect, standings
+from bridge.store.terms import CHUNK, Standing, claims, effect, gone, standings
 
 # --- one record -----------------------------------------------------------------------------------------
 
@@ -181,6 +181,7 @@ def governed(db: Connection, keys: Iterable[str]) -> dict[str, int]:
     """How many records each of these classes governs now, by class."""
     t = s.terms.c
     names = {key_of(name): name for name in keys}
-    query = select(t.key, func.count()).where(t.key.in_(list(names))).group_by(t.key)
+    chosen = select(t.key, func.count()).where(t.key.in_(list(names)), not_(gone(t.message)))
+    query = chosen.group_by(t.key)
     found = {names[key]: count for key, count in db.execute(query)}
     return {name: found.get(name, 0) for name in names.values()}

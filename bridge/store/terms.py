@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, and_, case, func, or_, select
+from sqlalchemy import Connection, and_, case, exists, func, not_, or_, select
 
 from bridge.errors import Damaged
 from bridge.flow import DeliveryState, MessageState
@@ -237,8 +237,13 @@ _UNFINISHED: tuple[tuple[str, Any], ...] = (
 def due(db: Connection, now: int, after: int = 0, limit: int = CHUNK) -> list[int]:
     """Numbers of messages whose term is over at `now`, in order, behind the message `after`; whether anything
     else keeps them, `standings` says. Notices are not among them."""
-    query = select(_T.message).where(_T.until <= now, _T.message > after).order_by(_T.message).limit(limit)
-    return list(db.scalars(query))
+    query = select(_T.message).where(_T.until <= now, _T.message > after, not_(gone(_T.message)))
+    return list(db.scalars(query.order_by(_T.message).limit(limit)))
+
+
+def gone(column: Any) -> Any:
+    """Whether the message that a column names was disposed of: its term stays, to say that it was over."""
+    return exists().where(s.disposed.c.message == column)
 
 
 # --- listings -------------------------------------------------------------------------------------------
@@ -262,10 +267,12 @@ def counts(db: Connection, now: int) -> list[ClassCount]:
     query = select(_T.key, func.count(), waiting, func.sum(_case(_T.until <= now)), func.min(_T.until))
     found = [
         ClassCount(name_of(key), records, int(wait), int(over or 0), earliest or 0)
-        for key, records, wait, over, earliest in db.execute(query.group_by(_T.key).order_by(_T.key))
+        for key, records, wait, over, earliest in db.execute(
+            query.where(not_(gone(_T.message))).group_by(_T.key).order_by(_T.key)
+        )
     ]
     without = select(func.count()).select_from(s.messages.outerjoin(s.terms, _T.message == _M.id))
-    lacking = db.execute(without.where(_T.message.is_(None), _M.notice_for.is_(None))).scalar() or 0
+    lacking = db.execute(without.where(_T.message.is_(None), _M.notice_for.is_(None))).scalar_one()
     return [*found, ClassCount("", lacking, 0, 0, 0)] if lacking else found
 
 
