@@ -140,19 +140,25 @@ def check_disposals(work: Work) -> None:
         for row in rows:
             _disposal(work, row, stories[f"disposal/{row.id}"])
     _erased_pairs(work)
-    unplanned = (
-        "SELECT d.message, d.lane, d.entry FROM disposed d LEFT JOIN disposals p ON p.id = d.disposal "
-        "WHERE p.id IS NULL"
-    )
-    for row in work.rows(unplanned):
-        work.report("disposed", f"message {row.message}", "disposal", "names a plan that is not there")
-    unfounded = (
-        "SELECT d.message, l.entry FROM disposed d LEFT JOIN ledger l ON l.lane = d.lane AND l.seq = d.entry"
-    )
-    for row in work.rows(unfounded):
-        entry = readable(row.entry) if row.entry is not None else None
-        if entry is None or not _is_about(entry, row.message):
-            work.report("disposed", f"message {row.message}", "entry", "no entry testifies that it is gone")
+    for rows in work.chunks(_DISPOSED):
+        for row in rows:
+            _founded(work, row)
+
+
+_DISPOSED = (
+    "SELECT d.message AS id, l.entry, p.id AS plan FROM disposed d "
+    "LEFT JOIN ledger l ON l.lane = d.lane AND l.seq = d.entry LEFT JOIN disposals p ON p.id = d.disposal "
+    "WHERE d.message > :after ORDER BY d.message LIMIT :chunk"
+)
+
+
+def _founded(work: Work, row: AnyRow) -> None:
+    """A row that says that a message is gone has an entry, and a plan."""
+    entry = readable(row.entry) if row.entry is not None else None
+    if entry is None or not _is_about(entry, row.id):
+        work.report("disposed", f"message {row.id}", "entry", "no entry testifies that it is gone")
+    if row.plan is None:
+        work.report("disposed", f"message {row.id}", "disposal", "names a plan that is not there")
 
 
 def _erased_pairs(work: Work) -> None:
@@ -185,62 +191,84 @@ def _disposal(work: Work, row: AnyRow, entries: Sequence[Entry]) -> None:
         ("expires_at", row.expires_at, said("expires")),
         ("erasure", row.erasure, said("erasure", 0)),
     ]
-    went = _went(work, row.id)
-    facts.append(("state", row.state, _state(entries, went)))
+    went = _Went(work, row.id)
+    facts.append(("state", row.state, _state(entries, went.count)))
     work.compare("disposals", key, facts, "the ledger")
     _list(work, row, planned)
-    if went:
-        _approved(work, row, entries, went)
+    if went.count:
+        _approved(work, row, entries, went.first)
     _certified(work, row, entries, went)
 
 
-def _state(entries: Sequence[Entry], went: Sequence[AnyRow]) -> str:
+def _state(entries: Sequence[Entry], went: int) -> str:
     kinds = {entry.kind for entry in entries}
     if "disposal:certified" in kinds:
         return "done"
     return "withdrawn" if "disposal:withdrawn" in kinds else "running" if went else "planned"
 
 
-def _went(work: Work, disposal: int) -> list[AnyRow]:
-    """What was destroyed under a plan: message, `record:disposed` entry, and its line on the list."""
-    query = (
-        "SELECT d.message, d.lane, d.entry AS seq, l.entry, m.notice_for, x.until, x.class AS key "
-        "FROM disposed d JOIN messages m ON m.id = d.message "
-        "JOIN ledger l ON l.lane = d.lane AND l.seq = d.entry "
+class _Went:
+    """What was destroyed under a plan: how many messages, their digest, and where the entries begin and end.
+    Each was on the list, but for notices."""
+
+    def __init__(self, work: Work, disposal: int) -> None:
+        self.count, self.first, self.last = 0, -1, -1
+        self._digest = hashlib.sha256()
+        for rows in work.chunks(self._ROWS, disposal=disposal):
+            for row in rows:
+                self._take(work, row)
+
+    _ROWS = (
+        "SELECT d.message AS id, d.entry AS seq, l.entry, m.notice_for, x.until FROM disposed d "
+        "JOIN messages m ON m.id = d.message JOIN ledger l ON l.lane = d.lane AND l.seq = d.entry "
         "LEFT JOIN disposal_list x ON x.disposal = d.disposal AND x.message = d.message "
-        "WHERE d.disposal = :disposal ORDER BY d.message"
+        "WHERE d.disposal = :disposal AND d.message > :after ORDER BY d.message LIMIT :chunk"
     )
-    return work.rows(query, disposal=disposal)
+
+    def _take(self, work: Work, row: AnyRow) -> None:
+        entry = readable(as_bytes(row.entry))
+        said: Mapping[str, Any] = entry.facts if entry is not None else {}
+        self._digest.update(_line(row.id, said.get("class"), said.get("until")))
+        self.first = number(row.seq) if not self.count else min(self.first, number(row.seq))
+        self.last = max(self.last, number(row.seq))
+        self.count += 1
+        if row.notice_for is None and row.until is None:
+            work.report("disposed", f"message {row.id}", "disposal", "was not on the list of its plan")
+
+    @property
+    def digest(self) -> str:
+        """The digest of what went."""
+        return self._digest.hexdigest()
+
+
+def _line(message: object, key: object, until: object) -> bytes:
+    """A line of a list, as its digest takes it."""
+    return f"{message} {key} {until}\n".encode()
 
 
 def _list(work: Work, row: AnyRow, planned: Entry) -> None:
     """The list is the one that was planned, and approved."""
-    query = "SELECT message, class AS key, until FROM disposal_list WHERE disposal = :one ORDER BY message"
-    listed = work.rows(query, one=row.id)
-    is_ = len(listed), _digest((one.message, one.key, one.until) for one in listed)
-    if is_ != (planned.facts.get("records"), planned.facts.get("sha256")):
+    statement = (
+        "SELECT message AS id, class AS key, until FROM disposal_list WHERE disposal = :one "
+        "AND message > :after ORDER BY message LIMIT :chunk"
+    )
+    digest, count = hashlib.sha256(), 0
+    for rows in work.chunks(statement, one=row.id):
+        count += len(rows)
+        for one in rows:
+            digest.update(_line(one.id, one.key, one.until))
+    if (count, digest.hexdigest()) != (planned.facts.get("records"), planned.facts.get("sha256")):
         meaning = f"is not what {place_of(planned)} planned: the list was changed"
         work.report("disposal_list", f"disposal {row.id}", "", meaning)
 
 
-def _digest(lines: Iterable[tuple[object, object, object]]) -> str:
-    digest = hashlib.sha256()
-    for message, key, until in lines:
-        digest.update(f"{message} {key} {until}\n".encode())
-    return digest.hexdigest()
-
-
-def _approved(work: Work, row: AnyRow, entries: Sequence[Entry], went: Sequence[AnyRow]) -> None:
+def _approved(work: Work, row: AnyRow, entries: Sequence[Entry], first: int) -> None:
     """Two people agreed, neither of them the planner, before anything was destroyed."""
-    first = min(number(one.seq) for one in went)
     before = [e for e in entries if e.kind == "disposal:approved" and e.seq < first]
     people = _people(work, [e for e in entries if e.kind == "disposal:planned"], before)
     if len(before) < APPROVALS or (people is not None and len(people) < APPROVALS):
         meaning = f"records were destroyed by it without the approval of {APPROVALS} people"
         work.report("disposals", f"id {row.id}", "", meaning)
-    for one in went:
-        if one.notice_for is None and one.until is None:
-            work.report("disposed", f"message {one.message}", "disposal", "was not on the list of its plan")
 
 
 def _people(work: Work, planned: Sequence[Entry], approved: Sequence[Entry]) -> set[str] | None:
@@ -256,15 +284,13 @@ def _name(act: Mapping[str, Any]) -> str:
     return "".join(str(act.get("person", "")).casefold().split())
 
 
-def _certified(work: Work, row: AnyRow, entries: Sequence[Entry], went: Sequence[AnyRow]) -> None:
+def _certified(work: Work, row: AnyRow, entries: Sequence[Entry], went: _Went) -> None:
     """The certificate counts and names what went, and nothing went after it."""
     said = next((e for e in entries if e.kind == "disposal:certified"), None)
     if said is None:
         return
-    gone = [(one, readable(as_bytes(one.entry))) for one in went]
-    lines = [(one.message, e.facts.get("class"), e.facts.get("until")) for one, e in gone if e is not None]
-    if (len(went), _digest(lines)) != (said.facts.get("messages"), said.facts.get("sha256")):
+    if (went.count, went.digest) != (said.facts.get("messages"), said.facts.get("sha256")):
         meaning = f"{place_of(said)}: the certificate is of other records than those that are gone"
         work.report("disposals", f"id {row.id}", "", meaning)
-    if any(one.lane == said.lane and number(one.seq) > said.seq for one in went):
+    if went.last > said.seq:
         work.report("disposals", f"id {row.id}", "", f"records were destroyed after {place_of(said)}")
