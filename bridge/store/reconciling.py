@@ -63,6 +63,14 @@ def span(db: Connection, lane: int, since: int, until: int) -> Span:
     return Span(lane, since, until, (ends[0], ends[1]), (messages[0], messages[1]), (1, highest))
 
 
+def until_message(db: Connection, chosen: Span, number: int) -> Span:
+    """The part of a span that ends before message `number` is archived."""
+    m = s.messages.c
+    place = db.execute(select(m.entry).where(m.id == number)).scalar_one()
+    ends, messages = (chosen.entries[0], place), (chosen.messages[0], number)
+    return chosen._replace(entries=ends, messages=messages)
+
+
 def _first_from(db: Connection, lane: int, at: int) -> int:
     """The place of the first entry of `at` or later."""
     size = db.execute(select(func.max(s.ledger.c.seq)).where(s.ledger.c.lane == lane)).scalar()
@@ -136,7 +144,6 @@ def reconcile(db: Connection, chosen: Span, blobs: Path | None = None) -> Findin
     first, last = chosen.messages
     for start in range(first, last, CHUNK):
         work.rows(start, min(start + CHUNK, last))
-    work.exports()
     return work.found
 
 
@@ -177,6 +184,7 @@ class _Work:
         self._sent([entry for kind in SENT for entry in by_kind[kind]])
         self._files(by_kind["file:archived"], gone)
         self._copies(by_kind["copy:kept"], gone)
+        self._exported(by_kind["export:made"])
 
     def _gone(self, page: Sequence[Entry]) -> set[int]:
         """The messages of a page that were disposed of."""
@@ -320,6 +328,14 @@ class _Work:
             said = {"state": "kept", "sha256": entry.facts["sha256"]}
             self._against(Stage.SINK, name, said, row)
 
+    def _exported(self, entries: Sequence[Entry]) -> None:
+        """What exports say of themselves."""
+        for entry in entries:
+            counts = self.found.counts["export", "all"]
+            counts["collected"] += _whole(entry.facts.get("messages")) + _whole(entry.facts.get("excluded"))
+            counts["archived"] += _whole(entry.facts.get("messages"))
+            counts["excluded"] += _whole(entry.facts.get("excluded"))
+
     def numbers_missing(self) -> None:
         """The numbers of messages that no entry speaks of."""
         for number in self.numbers.rest():
@@ -451,15 +467,6 @@ class _Work:
             else:
                 count = "failed" if row["state"] == "parked" else "unprocessed"
                 self.found.note(account, count, name)
-
-    def exports(self) -> None:
-        """What the exports of the span say of themselves."""
-        for entry in _entries(self.db, self.span.lane, *self.span.entries):
-            if entry.kind == "export:made":
-                counts = self.found.counts["export", "all"]
-                counts["collected"] += 1
-                counts["archived"] += _whole(entry.facts.get("records", entry.facts.get("messages", 0)))
-                counts["excluded"] += _whole(entry.facts.get("excluded", 0))
 
     # small things
 
@@ -648,4 +655,5 @@ __all__ = [
     "span",
     "surplus",
     "unseen_deliveries",
+    "until_message",
 ]

@@ -28,6 +28,7 @@ FILED = 61
 """A message with an attachment and a copy outside."""
 
 ARCHIVE = "cards/vault"
+EXPORT = "export/9f86d081884c7d65"
 FOREVER = 1 << 61
 
 
@@ -45,6 +46,9 @@ async def _told(folder: Path) -> None:
     kept = [copies.Kept(one, "ab" * 32, f"{one.message}.eml", "250 ok") for one in due]
     await story.store.write(lambda tx: copies.keep(tx, copies.key_of(ARCHIVE), kept))
     await story.deliver()
+    facts = {"id": "9f86d081884c7d65", "format": "jsonl", "messages": 3, "excluded": 0, "sha256": "ab" * 32}
+    body = b'{"reason":"asked for"}'
+    await story.store.write(lambda tx: tx.append(0, "export:made", EXPORT, facts, body))
     story.store.close()
 
 
@@ -416,6 +420,20 @@ def _copy_claimed(day: Day) -> str:
     """An archive is said to have a copy that it never acknowledged."""
     day.sql(f"UPDATE copies SET entry = -1 WHERE message = {FILED}")
     return f"copy {ARCHIVE} of message/{FILED}"
+
+
+@fault(Stage.EXPORT, What.ALTERED)
+def _export_changed(day: Day) -> str:
+    """What an export says of itself is changed."""
+    day.scene.flip("content", "body", f"seq = (SELECT seq FROM ledger WHERE subject = '{EXPORT}')")
+    return EXPORT
+
+
+@fault(Stage.EXPORT, What.MISSING)
+def _export_dropped(day: Day) -> str:
+    """What an export says of itself is deleted."""
+    day.sql(f"DELETE FROM content WHERE seq = (SELECT seq FROM ledger WHERE subject = '{EXPORT}')")
+    return EXPORT
 
 
 @pytest.mark.parametrize("name", FAULTS)

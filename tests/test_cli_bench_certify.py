@@ -1,0 +1,25 @@
+"""The certificate's bench measures a real archive in a process of its own, and stops at any accusation."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from bridge.cli.bench_certify import STORE, Plan, Row, run
+from bridge.cli.bench_traffic import BenchFailed
+
+
+def test_a_tenth_and_the_whole_are_measured(tmp_path: Path) -> None:
+    """Two rows with counts, rates and memory; an archive that lacks something ends the bench."""
+    rows: list[Row] = []
+    plan = Plan(200, tmp_path / "archive", tmp_path)
+    run(plan, rows.append)
+    assert [row["messages"] for row in rows] == [19, 200]
+    assert all(row["faults"] == 0 and row["per_second"] > 0 and row["peak_mb"] > 0 for row in rows)
+    with sqlite3.connect(tmp_path / "archive" / STORE) as db:
+        db.execute("PRAGMA foreign_keys = OFF")
+        db.execute("DELETE FROM messages WHERE id = 7")
+    with pytest.raises(BenchFailed):
+        run(plan, rows.append)
