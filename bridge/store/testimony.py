@@ -465,18 +465,16 @@ class Messages:
             meaning = f"is gone: {place_of(entry)} ({entry.kind}) testifies to it"
             self.work.report("copies", _copy_key(row.id, place), "", meaning)
         for place, one in rows.items():
-            first = rows.get((place[0], 1))
-            if place not in named and (first is None or not first.closed):
+            if place not in named and (place[1] != 2 or (place[0], 1) not in rows):
                 self.work.report("copies", _copy_key(row.id, place), "", "no entry testifies to it")
                 continue
-            if one.closed and (place[0], 2) not in rows:
-                self.work.report("copies", _copy_key(row.id, place), "closed", "has no second revision")
             said = last.get(place)
             facts: list[Comparison] = [
                 ("lane", one.lane, row.lane),
                 ("state", one.state, _COPIED[said.kind] if said else "wanted"),
                 ("sha256", one.sha256, said.facts.get("sha256", "") if said else ""),
                 ("entry", one.entry, said.seq if said else -1),
+                ("closed", one.closed, int(place[1] == 1 and (place[0], 2) in rows)),
             ]
             self.work.compare("copies", _copy_key(row.id, place), facts, "the ledger")
 

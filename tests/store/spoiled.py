@@ -5,20 +5,46 @@ Rules of this file: what is spoiled is rolled back after each look, so that one 
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import StaticPool
-from story import copy_of_the_story
+from story import Story, Ticking, copy_of_the_story, passed_text
 
 from bridge import sealing
 from bridge.keepers import KeyFile
+from bridge.store import copies
 from bridge.store.gathering import gathered
 from bridge.store.signing import verifiers
 from bridge.store.vault import Vault
 from bridge.store.verify import Finding, Summary, verify
+
+
+async def _copied(folder: Path) -> None:
+    """Two messages more, for archives outside: a copy kept, one parked, some wanted, a second revision."""
+    story = Story(folder, Ticking(1_790_300_000_000), ids=iter(range(9000, 9999)))  # type: ignore[arg-type]
+    await story.store.own("the next daemon")
+    waiting = len(await story.store.unjudged(100))
+    for text in ("to both", "to the vault"):  # the other side, where nothing waits behind a hold
+        await story.archive(story.answers(text))
+    both = replace(passed_text("to both"), archives=("records/vault", "records/journal"))
+    last = replace(passed_text("to the vault"), archives=("records/vault",))
+    await story.judge(*[passed_text("")] * waiting, both, last)
+    await story.deliver()
+    now = story.clock.now()
+    (one, _), (two,) = [
+        await story.store.read(lambda db, key=key: copies.due(db, key, now, 9))
+        for key in ("records/vault", "records/journal")
+    ]
+    kept = copies.Kept(one, "ab" * 32, ("o1",), "yes")
+    await story.store.write(lambda tx: copies.keep(tx, "records/vault", [kept]))
+    await story.store.write(lambda tx: copies.park(tx, "records/journal", two, "too-large"))
+    assert await story.store.write(lambda tx: copies.close(tx, now, 1)) == 1
+    story.store.close()
 
 
 class Spoiled:
@@ -27,6 +53,7 @@ class Spoiled:
     def __init__(self, folder: Path) -> None:
         self.blobs = folder / "blobs"
         path = copy_of_the_story(folder)
+        asyncio.run(_copied(folder))
         self.keys = verifiers([folder / "secrets/checkpoint-key.pub"])
         self.anchors = gathered([folder / "checkpoints"], strict=True)
         self.db = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)

@@ -14,9 +14,9 @@ from rig import CONTACT, FILES_ONLY, START, Hands, message, new_store
 from sqlalchemy import event
 
 from bridge.errors import StoreError
-from bridge.message import SYMPHONY, WEIXIN, File, Kind
-from bridge.ports import Step
-from bridge.store import database, schema, views
+from bridge.message import SYMPHONY, WEIXIN, Cause, File, Kind, Outcome, Verdict
+from bridge.ports import Ruling, Step
+from bridge.store import copies, database, schema, views
 from bridge.store.database import open_engine
 
 
@@ -117,6 +117,7 @@ GROWING = (
     "reviews",
     "heads",
     "samples",
+    "copies",
 )
 
 #: The partial indexes: each has to serve some statement of the daily work.
@@ -149,6 +150,22 @@ async def a_day(hands: Hands) -> None:
     await hands.store.decide_hold(1, "carol", "fine", passed=True)
     await hands.send(WEIXIN)
     await _looked_after(hands)
+    await _copied(hands)
+
+
+async def _copied(hands: Hands) -> None:
+    """An archive outside is owed a message, gets it, and then what became of it."""
+    await hands.archive(message(SYMPHONY, 10, "BLOCK"))
+    (archived,) = await hands.store.unjudged(9)
+    verdict = Verdict(Outcome.BLOCK, Cause.RULE, "", archives=("records/vault",))
+    await hands.store.record_rulings([Ruling(archived, verdict)])
+    read, write = hands.store.read, hands.store.write
+    due = await read(lambda db: copies.due(db, "records/vault", hands.clock.now(), 9))
+    kept = [copies.Kept(one, "ab", ("o",), "") for one in due]
+    await write(lambda tx: copies.keep(tx, "records/vault", kept))
+    await read(copies.waiting)
+    await read(lambda db: (copies.outstanding(db, [1]), copies.any_complete(db, 1 << 60)))
+    await write(lambda tx: copies.close(tx, 1 << 60, 9))
 
 
 async def _looked_after(hands: Hands) -> None:
