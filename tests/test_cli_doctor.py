@@ -62,7 +62,7 @@ def test_a_complete_folder_is_in_order(examine: Examine, nowhere: str) -> None:
     code, findings = examine("--offline", SYMPHONY_POD_URL=nowhere)
     assert failures(findings) == {}
     assert code == 0
-    assert {"settings", "policy firm-wide", "policy hk-equities", "store"} <= {
+    assert {"settings", "policy firm-wide", "policy hk-equities", "retention", "store"} <= {
         one["check"] for one in findings
     }
 

@@ -43,6 +43,7 @@ def test_a_hold_is_placed_and_shown(terminal: Terminal) -> None:
     """At once; the list says what it covers, `explain` says that it holds."""
     assert terminal.type("hold", "place", "CASE-7", *ALICE, *WHY).code == Exit.DONE
     assert "CASE-7" in terminal.type("hold", "list").out
+    assert "1 placed by people stand" in terminal.type("status").out
     (one,) = terminal.type("hold", "show", "CASE-7", "--json").records
     assert (one["state"], one["person"]) == ("standing", "carol")
     assert "with:alice.wong@bank.example OR with:" in one["query"]

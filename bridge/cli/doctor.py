@@ -22,6 +22,7 @@ from bridge.errors import ConfigError, NetworkError, PolicyError, Unwitnessed, W
 if TYPE_CHECKING:
     from bridge.archivist import Destination
     from bridge.config import Place, Settings
+    from bridge.policy import PolicySet
     from bridge.ports import Blobs
     from bridge.store.database import Database
 
@@ -109,7 +110,18 @@ def _policies(settings: Settings) -> Iterator[Check]:
     else:
         for name, digest in loaded.hashes:
             yield f"policy {name}", True, digest
+        yield _retention(loaded)
     yield "activation", True, _ACTIVATION[settings.policy.activation]
+
+
+def _retention(loaded: PolicySet) -> Check:
+    """Whether a record can be left without an end: that is no fault, but seldom what was meant."""
+    from bridge.policy.keeping import is_complete
+
+    if is_complete(one.model for one in loaded.policies):
+        return "retention", True, "every record has a class"
+    hint = "a `retention` entry without `for`, `direction` and `kind` would end them"
+    return "retention", True, f"records that no class fits are kept without an end: {hint}"
 
 
 def _store(settings: Settings) -> Iterator[Check]:

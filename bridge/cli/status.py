@@ -63,12 +63,14 @@ def ask(url: str) -> dict[str, Any] | None:
 
 def _store(db: Connection) -> dict[str, Any]:
     from bridge.store import proposals, views
+    from bridge.store.holds import standing
 
     return {
         **asdict(views.depths(db)),
         "lanes": views.lanes(db),
         "policies": views.policies(db),
         "frozen_at": proposals.frozen_at(db),
+        "legal_holds": len(standing(db)),
     }
 
 
@@ -148,6 +150,8 @@ def _store_lines(store: Mapping[str, Any] | None, trouble: str, now: int) -> Ite
         since = output.span(now - store["frozen_at"])
         yield f"✗ frozen     since {since}: nothing is sent, all that comes is held: `weighbridge unfreeze`"
     yield f"  policies   {names or 'none yet: the daemon has not run'}"
+    if store["legal_holds"]:
+        yield f"  holds      {store['legal_holds']} placed by people stand: `weighbridge hold list`"
     yield ""
     yield from (f"  {line}" for line in output.table(list(_waiting(store, now)), [False, True, False, False]))
 

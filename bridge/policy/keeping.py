@@ -110,6 +110,16 @@ def keeping(file: lang.PolicyFile, names: Names) -> Keeping | None:
     )
 
 
+def is_complete(files: Iterable[lang.PolicyFile]) -> bool:
+    """Whether every message gets a class that ends by itself: one entry is for everybody and everything, in a
+    file for everybody. Without one, some records have no end."""
+    return any(
+        not (entry.for_ or entry.kind) and entry.direction == "both" and file.applies_to is None
+        for file in files
+        for entry in file.retention
+    )
+
+
 def changed_classes(live: Iterable[lang.PolicyFile], draft: Iterable[lang.PolicyFile]) -> list[str]:
     """The full names of the classes of `live` that `draft` has no more, or not as they are."""
     before, then = _classes(live), _classes(draft)

@@ -86,13 +86,17 @@ def standing_holds(db: Connection, policies: PolicySet | None = None) -> Holds:
     records to be in force). One that cannot be read covers everything, and so do such policies: who does
     not know what is held disposes of nothing.
     """
-    names = db.scalars(select(s.holds.c.name).where(s.holds.c.state != LIFTED).order_by(s.holds.c.name))
-    placed = [_placed(db, name) for name in names]
+    placed = [_placed(db, name) for name in standing(db)]
     if policies is not None:
         return Holds([*placed, *_of_policies(one.model for one in policies.policies)])
     files = _files_in_force(db)
     said = [Cover(UNREADABLE, _everything)] if files is None else _of_policies(files)
     return Holds([*placed, *said])
+
+
+def standing(db: Connection) -> list[str]:
+    """The names of the holds that people placed and nobody lifted."""
+    return list(db.scalars(select(s.holds.c.name).where(s.holds.c.state != LIFTED).order_by(s.holds.c.name)))
 
 
 def _placed(db: Connection, name: str) -> Cover:

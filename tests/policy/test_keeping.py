@@ -8,7 +8,7 @@ import pytest
 from policy_rig import message, one_rule, policy_set, weigh
 
 from bridge.message import SYMPHONY, WEIXIN, Kind, Outcome, Retention
-from bridge.policy.keeping import changed_classes
+from bridge.policy.keeping import changed_classes, is_complete
 from bridge.policy.language import PolicyFile
 from bridge.policy.presets import PRESETS
 
@@ -111,6 +111,19 @@ def test_whether_delivery_waits_for_the_archives() -> None:
     elsewhere = one_rule(name="c", top="defaults: { deliver_after: all_sinks }\n")
     assert not weigh(policy_set(local, elsewhere), "hello").after_archives
     assert weigh(policy_set(local, waits), "hello").after_archives
+
+
+@pytest.mark.parametrize(
+    ("entries", "complete"),
+    [
+        ("{ keep: 7y, for: desk }, { keep: 1y, direction: to_weixin }, { keep: 1y, kind: text }", False),
+        ("{ keep: 7y, for: desk }, { keep: 1y }", True),
+    ],
+)
+def test_whether_a_record_can_be_without_a_class(entries: str, complete: bool) -> None:
+    """One entry has to be for everybody and everything."""
+    found = policy_set(one_rule(top=f"{GROUPS}retention: [{entries}]\n"))
+    assert is_complete(one.model for one in found.policies) is complete
 
 
 def test_what_a_draft_changes_of_retention_is_named() -> None:
