@@ -330,6 +330,7 @@ def test_an_export_that_was_killed_goes_on(
     assert answer.code == Exit.DONE, answer.err
     assert out_of(broken, "out.zip").read_bytes() == out_of(whole, "out.zip").read_bytes()
     assert len(entries(broken, "export:made")) == 1
+    assert len(entries(broken, "export:begun")) == 2
 
 
 def test_what_came_later_is_not_part_of_it(terminal: Terminal) -> None:
@@ -440,6 +441,12 @@ def test_an_option_that_no_format_knows_is_refused(terminal: Terminal) -> None:
         answer = export(terminal, "--option", option, form="actiance")
         assert (answer.code, word in answer.err) == (Exit.WRONG, True)
         assert not out_of(terminal).exists()
+
+
+def test_an_export_has_all_that_is_found(terminal: Terminal) -> None:
+    """A number of messages is for people who look: half an answer is not handed over."""
+    answer = export(terminal, "limit:3")
+    assert (answer.code, "limit:" in answer.err) == (Exit.WRONG, True)
 
 
 def test_an_export_is_never_put_over_another(terminal: Terminal) -> None:

@@ -130,6 +130,12 @@ def begin(act: Act, wanted: Wanted, folder: Path, signer: Signer) -> None:
     Volume(folder).begin({"wanted": asdict(wanted), "at": state.at, "lanes": lanes})
 
 
+def resume(act: Act, folder: Path, looker: Looker) -> None:
+    """Write down who goes on with an export. Raises Conflict where there is none that was interrupted."""
+    wanted, _ = interrupted(folder)
+    act(lambda store: store.write(lambda tx: exports.go_on(tx, store.lane, looker, wanted.query)))
+
+
 def interrupted(folder: Path) -> tuple[Wanted, State]:
     """What an export was to be that is not finished. Raises Conflict where there is none."""
     head = Volume(folder).lines()[0]
@@ -176,7 +182,7 @@ def finish(
 def _record(act: Act, work: _Work, looker: Looker, sha: str) -> None:
     wanted, account = work.wanted, work.account
     told = counts(account)
-    facts = {"id": work.request.id, "format": wanted.terms.format, "sha256": sha}
+    facts: dict[str, Any] = {"id": work.request.id, "format": wanted.terms.format, "sha256": sha}
     facts |= {"messages": told["written"], "excluded": told["excluded"]}
     terms = wanted.terms
     body = {

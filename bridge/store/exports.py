@@ -61,9 +61,14 @@ class State:
 def begin(tx: Tx, lane: int, looker: Looker, query: str, signer: Signer) -> State:
     """Sign the record as it stands, and write down that somebody is about to be handed what a query finds."""
     state = _signed(tx, signer)
+    go_on(tx, lane, looker, query)
+    return state
+
+
+def go_on(tx: Tx, lane: int, looker: Looker, query: str) -> None:
+    """Write down that somebody is about to be handed what a query finds, or the rest of it."""
     look = asdict(looker) | asdict(Search("export", query, 0, indexed=False))
     tx.append(lane, BEGUN, LOOKED, {}, dump(look))
-    return state
 
 
 def _signed(tx: Tx, signer: Signer) -> State:
@@ -159,8 +164,8 @@ class Prover:
         self._trees = {lane: lru_cache(_SHARED)(Subtrees(db, lane)) for lane in state.lanes}
 
     def lines(self, chosen: Sequence[Line]) -> Iterator[bytes]:
-        """A line of JSON for each message, in the order of numbers: its entry, the path to the root, its content
-        field by field.
+        """A line of JSON for each message, in the order of numbers: its entry, the path to the root, its
+        content field by field.
 
         Raises Damaged when the record does not prove it.
         """

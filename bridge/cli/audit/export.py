@@ -72,7 +72,7 @@ def export(
     """
     if verify is not None:
         return _verify(root, verify, given["key"], as_json=given["as_json"])
-    folder = resume or _begun(root, written(words), given)
+    folder = _resumed(root, resume, given) if resume else _begun(root, written(words), given)
     made = _finish(root, folder, given)
     return _say(made, as_json=given["as_json"])
 
@@ -99,13 +99,15 @@ def _wanted(root: Root, query: str, given: dict[str, Any]) -> Wanted:
     """What is asked for. Raises QueryError before anything is written."""
     from bridge.cli.compose import WallClock
     from bridge.cli.exporting import Wanted
+    from bridge.search.query import LIMIT
 
     settings = root.settings()
     look = looker(settings, given["person"], _reason(given), given["case"])
     zone = desk_zone(given["zone"], settings.audit.timezone)
     with archive(settings, given["zone"], indexed=False) as asked:
         asking = partial(recorder_of, root, settings, look.person, look.reason, look.case)
-        asked.query(query, "export", asking)
+        if asked.query(query, "export", asking).limit != LIMIT:
+            raise click.UsageError("an export has all that is found: leave limit: out, and narrow the query")
     terms, zipped = _terms(given, settings.exports.region)
     return Wanted(look, query, WallClock().now(), name_of(zone), terms, zipped)
 
@@ -146,6 +148,14 @@ def _profile(name: str) -> Profile | None:
     from bridge.records.exports.profiles import profile
 
     return profile(name) if name else None
+
+
+def _resumed(root: Root, folder: Path, given: dict[str, Any]) -> Path:
+    """The folder of an export that was interrupted, of which it is written down who goes on with it."""
+    from bridge.cli.exporting import resume
+
+    resume(root.act, folder, looker(root.settings(), given["person"], _reason(given), given["case"]))
+    return folder
 
 
 # --- making ---------------------------------------------------------------------------------------------

@@ -35,7 +35,8 @@ class Numbers:
     def runs(self) -> Iterator[tuple[int, int]]:
         """First and last of each row of numbers without a gap, in order."""
         first = last = 0
-        for place, byte in enumerate(self._bits):
+        used = self._bits.lstrip(b"\0")
+        for place, byte in enumerate(used, len(self._bits) - len(used)):
             if not byte:
                 continue
             for number in (place * 8 + bit for bit in range(8) if byte >> bit & 1):
