@@ -46,6 +46,9 @@ Result = TypeVar("Result")
 LOOK = 10.0
 """Seconds between two looks at how long networks have gone unread."""
 
+ROUND = 60.0
+"""Seconds between two looks at whether a day is to be certified."""
+
 BEAT = 3_600_000
 """Milliseconds between two entries that say that a network was read."""
 
@@ -184,7 +187,7 @@ class Assurance:
             await self._stop(lost)
         elif self.paused.is_set() and self._all_read():
             await self._go_on()
-        self._note_overdue(now)
+        await self._note_overdue(now)
 
     def _all_read(self) -> bool:
         """Whether every network was read since this process began, and is."""
@@ -226,31 +229,29 @@ class Assurance:
 
     async def _certify_for_ever(self) -> None:
         while True:
+            await asyncio.sleep(ROUND)
             await self.certify_due()
-            await asyncio.sleep(60.0)
 
     async def certify_due(self) -> None:
         """Certify every day that has ended and was not certified yet."""
-        for day in await self.database.read(self._due):
+        now = self.database.clock.now()
+        for day in await self.database.read(lambda db: self._due(db, now)):
             await self.certify_day(day)
 
-    def _due(self, db: Connection) -> list[date]:
-        """The days that have ended and are not certified, the oldest first; from the first certificate on, or
-        the day on which this daemon began."""
-        now = datetime.fromtimestamp(self.database.clock.now() / 1000, UTC)
-        last = (now - timedelta(hours=self.plan.hour)).date() - timedelta(days=1)
-        done = heartbeats.certified(db)
-        began = datetime.fromtimestamp(self._began / 1000, UTC).date() - timedelta(days=1)
-        first = date.fromisoformat(done[0].day) if done else began
-        days = (max(first, last - timedelta(days=OLDEST - 1)) + timedelta(days=n) for n in range(OLDEST))
-        had = {one.day for one in done}
-        return [day for day in days if day <= last and day.isoformat() not in had]
+    def _due(self, db: Connection, now: int) -> list[date]:
+        """The days that have ended by `now` and are not certified, the oldest first; from the day of the
+        first message on, and not so far back that networks could not be asked."""
+        last = _day(now - self.plan.hour * 3_600_000) - timedelta(days=1)
+        begun = heartbeats.begun(db)
+        if not begun:
+            return []
+        first = max(_day(begun), last - timedelta(days=OLDEST - 1))
+        had = {one.day for one in heartbeats.certified(db)}
+        days = (first + timedelta(days=n) for n in range((last - first).days + 1))
+        return [day for day in days if day.isoformat() not in had]
 
-    def _note_overdue(self, now: int) -> None:
-        ended = now - self.plan.hour * 3_600_000 - OVERDUE
-        due = (datetime.fromtimestamp(ended / 1000, UTC).date() - timedelta(days=1)).isoformat()
-        began = datetime.fromtimestamp(self._began / 1000, UTC).date() - timedelta(days=1)
-        overdue = due >= began.isoformat() and (self.newest is None or self.newest.day < due)
+    async def _note_overdue(self, now: int) -> None:
+        overdue = bool(await self.database.read(lambda db: self._due(db, now - OVERDUE)))
         if overdue and not self.overdue:
             log.error("day:uncertified", count=1)
         self.overdue = overdue
@@ -508,6 +509,11 @@ class Assurance:
 
 class _Closed(Exception):
     """A network that is not signed in."""
+
+
+def _day(at: int) -> date:
+    """The day of a time in milliseconds, UTC."""
+    return datetime.fromtimestamp(at / 1000, UTC).date()
 
 
 def _untried(said: str) -> bool:

@@ -238,7 +238,7 @@ async def test_each_day_is_certified_by_itself(world: World) -> None:
     note = (world.folder / "certificates/2026-01-05-1.txt").read_text()
     assert read(note, [SIGNER.verifier(0)]).canonical() == made.canonical()
     assert world.assurance.status()["trouble"] == ""
-    assert await world.database.read(world.assurance._due) == []
+    assert await world.database.read(lambda db: world.assurance._due(db, world.clock.now())) == []
 
 
 async def test_days_that_nobody_certified_are_an_alarm_and_made_up_for(world: World) -> None:

@@ -168,6 +168,12 @@ def _kept(entry: Entry) -> Kept:
     return Kept(entry.subject.removeprefix("day/"), facts["run"], entry.at, *(facts[name] for name in names))
 
 
+def begun(db: Connection) -> int:
+    """When the first message came into the archive (milliseconds), 0 while there is none."""
+    m = s.messages.c
+    return db.execute(select(m.archived_at).order_by(m.id).limit(1)).scalar() or 0
+
+
 def certificate(db: Connection, day: str) -> Certificate:
     """The last certificate of a day. Raises Missing when there is none."""
     c, k = s.ledger.c, s.content.c

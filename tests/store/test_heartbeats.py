@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from rig import CONTACT, STREAM, Clock, Hands, message, new_store, opened
+from rig import CONTACT, STREAM, Clock, Hands, message
 
 from bridge import words
 from bridge.errors import Missing, StoreError
@@ -16,16 +15,6 @@ from bridge.store import heartbeats
 from bridge.store.verify import verify
 
 DAY = 86_400_000
-
-
-@pytest.fixture
-def hands(tmp_path: Path) -> Iterator[Hands]:
-    """A store in which Alice and 李雷 are paired."""
-    new_store(tmp_path)
-    clock = Clock()
-    store = opened(tmp_path, clock)
-    yield Hands(store, clock)
-    store.close()
 
 
 async def _paused(hands: Hands) -> bool:
@@ -38,10 +27,9 @@ async def _told(hands: Hands) -> list[tuple[str, str]]:
     return [(claim.permit.conversation, claim.permit.content.text) for claim in claims]
 
 
-async def test_a_pause_tells_both_sides_of_a_chat_in_use_once(hands: Hands) -> None:
+async def test_a_pause_tells_both_sides_of_a_chat_in_use_once(hands: Hands, clock: Clock) -> None:
     """Each in his own language; whoever pauses again says nothing more."""
-    await hands.store.own("a daemon")
-    await hands.say(message(WEIXIN, "w1", sent_at=hands.clock.now()))
+    await hands.say(message(WEIXIN, "w1", sent_at=clock.now()))
     await hands.send(SYMPHONY)
     assert await _paused(hands) and not await _paused(hands)
     assert await _told(hands) == [
@@ -50,28 +38,25 @@ async def test_a_pause_tells_both_sides_of_a_chat_in_use_once(hands: Hands) -> N
     ]
 
 
-async def test_a_chat_that_rests_is_not_disturbed(hands: Hands) -> None:
+async def test_a_chat_that_rests_is_not_disturbed(hands: Hands, clock: Clock) -> None:
     """Who has not written for days is told nothing, and Weixin would not let us."""
-    await hands.store.own("a daemon")
-    await hands.say(message(WEIXIN, "w1", sent_at=hands.clock.now()))
+    await hands.say(message(WEIXIN, "w1", sent_at=clock.now()))
     await hands.send(SYMPHONY)
-    hands.clock.forward(3 * DAY)
+    clock.forward(3 * DAY)
     assert await _paused(hands)
     assert await _told(hands) == []
 
 
 async def test_only_the_owner_of_the_lane_pauses(hands: Hands) -> None:
     """A daemon that was replaced cannot stop its successor."""
-    await hands.store.own("a daemon")
     with pytest.raises(StoreError):
         await hands.store.write(lambda tx: heartbeats.pause(tx, 0, -5, [SYMPHONY], 99))
 
 
-async def test_what_is_written_here_verifies(hands: Hands, tmp_path: Path) -> None:
+async def test_what_is_written_here_verifies(hands: Hands, clock: Clock, tmp_path: Path) -> None:
     """Beats, pauses and certificates are entries like any other: the auditor has nothing to object to."""
     store = hands.store
-    await store.own("a daemon")
-    await hands.say(message(WEIXIN, "w1", sent_at=hands.clock.now()))
+    await hands.say(message(WEIXIN, "w1", sent_at=clock.now()))
     one = Certificate("2026-01-05", 1, 0, 1, 2, (0, ""), lists={"fault x": ["a"]}, totals={"fault x": 1})
     await store.write(lambda tx: heartbeats.beat(tx, 0, SYMPHONY, 5, 1))
     await _paused(hands)
@@ -91,12 +76,11 @@ async def test_a_day_without_a_certificate_is_missing(hands: Hands) -> None:
         await hands.store.read(lambda db: heartbeats.certificate(db, "2026-01-05"))
 
 
-async def test_volumes_are_by_person_and_day(hands: Hands) -> None:
+async def test_volumes_are_by_person_and_day(hands: Hands, clock: Clock) -> None:
     """What somebody sent on two days is two rows; the bridge's own words are nobody's."""
-    await hands.store.own("a daemon")
     await hands.say(message(SYMPHONY, "a"), message(SYMPHONY, "b"), message(SYMPHONY, "c", text="BLOCK"))
-    hands.clock.forward(DAY)
+    clock.forward(DAY)
     await hands.say(message(SYMPHONY, "d"))
-    day = hands.clock.now() // DAY
+    day = clock.now() // DAY
     found = await hands.store.read(lambda db: heartbeats.volumes(db, day - 1, day))
     assert [(one.day - day, one.count) for one in sorted(found, key=lambda one: one.day)] == [(-1, 3), (0, 1)]

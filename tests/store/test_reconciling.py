@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rig import Hands, message
 from sqlalchemy import Connection, delete
 from story import START, copy_of_the_story
 
 from bridge.keepers import KeyFile
-from bridge.message import WEIXIN, Sighting
+from bridge.message import SYMPHONY, WEIXIN, Sighting, sighting
+from bridge.records.reconcile import Stage, What
 from bridge.store import reconciling
 from bridge.store import schema as s
 from bridge.store.database import open_engine
@@ -73,3 +75,22 @@ def test_what_does_not_open_is_not_called_altered_at_the_source(db: Connection) 
     db.execute(delete(s.data_keys))
     known, _ = reconciling.look_up(db, WEIXIN, [Sighting(WEIXIN, "", "w2", 0, "d")])
     assert [one.digest for one in known.values()] == [""]
+
+
+async def test_both_engines_are_reconciled_alike(hands: Hands) -> None:
+    """What passed, what is held, what was sent: complete on either engine, and one lost row is named."""
+    await hands.say(message(WEIXIN, "w1"), message(WEIXIN, "w2", text="HOLD"), message(SYMPHONY, "s1"))
+    await hands.send(SYMPHONY)
+    shown = [sighting(message(WEIXIN, "w1")), Sighting(WEIXIN, "c", "w9", 5, "d")]
+
+    def look(db: Connection) -> tuple[list, list]:
+        day = reconciling.span(db, 0, 0, 1 << 61)
+        asked = reconciling.recount(day, WEIXIN, 10)
+        faults = list(asked.compare(shown, *reconciling.look_up(db, WEIXIN, shown)))
+        found = reconciling.surplus(db, day, asked, ()) + reconciling.unseen_deliveries(db, day, asked)
+        return reconciling.reconcile(db, day).faults, [one.name for one in [*faults, *found]]
+
+    assert await hands.store.read(look) == ([], ["weixin/w9", "weixin/w2"])
+    await hands.store.write(lambda tx: tx.db.execute(delete(s.receipts)) and None)
+    ((fault,), _) = await hands.store.read(look)
+    assert (fault.stage, fault.what) == (Stage.OUTBOX, What.ALTERED)
