@@ -526,3 +526,10 @@ def test_mock_weixin_serves_until_told(made: tuple[Path, str], mock_process: Moc
 def test_mock_refuses_what_it_cannot_use(arguments: list[str]) -> None:
     """A wrong option ends with exit code 2 before anything listens."""
     assert output.guarded(lambda: weighbridge.main(["mock", *arguments], standalone_mode=False)) == Exit.WRONG
+
+
+@pytest.mark.parametrize("command", ["run", "keys", "people", "outbox", "mock"])
+def test_help_fits_a_terminal(command: str) -> None:
+    """Lines that are set by hand are no wider than eighty columns, as the others are."""
+    shown = CliRunner().invoke(weighbridge, [command, "--help"], terminal_width=80)
+    assert [line for line in shown.output.splitlines() if len(line) > 80] == []

@@ -126,14 +126,16 @@ def _retention(loaded: PolicySet) -> Check:
 
 def _store(settings: Settings) -> Iterator[Check]:
     from bridge.cli import compose
-    from bridge.store.engines import place
+    from bridge.store.engines import doubts, place
 
     try:
         database = compose.store(settings)
     except WeighbridgeError as error:
         yield "store", False, str(error)
         return
-    yield "store", True, place(settings.store.url)
+    with database.engine.connect() as db:
+        unwise = doubts(db)
+    yield "store", True, ": ".join([place(settings.store.url), *filter(None, ["; ".join(unwise)])])
     yield _master_key(database)
     database.close()
     for what, path in (("disk of blobs", settings.store.blobs),):

@@ -39,8 +39,8 @@ def keys() -> None:
     \b
     weighbridge keys status
     weighbridge keys rotate --reason "yearly"
-    weighbridge keys escrow --shares 5 --needed 3 --out shares --reason "custodians of 2026"
-    weighbridge keys drill share-1.txt share-2.txt share-5.txt --reason "first quarter"
+    weighbridge keys escrow --shares 5 --needed 3 --out shares --reason custodians
+    weighbridge keys drill share-1.txt share-2.txt share-5.txt --reason drill
     """
 
 

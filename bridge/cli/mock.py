@@ -33,9 +33,11 @@ def mock() -> None:
     """A Symphony pod or a Weixin platform on this machine, until Ctrl-C.
 
     \b
-    weighbridge mock symphony --bot weighbridge --bot-key bank/secrets/symphony-public.pem
+    weighbridge mock symphony --bot weighbridge \\
+        --bot-key bank/secrets/symphony-public.pem
     weighbridge mock weixin --callback http://127.0.0.1:9471/weixin/callback \\
-        --token-file bank/secrets/weixin-token --aes-key-file bank/secrets/weixin-aes-key
+        --token-file bank/secrets/weixin-token \\
+        --aes-key-file bank/secrets/weixin-aes-key
     """
 
 

@@ -28,7 +28,7 @@ def outbox() -> None:
 
     \b
     weighbridge outbox list --state parked
-    weighbridge outbox retry 0a1b2c3d4e5f6g7h8i9j --reason "the account was unblocked"
+    weighbridge outbox retry 0a1b2c3d4e5f6g7h8i9j --reason "account unblocked"
     """
 
 

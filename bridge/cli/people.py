@@ -40,7 +40,7 @@ def people() -> None:
 
     \b
     weighbridge people list
-    weighbridge people pair alice.wong@bank.example wkAbc/wmXyz --reason "client since 2024"
+    weighbridge people pair alice.wong@bank.example wkAbc/wmXyz --reason client
     weighbridge people unpair 3 --reason "moved to another advisor"
     """
 

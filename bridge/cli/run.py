@@ -32,8 +32,9 @@ def run(root: Root) -> int:
 
     \b
     SIGTERM, SIGINT   finish what is being sent, and leave
-    SIGHUP            look at the policy files again (one with errors changes nothing), and try a network
-                      that refused our credentials again, with settings and secrets as they are now
+    SIGHUP            look at the policy files again (one with errors changes
+                      nothing), and try a network that refused our credentials
+                      again, with settings and secrets as they are now
 
     Log lines go to standard error. /readyz and /status on the port of [daemon] http say how it goes.
     """

@@ -60,6 +60,9 @@ class _Kind(Protocol):
         """The proof for `lane`; None where this engine has none. Raises Conflict while another process that
         lives has it."""
 
+    def doubts(self, db: Connection) -> list[str]:
+        """What is not as it should be about who we are in the database, and which one it is."""
+
     def place(self, address: URL) -> str:
         """Where the store is, for people: without a password."""
 
@@ -117,6 +120,11 @@ def hold(engine: Engine, lane: int) -> Held | None:
     """The proof that this process alone works `lane`; None where there can be none. Raises Conflict while
     another process has it."""
     return _kind(engine.dialect.name).hold(engine, lane)
+
+
+def doubts(db: Connection) -> list[str]:
+    """What works and is still unwise about the connection to a store, each with its remedy."""
+    return _kind(db.dialect.name).doubts(db)
 
 
 def place(url: str) -> str:

@@ -202,6 +202,20 @@ def _key(installation: str, lane: int) -> int:
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], signed=True)
 
 
+def doubts(db: Connection) -> list[str]:
+    """A role that may do everything, or the server's own database: whoever has our password, or restores
+    another's backup, reaches further than this store."""
+    superuser, database = db.exec_driver_sql(
+        "SELECT current_setting('is_superuser'), current_database()"
+    ).one()
+    found = []
+    if superuser == "on":
+        found.append("the role is a superuser: give the store one that owns its database and nothing else")
+    if database == "postgres":
+        found.append("the database is the server's own: make one for the store (CREATE DATABASE)")
+    return found
+
+
 def place(address: URL) -> str:
     """Database and host, or the service that names them."""
     query = address.query

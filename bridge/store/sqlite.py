@@ -112,6 +112,11 @@ def hold(engine: Engine, lane: int) -> _Lock | None:
     return _Lock(handle)
 
 
+def doubts(_: Connection) -> list[str]:
+    """Nothing: a file has no roles."""
+    return []
+
+
 def place(address: URL) -> str:
     """The file."""
     return address.database or "memory"

@@ -24,7 +24,7 @@ from bridge.message import SYMPHONY, WEIXIN
 from bridge.store import postgresql, schema
 from bridge.store.causes import cause
 from bridge.store.database import Database, create, open_engine
-from bridge.store.engines import address_of, place
+from bridge.store.engines import address_of, doubts, place
 from bridge.store.lease import LEASE_MS
 from bridge.store.rows import _PLAN
 from bridge.store.writer import Tx
@@ -285,3 +285,17 @@ async def test_each_lane_has_its_part_of_the_big_tables(store: Database) -> None
     query += "ON c.oid = inhrelid WHERE c.relkind = 'r' ORDER BY 1"
     parts = await Hands(store, Clock()).rows(query)
     assert parts == [(name, f"{name}_0") for name in ("content", "data_keys", "ledger")]
+
+
+def test_a_superuser_and_the_servers_own_database_are_doubtful(postgres: Server) -> None:
+    """Both work, and are said; a role that owns its own database is not spoken of."""
+    ours = postgres.fresh()
+    theirs = f"postgresql://postgres@/postgres?host={postgres.folder}"
+    for url, words in ((ours, []), (theirs, ["superuser", "server's own"])):
+        engine = open_engine(url)
+        with engine.connect() as db:
+            found = doubts(db)
+        engine.dispose()
+        assert len(found) == len(words)
+        assert all(word in one for word, one in zip(words, found, strict=True))
+    postgres.drop(ours)
