@@ -296,6 +296,14 @@ def test_a_wrong_query_is_explained_below_itself(terminal: Terminal) -> None:
     assert not looks(terminal)
 
 
+def test_a_name_that_nobody_has_is_said(terminal: Terminal) -> None:
+    """Where no name is near it, either, the answer says so; a name that somebody has is not mentioned."""
+    answer = terminal.type("audit", "search", "from:zebediah", "OR", "from:alice.wong")
+    assert answer.code == Exit.DONE
+    assert answer.err.count("nobody of that name is known") == 1
+    assert "from:zebediah: nobody of that name is known." in answer.err
+
+
 def test_a_misspelt_name_is_refused_with_the_nearest(terminal: Terminal) -> None:
     """Names come from the pairs; a name that any message has is never refused."""
     answer = terminal.type("audit", "search", "from:alcie")

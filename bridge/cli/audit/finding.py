@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
@@ -65,11 +65,15 @@ def written(words: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Archive:
-    """The archive at one moment, and its index; None where every message is to be opened."""
+    """The archive at one moment, and its index; None where every message is to be opened.
+
+    `strangers` are the conditions of a query whose people nobody in the archive is, nor is named almost like.
+    """
 
     db: Connection
     index: Index | None
     zone: tzinfo
+    strangers: list[str] = field(default_factory=list)
 
     def query(self, text: str, command: str, asking: Callable[[], Recorder]) -> Query:
         """What `text` asks of `command`. Raises QueryError with every problem; when names out of the archive
@@ -94,7 +98,9 @@ class Archive:
             return ()
         if self.page(self._parsed(f"{qualifier}:{quoted(value)}", nobody), 1).documents:
             return ()
-        return nearest(value, known)
+        if not (close := nearest(value, known)):
+            self.strangers.append(f"{qualifier}:{value}")
+        return close
 
     def _known(self, qualifier: str) -> Sequence[str]:
         """What a value of this qualifier may be: people, labels of people, or tags; else nobody knows."""

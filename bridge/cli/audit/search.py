@@ -186,6 +186,8 @@ def _messages(asked: Archive, query: Query, wishes: Wishes, recorder: Recorder) 
         show.page(part.documents)
         total, last = total + len(numbers), numbers[-1] if numbers else last
     show.end(part.searched, more=part.more, last=last)
+    for stranger in asked.strangers:
+        output.note(f"{stranger}: nobody of that name is known.")
     if not total:
         _explain_nothing(asked, query)
     if broken := show.broken:
