@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from dataclasses import replace
 from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import StaticPool
-from story import Story, Ticking, copy_of_the_story, passed_text
+from story import Story, Ticking, copy_of_the_story
 
 from bridge import sealing
 from bridge.keepers import KeyFile
+from bridge.message import Cause, Outcome, Verdict
+from bridge.ports import Ruling
 from bridge.store import copies
 from bridge.store.gathering import gathered
 from bridge.store.signing import verifiers
@@ -28,13 +29,12 @@ async def _copied(folder: Path) -> None:
     """Two messages more, for archives outside: a copy kept, one parked, some wanted, a second revision."""
     story = Story(folder, Ticking(1_790_300_000_000), ids=iter(range(9000, 9999)))  # type: ignore[arg-type]
     await story.store.own("the next daemon")
-    waiting = len(await story.store.unjudged(100))
-    for text in ("to both", "to the vault"):  # the other side, where nothing waits behind a hold
-        await story.archive(story.answers(text))
-    both = replace(passed_text("to both"), archives=("records/vault", "records/journal"))
-    last = replace(passed_text("to the vault"), archives=("records/vault",))
-    await story.judge(*[passed_text("")] * waiting, both, last)
-    await story.deliver()
+    places = (("records/vault", "records/journal"), ("records/vault",))
+    for archives in places:
+        await story.archive(story.answers("blocked"))  # where nothing waits behind a hold
+        last = (await story.store.unjudged(100))[-1]
+        verdict = Verdict(Outcome.BLOCK, Cause.RULE, "", archives=archives)
+        await story.store.record_rulings([Ruling(last, verdict)])
     now = story.clock.now()
     (one, _), (two,) = [
         await story.store.read(lambda db, key=key: copies.due(db, key, now, 9))
