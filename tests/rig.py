@@ -61,7 +61,7 @@ from bridge.store.database import Database, create, open_engine
 from bridge.store.prepared import Prepared
 from bridge.store.schema import content
 from bridge.store.vault import Vault, vault_of
-from bridge.store.writer import Tx, Writer
+from bridge.store.writer import Asked, Tx, Writer
 
 START = 1_767_600_000_000
 """Where every clock of the rig begins: 2026-01-05 08:00 UTC, milliseconds."""
@@ -237,7 +237,7 @@ class _WriterOnTheSpot(Writer):
 
     def __init__(self, engine: Any, now: Callable[[], int]) -> None:
         self._engine, self._now = engine, now
-        self._gathered: list[tuple] = []
+        self._gathered: list[Asked] = []
         self._db: Any = None
 
     async def submit(self, job: Callable[[Tx], Any]) -> Any:
@@ -245,7 +245,7 @@ class _WriterOnTheSpot(Writer):
         future: asyncio.Future = loop.create_future()
         if not self._gathered:
             loop.call_soon(self._work)
-        self._gathered.append((job, loop, future))
+        self._gathered.append(Asked(job, loop, future))
         return await asyncio.shield(future)
 
     def _work(self) -> None:

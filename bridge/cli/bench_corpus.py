@@ -166,7 +166,7 @@ class _Filling:
         tx = Tx(self.db, lambda: now)
         for network in (SYMPHONY, WEIXIN):
             mine = tuple(message for _, message in together if message.network == network)
-            intake.archive(tx, Batch(network, mine), self.directory, self.lane, self.epoch)
+            intake.archive(tx, [Batch(network, mine)], self.directory, self.lane, self.epoch)
         tx.flush()
         found = judging.unjudged(self.db, self.directory, self.lane, 2 * TOGETHER)
         rulings = [

@@ -43,10 +43,14 @@ _RAW, _WHOLE = RAW.encode(), WHOLE.encode()
 def written(value: Mapping[str, object], option: int = orjson.OPT_SORT_KEYS) -> bytes:
     """A body: one field to a line, in the order of their names. Raises TypeError as orjson does."""
     # JSON of this kind has no line break inside a value: those in texts are escaped.
-    lines = [
-        b"%b:%b" % (orjson.dumps(name), orjson.dumps(value[name], option=option)) for name in sorted(value)
-    ]
+    lines = [_key(name) + orjson.dumps(value[name], option=option) for name in sorted(value)]
     return b"{%b}" % _BETWEEN.join(lines)
+
+
+@lru_cache(maxsize=1024)
+def _key(name: str) -> bytes:
+    """A name as it stands before the value of its field."""
+    return orjson.dumps(name) + b":"
 
 
 def pieces(body: bytes, raw: bytes = b"") -> list[tuple[str, bytes]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from operator import attrgetter
 
 import orjson
 
@@ -136,6 +137,7 @@ def _dumped(value: object) -> bytes:
 
 _TEXTS = ("id", "conversation", "sender", "text", "sender_name", "address", "replaces", "refers_to", "quote")
 _NAMES = ("id", "conversation", "sender", "replaces", "refers_to")
+_texts_of, _names_of = attrgetter(*_TEXTS), attrgetter(*_NAMES)
 
 
 def mend(message: Message) -> Message:
@@ -143,10 +145,10 @@ def mend(message: Message) -> Message:
     numbers of any length, and in its ids a NUL, which PostgreSQL takes in no text."""
     if not -_LARGEST <= message.sent_at <= _LARGEST:
         message = replace(message, sent_at=_mended(message.sent_at))
-    if any("\0" in getattr(message, name) for name in _NAMES):
+    if "\0" in "".join(_names_of(message)):
         names = {name: getattr(message, name).replace("\0", "?") for name in _NAMES}
         message = replace(message, **names)
-    texts = [getattr(message, name) for name in _TEXTS]
+    texts = _texts_of(message)
     try:
         "".join(texts).encode()
     except UnicodeEncodeError:

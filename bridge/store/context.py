@@ -73,8 +73,8 @@ class Memory:
     """What was agreed to and said so far, read once for a batch of messages."""
 
     def __init__(self, db: object) -> None:
-        self._any_consent = _ANY_CONSENT.one(db, {}).first() is not None
-        self._any_said = _ANY_SAID.one(db, {}).first() is not None
+        self._any_consent = _ANY_CONSENT.value(db, {}) is not None
+        self._any_said = _ANY_SAID.value(db, {}) is not None
         self._consent = cache(lambda contact: _consent(db, contact))
         self._said = cache(lambda network, conversation: _said(db, network, conversation))
 

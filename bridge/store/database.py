@@ -45,7 +45,7 @@ from bridge.store.lease import LEASE_MS, Lease, Mark
 from bridge.store.proposals import Orders
 from bridge.store.rows import drop_delivery
 from bridge.store.vault import vault_of
-from bridge.store.writer import Tx, Writer
+from bridge.store.writer import Shared, Tx, Writer
 
 if TYPE_CHECKING:
     from bridge.policy import Source
@@ -239,7 +239,10 @@ class Database:
 
     async def archive(self, batch: Batch) -> int:
         """Keep a batch, once; gives how many of its messages were new."""
-        return await self.write(lambda tx: intake.archive(tx, batch, self._directory, self.lane, self.epoch))
+        return await self.write(Shared(self._archive, batch))
+
+    def _archive(self, tx: Tx, batches: Sequence[Batch]) -> Sequence[int]:
+        return intake.archive(tx, batches, self._directory, self.lane, self.epoch)
 
     async def wanted_files(self, network: str, limit: int) -> Sequence[Wanted]:
         """Attachments whose time to be fetched has come."""

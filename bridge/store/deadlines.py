@@ -32,7 +32,7 @@ _ANY_OVERDUE = Prepared(select(s.reviews.c.message).where(*_OVERDUE).limit(liter
 
 def anything_late(db: Connection, now: int) -> bool:
     """Whether a hold is overdue: a cheap look that writes nothing."""
-    return _ANY_OVERDUE.one(db, {"b_now": now}).first() is not None
+    return _ANY_OVERDUE.value(db, {"b_now": now}) is not None
 
 
 def settle_late(tx: Tx, lane: int, epoch: int) -> list[Late]:

@@ -23,7 +23,7 @@ class Directory:
 
     def refresh(self, db: object) -> None:
         """Read the pairs again if their version moved on."""
-        version = _VERSION.one(db, {}).scalar() or "0"
+        version = _VERSION.value(db, {}) or "0"
         if version == self._version:
             return
         self._by_source.clear()

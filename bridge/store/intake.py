@@ -7,6 +7,8 @@ one transaction, with the ledger entry that testifies to it. What is known alrea
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
+from itertools import chain
 from types import ModuleType
 
 from orjson import dumps
@@ -45,31 +47,43 @@ from bridge.store.rows import (
 from bridge.store.writer import Tx
 
 
-def archive(tx: Tx, batch: Batch, directory: Directory, lane: int, epoch: int) -> int:
-    """Keep what a network showed us, once; gives how many messages were new.
+def archive(tx: Tx, batches: Sequence[Batch], directory: Directory, lane: int, epoch: int) -> Sequence[int]:
+    """Keep what networks showed us, once; gives of each batch how many messages were new.
 
     Cursors, reply windows and deliveries that waited for these people to write move in the same step.
     """
     tx.fence(lane, epoch)
     directory.refresh(tx.db)
-    fresh = _unknown(tx, batch)
-    if fresh:
-        _insert_messages(tx, fresh, directory, lane)
-        _count_inbound(tx, fresh, lane)
-    if batch.cursors:
-        rows = [{"network": batch.network, "name": k, "value": v} for k, v in batch.cursors.items()]
+    fresh = _unknown(tx, batches)
+    if every := list(chain.from_iterable(fresh)):
+        _insert_messages(tx, every, directory, lane)
+        _count_inbound(tx, every, lane)
+    cursors = {(batch.network, name): value for batch in batches for name, value in batch.cursors.items()}
+    if cursors:
+        rows = [{"network": key[0], "name": key[1], "value": value} for key, value in cursors.items()]
         _KEEP_CURSOR.many(tx.db, rows)
-    return len(fresh)
+    return [len(new) for new in fresh]
 
 
-def _unknown(tx: Tx, batch: Batch) -> list[Message]:
-    unique: dict[str, Message] = {}
-    for message in map(mend, batch.messages):
-        unique.setdefault(message.id, message)
-    ids = list(unique)
-    look = {"b_network": batch.network, "b_ids": dumps(ids).decode() if _in_file(tx) else ids}
-    known = {source_id for (source_id,) in _KNOWN.rows(tx.db, look)}
-    return [message for message in unique.values() if message.id not in known]
+def _unknown(tx: Tx, batches: Sequence[Batch]) -> list[list[Message]]:
+    """The messages of each batch that neither the store has nor an earlier batch."""
+    unique: dict[str, dict[str, tuple[int, Message]]] = {}
+    for number, batch in enumerate(batches):
+        mine = unique.setdefault(batch.network, {})
+        for message in map(mend, batch.messages):
+            mine.setdefault(message.id, (number, message))
+    fresh: list[list[Message]] = [[] for _ in batches]
+    for network, found in unique.items():
+        known = _known_of(tx, network, list(found))
+        for number, message in found.values():
+            if message.id not in known:
+                fresh[number].append(message)
+    return fresh
+
+
+def _known_of(tx: Tx, network: str, ids: list[str]) -> set[str]:
+    look = {"b_network": network, "b_ids": dumps(ids).decode() if _in_file(tx) else ids}
+    return {source_id for (source_id,) in _KNOWN.rows(tx.db, look)}
 
 
 def _in_file(tx: Tx) -> bool:

@@ -173,7 +173,7 @@ class Rulings:
         self.samples: list[dict] = []
         self.copies: list[dict] = []
         self.terms: list[dict] = []
-        self.any_held = _ANY_HELD.one(tx.db, {}).first() is not None
+        self.any_held = _ANY_HELD.value(tx.db, {}) is not None
 
     def add(self, ruling: Ruling) -> None:
         """One message's verdict and its consequences."""

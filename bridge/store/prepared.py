@@ -54,6 +54,17 @@ def _failure(db: Connection, sql: str, error: Exception) -> Exception:
     return wrapped
 
 
+def plainly(db: Connection, sql: str) -> None:
+    """Run a statement that has no values and no answer, such as SAVEPOINT. Raises DBAPIError."""
+    cursor = db.connection.cursor()
+    try:
+        cursor.execute(sql)
+    except db.dialect.loaded_dbapi.Error as error:
+        raise _failure(db, sql, error) from error
+    finally:
+        cursor.close()
+
+
 class Prepared:
     """A statement and the names of its parameters, compiled at first use for each kind of database.
 
@@ -76,17 +87,29 @@ class Prepared:
         return db.exec_driver_sql(sql, arrange(parameters))
 
     def rows(self, db: Connection, parameters: Mapping) -> list[Any]:
-        """All rows, as the driver gives them and as it costs least. Raises StoreError when it fails."""
+        """All rows, as `look` gives them. Raises StoreError when it fails."""
+        try:
+            return self.look(db, parameters)
+        except DBAPIError as error:
+            raise StoreError(f"the database could not be read: {error.orig}") from None
+
+    def look(self, db: Connection, parameters: Mapping) -> list[Any]:
+        """All rows, as the driver gives them and as it costs least. Raises DBAPIError when it fails."""
         sql, arrange = self._of(db)
         cursor = db.connection.cursor()
         try:
             cursor.execute(sql, arrange(parameters))
             found: list[Any] = cursor.fetchall()
         except db.dialect.loaded_dbapi.Error as error:
-            raise StoreError(f"the database could not be read: {error}") from None
+            raise _failure(db, sql, error) from error
         finally:
             cursor.close()
         return found
+
+    def value(self, db: Connection, parameters: Mapping) -> Any:
+        """The first column of the first row; None when there is none. Raises DBAPIError."""
+        found = self.look(db, parameters)
+        return found[0][0] if found else None
 
     def many(self, db: Connection, rows: Sequence[Mapping]) -> int:
         """Run it with each of `rows`; gives how many rows it changed, but for an INSERT. Raises DBAPIError.
@@ -126,7 +149,7 @@ class Prepared:
     def _compile(self, db: Connection, module: ModuleType) -> tuple[str, Callable[[Mapping], object]]:
         statement = self._statement if isinstance(self._statement, ClauseElement) else self._statement(module)
         compiled = statement.compile(dialect=db.dialect, column_keys=self._names)
-        fixed = {name: bind.value for name, bind in compiled.binds.items() if bind.value is not None}
+        fixed = {name: bind.value for name, bind in compiled.binds.items() if not bind.required}
         order = compiled.positiontup or []
         if fixed:
             return str(compiled), lambda parameters: tuple(

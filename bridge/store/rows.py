@@ -79,7 +79,7 @@ _FROZEN = Prepared(select(s.meta.c.value).where(s.meta.c.key == "frozen", s.meta
 
 def is_frozen(db: Connection) -> bool:
     """Whether a person has stopped everything."""
-    return _FROZEN.one(db, {}).first() is not None
+    return _FROZEN.value(db, {}) is not None
 
 
 _PAUSED = Prepared(select(s.meta.c.value).where(s.meta.c.key == "capture", s.meta.c.value != ""))
@@ -97,7 +97,7 @@ def next_number(tx: Tx, column: object) -> int:
     """The next number of a table that counts its own rows; the writing thread is the only one to ask."""
     if column not in _HIGHEST:
         _HIGHEST[column] = Prepared(select(func.max(column)))
-    return (_HIGHEST[column].one(tx.db, {}).scalar() or 0) + 1
+    return (_HIGHEST[column].value(tx.db, {}) or 0) + 1
 
 
 def message_row(

@@ -128,7 +128,7 @@ _CLAIM = Prepared(
 def anything_due(db: object, network: str, lane: int, now: int) -> bool:
     """Whether `claim` is likely to find something: a cheap look that writes nothing."""
     look = {"b_network": network, "b_lane": lane, "b_now": now, "b_limit": 1}
-    return _DUE_CHATS.one(db, look).first() is not None
+    return _DUE_CHATS.value(db, look) is not None
 
 
 def claim(tx: Tx, directory: Directory, network: str, lane: int, epoch: int, chats: int) -> list[Claim]:
@@ -166,7 +166,7 @@ def _take(tx: Tx, network: str, lane: int, chats: int) -> list[list[int]]:
     taken: list[list[int]] = []
     plans: list[dict] = []
     paused = is_paused(tx.db)
-    for chat in _DUE_CHATS.one(tx.db, due).scalars().all():
+    for (chat,) in _DUE_CHATS.look(tx.db, due):
         numbers, again = (_own_words if paused else _head)(tx, network, chat)
         taken.append(numbers)
         plans.append({"b_network": network, "b_chat": chat, "b_due": again})
@@ -179,12 +179,12 @@ def _head(tx: Tx, network: str, chat: str) -> tuple[list[int], int]:
     """The deliveries of a chat that may be sent now, in order, and when to look at it again."""
     look = {"b_network": network, "b_chat": chat, "b_limit": PER_CHAT}
     taken: list[int] = []
-    for row in _NEXT_IN_CHAT.one(tx.db, look):
-        if row.state != DeliveryState.READY or row.next_at > tx.now:
+    for number, state, next_at, _ in _NEXT_IN_CHAT.look(tx.db, look):
+        if state != DeliveryState.READY or next_at > tx.now:
             # What is claimed or waiting looks after itself: its end plans the chat anew.
-            again = row.next_at if row.state == DeliveryState.READY and not taken else FAR
+            again = next_at if state == DeliveryState.READY and not taken else FAR
             return taken, again
-        taken.append(row.id)
+        taken.append(number)
     return taken, FAR
 
 

@@ -35,6 +35,25 @@ async def test_a_second_delivery_is_passed_over(hands: Hands) -> None:
     assert len(await hands.entries("message:archived")) == 3
 
 
+async def test_batches_that_are_kept_together_count_their_own(hands: Hands) -> None:
+    """Each says how many of its messages were new; what two of them bring is the first one's, and the last
+    position of a stream is the one that stays."""
+    await hands.archive(message(WEIXIN, 1))
+    batches = [
+        batch(message(WEIXIN, 1), message(WEIXIN, 2), cursors={"position": "2"}),
+        batch(message(SYMPHONY, 2)),
+        batch(message(WEIXIN, 2, "again"), message(WEIXIN, 3), cursors={"position": "3"}),
+        batch(message(WEIXIN, 3)),
+    ]
+    assert await hands.store.write(lambda tx: hands.store._archive(tx, batches)) == [1, 1, 1, 0]
+    assert [one.message.id for one in await hands.store.unjudged(9)] == ["1", "2", "2", "3"]
+    assert await hands.store.cursors(WEIXIN) == {"position": "3"}
+    assert await hands.rows("SELECT network, inbound FROM chats ORDER BY network") == [
+        (SYMPHONY, 1),
+        (WEIXIN, 3),
+    ]
+
+
 async def test_networks_do_not_share_ids(hands: Hands) -> None:
     """The same id on the two networks names two messages."""
     assert await hands.archive(message(WEIXIN, 1)) == 1

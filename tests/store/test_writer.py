@@ -10,7 +10,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from sqlalchemy.exc import OperationalError
 from bridge.errors import Conflict, StoreError
 from bridge.ledger.tree import Frontier, leaf_hash
 from bridge.store.database import open_engine
-from bridge.store.writer import GROUP, Tx, Writer
+from bridge.store.writer import GROUP, Shared, Tx, Writer
 
 DEADLINE = 20.0
 
@@ -118,6 +118,53 @@ async def test_a_group_is_bounded(desk: Desk) -> None:
     desk.gate.set()
     await asyncio.gather(waiting, *jobs)
     assert desk.commits == 3
+
+
+class Notes:
+    """Work for `Shared`: a fact for each text, and how many were handed in each time. "bad" is refused."""
+
+    def __init__(self) -> None:
+        self.calls: list[int] = []
+
+    def keep(self, tx: Tx, texts: Sequence[str]) -> list[int]:
+        self.calls.append(len(texts))
+        places = [tx.append(0, "policy:activated", text, {}, text.encode()) for text in texts]
+        if "bad" in texts:
+            raise Conflict("not like this")
+        return places
+
+
+async def behind(desk: Desk, *jobs: Callable[[Tx], Any]) -> list[Any]:
+    """What becomes of jobs that share a transaction."""
+    waiting = await desk.hold()
+    answers = asyncio.gather(*map(desk.writer.submit, jobs), return_exceptions=True)
+    await asyncio.sleep(0)
+    desk.gate.set()
+    await waiting
+    return await answers
+
+
+async def test_jobs_of_a_kind_are_done_as_one(desk: Desk) -> None:
+    """Those that wait in a row; each gets its own result, and others keep their turn."""
+    notes, others = Notes(), Notes()
+    first, second = Shared(notes.keep, "a"), Shared(notes.keep, "b")
+    places = await behind(desk, first, second, note("c"), Shared(notes.keep, "d"), Shared(others.keep, "e"))
+    assert places == list(range(places[0], places[0] + 5))
+    assert (notes.calls, others.calls) == ([2, 1], [1])
+    assert desk.rows(f"SELECT subject FROM ledger WHERE seq >= {places[0]} ORDER BY seq") == [
+        *map(tuple, "abcde")
+    ]
+    assert desk.check() == places[-1] + 1
+
+
+async def test_the_one_at_fault_fails_alone(desk: Desk) -> None:
+    """Jobs that were done as one and failed are done again one by one, without a gap."""
+    notes = Notes()
+    before, error, after = await behind(desk, *(Shared(notes.keep, text) for text in ("a", "bad", "c")))
+    assert isinstance(error, Conflict)
+    assert notes.calls == [3, 1, 1, 1]
+    assert after == before + 1 == desk.check() - 1
+    assert desk.rows("SELECT 1 FROM ledger WHERE subject = 'bad'") == []
 
 
 async def test_nobody_is_told_before_the_commit(desk: Desk) -> None:
