@@ -28,6 +28,8 @@ from bridge.store.signing import verifiers
 from bridge.store.verify import verify
 
 START = 1_795_000_000_000
+EMPTY = {"witnessed", "copies", "holds", "terms", "disposals", "disposal_list", "disposed", "erasures"}
+"""Tables that the story has no rows for."""
 
 
 def address(engine: str, folder: Path, server: Server) -> str:
