@@ -417,6 +417,19 @@ def test_an_attachment_that_is_not_there_any_more_is_said(terminal: Terminal, sp
     assert answer.records[0]["attachments"] == 1
 
 
+def test_a_message_that_was_tampered_with_is_not_handed_over_as_if_it_were_not(terminal: Terminal) -> None:
+    """What does not open any more is said to be so; its entry is proven, and so are all others."""
+    with sqlite3.connect(terminal.folder / "weighbridge.db") as db:
+        (entry,) = db.execute("SELECT entry FROM messages WHERE id = 5").fetchone()
+        db.execute("UPDATE content SET body = zeroblob(60) WHERE seq = ?", (entry,))
+    assert export(terminal).code == Exit.PARTIAL
+    (warned,) = [one for one in listed(out_of(terminal))["warnings"] if one["code"] == "record-gone"]
+    assert (warned["messages"], "audit verify" in warned["detail"]) == ("5", True)
+    (row,) = [one for one in lines(out_of(terminal), "messages") if one["gone"]]
+    assert (row["message"], row["text"]) == (5, "")
+    assert terminal.type("audit", "export", "--verify", str(out_of(terminal))).code == Exit.DONE
+
+
 def test_nothing_is_handed_over_that_cannot_be_written_down(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -431,7 +444,8 @@ def test_nothing_is_handed_over_that_cannot_be_written_down(
     assert not out_of(terminal).exists()
     with monkeypatch.context() as patch:
         patch.setattr(recorded, "record_made", refuses)
-        assert export(terminal).code == Exit.UNREACHABLE
+        answer = export(terminal)
+        assert (answer.code, "--resume" in answer.err) == (Exit.UNREACHABLE, True)
     assert not (out_of(terminal) / "manifest.json").exists()
 
 

@@ -20,6 +20,7 @@ from bridge.cli.audit.zone import desk_zone, name_of, zone_option
 from bridge.cli.output import Exit
 from bridge.cli.progress import progress
 from bridge.cli.root import Root, pass_root, person_option, reading
+from bridge.errors import StoreError
 
 if TYPE_CHECKING:
     from bridge.cli.exporting import Made, Wanted
@@ -169,8 +170,12 @@ def _finish(root: Root, folder: Path, given: dict[str, Any]) -> Made:
     settings = root.settings()
     who = looker(settings, given["person"], _reason(given), given["case"])
     signer = compose.signing_key(settings)
-    with reading(settings) as db, progress("exporting") as tell:
-        return finish(root.act, db, settings, folder, signer, who, tell)
+    try:
+        with reading(settings) as db, progress("exporting") as tell:
+            return finish(root.act, db, settings, folder, signer, who, tell)
+    except (StoreError, KeyboardInterrupt):
+        output.note(f"{folder} is not finished: go on with `weighbridge audit export --resume {folder}`.")
+        raise
 
 
 def _say(made: Made, *, as_json: bool) -> int:
