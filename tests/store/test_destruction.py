@@ -25,6 +25,7 @@ from bridge.store.database import Database
 from bridge.store.documents import documents
 from bridge.store.index import month_of
 from bridge.store.index.checking import hidden
+from bridge.store.index.following import Follower
 from bridge.store.verify import Summary
 
 
@@ -215,3 +216,20 @@ async def rotated(one: Firm) -> None:
     await one.store.write(lambda tx: rotation.rewrap_files(tx, ""))
     _, needed = await one.store.write(lambda tx: rotation.retire(tx, 0, "bob.li@bank.example", "disposal"))
     KeyFile(one.folder / "secrets/store-key").forget(needed)
+
+
+async def test_whoever_looked_at_a_message_before_it_went_adds_no_word_of_it(old: Firm) -> None:
+    """A daemon that had opened a message when it was destroyed, and adds it to the index afterwards, is told
+    that it was too slow; what it looks at then is without words."""
+    old.follow()
+    number = await old.plan()
+    await old.approve(number)
+    await old.store.end_pair(1, "bob.li@bank.example", "something to follow")
+    with closing(old.index()) as index, old.store.engine.connect() as db:
+        with db.begin():
+            step = Follower(index).look(db)
+        assert step is not None
+        await old.steps(number)
+        await old.finish(number)
+        assert not index.add(db, step)
+        assert await old.store.read(lambda db: hidden(db, index)) == {}
