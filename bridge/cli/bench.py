@@ -1,7 +1,7 @@
 """`weighbridge bench`: what the relay carries, and what verdicts, records and searches cost here.
 
 Rules of this file: options and printing; what is measured stands in `bench_relay`, `bench_policy`,
-`bench_audit` and `bench_search`.
+`bench_audit`, `bench_search` and `bench_records`.
 Figures go to standard output, progress to standard error.
 """
 
@@ -52,6 +52,14 @@ SAMPLED = {"messages": "messages", "rss_mb": "RSS MB"}
 GROWN = {
     "rss_settled_mb": "RSS MB after a quarter", "rss_end_mb": "at the end",
     "bytes_per_message": "grown, bytes/message",
+}  # fmt: skip
+BROUGHT = {
+    "form": "copies as", "messages": "messages", "bytes": "bytes", "rate": "records/s",
+    "times_copying": "times copying", "cpu": "CPU s",
+}  # fmt: skip
+EXPORTED = {
+    "format": "exported as", "messages": "messages", "bytes": "bytes", "rate": "messages/s",
+    "times_copying": "times copying", "cpu": "CPU s", "peak_mb": "peak MB",
 }  # fmt: skip
 APPENDED = {
     "producers": "producers", "round": "round", "system": "system", "per_second": "messages/s",
@@ -273,6 +281,20 @@ def search(
     told.end()
 
 
+@bench.command()
+@click.option("--messages", type=COUNT, default=10_000, show_default=True, help="Exported in each format.")
+@click.option("--copies", type=COUNT, default=2_000, show_default=True, help="Brought outside in each form.")
+@FOLDER
+@output.json_option
+def records(messages: int, copies: int, folder: Path, as_json: bool) -> None:
+    """Hand records over: copies to an archive outside, and exports, beside copying the same bytes."""
+    from bridge.cli import bench_records
+
+    told = Telling(as_json)
+    bench_records.run(copies, messages, told.row, folder)
+    told.end()
+
+
 async def _until_told_otherwise(work: Awaitable[None]) -> None:
     """Do `work`; SIGTERM cancels it, so that no process and no file stays behind."""
     task = asyncio.ensure_future(work)
@@ -331,6 +353,8 @@ class Telling:
             (self._rows.get("commits", ()), COMMITTED),
             (self._rows.get("memory", ()), SAMPLED),
             (self._rows.get("growth", ()), GROWN),
+            (self._rows.get("sink", ()), BROUGHT),
+            (self._rows.get("export", ()), EXPORTED),
             (compared, COMPARED),
             (self._rows.get("content", ()), FOUND),
             (self._rows.get("attributes", ()), DECIDED),
