@@ -60,6 +60,7 @@ def test_from_the_plan_to_the_certificate(terminal: Terminal) -> None:
     text = terminal.type("disposal", "show", "1", "--certificate").out
     for part in (ALICE, BOB, CAROL, "Records destroyed   22", ran.records[0]["digest"]):
         assert part in text
+    assert terminal.type("disposal", "run", "1", "--json", "--as", ALICE).records == ran.records
     assert terminal.type("audit", "verify").code == Exit.DONE
     assert terminal.type("disposal", "list", "--json").records[0]["number"] == 1
 
@@ -113,9 +114,7 @@ def test_every_command_lives_with_records_that_are_gone(disposed: Terminal) -> N
         assert answer.code in (Exit.DONE, Exit.UNREACHABLE), (command, answer)
     assert disposed.type("audit", "reindex", "--check").code == Exit.DONE
     other = f"sqlite:///{disposed.folder}/other.db"
-    copied = disposed.type(
-        "store", "copy", "--to", other, "--keep", "--reason", "trial", "--as", CAROL
-    )
+    copied = disposed.type("store", "copy", "--to", other, "--keep", "--reason", "trial", "--as", CAROL)
     assert copied.code == Exit.DONE, copied.err
 
 
