@@ -73,7 +73,7 @@ def hold() -> None:
 @output.json_option
 @looking
 @pass_root
-def preview(root: Root, *, as_json: bool, person: str, reason: str, case: str, **options: Any) -> None:
+def preview(root: Root, /, *, as_json: bool, person: str, reason: str, case: str, **options: Any) -> None:
     """How much a hold would cover: messages, conversations, people. Nothing is placed.
 
     Who asks is written into the ledger first.
@@ -96,7 +96,7 @@ def preview(root: Root, *, as_json: bool, person: str, reason: str, case: str, *
 @person_option
 @output.json_option
 @pass_root
-def place(root: Root, name: str, *, reason: str, person: str, as_json: bool, **options: Any) -> None:
+def place(root: Root, /, name: str, *, reason: str, person: str, as_json: bool, **options: Any) -> None:
     """Place hold NAME, at once: on people, conversations, messages, or what a query finds.
 
     It covers what was archived before as well as what comes; what somebody wrote, and what was written to

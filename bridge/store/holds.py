@@ -260,19 +260,17 @@ def hold(db: Connection, name: str) -> Hold:
 
 def _hold(db: Connection, row: Any) -> Hold:
     acts = _acts(db, row.name)
-    placed = acts[0][1]
-    last = next((act for kind, act in reversed(acts) if kind == "legal:lift-proposed"), {})
-    by = next((act for kind, act in acts if kind == "legal:lifted"), {})
-    ending = row.state != STANDING
+    said = dict(acts)  # of each kind the last
+    proposed = said.get("legal:lift-proposed", {}) if row.state != STANDING else {}
     return Hold(
-        row.name,
-        row.state,
-        *(placed[name] for name in ("query", "written", "person", "reason")),
+        name=row.name,
+        state=row.state,
         placed_at=row.placed_at,
         ended_at=row.ended_at,
-        proposed_by=last.get("person", "") if ending else "",
-        lifted_by=by.get("person", ""),
-        why=last.get("reason", "") if ending else "",
+        proposed_by=proposed.get("person", ""),
+        lifted_by=said.get("legal:lifted", {}).get("person", ""),
+        why=proposed.get("reason", ""),
+        **said["legal:placed"],
     )
 
 

@@ -91,7 +91,7 @@ def _presets(db: Connection, number: int) -> dict[str, str]:
         return {}
     files = [one.model for one in found.policies] if found else []
     kept = ((file.policy, one) for file in files for one in file.retention if one.preset)
-    return {f"{policy}/{one.id or one.preset}": one.preset for policy, one in kept}
+    return {f"{policy}/{one.id or one.preset}": one.preset or "" for policy, one in kept}
 
 
 # --- many records ---------------------------------------------------------------------------------------
