@@ -371,7 +371,7 @@ class Assurance:
         ]
         run.faults += await self._apart(lambda db: reconciling.surplus(db, chosen, asked, gaps))
         if asked.counts["own"]:  # a network that does not show ours at all proves nothing
-            run.faults += await self._apart(lambda db: reconciling.unseen_deliveries(db, chosen, asked))
+            run.faults += await self._apart(lambda db: reconciling.unseen_deliveries(db, chosen, asked, gaps))
         run.accounts.append(Account("source", network, dict(asked.counts), *_ends(chosen)))
 
     # --- canaries, and what is unusual

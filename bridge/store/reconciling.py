@@ -631,12 +631,17 @@ def _message(db: Connection, lane: int, seq: int) -> dict[str, Any] | None:
     return value
 
 
-def unseen_deliveries(db: Connection, chosen: Span, asked: Recount) -> list[Fault]:
-    """Deliveries that the network took in the span, and does not show: for networks that show ours at all."""
+def unseen_deliveries(
+    db: Connection, chosen: Span, asked: Recount, unasked: Sequence[tuple[str, int, int]] = ()
+) -> list[Fault]:
+    """Deliveries that the network took in the span, and does not show: for networks that show ours at all,
+    and conversations that could be asked."""
+    closed = [name for name, _, _ in unasked]
     d = s.deliveries.c
     query = select(d.id, d.permit).where(
         d.network == asked.network, d.state == "sent", d.done_at >= chosen.since, d.done_at < chosen.until
     )
+    query = query.where(d.conversation.not_in(closed))
     detail = "the network took it, and does not have it"
     return [
         Fault(Stage.OUTBOX, What.MISSING, f"delivery/{row.permit}", detail)
