@@ -141,7 +141,7 @@ def test_a_package_made_before_stays_valid_and_one_made_after_shows_what_is_gone
         manifest = box.read("manifest.json").decode()
     for kind in ("record:disposed", "disposal:planned", "disposal:approved", "disposal:certified"):
         assert kind in entries
-    assert "disposed of under cards/short, by disposal 1" in manifest
+    assert "disposed of: cards/short, disposal 1" in manifest
 
 
 def checked(package: Path) -> str:

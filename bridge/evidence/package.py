@@ -247,7 +247,7 @@ def _absent(case: Case, life: Life) -> str:
     gone = next((one.entry for one in case.about(life) if one.entry.kind == "record:disposed"), None)
     if gone is None:
         return "no longer in the archive, and no entry of the record says why"
-    return f"disposed of under {gone.facts.get('class')}, by disposal {gone.facts.get('disposal')}"
+    return f"disposed of: {gone.facts.get('class')}, disposal {gone.facts.get('disposal')}"
 
 
 def _lane(lane: Lane) -> Record:

@@ -91,7 +91,11 @@ _TERMS: Mapping[str, tuple[str, str]] = {
     "attachment": ("附件", "附件"),
     "withheld by whoever made this": ("由制作者隐去", "由製作者隱去"),
     "the network did not give it": ("网络未提供", "網絡未提供"),
-    "no longer in the archive: disposed of": ("已不在存档中：已按规定销毁", "已不在存檔中：已按規定銷毀"),
+    "disposed of": ("已按规定销毁", "已按規定銷毀"),
+    "no longer in the archive, and no entry of the record says why": (
+        "已不在存档中，且记录中没有条目说明原因",
+        "已不在存檔中，且記錄中沒有條目說明原因",
+    ),
     "the record does not commit to its own bytes, only to those of the sealed file": (
         "记录未对附件原文作出承诺，只对加密后的文件作出承诺",
         "記錄未對附件原文作出承諾，只對加密後的檔案作出承諾",

@@ -164,8 +164,8 @@ class Tally:
     @property
     def counts(self) -> Counts:
         """What was counted, in order."""
-        ordered = (dict(sorted(one.items())) for one in (self.classes, self.pairs, self.months, self.kept))
-        return Counts(*ordered)
+        classes, months = dict(sorted(self.classes.items())), dict(sorted(self.months.items()))
+        return Counts(classes, dict(sorted(self.pairs.items())), months, dict(sorted(self.kept.items())))
 
 
 def certificate(plan: Plan) -> Iterator[str]:

@@ -35,5 +35,5 @@ def test_every_outcome_has_its_words(outcome: Outcome) -> None:
 def test_a_remark_keeps_what_others_said() -> None:
     """What a network answered is nobody's to translate; nor is a place."""
     assert remark("the network did not give it: 404", "zh-Hans") == "网络未提供: 404"
-    assert remark("no longer in the archive: disposed of", "zh-Hans").startswith("已不在存档中")
+    assert remark("disposed of: hk/records, disposal 4", "zh-Hans").startswith("已按规定销毁")
     assert remark("0/17", "zh-Hans") == "0/17"
