@@ -3,7 +3,8 @@
 Rules of this file: a copy is right when its bytes have the SHA-256 that the record has, and each attachment
 the one that its name promises. One that is gone or changed is wanted again, and the record says that it was
 lost. What a mailbox has cannot be seen: that is said, not passed over. A folder that is collected has lost
-nothing."""
+nothing.
+"""
 
 from __future__ import annotations
 

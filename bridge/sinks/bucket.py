@@ -7,7 +7,8 @@ shortened. Objects are asked for by name and version: a newer version, or a mark
 changes nothing.
 
 Sources: Amazon S3 API (PutObject: If-None-Match, x-amz-checksum-sha256, Object Lock headers;
-PutObjectRetention; PutObjectLegalHold; DeleteObject with a version). """
+PutObjectRetention; PutObjectLegalHold; DeleteObject with a version).
+"""
 
 from __future__ import annotations
 

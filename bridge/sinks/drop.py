@@ -3,7 +3,8 @@
 Rules of this file: a file is written under a name that nobody reads (`.part`), flushed, renamed and read
 back; what lies under a name is never written over. It uses no hard links and no locks, because mounts may
 have none. A manifest for each batch says what was put, with digests: it comes last, so whoever finds a
-manifest finds all that it names. Collected files are no loss: the record has the receipt. """
+manifest finds all that it names. Collected files are no loss: the record has the receipt.
+"""
 
 from __future__ import annotations
 

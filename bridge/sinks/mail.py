@@ -6,7 +6,8 @@ Message-ID is always the same, so a repetition after a lost answer is known as o
 server takes is refused, never cut; a mailbox cannot be read back, which the checks say.
 
 Sources: RFC 5321 (transactions, replies), RFC 1870 (SIZE), RFC 3207 (STARTTLS), RFC 8314 (implicit TLS), RFC
-4954. """
+4954.
+"""
 
 from __future__ import annotations
 

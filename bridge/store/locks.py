@@ -2,7 +2,8 @@
 
 Rules of this file: reads what `terms` and `holds` say, and compares it with what each archive was last told.
 A record whose end is not known, or that nobody classed, is held: no lock may end before the record may go.
-Notices share the fate of the message that they are about."""
+Notices share the fate of the message that they are about.
+"""
 
 from __future__ import annotations
 
