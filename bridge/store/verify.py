@@ -67,6 +67,7 @@ from bridge.store.reread import (
     number,
     parsed,
 )
+from bridge.store.schema import metadata
 from bridge.store.stamps import check_stamps
 from bridge.store.testimony import (
     ARCHIVED,
@@ -126,6 +127,7 @@ def verify(
     work.summary.unread = work.opener.missing
     _file_itself(work)
     _tables(work)
+    _strangers(work)
     work.total = work.count("ledger") + work.count("messages") + work.count("deliveries")
     absences = Absences(work)
     for lane in lanes_of(work):
@@ -181,6 +183,27 @@ def _file_itself(work: Work) -> None:
 def _tables(work: Work) -> None:
     for table in sorted(work.gone):
         work.report(table, "", "", "the whole table is gone, with everything that was in it")
+
+
+_STRANGERS = {
+    "sqlite": "SELECT type, name, tbl_name FROM sqlite_master WHERE type IN ('table', 'view', 'trigger') "
+    "AND name NOT LIKE 'sqlite@_%' ESCAPE '@'",
+    "postgresql": "SELECT 'trigger', t.tgname, c.relname FROM pg_trigger t "
+    "JOIN pg_class c ON c.oid = t.tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE NOT t.tgisinternal AND n.nspname = current_schema() "
+    "UNION ALL SELECT 'rule', rulename, tablename FROM pg_rules WHERE schemaname = current_schema()",
+}
+"""What stands in the database beside rows: SQLite's tables, views and triggers; PostgreSQL's triggers and
+rules (it may have tables for others' sake)."""
+
+
+def _strangers(work: Work) -> None:
+    """What somebody else has put there could change what is written, or answer in its place."""
+    ours = {*metadata.tables, "alembic_version"}
+    for kind, name, table in work.db.exec_driver_sql(_STRANGERS[work.db.dialect.name]):
+        if kind != "table" or name not in ours:
+            place = table if table in ours else name
+            work.report(place, "", "", f"the {kind} {name} is none of this program's: find out who made it")
 
 
 # --- the ledger -----------------------------------------------------------------------------------------

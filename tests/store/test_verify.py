@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import rig
 from postgres import Server
 from spoiled import Spoiled
 from sqlalchemy import Connection, Engine, Table, text
@@ -431,3 +432,38 @@ def test_both_engines_find_the_same(twins: Twins, statement: str) -> None:
     file, server = twins.told(statement)
     assert file
     assert file == server
+
+
+@pytest.mark.parametrize(
+    ("statement", "place"),
+    [
+        ("CREATE TRIGGER quiet AFTER INSERT ON messages BEGIN SELECT 1; END", "messages"),
+        ("CREATE TABLE notes (id INTEGER)", "notes"),
+        ("CREATE VIEW looks AS SELECT * FROM messages", "looks"),
+    ],
+)
+def test_what_is_not_ours_is_found(spoiled: Spoiled, statement: str, place: str) -> None:
+    """A trigger that somebody has put on a table, a table or a view beside ours: one finding, named."""
+    (finding,) = spoiled.spoil(statement)
+    assert (finding.table, statement.split()[2] in finding.meaning) == (place, True)
+
+
+def test_a_trigger_in_a_server_is_found(postgres: Server, tmp_path: Path) -> None:
+    """On PostgreSQL, too, where nothing else is found in a new store."""
+    with rig.on(postgres):
+        rig.new_store(tmp_path)
+        engine = rig._engine(rig.url_of(tmp_path))
+        found: list[Finding] = []
+        with engine.connect().execution_options(writes=True) as db, db.begin():
+            verify(db, tmp_path / "blobs", found.append)
+            assert found == []
+            db.exec_driver_sql(
+                "CREATE FUNCTION quiet() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$"
+            )
+            db.exec_driver_sql(
+                "CREATE TRIGGER quiet BEFORE INSERT ON messages FOR EACH ROW EXECUTE FUNCTION quiet()"
+            )
+            verify(db, tmp_path / "blobs", found.append)
+        engine.dispose()
+    assert [one.table for one in found] == ["messages"]
+    assert "trigger quiet" in found[0].meaning
