@@ -62,6 +62,7 @@ class Pace:
     at_once: int = 4
     batch: int = 64
     look: float = 0.5
+    measure: float = 5.0
     follow: float = 60.0
     sweep: float = 3600.0
     settle: float = 60.0
@@ -122,9 +123,12 @@ class Archivist:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._follow())
+                loop, due = asyncio.get_running_loop(), 0.0
                 while True:
                     await self._renew(tasks)
-                    await self._measure()
+                    if loop.time() >= due:  # it counts all that is wanted
+                        await self._measure()
+                        due = loop.time() + self.pace.measure
                     await asyncio.sleep(self.pace.look)
         finally:
             self._thread.submit(self._close)

@@ -57,6 +57,8 @@ async def read_back(database: Database, sink: Sink, sample: int, person: str, re
 async def _wrong(database: Database, sink: Sink, key: str, copy: Due, digest: str) -> str:
     """What is wrong with a copy, as a short word; "" when it is as it was taken."""
     names = await database.read(lambda db: locks.objects_of(db, key, copy.message, copy.revision))
+    if not names:
+        return ""  # the record was disposed of meanwhile, and with it what was known of its copies
     promised = [digest, *(digest_in(name) for name in names[1:])]
     for name, due in zip(names, promised, strict=True):
         found = hashlib.sha256()
