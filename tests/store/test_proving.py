@@ -136,7 +136,5 @@ def altered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Connection]:
 @pytest.mark.parametrize("name", READERS)
 def test_an_altered_entry_is_named_by_whoever_reads_it(altered: Connection, name: str) -> None:
     """Not a traceback, but which entry of which lane, and what to run."""
-    with pytest.raises(
-        Damaged, match=r"entry \d+ of lane 0 is not what was recorded: run `weighbridge"
-    ):
+    with pytest.raises(Damaged, match=r"entry \d+ of lane 0 is not what was recorded: run `weighbridge"):
         READERS[name](altered)
