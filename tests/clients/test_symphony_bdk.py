@@ -35,9 +35,13 @@ def environment(name: str) -> Path:
     if not stamp.exists() or stamp.read_text() != wanted:
         uv = Path(sys.executable).with_name("uv")
         make = [uv, "venv", "--quiet", "--clear", "--python", sys.executable, place]
-        install = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--require-hashes"]
-        for command in (make, [*install, "--python", python, "-r", requirements]):
-            subprocess.run(command, check=True, timeout=INSTALL_SECONDS)
+        subprocess.run(make, check=True, timeout=INSTALL_SECONDS)
+        wants = ["install", "--quiet", "--require-hashes", "-r", requirements]
+        quickly = [uv, "pip", *wants, "--compile-bytecode", "--python", python]
+        # uv takes seconds where pip takes half a minute, but it may be pip alone that was told of an index.
+        if subprocess.run(quickly, check=False, timeout=INSTALL_SECONDS).returncode:
+            pip = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check"]
+            subprocess.run([*pip, *wants], check=True, timeout=INSTALL_SECONDS)
         stamp.write_text(wanted)
     return python
 
