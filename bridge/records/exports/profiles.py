@@ -75,8 +75,8 @@ PROFILES: Mapping[str, Profile] = {
             "US",
             "SEC: Concordance load file with custodians, plain ZIP without encryption; ask before "
             "de-duplicating",
-            "data delivery standards of the SEC",
-            True,
+            "data delivery standards of the SEC; the names of its columns were not read there",
+            False,
             {"profile": "sec"},
             zipped=True,
         ),
@@ -85,8 +85,8 @@ PROFILES: Mapping[str, Profile] = {
             "dat",
             "US",
             "US Department of Justice: load file with families and custodians",
-            "standard specifications of the Antitrust Division",
-            True,
+            "standard specifications of the Antitrust Division; the names of its columns were not read there",
+            False,
             {"profile": "doj"},
         ),
         Profile(
@@ -94,8 +94,8 @@ PROFILES: Mapping[str, Profile] = {
             "dat",
             "US",
             "US Federal Trade Commission: load file with Bates numbers",
-            "production guide of the Bureau of Competition",
-            True,
+            "production guide of the Bureau of Competition; the names of its columns were not read there",
+            False,
             {"profile": "ftc"},
         ),
         Profile(
