@@ -28,7 +28,6 @@ from sqlalchemy import Connection, Engine, Select, Table, column, func, inspect,
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.errors import Conflict, StoreError
-from bridge.ledger.entry import decode
 from bridge.ledger.tree import Frontier
 from bridge.ports import KeyKeeper
 from bridge.store import schema as s
@@ -37,6 +36,7 @@ from bridge.store.causes import cause
 from bridge.store.codec import dump
 from bridge.store.database import migrate
 from bridge.store.engines import alone, fill, hold, open_engine, partition, place, prepare
+from bridge.store.proving import testimony
 from bridge.store.vault import vault_of
 from bridge.store.verify import Finding, Summary
 from bridge.store.writer import CLOSED, Tx
@@ -183,7 +183,7 @@ def _is_finished(source: Connection, target: Engine) -> bool:
         if _installation(source) != _installation(db) or roots(db)["0"]["size"] != size + 1:
             return False
         data = db.execute(select(c.entry).where(c.lane == 0, c.seq == size)).scalar_one()
-    entry = decode(data)
+    entry = testimony(0, size, data)
     return entry.kind == "store:copied" and entry.facts["roots"] == ours
 
 

@@ -16,7 +16,7 @@ import orjson
 from sqlalchemy import Connection, and_, func, insert, select, update
 
 from bridge.errors import Missing
-from bridge.ledger.entry import Entry, decode
+from bridge.ledger.entry import Entry
 from bridge.records.disposal import (
     GOOD_FOR,
     Agreed,
@@ -35,6 +35,7 @@ from bridge.store.codec import dump
 from bridge.store.destruction import Doomed, destroy
 from bridge.store.holds import standing_holds
 from bridge.store.kept import key_of, name_of
+from bridge.store.proving import testimony
 from bridge.store.rows import next_number
 from bridge.store.terms import Standing, standings
 from bridge.store.writer import Tx
@@ -289,7 +290,7 @@ def destroyed(db: Connection, number: int) -> list[Gone]:
     """What a plan destroyed, in the order of the messages' numbers."""
     g, m, le = s.disposed.c, s.messages.c, s.ledger.c
     query = (
-        select(g.message, m.notice_for, le.entry)
+        select(g.message, m.notice_for, le.lane, le.seq, le.entry)
         .join(s.messages, m.id == g.message)
         .join(s.ledger, and_(le.lane == g.lane, le.seq == g.entry))
         .where(g.disposal == number)
@@ -297,7 +298,7 @@ def destroyed(db: Connection, number: int) -> list[Gone]:
     )
     found = []
     for row in db.execute(query):
-        facts: Mapping[str, Any] = decode(bytes(row.entry)).facts
+        facts: Mapping[str, Any] = testimony(row.lane, row.seq, row.entry).facts
         found.append(Gone(row.message, facts["class"], facts["until"], row.notice_for is not None))
     return found
 
@@ -357,13 +358,13 @@ def _certified(entry: Entry, said: Mapping[str, Any]) -> Mapping[str, Any]:
 def _steps(db: Connection, number: int) -> Iterator[tuple[Entry, dict[str, Any]]]:
     le, c = s.ledger.c, s.content.c
     query = (
-        select(le.entry, c.body)
+        select(le.lane, le.seq, le.entry, c.body)
         .outerjoin(s.content, and_(c.lane == le.lane, c.seq == le.seq))
         .where(le.subject == _subject(number))
         .order_by(le.lane, le.seq)
     )
-    for entry, body in db.execute(query):
-        yield decode(bytes(entry)), orjson.loads(body) if body else {}
+    for row in db.execute(query):
+        yield testimony(row.lane, row.seq, row.entry), orjson.loads(row.body) if row.body else {}
 
 
 def listed(db: Connection, number: int) -> list[dict[str, Any]]:
@@ -409,7 +410,7 @@ def fate(db: Connection, number: int) -> dict[str, Any] | None:
     row = db.execute(query).first()
     if row is None:
         return None
-    entry, by = decode(bytes(row.entry)), disposal(db, row.disposal)
+    entry, by = testimony(row.lane, row.seq, row.entry), disposal(db, row.disposal)
     facts: Mapping[str, Any] = entry.facts
     return {
         "message": number,
@@ -499,7 +500,7 @@ def last_trial(db: Connection) -> Trial | None:
     """The last trial; None when there was none."""
     le, c = s.ledger.c, s.content.c
     query = (
-        select(le.entry, c.body)
+        select(le.lane, le.seq, le.entry, c.body)
         .outerjoin(s.content, and_(c.lane == le.lane, c.seq == le.seq))
         .where(le.subject == CANARY)
         .order_by(le.lane.desc(), le.seq.desc())
@@ -508,7 +509,7 @@ def last_trial(db: Connection) -> Trial | None:
     row = db.execute(query).first()
     if row is None:
         return None
-    entry = decode(bytes(row.entry))
+    entry = testimony(row.lane, row.seq, row.entry)
     reasons = tuple(orjson.loads(row.body)["reasons"]) if row.body else ()
     return Trial(_count(entry.facts["message"]), entry.kind == "canary:refused", reasons, entry.at)
 

@@ -15,13 +15,14 @@ import orjson
 from sqlalchemy import Connection, and_, insert, select, update
 
 from bridge.errors import Missing
-from bridge.ledger.entry import Entry, decode
+from bridge.ledger.entry import Entry
 from bridge.records.erasure import ERASED, KEPT, Answer, Request, due
 from bridge.store import schema as s
 from bridge.store.codec import dump
 from bridge.store.destruction import erase_pair
 from bridge.store.disposal import Ask, Found, Wanted, ask, present, survey
 from bridge.store.disposal import plan as plan_disposal
+from bridge.store.proving import testimony
 from bridge.store.rows import next_number
 from bridge.store.writer import Tx
 
@@ -138,10 +139,10 @@ def _whole(value: object) -> int:
 def _steps(db: Connection, number: int) -> Iterator[tuple[Entry, dict[str, Any]]]:
     le, c = s.ledger.c, s.content.c
     query = (
-        select(le.entry, c.body)
+        select(le.lane, le.seq, le.entry, c.body)
         .join(s.content, and_(c.lane == le.lane, c.seq == le.seq))
         .where(le.subject == _subject(number))
         .order_by(le.lane, le.seq)
     )
-    for entry, body in db.execute(query):
-        yield decode(bytes(entry)), orjson.loads(body)
+    for row in db.execute(query):
+        yield testimony(row.lane, row.seq, row.entry), orjson.loads(row.body)

@@ -22,7 +22,7 @@ from sqlalchemy import Connection, and_, case, exists, func, not_, or_, select
 
 from bridge.errors import Damaged
 from bridge.flow import DeliveryState, MessageState
-from bridge.ledger.entry import Entry, decode, recall
+from bridge.ledger.entry import Entry, recall
 from bridge.message import Retention
 from bridge.ports import Order
 from bridge.records.terms import Term, end, term
@@ -31,6 +31,7 @@ from bridge.store.codec import dump
 from bridge.store.copies import outstanding
 from bridge.store.holds import Holds, covered, families
 from bridge.store.kept import REPLACE_TERM, facts_of, key_of, name_of, row_of, term_from
+from bridge.store.proving import testimony
 from bridge.store.rows import is_open, states_in
 from bridge.store.writer import Tx
 
@@ -209,7 +210,7 @@ def _by_term(row: Any, now: int) -> Iterator[str]:
     if row.key is None:
         yield "no class of retention"
         return
-    said = None if row.entry is None else term_from(decode(bytes(row.entry)).facts)
+    said = None if row.entry is None else term_from(testimony(row.lane, row.seq, row.entry).facts)
     if said != Term(name_of(row.key), name_of(row.start), row.until):
         yield "its term is not what the ledger says"
     if row.until is None:
@@ -222,7 +223,7 @@ _UNDECIDED = (MessageState.NEW.value, MessageState.FETCHING.value, MessageState.
 
 _M, _T = s.messages.c, s.terms.c
 _TERMS = (
-    select(_M.id, _M.state, _T.key, _T.start, _T.until, s.ledger.c.entry)
+    select(_M.id, _M.state, _T.key, _T.start, _T.until, s.ledger.c.lane, s.ledger.c.seq, s.ledger.c.entry)
     .outerjoin(s.terms, _T.message == _M.id)
     .outerjoin(s.ledger, and_(s.ledger.c.lane == _M.lane, s.ledger.c.seq == _T.entry))
 )

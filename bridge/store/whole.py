@@ -13,11 +13,11 @@ import orjson
 from sqlalchemy import Connection, and_, select
 
 from bridge.errors import Damaged
-from bridge.ledger.entry import decode
 from bridge.records.copies import Enclosed, End, Fact, Record
 from bridge.search.document import Person
 from bridge.store import schema as s
 from bridge.store.documents import Reading, Stored
+from bridge.store.proving import testimony
 
 NOT_OF_IT = ("copy:",)
 """Kinds of entries about a message that say nothing about it, but about its copies."""
@@ -60,7 +60,7 @@ def _facts(db: Connection, document: Stored, revision: int, upto: int) -> list[F
 
 
 def _fact(row: Any) -> Fact | None:
-    entry = decode(bytes(row.entry))
+    entry = testimony(row.lane, row.seq, row.entry)
     if entry.kind.startswith(NOT_OF_IT):
         return None
     # The words of the message itself stand apart, once.

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from disposals import DAY, FIRST, PLANNER, SECOND, Firm, firm, reopened
+from sqlalchemy import Connection
 
-from bridge.errors import Conflict, Missing, NotAllowed
+from bridge.errors import Conflict, Damaged, Missing, NotAllowed
 from bridge.ports import Placing
 from bridge.records.disposal import GOOD_FOR, State, digest_of
-from bridge.store import destruction, disposal, holds
+from bridge.store import destruction, disposal, holds, terms
 from bridge.store.disposal import Standing
 
 
@@ -231,6 +233,24 @@ async def test_how_a_record_went_is_known(old: Firm) -> None:
     assert fate["approved_by"] == [FIRST, SECOND]
     assert fate["disposed_at"] >= fate["until"]
     assert await old.store.read(lambda db: disposal.fate(db, 3)) is None
+
+
+async def test_an_altered_entry_is_named_by_whoever_reads_it(old: Firm) -> None:
+    """Plans, what they destroyed, the trial, terms: not a traceback, but which entry, and what to run."""
+    number = await old.dispose()
+    await disposal.trial(old.store)
+    with closing(sqlite3.connect(old.folder / "weighbridge.db", isolation_level=None)) as db:
+        db.execute("UPDATE ledger SET entry = substr(entry, 2)")
+    readers: list[Callable[[Connection], Any]] = [
+        lambda db: disposal.fate(db, 1),
+        lambda db: disposal.destroyed(db, number),
+        lambda db: disposal.disposal(db, number),
+        disposal.last_trial,
+        lambda db: terms.standings(db, [3], 0, holds.Holds([])),
+    ]
+    for read in readers:
+        with pytest.raises(Damaged, match=r"entry \d+ of lane 0 is not what was recorded: run"):
+            await old.store.read(read)
 
 
 async def test_the_trial_is_one_of_the_days(old: Firm) -> None:

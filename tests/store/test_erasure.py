@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from disposals import DAY, FIRST, PLANNER, Firm, firm
 
-from bridge.errors import Missing
+from bridge.errors import Damaged, Missing
 from bridge.ports import Placing
 from bridge.records.erasure import ERASED, KEPT, Request, due
 from bridge.store import disposal, erasure, holds, views
@@ -97,6 +97,15 @@ async def test_names_go_with_the_last_record(old: Firm) -> None:
     directory = Directory()
     await old.store.read(directory.refresh)
     assert directory.route(1, "weixin") is None
+
+
+async def test_an_altered_entry_is_named(old: Firm) -> None:
+    """Whoever reads a request learns which entry was changed, and what to run."""
+    one = await ask(old)
+    with closing(sqlite3.connect(old.folder / "weighbridge.db", isolation_level=None)) as db:
+        db.execute("UPDATE ledger SET entry = substr(entry, 2)")
+    with pytest.raises(Damaged, match=r"entry \d+ of lane 0 is not what was recorded: run"):
+        await old.store.read(lambda db: erasure.erasure(db, one.number))
 
 
 async def test_requests_are_listed(old: Firm) -> None:

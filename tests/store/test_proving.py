@@ -20,6 +20,7 @@ from bridge.ledger.tree import leaf_hash, root_of
 from bridge.store import backtest, policies, proposals, rotation, samples, sizes
 from bridge.store.database import open_engine
 from bridge.store.proving import Subtrees, entries_about, entry_at
+from bridge.store.whole import whole
 
 SIZE = 1000
 LEAVES = [leaf_hash(number.to_bytes(4, "big")) for number in range(SIZE)]
@@ -112,6 +113,7 @@ READERS: dict[str, Callable[[Connection], Any]] = {
     "a canary": lambda db: rotation.canary(db, KeyInMemory("other", bytes(32))),
     "samples": lambda db: samples._root_at(db, 0, 1 << 50),
     "sizes": sizes.sizes,
+    "a whole record": lambda db: whole(db, 1, 1, 1 << 40),
 }
 
 
