@@ -222,7 +222,9 @@ KEYS: Mapping[type[lang.Section], Mapping[str, How | _Within]] = {
     lang.PolicyFile: {"title": _silent, "owner": _silent, "consent": _Within(UP)},
     lang.AppliesTo: {"groups": members(1)},
     lang.Defaults: {
-        "unmatched": _ranked("deliver", "hold"), "unpaired": _STOP, "on_error": _STOP,
+        "unmatched": _ranked("deliver", "hold"),
+        "unpaired": _STOP,
+        "on_error": _STOP,
         "deliver_after": _ranked("local", "all_sinks"),
     },
     lang.Group: {"symphony": members(1), "weixin": members(1)},

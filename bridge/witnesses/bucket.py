@@ -30,6 +30,7 @@ AT_ONCE = 16
 LARGEST = 1 << 20
 """Bytes of the largest object that is read."""
 
+
 @dataclass(frozen=True, slots=True)
 class Lock:
     """How long, in days, objects are locked, and whether somebody with a special right may lift it
@@ -137,9 +138,7 @@ class Bucket:
 
     def _names(self, prefix: str) -> Iterator[str]:
         with self._service.asking() as client:
-            for page in client.get_paginator("list_objects_v2").paginate(
-                Bucket=self.bucket, Prefix=prefix
-            ):
+            for page in client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix):
                 yield from (one["Key"] for one in page.get("Contents", ()))
 
     def _versions(self) -> Iterator[dict[str, Any]]:
