@@ -142,7 +142,7 @@ def relay(
     folder: Path,
     as_json: bool,
 ) -> None:
-    """Compare the bridge with a relay that keeps nothing, and with the bare database.
+    """Compare with a relay that keeps nothing, and the bare database.
 
     Both networks are mocks on this machine. The bridge runs alone in its process on a core of its own, with
     the shipped policies and everything on disk. Takes some minutes; nothing is left behind.
@@ -181,7 +181,9 @@ def relay(
 def policy(
     messages: int, requests: int, entries: tuple[int, ...], words: int, rivals: Path, as_json: bool
 ) -> None:
-    """Compare verdicts with a loop over `re`, presidio, hyperscan, cedarpy and casbin.
+    """Compare verdicts with those of other engines.
+
+    With a loop over `re`, presidio, hyperscan, cedarpy and casbin.
 
     All get the same messages, entries and requests in one run, and must agree on every one. Takes some
     minutes. Without the others' environment only our engine and the loop are measured.
@@ -229,7 +231,9 @@ def audit(
     folder: Path,
     as_json: bool,
 ) -> None:
-    """Compare keeping and verifying records with bare databases, PostgreSQL, pymerkle and plain hashes.
+    """Compare keeping and verifying records with other ways to do so.
+
+    With bare databases, PostgreSQL, pymerkle and plain hashes.
 
     Messages are appended through the store itself: sealed, in the ledger and its tree, and in the search
     index, which may follow behind. Takes some minutes; nothing is left behind. Without the others'
@@ -266,7 +270,9 @@ def search(
     folder: Path,
     as_json: bool,
 ) -> None:
-    """Compare searches with FTS5, tsvector, pg_trgm and tantivy over the same messages in plain text.
+    """Compare searches with those of other engines.
+
+    With FTS5, tsvector, pg_trgm and tantivy over the same messages in plain text.
 
     Ours are sealed: what is found is opened, and tried once more. Every engine's answers are held against
     the truth. Takes about a minute for 20,000 messages; nothing is left behind but what --archive names.
@@ -287,7 +293,7 @@ def search(
 @FOLDER
 @output.json_option
 def records(messages: int, copies: int, folder: Path, as_json: bool) -> None:
-    """Hand records over: copies to an archive outside, and exports, beside copying the same bytes."""
+    """Hand records over: copies outside, exports, and plain copies."""
     from bridge.cli import bench_records
 
     told = Telling(as_json)

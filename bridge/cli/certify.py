@@ -188,8 +188,10 @@ def _archived(db: Connection, made: Certificate) -> Iterator[str]:
 )
 @pass_root
 def verify(root: Root, file: Path, key: Path | None) -> int:
-    """Whether a certificate is signed by this house, and says in words what its value says. Exit code 5 when
-    it does not."""
+    """Whether a certificate is signed by this house.
+
+    It also has to say in words what its value says. Exit code 5 when it does not.
+    """
     from bridge.records.certificate import read, result
     from bridge.store.signing import public_file, verifiers
 

@@ -41,7 +41,7 @@ def disposal() -> None:
 
     \b
     weighbridge disposal plan --reason "yearly"
-    weighbridge disposal approve 4 --reason "seen the list"       two people, neither of whom planned it
+    weighbridge disposal approve 4 --reason "seen the list"      by two people
     weighbridge disposal run 4
     weighbridge disposal show 4 --certificate
     """
@@ -58,7 +58,7 @@ def disposal() -> None:
 @output.json_option
 @pass_root
 def plan(root: Root, query: str, before: int | None, reason: str, person: str, as_json: bool) -> None:
-    """List everything that may go now, with counts, and what stays, and why. Destroys nothing.
+    """List what may go now, and what stays, and why. Destroys nothing.
 
     The list is fixed; it is good for thirty days.
     """
@@ -134,7 +134,7 @@ def withdraw(root: Root, number: int, reason: str, person: str) -> None:
 @output.json_option
 @pass_root
 def run(root: Root, number: int, rotate: bool, person: str, as_json: bool) -> None:
-    """Destroy what plan N lists, but for what has to be kept by now; then certify it.
+    """Destroy what plan N lists, then certify it. What has to be kept by now is left.
 
     A daemon may go on. Whoever is interrupted runs it again: it goes on where it stopped.
     """
@@ -211,7 +211,9 @@ def _forget(root: Root, database: Database, number: int) -> None:
 @output.json_option
 @pass_root
 def canary(root: Root, as_json: bool) -> int:
-    """Ask the engine to destroy a record that has to be kept: it has to refuse. Exit code 5 if it would not.
+    """Ask the engine to destroy what has to be kept: it has to refuse.
+
+    Exit code 5 if it would not.
 
     The daemon does it every day; what came of it is in the ledger.
     """
@@ -269,7 +271,10 @@ def _record(one: Plan, now: int) -> dict[str, Any]:
 @output.json_option
 @pass_root
 def show(root: Root, number: int, records: bool, kept: str, certificate: bool, as_json: bool) -> None:
-    """One plan: how many records, by class, pair and month; what stays, and why; who agreed."""
+    """One plan: how many records, what stays and why, who agreed.
+
+    Records are counted by class, pair and month.
+    """
     from bridge.records.disposal import certificate as lines
     from bridge.store import disposal as store
 

@@ -33,7 +33,7 @@ def erasure() -> None:
     """People who ask to be forgotten (GDPR Art. 17, PIPL Art. 47): each record is erased, or kept by a rule.
 
     \b
-    weighbridge erasure request --about 李雷 --law gdpr --reason "letter of 22 November"
+    weighbridge erasure request --about 李雷 --law gdpr --reason "a letter"
     weighbridge erasure show 1 --letter --language zh-Hans
     weighbridge disposal approve 5 --reason "erasure request 1"
     """
@@ -47,7 +47,7 @@ def erasure() -> None:
 @output.json_option
 @pass_root
 def request(root: Root, about: str, law: str, reason: str, person: str, as_json: bool) -> None:
-    """Take a request down, answer it for each record, and plan the disposal of what may go.
+    """Take a request down and answer it for each record. What may go is planned for disposal.
 
     Both sides of a conversation count: what the person wrote, and what was written to them.
     """
@@ -92,7 +92,7 @@ def _names(pair: Mapping[str, Any]) -> set[str]:
 @output.json_option
 @pass_root
 def list_(root: Root, as_json: bool) -> None:
-    """Every request, the newest first, and until when it has to be answered."""
+    """Every request, the newest first, and when its answer is due."""
     from bridge.store import erasure as store
 
     rows = [_row(one) for one in root.read(store.erasures)]

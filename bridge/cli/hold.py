@@ -61,7 +61,7 @@ def hold() -> None:
 
     \b
     weighbridge hold preview --person alice.wong@bank.example --reason CASE-7
-    weighbridge hold place CASE-7 --person alice.wong@bank.example --reason "letter of 22 November"
+    weighbridge hold place CASE-7 --person alice.wong@bank.example --reason letter
     weighbridge hold list
     weighbridge hold lift CASE-7 --reason "settled"
     weighbridge hold lift CASE-7 --approve --reason "seen the settlement"
@@ -97,7 +97,7 @@ def preview(root: Root, /, *, as_json: bool, person: str, reason: str, case: str
 @output.json_option
 @pass_root
 def place(root: Root, /, name: str, *, reason: str, person: str, as_json: bool, **options: Any) -> None:
-    """Place hold NAME, at once: on people, conversations, messages, or what a query finds.
+    """Place hold NAME, at once. It is on people, conversations, messages, or what a query finds.
 
     It covers what was archived before as well as what comes; what somebody wrote, and what was written to
     them. Times in a query are UTC unless it says `tz:`.
@@ -117,7 +117,7 @@ def place(root: Root, /, name: str, *, reason: str, person: str, as_json: bool, 
 @output.json_option
 @pass_root
 def list_(root: Root, lifted: bool, as_json: bool) -> None:
-    """The holds that stand: placed by people, and said by the policies in force."""
+    """The holds that stand: placed by people, and said by policies."""
     from bridge.store import holds
 
     placed = root.read(holds.holds)
@@ -142,7 +142,7 @@ def _line(row: dict[str, Any]) -> dict[str, Any]:
 @output.json_option
 @pass_root
 def show(root: Root, name: str, as_json: bool) -> None:
-    """One hold: what it covers, who placed it and why, and who wants it lifted."""
+    """One hold: what it covers, who placed it and why, who lifts it."""
     from bridge.store import holds
 
     one = root.read(lambda db: holds.hold(db, name))
@@ -166,7 +166,7 @@ def show(root: Root, name: str, as_json: bool) -> None:
 @person_option
 @pass_root
 def lift(root: Root, name: str, approve: bool, refuse: bool, reason: str, person: str) -> int:
-    """Propose to lift hold NAME; with --approve, agree to that: then it covers nothing any more.
+    """Propose to lift hold NAME. With --approve, agree to that: then it covers nothing any more.
 
     The proposer cannot agree. If the settings name legal approvers, only they can. Lifting a hold disposes of
     nothing: that takes a plan of its own.

@@ -48,7 +48,10 @@ def keys() -> None:
 @output.json_option
 @pass_root
 def status(root: Root, as_json: bool) -> None:
-    """Which keys there are, what each wraps, and when custodians last tried theirs. Opens nothing."""
+    """Which keys there are, and what each wraps. Opens nothing.
+
+    Also when custodians last tried theirs.
+    """
     from bridge.store import rotation
 
     keeper = _keeper(root)
@@ -159,7 +162,7 @@ async def _rewrap(store: Database, total: int, tell: Tell) -> None:
 @person_option
 @pass_root
 def escrow(root: Root, shares: int, needed: int, out: Path, reason: str, person: str) -> None:
-    """Split the master key into shares for custodians outside: NEEDED of SHARES give it back.
+    """Split the master key into shares for custodians outside. NEEDED of SHARES give it back.
 
     Hand each file to one custodian, and delete it here. Fewer than NEEDED say nothing of the key.
     """
@@ -207,10 +210,10 @@ _SHARES = click.argument(
 @person_option
 @pass_root
 def drill(root: Root, files: tuple[Path, ...], custodians: tuple[str, ...], reason: str, person: str) -> None:
-    """Try the custodians' shares: put the key together, open a canary with it, and write down that it worked.
+    """Try the custodians' shares, and write down that they work.
 
-    The key is in memory only, and the canary is opened with it alone. To write that down takes the store's
-    own key, as every act does.
+    The key is put together in memory only, and the canary is opened with it alone. To write that down takes
+    the store's own key, as every act does.
     """
     from bridge.store import rotation
 
@@ -230,7 +233,7 @@ def drill(root: Root, files: tuple[Path, ...], custodians: tuple[str, ...], reas
 @_SHARES
 @pass_root
 def restore(root: Root, files: tuple[Path, ...]) -> None:
-    """Make the key file again from the custodians' shares, after its loss. Never overwrites one."""
+    """Make a lost key file again from shares. Never overwrites one."""
     from bridge.keepers import KeyFile
     from bridge.store import rotation
 

@@ -44,7 +44,7 @@ def outbox() -> None:
 @output.json_option
 @pass_root
 def list_(root: Root, states: tuple[str, ...], limit: int, as_json: bool) -> None:
-    """Deliveries that are not finished, in their order; or those in a state you name."""
+    """Unfinished deliveries, in their order; or those in a state."""
     from bridge.cli.compose import WallClock
     from bridge.store import views
 

@@ -43,8 +43,10 @@ def retention() -> None:
     \b
     weighbridge retention explain 17
     weighbridge retention list
-    weighbridge retention event deal-termination --query "tag:swap-42" --at 2026-11-22 --reason …
-    weighbridge retention extend --query "from:alice.wong" --keep 7y --reason "asked by the authority"
+    weighbridge retention event deal-termination --query "tag:swap-42" \\
+        --at 2026-11-22 --reason "the swap ended"
+    weighbridge retention extend --query "from:alice.wong" --keep 7y \\
+        --reason "asked by the authority"
     weighbridge retention presets
     """
 
@@ -57,7 +59,7 @@ def retention() -> None:
 @output.json_option
 @pass_root
 def explain(root: Root, number: int, as_json: bool) -> None:
-    """Until when message ID is kept, because of which rule, and what else keeps it."""
+    """Until when message ID is kept, by which rule; what else keeps it."""
     from bridge.cli.compose import WallClock
     from bridge.store.disposal import fate
     from bridge.store.lives import life
@@ -159,7 +161,10 @@ def _as_record(found: Life) -> dict[str, Any]:
 @output.json_option
 @pass_root
 def list_(root: Root, as_json: bool) -> None:
-    """The classes that govern records: how many each, when the first ends, how many are past their term."""
+    """The classes that govern records, and how many each.
+
+    Also when the first ends, and how many are past their term.
+    """
     from bridge.cli.compose import WallClock
     from bridge.store.terms import counts
 
@@ -177,7 +182,7 @@ def _class_line(row: Mapping[str, Any]) -> dict[str, Any]:
 @retention.command()
 @output.json_option
 def presets(as_json: bool) -> None:
-    """The periods of regulations, by name: with the rule each comes from, and how that is known."""
+    """The periods of regulations: by which rule, and how that is known."""
     from bridge.policy.presets import PRESETS
 
     rows = [{**one._asdict(), "known": _known(one.confirmed)} for one in PRESETS.values()]
@@ -201,7 +206,10 @@ def presets(as_json: bool) -> None:
 def happened(
     root: Root, name: str, query: str, at: datetime, yes: bool, reason: str, person: str, as_json: bool
 ) -> int:
-    """Say that what a class waits for has happened (deal-termination), for the records that a query finds."""
+    """Say that what a class waits for has happened (deal-termination).
+
+    It is said for the records that a query finds.
+    """
     from bridge.ports import Order
 
     # The end of that day: what happened in the evening must not begin in the morning.
@@ -234,7 +242,10 @@ def extend(
     person: str,
     as_json: bool,
 ) -> int:
-    """Keep the records that a query finds longer (MiFID II: seven years instead of five). Never shorter."""
+    """Keep the records that a query finds longer. Never shorter.
+
+    MiFID II knows seven years instead of five.
+    """
     from bridge.ports import Order
 
     moment = round(until.replace(tzinfo=UTC).timestamp() * 1000) + 86_400_000 if until else 0

@@ -124,7 +124,7 @@ def _due(row: Mapping[str, Any], now: int) -> str:
 @looking
 @pass_root
 def show(root: Root, number: int, as_json: bool, person: str, reason: str, case: str) -> None:
-    """One held message: what it says, what was found in it, and what can be done.
+    """One held message: what it says, what was found, what can be done.
 
     Who is shown it is written into the ledger first.
     """
@@ -247,7 +247,7 @@ def release(root: Root, number: int, as_written: bool, reason: str, person: str)
 @person_option
 @pass_root
 def reject(root: Root, number: int, reason: str, person: str) -> None:
-    """Refuse a held message: it stays in the archive and goes nowhere; its sender is told."""
+    """Refuse a held message. It stays in the archive and goes nowhere; its sender is told."""
     from bridge import desk
 
     root.act(lambda store: desk.reject(store, number, person, reason))
@@ -269,7 +269,10 @@ def reject(root: Root, number: int, reason: str, person: str) -> None:
 @person_option
 @pass_root
 def draw(root: Root, day: datetime, reason: str, person: str) -> None:
-    """Draw a day's delivered messages for review: by the ledger's root, so that nobody can choose."""
+    """Draw a day's delivered messages for review.
+
+    They are drawn by the ledger's root, so that nobody can choose.
+    """
     from bridge import desk
 
     drawn = root.act(lambda store: desk.draw(store, day.date(), person, reason))

@@ -36,7 +36,7 @@ def sinks() -> None:
     weighbridge sinks status
     weighbridge sinks check records/vault --sample 100 --reason "quarterly check"
     weighbridge sinks retry records/journal --reason "the limit was raised"
-    weighbridge sinks rehearse records/vault --reason "before compliance mode" --i-understand
+    weighbridge sinks rehearse records/vault --reason "trial" --i-understand
     """
 
 
@@ -53,8 +53,10 @@ def list_(root: Root, as_json: bool) -> None:
 @output.json_option
 @pass_root
 def status(root: Root, as_json: bool) -> int:
-    """What each archive has, lacks and refused. Exit code 1 where one refused, or has lacked copies too
-    long."""
+    """What each archive has, lacks and refused.
+
+    Exit code 1 where one refused, or has lacked copies too long.
+    """
     from bridge.cli.compose import WallClock
     from bridge.store import copies
     from bridge.store.kept import key_of, name_of
@@ -82,8 +84,10 @@ def status(root: Root, as_json: bool) -> int:
 @output.json_option
 @pass_root
 def check(root: Root, name: str | None, sample: int, person: str, reason: str, as_json: bool) -> int:
-    """Read copies back from the archives, drawn by chance, and compare them. Exit code 5 where one is gone or
-    changed: it is brought again."""
+    """Read copies back from the archives and compare them.
+
+    They are drawn by chance. Exit code 5 where one is gone or changed: it is brought again.
+    """
     settings = root.examined().settings
     chosen = [_find(settings, name)] if name else _named(settings)
     rows = asyncio.run(_check_all(settings, chosen, sample, person, reason))
@@ -116,7 +120,7 @@ async def _check_all(
 @reason_option
 @pass_root
 def retry(root: Root, name: str, message: int | None, person: str, reason: str) -> None:
-    """Bring what an archive refused again: all of it, or the copies of one message."""
+    """Bring again what an archive refused: all, or one message's."""
     from bridge.store import copies
     from bridge.store.kept import key_of
 
@@ -134,8 +138,9 @@ def retry(root: Root, name: str, message: int | None, person: str, reason: str) 
 @reason_option
 @pass_root
 def rehearse(root: Root, name: str, i_understand: bool, person: str, reason: str) -> None:
-    """Show that an archive refuses to delete what it locks: a trial object, locked in governance mode for a
-    day, is to be deleted, and has to stay.
+    """Show that an archive refuses to delete what it locks.
+
+    A trial object, locked in governance mode for a day, is to be deleted, and has to stay.
 
     With --i-understand, an archive whose policy says `object_lock: compliance` gets its copies from now on.
     Nobody, not even the owner of the account, can delete or unlock those before their time.

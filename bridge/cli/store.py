@@ -32,7 +32,8 @@ def store() -> None:
 
     \b
     weighbridge store status
-    weighbridge store copy --to postgresql://weighbridge@db.bank.example/weighbridge --reason "to the server"
+    weighbridge store copy --to postgresql://weighbridge@db.bank.example/archive \\
+        --reason "to the server"
     """
 
 
@@ -55,7 +56,7 @@ def _address(_: click.Context, parameter: click.Parameter, value: str) -> str:
 @output.json_option
 @pass_root
 def status(root: Root, as_json: bool) -> None:
-    """On what the store stands, how large each table is, and what was written last. Opens nothing."""
+    """On what the store stands, and how large it is. Opens nothing."""
     from bridge.store.engines import place
     from bridge.store.sizes import sizes
 

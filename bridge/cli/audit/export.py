@@ -67,7 +67,8 @@ def export(
     record first, and what was handed over at the end. An export that was interrupted goes on with --resume.
 
     \b
-    weighbridge audit export with:alice.wong --format jsonl --out case-7 --to-region CN --reason CASE-7
+    weighbridge audit export with:alice.wong --format jsonl --out case-7 \\
+        --to-region CN --reason CASE-7
     weighbridge audit export --resume case-7 --reason CASE-7
     weighbridge audit export --verify case-7
     """

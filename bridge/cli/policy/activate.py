@@ -41,7 +41,7 @@ def activate(root: Root, number: int, at: str, reason: str, person: str) -> int:
 
     \b
     weighbridge policy activate 3 --reason "as agreed"
-    weighbridge policy activate 3 --at "2026-11-23 09:00+08:00" --reason "before the market opens"
+    weighbridge policy activate 3 --at "2026-11-23 09:00+08:00" --reason "agreed"
     """
     from bridge import desk
     from bridge.cli import compose

@@ -52,8 +52,10 @@ def add_test(
     """Add a test to RULE. It is refused when it does not pass, unless you say `--failing`.
 
     \b
-    weighbridge policy add-test mask-cards --given "order 4111 1111 1111 1112" --expect deliver
-    weighbridge policy add-test mask-cards --given "ref 6222 0212 3456 7890 128" --expect deliver --failing
+    weighbridge policy add-test mask-cards --expect deliver \\
+        --given "order 4111 1111 1111 1112"
+    weighbridge policy add-test mask-cards --expect deliver --failing \\
+        --given "ref 6222 0212 3456 7890 128"
     """
     from bridge.policy.editing import with_test
 

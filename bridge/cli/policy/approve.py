@@ -63,7 +63,7 @@ def approve(
 
     \b
     weighbridge policy show 3
-    weighbridge policy approve 3 --looser L1 --reason "the threshold was agreed with the desk"
+    weighbridge policy approve 3 --looser L1 --reason "agreed with the desk"
     """
     from bridge import desk
     from bridge.cli import compose

@@ -28,7 +28,7 @@ def schema(file: Path | None, reference: bool, out: Path | None) -> None:
 
     \b
     weighbridge policy schema --out policies/policy.schema.json
-    weighbridge policy schema --for policies/desk.yaml --out policies/desk.schema.json
+    weighbridge policy schema --for policies/desk.yaml --out desk.schema.json
 
     \b
     A policy names it in its first line:

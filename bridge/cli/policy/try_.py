@@ -36,7 +36,14 @@ _APART = 60_000  # milliseconds between the earlier messages
 @click.option("--recipient", help="The reader: an e-mail address, or a Weixin id.")
 @click.option("--tag", "tags", multiple=True, help="A label of the client; may be repeated.")
 @click.option("--group", "groups", multiple=True, help="A group of the policy with one of both in it.")
-@click.option("--kind", type=click.Choice(_KINDS), default="text", show_default=True)
+@click.option(
+    "--kind",
+    type=click.Choice(_KINDS),
+    default="text",
+    show_default=True,
+    metavar="KIND",
+    help=f"One of {', '.join(_KINDS)}.",
+)
 @click.option("--at", "at", type=click.DateTime(["%Y-%m-%d %H:%M"]),
               help='When, by the clock of the first policy: "2026-11-20 23:10".  [default: now]')  # fmt: skip
 @click.option("--earlier", multiple=True, help="What the sender wrote before, oldest first.")
@@ -55,7 +62,8 @@ def try_(root: Root, /, policies: Sequence[Path], as_json: bool, language: str, 
 
     \b
     weighbridge policy try "账户 8812345678" --as alice.wong@bank.example
-    weighbridge policy try "加我微信" --to symphony --tag 客户 --at "2026-11-20 23:10" --lang zh-Hans
+    weighbridge policy try "加我微信" --to symphony --tag 客户 --lang zh-Hans
+    weighbridge policy try "hello" --at "2026-11-20 23:10"
     """
     from bridge.policy import as_record
     from bridge.policy.narration import as_object, narrate
