@@ -66,12 +66,14 @@ class Lag(NamedTuple):
 
 @dataclass(slots=True)
 class _Place:
-    """One place: the size of its newest checkpoint, None before the first look; when (milliseconds) it got
-    one, and since when it lacks one (0: it lacks none); how often it failed, when it is tried again."""
+    """One place: the size of its newest checkpoint, None before the first look; whether the store remembers
+    that one was left there; when (milliseconds) it got one, and since when it lacks one (0: it lacks none);
+    how often it failed, when it is tried again."""
 
     number: int
     witness: Witness
     size: int | None = None
+    begun: bool = False
     left_at: int = 0
     behind_since: int = 0
     failures: int = 0
@@ -200,9 +202,11 @@ class Notary:
         if not place.witness.recalls:
             await self._remember(place, lane)
             return
+        name = place.witness.name
+        place.begun = await self.database.read(lambda db: checkpoints.has_left(db, name))
         try:
             async with asyncio.timeout(PATIENCE):
-                there = await place.witness.newest(lane)
+                there = await place.witness.newest(lane, begun=place.begun)
         except (Unwitnessed, TimeoutError) as error:
             self._away(place, error)
             return
@@ -238,9 +242,10 @@ class Notary:
         async with asyncio.timeout(PATIENCE):
             said = await place.witness.leave(lane, size, note)
         place.size, place.left_at = size, self.database.clock.now()
-        if said:
+        if said or not place.begun:
             answer = Answer(lane, size, place.witness.name, place.left_at, said)
             await self.database.write(lambda tx: checkpoints.keep_answer(tx, answer, epoch))
+            place.begun = True
         if place.witness.every:
             log.info("checkpoint:witnessed", anchor=place.number, lane=lane, count=size)
 

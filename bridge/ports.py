@@ -96,8 +96,13 @@ class Witness(Protocol):
     every: float
     recalls: bool
 
-    async def newest(self, lane: int) -> tuple[int, str] | None:
-        """Size and note of a lane's newest checkpoint there; None when it has none, or does not recall."""
+    async def newest(self, lane: int, *, begun: bool = False) -> tuple[int, str] | None:
+        """Size and note of a lane's newest checkpoint there; None when it has none, or does not recall.
+
+        `begun` says that checkpoints were left there before. A place that recalls and shows no sign of that
+        is another one under the same name, a folder where nothing is mounted: it MUST NOT be begun anew, but
+        raise `Unwitnessed`.
+        """
 
     async def leave(self, lane: int, size: int, note: str) -> bytes:
         """Leave a checkpoint, once; gives the answer that is to be kept as proof, b"" for none.

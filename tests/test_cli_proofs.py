@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sqlite3
@@ -113,6 +114,22 @@ def test_a_checkpoint_of_somebody_else_is_refused(terminal: Terminal, tmp_path: 
 
 
 # --- verify ---------------------------------------------------------------------------------------------
+
+
+def test_a_folder_that_is_gone_for_good_is_adopted(terminal: Terminal) -> None:
+    """The doctor says what to do; it is done to folders of the settings alone."""
+    folder = terminal.folder / "checkpoints"
+    shutil.rmtree(folder)
+    with contextlib.closing(sqlite3.connect(terminal.folder / "weighbridge.db")) as db, db:
+        db.execute("UPDATE witnessed SET witness = ?", (str(folder),))
+    (found,) = [
+        one for one in terminal.type("doctor", "--offline", "--json").records if one["check"] == "checkpoints"
+    ]
+    assert not found["ok"]
+    assert f"`weighbridge audit checkpoint --adopt {folder}`" in found["detail"]
+    assert terminal.type("audit", "checkpoint", "--adopt", str(folder / "other")).code == Exit.WRONG
+    assert terminal.type("audit", "checkpoint", "--adopt", str(folder)).code == Exit.DONE
+    assert [one.name for one in folder.iterdir()] == ["key.pub"]
 
 
 def test_verify_counts_checkpoints_inside_and_outside(terminal: Terminal) -> None:

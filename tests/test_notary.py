@@ -103,6 +103,25 @@ async def test_a_folder_that_is_away_is_told_and_caught_up_with(hands: Hands, tm
     assert sizes(far) == await in_table(hands.store)
 
 
+async def test_an_unmounted_folder_is_not_made_anew(hands: Hands, tmp_path: Path) -> None:
+    """Neither by the daemon that used it nor by the next one; mounted again, it gets what it missed."""
+    far, away = tmp_path / "far", tmp_path / "elsewhere"
+    first = made(hands.store, far)
+    await say(hands, 1)
+    await first.round()
+    far.rename(away)
+    far.mkdir()
+    for notary in (first, made(hands.store, far)):
+        await say(hands, 2 if notary is first else 3)
+        await notary.round()
+        assert f"`weighbridge audit checkpoint --adopt {far}`" in notary.trouble()
+    assert list(far.iterdir()) == []
+    far.rmdir()
+    away.rename(far)
+    await notary.round()
+    assert (notary.trouble(), sizes(far)) == ("", await in_table(hands.store))
+
+
 async def test_a_folder_that_hangs_holds_nobody_up(
     hands: Hands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,7 +226,7 @@ class Outside:
         self.asked = 0
         self.trouble: Exception | None = None
 
-    async def newest(self, lane: int) -> tuple[int, str] | None:
+    async def newest(self, lane: int, *, begun: bool = False) -> tuple[int, str] | None:
         """What was left last."""
         if self.trouble:
             raise self.trouble

@@ -156,9 +156,9 @@ def _checkpoints(settings: Settings) -> Iterator[Check]:
     """Where checkpoints go: beside the database they prove little to anybody but ourselves."""
     from bridge.cli import compose
 
-    database = _nearest(compose.beside(settings))
+    database, begun = _nearest(compose.beside(settings)), _begun(settings)
     for path in compose.anchors(settings):
-        yield _folder(path, database)
+        yield _folder(path, database, begun=str(path) in begun)
     try:
         compose.signing_key(settings)
     except ConfigError as error:
@@ -167,11 +167,30 @@ def _checkpoints(settings: Settings) -> Iterator[Check]:
         yield "checkpoint key", True, str(settings.ledger.key_file)
 
 
-def _folder(path: Path, database: Path) -> Check:
-    """Whether a checkpoint could be left in a folder: one is written there, and taken away again."""
-    from bridge.store.anchors import AnchorFolder
+def _begun(settings: Settings) -> frozenset[str]:
+    """The folders in which checkpoints were left; none when the store cannot be read, which is told above."""
+    from bridge.cli import compose
+    from bridge.store.checkpoints import has_left
 
     try:
+        store = compose.store(settings)
+    except WeighbridgeError:
+        return frozenset()
+    try:
+        with store.engine.connect() as db:
+            return frozenset(str(path) for path in compose.anchors(settings) if has_left(db, str(path)))
+    finally:
+        store.close()
+
+
+def _folder(path: Path, database: Path, *, begun: bool) -> Check:
+    """Whether a checkpoint could be left in a folder: one is written there, and taken away again."""
+    from bridge.store.anchors import AnchorFolder
+    from bridge.witnesses.shelf import UNMOUNTED
+
+    try:
+        if begun and not AnchorFolder(path).begun():
+            return "checkpoints", False, f"{path}: {UNMOUNTED.format(name=path)}"
         detail = AnchorFolder(path).check()
         near = _nearest(path).stat().st_dev == database.stat().st_dev
     except OSError as error:

@@ -118,6 +118,19 @@ def newest(db: Connection, keys: Sequence[Verifier], lanes: Sequence[int]) -> It
         }
 
 
+def adopt(settings: Settings, path: Path) -> None:
+    """Begin anew in a folder of the settings, when what was left there is gone. Raises ConfigError."""
+    from bridge.cli.compose import anchors, signing_key
+    from bridge.store.anchors import AnchorFolder
+
+    if path.absolute() not in (one.absolute() for one in anchors(settings)):
+        raise ConfigError(f"{path} is not among the folders of [ledger] anchors; write it as it stands there")
+    try:
+        AnchorFolder(path).publish(signing_key(settings), settings.store.lanes)
+    except OSError as error:
+        raise ConfigError(f"{path}: nothing can be written there: {error.strerror}") from None
+
+
 def write_stamps(db: Connection, lanes: Sequence[int], folder: Path) -> int:
     """Write every time-stamped checkpoint below `folder`, as in a folder of checkpoints, and each response
     beside its own (`.tsr`, the second authority's `-2.tsr`); gives how many. Raises ConfigError."""

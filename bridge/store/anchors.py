@@ -34,6 +34,14 @@ class AnchorFolder:
         self.path.mkdir(mode=0o750, parents=True, exist_ok=True)
         publish(self.path / KEYS, signer, lanes)
 
+    def begun(self) -> bool:
+        """Whether checkpoints were ever to be left here: the public key is."""
+        try:
+            (self.path / KEYS).stat()
+        except FileNotFoundError:
+            return False
+        return True
+
     def check(self) -> str:
         """Whether checkpoints can be written here: a file is, and taken away again, as is every folder
         that was made for it. Raises OSError."""

@@ -80,6 +80,11 @@ def last_answer(db: Connection, lane: int, witness: str) -> Answer | None:
     return Answer(row.lane, row.size, row.witness, row.at, row.answer) if row else None
 
 
+def has_left(db: Connection, witness: str) -> bool:
+    """Whether a checkpoint of any lane was ever left in this place: its first one is remembered."""
+    return db.execute(select(s.witnessed.c.at).where(s.witnessed.c.witness == witness)).first() is not None
+
+
 def answers(db: Connection, lane: int, first: int, last: int) -> Sequence[Answer]:
     """What all places answered to checkpoints of `first` to `last` entries, both included, in order."""
     w = s.witnessed.c

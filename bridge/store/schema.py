@@ -119,6 +119,7 @@ checkpoints = Table(
 )
 
 #: What places outside answered to a checkpoint, where they cannot be asked again: time stamps, ids of posts.
+#: Of folders and buckets the first one that was left there, with an empty answer: they are never begun anew.
 witnessed = Table(
     "witnessed",
     metadata,

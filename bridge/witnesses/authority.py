@@ -33,7 +33,7 @@ class TimeStamps:
         self.name, self.every = name, every
         self._url, self._roots, self._proxy = name.removeprefix(AUTHORITY), roots, proxy or None
 
-    async def newest(self, lane: int) -> None:
+    async def newest(self, lane: int, *, begun: bool = False) -> None:
         """See `bridge.ports.Witness`: an authority keeps nothing that we could ask for."""
 
     async def leave(self, lane: int, size: int, note: str) -> bytes:

@@ -57,6 +57,10 @@ class Bucket:
         lines = public_lines(signer, lanes)
         self._once(f"{self.prefix}keys/{signer.verifier(0).id.hex()}-{lanes}.{KEYS}", lines)
 
+    def begun(self) -> bool:
+        """A bucket is never made here: one that is away says so itself."""
+        return True
+
     def newest(self, lane: int) -> tuple[int, str] | None:
         """Size and note of a lane's newest checkpoint here."""
         shelves = sorted(self._shelves(f"{self.prefix}{lane}/"), reverse=True)

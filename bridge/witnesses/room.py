@@ -29,7 +29,7 @@ class Room:
         self.name, self.every = name, every
         self._stream, self._post, self._look = name.removeprefix(PREFIX), post, look
 
-    async def newest(self, lane: int) -> None:
+    async def newest(self, lane: int, *, begun: bool = False) -> None:
         """See `bridge.ports.Witness`: a room is not read for what was posted there."""
 
     async def leave(self, lane: int, size: int, note: str) -> bytes:

@@ -19,12 +19,20 @@ from bridge.ledger.checkpoint import Signer
 
 Result = TypeVar("Result")
 
+UNMOUNTED = (
+    "what was left there is not there: mount it, or, if it is gone for good, say "
+    "`weighbridge audit checkpoint --adopt {name}`"
+)
+
 
 class Shelf(Protocol):
     """What keeps files. Every method blocks, and MAY raise OSError or Unwitnessed."""
 
     def publish(self, signer: Signer, lanes: int) -> None:
         """Put the public key beside the checkpoints."""
+
+    def begun(self) -> bool:
+        """Whether the public key is there: what was left here before is not behind a missing mount."""
 
     def newest(self, lane: int) -> tuple[int, str] | None:
         """Size and note of a lane's newest checkpoint there."""
@@ -46,10 +54,13 @@ class OnShelf:
         self._signer, self._lanes = signer, lanes
         self.busy = False
 
-    async def newest(self, lane: int) -> tuple[int, str] | None:
-        """See `bridge.ports.Witness`. The public key is put there first."""
+    async def newest(self, lane: int, *, begun: bool = False) -> tuple[int, str] | None:
+        """See `bridge.ports.Witness`. The public key is put there first; once it was, it is the sign that
+        this is the same place."""
 
         def look() -> tuple[int, str] | None:
+            if begun:
+                self._require_begun()
             self.shelf.publish(self._signer, self._lanes)
             return self.shelf.newest(lane)
 
@@ -58,7 +69,7 @@ class OnShelf:
     async def leave(self, lane: int, size: int, note: str) -> bytes:
         """See `bridge.ports.Witness`. A file is its own proof: nothing else is to be kept."""
         try:
-            await self._aside(partial(self.shelf.put, lane, size, note))
+            await self._aside(partial(self._put, lane, size, note))
         except FileExistsError:
             raise Conflict(f"another checkpoint of {size} entries is in {self.name}.") from None
         return b""
@@ -66,6 +77,14 @@ class OnShelf:
     async def check(self) -> str:
         """See `bridge.ports.Witness`."""
         return await self._aside(self.shelf.check)
+
+    def _put(self, lane: int, size: int, note: str) -> None:
+        self._require_begun()
+        self.shelf.put(lane, size, note)
+
+    def _require_begun(self) -> None:
+        if not self.shelf.begun():
+            raise Unwitnessed("unmounted", UNMOUNTED.format(name=self.name))
 
     async def _aside(self, job: Callable[[], Result]) -> Result:
         """Do `job` in a thread of its own. Raises Unwitnessed, FileExistsError."""

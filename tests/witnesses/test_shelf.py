@@ -33,6 +33,21 @@ async def test_a_folder_is_a_witness(tmp_path: Path) -> None:
     assert await witness.check() == str(tmp_path / "kept")
 
 
+async def test_a_folder_that_was_begun_is_never_made_anew(tmp_path: Path) -> None:
+    """Absent, or empty because nothing is mounted: no file and no folder is made, and the remedy is said."""
+    folder = tmp_path / "mount"
+    for mount_point in (False, True):
+        if mount_point:
+            folder.mkdir()
+        witness = on(AnchorFolder(folder))
+        for asked in (witness.newest(0, begun=True), witness.leave(0, 5, "note\n")):
+            with pytest.raises(Unwitnessed, match=f"mount it, .* --adopt {folder}") as told:
+                await asked
+            assert told.value.code == "unmounted"
+        assert folder.exists() == mount_point
+    assert list(folder.iterdir()) == []
+
+
 async def test_what_the_system_says_is_told(tmp_path: Path) -> None:
     """By its own code and words."""
     (tmp_path / "file").write_text("no folder")
@@ -46,6 +61,7 @@ async def test_a_place_that_hangs_is_asked_once(tmp_path: Path, monkeypatch: pyt
     freed = threading.Event()
     monkeypatch.setattr(AnchorFolder, "put", lambda *_: freed.wait(30))
     witness = on(AnchorFolder(tmp_path))
+    await witness.newest(0)
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.01):
             await witness.leave(0, 5, "note\n")

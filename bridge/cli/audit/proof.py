@@ -31,11 +31,22 @@ if TYPE_CHECKING:
     metavar="FOLDER",
     help="Also write every time-stamped checkpoint there, with the authority's response (.tsr) beside it.",
 )
+@click.option(
+    "--adopt",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="FOLDER",
+    help="Instead: begin anew in this folder of the settings, because what was left in it is gone for good.",
+)
 @KEY
 @output.json_option
 @pass_root
 def checkpoint(
-    root: Root, lane: int | None, stamps: Path | None, key: tuple[Path, ...], as_json: bool
+    root: Root,
+    lane: int | None,
+    stamps: Path | None,
+    adopt: Path | None,
+    key: tuple[Path, ...],
+    as_json: bool,
 ) -> None:
     """The newest signed checkpoint of each lane, to be kept where nobody here can change it.
 
@@ -44,6 +55,10 @@ def checkpoint(
     from bridge.cli import prove
     from bridge.store import views
 
+    if adopt:
+        prove.adopt(root.settings(), adopt)
+        output.note(f"{adopt} gets the next checkpoint.")
+        return
     keys = prove.public_keys(root.settings(), key)
 
     def ask(db: Connection) -> list[dict[str, Any]]:
