@@ -31,10 +31,10 @@ def run(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     monkeypatch.setattr("bridge.cli.run.sooner", lambda: None)
     capsys.readouterr()
 
-    def call(config: Path = folder / "weighbridge.toml", **environ: str) -> tuple[int, str]:
+    def call(config: Path = folder / "weighbridge.toml", *options: str, **environ: str) -> tuple[int, str]:
         for name, value in {"DAEMON_HTTP": "127.0.0.1:0", **environ}.items():
             monkeypatch.setenv(f"WEIGHBRIDGE_{name}", value)
-        arguments = ["--config", str(config), "run"]
+        arguments = ["--config", str(config), "run", *options]
         code = output.guarded(lambda: weighbridge.main(arguments, standalone_mode=False))
         said = capsys.readouterr()
         assert said.out == ""
@@ -102,6 +102,21 @@ def test_a_store_that_is_none_is_said(run: Run, folder: Path) -> None:
     code, said = run()
     assert code == Exit.UNREACHABLE
     assert "weighbridge.db cannot be opened" in said
+
+
+@pytest.mark.parametrize("left", ["checkpoints/0/00000/000000000007.note", "blobs/ab/cd/abcd"])
+def test_an_empty_store_beside_another_ones_files_is_refused(
+    run: Run, folder: Path, end_with: Callable[[BaseException], None], left: str
+) -> None:
+    """A database that was lost or misnamed is no reason to begin anew, unless a person says so."""
+    end_with(StoreError("it began."))
+    (folder / left).parent.mkdir(parents=True)
+    (folder / left).write_text("of another archive")
+    for _ in range(2):  # the first start makes the tables
+        code, said = run()
+        assert code == Exit.WRONG
+        assert str(folder / left.split("/")[0]) in said and "`weighbridge run --new-archive`" in said
+    assert "it began" in run(folder / "weighbridge.toml", "--new-archive")[1]
 
 
 # --- how errors leave -----------------------------------------------------------------------------------

@@ -19,15 +19,19 @@ import click
 
 from bridge.cli.output import Exit
 from bridge.cli.root import Root, pass_root
-from bridge.errors import WeighbridgeError
+from bridge.errors import ConfigError, WeighbridgeError
 
 if TYPE_CHECKING:
     from bridge.config import Settings
+    from bridge.store.database import Database
 
 
 @click.command()
+@click.option(
+    "--new-archive", is_flag=True, help="Begin in an empty store although files of another are here."
+)
 @pass_root
-def run(root: Root) -> int:
+def run(root: Root, new_archive: bool) -> int:
     """Run the bridge until SIGTERM: both networks, archive, policy, delivery.
 
     \b
@@ -45,17 +49,19 @@ def run(root: Root) -> int:
     threading.excepthook = _thread_ended
     sooner()
     try:
-        asyncio.run(_run(root, settings))
+        asyncio.run(_run(root, settings, new_archive=new_archive))
     except (BaseExceptionGroup, Exception) as error:
         return _ended_by(error)
     return Exit.DONE
 
 
-async def _run(root: Root, settings: Settings) -> None:
+async def _run(root: Root, settings: Settings, *, new_archive: bool) -> None:
     from bridge.cli import compose
 
     database = compose.store(settings)
     try:
+        if not new_archive:
+            await _require_no_other(settings, database)
         daemon = compose.daemon(settings, database, reread=root.unlocked)
         # What is loaded by now stays for good. Looking through it for garbage, which a new policy makes
         # the interpreter do, would hold every message up for 50 ms.
@@ -64,6 +70,28 @@ async def _run(root: Root, settings: Settings) -> None:
         await daemon.run()
     finally:
         database.close()
+
+
+async def _require_no_other(settings: Settings, database: Database) -> None:
+    """Raise ConfigError where the store is empty and what lies beside it is not: another archive's."""
+    from bridge.cli.compose import anchors
+    from bridge.store.anchors import AnchorFolder
+    from bridge.store.engines import place
+    from bridge.store.views import is_untouched
+
+    if not await database.read(is_untouched):
+        return
+    found = [f"attachments in {settings.store.blobs}"] if database.blobs.has_any() else []
+    found += [f"checkpoints in {path}" for path in anchors(settings) if AnchorFolder(path).has_any()]
+    if found:
+        raise ConfigError(_OTHER.format(place=place(settings.store.url), found=" and ".join(found)))
+
+
+_OTHER = (
+    "the store {place} is empty, and there are {found}: of another archive, whose database is not there. "
+    "Name it as [store] url, or put it back. To begin a new archive, move these folders away, or say "
+    "`weighbridge run --new-archive`"
+)
 
 
 def _ended_by(error: BaseException) -> int:

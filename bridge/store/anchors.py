@@ -58,6 +58,10 @@ class AnchorFolder:
                     folder.rmdir()
         return str(self.path)
 
+    def has_any(self) -> bool:
+        """Whether there is a checkpoint: of whichever store."""
+        return next(self.path.glob(f"*/*/*{NOTE}"), None) is not None
+
     def newest(self, lane: int) -> tuple[int, str] | None:
         """Size and note of a lane's newest checkpoint here, None when there is none."""
         for folder in sorted(_folders(self.path / str(lane)), reverse=True):

@@ -41,6 +41,10 @@ class BlobFolder:
         for folder in (root, root / "new"):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
+    def has_any(self) -> bool:
+        """Whether there is a blob: of whichever store."""
+        return next(self.root.glob("??/??/*"), None) is not None
+
     def path(self, digest: str) -> Path:
         """Where the blob of this digest is, whether or not it exists."""
         return self.root / digest[:2] / digest[2:4] / digest

@@ -150,6 +150,11 @@ def _outbox_depths(db: Connection, network: str) -> Outbox:
     return Outbox(**found, oldest_at=min(oldest, default=0))
 
 
+def is_untouched(db: Connection) -> bool:
+    """Whether no message was ever archived here, and no checkpoint signed: no daemon has worked it."""
+    return all(db.execute(select(table).limit(1)).first() is None for table in (s.messages, s.checkpoints))
+
+
 def lanes(db: Connection) -> list[Record]:
     """Each lane: who works it (a lease in the past is nobody's), under which epoch, how many entries."""
     c = s.lanes.c
