@@ -415,6 +415,30 @@ def _engine(url: str) -> Engine:
     return engine
 
 
+@contextlib.contextmanager
+def statements_of(engine: Engine) -> Iterator[dict[str, Any]]:
+    """Every statement that is run meanwhile, with parameters of one run: also what goes by the driver's own
+    cursor, which no event of SQLAlchemy's hears."""
+    seen: dict[str, Any] = {}
+    look = Prepared.look
+
+    def watch(_: Any, __: Any, sql: str, parameters: Any, ___: Any, many: bool) -> None:
+        seen.setdefault(sql, parameters[0] if many else parameters)
+
+    def looked(prepared: Prepared, db: Connection, parameters: Mapping) -> list[Any]:
+        if db.dialect is engine.dialect:
+            sql, arrange = prepared._of(db)
+            seen.setdefault(sql, arrange(parameters))
+        return look(prepared, db, parameters)
+
+    event.listen(engine, "before_cursor_execute", watch)
+    try:
+        with mock.patch.object(Prepared, "look", looked):
+            yield seen
+    finally:
+        event.remove(engine, "before_cursor_execute", watch)
+
+
 class Hands:
     """The rooms' work on an open store, one act at a time, for tests of what each act does."""
 

@@ -158,7 +158,7 @@ def test_metrics_are_rendered_for_prometheus() -> None:
 def test_metrics_have_no_label_for_people_or_conversations() -> None:
     """Metrics leave the house unencrypted: their labels have few values, none of them personal."""
     labels = {label for metric in vars(Metrics()).values() for label in getattr(metric, "_labelnames", ())}
-    assert labels == {"network", "outcome", "cause", "result", "lane", "scanned", "anchor"}
+    assert labels == {"network", "outcome", "cause", "result", "lane", "scanned", "anchor", "destination"}
 
 
 def test_this_process_renders_its_own_metrics() -> None:

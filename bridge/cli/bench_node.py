@@ -26,7 +26,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from bridge.cli import compose
 from bridge.cli.run import sooner
-from bridge.message import Batch, Content, File, Kind, Message, Permit, Receipt, Traffic
+from bridge.message import (
+    Batch,
+    Content,
+    File,
+    Kind,
+    Message,
+    Permit,
+    Receipt,
+    Sighting,
+    Traffic,
+    Unasked,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -95,9 +106,18 @@ class Unmetered:
         """Hang up."""
         await self._connector.__aexit__(*exc)
 
+    @property
+    def heard_at(self) -> int:
+        """See `bridge.ports.Connector`."""
+        return self._connector.heard_at
+
     def receive(self, cursors: Mapping[str, str]) -> AsyncIterator[Batch]:
         """See `bridge.ports.Connector`."""
         return self._connector.receive(cursors)
+
+    def recount(self, since: int, until: int) -> AsyncIterator[Sighting | Unasked]:
+        """See `bridge.ports.Connector`."""
+        return self._connector.recount(since, until)
 
     async def acknowledge(self, batch: Batch) -> None:
         """See `bridge.ports.Connector`."""
@@ -115,8 +135,9 @@ class Unmetered:
 async def _bridge(settings: Settings) -> None:
     database = compose.store(settings)
     try:
-        weixin: Any = compose.weixin(settings, database.blobs)
-        both = (compose.symphony(settings, database.blobs), Unmetered(weixin))
+        tools = database.blobs, database.lease
+        weixin: Any = compose.weixin(settings, *tools)
+        both = (compose.symphony(settings, *tools), Unmetered(weixin))
         daemon = compose.daemon(settings, database, both)
         running = asyncio.create_task(daemon.run())
         await _until_open(daemon, running)

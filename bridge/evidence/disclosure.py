@@ -61,7 +61,9 @@ _VERDICT: Mapping[str, frozenset[str]] = {
         ("outcome", "cause", "waits", "queue", "decide_within", "if_late", "gated", "engine", "lists"),
         _NOTHING,
     ),
-    **dict.fromkeys(("tell", "ask", "annotations", "agreed", "policies", "archives"), _NOTHING),
+    **dict.fromkeys(
+        ("tell", "ask", "annotations", "agreed", "policies", "archives", "after_archives"), _NOTHING
+    ),
     **dict.fromkeys(("tags", "samples", "retention", "legal_holds"), frozenset({RULE})),
     "text": frozenset({TEXT}),
     "matches": frozenset({RULE, TEXT}),

@@ -14,7 +14,7 @@ from sqlalchemy import and_, bindparam, case, func, literal_column, select, upda
 
 from bridge import words
 from bridge.flow import DeliveryState, after
-from bridge.message import _SEAL, Content, Message, Permit, Receipt, Traffic
+from bridge.message import _SEAL, Content, Permit, Receipt, Traffic
 from bridge.ports import DIRECT, Attempt, Claim, Step
 from bridge.store import schema as s
 from bridge.store.codec import message_from, verdict_words
@@ -26,12 +26,12 @@ from bridge.store.rows import (
     MESSAGE_CONTENT,
     VERDICT_CONTENT,
     blobs_of,
-    delivered_text,
-    find_message,
+    final_words,
     is_frozen,
     is_open,
     is_paused,
     plan_chats,
+    quoted_text,
     states_in,
     upserting,
 )
@@ -56,14 +56,17 @@ _DUE_CHATS = Prepared(
 )
 
 
-_NEXT_IN_CHAT = Prepared(
-    select(s.deliveries.c.id, s.deliveries.c.state, s.deliveries.c.next_at, s.messages.c.notice_for)
+_OPEN_IN_CHAT = (
+    is_open(s.deliveries),
+    s.deliveries.c.network == bindparam("b_network"),
+    s.deliveries.c.conversation == bindparam("b_chat"),
+)
+_NEXT = select(s.deliveries.c.id, s.deliveries.c.state, s.deliveries.c.next_at)
+_NEXT_IN_CHAT = Prepared(_NEXT.where(*_OPEN_IN_CHAT).order_by(s.deliveries.c.id).limit(bindparam("b_limit")))
+_NEXT_WITH_NOTICES = Prepared(
+    _NEXT.add_columns(s.messages.c.notice_for)
     .join(s.messages, s.messages.c.id == s.deliveries.c.message)
-    .where(
-        is_open(s.deliveries),
-        s.deliveries.c.network == bindparam("b_network"),
-        s.deliveries.c.conversation == bindparam("b_chat"),
-    )
+    .where(*_OPEN_IN_CHAT)
     .order_by(s.deliveries.c.id)
     .limit(bindparam("b_limit"))
 )
@@ -179,7 +182,7 @@ def _head(tx: Tx, network: str, chat: str) -> tuple[list[int], int]:
     """The deliveries of a chat that may be sent now, in order, and when to look at it again."""
     look = {"b_network": network, "b_chat": chat, "b_limit": PER_CHAT}
     taken: list[int] = []
-    for number, state, next_at, _ in _NEXT_IN_CHAT.look(tx.db, look):
+    for number, state, next_at in _NEXT_IN_CHAT.look(tx.db, look):
         if state != DeliveryState.READY or next_at > tx.now:
             # What is claimed or waiting looks after itself: its end plans the chat anew.
             again = next_at if state == DeliveryState.READY and not taken else FAR
@@ -192,7 +195,7 @@ def _own_words(tx: Tx, network: str, chat: str) -> tuple[list[int], int]:
     """The same while nothing is passed on: of the next deliveries, the notices. The rest is looked at again
     a little later, because whoever ends the pause need not know which chats wait."""
     look = {"b_network": network, "b_chat": chat, "b_limit": PER_CHAT}
-    rows = _NEXT_IN_CHAT.one(tx.db, look).all()
+    rows = _NEXT_WITH_NOTICES.one(tx.db, look).all()
     own = [row.id for row in rows if row.notice_for is not None and row.next_at <= tx.now]
     if any(row.state != DeliveryState.READY for row in rows):
         own = []  # one is under way: its end plans the chat anew
@@ -221,25 +224,15 @@ def _content(db: object, directory: Directory, row: object) -> Content:
     message = message_from(row.body, b"")
     if row.notice_for is not None:
         return Content(message.text, notice=True)
-    text, annotations = verdict_words(row.verdict_body, message.text)
     # Who was paired only after writing has no pair on the message.
     route = directory.route(row.pair_of_message, message.network) or directory.find(message)[1]
-    language = route.recipient.language if route else "en"
-    author = message.sender_name or (route.sender.name if route else "")
-    marks = tuple(row.marks.split())
-    quote = _quoted(db, message)
-    content = words.compose(message.kind, text, marks, language, author, quote, annotations)
+    let_out = verdict_words(row.verdict_body, message.text)
+    quote = quoted_text(db, message.network, message.replaces or message.refers_to, message.conversation)
+    content = final_words(message.kind, let_out, row.marks, route, message.sender_name, quote)
     if not message.files:
         return content
     blobs, _ = blobs_of(db, row.message, message)
     return replace(content, files=tuple(replace(blob, name=words.visible(blob.name)) for blob in blobs))
-
-
-def _quoted(db: object, message: Message) -> str:
-    """What the reader knows of the message that is answered, edited or recalled: what passed here of it."""
-    named = message.replaces or message.refers_to
-    number = find_message(db, message.network, named, message.conversation)
-    return delivered_text(db, number) if number is not None else ""
 
 
 def record_attempts(tx: Tx, attempts: Iterable[Attempt], lane: int) -> None:

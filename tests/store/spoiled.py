@@ -16,24 +16,27 @@ from story import Story, Ticking, copy_of_the_story
 
 from bridge import sealing
 from bridge.keepers import KeyFile
-from bridge.message import Cause, Outcome, Verdict
-from bridge.ports import Ruling
+from bridge.message import Cause, Outcome, Retention, Verdict
+from bridge.ports import Placing, Ruling
 from bridge.store import copies
 from bridge.store.gathering import gathered
 from bridge.store.signing import verifiers
 from bridge.store.vault import Vault
 from bridge.store.verify import Finding, Summary, verify
 
+LIVES = (Retention("conduct/orders", "7y"),)
+
 
 async def _copied(folder: Path) -> None:
-    """Two messages more, for archives outside: a copy kept, one parked, some wanted, a second revision."""
+    """Two messages more, for archives outside: a copy kept, one parked, some wanted, a second revision. Both
+    live for seven years, and for a legal hold."""
     story = Story(folder, Ticking(1_790_300_000_000), ids=iter(range(9000, 9999)))  # type: ignore[arg-type]
     await story.store.own("the next daemon")
     places = (("records/vault", "records/journal"), ("records/vault",))
     for archives in places:
         await story.archive(story.answers("blocked"))  # where nothing waits behind a hold
         last = (await story.store.unjudged(100))[-1]
-        verdict = Verdict(Outcome.BLOCK, Cause.RULE, "", archives=archives)
+        verdict = Verdict(Outcome.BLOCK, Cause.RULE, "", retention=LIVES, archives=archives)
         await story.store.record_rulings([Ruling(last, verdict)])
     now = story.clock.now()
     (one, _), (two,) = [
@@ -44,6 +47,11 @@ async def _copied(folder: Path) -> None:
     await story.store.write(lambda tx: copies.keep(tx, "records/vault", [kept]))
     await story.store.write(lambda tx: copies.park(tx, "records/journal", two, "too-large"))
     assert await story.store.write(lambda tx: copies.close(tx, now, 1)) == 1
+    for case in ("CASE-7", "CASE-8"):
+        await story.store.place_hold(
+            Placing(case, "from:alice", "from:alice", "bob.li@bank.example", "a letter")
+        )
+    await story.store.propose_lift("CASE-8", "bob.li@bank.example", "settled")
     story.store.close()
 
 

@@ -97,6 +97,7 @@ WHOLE = replace(
     retention=(Retention("conduct/orders", "7y", "creation", True, "2y"),),
     legal_holds=("conduct/case-7",),
     archives=("conduct/vault",),
+    after_archives=True,
     lists=(("conduct/restricted", 1_767_600_000_000),),
     directory="7d" * 32,
     engine="weighbridge 0.3",

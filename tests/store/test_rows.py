@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rig import FILES_ONLY, Clock, Hands, message
-from sqlalchemy import Index, event, select
+from rig import FILES_ONLY, Clock, Hands, message, statements_of
+from sqlalchemy import Index, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.errors import Conflict
@@ -169,16 +169,11 @@ async def test_only_allowed_words_are_quoted(hands: Hands, text: str, allowed: s
 
 async def plans_of(hands: Hands, work: Callable[[], Any]) -> dict[str, list[str]]:
     """How the database goes about every statement that `work` runs: its steps, by statement."""
-    seen: dict[str, Any] = {}
-
-    def watch(_: Any, __: Any, statement: str, parameters: Any, ___: Any, many: bool) -> None:
-        if statement.lstrip().startswith(("SELECT", "UPDATE", "INSERT")):
-            seen.setdefault(statement, parameters[0] if many else parameters)
-
-    event.listen(hands.store.engine, "before_cursor_execute", watch)
-    await work()
-    event.remove(hands.store.engine, "before_cursor_execute", watch)
-
+    with statements_of(hands.store.engine) as ran:
+        await work()
+    seen = {
+        sql: with_ for sql, with_ in ran.items() if sql.lstrip().startswith(("SELECT", "UPDATE", "INSERT"))
+    }
     return await hands.store.read(lambda db: {sql: _steps(db, sql, seen[sql]) for sql in seen})
 
 

@@ -10,8 +10,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from rig import CONTACT, FILES_ONLY, START, Hands, message, new_store
-from sqlalchemy import event
+from rig import CONTACT, FILES_ONLY, START, Hands, message, new_store, statements_of
 
 from bridge.errors import StoreError
 from bridge.message import SYMPHONY, WEIXIN, Cause, File, Kind, Outcome, Verdict
@@ -182,15 +181,9 @@ async def _looked_after(hands: Hands) -> None:
 @FILES_ONLY
 async def test_daily_work_never_reads_a_growing_table_from_end_to_end(hands: Hands) -> None:
     """Every statement of a day, explained by SQLite: history is looked up by index, never scanned."""
-    seen: dict[str, object] = {}
-
-    @event.listens_for(hands.store.engine, "before_cursor_execute")
-    def collect(_c: object, _u: object, text: str, parameters: object, _x: object, many: bool) -> None:
-        if text.startswith(("SELECT", "UPDATE", "DELETE")):
-            seen[text] = parameters[0] if many else parameters  # type: ignore[index]
-
-    await a_day(hands)
-    event.remove(hands.store.engine, "before_cursor_execute", collect)
+    with statements_of(hands.store.engine) as ran:
+        await a_day(hands)
+    seen = {sql: with_ for sql, with_ in ran.items() if sql.startswith(("SELECT", "UPDATE", "DELETE"))}
     db = sqlite3.connect(str(hands.store.engine.url.database))
     used, scans = set(), []
     for text, parameters in seen.items():
