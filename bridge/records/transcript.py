@@ -70,9 +70,10 @@ class Passed:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A message. `text` is as written, `sent` what the other side saw ("" if nothing).
+    """A message. `text` is as written, `sent` what the other side saw below `sent_quote` ("" if nothing).
 
-    `edits` and `recalls` are the number of the earlier message that this one replaces or takes back.
+    `edits` and `recalls` are the number of the earlier message that this one replaces or takes back, as far
+    as the archive has that one; `replaces` and `refers_to` name it as the network did.
     `notice_for` is the number of the message that the bridge's own words are about. `gone` says why there is
     nothing to read: "disposed 2033-04-02 under hk-equities/records, disposal 4".
     """
@@ -88,6 +89,7 @@ class Line:
     readers: tuple[Party, ...]
     text: str
     sent: str = ""
+    sent_quote: str = ""
     quote: str = ""
     defect: str = ""
     files: tuple[Enclosure, ...] = ()
@@ -95,12 +97,19 @@ class Line:
     deliveries: tuple[Passed, ...] = ()
     edits: int | None = None
     recalls: int | None = None
+    replaces: str = ""
+    refers_to: str = ""
     notice_for: int | None = None
     origin: str = ""  # region, such as "CN"
     lane: int = 0
     entry: int = 0
     leaf: bytes = b""
     gone: str = ""
+
+    @property
+    def delivered(self) -> bool:
+        """Whether the other side was shown it."""
+        return any(passed.state == "sent" for passed in self.deliveries)
 
 
 @dataclass(frozen=True, slots=True)

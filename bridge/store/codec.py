@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from operator import attrgetter
+from typing import Any
 
 import orjson
 
@@ -100,7 +101,11 @@ def verdict_text(body: bytes, text: str) -> str:
 
 def verdict_words(body: bytes, text: str) -> tuple[str, tuple[Annotation, ...]]:
     """The same, with the firm's texts that go below it."""
-    value = orjson.loads(body)
+    return words_in(orjson.loads(body), text)
+
+
+def words_in(value: Mapping[str, Any], text: str) -> tuple[str, tuple[Annotation, ...]]:
+    """The same of a verdict's body that was decoded already."""
     below = tuple(Annotation(one["key"], one["text"]) for one in value.get("annotations", ()))
     return value.get("text", text), below
 

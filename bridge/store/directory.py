@@ -47,7 +47,11 @@ class Directory:
 
     def find(self, message: Message) -> tuple[int | None, Route | None]:
         """The pair and route of a message; (None, None) when its sender is not paired in that chat."""
-        return self._by_source.get((message.network, message.conversation, message.sender), (None, None))
+        return self.between(message.network, message.conversation, message.sender)
+
+    def between(self, network: str, conversation: str, sender: str) -> tuple[int | None, Route | None]:
+        """The same, by what of a message it follows from."""
+        return self._by_source.get((network, conversation, sender), (None, None))
 
     def route(self, pair: int | None, network: str) -> Route | None:
         """The route of a known pair for messages that come from `network`, ended pairs too."""

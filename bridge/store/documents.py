@@ -22,17 +22,19 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.selectable import Select
 
 from bridge.errors import StoreError
-from bridge.message import Cause, Route
+from bridge.flow import DeliveryState
+from bridge.message import Cause, Content, Kind, Route
 from bridge.ports import DIRECT
 from bridge.record import from_record
 from bridge.sealing import BODY
 from bridge.search.document import Attached, Decided, Delivered, Held, Person
 from bridge.store import schema as s
-from bridge.store.codec import inspection_from
+from bridge.store.codec import inspection_from, words_in
 from bridge.store.directory import Directory
 from bridge.store.prepared import Prepared
-from bridge.store.rows import WORDS_OF_OURS
+from bridge.store.rows import WORDS_OF_OURS, final_words, quoted_text
 from bridge.store.vault import Vault, apart, vault_of
+from bridge.words import visible
 
 Value = dict[str, Any]
 
@@ -123,7 +125,8 @@ def _files() -> Select[Any]:
 
 def _deliveries() -> Select[Any]:
     d = s.deliveries.c
-    return select(d.message, d.permit, d.network, d.state, d.done_at, d.reason, d.verdict).order_by(d.id)
+    columns = (d.message, d.permit, d.network, d.state, d.done_at, d.reason, d.verdict, d.marks)
+    return select(*columns).order_by(d.id)
 
 
 def _leaves() -> Select[Any]:
@@ -186,15 +189,19 @@ class Reading:
             return None
         return value
 
-    def route(self, pair: int | None, network: str) -> Route | None:
-        """The route of a message in `pair`, ended ones too."""
-        if pair is None:
-            return None
+    @property
+    def directory(self) -> Directory:
+        """Who is paired, as of this reading."""
         if not self._fresh:
             self._directory = self._directory or Directory()
             self._directory.refresh(self.db)
             self._fresh = True
-        return self._directory.route(pair, network) if self._directory else None
+        assert self._directory is not None
+        return self._directory
+
+    def route(self, pair: int | None, network: str) -> Route | None:
+        """The route of a message in `pair`, ended ones too."""
+        return None if pair is None else self.directory.route(pair, network)
 
     def versions(self, network: str, conversation: str) -> _Versions:
         """Which messages of a chat are versions of which, and what was taken back there."""
@@ -456,17 +463,50 @@ class Stored:
         return bytes(rows[0][1]) if rows else b""
 
     @property
-    def sent(self) -> str:
+    def permitted(self) -> str:
         """See `Document`: the words of the last permit that was made for it."""
-        permits = self._page.deliveries.get(self.number)
-        if not permits:
+        content = self._content(self._page.deliveries.get(self.number, ()))
+        return content.text if content else ""
+
+    @property
+    def sent(self) -> str:
+        """See `Document`: the words of the last permit that its network took."""
+        content = self._content(self._delivered())
+        return content.text if content else ""
+
+    @property
+    def sent_quote(self) -> str:
+        """What stood above what was sent, as what that answers, edits or takes back; "" if nothing."""
+        content = self._content(self._delivered())
+        named = self.value.get("replaces") or self.value.get("refers_to")
+        if content is None or content.notice or not named:
             return ""
-        last = permits[-1][6]
-        for verdict in self._page.verdicts.get(self.number, ()):
-            if verdict.id == last:
-                sent: str = verdict.value.get("text", self.text)
-                return sent
-        return ""
+        quote = quoted_text(self._page.reading.db, self.network, named, self._clear.conversation)
+        return visible(quote)
+
+    def _delivered(self) -> list[Any]:
+        rows = self._page.deliveries.get(self.number, ())
+        return [row for row in rows if row[3] == DeliveryState.SENT]
+
+    def _content(self, permits: Sequence[Any]) -> Content | None:
+        """The words of the last of these permits, put together as they are for sending."""
+        if not permits or not self.value:
+            return None
+        if self.notice_for is not None:
+            return Content(self.text, notice=True)
+        *_, verdict, marks = permits[-1]
+        for recorded in self._page.verdicts.get(self.number, ()):
+            if recorded.id == verdict and recorded.value:
+                let_out = words_in(recorded.value, self.text)
+                name = self.value.get("sender_name", "")
+                return final_words(Kind(self.kind), let_out, marks, self._route(), name)
+        return None
+
+    def _route(self) -> Route | None:
+        """Between whom it went: those of its pair, else those who were paired after it was written."""
+        clear, directory = self._clear, self._page.reading.directory
+        late = directory.between(clear.network, self.conversation, clear.sender)[1]
+        return directory.route(clear.pair, clear.network) or late
 
     @property
     def decisions(self) -> list[Decided]:

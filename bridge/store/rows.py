@@ -11,9 +11,10 @@ from types import ModuleType
 
 from sqlalchemy import Connection, and_, case, func, insert, literal_column, select, update
 
+from bridge import words
 from bridge.errors import Conflict
 from bridge.flow import DELIVERY_STEPS, OPEN, MessageState, after, sources
-from bridge.message import Blob, File, Inspection, Message, Outcome
+from bridge.message import Annotation, Blob, Content, File, Inspection, Kind, Message, Outcome, Route
 from bridge.store import schema as s
 from bridge.store.codec import inspection_from, message_from, verdict_text
 from bridge.store.prepared import Prepared
@@ -205,6 +206,30 @@ def delivered_text(db: object, number: int) -> str:
     )
     row = db.execute(query).first()
     return verdict_text(row.verdict_body, message_from(row.body, b"").text) if row else ""
+
+
+def quoted_text(db: object, network: str, named: str, conversation: str) -> str:
+    """What a reader knows of the message that is answered, edited or recalled: what passed here of it."""
+    number = find_message(db, network, named, conversation)
+    return delivered_text(db, number) if number is not None else ""
+
+
+def final_words(
+    kind: Kind,
+    let_out: tuple[str, Sequence[Annotation]],
+    marks: str,
+    route: Route | None,
+    sender_name: str,
+    quote: str = "",
+) -> Content:
+    """What a permit lets a reader see: said here for whoever sends and for whoever reads the record later.
+
+    `let_out` is what the verdict says: the text, and the firm's own texts below it.
+    """
+    language = route.recipient.language if route else "en"
+    author = sender_name or (route.sender.name if route else "")
+    text, annotations = let_out
+    return words.compose(kind, text, tuple(marks.split()), language, author, quote, annotations)
 
 
 MESSAGE_CONTENT = s.content.alias("message_content")

@@ -15,9 +15,11 @@ from datetime import date, datetime, timedelta, tzinfo
 from sqlalchemy import Connection, select
 
 from bridge.errors import StoreError
-from bridge.message import SYMPHONY
+from bridge.flow import DeliveryState
+from bridge.message import Kind
+from bridge.ports import DIRECT
 from bridge.records.transcript import Came, Enclosure, Judged, Line, Party, Passed, Slice
-from bridge.search.document import Attached, Decided
+from bridge.search.document import Attached, Decided, Person
 from bridge.store import schema as s
 from bridge.store.attachments import Attachments
 from bridge.store.documents import Stored
@@ -27,6 +29,9 @@ from bridge.store.talks import Naming, Talk, Talks
 
 MOST = 20_000
 """Messages of one day that are held together."""
+
+_REMARKS = (Kind.NOTE, Kind.FAILED)
+"""What a network tells the bridge, and nobody else."""
 
 NEVER_HAD = "the network did not give it"
 GONE = "its file is no longer in the archive"
@@ -179,6 +184,7 @@ class Transcripts:
             readers=self._readers(one, talk, sender),
             text=one.text,
             sent=one.sent,
+            sent_quote=one.sent_quote,
             quote=one.quote,
             defect=one.defect,
             files=tuple(
@@ -189,6 +195,8 @@ class Transcripts:
             deliveries=tuple(Passed(d.permit, d.state, d.done_at, d.reason) for d in one.deliveries),
             edits=edits,
             recalls=recalls,
+            replaces=value.get("replaces", ""),
+            refers_to=value.get("refers_to", ""),
             notice_for=one.notice_for,
             origin=talk.origin,
             lane=one.lane,
@@ -204,13 +212,19 @@ class Transcripts:
         return talk.by_id.get((person.network, person.id)) or self.naming.party(person)
 
     def _readers(self, one: Stored, talk: Talk, sender: Party) -> tuple[Party, ...]:
-        """Who could read it: whoever was there, and the other network only if it was relayed or is ours."""
-        there = [party for party in talk.present(one.at) if party != sender]
-        if one.notice_for is not None or one.pair is None:
-            return tuple(party for party in there if party.network == one.network)
-        if one.network == SYMPHONY:
-            return tuple(there)
-        return tuple(party for party in there if party.network == SYMPHONY)
+        """Who could read it: whoever was there on its own network, and on another once it was delivered."""
+        if one.notice_for is not None and one.conversation.startswith(DIRECT):
+            address = one.conversation.removeprefix(DIRECT)
+            staff = self.naming.party(Person(one.network, address, address=address))
+            return (staff,) if any(d.state == DeliveryState.SENT for d in one.deliveries) else ()
+        found: list[Party] = []
+        if one.notice_for is None and one.kind not in _REMARKS:
+            found += (party for party in talk.present(one.at) if party.network == one.network)
+        for delivery in one.deliveries:
+            if delivery.state == DeliveryState.SENT:
+                there = talk.present(max(one.at, delivery.done_at))
+                found += (party for party in there if party.network == delivery.network)
+        return tuple(dict.fromkeys(party for party in found if party != sender))
 
     def _earlier(self, one: Stored) -> tuple[int | None, int | None]:
         """The earlier messages that this one replaces and takes back."""

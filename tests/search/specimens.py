@@ -44,6 +44,7 @@ class Specimen:
     pair: int | None = 1
     notice_for: int | None = None
     text: str = ""
+    permitted: str = ""
     sent: str = ""
     quote: str = ""
     defect: str = ""
@@ -156,6 +157,7 @@ DOCUMENTS = st.builds(
     pair=st.none() | st.just(1),
     notice_for=st.none() | st.just(3),
     text=TEXTS,
+    permitted=TEXTS,
     sent=TEXTS,
     quote=TEXTS,
     defect=st.sampled_from(("", "cut")),

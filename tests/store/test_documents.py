@@ -26,7 +26,19 @@ async def of(hands: Hands, *numbers: int) -> list[Stored]:
 
 NAMES = (
     *("number", "at", "sent_at", "lane", "entry", "leaf", "network", "conversation", "source_id", "kind"),
-    *("state", "pair", "notice_for", "text", "sent", "quote", "defect", "sender", "reader", "files"),
+    *(
+        "state",
+        "pair",
+        "notice_for",
+        "text",
+        "permitted",
+        "sent",
+        "quote",
+        "defect",
+        "sender",
+        "reader",
+        "files",
+    ),
     *("decisions", "held", "deliveries", "edits", "recalls"),
 )
 
@@ -102,12 +114,19 @@ async def test_who_and_to_whom(hands: Hands) -> None:
 
 
 async def test_what_was_let_out(hands: Hands) -> None:
-    """The words of the permit: masked, or as a reviewer passed them; nothing of what was stopped."""
+    """The words of the permit: masked, or as a reviewer passed them; nothing of what was stopped, and nothing
+    was seen before the network took it."""
     texts = ("plain", "my MASK", "a HOLD", "a BLOCK", "another HOLD")
     await hands.say(*(message(SYMPHONY, number, text) for number, text in enumerate(texts, 1)))
     await hands.store.decide_hold(3, REVIEWER, "checked", passed=True)
     found = await of(hands, 1, 2, 3, 4, 5)
-    assert [one.sent for one in found] == ["plain", "my ****", "a HOLD", "", ""]
+    late = "［较早前发送，经审核后送达］\na HOLD"
+    assert [one.permitted for one in found] == ["plain", "my ****", late, "", ""]
+    assert [one.sent for one in found] == [""] * 5
+    shown = await hands.send(WEIXIN)
+    found = await of(hands, 1, 2, 3, 4, 5)
+    assert [one.sent for one in found] == ["plain", "my ****", late, "", ""]
+    assert sorted(shown) == sorted(one.sent for one in found if one.sent)
     released = found[2].decisions
     assert [(one.person, one.why) for one in released] == [("", ""), (REVIEWER, "checked")]
     assert found[2].held is not None

@@ -121,10 +121,11 @@ class _Dump:
             self.markup.leaf("EditedNewMsgId", _id(following.number))
 
     def _content(self, line: Line) -> str:
-        if line.recalls is None:
+        if line.kind != "recall":
             return line.gone or line.text
-        earlier = self.lines.get(line.recalls)
-        return f"delete {earlier.text if earlier else _id(line.recalls)}"
+        earlier = self.lines.get(line.recalls or 0)
+        named = _id(line.recalls) if line.recalls is not None else line.refers_to
+        return f"delete {earlier.text if earlier else named}"
 
     def _transfer(self, name: str, line: Line, place: int, file: Enclosure) -> None:
         with self.markup.within(name):
@@ -137,9 +138,9 @@ class _Dump:
 
 
 def _own(line: Line) -> str:
-    if line.recalls is not None:
+    if line.recalls is not None or line.kind == "recall":
         return DELETED
-    return ANEW if line.edits is not None else ""
+    return ANEW if line.edits is not None or line.replaces else ""
 
 
 def _role(following: Line) -> str:

@@ -27,7 +27,8 @@ from bridge.records.transcript import Came, Enclosure, Line, Output, Party, Requ
 COLUMNS = (
     *("type", "time", "at", "sent_time", "sent_at", "conversation", "title", "day"),
     *("participant", "name", "address", "role", "network", "source_id", "message", "kind", "state"),
-    *("text", "sent", "quote", "defect", "edits", "recalls", "notice_for", "readers", "origin", "gone"),
+    *("text", "sent", "sent_quote", "quote", "defect", "edits", "recalls", "replaces", "refers_to"),
+    *("notice_for", "readers", "origin", "gone"),
     *("file", "file_name", "media_type", "size", "sha256", "missing", "reason"),
     *("decisions", "deliveries", "lane", "entry", "leaf"),
 )

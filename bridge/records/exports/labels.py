@@ -29,6 +29,7 @@ _WORDS: Mapping[str, tuple[str, str, str]] = {
     "at": ("Archived", "存档时间", "存檔時間"),
     "written": ("As written", "原文", "原文"),
     "delivered": ("As the other side saw it", "对方所见", "對方所見"),
+    "sent_quote": ("The other side saw it below", "对方所见的引用", "對方所見的引用"),
     "same": ("as written", "与原文相同", "與原文相同"),
     "nothing": ("nothing", "未送达", "未送達"),
     "quote": ("In answer to", "引用", "引用"),

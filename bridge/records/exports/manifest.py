@@ -91,7 +91,7 @@ def _line(line: Line) -> Mapping[str, int]:
     return {
         "messages": 1,
         "notices": int(line.notice_for is not None),
-        "edits": int(line.edits is not None),
+        "edits": int(bool(line.replaces) or line.edits is not None),
         "recalls": int(line.kind == "recall"),
         "unreadable": int(bool(line.gone)),
         "decisions": len(line.decisions),

@@ -51,12 +51,13 @@ def facts(line: Line, language: str) -> Iterator[Pair]:
     yield label("network", language), f"{line.network} {line.source_id}"
     yield label("state", language), f"{line.kind}, {line.state}"
     yield label("origin", language), line.origin
-    for key, number in (
-        ("edits", line.edits),
-        ("recalls", line.recalls),
-        ("notice_for", line.notice_for),
+    for key, number, outside in (
+        ("edits", line.edits, line.replaces),
+        ("recalls", line.recalls, line.refers_to if line.kind == "recall" else ""),
+        ("notice_for", line.notice_for, ""),
     ):
-        yield label(key, language), "" if number is None else str(number)
+        yield label(key, language), outside if number is None else str(number)
+    yield label("sent_quote", language), line.sent_quote
     yield label("gone", language), line.gone
     yield label("defect", language), line.defect
     for one in line.decisions:
@@ -68,6 +69,6 @@ def facts(line: Line, language: str) -> Iterator[Pair]:
 
 def other_side(line: Line, language: str) -> str:
     """What the other side saw: its words, or that these were the same, or nothing."""
-    if not line.sent:
+    if not line.delivered:
         return label("nothing", language)
     return label("same", language) if line.sent == line.text else line.sent

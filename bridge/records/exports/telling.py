@@ -44,7 +44,7 @@ def who(party: Party) -> str:
 
 def seen(line: Line) -> str:
     """What the other side saw, in one of three words: "as written", "changed" or "nothing"."""
-    if not line.sent:
+    if not line.delivered:
         return "nothing"
     return "as written" if line.sent == line.text else "changed"
 
@@ -68,6 +68,8 @@ def remarks(line: Line) -> Iterator[tuple[str, str]]:
     yield "The other side saw", seen(line)
     if seen(line) == "changed":
         yield "Sent", line.sent
+    if line.sent_quote:
+        yield "Sent below the quote", line.sent_quote
     for file in line.files:
         yield "Attachment", attached(file)
     for judged in line.decisions:
@@ -79,8 +81,12 @@ def remarks(line: Line) -> Iterator[tuple[str, str]]:
 def _links(line: Line) -> Iterator[tuple[str, str]]:
     if line.edits is not None:
         yield "Replaces", f"message/{line.edits}"
+    elif line.replaces:
+        yield "Replaces", f"{line.replaces}, which the archive does not have"
     if line.recalls is not None:
         yield "Takes back", f"message/{line.recalls}"
+    elif line.kind == "recall":
+        yield "Takes back", f"{line.refers_to}, which the archive does not have"
     if line.notice_for is not None:
         yield "Notice about", f"message/{line.notice_for}"
 
