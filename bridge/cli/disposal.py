@@ -147,7 +147,10 @@ def run(root: Root, number: int, rotate: bool, person: str, as_json: bool) -> No
             asyncio.run(rotate_keys(root, person, f"disposal {number}", tell))
     _show(root, number, as_json=as_json)
     if not clean:
-        output.note("The database's log could not be cut off now, because somebody reads: it will be, later.")
+        output.note(
+            "What was destroyed still lies in the database's own files, because somebody reads there who "
+            f"began before: repeat `weighbridge disposal run {number}` when nobody does."
+        )
     if not rotate:
         output.note(
             "Backups, and the logs of a PostgreSQL server, hold what was destroyed until they are recycled: "

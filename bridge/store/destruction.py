@@ -8,11 +8,12 @@ words in the index, which are keyed tokens. Whoever runs the disposal again find
 
     in the transaction     content, data keys, keys of attachments, receipts; columns blanked; an entry
     after it               files of attachments (`remove_files`); words in the search index (`forget`)
-    at the end             SQLite: the log; PostgreSQL: dead rows (`settle`)
+    at the end             SQLite: the log; PostgreSQL: dead rows, by writing the tables anew (`settle`)
 """
 
 from __future__ import annotations
 
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -226,38 +227,71 @@ def forget(engine: Engine, index: Index, disposal: int) -> None:
             pass
 
 
-def settle(engine: Engine) -> bool:
+def settle(engine: Engine, patience: float = 5.0) -> bool:
     """Let nothing that was destroyed linger where the engine keeps old rows; whether that could be done now.
 
-    SQLite writes zeros over what is deleted (`secure_delete`), and its log is cut off here. PostgreSQL keeps
-    dead rows until they are vacuumed, which is done here, and its log and backups until they are recycled:
-    there, only a new master key makes it final (`keys rotate`).
+    SQLite writes zeros over what is deleted (`secure_delete`), and its log is cut off here. PostgreSQL only
+    marks rows as dead, and what a plain VACUUM frees is not overwritten: so each table is written anew
+    (VACUUM FULL), which locks it meanwhile, and so are the samples that the planner keeps of its columns.
+    Rows that somebody's older snapshot may still see are copied along by that; so it is waited for
+    `patience` seconds until there is none, and then nothing is done. The server's log and backups have
+    what they have until they are recycled: there, only a new master key makes it final (`keys rotate`).
     """
     if engine.dialect.name == "sqlite":
         return clear_log(engine)
     connection = engine.raw_connection()
     try:
-        _vacuum(connection.driver_connection)
+        return _rewrite(connection.driver_connection, patience)
     finally:
         connection.close()
-    return True
 
 
 _LEFT_IN = (
-    *("content", "data_keys", "file_keys", "messages", "deliveries", "reviews", "receipts", "pairs"),
+    *("data_keys", "file_keys", "content", "messages", "deliveries", "reviews", "receipts", "pairs"),
     *("consents", "chats", "said", "cursors", "search_words"),
 )
-"""Tables of which rows were deleted or blanked."""
+"""Tables of which rows were deleted or blanked, keys first."""
+
+_SAMPLES = "pg_catalog.pg_statistic"
+"""Where the planner keeps values out of columns; whoever owns the database may write it anew."""
 
 
-def _vacuum(connection: Any) -> None:
-    """Free dead rows, outside of any transaction: a server does it nowhere else."""
+def _rewrite(connection: Any, patience: float) -> bool:
+    """Write the tables anew, outside of any transaction: a server does it nowhere else."""
+    from psycopg.errors import LockNotAvailable
+
     connection.rollback()
     before, connection.autocommit = connection.autocommit, True
     try:
-        for table in _LEFT_IN:
+        if not _unseen(connection, patience):
+            return False
+        for table in (*_LEFT_IN, _SAMPLES):
             there = connection.execute("SELECT to_regclass(%s)", (table,)).fetchone()[0]
             if there is not None:
-                connection.execute(f"VACUUM {table}")
+                analyze = ", ANALYZE" * (table != _SAMPLES)
+                connection.execute(f"VACUUM (FULL{analyze}) {table}")
+    except LockNotAvailable:
+        return False
     finally:
         connection.autocommit = before
+    return True
+
+
+def _unseen(connection: Any, patience: float) -> bool:
+    """Whether nobody has a snapshot any more from before now, on the server or on a standby that reports its
+    own: tried on a row that is deleted here, because the server shows others' snapshots to nobody but its
+    owner."""
+    deadline = time.monotonic() + patience
+    connection.execute("CREATE TABLE IF NOT EXISTS settling (n int)")
+    try:
+        connection.execute("INSERT INTO settling VALUES (1)")
+        connection.execute("DELETE FROM settling")
+        while True:
+            connection.execute("VACUUM FULL settling")
+            if connection.execute("SELECT pg_relation_size('settling')").fetchone()[0] == 0:
+                return True
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.1)
+    finally:
+        connection.execute("DROP TABLE settling")

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 from disposals import DAY, TALK, Firm, firm
 from postgres import Server
@@ -204,6 +205,65 @@ async def test_on_a_server_nothing_can_be_unwrapped_after_a_rotation(on_server: 
         with pytest.raises(KeyMissing):
             keeper.unwrap(row.master, bytes(row.wrapped))
     assert {line["message"] for line in await store.read(archive)}.isdisjoint(numbers)
+
+
+def parts_of(db: psycopg.Connection) -> dict[tuple[int, int], list[bytes]]:
+    """Wrapped key and sealed content at each place of the ledger."""
+    query = "SELECT lane, seq, wrapped, body, raw FROM data_keys JOIN content USING (lane, seq)"
+    return {row[:2]: [bytes(part) for part in row[2:] if part] for row in db.execute(query)}
+
+
+def table_files(db: psycopg.Connection, server: Server) -> bytes:
+    """Every byte of every file of a database, tables, indexes and catalogues."""
+    db.execute("CHECKPOINT")
+    (oid,) = db.execute("SELECT oid FROM pg_database WHERE datname = current_database()").fetchone()
+    return b"".join(path.read_bytes() for path in (server.folder / f"data/base/{oid}").iterdir())
+
+
+@pytest.fixture
+def superuser(on_server: Firm, postgres: Server) -> Iterator[psycopg.Connection]:
+    """Somebody at the same database who may see everything."""
+    name = on_server.store.engine.url.database
+    with psycopg.connect(f"host={postgres.folder} user=postgres dbname={name}", autocommit=True) as db:
+        yield db
+
+
+async def test_on_a_server_no_table_file_has_what_was_destroyed(
+    on_server: Firm, superuser: psycopg.Connection, postgres: Server
+) -> None:
+    """Neither wrapped keys nor sealed content nor the networks' ids, not in dead rows, not in what the
+    planner sampled of them."""
+    before = parts_of(superuser)
+    superuser.execute("ANALYZE")
+    number = await on_server.dispose()
+    left = parts_of(superuser)
+    gone = [part for place, parts in before.items() if place not in left for part in parts]
+    gone += [b"named-there-%d-" % (one - 1) for one in await listed(on_server, number) if one <= TALK]
+    assert len(gone) > 60
+    data = table_files(superuser, postgres)
+    assert [part for part in gone if part in data] == []
+    assert sum(part in data for parts in left.values() for part in parts) > 60
+    assert await on_server.findings() == []
+
+
+async def test_on_a_server_somebody_with_an_older_snapshot_is_said(
+    on_server: Firm, superuser: psycopg.Connection, postgres: Server
+) -> None:
+    """Whoever reads since before a run keeps what it destroyed in the files: the run says that it is not
+    final, and is, once it is repeated afterwards."""
+    before = parts_of(superuser)
+    number = await on_server.plan()
+    await on_server.approve(number)
+    superuser.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+    superuser.execute("SELECT count(*) FROM data_keys")
+    await on_server.steps(number)
+    assert not destruction.settle(on_server.store.engine, patience=0.0)
+    superuser.execute("COMMIT")
+    await on_server.finish(number)
+    gone = [parts[0] for place, parts in before.items() if place not in parts_of(superuser)]
+    data = table_files(superuser, postgres)
+    assert len(gone) > 20
+    assert not any(key in data for key in gone)
 
 
 async def rotated(one: Firm) -> None:
