@@ -30,6 +30,7 @@ from bridge.message import (
     Batch,
     Blob,
     Cause,
+    Content,
     File,
     Kind,
     Match,
@@ -64,6 +65,9 @@ LOOSENED = (Change(Direction.LOOSER, "cards", "rule", "card", "mode", "enforce",
 
 ALICE = Party(SYMPHONY, "7001", "Alice Wong", "alice.wong@bank.example", "en")
 LI_LEI = Party(WEIXIN, CONTACT, "李雷", "", "zh-Hans")
+
+SHOWN: dict[str, Content] = {}
+"""What the networks of these stories were given to show, by permit: kept by them, not by any store."""
 
 
 @dataclass
@@ -160,6 +164,7 @@ class Story:
 
     def sent(self, claim: Claim, *, found: bool = False) -> Attempt:
         """The network took it."""
+        SHOWN[claim.permit.id] = claim.permit.content
         receipt = Receipt((f"out{next(self.ids)}",), found)
         return Attempt(claim.permit, Step.SEND, claim.traffic, receipt)
 

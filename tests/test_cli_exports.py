@@ -28,16 +28,31 @@ import pytest
 from disposals import firm
 from pyarrow import parquet
 from records import corpus
-from story import ACCOUNT, ALICE, LI_LEI, REVIEWER, Story, Terminal, held, passed_text, pieces, ruled
+from story import (
+    ACCOUNT,
+    ALICE,
+    LI_LEI,
+    REVIEWER,
+    SHOWN,
+    Story,
+    Terminal,
+    Ticking,
+    held,
+    passed_text,
+    pieces,
+    ruled,
+)
 
 from bridge.cli import exporting
 from bridge.cli.output import Exit
 from bridge.errors import StoreError
 from bridge.message import SYMPHONY, WEIXIN, Blob, File, Inspection, Kind, Message, Outcome, Party
+from bridge.people import Pair
 from bridge.records import exports as formats
 from bridge.records.exports.numbers import numbers_of
 from bridge.records.exports.packing import Limits
 from bridge.store import exports as recorded
+from bridge.store.database import Database
 from bridge.store.documents import documents, last_number
 from bridge.store.engines import open_engine
 from bridge.store.volume import Volume
@@ -55,12 +70,14 @@ async def _tell(folder: Path) -> None:
     first = story.says("卡号 4111111111111111")
     await story.archive(first)
     await story.judge(ruled(Outcome.REDACT, "卡号 ************1111", (3, 19)))
+    await story.deliver()
     await story.archive(story.says("卡号 once more", replaces=first.id))
     await story.judge(held("卡号 once more"), notice="Held for review.")
     await story.store.decide_hold(2, REVIEWER, "已核對", passed=True)
     gone = story.answers("a slip")
     await story.archive(gone)
     await story.judge()
+    await story.deliver()
     await story.archive(story.answers("", kind=Kind.RECALL, refers_to=gone.id))
     await story.judge()
     await story.deliver()
@@ -181,8 +198,11 @@ def test_the_package_has_what_the_archive_has(terminal: Terminal) -> None:
         assert list(found) == [one.number for one in messages]
         for one in messages:
             row = found[one.number]
-            for name in ("text", "sent", "quote", "state", "kind", "source_id", "at", "sent_at", "entry"):
+            for name in ("text", "quote", "state", "kind", "source_id", "at", "sent_at", "entry"):
                 assert row[name] == getattr(one, name), (one.number, name)
+            arrived = [SHOWN[d["permit"]] for d in row["deliveries"] if d["state"] == "sent"]
+            seen = (arrived[-1].text, arrived[-1].quote) if arrived else ("", "")
+            assert (row["sent"], row["sent_quote"]) == seen, one.number
             assert row["leaf"] == one.leaf.hex()
             assert [d["permit"] for d in row["deliveries"]] == [d.permit for d in one.deliveries]
             reasons = [d.why or d.verdict.reason for d in one.decisions]
@@ -190,6 +210,10 @@ def test_the_package_has_what_the_archive_has(terminal: Terminal) -> None:
     assert found[2]["edits"] == 1
     slip = [number for number, row in found.items() if row["text"] == "a slip"]
     assert [row["recalls"] for row in found.values() if row["kind"] == "recall"] == slip
+    (taken,) = [row for row in found.values() if row["kind"] == "recall"]
+    assert (taken["sent"], taken["sent_quote"]) == ("[Recalled a message]", "a slip")
+    assert found[2]["sent"] == "［较早前发送，经审核后送达］\n［已修改］\n卡号 once more"
+    assert found[2]["sent_quote"] == found[1]["sent"] == "卡号 ************1111"
     assert {row["notice_for"] for row in found.values()} == {None, 2}
 
 
@@ -381,6 +405,41 @@ def test_a_client_gets_his_own_thread_alone(terminal: Terminal) -> None:
     assert lines(out_of(terminal), "decisions") == []
     assert [one["reason"] for one in listed(out_of(terminal))["exclusions"]] == ["of another client"]
     assert "卡号" not in "".join(path.read_text("utf-8") for path in out_of(terminal).rglob("*.jsonl"))
+
+
+def test_a_client_is_given_what_he_wrote_and_saw(terminal: Terminal) -> None:
+    """--client-copy: masked as he was shown it, in no file otherwise; what never reached him is listed."""
+    assert export(terminal, "--client-copy", "李雷").code == Exit.DONE
+    found = {one["message"]: one for one in lines(out_of(terminal), "messages")}
+    for one in found.values():
+        arrived = [SHOWN[d["permit"]].text for d in one["deliveries"] if d["state"] == "sent"]
+        assert one["sender"] == f"weixin/{LI_LEI.id}" or one["text"] == arrived[-1]
+    assert not any(one["notice_for"] for one in found.values())
+    assert found[1]["text"] == "卡号 ************1111"
+    secret = "4111111111111111"
+    assert secret not in "".join(path.read_text("utf-8") for path in out_of(terminal).rglob("*.jsonl"))
+    reasons = {one["reason"] for one in listed(out_of(terminal))["exclusions"]}
+    assert reasons == {"of another client", "the client neither wrote nor saw it"}
+    assert terminal.type("audit", "export", "--verify", str(out_of(terminal))).code == Exit.DONE
+
+
+def test_a_name_that_two_clients_have_is_refused(terminal: Terminal) -> None:
+    """Neither is handed the other's words: the ids are named, and one of them is taken."""
+
+    async def pair() -> None:
+        store = Database(f"sqlite:///{terminal.folder}/weighbridge.db", terminal.folder / "blobs", Ticking())
+        await store.own("desk")
+        two = Pair(ALICE, "room-twin", Party(WEIXIN, "wmTwin", LI_LEI.name, "", "en"), ACCOUNT)
+        await store.make_pair(two.record(), REVIEWER, "another client")
+        store.close()
+
+    asyncio.run(pair())
+    answer = export(terminal, "--client-copy", LI_LEI.name)
+    assert (answer.code, f"one of {LI_LEI.id}, wmTwin" in answer.err) == (Exit.NO, True), answer.err
+    given = ("--message", "4", "--client-copy", LI_LEI.name, "--out", str(out_of(terminal, "package.zip")))
+    answer = terminal.type("audit", "evidence", *given, *WHO)
+    assert (answer.code, f"one of {LI_LEI.id}, wmTwin" in answer.err) == (Exit.NO, True), answer.err
+    assert export(terminal, "--client-copy", LI_LEI.id, name="id").code == Exit.DONE
 
 
 def test_what_was_disposed_of_is_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

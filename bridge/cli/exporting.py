@@ -36,7 +36,7 @@ from bridge.records.exports.manifest import (
 )
 from bridge.records.exports.numbers import Numbers
 from bridge.records.exports.packing import cut, packed
-from bridge.records.transcript import Line, Request, Slice
+from bridge.records.transcript import CLIENT, Line, Request, Slice
 from bridge.search.query import Query, parse
 from bridge.store import exports
 from bridge.store.attachments import Attachments
@@ -63,6 +63,9 @@ Act = Callable[[Callable[["Database"], Any]], Any]
 
 GONE = "record-gone"
 """The code of the warning that there is nothing to read of a message any more."""
+
+UNSEEN = "the client neither wrote nor saw it"
+"""Why a message is not in a client's copy of his own conversation."""
 
 _PIECE = 1 << 20
 
@@ -256,12 +259,13 @@ class _Work:
         """A message as it is handed over; None where it is not, and then the account says why."""
         for numbers in (self.account.found, self._found):
             numbers.add(line.number)
-        reason = self._barred(line, talk)
-        if reason:
+        shown = as_client(line) if self.wanted.terms.client_copy else line
+        reason = self._barred(line, talk) or ("" if shown else UNSEEN)
+        if reason or shown is None:
             self.account.exclude(line.number, reason)
             self._excluded.setdefault(reason, Numbers()).add(line.number)
             return None
-        return replace(line, decisions=()) if self.wanted.terms.client_copy else line
+        return shown
 
     def _barred(self, line: Line, talk: Talk) -> str:
         terms = self.wanted.terms
@@ -284,13 +288,19 @@ class _Work:
         self.format.write(self.request, slices, self.wanted.terms.options, part)
         lines = [line for one in slices for line in one.lines]
         with part.file(f"proofs/{number:05d}.jsonl") as file:
-            for proof in self.prover.lines(lines):
+            for proof in self.prover.lines(lines, self._veiled(lines)):
                 file.write(proof)
         for line in lines:
             _warn(part, line)
         for _ in slices:
             self._positions.popleft()
         self._note(part, slices)
+
+    def _veiled(self, lines: Sequence[Line]) -> frozenset[int]:
+        """The messages whose record a client is not shown: all but what he wrote himself."""
+        if not self.wanted.terms.client_copy:
+            return frozenset()
+        return frozenset(line.number for line in lines if line.sender.role != CLIENT)
 
     def _note(self, part: Part, slices: Sequence[Slice]) -> None:
         lines = Numbers(line.number for one in slices for line in one.lines)
@@ -333,6 +343,15 @@ class _Work:
         os.replace(self.volume.folder / f"{NAME}{PARTIAL}", self.volume.folder / NAME)
         if not self.wanted.zipped:
             self.volume.end()
+
+
+def as_client(line: Line) -> Line | None:
+    """A message as a client wrote it or saw it, without decisions; None where he did neither."""
+    if line.sender.role == CLIENT:
+        return replace(line, decisions=())
+    if not line.delivered or all(reader.role != CLIENT for reader in line.readers):
+        return None
+    return replace(line, text=line.sent, quote=line.sent_quote, decisions=())
 
 
 def _warn(part: Part, line: Line) -> None:

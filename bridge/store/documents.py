@@ -481,7 +481,10 @@ class Stored:
         named = self.value.get("replaces") or self.value.get("refers_to")
         if content is None or content.notice or not named:
             return ""
-        quote = quoted_text(self._page.reading.db, self.network, named, self._clear.conversation)
+        try:
+            quote = quoted_text(self._page.reading.db, self.network, named, self._clear.conversation)
+        except StoreError:
+            return ""  # what it is about does not open any more: that one says so itself
         return visible(quote)
 
     def _delivered(self) -> list[Any]:

@@ -115,15 +115,23 @@ def _files(db: Connection, lane: int, number: int) -> Iterable[Attachment]:
 
 
 def pairs_of(db: Connection, contact: str) -> frozenset[int]:
-    """The pairs, ended ones too, of a contact by its id on the network, or by its name."""
+    """The pairs, ended ones too, of a contact by its id on the network, or by its name.
+
+    Raises Conflict when the name is that of several people: nobody is handed another one's words.
+    """
     p = s.pairs.c
-    rows = db.execute(select(p.id, p.contact, p.body)).all()
-    return frozenset(
-        row.id
-        for row in rows
-        if contact in (row.contact, row.contact.rpartition("/")[2])
-        or (row.body and orjson.loads(row.body)["contact_name"] == contact)
-    )
+    rows = db.execute(select(p.id, p.contact, p.body).order_by(p.id)).all()
+    if found := frozenset(row.id for row in rows if contact in (row.contact, _id(row))):
+        return found
+    named = [row for row in rows if row.body and orjson.loads(row.body)["contact_name"] == contact]
+    if len(people := list(dict.fromkeys(map(_id, named)))) > 1:
+        raise Conflict(f"{contact!r} is the name of several: give an id, one of {', '.join(people)}.")
+    return frozenset(row.id for row in named)
+
+
+def _id(row: Any) -> str:
+    contact: str = row.contact
+    return contact.rpartition("/")[2]
 
 
 # --- what they rest on ----------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ verified here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from typing import Any
@@ -16,7 +16,7 @@ import orjson
 from sqlalchemy import Connection, and_, select
 
 from bridge.errors import Damaged
-from bridge.evidence.disclosure import RAW, Disclosure
+from bridge.evidence.disclosure import EVERYTHING, RAW, Disclosure
 from bridge.evidence.exhibits import Exhibit
 from bridge.evidence.package import record
 from bridge.ledger.checkpoint import Signer
@@ -43,6 +43,8 @@ _SHARED = 1 << 15
 """Hashes of subtrees that are remembered, in each lane."""
 _SHOWN = Disclosure(frozenset({RAW}))
 """What of a message's record goes along: every field, and of the bytes that the network sent their hash."""
+_VEILED = Disclosure(EVERYTHING)
+"""The same of a message whose record says more than its reader may know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +165,9 @@ class Prover:
         # Neighbours share nearly the whole way to the root.
         self._trees = {lane: lru_cache(_SHARED)(Subtrees(db, lane)) for lane in state.lanes}
 
-    def lines(self, chosen: Sequence[Line]) -> Iterator[bytes]:
+    def lines(self, chosen: Sequence[Line], veiled: Container[int] = ()) -> Iterator[bytes]:
         """A line of JSON for each message, in the order of numbers: its entry, the path to the root, its
-        content field by field.
+        content field by field, of the `veiled` ones the hash of each.
 
         Raises Damaged when the record does not prove it.
         """
@@ -178,7 +180,8 @@ class Prover:
                 contents = _contents(self.db, lane, [one.entry for one in mine])
                 for one in mine:
                     exhibit = self._exhibit(lane, one, entries, contents)
-                    shown = {"message": one.number, "lane": lane, **record(exhibit, _SHOWN)}
+                    disclosure = _VEILED if one.number in veiled else _SHOWN
+                    shown = {"message": one.number, "lane": lane, **record(exhibit, disclosure)}
                     yield orjson.dumps(shown) + b"\n"
 
     def _exhibit(

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import Connection
-from story import ALICE, LI_LEI, copy_of_the_story
+from story import ALICE, LI_LEI, SHOWN, copy_of_the_story
 
 from bridge.records.transcript import BRIDGE, Came, Line, Slice
 from bridge.store.attachments import Attachments
@@ -71,6 +71,28 @@ def test_versions_are_linked_to_what_they_replace(db: Connection) -> None:
     recall = line(db, "[Recalled]")
     taken = line(db, "ten 4111111111111111")
     assert recall.recalls == taken.number
+
+
+def test_the_other_side_saw_what_its_network_was_given(db: Connection) -> None:
+    """Word by word, with marks, masks, quotes and texts below; of what never arrived, nothing."""
+    kinds = set()
+    for one in (line for slice in slices(db) for line in slice.lines):
+        arrived = [SHOWN[passed.permit] for passed in one.deliveries if passed.state == "sent"]
+        assert (one.sent, one.sent_quote) == ((arrived[-1].text, arrived[-1].quote) if arrived else ("", ""))
+        assert one.delivered == bool(arrived)
+        kinds.add((one.kind, bool(arrived), one.sent == one.text, bool(one.sent_quote)))
+        kinds |= {passed.state for passed in one.deliveries}
+    assert kinds >= {"sent", "dropped", "parked", "failed", "claimed", "ready"}
+    assert ("text", True, False, True) in kinds
+    assert any(one.sent.endswith("\n不构成建议。") for slice in slices(db) for one in slice.lines)
+
+
+def test_nobody_reads_what_did_not_arrive(db: Connection) -> None:
+    """Blocked, held, rejected, taken back, or a remark of the network: nobody on the other side."""
+    for one in (line for slice in slices(db) for line in slice.lines):
+        other = {reader.network for reader in one.readers} - {one.network}
+        assert bool(other) == (one.delivered and one.notice_for is None)
+        assert one.kind != "note" or not one.readers
 
 
 def test_a_notice_stands_in_the_conversation_that_it_is_about(db: Connection) -> None:
