@@ -57,13 +57,15 @@ def term(
 ) -> Term | None:
     """What governs a record that was archived at `created`; None when it has no class, and so no end.
 
-    `happened` says when events happened for it, `extended` until when it was ordered to be kept longer
-    (0: not ordered). Of classes that still wait for their event, the one with the longest period is named.
+    `happened` says when events happened for it: one from before it counts from the record's own day.
+    `extended` says until when it was ordered to be kept longer (0: not ordered). Of classes that still wait
+    for their event, the one with the longest period is named.
     """
     found: Term | None = None
     for one in sorted(classes, key=lambda one: (-usual_days(one.keep), one.key)):
         begin = created if one.start == CREATION else happened.get(one.start)
-        until = None if begin is None else end(begin, one.keep)
+        # What happened before there was a record: its period is the record's own.
+        until = None if begin is None else end(max(begin, created), one.keep)
         found = longer(found, Term(one.key, one.start, until))
     if found is not None and found.until is not None and found.until < extended:
         return replace(found, until=extended)

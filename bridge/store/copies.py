@@ -18,6 +18,7 @@ from sqlalchemy import Connection, and_, bindparam, exists, func, literal_column
 
 from bridge.errors import Conflict
 from bridge.flow import DeliveryState, MessageState
+from bridge.ledger.entry import Entry
 from bridge.store import schema as s
 from bridge.store.codec import dump
 from bridge.store.kept import key_of, name_of
@@ -171,6 +172,22 @@ def outstanding(db: Connection, numbers: Iterable[int]) -> dict[int, list[str]]:
         for number, key in db.execute(query):
             found[number].add(name_of(key))
     return {number: sorted(names) for number, names in found.items()}
+
+
+def unacknowledged(said: Iterable[Entry]) -> list[str]:
+    """The archives that these entries about one message ask for, or name, and that do not have their copy by
+    the last entry of each."""
+    states: dict[tuple[str, int], bool] = {}
+    for entry in said:
+        facts: Mapping[str, Any] = entry.facts
+        for key in facts.get("copies", ()):
+            states.setdefault((key, AS_JUDGED), False)
+        if entry.kind in _ANSWERS:
+            states[facts["destination"], facts["revision"]] = entry.kind == "copy:kept"
+    return sorted({name_of(key) for (key, _), is_kept in states.items() if not is_kept})
+
+
+_ANSWERS = frozenset({"copy:kept", "copy:parked", "copy:retried", "copy:lost"})
 
 
 def draw(db: Connection, key: str, count: int) -> list[tuple[Due, str]]:

@@ -18,17 +18,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, and_, case, exists, func, not_, or_, select
+from sqlalchemy import Connection, case, exists, func, not_, or_, select
 
 from bridge.errors import Damaged
 from bridge.flow import DeliveryState, MessageState
 from bridge.ledger.entry import Entry, recall
 from bridge.message import Retention
 from bridge.ports import Order
-from bridge.records.terms import Term, end, term
+from bridge.records.terms import Term, end, longer, term
 from bridge.store import schema as s
 from bridge.store.codec import dump
-from bridge.store.copies import outstanding
+from bridge.store.copies import outstanding, unacknowledged
 from bridge.store.holds import Holds, covered, families
 from bridge.store.kept import REPLACE_TERM, facts_of, key_of, name_of, row_of, term_from
 from bridge.store.proving import testimony
@@ -182,37 +182,99 @@ def _standings(db: Connection, numbers: Sequence[int], now: int, holds: Holds) -
     family = families(db, numbers)
     members = [one for root in family for one in family[root]]
     kept: defaultdict[int, list[str]] = defaultdict(list)
-    rows = {row.id: row for row in db.execute(_TERMS.where(s.messages.c.id.in_(list(family))))}
+    rows = {row.id: row for row in db.execute(_TERMS.where(s.messages.c.id.in_(members)))}
     root_of = {one: root for root in family for one in family[root]}
-    for root, row in rows.items():
-        kept[root].extend(_by_term(row, now))
+    said = _said_of(db, members)
+    for one, root in root_of.items():
+        if one in rows:
+            kept[root].extend(_of_member(rows[one], root, said[one], now))
     for reason, query in _UNFINISHED:
         column = next(iter(query.selected_columns))
         for number in db.scalars(query.where(column.in_(members)).distinct()):
             if reason not in kept[root_of[number]]:
                 kept[root_of[number]].append(reason)
-    for number, names in outstanding(db, members).items():
-        kept[root_of[number]].extend(f"not yet in {name}" for name in names)
+    lacking = outstanding(db, members)
+    for number, root in root_of.items():
+        names = {*lacking.get(number, ()), *unacknowledged(said[number])}
+        kept[root].extend(f"not yet in {name}" for name in sorted(names))
     for root, names in covered(db, family, holds).items():
         kept[root].extend(f"hold {name}" for name in names)
     asked = set(numbers)
     return {
-        one: Standing(one, rows[root].until, name_of(rows[root].key or ""), tuple(kept[root]))
+        one: Standing(one, rows[root].until, name_of(rows[root].key or ""), tuple(dict.fromkeys(kept[root])))
         for one, root in root_of.items()
         if one in asked and root in rows
     }
 
 
-def _by_term(row: Any, now: int) -> Iterator[str]:
-    """What a record's own state and term say against its going."""
-    if row.state in _UNDECIDED:
+def _said_of(db: Connection, numbers: Sequence[int]) -> dict[int, list[Entry]]:
+    """All that the ledger says about each of these messages, in order."""
+    le = s.ledger.c
+    found: dict[int, list[Entry]] = {number: [] for number in numbers}
+    subjects = {f"message/{number}": number for number in numbers}
+    query = select(le.lane, le.seq, le.subject, le.entry).where(le.subject.in_(list(subjects)))
+    for lane, seq, subject, data in db.execute(query.order_by(le.lane, le.seq)):
+        entry = testimony(lane, seq, data)
+        if entry.subject != subject:
+            raise Damaged(f"entry {seq} of lane {lane} is of another subject: run `weighbridge audit verify`")
+        found[subjects[subject]].append(entry)
+    return found
+
+
+def _of_member(row: Any, root: int, said: Sequence[Entry], now: int) -> Iterator[str]:
+    """What speaks against the going of one message of a record; a notice has no term of its own."""
+    if row.state in _UNDECIDED or _waits(said):
         yield "undecided"
-    if row.key is None:
+    about = next((entry.facts.get("about") for entry in said if entry.kind in _ARCHIVED), row.id)
+    if about != (None if row.id == root else root):
+        yield "its notices are not what the ledger says"
+    governing = _governing(said)
+    if row.key is not None or governing is not None:
+        yield from _by_term(row, governing, now)
+    elif row.id == root:
         yield "no class of retention"
-        return
-    said = None if row.entry is None else term_from(testimony(row.lane, row.seq, row.entry).facts)
-    if said != Term(name_of(row.key), name_of(row.start), row.until):
+
+
+_ARCHIVED = ("message:archived", "notice:archived")
+
+
+def _waits(said: Sequence[Entry]) -> bool:
+    """Whether somebody has yet to decide what becomes of a message."""
+    acts = [entry for entry in said if entry.kind in _DECIDING]
+    if not acts:
+        return True
+    last = acts[-1]
+    held = last.kind == "message:judged" and last.facts.get("outcome") == "hold"
+    return held or last.kind in ("message:archived", "hold:lifted")
+
+
+_DECIDING = frozenset(
+    {*_ARCHIVED, "message:judged", "message:noted", "message:recalled"}
+    | {"hold:released", "hold:rejected", "hold:lifted", "hold:expired"}
+)
+"""Kinds of entries about a message after which it waits for a decision, or no longer."""
+
+
+def _governing(said: Sequence[Entry]) -> Entry | None:
+    """Of all entries about a message the one that says its term: the longest, unless an order came later."""
+    found: Entry | None = None
+    for entry in said:
+        told = term_from(entry.facts)
+        if told is None:
+            continue
+        before = None if found is None else term_from(found.facts)
+        if entry.kind == "record:kept" or longer(before, told) is not before:
+            found = entry
+    return found
+
+
+def _by_term(row: Any, said: Entry | None, now: int) -> Iterator[str]:
+    """What a term says: the ledger's entry, which the row has to repeat."""
+    told = None if said is None else term_from(said.facts)
+    term_of_row = None if row.key is None else Term(name_of(row.key), name_of(row.start), row.until)
+    if said is None or told != term_of_row or row.entry != said.seq:
         yield "its term is not what the ledger says"
+        return
     if row.until is None:
         yield f"retention: {name_of(row.start)} has not happened"
     elif row.until > now:
@@ -222,11 +284,7 @@ def _by_term(row: Any, now: int) -> Iterator[str]:
 _UNDECIDED = (MessageState.NEW.value, MessageState.FETCHING.value, MessageState.HELD.value)
 
 _M, _T = s.messages.c, s.terms.c
-_TERMS = (
-    select(_M.id, _M.state, _T.key, _T.start, _T.until, s.ledger.c.lane, s.ledger.c.seq, s.ledger.c.entry)
-    .outerjoin(s.terms, _T.message == _M.id)
-    .outerjoin(s.ledger, and_(s.ledger.c.lane == _M.lane, s.ledger.c.seq == _T.entry))
-)
+_TERMS = select(_M.id, _M.state, _T.key, _T.start, _T.until, _T.entry).outerjoin(s.terms, _T.message == _M.id)
 _STUCK = states_in(s.deliveries.c.state, DeliveryState.PARKED.value, DeliveryState.FAILED.value)
 _UNFINISHED: tuple[tuple[str, Any], ...] = (
     ("delivery open", select(s.deliveries.c.message).where(or_(is_open(s.deliveries), _STUCK))),

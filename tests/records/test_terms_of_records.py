@@ -84,7 +84,8 @@ def test_the_longest_class_wins(
     if None in begins.values():
         assert found.until is None and found.start not in {CREATION, *happened}
     else:
-        assert found.until == max(end(begin, one.keep) for one, begin in begins.items() if begin is not None)
+        ends = [end(max(begin, created), one.keep) for one, begin in begins.items() if begin is not None]
+        assert found.until == max(ends)
 
 
 @given(st.lists(CLASSES, max_size=4), st.lists(CLASSES, max_size=4), MOMENTS)
@@ -124,3 +125,12 @@ def test_the_strictest_medium_and_the_longest_first_period_count() -> None:
     assert is_write_once(classes) and not is_write_once(classes[:1])
     assert readable_until(classes, 0) == end(0, "2y")
     assert readable_until(classes[:1], 0) == 0
+
+
+def test_an_event_from_before_the_record_shortens_nothing() -> None:
+    """A day in 1990, said of a record of today, does not make it due: its period is its own."""
+    born = ms(datetime(2026, 9, 21, tzinfo=UTC))
+    swap = Retention("otc/swaps", "5y", "deal-termination")
+    found = term([swap], born, {"deal-termination": ms(datetime(1990, 1, 1, tzinfo=UTC))})
+    assert found is not None
+    assert found.until == end(born, "5y")

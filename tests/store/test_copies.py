@@ -12,8 +12,9 @@ from bridge import pipeline
 from bridge.errors import Conflict
 from bridge.message import SYMPHONY, WEIXIN, Archived, Verdict
 from bridge.ports import Step
-from bridge.store import copies
+from bridge.store import copies, terms
 from bridge.store.copies import Due, Kept
+from bridge.store.holds import Holds
 from bridge.store.verify import Finding, verify
 
 VAULT, JOURNAL = "records/vault", "records/journal"
@@ -192,3 +193,22 @@ async def test_a_delivery_before_its_copies_is_found(hands: Hands, tmp_path: Pat
     assert await hands.send(WEIXIN) == ["hello"]
     (found,) = await findings(hands, tmp_path)
     assert "before all its archives" in found.meaning
+
+
+async def test_only_the_ledger_says_that_an_archive_has_it(hands: Hands) -> None:
+    """A row that was changed to "kept" does not let a record go: the archive's entry is asked for."""
+    await hands.archive(message(SYMPHONY, 1))
+    await ruled(hands, VAULT)
+    await hands.send(WEIXIN)
+    await hands.store.write(lambda tx: tx.db.exec_driver_sql("UPDATE copies SET state = 'kept'"))
+    assert await reasons(hands) == [f"not yet in {VAULT}"]
+    await hands.store.write(lambda tx: tx.db.exec_driver_sql("UPDATE copies SET state = 'wanted'"))
+    await take(hands, VAULT)
+    assert await reasons(hands) == []
+
+
+async def reasons(hands: Hands) -> list[str]:
+    """Why message 1 may not go, but for its class."""
+    now = hands.clock.now()
+    (one,) = await hands.store.read(lambda db: terms.standings(db, [1], now, Holds(())))
+    return [reason for reason in one.kept if reason != "no class of retention"]

@@ -6,12 +6,14 @@ import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from disposals import DAY, FIRST, PLANNER, SECOND, Firm, firm, reopened
+from disposals import DAY, FIRST, PLANNER, SECOND, SHORT, Firm, firm, reopened
 from sqlalchemy import Connection
+from story import held
 
 from bridge.errors import Conflict, Damaged, Missing, NotAllowed
 from bridge.ports import Placing
@@ -222,6 +224,41 @@ async def test_a_term_shortened_by_hand_does_not_deceive_the_engine(old: Firm) -
         db.execute(f"UPDATE terms SET until = {old.story.clock.at - DAY}")
     one = await plan_of(old, await old.plan())
     assert (one.records, one.counts.kept) == (0, {"its term is not what the ledger says": 42})
+
+
+async def test_a_term_taken_from_another_record_does_not_deceive_the_engine(old: Firm) -> None:
+    """A row that names the entry of another message, and says what that one says, lets nothing go."""
+    short = "(SELECT {0} FROM terms WHERE message = 1)"
+    values = ", ".join(f"{one} = {short.format(one)}" for one in ("entry", "key", "until"))
+    hack(old, f"UPDATE terms SET {values} WHERE message = 3")
+    found = await old.store.read(lambda db: disposal.ask(db, [3], old.story.clock.at))
+    assert [one.kept for one in found] == [("its term is not what the ledger says",)]
+
+
+async def test_a_record_is_no_notice_because_a_row_says_so(old: Firm) -> None:
+    """Whatever is bundled with another message by hand keeps both."""
+    hack(old, "UPDATE messages SET notice_for = 1 WHERE id = 3")
+    found = await old.store.read(lambda db: disposal.ask(db, [1, 3], old.story.clock.at))
+    for one in found:
+        assert "its notices are not what the ledger says" in one.kept
+        assert any(reason.startswith("retention until 2033") for reason in one.kept)
+
+
+async def test_a_decision_is_not_made_by_a_row(old: Firm) -> None:
+    """A message that is held, by its entries, is undecided whatever its row says."""
+    await old.store.own("daemon")
+    await old.story.archive(old.story.says("card 4111"))
+    await old.story.judge(replace(held("card ****", (5, 9)), retention=(SHORT,)))
+    hack(old, "UPDATE messages SET state = 'released' WHERE state = 'held'")
+    (last,) = await old.store.read(lambda db: db.exec_driver_sql("SELECT max(message) FROM terms").one())
+    (one,) = await old.store.read(lambda db: disposal.ask(db, [last], old.story.clock.at + 99 * DAY))
+    assert "undecided" in one.kept
+
+
+def hack(old: Firm, statement: str) -> None:
+    """Change the database behind the store's back."""
+    with closing(sqlite3.connect(old.folder / "weighbridge.db", isolation_level=None)) as db:
+        db.execute(statement)
 
 
 async def test_how_a_record_went_is_known(old: Firm) -> None:
