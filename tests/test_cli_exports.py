@@ -20,6 +20,7 @@ import sqlite3
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from email import policy
 from pathlib import Path
 from typing import Any
@@ -355,6 +356,47 @@ def test_an_export_that_was_killed_goes_on(
     assert out_of(broken, "out.zip").read_bytes() == out_of(whole, "out.zip").read_bytes()
     assert len(entries(broken, "export:made")) == 1
     assert len(entries(broken, "export:begun")) == 2
+
+
+async def _tell_of_a_clock_set_back(folder: Path) -> None:
+    story = Story(folder)
+    await story.begin()
+    story.clock.at += (
+        86_400_000 - story.clock.at % 86_400_000 + 57_600_050
+    )  # just after midnight in Hong Kong
+    for step in (0, -2000, 4000, -4000):
+        story.clock.at += step
+        await story.archive(story.says(f"after {step}"))
+        await story.judge()
+    await story.deliver()
+    await story.sign()
+    story.store.close()
+
+
+@pytest.mark.parametrize("form", ["eml", "html", "rsmf", "jsonl"])
+def test_a_day_that_comes_again_is_told_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """A clock that is set back over midnight keeps no message from being handed over, interrupted or not."""
+    asyncio.run(_tell_of_a_clock_set_back(tmp_path))
+    terminal = Terminal(tmp_path, capsys)
+    known = formats.FORMATS[form]
+    monkeypatch.setitem(formats.FORMATS, form, replace(known, limits=Limits(part_items=1)))  # type: ignore[index]
+    real, counter = Volume.note, iter(range(1000))
+
+    def dies(*given: Any) -> None:
+        real(*given)
+        if next(counter) == 2:
+            raise _Killed
+
+    with monkeypatch.context() as patch, pytest.raises(_Killed):
+        patch.setattr(Volume, "note", dies)
+        export(terminal, form=form)
+    assert terminal.type("audit", "export", "--resume", str(out_of(terminal)), *WHO).code == Exit.DONE
+    assert export(terminal, form=form, name="whole").code == Exit.DONE
+    assert listed(out_of(terminal))["counts"]["messages"] == 4
+    names = [set(listed(out_of(terminal, name))["files"]) for name in ("out", "whole")]
+    assert names[0] == names[1]
 
 
 def test_what_came_later_is_not_part_of_it(terminal: Terminal) -> None:

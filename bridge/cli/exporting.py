@@ -223,7 +223,7 @@ class _Work:
         self.pairs = pairs_of(db, client) if client else None
         parts = volume.lines()[1:]
         self.account = volume.restore(parts)
-        self.next: list[int] | None = parts[-1]["next"] if parts else [0, 0, 0]
+        self.next: list[int] | None = parts[-1]["next"] if parts else [0, 0, 0, 0]
         self._positions: deque[list[int]] = deque()
         self._found, self._excluded = Numbers(), dict[str, Numbers]()
 
@@ -239,18 +239,18 @@ class _Work:
 
     def _slices(self, tell: Tell) -> Iterator[Slice]:
         """The slices from where to go on, each with its place remembered until it is written."""
-        start = self.next or [0, 0, 0]
-        after = start[0]
+        start = self.next or [0, 0, 0, 0]
+        after, *_, latest = start
         found = every(self.db, None, self.wanted.parsed(), tell, after)
         documents = (one for one in found if self.state.has(one.lane, one.entry))
-        day, pieces = None, dict[str, int]()
-        for run in self.transcripts.runs(documents, self._kept, after):
+        begun, pieces = -1, dict[str, int]()
+        for run in self.transcripts.runs(documents, self._kept, after, latest=latest):
+            if run.after != begun:
+                begun, pieces = run.after, {}
             for place, one in enumerate(run.slices, run.place):
-                if one.day != day:
-                    day, pieces = one.day, {}
                 for number, piece in enumerate(cut(one, self.known.limits)):
-                    pieces[one.key] = pieces.get(one.key, 0) + 1
-                    at = [run.after, place, number]
+                    pieces[one.key] = pieces.get(one.key, run.base) + 1
+                    at = [run.after, place, number, run.latest]
                     if at >= start:
                         self._positions.append(at)
                         yield replace(piece, piece=pieces[one.key])

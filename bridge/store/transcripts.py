@@ -69,11 +69,17 @@ _PLAIN_MEDIA = re.compile(r"[a-z]+/[a-z0-9][a-z0-9.+-]{0,60}", re.ASCII)
 @dataclass(frozen=True, slots=True)
 class Run:
     """Conversations of one day, or of a part of a large one. `after` is the number of the last message before
-    its day began to be read; `place` says which of the day's slices the first one here is, from 0."""
+    its day began to be read; `place` says which of the day's slices the first one here is, from 0.
+
+    `latest` is the last day that was read before, as an ordinal. A day that is not behind it comes a second
+    time, because a clock was set back: its pieces are counted from `base`, which no piece of it had before.
+    """
 
     after: int
     place: int
     slices: tuple[Slice, ...]
+    latest: int = 0
+    base: int = 0
 
 
 @dataclass
@@ -84,12 +90,18 @@ class _Day:
     since: int
     until: int
     after: int
+    latest: int
     lines: dict[str, list[Line]] = field(default_factory=dict)
     talks: dict[str, Talk] = field(default_factory=dict)
     pieces: dict[str, int] = field(default_factory=dict)
     told: dict[str, int] = field(default_factory=dict)  # until when joins and leaves were given out
     count: int = 0
     place: int = 0
+
+    @property
+    def base(self) -> int:
+        """What its pieces are counted from: a day has fewer than there were messages before it came again."""
+        return self.after if self.day.toordinal() <= self.latest else 0
 
 
 Keep = Callable[[Line, Talk], Line | None]
@@ -108,16 +120,23 @@ class Transcripts:
         self.talks = Talks(db, naming)
 
     def runs(
-        self, documents: Iterable[Stored], keep: Keep = _as_it_is, after: int = 0, most: int = MOST
+        self,
+        documents: Iterable[Stored],
+        keep: Keep = _as_it_is,
+        after: int = 0,
+        most: int = MOST,
+        latest: int = 0,
     ) -> Iterator[Run]:
-        """The conversations of these documents, which come in the order of their numbers behind `after`."""
+        """The conversations of these documents, which come in the order of their numbers behind `after`.
+        `latest` is the last day that was read before them, as an ordinal."""
         day: _Day | None = None
         last = after
         for one in documents:
             if day is None or not day.since <= one.at < day.until:
                 if day is not None:
                     yield from self._given(day)
-                day = self._day(one.at, last)
+                    latest = max(latest, day.day.toordinal())
+                day = self._day(one.at, last, latest)
             talk = self._talk(one)
             last = one.number
             if (line := keep(self.line(one, talk), talk)) is None:
@@ -130,26 +149,26 @@ class Transcripts:
         if day is not None:
             yield from self._given(day)
 
-    def _day(self, at: int, after: int) -> _Day:
+    def _day(self, at: int, after: int, latest: int) -> _Day:
         """The day of a moment, in the desk's time zone."""
         day = datetime.fromtimestamp(at / 1000, self.zone).date()
         edges = (datetime(d.year, d.month, d.day, tzinfo=self.zone) for d in (day, day + timedelta(1)))
         since, until = (int(edge.timestamp() * 1000) for edge in edges)
-        return _Day(day, since, until, after)
+        return _Day(day, since, until, after, latest)
 
     def _given(self, day: _Day, upto: int = 0) -> Iterator[Run]:
         """What was read of a day, in the order of its conversations' keys; then that is forgotten."""
         slices = tuple(self._slice(day, key, upto or day.until) for key in sorted(day.lines))
         if slices:
-            yield Run(day.after, day.place, slices)
+            yield Run(day.after, day.place, slices, day.latest, day.base)
         day.place += len(slices)
         day.lines, day.count = {}, 0
 
     def _slice(self, day: _Day, key: str, upto: int) -> Slice:
         talk, lines = day.talks[key], day.lines[key]
-        since = day.told.get(key, day.since)
+        since = day.told.get(key, lines[0].at if day.base else day.since)
         day.told[key] = upto
-        piece = day.pieces[key] = day.pieces.get(key, 0) + 1
+        piece = day.pieces[key] = day.pieces.get(key, day.base) + 1
         items: list[Line | Came] = [*talk.came(since, upto), *lines]
         items.sort(key=lambda item: (item.at, isinstance(item, Line)))
         present = talk.present(since - 1)

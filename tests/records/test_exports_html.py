@@ -10,6 +10,7 @@ import pytest
 
 from bridge.records.exports.html import HTML
 from bridge.records.exports.legible import spelled
+from bridge.records.exports.naming import of_slice
 
 
 class Reader(HTMLParser):
@@ -58,7 +59,7 @@ def read(out: corpus.Memory, name: str) -> Reader:
     return reader
 
 
-PAGES = ("2026-09-21/pair-1.html", "2026-09-21/weixin-wkWealth-wm_b_.html", "2026-09-22/pair-1.html")
+PAGES = ("2026-09-21/pair-1.html", of_slice(corpus.slices()[1], "html"), "2026-09-22/pair-1.html")
 
 
 def test_every_text_stands_on_its_page(out: corpus.Memory) -> None:

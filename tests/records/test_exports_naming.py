@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import corpus
 import pytest
 
@@ -39,3 +41,12 @@ def test_two_attachments_never_share_a_name() -> None:
     names = [naming.attachment(line, n, file) for line in told.lines for n, file in enumerate(line.files)]
     assert len(names) == len(set(names)) == 4
     assert naming.of_slice(told, "eml") == "2026-09-21/pair-1.eml"
+
+
+@pytest.mark.parametrize(("one", "other"), [(f"w/{'x' * 80}1", f"w/{'x' * 80}2"), ("w/aB", "w/ab")])
+def test_two_conversations_never_share_a_name(one: str, other: str) -> None:
+    """Ids may be long and alike, or differ in case alone: not every disk tells such two apart."""
+    (told, *_) = corpus.slices()
+    names = {naming.of_slice(replace(told, key=key), "html").casefold() for key in (one, other)}
+    assert len(names) == 2
+    assert all(len(name.encode()) < 90 for name in names)

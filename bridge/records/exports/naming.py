@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from hashlib import sha256
 
 from bridge.records.transcript import Enclosure, Line, Slice
 
@@ -15,6 +16,7 @@ MOST = 80
 """Characters of what people called a file that are kept: with the numbers, below 255 bytes in UTF-8."""
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
+_PAIR = re.compile(r"pair/\d+", re.ASCII)
 _FORBIDDEN = frozenset('<>:"/\\|?*')
 
 
@@ -49,4 +51,13 @@ def attachment(line: Line, place: int, file: Enclosure) -> str:
 def of_slice(one: Slice, ending: str) -> str:
     """The file of one slice: day, conversation, piece."""
     piece = f"-{one.piece}" if one.piece > 1 else ""
-    return f"{one.day.isoformat()}/{safe(one.key.replace('/', '-'), 60)}{piece}.{ending}"
+    return f"{one.day.isoformat()}/{_of_key(one.key)}{piece}.{ending}"
+
+
+def _of_key(key: str) -> str:
+    """A conversation's key as part of a name. What a network calls a chat may be long, or differ from another
+    in case alone: a digest tells such two apart."""
+    shown = key.replace("/", "-")
+    if _PAIR.fullmatch(key):
+        return shown
+    return f"{safe(shown, 51)}-{sha256(key.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
