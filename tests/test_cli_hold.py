@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from story import Terminal, copy_of_the_story
+from story import CHAT, CONTACT, STREAM, Terminal, copy_of_the_story
 
 from bridge.cli.output import Exit
 from bridge.store.holds import UNREADABLE
@@ -53,7 +53,8 @@ def test_a_hold_is_placed_and_shown(terminal: Terminal) -> None:
 @pytest.mark.parametrize(
     ("options", "query"),
     [
-        (("--conversation", "wk/wm", "--conversation", "x"), "in:wk/wm OR in:x"),
+        (("--conversation", CHAT, "--conversation", STREAM), f"in:{CHAT} OR in:{STREAM}"),
+        (("--conversation", "wk/wm", "--conversation", "x", "--unknown"), "in:wk/wm OR in:x"),
         (("--message", "3"), "id:3"),
         (("--query", "swap -is:notice", "--since", "2026-01-05"), "(swap -is:notice) after:2026-01-05"),
     ],
@@ -62,6 +63,36 @@ def test_what_a_hold_may_cover(terminal: Terminal, options: tuple[str, ...], que
     """A conversation, a message, whatever a query finds; from a day on."""
     (placed,) = terminal.type("hold", "place", "CASE-8", *options, *WHY, "--json").records
     assert placed["query"] == query
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--person", "alice.wang@bank.example"), ("--message", "999"), ("--conversation", "wkWealth/wmNobody")],
+)
+def test_a_slip_of_the_pen_is_no_hold(terminal: Terminal, options: tuple[str, ...]) -> None:
+    """Whom or what nobody has heard of is refused, unless it is said to be to come."""
+    refused = terminal.type("hold", "place", "CASE-9", *options, *WHY)
+    assert refused.code == Exit.NO
+    assert options[1] in refused.err
+    assert terminal.type("hold", "preview", *options, *WHY).code == Exit.NO
+    assert counted(terminal) == []
+    assert terminal.type("hold", "place", "CASE-9", *options, "--unknown", *WHY).code == Exit.DONE
+    assert counted(terminal) == ["CASE-9"]
+
+
+def test_a_query_that_covers_nothing_is_said(terminal: Terminal) -> None:
+    """It stands, for what is to come; whoever placed it is asked to look at it."""
+    placed = terminal.type("hold", "place", "CASE-9", "--query", "unheardof", *WHY)
+    assert placed.code == Exit.DONE
+    assert "covers no message" in placed.err
+
+
+def test_a_name_holds_everything_under_its_id(terminal: Terminal) -> None:
+    """Also what the client writes after the pair has ended, when nothing names them but an id."""
+    (placed,) = terminal.type("hold", "place", "CASE-7", "--person", "李雷", *WHY, "--json").records
+    assert [(one["id"], one["names"]) for one in placed["meant"]] == [(CONTACT, ["李雷"])]
+    assert placed["query"] == f"with:李雷 OR with:={CONTACT}"
+    assert f"李雷 (weixin {CONTACT})" in terminal.type("hold", "preview", "--person", "李雷", *WHY).out
 
 
 def test_one_kind_of_thing_at_a_time(terminal: Terminal) -> None:

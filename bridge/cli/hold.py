@@ -7,8 +7,8 @@ asks how much one would cover looks into the archive, and that is written down f
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +16,10 @@ from bridge.cli import output
 from bridge.cli.audit.looking import looking
 from bridge.cli.output import Exit
 from bridge.cli.root import Root, pass_root, person_option, reason_option
+
+if TYPE_CHECKING:
+    from bridge.cli.audit.finding import Archive
+    from bridge.store.identities import Identity
 
 _COLUMNS = {
     "name": "HOLD", "state": "STATE", "written": "WHAT IT COVERS", "placed": "SINCE", "person": "BY",
@@ -34,11 +38,24 @@ class What:
     query: str
     messages: Sequence[int]
     since: str
+    unknown: bool
+
+
+@dataclass(slots=True)
+class Covering:
+    """What that comes to: one query, the people whom it names, and what nobody here has heard of."""
+
+    query: str
+    meant: list[Identity] = field(default_factory=list)
+    unheard: list[str] = field(default_factory=list)
 
 
 def _covering(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options that say what a hold covers."""
     for option in (
+        click.option(
+            "--unknown", is_flag=True, help="Also for people, conversations or messages not heard of yet."
+        ),
         click.option("--since", default="", metavar="DAY", help="Only what was archived from this day on."),
         click.option(
             "--message", "messages", type=click.IntRange(1), multiple=True, metavar="ID", help="One message."
@@ -82,11 +99,13 @@ def preview(root: Root, /, *, as_json: bool, person: str, reason: str, case: str
     from bridge.store.looks import Search
 
     settings = root.settings()
-    written = _written(root, What(**options))
-    counts = _counted(root, written)
+    what = What(**options)
+    covering = _covered(root, what)
+    counts = _counted(root, covering)
     recorder = recorder_of(root, settings, person, reason, case)
-    recorder.searched(Search("hold preview", written, counts["messages"]))
-    _show(written, counts, as_json=as_json)
+    recorder.searched(Search("hold preview", covering.query, counts["messages"]))
+    _check(covering, what)
+    _show(covering, counts, as_json=as_json)
 
 
 @hold.command()
@@ -100,16 +119,22 @@ def place(root: Root, /, name: str, *, reason: str, person: str, as_json: bool, 
     """Place hold NAME, at once. It is on people, conversations, messages, or what a query finds.
 
     It covers what was archived before as well as what comes; what somebody wrote, and what was written to
-    them. Times in a query are UTC unless it says `tz:`.
+    them, under every id that the archive knows them by. Whom and what nobody has heard of is refused: a
+    slip of the pen would hold nothing. Times in a query are UTC unless it says `tz:`.
     """
     from bridge import desk
     from bridge.ports import Placing
 
-    written = _written(root, What(**options))
-    placing = Placing(name, str(_query(written)), written, person, reason)
+    what = What(**options)
+    covering = _covered(root, what)
+    _check(covering, what)
+    placing = Placing(name, str(_query(covering.query)), covering.query, person, reason)
     root.act(lambda store: desk.place_hold(store, placing))
     output.note(f"Hold {name} stands, placed by {output.cell(person)}.")
-    _show(written, _counted(root, written), as_json=as_json)
+    counts = _counted(root, covering)
+    if not counts["messages"]:
+        output.note("It covers no message that there is now. Is it written as it was meant?")
+    _show(covering, counts, as_json=as_json)
 
 
 @hold.command("list")
@@ -194,31 +219,65 @@ def lift(root: Root, name: str, approve: bool, refuse: bool, reason: str, person
 # --- what is covered ------------------------------------------------------------------------------------
 
 
-def _written(root: Root, what: What) -> str:
+def _covered(root: Root, what: What) -> Covering:
     """What was typed, as a query. Raises UsageError unless it is one kind of thing."""
-    from bridge.search.writing import quoted
+    from bridge.cli.audit.finding import archive
 
     kinds = [bool(one) for one in (what.people, what.conversations, what.query, what.messages)]
     if sum(kinds) != 1:
         raise click.UsageError("say one of --person, --conversation, --query, --message")
-    parts = [f"with:{quoted(name)}" for name in _names(root, what.people)]
-    parts += [f"in:{quoted(key)}" for key in what.conversations]
-    parts += [f"id:{number}" for number in what.messages]
-    written = what.query or " OR ".join(parts)
-    return f"({written}) after:{what.since}" if what.since else written
+    with archive(root.settings(), None) as asked:
+        found = _of_people(asked, what.people) if what.people else _of_things(asked, what)
+    if what.since:
+        found.query = f"({found.query}) after:{what.since}"
+    return found
 
 
-def _names(root: Root, people: Sequence[str]) -> list[str]:
-    """These people, and the ids of those that the directory knows by these addresses: a message may lack
-    one of the two."""
+def _of_people(asked: Archive, people: Sequence[str]) -> Covering:
+    """The names as they were typed, and everybody whom they mean, by id: pairs end and are renamed, and some
+    messages have an id alone."""
+    from bridge.search.writing import quoted
+    from bridge.store.identities import conditions, identities
+
+    found = Covering("")
+    parts = []
+    for name in people:
+        typed = f"with:{quoted(name)}"
+        meant = identities(asked.db, name, asked.every(_query(typed)), whole=False)
+        found.meant += [one for one in meant if one not in found.meant]
+        found.unheard += [] if meant else [f"nobody is known as {name!r}"]
+        parts += [typed, *conditions(meant)]
+    found.query = " OR ".join(dict.fromkeys(parts))
+    return found
+
+
+def _of_things(asked: Archive, what: What) -> Covering:
+    """Conversations, messages, or a query as it was typed."""
+    from bridge.search.writing import quoted
     from bridge.store import views
 
-    known = root.read(lambda db: views.pairs(db, ended=True)) if people else []
-    names = list(people)
-    for row in known:
-        if row["advisor_address"].casefold() in {one.casefold() for one in people}:
-            names.append(row["advisor"])
-    return list(dict.fromkeys(names))
+    if what.query:
+        return Covering(what.query)
+    pairs = views.pairs(asked.db, ended=True)
+    paired = {pair[key] for pair in pairs for key in ("stream", "contact")}
+    parts = {f"in:{quoted(key)}": f"no conversation {key!r}" for key in what.conversations}
+    known = {f"in:{quoted(key)}" for key in paired}
+    parts |= {f"id:{number}": f"no message {number}" for number in what.messages}
+    unheard = [
+        f"there is {said}"
+        for part, said in parts.items()
+        if part not in known and not asked.page(_query(part), 1).documents
+    ]
+    return Covering(" OR ".join(parts), unheard=unheard)
+
+
+def _check(covering: Covering, what: What) -> None:
+    """Raises Missing when some of it is not known, and that was not said to be meant."""
+    from bridge.errors import Missing
+
+    if covering.unheard and not what.unknown:
+        said = "; ".join(covering.unheard)
+        raise Missing(f"{said}. Write it as the archive knows it, or add --unknown if it is to come.")
 
 
 def _query(written: str) -> Any:
@@ -230,23 +289,26 @@ def _query(written: str) -> Any:
     return parse(written, datetime.now(UTC), UTC)
 
 
-def _counted(root: Root, written: str) -> dict[str, int]:
+def _counted(root: Root, covering: Covering) -> dict[str, int]:
     from bridge.cli.audit.finding import archive
     from bridge.cli.compose import WallClock
     from bridge.store.lives import reach
 
     with archive(root.settings(), None) as asked:
-        return reach(asked.db, asked.every(_query(written)), WallClock().now()).counts()
+        return reach(asked.db, asked.every(_query(covering.query)), WallClock().now()).counts()
 
 
-def _show(written: str, counts: dict[str, int], *, as_json: bool) -> None:
+def _show(covering: Covering, counts: dict[str, int], *, as_json: bool) -> None:
     if as_json:
-        output.json_line({"query": written, **counts})
+        output.json_line(
+            {"query": covering.query, "meant": [asdict(one) for one in covering.meant], **counts}
+        )
         return
     pairs = [
-        *(("covers", written), ("messages", f"{counts['messages']:,}")),
-        *(("conversations", f"{counts['conversations']:,}"), ("people", f"{counts['people']:,}")),
-        *(("first", output.when(counts["first_at"])), ("last", output.when(counts["last_at"]))),
-        ("past their term", f"{counts['due']:,}"),
+        ("covers", covering.query),
+        *(("who is", str(one)) for one in covering.meant),
+        *(("messages", f"{counts['messages']:,}"), ("conversations", f"{counts['conversations']:,}")),
+        *(("people", f"{counts['people']:,}"), ("first", output.when(counts["first_at"]))),
+        *(("last", output.when(counts["last_at"])), ("past their term", f"{counts['due']:,}")),
     ]
     output.details(pairs, as_json=False)

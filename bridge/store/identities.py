@@ -1,0 +1,96 @@
+"""Who is meant by what people type: every id under which the record knows somebody of that name or address.
+
+Rules of this file: reads only. A name is not a person: pairs end, and are made again under another name, and
+what somebody wrote while nobody had paired them has an id alone. So whoever asks for all of somebody asks by
+ids. They come from every pair there ever was and is not erased, and from messages that were opened.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from bridge.message import SYMPHONY, WEIXIN
+from bridge.policy.folding import fold
+from bridge.search.document import Document, Person
+from bridge.search.people import both, is_meant
+from bridge.search.terms import Term
+from bridge.search.writing import quoted
+from bridge.store import views
+from bridge.store.rows import WORDS_OF_OURS
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Somebody as one network knows them: an id, and all names and addresses that were seen beside it."""
+
+    network: str
+    id: str
+    names: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        known = [*self.addresses, f"{self.network} {self.id}"]
+        return f"{' / '.join(self.names) or 'nameless'} ({', '.join(known)})"
+
+
+def identities(db: Connection, name: str, found: Iterable[Document], *, whole: bool) -> list[Identity]:
+    """Everybody whom `name` means, in the order of their ids, out of all pairs and the messages `found`.
+
+    A part of a name is enough, unless `whole`: then it is the name, an address or an id, and nothing less.
+    Who has an address of one that is meant is meant as well.
+    """
+    known = _known(db, found)
+    term = Term(name)
+    meant = {key for key, people in known.items() if any(is_meant(term, one, whole) for one in people)}
+    addresses = {fold(one.address) for key in meant for one in known[key] if one.address}
+    meant |= {key for key, people in known.items() if any(fold(one.address) in addresses for one in people)}
+    return [_identity(key, known[key]) for key in sorted(meant)]
+
+
+def _known(db: Connection, found: Iterable[Document]) -> dict[tuple[str, str], dict[Person, None]]:
+    known: defaultdict[tuple[str, str], dict[Person, None]] = defaultdict(dict)
+    for one in _of_pairs(db):
+        known[one.network, one.id][one] = None
+    for document in found:
+        for one in both(document):
+            if one.id and one.id != WORDS_OF_OURS:
+                known[one.network, one.id][one] = None
+    return known
+
+
+def _of_pairs(db: Connection) -> Iterator[Person]:
+    """Both people of every pair, ended ones too."""
+    for pair in views.pairs(db, ended=True):
+        yield Person(SYMPHONY, pair["advisor"], pair["advisor_name"], pair["advisor_address"])
+        yield Person(WEIXIN, contact_id(pair["contact"]), pair["contact_name"])
+
+
+def contact_id(contact: str) -> str:
+    """The id of a contact, by the key of their chat."""
+    return contact.rpartition("/")[2]
+
+
+def _identity(key: tuple[str, str], people: Iterable[Person]) -> Identity:
+    names = dict.fromkeys(one.name for one in people if one.name)
+    addresses = dict.fromkeys(one.address for one in people if one.address)
+    return Identity(*key, tuple(names), tuple(addresses))
+
+
+def conditions(people: Iterable[Identity]) -> list[str]:
+    """What a query asks for all that these people wrote and read: their ids and addresses, each exactly."""
+    exact = [value for one in people for value in (one.id, *one.addresses)]
+    return [f"with:={quoted(value)}" for value in dict.fromkeys(exact)]
+
+
+def pairs_of(db: Connection, people: Sequence[Identity]) -> list[int]:
+    """The pairs that these people are or were in."""
+    ids = {(one.network, one.id) for one in people}
+    return [
+        pair["id"]
+        for pair in views.pairs(db, ended=True)
+        if not ids.isdisjoint({(SYMPHONY, pair["advisor"]), (WEIXIN, contact_id(pair["contact"]))})
+    ]

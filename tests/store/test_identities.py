@@ -1,0 +1,69 @@
+"""Who is meant: by name, address or id, across pairs that ended and messages that nobody had paired."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from story import ALICE, CONTACT, LI_LEI, REVIEWER, Story
+
+from bridge.message import WEIXIN, Message, Party
+from bridge.search.query import parse
+from bridge.store.identities import Identity, conditions, contact_id, identities, pairs_of
+from bridge.store.searching import every
+
+
+def stranger(story: Story, number: str, address: str) -> Message:
+    """Something that another account writes which is called Alice Wong as well."""
+    return replace(story.says("from elsewhere", address=address), sender=number)
+
+
+@pytest.fixture
+async def story(tmp_path: Path) -> AsyncIterator[Story]:
+    """Alice and 李雷 talked as one pair, then unpaired, then as another under another name of his."""
+    one = Story(tmp_path)
+    await one.begin()
+    await one.archive(one.answers("as a pair"), one.says("to him"))
+    await one.store.end_pair(1, REVIEWER, "renamed")
+    await one.archive(one.answers("while nobody had paired us"))
+    await one.pair(contact=Party(WEIXIN, CONTACT, "Li Lei (new)", "", "zh-Hans"))
+    await one.archive(one.answers("under the new name"), stranger(one, "7009", "x@y.example"))
+    yield one
+    one.store.close()
+
+
+async def known(story: Story, name: str, *, whole: bool = False) -> list[Identity]:
+    """Whom a name means, with every message opened."""
+    anything = parse("", datetime.now(UTC), UTC)
+    return await story.store.read(lambda db: identities(db, name, every(db, None, anything), whole=whole))
+
+
+async def test_an_old_name_means_the_same_person_as_the_new_one(story: Story) -> None:
+    """Either name, and the id, give one person with both names; the query finds all that they wrote."""
+    (one,) = await known(story, "李雷")
+    assert (one.network, one.id, set(one.names)) == (WEIXIN, CONTACT, {LI_LEI.name, "Li Lei (new)"})
+    assert await known(story, "li lei") == await known(story, CONTACT, whole=True) == [one]
+    query = parse(" OR ".join(conditions([one])), datetime.now(UTC), UTC)
+    texts = await story.store.read(lambda db: {found.text for found in every(db, None, query)})
+    assert texts == {"as a pair", "to him", "while nobody had paired us", "under the new name"}
+    assert await story.store.read(lambda db: pairs_of(db, [one])) == [1, 2]
+
+
+async def test_an_address_reaches_every_id_that_has_it(story: Story) -> None:
+    """A person whose account was made anew has two ids; whoever only wrote, unpaired, is known as well."""
+    await story.archive(stranger(story, "7002", ALICE.address))
+    assert [one.id for one in await known(story, ALICE.address)] == ["7001", "7002"]
+    assert [one.id for one in await known(story, "7001", whole=True)] == ["7001", "7002"]
+    assert [one.id for one in await known(story, "x@y.example", whole=True)] == ["7009"]
+
+
+async def test_a_part_of_a_name_is_not_a_name(story: Story) -> None:
+    """Where the whole is asked for, 李 and wong mean nobody; of nobody nothing is asked."""
+    for part in ("李", "wong", "nobody"):
+        assert await known(story, part, whole=True) == []
+    assert [one.id for one in await known(story, "wong")] == ["7001", "7009"]
+    assert conditions([]) == []
+    assert contact_id("wkWealth/wmLiLei") == CONTACT
