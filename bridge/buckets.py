@@ -59,9 +59,9 @@ class Service:
             raise self.error(type(error).__name__) from None
 
     @contextlib.contextmanager
-    def asking(self) -> Iterator[Any]:
-        """The client, and whatever the library raises as what follows from it. Raises FileExistsError where
-        an object of the name is there."""
+    def asking(self, *, anew: bool = False) -> Iterator[Any]:
+        """The client, and whatever the library raises as what follows from it. With `anew`, something is put
+        under a name that has to be free: raises FileExistsError where it is not."""
         client = self.client  # without the extra there is nothing to import from
         from botocore.exceptions import BotoCoreError, ClientError
 
@@ -70,7 +70,7 @@ class Service:
         except ClientError as error:
             answer = error.response
             status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            if status in (409, 412):
+            if anew and status in (409, 412):
                 raise FileExistsError(17, "an object of this name is here", self.address) from None
             raise self.error(str(answer.get("Error", {}).get("Code", "")), status) from None
         except BotoCoreError as error:

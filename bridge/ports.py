@@ -133,12 +133,21 @@ class Parcel:
 class Acknowledged(NamedTuple):
     """An archive has a record: the names of what lies there of it, and its answer, for people and for proof.
 
-    `until` and `held` are what it was told of locks (milliseconds, 0: none)."""
+    `until` and `held` are how all of it is locked there, which may be more than was asked for: until then at
+    least (milliseconds, 0: not), and whether any of it is under a legal hold."""
 
     objects: tuple[str, ...]
     answer: str
     until: int = 0
     held: bool = False
+
+
+class Lock(NamedTuple):
+    """How one object outside is locked: until when (milliseconds, 0: not), and whether it is under a legal
+    hold."""
+
+    until: int
+    held: bool
 
 
 class Sink(Protocol):
@@ -168,11 +177,17 @@ class Sink(Protocol):
     def read(self, name: str) -> AsyncIterator[bytes]:
         """The bytes that lie under a name, in pieces. Raises Refused("gone") when there are none."""
 
+    async def locks_on(self, names: Sequence[str]) -> Sequence[Lock]:
+        """How these objects are locked, in this order; nothing where nothing locks. Raises Refused("gone")
+        when one is not there."""
+
     async def hold(self, names: Sequence[str], held: bool) -> None:
-        """Put a legal hold on these objects, or take it off; MUST do nothing where nothing locks."""
+        """Put a legal hold on these objects, or take it off; MUST do nothing where nothing locks. Raises
+        Refused("gone") when one is not there."""
 
     async def keep_until(self, names: Sequence[str], until: int) -> None:
-        """Lock these objects until then at least (milliseconds); MUST never shorten a lock."""
+        """Lock these objects until then at least (milliseconds); MUST never shorten a lock. Raises
+        Refused("gone") when one is not there."""
 
     async def try_delete(self) -> str:
         """Put a trial object, locked, and try to delete it, which has to be refused; gives the refusal.

@@ -18,8 +18,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from bridge.errors import Refused
-from bridge.ports import Acknowledged, Blobs, Parcel
+from bridge.errors import Refused, Unreachable
+from bridge.ports import Acknowledged, Blobs, Lock, Parcel
 from bridge.records.copies import FORMS, MEDIA, Enclosed, End, Fact, Record
 from bridge.sinks.naming import name_of
 
@@ -65,7 +65,9 @@ async def whole(pieces: AsyncIterator[bytes]) -> bytes:
 
 @dataclass
 class Shelf:
-    """An archive in memory that locks: what lies there by name, with its lock; `errors` come first."""
+    """An archive in memory that locks: what lies there by name, with its lock. `errors` come first; messages
+    in `refuses` always get theirs; locks of what is `locked_away` never change; a check says why it is
+    `away`."""
 
     name: str = "records/vault"
     recalls: bool = True
@@ -75,6 +77,9 @@ class Shelf:
     held: dict[str, bool] = field(default_factory=dict)
     until: dict[str, int] = field(default_factory=dict)
     errors: list[Exception] = field(default_factory=list)
+    refuses: dict[int, Exception] = field(default_factory=dict)
+    locked_away: set[str] = field(default_factory=set)
+    away: str = ""
     at_once: int = 0
     most: int = 0
     gate: asyncio.Event | None = None
@@ -89,6 +94,8 @@ class Shelf:
                 await self.gate.wait()
             if self.errors:
                 raise self.errors.pop(0)
+            if parcel.record.number in self.refuses:
+                raise self.refuses[parcel.record.number]
             self.there[parcel.name] = parcel
             held = parcel.held or parcel.until is None
             self.held[parcel.name], self.until[parcel.name] = held, parcel.until or 0
@@ -102,13 +109,26 @@ class Shelf:
             raise Refused("gone", "it is gone")
         yield self.there[name].data
 
+    async def locks_on(self, names: Sequence[str]) -> Sequence[Lock]:
+        """What was told."""
+        return [Lock(self.until[name], self.held[name]) for name in names] if self.locks else []
+
     async def hold(self, names: Sequence[str], held: bool) -> None:
         """A flag."""
+        self._ask(names)
         self.held |= dict.fromkeys(names, held)
 
     async def keep_until(self, names: Sequence[str], until: int) -> None:
         """A longer lock."""
+        self._ask(names)
         self.until |= dict.fromkeys(names, until)
+
+    def _ask(self, names: Sequence[str]) -> None:
+        for name in names:
+            if name in self.locked_away:
+                raise Unreachable(f"{name} is locked away", certain=False)
+            if name not in self.there:
+                raise Refused("gone", "it is gone")
 
     async def try_delete(self) -> str:
         """Refused."""
@@ -116,6 +136,8 @@ class Shelf:
 
     async def check(self) -> str:
         """It is there."""
+        if self.away:
+            raise Unreachable(self.away, certain=False)
         return "there"
 
     async def close(self) -> None:

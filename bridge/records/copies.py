@@ -10,7 +10,11 @@ digests of its attachments, which lie beside it or, in a letter, inside.
     eml      RFC 5322: what was said as people read it, and the native form as an attachment
     letter   for journaling: our metadata, then the eml form as message/rfc822
 
-Sources: RFC 5322, RFC 2046 (multipart, message/rfc822), RFC 2047, RFC 2231 by Python's email package.
+What people and networks called things may hold any sign. A header gets what can stand in one; the JSON has
+it as it came. A record that cannot be written all the same is refused ("unwritable"), so a person sees it.
+
+Sources: RFC 5322, RFC 2046 (multipart, message/rfc822), RFC 6838 (4.2, media types); RFC 2047,
+RFC 2231 by Python's email package.
 """
 
 from __future__ import annotations
@@ -18,17 +22,31 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec
+
+from bridge.errors import Refused
+
+Given = ParamSpec("Given")
 
 VERSION = "weighbridge record 1"
 NOWHERE = "invalid"
 """Domain of addresses that nobody has (RFC 2606)."""
+
+BYTES = "application/octet-stream"
+_MEDIA = re.compile(r"[A-Za-z0-9][\w!#$&^.+-]{0,126}/[A-Za-z0-9][\w!#$&^.+-]{0,126}", re.ASCII)
+_CONTAINERS = ("multipart/", "message/")
+"""Types that readers of mail open; they may have no encoding that hides what is in them (RFC 2046 5.2.1)."""
+_MAILBOX = re.compile(
+    r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +74,12 @@ class Enclosed:
     def there(self) -> bool:
         """Whether its bytes can be had."""
         return bool(self.sealed)
+
+    @property
+    def header(self) -> str:
+        """Its media type as a header may say it: what is none, or would be opened as mail, is plain bytes."""
+        media = self.media.lower()
+        return media if _MEDIA.fullmatch(media) and not media.startswith(_CONTAINERS) else BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,18 +142,40 @@ def _fact(one: Fact) -> dict[str, Any]:
     return told if one.body is None else told | {"content": one.body}
 
 
+def _or_refused(write: Callable[Given, bytes]) -> Callable[Given, bytes]:
+    """A form that says of a record which it cannot write that a person has to look."""
+
+    @wraps(write)
+    def written(*args: Given.args, **named: Given.kwargs) -> bytes:
+        try:
+            return write(*args, **named)
+        except (
+            ValueError,
+            TypeError,
+            LookupError,
+        ) as error:  # what json and email raise for values they cannot take
+            raise Refused(
+                "unwritable", f"cannot be written as {write.__name__} ({type(error).__name__})"
+            ) from None
+
+    return written
+
+
+@_or_refused
 def native(record: Record) -> bytes:
     """JSON for people and programs."""
     text = json.dumps(plain(record), ensure_ascii=False, sort_keys=True, indent=1)
     return text.encode("utf-8", "replace") + b"\n"
 
 
+@_or_refused
 def line(record: Record) -> bytes:
     """JSON on one line: files of it can be put one behind the other."""
     text = json.dumps(plain(record), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     return text.encode("utf-8", "replace") + b"\n"
 
 
+@_or_refused
 def eml(record: Record, files: Sequence[bytes | None] = ()) -> bytes:
     """A mail. `files` are the bytes of the attachments in their order, None for what is not inside: that is
     named with its digest."""
@@ -138,12 +184,13 @@ def eml(record: Record, files: Sequence[bytes | None] = ()) -> bytes:
     inside = [*files, *[None] * (len(record.files) - len(files))]
     for one, data in zip(record.files, inside, strict=True):
         if data is not None:
-            main, _, sub = (one.media if "/" in one.media else "application/octet-stream").partition("/")
-            mail.add_attachment(data, maintype=main, subtype=sub, filename=one.name)
+            main, _, sub = one.header.partition("/")
+            mail.add_attachment(data, maintype=main, subtype=sub, filename=_clean(one.name))
     mail.add_attachment(native(record), maintype="application", subtype="json", filename="record.json")
     return _bytes(mail, f"eml {record.installation} {record.number} {record.revision}")
 
 
+@_or_refused
 def letter(record: Record, files: Sequence[bytes | None], sender: str, archive: str) -> bytes:
     """What an archive's mailbox gets: metadata first, the record as message/rfc822 behind it. Its Message-ID
     is the same whenever it is sent, so that an archive knows a repetition."""
@@ -157,7 +204,7 @@ def letter(record: Record, files: Sequence[bytes | None], sender: str, archive: 
     meta = {key: value for key, value in plain(record).items() if key not in ("said", "raw", "ledger")}
     rows = [f"{key}: {json.dumps(value, ensure_ascii=False, sort_keys=True)}" for key, value in meta.items()]
     rows += [f"ledger: {one.lane}/{one.seq} {one.kind} {one.leaf}" for one in record.facts]
-    mail.set_content("\n".join(rows) + "\n", cte="base64")
+    mail.set_content(_whole("\n".join(rows)), cte="base64")
     mail.make_mixed()
     text = _bytes(mail, f"letter {record.installation} {record.number} {record.revision}")
     return _enclosing(text, eml(record, files))
@@ -191,15 +238,15 @@ def _headed(record: Record) -> EmailMessage:
 
 def _address(one: End) -> Address:
     """Somebody's mailbox: his own, or one that is made of his id, always the same."""
-    local, at, domain = one.address.rpartition("@")
-    if at and local and domain and one.address.isascii():
-        return Address(one.name, local, domain)
+    name = _clean(one.name or one.id)
+    if _MAILBOX.fullmatch(one.address):
+        return Address(name, addr_spec=one.address)
     digest = hashlib.sha256(f"{one.network}/{one.id}".encode("utf-8", "replace")).hexdigest()
-    return Address(_clean(one.name or one.id), digest[:16], f"{one.network or 'nobody'}.{NOWHERE}")
+    return Address(name, digest[:16], f"{one.network or 'nobody'}.{NOWHERE}")
 
 
 def _clean(name: str) -> str:
-    return "".join(sign if sign.isprintable() else " " for sign in name)
+    return "".join(sign if sign.isprintable() else " " for sign in name).strip()
 
 
 def _moment(record: Record) -> datetime:
@@ -215,7 +262,12 @@ def _told(record: Record, files: Sequence[bytes | None]) -> str:
         inside = number < len(files) and files[number] is not None
         where = "attached" if inside else "beside" if one.there else "could not be had"
         rows.append(f"[{_clean(one.name)}: {one.size} bytes, SHA-256 {one.sha256 or 'unknown'}, {where}]")
-    return "\n".join(rows).encode("utf-8", "replace").decode() + "\n"
+    return _whole("\n".join(rows))
+
+
+def _whole(text: str) -> str:
+    """A body: halves of signs, which no encoding has, are replaced."""
+    return text.encode("utf-8", "replace").decode() + "\n"
 
 
 def _bytes(mail: EmailMessage, seed: str) -> bytes:

@@ -14,12 +14,12 @@ import hashlib
 import json
 import os
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 from bridge.errors import Refused, Unreachable
-from bridge.ports import Acknowledged, Blobs, Parcel
+from bridge.ports import Acknowledged, Blobs, Lock, Parcel
 from bridge.sinks.naming import digest_in, name_of_file
 
 PIECE = 1 << 18
@@ -58,15 +58,18 @@ class DropSink:
             name = name_of_file(parcel.record.number, n, digest.hexdigest())
             await asyncio.to_thread(self._settle, file, part, name)
         finally:
-            file.close()
+            _shut(file)
         return {"name": name, "sha256": digest.hexdigest(), "bytes": size}
 
     def _whole(self, name: str, data: bytes) -> dict[str, object]:
         """Write a file whose bytes are at hand."""
         part = self.folder / f"{name}.part"
-        with self._begin(part) as file:
+        file = self._begin(part)
+        try:
             self._write(file, data)
             self._settle(file, part, name)
+        finally:
+            _shut(file)
         return {"name": name, "sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
 
     def _begin(self, part: Path) -> BinaryIO:
@@ -120,6 +123,10 @@ class DropSink:
                 while piece := await asyncio.to_thread(file.read, PIECE):
                     yield piece
 
+    async def locks_on(self, names: Sequence[str]) -> Sequence[Lock]:
+        """See `bridge.ports.Sink`: a folder locks nothing."""
+        return ()
+
     async def hold(self, names: Sequence[str], held: bool) -> None:
         """See `bridge.ports.Sink`: a folder locks nothing."""
 
@@ -153,6 +160,13 @@ class DropSink:
             why = error.strerror or type(error).__name__
             told = f"{self.folder} cannot be used ({why}): is it mounted, writable, and not full?"
             raise Unreachable(told, certain=False) from None
+
+
+def _shut(file: BinaryIO) -> None:
+    """Close it. What counts was flushed and read back; what failed before this is told already, and a full
+    disk refuses once more what the buffer still has."""
+    with suppress(OSError):
+        file.close()
 
 
 def _flush_folder(folder: Path) -> None:

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bridge.errors import Refused, Unreachable
-from bridge.ports import Acknowledged, Blobs, Parcel
+from bridge.ports import Acknowledged, Blobs, Lock, Parcel
 from bridge.records.copies import letter, message_id
 
 if TYPE_CHECKING:
@@ -145,6 +145,10 @@ class MailSink:
     def read(self, name: str) -> AsyncIterator[bytes]:
         """See `bridge.ports.Sink`: a mailbox gives nothing back."""
         raise Refused("unreadable", f"{self.name}: a mailbox cannot be read back ({name})")
+
+    async def locks_on(self, names: Sequence[str]) -> Sequence[Lock]:
+        """See `bridge.ports.Sink`: what a mailbox keeps is its own."""
+        return ()
 
     async def hold(self, names: Sequence[str], held: bool) -> None:
         """See `bridge.ports.Sink`: what a mailbox keeps is its own."""

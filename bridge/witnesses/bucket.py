@@ -106,7 +106,7 @@ class Bucket:
         """Write an object under a free name, locked, and read it back; the same again changes nothing."""
         until = datetime.now(UTC) + timedelta(days=self.lock.days)
         try:
-            with self._service.asking() as client:
+            with self._service.asking(anew=True) as client:
                 client.put_object(
                     Bucket=self.bucket, Key=name, Body=text.encode(), ContentType="text/plain; charset=utf-8",
                     ObjectLockMode=self.lock.mode, ObjectLockRetainUntilDate=until,

@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 from archives import PDF, record
 
+from bridge.errors import Refused
 from bridge.records.copies import FORMS, Enclosed, End, eml, letter, line, message_id, native
 
 FILE = Enclosed("报告.pdf", "application/pdf", len(PDF), "ab" * 32, "sealed")
@@ -58,3 +59,42 @@ def test_hostile_words_stay_words() -> None:
     assert whole["Message-ID"] == message_id(one)
     (_, inner) = whole.iter_parts()
     assert inner.get_content_type() == "message/rfc822"
+
+
+def test_names_of_files_and_people_start_no_header() -> None:
+    """A name with a line break, or half a sign, is written all the same: of a file, of somebody with an
+    e-mail address, and the address and the media type themselves."""
+    file = Enclosed(
+        f"evil\r\nX-Bad: 1{HOSTILE}.pdf", "application/pdf\r\nX-Bad: y", len(PDF), "ab" * 32, "sealed"
+    )
+    for address in ("alice.wong@bank.example", "alice\n@bank.example", ".@.", "a@b c"):
+        alice = End("symphony", "7001", HOSTILE, address)
+        one = replace(record(7, file), sender=alice, reader=alice)
+        data = letter(one, [PDF], "a@bank.example", "b@c.example")
+        whole = email.message_from_bytes(data, policy=email.policy.default)
+        mail = email.message_from_bytes(eml(one, [PDF]), policy=email.policy.default)
+        for part in (whole, *whole.walk(), *mail.walk()):
+            assert (part["X-Bad"], part["Bcc"]) == (None, None)
+        attached = next(mail.iter_attachments())
+        assert (attached.get_content_type(), attached.get_content()) == ("application/octet-stream", PDF)
+        assert (mail["From"].addresses[0].addr_spec == address) == (address == "alice.wong@bank.example")
+
+
+@pytest.mark.parametrize(
+    "media", ["message/rfc822", "multipart/mixed", "Message/External-Body", "pdf", "a/b/c", ""]
+)
+def test_what_would_be_opened_as_mail_is_attached_as_bytes(media: str) -> None:
+    """A mail among the attachments is what it was, byte by byte, and so is whatever calls itself in parts."""
+    inner = b"From: a@b.example\r\nSubject: a deal\r\n\r\nhello\r\n"
+    one = record(7, Enclosed("deal.eml", media, len(inner), "ab" * 32, "sealed"))
+    mail = email.message_from_bytes(eml(one, [inner]), policy=email.policy.default)
+    attached = next(mail.iter_attachments())
+    assert (attached.get_filename(), attached.get_content()) == ("deal.eml", inner)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_cannot_be_written_is_a_persons_matter(form: str) -> None:
+    """A record that a form cannot hold is refused by name, and ends nothing else."""
+    with pytest.raises(Refused) as refused:
+        FORMS[form](replace(record(7), said={"text": {1, 2}}))
+    assert refused.value.code == "unwritable"

@@ -4,12 +4,14 @@ server)."""
 from __future__ import annotations
 
 import hashlib
+import io
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from archives import PDF, Held, parcel, record, whole
+from botocore.response import StreamingBody
 from buckets import client, serving
 
 from bridge.errors import Refused, Unreachable
@@ -104,6 +106,72 @@ async def test_a_service_that_forgets_the_lock(address: str, monkeypatch: pytest
     assert head(address, done.objects[0])["ObjectLockMode"] == "GOVERNANCE"
 
 
+async def test_a_repetition_brings_the_lock_up_to_date(address: str) -> None:
+    """Whoever puts what a process that died had put makes its lock as long as it has to be by now, and takes
+    up what lies there: a hold that was lifted meanwhile is known, and so can be taken off."""
+    file = Enclosed("报告.pdf", "application/pdf", len(PDF), "", "sealed")
+    one, blobs, there = record(20, file), Held({"sealed": PDF}), sink(address)
+    await there.put(parcel(one, until=SOON, held=True), blobs)
+    again = await there.put(parcel(one, until=SOON + 86_400_000), blobs)
+    assert again.held and again.until >= SOON + 86_400_000
+    for lock in await there.locks_on(again.objects):
+        assert lock.held and lock.until >= SOON + 86_400_000
+    shorter = await there.put(parcel(one, until=SOON), blobs)
+    assert shorter.until == again.until
+    await there.hold(again.objects, False)
+    assert not any(lock.held for lock in await there.locks_on(again.objects))
+
+
+async def test_an_object_that_is_gone_is_no_service_that_is_away(address: str) -> None:
+    """Locks of what is not there any more cannot be changed, and that is what is said; where the whole bucket
+    is missing, nothing is called gone."""
+    name = f"{parcel(record(21)).name}@{'0' * 32}"
+    for there in (sink(address), sink(address, "absent")):
+        expected = Refused if there.bucket == "locked" else Unreachable
+        with pytest.raises(expected):
+            await there.keep_until([name], SOON)
+        with pytest.raises(expected):
+            await there.hold([name], True)
+        with pytest.raises(expected):
+            await there.locks_on([name])
+
+
+@pytest.mark.parametrize("status", [409, 412])
+async def test_a_conflict_is_no_object(address: str, monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    """A service that says of a hold or a lock that something else is under way is asked again later."""
+    there = sink(address)
+    one = await there.put(parcel(record(22), until=SOON), Held())
+    told = {"ResponseMetadata": {"HTTPStatusCode": status}, "Error": {"Code": "OperationAborted"}}
+
+    def busy(**_: Any) -> None:
+        raise there._service.client.exceptions.ClientError(told, "PutObject")  # type: ignore[arg-type]
+
+    for name in ("put_object_legal_hold", "put_object_retention"):
+        monkeypatch.setattr(there._service.client, name, busy)
+    with pytest.raises(Unreachable, match="OperationAborted"):
+        await there.hold(one.objects, True)
+    with pytest.raises(Unreachable, match="OperationAborted"):
+        await there.keep_until(one.objects, SOON + 86_400_000)
+
+
+async def test_an_answer_that_ends_in_the_middle(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body that was cut short is worth another try."""
+    there = sink(address)
+    one = await there.put(parcel(record(23), until=SOON), Held())
+    short = StreamingBody(io.BytesIO(b"half"), 100)
+    monkeypatch.setattr(there._service.client, "get_object", lambda **_: {"Body": short})
+    with pytest.raises(Unreachable):
+        await whole(there.read(one.objects[0]))
+
+
+async def test_a_lock_that_is_over_is_not_told(address: str) -> None:
+    """An end that has passed is no service's matter."""
+    there = sink(address)
+    one = await there.put(parcel(record(24), until=1), Held())
+    await there.keep_until(one.objects, 2)
+    assert await there.locks_on(one.objects) == [(0, False)]
+
+
 async def test_what_is_gone(address: str) -> None:
     """An object that is not there (any more) is told from a service that is away."""
     with pytest.raises(Refused) as refused:
@@ -121,6 +189,10 @@ async def test_the_trial(address: str) -> None:
         await sink(address, "absent").check()
     with pytest.raises(Refused):
         await sink(address, "open", mode="").try_delete()
+    with pytest.raises(Refused, match="make a bucket with Object Lock"):
+        await sink(address, "open").try_delete()
+    with pytest.raises(Unreachable, match="make a bucket with Object Lock"):
+        await sink(address, "open").put(parcel(record(11), until=SOON), Held())
     assert await sink(address, "open", mode="").check() == "without lock"
 
 

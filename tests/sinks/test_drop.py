@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from io import BufferedWriter
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,24 @@ async def test_a_folder_that_is_not_mounted(tmp_path: Path) -> None:
         await DropSink("records/drop", tmp_path / "absent").put(parcel(record(1)), Held())
     with pytest.raises(Unreachable):
         await DropSink("records/drop", tmp_path / "absent").check()
+
+
+async def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk without room, which closing the file meets once more, is worth another try; and what had come of
+    the file is not in its way."""
+    sink = DropSink("records/drop", tmp_path)
+
+    def full(part: Path) -> BufferedWriter:
+        part.parent.mkdir(parents=True, exist_ok=True)
+        part.write_bytes(b"half")
+        return open("/dev/full", "wb")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sink, "_begin", full)
+        for one in (parcel(record(1)), parcel(record(1, FILE))):
+            with pytest.raises(Unreachable, match="not full"):
+                await sink.put(one, Held({"sealed": PDF}))
+    await sink.put(parcel(record(1, FILE)), Held({"sealed": PDF}))
 
 
 async def test_a_mount_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
