@@ -25,9 +25,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge import telemetry
-from bridge.errors import Missing, NetworkError, StoreError
+from bridge.errors import Damaged, Missing, NetworkError, StoreError
 from bridge.ledger.checkpoint import Signer
-from bridge.message import SYMPHONY, Batch, Sighting, Unasked
+from bridge.message import SYMPHONY, WEIXIN, Batch, Sighting, Unasked
 from bridge.policy import PolicySet
 from bridge.ports import Connector
 from bridge.records import canaries, expectations
@@ -72,6 +72,9 @@ OVERDUE = 3 * 3_600_000
 OLDEST = 7
 """Days back that are certified when nobody did in time."""
 
+AGAIN = 4 * 3_600_000
+"""Milliseconds after which a day is certified again of which a network was not asked."""
+
 Plant = Callable[[str, str], Awaitable[object]]
 """Posts a signed note under a key where it must come back from."""
 
@@ -104,6 +107,8 @@ class _Run:
     unasked: list[str] = field(default_factory=list)
     alerts: list[str] = field(default_factory=list)
     canaries: dict[str, str] = field(default_factory=dict)
+    closed: list[str] = field(default_factory=list)
+    partial: bool = False
 
 
 class Assurance:
@@ -137,6 +142,8 @@ class Assurance:
         self._beaten: dict[str, tuple[int, int]] = {}
         self._canary = ("", asyncio.Event())
         self.overdue = False
+        self.unwritten: dict[Path, str] = {}
+        self._left: set[Path] = set()
 
     # --- the daemon's part
 
@@ -158,8 +165,7 @@ class Assurance:
             self._beaten[network] = (now, last)
         if await self.database.read(heartbeats.paused):
             self.paused.set()
-        found = await self.database.read(heartbeats.certified)
-        self.newest = found[-1] if found else None
+        self.newest = await self.database.read(heartbeats.standing)
 
     def heed(self, batch: Batch) -> None:
         """Every batch that comes in, before it is archived: how old it is, whether the canary is in it."""
@@ -237,21 +243,28 @@ class Assurance:
         now = self.database.clock.now()
         for day in await self.database.read(lambda db: self._due(db, now)):
             await self.certify_day(day)
+        await self.leave()
 
     def _due(self, db: Connection, now: int) -> list[date]:
-        """The days that have ended by `now` and are not certified, the oldest first; from the day of the
-        first message on, and not so far back that networks could not be asked."""
-        last = _day(now - self.plan.hour * 3_600_000) - timedelta(days=1)
+        """The days to certify now: those that lack it, and were not tried just before."""
+        tried = {one.day: one.at for one in heartbeats.certified(db) if one.whole}
+        return [day for day in self._lacking(db, now) if tried.get(day.isoformat(), 0) <= now - AGAIN]
+
+    def _lacking(self, db: Connection, now: int) -> list[date]:
+        """The days that have ended by `now` and have no certificate for which every network was asked, the
+        oldest first; from the day of the first message on, and not so far back that networks could not be
+        asked."""
+        last = _day(now - SETTLE - self.plan.hour * 3_600_000) - timedelta(days=1)
         begun = heartbeats.begun(db)
         if not begun:
             return []
         first = max(_day(begun), last - timedelta(days=OLDEST - 1))
-        had = {one.day for one in heartbeats.certified(db)}
+        had = {one.day for one in heartbeats.certified(db) if one.whole and not one.unasked}
         days = (first + timedelta(days=n) for n in range((last - first).days + 1))
         return [day for day in days if day.isoformat() not in had]
 
     async def _note_overdue(self, now: int) -> None:
-        overdue = bool(await self.database.read(lambda db: self._due(db, now - OVERDUE)))
+        overdue = bool(await self.database.read(lambda db: self._lacking(db, now - OVERDUE)))
         if overdue and not self.overdue:
             log.error("day:uncertified", count=1)
         self.overdue = overdue
@@ -273,8 +286,11 @@ class Assurance:
         return [(name, lag) for name, lag in self.lags.items() if lag >= self.plan.lag_alarm]
 
     def _certificate_trouble(self) -> str:
+        if self.unwritten:
+            folder, why = next(iter(self.unwritten.items()))
+            return f"certificates cannot be written to {folder}: {why}"
         if self.overdue:
-            return "a day that has ended is not certified"
+            return "a day that has ended is not certified, or not with every network asked"
         one = self.newest
         if one is None or not (one.differences or one.alerts):
             return ""
@@ -300,10 +316,14 @@ class Assurance:
     async def certify(self, day: str, since: int, until: int, *, ask: bool = True) -> Certificate:
         """Reconcile a span (milliseconds), sign what was found, write it down, and leave it outside.
 
-        `ask`: ask the networks as well. Raises StoreError, and OSError where a folder cannot be written to.
+        `ask`: ask the networks as well. A span that has not ended is reconciled up to now, and the
+        certificate says so. Folders that cannot be written to are in `unwritten`. Raises StoreError, and
+        ValueError for a span that has not begun.
         """
-        until = min(until, self.database.clock.now() - SETTLE)
-        run = _Run(day, since, until)
+        whole, until = until, min(until, self.database.clock.now() - SETTLE)
+        if until <= since:
+            raise ValueError(f"{day} has not begun")
+        run = _Run(day, since, until, partial=until < whole)
         lane = self.database.lane
         head = await self.database.read(lambda db: checkpoints.head(db, lane))
         chosen = await self._apart(lambda db: reconciling.span(db, lane, since, until))
@@ -313,13 +333,15 @@ class Assurance:
         if ask:
             await self._sources(run, chosen)
         else:
-            run.unasked.append("every network: this run asked none")
+            run.closed += [SYMPHONY, WEIXIN]
+            run.alerts.append("no network was asked")
         await self._try(run)
         await self._unusual(run, found.hits, since)
         certificate = await self._drawn_up(run, found, head or (0, b""))
         await self.database.write(lambda tx: heartbeats.certify(tx, lane, certificate))
-        await asyncio.to_thread(self._leave, certificate)
+        await self.leave()
         self._say(certificate)
+        self.newest = await self.database.read(heartbeats.standing)
         return certificate
 
     async def _apart(self, query: Callable[[Connection], Result]) -> Result:
@@ -344,6 +366,7 @@ class Assurance:
                     raise _Closed
                 await self._ask(run, asked, connectors[network], unasked)
             except (NetworkError, _Closed) as error:
+                run.closed.append(network)
                 run.unasked.append(f"{network}: it could not be asked ({type(error).__name__.lstrip('_')})")
                 run.alerts.append(f"source {network} could not be recounted")
                 run.accounts.append(Account("source", network, dict(asked.counts), *_ends(chosen)))
@@ -488,23 +511,45 @@ class Assurance:
             capture={network: capture.told() for network, capture in self.captures.items()},
             quiet=tuple(sorted(network for network, count in counts.items() if not count)),
             hits=dict(found.hits),
+            closed=tuple(run.closed),
+            partial=run.partial,
+            earlier=tuple(one.told() for one in runs),
         )
 
-    def _leave(self, certificate: Certificate) -> None:
-        note = signed(certificate, self.signer, self.database.lane)
-        name = f"{certificate.day}-{certificate.run}.txt"
+    async def leave(self) -> None:
+        """Bring every certificate to every folder that lacks it. What cannot be written is told, and tried
+        again; what was there and is gone is told, and put back."""
+        made = await self.database.read(heartbeats.certified)
+        before, self.unwritten = self.unwritten, {}
         for folder in self.plan.folders:
-            folder.mkdir(mode=0o750, parents=True, exist_ok=True)
-            write_whole(folder / name, note, 0o440)
+            try:
+                await self._bring(folder, made, folder in before)
+            except OSError as error:
+                self.unwritten[folder] = error.strerror or type(error).__name__
+        if self.unwritten and not before:
+            log.error("certificate:unwritten", count=len(self.unwritten))
+
+    async def _bring(self, folder: Path, made: Sequence[heartbeats.Kept], late: bool) -> None:
+        there = await asyncio.to_thread(_names_in, folder)
+        lacking = {folder / _name(one): one for one in made if _name(one) not in there}
+        new = {folder / _name(one) for one in made[-1:]} if there and not late else set(lacking)
+        if gone := [path for path in lacking if path in self._left or path not in new]:
+            log.error("certificate:gone", count=len(gone))
+        for path, one in lacking.items():
+            try:
+                found = await self.database.read(lambda db, o=one: heartbeats.certificate(db, o.day, o.run))
+            except Damaged:
+                self.unwritten[folder] = "one is not what was signed: `weighbridge audit verify`"
+                continue
+            note = signed(found, self.signer, self.database.lane)
+            await asyncio.to_thread(write_whole, path, note, 0o440)
+        self._left |= {folder / _name(one) for one in made}
 
     def _say(self, certificate: Certificate) -> None:
         alerts = len(certificate.alerts) + len(certificate.failed)
         log.info("day:certified", count=certificate.faults, digest=certificate.digest())
         if certificate.faults or alerts:
             log.error("day:differs", count=certificate.faults + alerts)
-        counts = sum(one.counts.get("archived", 0) for one in certificate.accounts if one.kind == "source")
-        facts = (certificate.digest(), counts, certificate.faults, alerts)
-        self.newest = heartbeats.Kept(certificate.day, certificate.run, certificate.made_at, *facts)
 
 
 class _Closed(Exception):
@@ -516,6 +561,17 @@ def _day(at: int) -> date:
     return datetime.fromtimestamp(at / 1000, UTC).date()
 
 
+def _name(one: heartbeats.Kept) -> str:
+    """The file of a certificate."""
+    return f"{one.day}-{one.run}.txt"
+
+
+def _names_in(folder: Path) -> set[str]:
+    """The files of a folder, which is made where it is not there. Raises OSError."""
+    folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    return {path.name for path in folder.glob("*.txt")}
+
+
 def _untried(said: str) -> bool:
     return said.startswith("untried")
 
@@ -523,7 +579,7 @@ def _untried(said: str) -> bool:
 def _certificate(db: Connection, day: date) -> Certificate | None:
     try:
         return heartbeats.certificate(db, day.isoformat())
-    except Missing:
+    except (Missing, Damaged):
         return None
 
 

@@ -10,9 +10,11 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
+import structlog
 from rig import (
     Clock,
     Counting,
@@ -327,6 +329,54 @@ async def test_a_network_that_is_closed_is_said_not_to_have_been_asked(world: Wo
     made = await world.certificate()
     assert "source symphony could not be recounted" in made.alerts
     assert any(one.startswith("symphony: it could not be asked") for one in made.unasked)
+
+
+async def test_a_day_of_which_a_network_was_not_asked_is_tried_again(world: World) -> None:
+    """The night when Symphony was away does not count: some hours later it is asked, and the day is done."""
+    await world.begin()
+    symphony = world.lines.pop(SYMPHONY)
+    await world.certificate()
+    world.clock.forward(3 * HOUR)
+    await world.assurance.watch()
+    assert world.assurance.overdue
+    await world.assurance.certify_due()
+    assert len(await world.database.read(heartbeats.certified)) == 1
+    world.lines[SYMPHONY] = symphony
+    world.clock.forward(HOUR)
+    await world.assurance.certify_due()
+    runs = await world.database.read(heartbeats.certified)
+    assert [(one.run, one.unasked) for one in runs] == [(1, (SYMPHONY,)), (2, ())]
+    await world.assurance.watch()
+    assert not world.assurance.overdue
+
+
+async def test_a_part_of_a_day_is_no_day(world: World) -> None:
+    """Who certifies today at noon gets a page that says so, and the night certifies all of it."""
+    await world.begin()
+    made = await world.assurance.certify_day(datetime.fromtimestamp(world.clock.now() / 1000, UTC).date())
+    assert made.partial and not made.clean and "the day had not ended" in made.words()
+    assert world.assurance.newest is None
+    assert (await world.certificate()).clean
+    with pytest.raises(ValueError, match="has not begun"):
+        await world.assurance.certify_day(date(2100, 1, 1))
+
+
+async def test_certificates_are_brought_to_where_they_lack(world: World) -> None:
+    """A folder in the way stops nobody; once it is gone every certificate is there, also one that somebody
+    deleted."""
+    folder = world.folder / "certificates"
+    folder.write_text("in the way")
+    await world.begin()
+    await world.certificate()
+    assert "cannot be written" in world.assurance.trouble()
+    folder.unlink()
+    await world.certificate()
+    assert len(list(folder.iterdir())) == 2 and world.assurance.trouble() == ""
+    (folder / "2026-01-05-1.txt").unlink()
+    with structlog.testing.capture_logs() as lines:
+        await world.assurance.certify_due()
+    assert len(list(folder.iterdir())) == 2
+    assert [one["event"] for one in lines] == ["certificate:gone"]
 
 
 def test_the_daemon_stops_and_goes_on_by_itself(tmp_path: Path) -> None:

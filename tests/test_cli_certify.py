@@ -30,12 +30,12 @@ def certified(desk: Terminal, *more: str) -> Answer:
 def test_a_clean_day_is_certified_and_checked_by_anybody(desk: Terminal) -> None:
     """The page says what came in and where it went; it verifies with the public key alone."""
     answer = certified(desk)
-    assert answer.code == 0, answer.out + answer.err
-    assert "nothing is missing, nothing was changed" in answer.out and "this run asked none" in answer.out
+    assert answer.code == 1, answer.out + answer.err
+    assert "not asked: symphony, weixin" in answer.out and "nothing is missing" not in answer.out
     (file,) = sorted((desk.folder / "certificates").iterdir())
     assert file.name == f"{DAY}-1.txt" and file.read_text().startswith("weighbridge/")
     checked = desk.type("certify", "verify", str(file))
-    assert checked.code == 0 and DAY in checked.out
+    assert checked.code == 1 and DAY in checked.out
     assert [path.name for path in (desk.folder / "checkpoints/certificates").iterdir()] == [file.name]
 
 
@@ -91,14 +91,92 @@ def test_a_day_without_a_certificate_says_how_to_make_one(desk: Terminal) -> Non
 
 
 def test_alerts_of_a_quiet_certificate_are_none(desk: Terminal) -> None:
-    """A certificate without anything unusual has no alerts, and says so."""
+    """Nothing is unusual but that nobody was asked, and that is said of the last whole day."""
     certified(desk)
-    answer = desk.type("certify", "alerts")
-    assert answer.code == 0 and "no alerts" in answer.err
+    (row,) = desk.type("certify", "alerts", "--json").records
+    assert row == {"day": DAY, "alert": "no network was asked"}
 
 
 def test_a_span_is_reconciled_whole(desk: Terminal) -> None:
     """Days together are one certificate, called by both ends; a day and a span exclude each other."""
     answer = desk.type("certify", "--offline", "--since", "2026-09-20", "--until", "2026-09-25", "--json")
-    assert answer.code == 0 and answer.records[0]["day"] == "2026-09-20..2026-09-24"
+    assert answer.code == 1 and answer.records[0]["day"] == "2026-09-20..2026-09-24"
     assert desk.type("certify", "--offline", "--day", DAY, "--since", DAY).code == 2
+    assert desk.type("certify", "show", "2026-09-20..2026-09-24").code == 1
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        ("--day", "2131-01-01"),
+        ("--day", "0001-01-01"),
+        ("--since", "2026-09-25", "--until", "2026-09-20"),
+        ("--since", "2026-09-25", "--until", "2026-09-25"),
+        ("--since", "2131-01-01"),
+    ],
+)
+def test_what_has_not_begun_or_runs_back_is_not_certified(desk: Terminal, written: tuple[str, ...]) -> None:
+    """No page says that nothing is missing of a day that is still to come, or of no day at all."""
+    answer = desk.type("certify", "--offline", *written)
+    assert answer.code == 2 and "Traceback" not in answer.err
+    assert desk.type("certify", "list", "--json").records == []
+
+
+def test_a_name_that_is_no_day_is_refused(desk: Terminal) -> None:
+    """The thirteenth month is a mistake in writing, and no command would certify it."""
+    for name in ("2026-13-99", "2026-09-20..", "..2026-09-20", "yesterday"):
+        assert desk.type("certify", "show", name).code == 2
+
+
+def test_a_later_run_washes_nothing_clean(desk: Terminal) -> None:
+    """Something is missing; then it is put back, and the day certified again: the page has the earlier run,
+    and whoever checks the file is told of it, and of what was not asked."""
+    import sqlite3
+
+    path = desk.folder / "weighbridge.db"
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA foreign_keys = OFF")
+        rows = db.execute("SELECT * FROM verdicts WHERE message = 3").fetchall()
+        db.execute("DELETE FROM verdicts WHERE message = 3")
+    assert certified(desk).code == 5
+    with sqlite3.connect(path) as db:
+        marks = ", ".join("?" * len(rows[0]))
+        db.executemany(f"INSERT INTO verdicts VALUES ({marks})", rows)
+    answer = certified(desk)
+    assert answer.code == 1 and "earlier runs of the same day" in answer.out
+    assert "run 1, made" in answer.out and "2 differences" in answer.out
+    first, second = sorted((desk.folder / "certificates").iterdir())
+    checked = desk.type("certify", "verify", str(second))
+    assert checked.code == 1 and "run 1, made" in checked.out
+    assert desk.type("certify", "verify", str(first)).code == 5
+
+
+def test_a_folder_that_cannot_be_written_to_is_told(desk: Terminal) -> None:
+    """The certificate is made and shown, the folder is named; the next run brings what is lacking there."""
+    folder = desk.folder / "certificates"
+    folder.write_text("in the way")
+    answer = certified(desk)
+    assert answer.code == 1 and str(folder) in answer.err and "Traceback" not in answer.err
+    folder.unlink()
+    certified(desk)
+    assert sorted(path.name for path in folder.iterdir()) == [f"{DAY}-1.txt", f"{DAY}-2.txt"]
+
+
+def test_json_is_alone_on_its_stream(desk: Terminal) -> None:
+    """What programs read is one line, and no line of a log."""
+    answer = certified(desk, "--json")
+    assert len(answer.out.splitlines()) == 1 and json.loads(answer.out)["day"] == DAY
+
+
+@pytest.mark.parametrize("change", ["body = CAST(x'ff' || body AS TEXT)", "body = zeroblob(200)", None])
+def test_a_certificate_that_was_changed_is_refused(desk: Terminal, change: str | None) -> None:
+    """Whatever was done to it: code 5, one sentence, and no raw bytes on the terminal."""
+    import sqlite3
+
+    certified(desk)
+    where = f"WHERE seq = (SELECT seq FROM ledger WHERE subject = 'day/{DAY}')"
+    with sqlite3.connect(desk.folder / "weighbridge.db") as db:
+        db.execute("PRAGMA foreign_keys = OFF")
+        db.execute(f"UPDATE content SET {change} {where}" if change else f"DELETE FROM content {where}")
+    answer = desk.type("certify", "show", DAY)
+    assert answer.code == 5 and answer.err.isascii() and "not what the ledger testifies to" in answer.err

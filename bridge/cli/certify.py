@@ -6,10 +6,10 @@ code 5 says that something is missing, altered, or there without a right to be; 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from bridge.config import Settings
     from bridge.records.certificate import Certificate
-    from bridge.store.database import Database
 
 ARCHIVED = "archived"
 """The list that a certificate has no room for: the store opens it."""
@@ -35,12 +34,25 @@ class _Day(click.ParamType):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> date:
         """A day as people write it: 2026-11-21."""
         try:
-            return value if isinstance(value, date) else date.fromisoformat(str(value))
+            day = value if isinstance(value, date) else date.fromisoformat(str(value))
         except ValueError:
             self.fail("write a day, like 2026-11-21", param, ctx)
+        if day < FIRST:
+            self.fail(f"no day before {FIRST} can have been certified", param, ctx)
+        return day
 
 
-DAY = _Day()
+class _Span(_Day):
+    name = "day"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """What a certificate is called: a day, or the first and last day of a span with two dots between."""
+        ends = [super(_Span, self).convert(one, param, ctx) for one in str(value).split("..", 1)]
+        return "..".join(str(one) for one in ends)
+
+
+FIRST = date(2000, 1, 1)
+DAY, SPAN = _Day(), _Span()
 
 
 @click.group(invoke_without_command=True)
@@ -66,54 +78,68 @@ def certify(
     \b
     weighbridge certify                        yesterday, now
     weighbridge certify --day 2026-11-21       another day, once more
-    weighbridge certify --since 2026-11-01     a span up to now
+    weighbridge certify --since 2026-11-01     a span up to yesterday
     """
     if ctx.invoked_subcommand is not None:
         return Exit.DONE
     if day and (since or until):
         raise click.UsageError("write either --day, or --since and --until")
     root = ctx.find_object(Root) or Root(Path("weighbridge.toml"))
+    span = _span(day, since, until)
     settings = root.settings() if offline else root.unlocked()
     import asyncio
 
-    made = asyncio.run(_made(settings, _span(day, since, until), offline))
-    return _shown(made, as_json)
+    from bridge import telemetry
+
+    telemetry.configure(level="critical")  # what is found is said below, and once
+    made, unwritten = asyncio.run(_made(settings, span, offline))
+    code = _shown(made, as_json)
+    for folder, why in unwritten.items():
+        output.note(f"the certificate is in the ledger, and cannot be written to {folder}: {why}")
+    return code or (Exit.PARTIAL if unwritten else Exit.DONE)
 
 
 def _span(day: date | None, since: date | None, until: date | None) -> tuple[str, int, int]:
     """What to call a span, and its two ends in milliseconds."""
     today = datetime.now(UTC).date()
-    if since or until:
-        first, last = since or date(2000, 1, 1), until or today + timedelta(days=1)
-        return f"{first}..{last - timedelta(days=1)}", _at(first), _at(last)
-    one = day or today - timedelta(days=1)
-    return one.isoformat(), _at(one), _at(one + timedelta(days=1))
+    if not (since or until):
+        since = day or today - timedelta(days=1)
+        name, until = since.isoformat(), since + timedelta(days=1)
+    else:
+        since, until = since or FIRST, until or today
+        name = f"{since}..{until - timedelta(days=1)}"
+    if since >= until:
+        raise click.UsageError(
+            "--since has to be before --until: write the first day, and the day after the last"
+        )
+    if until - timedelta(days=1) > today:
+        raise click.UsageError(
+            f"{until - timedelta(days=1)} has not begun: nobody can say what is missing of it"
+        )
+    return name, _at(since), _at(until)
 
 
 def _at(day: date) -> int:
     return round(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000)
 
 
-async def _made(settings: Settings, span: tuple[str, int, int], offline: bool) -> Certificate:
-    """A certificate of a span, beside the daemon or without one."""
+async def _made(
+    settings: Settings, span: tuple[str, int, int], offline: bool
+) -> tuple[Certificate, Mapping[Path, str]]:
+    """A certificate of a span, beside the daemon or without one; and what could not be written where."""
     from bridge.cli import compose
 
     async with opened(settings) as store:
         assurance = compose.assurance(settings, store, resident=False)
         assurance.policies = lambda: compose.policies(settings)
-        if offline:
-            return await assurance.certify(*span, ask=False)
-        return await _asked(settings, store, span)
-
-
-async def _asked(settings: Settings, store: Database, span: tuple[str, int, int]) -> Certificate:
-    from bridge.cli import compose
-
-    assurance = compose.assurance(settings, store, resident=False)
-    assurance.policies = lambda: compose.policies(settings)
-    async with compose.networks(settings, store.blobs) as both:
-        assurance.connectors = lambda: both
-        return await assurance.certify(*span)
+        try:
+            if offline:
+                return await assurance.certify(*span, ask=False), assurance.unwritten
+            async with compose.networks(settings, store.blobs) as both:
+                assurance.connectors = lambda: both
+                return await assurance.certify(*span), assurance.unwritten
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
 
 
 def _shown(made: Certificate, as_json: bool) -> int:
@@ -151,7 +177,7 @@ def list_(root: Root, as_json: bool) -> int:
 
 
 @certify.command()
-@click.argument("day", type=str)
+@click.argument("day", type=SPAN)
 @click.option("--list", "name", help='What stands behind a count: "fault source missing", or "archived".')
 @output.json_option
 @pass_root
@@ -190,7 +216,8 @@ def _archived(db: Connection, made: Certificate) -> Iterator[str]:
 def verify(root: Root, file: Path, key: Path | None) -> int:
     """Whether a certificate is signed by this house.
 
-    It also has to say in words what its value says. Exit code 5 when it does not.
+    It also has to say in words what its value says. Exit code 5 when it does not, and when something is
+    missing by it; 1 when something is unusual, or was not asked. Other runs of the same day are listed.
     """
     from bridge.records.certificate import read, result
     from bridge.store.signing import public_file, verifiers
@@ -201,20 +228,30 @@ def verify(root: Root, file: Path, key: Path | None) -> int:
     except ValueError as error:
         raise Damaged(f"{file} {error}") from None
     click.echo(f"✓ {made.day}, run {made.run}: signed and whole; {result(made)}")
-    return Exit.DONE
+    for line in made.earlier if key else _others(root, made):
+        click.echo(f"  {output.cell(line)}")
+    return _code(made)
+
+
+def _others(root: Root, made: Certificate) -> list[str]:
+    """The other runs of a certificate's day, as this house has them."""
+    from bridge.store import heartbeats
+
+    runs = root.read(lambda db: heartbeats.certified(db, made.day))
+    return [one.told() for one in runs if one.run != made.run]
 
 
 @certify.command()
 @output.json_option
 @pass_root
 def alerts(root: Root, as_json: bool) -> int:
-    """What the newest certificate of the last day says is unusual. Exit code 1 when there is anything."""
+    """What is unusual by the certificate of the last whole day. Exit code 1 when there is anything."""
     from bridge.store import heartbeats
 
-    days = [one.day for one in root.read(heartbeats.certified) if ".." not in one.day]
-    if not days:
+    last = root.read(heartbeats.standing)
+    if last is None:
         raise Missing("no day is certified yet: `weighbridge certify`")
-    made = root.read(lambda db: heartbeats.certificate(db, days[-1]))
+    made = root.read(lambda db: heartbeats.certificate(db, last.day, last.run))
     found = [*made.alerts, *(f"canary {name}: {made.canaries[name]}" for name in made.failed)]
     rows = [{"day": made.day, "alert": one} for one in found]
     output.listing(rows, {"day": "DAY", "alert": "ALERT"}, as_json=as_json, empty=f"{made.day}: no alerts")

@@ -62,7 +62,9 @@ class Certificate:
     `head` is the ledger's size and root (hex) when it was read. `lists` has, by name ("source symphony
     missing", "archive altered"), what stands behind a count. `unasked` says what a source could not be asked
     for, `alerts` what is unusual, `canaries` what was tried on purpose and what came of it, `capture` by
-    network how long it was not read at most (seconds), `quiet` which networks had nothing to say.
+    network how long it was not read at most (seconds), `quiet` which networks had nothing to say. `closed`
+    are the networks that were not asked at all; `partial` says that the span had not ended; `earlier` has a
+    line for each run of the same day before this one, so that a later run hides nothing.
     """
 
     day: str
@@ -80,6 +82,9 @@ class Certificate:
     capture: Mapping[str, int] = field(default_factory=dict)
     quiet: tuple[str, ...] = ()
     hits: Mapping[str, int] = field(default_factory=dict)
+    closed: tuple[str, ...] = ()
+    partial: bool = False
+    earlier: tuple[str, ...] = ()
     v: int = VERSION
 
     @property
@@ -100,7 +105,7 @@ class Certificate:
     @property
     def clean(self) -> bool:
         """Whether nothing at all is to be looked at."""
-        return not (self.faults or self.alerts or self.failed)
+        return not (self.faults or self.alerts or self.failed or self.closed or self.partial)
 
     def canonical(self) -> bytes:
         """The bytes that everybody makes of it again."""
@@ -129,7 +134,9 @@ def from_value(value: Mapping[str, Any]) -> Certificate:
         raise ValueError("is no certificate of a version known here")
     try:
         accounts = tuple(Account(**one) for one in value["accounts"])
-        rest = {name: tuple(value[name]) for name in ("head", "unasked", "alerts", "quiet")}
+        rest = {
+            name: tuple(value[name]) for name in ("head", "unasked", "alerts", "quiet", "closed", "earlier")
+        }
         return Certificate(**{**value, **rest, "accounts": accounts})
     except (KeyError, TypeError):
         raise ValueError("is no certificate: its fields are others") from None
@@ -190,6 +197,10 @@ def result(one: Certificate) -> str:
         parts.append(f"{len(one.failed)} canaries did not come back")
     if one.alerts:
         parts.append(f"{len(one.alerts)} alerts")
+    if one.closed:
+        parts.append(f"not asked: {', '.join(one.closed)}")
+    if one.partial:
+        parts.append("only of a part: the day had not ended")
     return ", ".join(parts) or "nothing is missing, nothing was changed"
 
 
@@ -198,6 +209,8 @@ def _lists(one: Certificate) -> Iterator[tuple[str, list[str]]]:
         count = one.totals.get(name, len(items))
         more = f", the first {len(items)} of them" if count > len(items) else ""
         yield f"{name}: {count}{more}", list(items)
+    if one.earlier:
+        yield "earlier runs of the same day", list(one.earlier)
     if one.unasked:
         yield "could not be asked for", list(one.unasked)
     if one.alerts:

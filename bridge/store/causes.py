@@ -11,12 +11,13 @@ from sqlalchemy.exc import PendingRollbackError, SQLAlchemyError
 
 
 def cause(error: SQLAlchemyError) -> str:
-    """The driver's own words: SQLite's name columns at most; PostgreSQL's first line alone, because what
-    follows it may name values. The kind of the error where no driver said anything."""
+    """The driver's own words: SQLite's name columns at most, and the value that it cannot decode is cut off;
+    PostgreSQL's first line alone, because what follows it may name values. The kind of the error where no
+    driver said anything."""
     told: Any = error.__cause__
     if isinstance(error, PendingRollbackError):
         return "the connection was lost in the middle of a transaction"
     if told is None:
         return type(error).__name__
     primary = getattr(getattr(told, "diag", None), "message_primary", None)
-    return primary or " ".join(str(told).split())
+    return primary or " ".join(str(told).partition(" with text ")[0].split())

@@ -11,16 +11,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, LargeBinary, and_, cast, func, select
 
 from bridge import words
-from bridge.errors import Missing
+from bridge.errors import Damaged, Missing, StoreError
 from bridge.ledger.entry import Entry, recall
 from bridge.message import SYMPHONY, WEIXIN
-from bridge.records.certificate import Certificate, from_value
+from bridge.records.certificate import Certificate, from_value, moment
+from bridge.sealing import BODY
 from bridge.store import schema as s
 from bridge.store.judging import Rulings, language_of
 from bridge.store.rows import WORDS_OF_OURS, is_paused, upserting
+from bridge.store.vault import apart, vault_of
 from bridge.store.writer import Tx
 
 DAY = 86_400_000
@@ -125,15 +127,31 @@ def _reaches(db: Connection, network: str, chat: str, now: int) -> bool:
 
 
 class Kept(NamedTuple):
-    """A certificate in the ledger: its day, run, when it was made, its digest, and what it found."""
+    """A certificate in the ledger: its day, run, when it was made, its span (`since` <= time < `until`), its
+    digest, what it found, and the networks that were not asked."""
 
     day: str
     run: int
     at: int
+    since: int
+    until: int
     sha256: str
     archived: int
     differences: int
     alerts: int
+    unasked: tuple[str, ...]
+
+    @property
+    def whole(self) -> bool:
+        """Whether it is of a day, and of all of it."""
+        return self.until - self.since == DAY and ".." not in self.day
+
+    def told(self) -> str:
+        """What it found, in a line."""
+        asked = f", not asked: {', '.join(self.unasked)}" if self.unasked else ""
+        part = "" if self.whole or ".." in self.day else f", up to {moment(self.until)} only"
+        found = f"{self.differences} differences, {self.alerts} alerts"
+        return f"run {self.run}, made {moment(self.at)}: {found}{asked}{part}"
 
 
 def certify(tx: Tx, lane: int, certificate: Certificate) -> None:
@@ -150,22 +168,34 @@ def certify(tx: Tx, lane: int, certificate: Certificate) -> None:
         "archived": counts["archived"],
         "differences": certificate.faults,
         "alerts": len(certificate.alerts) + len(certificate.failed),
+        "unasked": list(certificate.closed),
     }
     tx.append(lane, "day:certified", f"day/{certificate.day}", facts, certificate.canonical())
 
 
 def certified(db: Connection, day: str = "") -> list[Kept]:
-    """The certificates of a day, or all, in the order of days and runs."""
+    """The certificates of a day, or all, in the order in which they were made."""
     c = s.ledger.c
     which = c.subject == f"day/{day}" if day else and_(c.subject >= "day/", c.subject < "day0")
-    rows = db.execute(select(c.entry).where(which).order_by(c.subject, c.lane, c.seq)).scalars()
+    rows = db.execute(select(c.entry).where(which).order_by(c.lane, c.seq)).scalars()
     return [_kept(recall(entry)) for entry in rows]
 
 
 def _kept(entry: Entry) -> Kept:
     facts: Mapping[str, Any] = entry.facts
-    names = ("sha256", "archived", "differences", "alerts")
-    return Kept(entry.subject.removeprefix("day/"), facts["run"], entry.at, *(facts[name] for name in names))
+    names = ("since", "until", "sha256", "archived", "differences", "alerts")
+    values = (facts[name] for name in names)
+    return Kept(_day_of(entry), facts["run"], entry.at, *values, tuple(facts["unasked"]))
+
+
+def _day_of(entry: Entry) -> str:
+    return entry.subject.removeprefix("day/")
+
+
+def standing(db: Connection) -> Kept | None:
+    """What holds of the last day that was certified whole: of its runs, the last of those that asked most."""
+    whole = [one for one in certified(db) if one.whole]
+    return max(whole, key=lambda one: (one.day, -len(one.unasked), one.run), default=None)
 
 
 def begun(db: Connection) -> int:
@@ -174,15 +204,33 @@ def begun(db: Connection) -> int:
     return db.execute(select(m.archived_at).order_by(m.id).limit(1)).scalar() or 0
 
 
-def certificate(db: Connection, day: str) -> Certificate:
-    """The last certificate of a day. Raises Missing when there is none."""
-    c, k = s.ledger.c, s.content.c
-    join = s.ledger.join(s.content, and_(k.lane == c.lane, k.seq == c.seq))
-    query = select(k.body).select_from(join).where(c.subject == f"day/{day}")
-    body = db.execute(query.order_by(c.lane, c.seq.desc()).limit(1)).scalar()
-    if body is None:
-        raise Missing(f"{day} was not certified; `weighbridge certify --day {day}` does it")
-    return from_value(orjson.loads(body))
+def certificate(db: Connection, day: str, run: int = 0) -> Certificate:
+    """A run of a day, or its last. Raises Missing when there is none, Damaged when it was changed."""
+    c = s.ledger.c
+    rows = db.execute(select(c.entry).where(c.subject == f"day/{day}").order_by(c.lane, c.seq)).scalars()
+    entries = [entry for entry in map(recall, rows) if run in (0, entry.facts["run"])]
+    if not entries:
+        option = "--since FIRST --until AFTER" if ".." in day else f"--day {day}"
+        raise Missing(f"{day} was not certified; `weighbridge certify {option}` does it")
+    entry = entries[-1]
+    try:
+        found = from_value(orjson.loads(_body(db, entry)))
+        if found.digest() == entry.facts["sha256"]:
+            return found
+    except (StoreError, ValueError, TypeError):
+        pass
+    raise Damaged(f"the certificate of {day}, run {entry.facts['run']}, is not what the ledger testifies to")
+
+
+def _body(db: Connection, entry: Entry) -> bytes:
+    """What stands beside an entry. Raises StoreError when it does not open."""
+    c, k = s.content.c, s.data_keys.c
+    join = s.content.join(s.data_keys, and_(k.lane == c.lane, k.seq == c.seq))
+    body = cast(apart(c.body), LargeBinary)  # whoever spoils it may have made a text of it
+    query = select(k.wrapped, body).select_from(join).where(c.lane == entry.lane, c.seq == entry.seq)
+    if (row := db.execute(query).first()) is None:
+        raise Damaged("is gone")
+    return vault_of(db).open_apart(entry.lane, entry.seq, row[0], row[1], BODY)
 
 
 # --- what is usual --------------------------------------------------------------------------------------

@@ -70,6 +70,24 @@ async def test_what_is_written_here_verifies(hands: Hands, clock: Clock, tmp_pat
     assert kept.canonical() == one.canonical()
 
 
+async def test_the_last_whole_day_stands_for_how_things_are(hands: Hands) -> None:
+    """Not a span, not a part of a later day, not an older day that was certified again, and not a run that
+    asked less than another of its day."""
+    at = 20_000 * DAY
+    for day, since, until, closed in (
+        ("2024-10-04", at, at + DAY, ()),
+        ("2024-10-04", at, at + DAY, (SYMPHONY,)),
+        ("2024-10-05", at + DAY, at + 2 * DAY - 5, ()),
+        ("2024-10-03", at - DAY, at, ()),
+        ("2024-10-04..2024-10-04", at, at + DAY, ()),
+    ):
+        run = 1 + len(await hands.store.read(lambda db, day=day: heartbeats.certified(db, day)))
+        one = Certificate(day, run, since, until, 2, (0, ""), closed=closed)
+        await hands.store.write(lambda tx, one=one: heartbeats.certify(tx, 0, one))
+    found = await hands.store.read(heartbeats.standing)
+    assert found is not None and (found.day, found.run, found.unasked) == ("2024-10-04", 1, ())
+
+
 async def test_a_day_without_a_certificate_is_missing(hands: Hands) -> None:
     """Nobody is given an empty page for it."""
     with pytest.raises(Missing):
