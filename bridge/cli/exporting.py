@@ -48,7 +48,7 @@ from bridge.store.searching import every
 from bridge.store.talks import Naming, Talk
 from bridge.store.transcripts import NEVER_HAD, Transcripts
 from bridge.store.vault import vault_of
-from bridge.store.volume import PARTIAL, Part, Volume, add, told
+from bridge.store.volume import PARTIAL, Part, Volume, add, on_disk, told
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -130,18 +130,20 @@ def begin(act: Act, wanted: Wanted, folder: Path, signer: Signer) -> None:
         )
     )
     lanes = [[lane, size, root.hex(), note] for lane, (size, root, note) in sorted(state.lanes.items())]
-    Volume(folder).begin({"wanted": asdict(wanted), "at": state.at, "lanes": lanes})
+    Volume(folder, signer).begin({"wanted": asdict(wanted), "at": state.at, "lanes": lanes})
 
 
-def resume(act: Act, folder: Path, looker: Looker) -> None:
-    """Write down who goes on with an export. Raises Conflict where there is none that was interrupted."""
-    wanted, _ = interrupted(folder)
+def resume(act: Act, folder: Path, looker: Looker, signer: Signer) -> None:
+    """Write down who goes on with an export. Raises Conflict where there is none that was interrupted, or
+    somebody is at it; Damaged where its journal is not as it was written."""
+    with Volume(folder).held():
+        wanted, _ = interrupted(folder, signer)
     act(lambda store: store.write(lambda tx: exports.go_on(tx, store.lane, looker, wanted.query)))
 
 
-def interrupted(folder: Path) -> tuple[Wanted, State]:
-    """What an export was to be that is not finished. Raises Conflict where there is none."""
-    head = Volume(folder).lines()[0]
+def interrupted(folder: Path, signer: Signer) -> tuple[Wanted, State]:
+    """What an export was to be that is not finished. Raises Conflict where there is none, and Damaged."""
+    head = Volume(folder, signer).lines()[0]
     fields = head["wanted"]
     fields |= {"looker": Looker(**fields["looker"]), "terms": Terms(**fields["terms"])}
     lanes = {lane: (size, bytes.fromhex(root), note) for lane, size, root, note in head["lanes"]}
@@ -161,8 +163,15 @@ def finish(
     Raises NotAllowed when records may not leave their region: nothing is left then, and that it was refused
     is in the record. Raises StoreError and Damaged; what is finished stays, for another try.
     """
-    wanted, state = interrupted(folder)
-    work = _Work(db, settings, wanted, state, Volume(folder))
+    with Volume(folder).held():
+        return _finished(act, db, settings, folder, signer, looker, tell)
+
+
+def _finished(
+    act: Act, db: Connection, settings: Settings, folder: Path, signer: Signer, looker: Looker, tell: Tell
+) -> Made:
+    wanted, state = interrupted(folder, signer)
+    work = _Work(db, settings, wanted, state, Volume(folder, signer))
     try:
         work.write(tell)
     except ConfigError:
@@ -328,10 +337,11 @@ class _Work:
             self._put(notes[lane], note.encode())
         listed = manifest(self.request, self.wanted.terms, self.account, notes, self.known.lacks)
         lane = min(self.state.lanes)
-        (self.volume.folder / f"{NAME}{PARTIAL}").write_bytes(listed)
         note = signer.note(lane, signed_text(listed))
-        (self.volume.folder / NOTE).write_bytes(note.encode())
-        os.sync()
+        with on_disk(self.volume.folder):
+            (self.volume.folder / f"{NAME}{PARTIAL}").write_bytes(listed)
+            (self.volume.folder / NOTE).write_bytes(note.encode())
+            os.sync()
         return hashlib.sha256(listed).hexdigest()
 
     def _put(self, name: str, data: bytes) -> None:
@@ -340,7 +350,8 @@ class _Work:
 
     def settle(self) -> None:
         """The manifest gets its name, and the journal goes: the export is whole."""
-        os.replace(self.volume.folder / f"{NAME}{PARTIAL}", self.volume.folder / NAME)
+        with on_disk(self.volume.folder):
+            os.replace(self.volume.folder / f"{NAME}{PARTIAL}", self.volume.folder / NAME)
         if not self.wanted.zipped:
             self.volume.end()
 
@@ -371,7 +382,7 @@ def _zipped(folder: Path) -> Path:
     """Make a folder one ZIP file beside it, and remove the folder."""
     out = zip_of(folder)
     if not out.exists():
-        with parcel(out) as box:
+        with on_disk(out), parcel(out) as box:
             asyncio.run(_fill(box, folder))
             box.end()
             box.settle()

@@ -2,12 +2,15 @@
 
 Rules of this file: a file is written under `*.partial` and renamed once it is closed. A part is finished when
 its line stands in the journal; whatever lies in the folder and in no line is removed before anything goes on.
-What the journal says is not believed: every file of it is hashed again. The journal is the last thing to go.
+What the journal says is not believed: every file of it is hashed again, and every line is signed together
+with those before it, so that nobody can tell an export to go on as something else. The journal is the last
+thing to go.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import shutil
@@ -18,6 +21,7 @@ from typing import IO, Any, BinaryIO
 import orjson
 
 from bridge.errors import Conflict, Damaged, StoreError
+from bridge.ledger.checkpoint import Signer, opened_note
 from bridge.records.exports.manifest import Account
 from bridge.records.exports.numbers import Numbers, numbers_of
 from bridge.store.attachments import Attachments
@@ -25,6 +29,8 @@ from bridge.store.blobs import digest_of_file
 
 PARTIAL = ".partial"
 JOURNAL = "journal.jsonl"
+SIGNED = "weighbridge-journal/1"
+"""The first line of what is signed of a journal: no checkpoint can be mistaken for it."""
 
 
 class _Writing:
@@ -39,7 +45,8 @@ class _Writing:
         """Take what comes next."""
         self._hasher.update(data)
         self._size += len(data)
-        return self._file.write(data)
+        with on_disk(self._path):
+            return self._file.write(data)
 
     def writable(self) -> bool:
         """Yes; it cannot be read or moved about in."""
@@ -59,15 +66,17 @@ class _Writing:
 
     def flush(self) -> None:
         """Hand on what is waiting."""
-        self._file.flush()
+        with on_disk(self._path):
+            self._file.flush()
 
     def close(self) -> None:
         """The file has all its bytes: it takes its name."""
         if self.closed:
             return
         self.closed = True
-        self._file.close()
-        os.replace(f"{self._path}{PARTIAL}", self._path)
+        with on_disk(self._path):
+            self._file.close()
+            os.replace(f"{self._path}{PARTIAL}", self._path)
         self._done[self._name] = self._hasher.hexdigest(), self._size
 
     def __enter__(self) -> _Writing:
@@ -77,7 +86,8 @@ class _Writing:
         if kind is None:
             self.close()
         else:
-            self._file.close()
+            with contextlib.suppress(OSError):  # what could not be written cannot be written now
+                self._file.close()
 
 
 class Part:
@@ -105,10 +115,27 @@ class Part:
 
 
 class Volume:
-    """The folder of one export."""
+    """The folder of one export. `signer` signs its journal, and has to be known to whoever goes on."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, signer: Signer | None = None) -> None:
+        self.folder, self._signer = folder, signer
+        self._digest = ""  # of every line so far
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """Nobody else works on it meanwhile. Raises Conflict when somebody does, or without a journal."""
+        with self._journal() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Conflict(f"{self.folder} is being written by another process: wait for it.") from None
+            yield
+
+    def _journal(self) -> BinaryIO:
+        try:
+            return (self.folder / JOURNAL).open("rb")
+        except OSError:
+            raise Conflict(f"{self.folder} is no export that was interrupted: it has no journal.") from None
 
     # files
 
@@ -118,7 +145,7 @@ class Volume:
         if any(part in ("", ".", "..") or "\0" in part for part in parts) or parts[0] == JOURNAL:
             raise Conflict(f"{name!r} is no name for a file of an export")
         path = self.folder.joinpath(*parts)
-        with _on_disk(path):
+        with on_disk(path):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle = os.open(f"{path}{PARTIAL}", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         return _Writing(os.fdopen(handle, "wb"), path, done, name)  # type: ignore[return-value]
@@ -127,7 +154,7 @@ class Volume:
 
     def begin(self, head: Mapping[str, Any]) -> None:
         """Make the folder, and say in its journal what it is to be. Raises Conflict where one is."""
-        with _on_disk(self.folder):
+        with on_disk(self.folder):
             try:
                 self.folder.mkdir(mode=0o700)
             except FileExistsError:
@@ -138,27 +165,49 @@ class Volume:
 
     def note(self, line: Mapping[str, Any]) -> None:
         """Write a line into the journal, and bring it to the disk."""
-        with _on_disk(self.folder):
+        with on_disk(self.folder):
             self._write(line)
 
     def _write(self, line: Mapping[str, Any]) -> None:
+        self._digest, text = self._next(line)
+        note = self._signer.note(0, text) if self._signer else ""
         with (self.folder / JOURNAL).open("ab") as file:
-            file.write(orjson.dumps(line) + b"\n")
+            file.write(orjson.dumps({"line": line, "note": note}) + b"\n")
             file.flush()
             os.fsync(file.fileno())
 
+    def _next(self, line: Mapping[str, Any]) -> tuple[str, str]:
+        """The digest of every line up to this one, and what is signed of it."""
+        said = self._digest.encode() + orjson.dumps(line, option=orjson.OPT_SORT_KEYS)
+        digest = hashlib.sha256(said).hexdigest()
+        return digest, f"{SIGNED}\n{digest}\n"
+
     def lines(self) -> list[dict[str, Any]]:
-        """What the journal says; a line that a crash cut off is none. Raises Conflict without one."""
-        try:
-            data = (self.folder / JOURNAL).read_bytes()
-        except OSError:
-            raise Conflict(f"{self.folder} is no export that was interrupted: it has no journal.") from None
+        """What the journal says; a line that a crash cut off is none. Raises Conflict without one, Damaged
+        when it is not as it was written."""
+        with self._journal() as file:
+            data = file.read()
         whole = data[: data.rfind(b"\n") + 1].splitlines()
         if not whole:
             raise Conflict(f"{self.folder} was interrupted before it began: remove it, and export anew.")
         if len(data) > data.rfind(b"\n") + 1:
             os.truncate(self.folder / JOURNAL, data.rfind(b"\n") + 1)
-        return [orjson.loads(line) for line in whole]
+        self._digest = ""
+        return [self._signed(line) for line in whole]
+
+    def _signed(self, data: bytes) -> dict[str, Any]:
+        verifiers = [self._signer.verifier(0)] if self._signer else []
+        try:
+            said = orjson.loads(data)
+            line: dict[str, Any] = said["line"]
+            self._digest, text = self._next(line)
+            if opened_note(said["note"], verifiers) != text:
+                raise ValueError("signs another journal")
+        except (ValueError, TypeError, KeyError) as error:
+            raise Damaged(
+                f"{self.folder / JOURNAL} is not as it was written ({error}): remove it all, export anew."
+            ) from None
+        return line
 
     def restore(self, parts: list[dict[str, Any]]) -> Account:
         """What the finished parts had, after removing whatever else lies there. Raises Damaged when a file of
@@ -216,7 +265,8 @@ def add(account: Account, part: Mapping[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def _on_disk(path: Path) -> Iterator[None]:
+def on_disk(path: Path) -> Iterator[None]:
+    """Whatever a disk refuses here is a StoreError that names the path."""
     try:
         yield
     except OSError as error:

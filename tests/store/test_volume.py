@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import resource
 from pathlib import Path
 
 import pytest
 
-from bridge.errors import Conflict, Damaged
+from bridge.errors import Conflict, Damaged, StoreError
+from bridge.ledger.checkpoint import Signer
 from bridge.records.exports.manifest import Account
 from bridge.records.exports.numbers import Numbers
 from bridge.store.volume import JOURNAL, PARTIAL, Part, Volume, told
 
+SIGNER = Signer("w.example", bytes(32))
 STATE = {"found": "1", "excluded": {}, "next": None}
 
 
 @pytest.fixture
 def volume(tmp_path: Path) -> Volume:
     """A volume that has begun."""
-    made = Volume(tmp_path / "out")
+    made = Volume(tmp_path / "out", SIGNER)
     made.begin({"wanted": {}})
     return made
 
@@ -91,3 +94,49 @@ def test_only_an_interrupted_export_goes_on(tmp_path: Path, volume: Volume) -> N
     volume.end()
     with pytest.raises(Conflict, match="no journal"):
         volume.lines()
+
+
+@pytest.mark.parametrize("change", ["head", "part", "removed", "swapped", "junk", "unsigned"])
+def test_a_journal_that_was_edited_is_refused(volume: Volume, change: str) -> None:
+    """What it was to be, what was found, where to go on: nobody else tells an export that."""
+    for number in (1, 2, 3):
+        volume.note(told(part(volume), Numbers([number]), {"messages": 1}, STATE))
+    lines = (volume.folder / JOURNAL).read_bytes().splitlines()
+    assert len(volume.lines()) == 4
+    if change == "head":
+        lines[0] = lines[0].replace(b'"wanted":{}', b'"wanted":{"query":""}')
+    elif change == "part":
+        lines[2] = lines[2].replace(b'"written":"2"', b'"written":""')
+    elif change == "removed":
+        del lines[1]
+    elif change == "swapped":
+        lines[1:3] = lines[2], lines[1]
+    else:
+        lines[3] = b"[]" if change == "junk" else lines[3].partition(b',"note"')[0] + b"}"
+    (volume.folder / JOURNAL).write_bytes(b"".join(line + b"\n" for line in lines))
+    with pytest.raises(Damaged, match="not as it was written"):
+        Volume(volume.folder, SIGNER).lines()
+
+
+def test_two_processes_never_write_one_export(volume: Volume) -> None:
+    """Whoever comes second is told so, and changes nothing."""
+    with volume.held():
+        with pytest.raises(Conflict, match="another process"), Volume(volume.folder).held():
+            pass
+        assert volume.lines() == [{"wanted": {}}]
+    with Volume(volume.folder).held():
+        pass
+
+
+def test_a_disk_that_is_full_is_an_error_with_the_path(volume: Volume) -> None:
+    """Not a trace of the program: whoever reads it knows that there is room to be made."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
+    try:
+        with pytest.raises(StoreError, match="large cannot be written"), part(volume).file("large") as file:
+            file.write(b"x" * 100_000)
+        with pytest.raises(StoreError, match="tail cannot be written"), part(volume).file("tail") as file:
+            file.write(b"x" * 4097)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert volume.names() == []

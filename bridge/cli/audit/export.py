@@ -154,9 +154,12 @@ def _profile(name: str) -> Profile | None:
 
 def _resumed(root: Root, folder: Path, given: dict[str, Any]) -> Path:
     """The folder of an export that was interrupted, of which it is written down who goes on with it."""
+    from bridge.cli import compose
     from bridge.cli.exporting import resume
 
-    resume(root.act, folder, looker(root.settings(), given["person"], _reason(given), given["case"]))
+    settings = root.settings()
+    look = looker(settings, given["person"], _reason(given), given["case"])
+    resume(root.act, folder, look, compose.signing_key(settings))
     return folder
 
 
