@@ -149,11 +149,11 @@ def _require_tables(db: Connection, url: str) -> None:
 
 
 def _require_version(db: Connection, url: str) -> None:
-    from bridge.store.database import SCHEMA
+    from bridge.store.database import CLOSED_SCHEMA, SCHEMA
 
     _require_tables(db, url)
     found = db.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() or "none"
-    if found != SCHEMA:
+    if found not in (SCHEMA, CLOSED_SCHEMA):
         raise NoStore(
             f"the store's tables are of version {found} and this program needs {SCHEMA}: start the daemon of "
             "this program once, or use the program that made the store."

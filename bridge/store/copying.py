@@ -34,7 +34,7 @@ from bridge.store import schema as s
 from bridge.store.blobs import BlobFolder
 from bridge.store.causes import cause
 from bridge.store.codec import dump
-from bridge.store.database import migrate
+from bridge.store.database import CLOSED_SCHEMA, migrate
 from bridge.store.engines import alone, fill, hold, open_engine, partition, place, prepare
 from bridge.store.proving import testimony
 from bridge.store.vault import vault_of
@@ -190,6 +190,7 @@ def _is_finished(source: Connection, target: Engine) -> bool:
 def _close(source: Connection, url: str) -> None:
     mark = MOVED.format(place=place(url))
     source.execute(update(s.lanes).values(owner=mark, lease_until=0))
+    source.execute(update(table("alembic_version", column("version_num"))).values(version_num=CLOSED_SCHEMA))
 
 
 def _installation(db: Connection) -> str | None:

@@ -55,6 +55,9 @@ Result = TypeVar("Result")
 SCHEMA = "0001"
 """The newest migration."""
 
+CLOSED_SCHEMA = f"closed-{SCHEMA}"
+"""What the tables of a closed store say instead: a program that knows nothing of closing refuses them."""
+
 
 def migrate(url: str, keeper: KeyKeeper | None = None) -> None:
     """Bring the tables up to `SCHEMA`. Alembic is loaded only when there is something to do."""
@@ -63,17 +66,21 @@ def migrate(url: str, keeper: KeyKeeper | None = None) -> None:
         with engine.connect() as db:
             if inspect(db).has_table("alembic_version"):
                 version = db.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
-                if version == SCHEMA:
+                if version in (SCHEMA, CLOSED_SCHEMA):
                     return
         from alembic import command
         from alembic.config import Config
+        from alembic.util import CommandError
 
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         with engine.connect().execution_options(writes=True) as db:
             alone(db)
             config.attributes["connection"] = db
-            command.upgrade(config, "head")
+            try:
+                command.upgrade(config, "head")
+            except CommandError as error:
+                raise StoreError(f"{place(url)} is of another version of this program: {error}") from None
             db.commit()
     except SQLAlchemyError as error:
         raise StoreError(f"{place(url)} cannot be opened or migrated: {cause(error)}") from None

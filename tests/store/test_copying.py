@@ -22,13 +22,14 @@ from bridge.keepers import KeyFile
 from bridge.ledger.checkpoint import Verifier
 from bridge.ledger.entry import decode
 from bridge.store import copying
+from bridge.store import database as database_module
 from bridge.store.copying import Copied, Order, copy, source_of
-from bridge.store.database import Database, open_engine
+from bridge.store.database import Database, create, open_engine
 from bridge.store.signing import verifiers
 from bridge.store.verify import verify
 
 START = 1_795_000_000_000
-EMPTY = {"witnessed", "copies", "holds", "terms", "disposals", "disposal_list", "disposed", "erasures"}
+EMPTY = {"copies", "holds", "terms", "disposals", "disposal_list", "disposed", "erasures"}
 """Tables that the story has no rows for."""
 
 
@@ -211,6 +212,17 @@ async def test_what_changed_between_two_tries_is_copied_anew(
     assert copied.rows["ledger"] == ENTRIES + 1 and copied.resumed < sum(copied.rows.values())
     sent = "SELECT network, conversation, sent FROM chats ORDER BY 1, 2"
     assert rows(tmp_path, target, sent) == rows(tmp_path, source, sent)
+
+
+async def test_a_program_that_knows_nothing_of_closing_refuses_too(
+    tmp_path: Path, source: str, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The tables of the closed store are of a version that it has not; those of the copy are as they were."""
+    move(tmp_path, source, target)
+    monkeypatch.setattr(database_module, "CLOSED_SCHEMA", "unheard of")
+    with pytest.raises(StoreError, match=r"another version of this program: .*closed-0001"):
+        create(source, START, 1, keeper(tmp_path))
+    await own(tmp_path, target)
 
 
 def test_a_finished_copy_only_has_its_source_closed(tmp_path: Path, source: str, target: str) -> None:
