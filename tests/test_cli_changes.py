@@ -177,6 +177,7 @@ barriers:
   - { id: research, between: [research, clients], then: block, because: a test }
 retention:
   - { for: [research], keep: 2557d }
+  - { keep: 5y }
 """
 
 

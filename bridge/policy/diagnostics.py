@@ -15,7 +15,7 @@ from bridge.policy.catalogue import TEXTS, Text
 # fmt: off
 WARNINGS = frozenset({
     "P030", "P031", "P032", "P033", "P034", "P035", "P036", "P037", "P038", "P039", "P041", "P043", "P044",
-    "P045", "P046", "P047", "P048",
+    "P045", "P046", "P047", "P048", "P049",
 })
 # fmt: on
 

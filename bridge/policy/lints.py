@@ -19,6 +19,7 @@ from bridge.policy.calendars import published_until
 from bridge.policy.diagnostics import Diagnostic, Page, Phrase, Place
 from bridge.policy.document import Node, entries, items, scalars
 from bridge.policy.folding import fold
+from bridge.policy.keeping import is_complete
 from bridge.policy.lexicon import stands_alone
 from bridge.policy.presets import PRESETS
 
@@ -453,6 +454,23 @@ def _records(file: Written) -> Iterator[Diagnostic]:
     scanned = file.model.attachments
     if scanned is not None and scanned.virus_scan == "none" and "infected" in scanned.model_fields_set:
         yield file.warn("P038.infected", _key(file, "attachments", "infected"))
+
+
+def endless(files: Sequence[Written]) -> Iterator[Diagnostic]:
+    """Classes of retention of which none is for everybody, in the files that decide together: what none of
+    them fits is kept without an end. Said once, where the first of them stands.
+
+    One file alone that is for some people adds to another's, as a desk's file does: nothing is said.
+    """
+    keeping = [file for file in files if file.model.retention]
+    if len(files) == 1 and all(one.model.applies_to or _for_some(one) for one in keeping):
+        return
+    if keeping and not is_complete(file.model for file in keeping):
+        yield keeping[0].warn("P049", _key(keeping[0], "retention"))
+
+
+def _for_some(file: Written) -> bool:
+    return all(entry.for_ for entry in file.model.retention)
 
 
 # --- what depends on the day ----------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from bridge.policy.compiled import Draft, PolicySet, build
 from bridge.policy.decoding import decode
 from bridge.policy.diagnostics import Diagnostic, Page, Phrase, Place
 from bridge.policy.document import Document, Node, compose, entries
-from bridge.policy.lints import Written, found_by, lint, overdue
+from bridge.policy.lints import Written, endless, found_by, lint, overdue
 from bridge.policy.naming import check_names
 from bridge.policy.patterns import compile_pattern
 from bridge.policy.trial import TrialResult, run_tests
@@ -131,6 +131,7 @@ def assemble(
     readings = [_Reading(source) for source in sources]
     problems = [problem for reading in readings for problem in reading.problems]
     problems += _equal_names(readings)
+    problems += endless([reading.written for reading in readings if reading.written is not None])
     drafts = [reading.draft for reading in readings if reading.draft is not None]
     policies = None
     if not any(problem.severity == "error" for problem in problems):

@@ -342,3 +342,21 @@ def test_a_calendar_that_ends_is_said(exchange: str, year: int, expected: list[s
     hours = f"outside: {{ hours: '09:00-18:00', days: trading, calendar: {exchange} }}"
     text = one_rule(when=f"{{ direction: both, finds: card, {hours} }}")
     assert said(text, datetime.datetime(year, 6, 1, tzinfo=datetime.UTC)) == expected
+
+
+def test_files_that_decide_together_need_one_class_for_everybody() -> None:
+    """A desk's file adds to the firm's: alone nothing is said; beside one that ends not all records, it is."""
+
+    def classes(name: str, entries: str) -> Source:
+        top = f"groups: {{ desk: {{ symphony: a@bank.example }} }}\nretention: [{entries}]\n"
+        return Source(f"{name}.yaml", one_rule(name=name, top=top).encode())
+
+    def warned(*sources: Source) -> list[str]:
+        return [one.file for one in assemble(sources)[1] if one.code == "P049"]
+
+    desk = classes("desk", "{ id: desk, keep: 7y, for: desk }")
+    texts = classes("texts", "{ id: texts, keep: 5y, kind: text }")
+    assert warned(desk) == []
+    assert warned(desk, texts) == ["desk.yaml"]
+    assert warned(texts) == ["texts.yaml"]
+    assert warned(desk, classes("firm", "{ id: house, keep: 7y }")) == []

@@ -542,6 +542,11 @@ EN: Mapping[str, Text] = {
         "nowhere is locked",
         "give an archive `object_lock: governance` or `object_lock: compliance`",
     ),
+    "P049": Text(
+        "no class of retention is for every record: what none of them fits is kept without an end",
+        "for some records only",
+        "add an entry without `for`, `direction` and `kind`, in a file without `applies_to`",
+    ),
     "P051": Text("this version reads language 1", "another language", "write `language: 1`"),
     "P060": Text("test of rule `{rule}` fails: {problem}", "this test", "mend the rule or the test"),
     # phrases: words that stand inside other texts

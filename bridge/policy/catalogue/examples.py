@@ -225,6 +225,10 @@ EXAMPLES: Mapping[str, Example] = {
         "retention:\n  - { id: house, keep: 7y, worm: true }\n"
         "archive:\n  - { id: records, to: s3://records, object_lock: governance }",
     ),
+    "P049": Example(
+        "retention:\n  - { id: notes, keep: 7y, kind: text }",
+        "retention:\n  - { id: notes, keep: 7y, kind: text }\n  - { id: rest, keep: 5y }",
+    ),
     "P051": Example("language: 2", "language: 1"),
     "P060": Example(
         "tests: [{ given: 4111 1111 1111 1111, expect: hold }]",

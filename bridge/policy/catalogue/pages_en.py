@@ -224,6 +224,12 @@ PAGES_EN: Mapping[str, PageText] = {
         "A class of records asks for write-once media, and no archive of this file locks what it keeps.",
         "Give an archive an object lock; one of another file does as well, if it gets the same messages.",
     ),
+    "P049": PageText(
+        "No period for every record",
+        "Each class of retention is for some records only: for some people, one direction, some kinds.",
+        "What none of them fits has no end, so it is kept for ever; privacy law seldom allows that. "
+        "The files that decide together are looked at together.",
+    ),
     "P051": PageText(
         "Another version of the language",
         "The file is written in a version of the language that this program does not read.",

@@ -309,6 +309,11 @@ ZH_HANS: Mapping[str, Text] = {
         "没有锁定",
         "为某个存档去处写明 `object_lock: governance` 或 `object_lock: compliance`",
     ),
+    "P049": Text(
+        "没有一类保留期限适用于全部记录：不属于任何一类的记录会无限期保留",
+        "只适用于部分记录",
+        "在没有 `applies_to` 的文件里加上一项不写 `for`、`direction` 和 `kind` 的期限",
+    ),
     "P051": Text("本版本只认得语言版本 1", "另一个语言版本", "写作 `language: 1`"),
     "P060": Text("规则 `{rule}` 的测试没有通过：{problem}", "这个测试", "修改规则或测试"),
     # phrases: words that stand inside other texts

@@ -309,6 +309,11 @@ ZH_HANT: Mapping[str, Text] = {
         "沒有鎖定",
         "為某個存檔去處寫明 `object_lock: governance` 或 `object_lock: compliance`",
     ),
+    "P049": Text(
+        "沒有一類保留期限適用於全部記錄：不屬於任何一類的記錄會無限期保留",
+        "只適用於部分記錄",
+        "在沒有 `applies_to` 的檔案裏加上一項不寫 `for`、`direction` 和 `kind` 的期限",
+    ),
     "P051": Text("本版本只認得語言版本 1", "另一個語言版本", "寫作 `language: 1`"),
     "P060": Text("規則 `{rule}` 的測試沒有通過：{problem}", "這個測試", "修改規則或測試"),
     # phrases: words that stand inside other texts
