@@ -29,6 +29,19 @@ def terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: py
     return Terminal(tmp_path, capsys)
 
 
+@pytest.mark.parametrize("asked", [("show", "11"), ("timeline", "11"), ("timeline", "id:1..4", "--seen")])
+def test_a_narrow_terminal_is_not_overrun(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, asked: tuple[str, ...]
+) -> None:
+    """At sixty columns no line is longer, and nothing is left out."""
+    wide = terminal.type("audit", *asked).out
+    monkeypatch.setenv("COLUMNS", "60")
+    lines = terminal.type("audit", *asked).out.splitlines()
+    assert [line for line in lines if width(line) > 60] == []
+    lost = {word for word in wide.split() if width(word) < 40} - set(" ".join(lines).split())
+    assert lost <= {"TIME", "ID", "ENTRY", "HASH", "STAGE"}
+
+
 # --- timeline -------------------------------------------------------------------------------------------
 
 

@@ -136,6 +136,7 @@ def test_a_list_out_of_date_is_named(terminal: Terminal) -> None:
 
 
 BEHIND = {"name": "symphony:room", "size": 1200, "seconds": 1800.0, "late": False, "trouble": ""}
+AWAY = [{**BEHIND, "trouble": "/a is away"}, {**BEHIND, "trouble": "/b is away"}]
 
 
 def test_checkpoints_are_in_order_or_say_why_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -147,6 +148,11 @@ def test_checkpoints_are_in_order_or_say_why_not(tmp_path: Path, capsys: pytest.
         (good, "✓ checkpoint 1,234 entries are signed and anchored"),
         ({**good, "places": [BEHIND]}, "symphony:room has 1,200 of them; the rest waits for 30 min"),
         ({**good, "trouble": "checkpoints cannot be written to /far"}, "✗ checkpoint checkpoints cannot be"),
+        ({**good, "trouble": "/a is away; /b is away", "places": AWAY}, "and not in every place"),
+        (
+            {**good, "trouble": "/a is away; /b is away", "places": AWAY},
+            "\n✗            /a is away\n✗            /b",
+        ),
     ):
         with answering(json.dumps({**RUNNING, "checkpoint": checkpoint}).encode()) as port:
             terminal.settings(f'[daemon]\nhttp = "127.0.0.1:{port}"\n')

@@ -10,9 +10,10 @@ from __future__ import annotations
 import enum
 import json
 import os
+import shutil
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -169,6 +170,31 @@ def _within(text: str, cells: int) -> str:
     while width(text) > cells:
         text = text[:-1]
     return text
+
+
+NARROW = 100
+"""Cells below which a terminal is too narrow for what is laid out in columns."""
+
+
+def narrow() -> int:
+    """How many cells a narrow terminal has; 0 where it is none, or where nobody looks at a terminal."""
+    cells = shutil.get_terminal_size((0, 24)).columns
+    return cells if cells < NARROW else 0
+
+
+def folded(line: str, cells: int) -> Iterator[str]:
+    """`line` in parts of at most `cells` terminal cells (32 at least), cut at spaces where it has any. What
+    follows stands further in than the line began; what is quoted stays quoted."""
+    cells = max(cells, 32)
+    lead = line[: len(line) - len(line.lstrip(" │"))]
+    hang = (lead if "│" in lead else f"{lead}  ")[: cells // 2]
+    while width(line) > cells:
+        part = _within(line[:cells], cells)
+        at = part.rfind(" ")
+        end = at if at > len(hang) else len(part)
+        yield line[:end].rstrip()
+        line = hang + line[end:].lstrip()
+    yield line
 
 
 def when(milliseconds: int) -> str:

@@ -123,16 +123,21 @@ def _assurance_lines(assurance: Mapping[str, Any]) -> Iterator[str]:
 
 def _checkpoint_line(checkpoint: Mapping[str, Any], now: int) -> str:
     since = output.span(now - int(checkpoint.get("covered_at", now)))
-    if trouble := checkpoint.get("trouble"):
-        return f"✗ checkpoint {output.cell(trouble)} (for {since})"
     size = int(checkpoint.get("size", 0))
+    if trouble := checkpoint.get("trouble"):
+        told_below = any(place.get("trouble") for place in checkpoint.get("places", ()))
+        said = f"{size:,} entries are signed, and not in every place" if told_below else output.cell(trouble)
+        return f"✗ checkpoint {said} (for {since})"
     return f"✓ checkpoint {size:,} entries are signed and anchored, as of {since} ago"
 
 
 def _place_lines(places: Sequence[Mapping[str, Any]], size: int) -> Iterator[str]:
-    """Of the places that get checkpoints now and then, how far each has come."""
+    """A line for each place that is away, or has not got everything yet."""
     for place in places:
-        if place.get("trouble") or int(place.get("size", 0)) >= size:
+        if trouble := place.get("trouble"):
+            yield f"✗ {'':<10} {output.cell(trouble)}"
+            continue
+        if int(place.get("size", 0)) >= size:
             continue
         since = output.span(int(place.get("seconds", 0) * 1000))
         has = f"{output.cell(place['name'])} has {int(place['size']):,} of them"

@@ -345,7 +345,7 @@ def test_a_calendar_that_ends_is_said(exchange: str, year: int, expected: list[s
 
 
 def test_files_that_decide_together_need_one_class_for_everybody() -> None:
-    """A desk's file adds to the firm's: alone nothing is said; beside one that ends not all records, it is."""
+    """A desk's file adds to the firm's: alone nothing is said; beside one that is for some as well, it is."""
 
     def classes(name: str, entries: str) -> Source:
         top = f"groups: {{ desk: {{ symphony: a@bank.example }} }}\nretention: [{entries}]\n"

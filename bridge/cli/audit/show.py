@@ -67,8 +67,7 @@ def show(
         told = [stages.record(one) for one in stages.stages(found)]
         output.json_line({**found, "stages": told, "exports": [_export_record(one) for one in out]})
     else:
-        for line in _life({**found, "exports": out}, desk_zone(zone, settings.audit.timezone)):
-            click.echo(line)
+        _print(_life({**found, "exports": out}, desk_zone(zone, settings.audit.timezone)))
 
 
 def _show_fate(root: Root, number: int, settings: Settings, zone: tzinfo | None, *, as_json: bool) -> None:
@@ -81,8 +80,14 @@ def _show_fate(root: Root, number: int, settings: Settings, zone: tzinfo | None,
     if as_json:
         output.json_line(found)
         return
-    for line in _fate(found, desk_zone(zone, settings.audit.timezone)):
-        click.echo(line)
+    _print(_fate(found, desk_zone(zone, settings.audit.timezone)))
+
+
+def _print(lines: Iterable[str]) -> None:
+    cells = output.narrow()
+    for line in lines:
+        for part in output.folded(line, cells) if cells else (line,):
+            click.echo(part)
 
 
 def _fate(found: Mapping[str, Any], zone: tzinfo) -> Iterator[str]:
@@ -272,10 +277,16 @@ def _export_record(one: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _stages(found: Mapping[str, Any], zone: tzinfo) -> Iterator[str]:
-    """Each stage with its time, place and hash, and below it what it says."""
+    """Each stage with its time, place and hash, and below it what it says; on a narrow terminal the stage
+    itself stands below as well."""
     told = stages.stages(found)
     place = max(len(one.place) for one in told)
+    margin = 2 if output.narrow() else place + 37
     for one in told:
-        yield f"  {time_of(one.at, zone)}  {one.place:<{place}}  {one.leaf[:12]:<12}  {stages.line(one)}"
+        head = f"  {time_of(one.at, zone)}  {one.place:<{place}}  {one.leaf[:12]:<12}"
+        if output.narrow():
+            yield from (head.rstrip(), f"    {stages.line(one)}")
+        else:
+            yield f"{head}  {stages.line(one)}"
         details = [*one.more, *([f"policy {by}"] if (by := stages.versions(one)) else [])]
-        yield from (f"  {'':<{place + 37}}{output.cell(detail)}" for detail in details)
+        yield from (f"  {'':<{margin}}{output.cell(detail)}" for detail in details)

@@ -88,8 +88,10 @@ def timeline(
             for row in rows:
                 output.json_line(row)
         else:
+            cells = output.narrow()
             for line in _lines_seen(rows, asked.zone) if seen else _lines(found, asked.zone):
-                click.echo(line)
+                for part in output.folded(line, cells) if cells else (line,):
+                    click.echo(part)
         output.note(note)
 
 
@@ -133,15 +135,25 @@ def _stages(found: Found) -> list[dict[str, Any]]:
 
 def _lines(found: Found, zone: tzinfo) -> Iterator[str]:
     told = sorted((stage for one in found for stage in stages.stages(one)), key=lambda stage: stage.at)
-    room = max(terminal_width() - _LEAD, LEAST)
+    cells = output.narrow()
+    room = max(2 * cells if cells else terminal_width() - _LEAD, LEAST)
     texts = {one["message"]: _said(one, room) for one in found}
     rows = [
         [time_of(one.at, zone), str(one.message), one.place, one.leaf[:12], _line(one, texts)] for one in told
     ]
-    if rows:
+    if rows and cells:
+        yield from _apart(rows, cells)
+    elif rows:
         yield from output.table(
             [["TIME", "ID", "ENTRY", "HASH", "STAGE"], *rows], [False, True, *[False] * 3]
         )
+
+
+def _apart(rows: Sequence[Sequence[str]], cells: int) -> Iterator[str]:
+    """On a narrow terminal: each stage below its time, message, place and hash."""
+    for *head, stage in rows:
+        yield "  ".join(head).rstrip()
+        yield from output.folded(f"  {stage}", cells)
 
 
 def _line(stage: Stage, texts: Mapping[int, str]) -> str:
