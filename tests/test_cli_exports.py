@@ -15,6 +15,7 @@ import functools
 import hashlib
 import io
 import json
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -596,6 +597,80 @@ def test_whatever_is_changed_in_an_export_is_named(terminal: Terminal, change: s
     assert answer.code == Exit.INTEGRITY
     named = "manifest.note" if change == "manifest" else names[change]
     assert named in answer.out
+
+
+def _spoil(folder: Path, damage: str) -> None:
+    manifest, proofs = folder / "manifest.json", folder / "proofs/00001.jsonl"
+    told = listed(folder)
+    if damage == "cut off":
+        manifest.write_bytes(manifest.read_bytes()[:-40])
+    elif damage == "a list":
+        manifest.write_bytes(b"[]")
+    elif damage == "no counts":
+        manifest.write_bytes(json.dumps({name: told[name] for name in told if name != "counts"}).encode())
+    elif damage == "a path out":
+        told["files"]["../../etc/passwd"] = {"sha256": "0" * 64, "size": 1}
+        manifest.write_bytes(json.dumps(told).encode())
+    elif damage == "junk":
+        proofs.write_bytes(b"junk\n" + proofs.read_bytes())
+    elif damage == "no path":
+        proofs.write_bytes(proofs.read_bytes().replace(b'"path":', b'"way":'))
+    elif damage == "seq":
+        proofs.write_bytes(proofs.read_bytes().replace(b'"seq":', b'"seq":"7","was":', 1))
+    elif damage == "a folder":
+        (folder / "events-00001.jsonl").unlink()
+        (folder / "events-00001.jsonl").mkdir()
+    elif damage == "an empty folder":
+        (folder / "empty").mkdir()
+    elif damage == "a pipe":
+        os.mkfifo(folder / "pipe")
+    else:
+        (folder / "link").symlink_to(folder / "nowhere")
+
+
+DAMAGE = {
+    **dict.fromkeys(("cut off", "a list", "no counts", "a path out"), "manifest.json: cannot be understood"),
+    **dict.fromkeys(("junk", "no path", "seq"), "proofs/00001.jsonl: line 1: no proof"),
+    "a folder": "events-00001.jsonl: no file",
+    "an empty folder": "empty: not in the manifest",
+    "a pipe": "pipe: not in the manifest",
+    "a link": "link: not in the manifest",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damage_of_any_kind_is_a_line_of_the_answer(terminal: Terminal, damage: str) -> None:
+    """Whatever somebody made of it, the check says what, and ends as one that found something."""
+    assert export(terminal, "id:1..9").code == Exit.DONE
+    _spoil(out_of(terminal), damage)
+    answer = terminal.type("audit", "export", "--verify", str(out_of(terminal)))
+    assert (answer.code, DAMAGE[damage] in answer.out) == (Exit.INTEGRITY, True), answer
+    json_answer = terminal.type("audit", "export", "--verify", str(out_of(terminal)), "--json")
+    assert json_answer.code == Exit.INTEGRITY
+    assert DAMAGE[damage] in "".join(json_answer.records[0]["problems"])
+
+
+def test_two_entries_of_one_name_in_a_zip_file_are_a_finding(terminal: Terminal) -> None:
+    """One reader shows the first and another the last: neither is believed."""
+    assert export(terminal, "id:1..9", "--zip").code == Exit.DONE
+    place = out_of(terminal, "out.zip")
+    with zipfile.ZipFile(place) as archive:
+        data = archive.read("messages-00001.jsonl")
+    with zipfile.ZipFile(place, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("messages-00001.jsonl", data)
+    answer = terminal.type("audit", "export", "--verify", str(place))
+    assert (answer.code, "2 times in the ZIP file" in answer.out) == (Exit.INTEGRITY, True)
+    place.write_bytes(place.read_bytes()[: place.stat().st_size // 2])
+    assert terminal.type("audit", "export", "--verify", str(place)).code == Exit.INTEGRITY
+
+
+def test_an_outsider_needs_the_key_alone(terminal: Terminal) -> None:
+    """Neither settings nor store: the folder and the public key."""
+    assert export(terminal).code == Exit.DONE
+    (key,) = terminal.folder.glob("secrets/*.pub")
+    (terminal.folder / "weighbridge.toml").unlink()
+    answer = terminal.type("audit", "export", "--verify", str(out_of(terminal)), "--key", str(key))
+    assert (answer.code, "each proven" in answer.out) == (Exit.DONE, True), answer
 
 
 def test_what_was_exported_can_be_asked(terminal: Terminal) -> None:
