@@ -63,6 +63,7 @@ HAN = Party(WEIXIN, "wmHanMei", "韩梅梅", "", "zh-Hans")
 LARGE = b"weighbridge" * 100_000  # the pure tests of the formats have one of 20 MB
 SMALL = b"%PDF-1.7 the term sheet of AcquireCo"
 OWN = ("jsonl", "csv", "html", "pdf", "parquet", "eml")
+FORMS = tuple(formats.FORMATS)
 
 
 async def _tell(folder: Path) -> None:
@@ -308,6 +309,20 @@ def test_the_same_question_to_the_same_record_gives_the_same_bytes(
     assert not out_of(both[0], "zip").exists()
     answer = both[0].type("audit", "export", "--verify", str(out_of(both[0], "zip.zip")))
     assert answer.code == Exit.DONE, answer.out
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_to_ask_again_gives_the_same_files(terminal: Terminal, form: str) -> None:
+    """A second export, after the first one's own entries: all but what is of the state of the record."""
+    trees = []
+    for name, person in (("one", "auditor@bank.example"), ("two", "another@bank.example")):
+        out = str(out_of(terminal, name))
+        given = ("--format", form, "--out", out, "--to-region", "CN", *WHO, "--as", person)
+        assert terminal.type("audit", "export", "id:1..12", *given).code == Exit.DONE
+        files = tree(out_of(terminal, name)).items()
+        trees.append({path: sha for path, sha in files if not path.startswith(("proofs/", "manifest."))})
+    assert trees[0] == trees[1]
+    assert trees[0]
 
 
 class _Killed(BaseException):

@@ -157,7 +157,11 @@ class Exclusion:
 @dataclass(frozen=True, slots=True)
 class Request:
     """What was asked for: who, when (milliseconds), why, case, query; and on which state of the record:
-    size and root of each lane's tree."""
+    size and root of each lane's tree.
+
+    Who, when, and on which state stands in the manifest and in no file of a format: what is written of the
+    same records is the same, however often it is asked for.
+    """
 
     id: str
     at: int

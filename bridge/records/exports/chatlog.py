@@ -95,7 +95,7 @@ def _summary(request: Request, conversation: Slice, place: int, of: int) -> Iter
     yield "Messages", str(sum(1 for _ in conversation.lines))
     yield "Present at the beginning", ", ".join(map(who, conversation.present)) or "nobody"
     yield "Mail", f"{place} of {of}"
-    yield "Exported on", f"{utc(request.at)} by {request.person}, export {request.id}, case {request.case}"
+    yield "Case", request.case
 
 
 def _row(one: Presence) -> Sequence[str]:

@@ -60,19 +60,19 @@ class Edrm:
         shelf = Shelf(request, Histories(slices), out)
         with out.file(f"edrm-{out.part:04d}.xml") as file:
             load = _Load(Markup(file), shelf, text(options, "prefix", "WB"))
-            with load.markup.within("Root", _root(version, request)):
+            with load.markup.within("Root", _root(version)):
                 if version == "1.2":
                     load.fields()
-                with load.markup.within("Batch", {"Name": f"{request.id}-{out.part:04d}"}):
+                with load.markup.within("Batch", {"Name": f"weighbridge-{out.part:04d}"}):
                     load.batch(slices)
 
 
-def _root(version: str, request: Request) -> dict[str, str]:
+def _root(version: str) -> dict[str, str]:
     major, minor = version.split(".")
     return {
         "MajorVersion": major,
         "MinorVersion": minor,
-        "Description": f"weighbridge export {request.id}",
+        "Description": "weighbridge export",
         "Locale": "US",
         "DataInterchangeType": "Update",
     }

@@ -125,7 +125,6 @@ class _Letters:
         yield "Day", f"{self.conversation.day.isoformat()} {self.request.zone}"
         yield "Mail", f"{place}/{of}"
         yield "Messages", str(sum(1 for _ in self.conversation.lines))
-        yield "Export", self.request.id
 
     def _id(self, place: int, of: int) -> str:
         """The same for the same records, whoever asks: a mail that is sent again is known again."""

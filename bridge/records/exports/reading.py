@@ -25,9 +25,7 @@ def heading(request: Request, one: Slice, language: str) -> Iterator[Pair]:
     yield label("present", language), "; ".join(who(party) for party in one.present)
     yield label("messages", language), str(sum(1 for _ in one.lines))
     yield label("asked", language), request.query
-    yield label("by", language), request.person
     yield label("case", language), request.case
-    yield label("as_of", language), plainly.iso(request.at)
 
 
 def named(party: Party) -> str:
