@@ -57,6 +57,9 @@ DAY = 86_400_000
 SETTLE = 60_000
 """Milliseconds after which a message must have come into the archive."""
 
+START = 120_000
+"""Milliseconds that a new process has to read a network before anybody is told that it is not read."""
+
 OVERLAP = 3_600_000
 """Milliseconds before a span of which a network is asked as well: what came late in the day before."""
 
@@ -138,6 +141,7 @@ class Assurance:
         self.lags: dict[str, float] = dict.fromkeys(networks, 0.0)
         self.newest: heartbeats.Kept | None = None
         self._began = now
+        self._heard: dict[str, int] = {}
         self._late: set[str] = set()
         self._beaten: dict[str, tuple[int, int]] = {}
         self._canary = ("", asyncio.Event())
@@ -157,19 +161,18 @@ class Assurance:
     async def begin(self) -> None:
         """Go on where the ledger says that it was left: what was read last, whether nothing is passed on."""
         now = self.database.clock.now()
-        earliest = now - round(self.plan.lag_alarm * 1000)
         for network, capture in self.captures.items():
-            heard = await self.database.read(lambda db, name=network: heartbeats.last_heard(db, name))
-            capture.since = max(heard or now, earliest)
+            heard = await self.database.read(lambda db, name=network: heartbeats.last_read(db, name))
+            capture.since = heard or now
             last = await self.database.read(reconciling.last_number)
             self._beaten[network] = (now, last)
         if await self.database.read(heartbeats.paused):
             self.paused.set()
         self.newest = await self.database.read(heartbeats.standing)
 
-    def heed(self, batch: Batch) -> None:
-        """Every batch that comes in, before it is archived: how old it is, whether the canary is in it."""
-        if capture := self.captures.get(batch.network):
+    def heed(self, batch: Batch, fresh: int) -> None:
+        """Every batch that comes in, `fresh` of it new: how old it is, whether the canary is in it."""
+        if fresh and (capture := self.captures.get(batch.network)):
             capture.heed(batch, self.database.clock.now())
         if any(echo.permit == self._canary[0] for echo in batch.echoes):
             self._canary[1].set()
@@ -187,13 +190,29 @@ class Assurance:
             heard = connectors[network].heard_at if network in connectors else 0
             self.lags[network] = capture.look(heard, now)
             await self._beat(capture, now)
-        self._call()
+        await self._keep_heard()
+        self._call(now)
         lost = [network for network, lag in self.lags.items() if lag >= self.plan.lag_stop]
         if lost and not self.paused.is_set():
             await self._stop(lost)
         elif self.paused.is_set() and self._all_read():
             await self._go_on()
+        if self.paused.is_set() and self._settled(now):
+            lane, epoch = self.database.lane, self.database.epoch
+            await self.database.write(lambda tx: heartbeats.tell(tx, lane, epoch))
         await self._note_overdue(now)
+
+    def _settled(self, now: int) -> bool:
+        """Whether this process has had its time to read what was said while nobody did: before that nobody is
+        troubled."""
+        return now - self._began >= START
+
+    async def _keep_heard(self) -> None:
+        """Write down when each network was read last, so that a process that dies takes no lag with it."""
+        heard = {name: capture.heard_at for name, capture in self.captures.items() if capture.heard_at}
+        if heard != self._heard:
+            await self.database.write(lambda tx: heartbeats.keep_read(tx, heard))
+            self._heard = heard
 
     def _all_read(self) -> bool:
         """Whether every network was read since this process began, and is."""
@@ -206,7 +225,8 @@ class Assurance:
         db, epoch = self.database, self.database.epoch
         await db.write(lambda tx: heartbeats.pause(tx, db.lane, epoch, lost, seconds))
         for network in lost:
-            log.error("capture:stopped", network=network, seconds=round(self.lags[network]))
+            say = log.error if self._settled(self.database.clock.now()) else log.warning
+            say("capture:stopped", network=network, seconds=round(self.lags[network]))
 
     async def _go_on(self) -> None:
         db, epoch = self.database, self.database.epoch
@@ -214,8 +234,10 @@ class Assurance:
         self.paused.clear()
         log.info("capture:resumed")
 
-    def _call(self) -> None:
+    def _call(self, now: int) -> None:
         """Say once that a network has gone unread for too long."""
+        if not self._settled(now):
+            return
         for network, lag in self.lags.items():
             late = lag >= self.plan.lag_alarm
             if late and network not in self._late:

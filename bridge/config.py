@@ -561,11 +561,11 @@ class Assurance:
         "database. They are left in every folder of checkpoints as well.",
     )
     lag_alarm_seconds: float = setting(
-        3600.0, number(1, 86_400), "How long a network may go unread before somebody is called, in seconds."
+        3600.0, number(60, 86_400), "How long a network may go unread before somebody is called, in seconds."
     )
     lag_stop_seconds: float = setting(
         14_400.0,
-        number(1, 172_800),
+        number(60, 172_800),
         "How long before nothing more is passed on, in either direction, until it is read again. Weixin "
         "keeps messages for three days: stay far below.",
     )

@@ -115,7 +115,8 @@ class Batch:
     """What a connector received in one go, in the network's order.
 
     `cursors` are positions that are ours to keep; they are committed in the same transaction as the
-    messages. `token` is the connector's own and comes back to it in `acknowledge`.
+    messages. `token` is the connector's own and comes back to it in `acknowledge`. `history`: it was asked
+    for, to be sure that nothing is lacking, so its age says nothing of how late the network is read.
     """
 
     network: str
@@ -123,6 +124,7 @@ class Batch:
     echoes: tuple[Echo, ...] = ()
     cursors: Mapping[str, str] = field(default_factory=dict)
     token: object = None
+    history: bool = False
 
 
 @dataclass(frozen=True, slots=True)

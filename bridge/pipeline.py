@@ -97,7 +97,7 @@ async def uninspected(blob: Blob) -> Inspection:
     return Inspection(blob.name, "unknown", blob.size, unreadable="nobody looked into it")
 
 
-def unheeded(_: Batch) -> None:
+def unheeded(_: Batch, __: int) -> None:
     """Where nobody measures how late a network is read."""
 
 
@@ -108,7 +108,7 @@ class House:
     `languages` says in which language people of a network are addressed whose own is not known. `inspect`
     looks into an archived attachment. While
     `halt` is set, nothing more is sent: what is in hand goes back to the outbox; while `paused` is, only the
-    bridge's own words are. `heed` is shown every batch before it is archived.
+    bridge's own words are. `heed` is shown every batch, and how much of it was new.
     """
 
     store: Store
@@ -120,7 +120,7 @@ class House:
     halt: asyncio.Event = field(default_factory=asyncio.Event)
     inspect: Inspect = uninspected
     paused: asyncio.Event = field(default_factory=asyncio.Event)
-    heed: Callable[[Batch], None] = unheeded
+    heed: Callable[[Batch, int], None] = unheeded
 
 
 # --- intake ---------------------------------------------------------------------------------------------
@@ -134,9 +134,9 @@ async def intake(connector: Connector, house: House) -> None:
     network, bells = connector.network, house.bells
     async for batch in connector.receive(await house.store.cursors(network)):
         # Our own deliveries coming back are in the archive since before they went out.
-        house.heed(batch)
         only_echoes = batch.echoes and not batch.messages
         fresh = 0 if only_echoes else await house.store.archive(batch)
+        house.heed(batch, fresh)
         await connector.acknowledge(batch)
         if fresh:
             house.tally.archived(network, fresh)

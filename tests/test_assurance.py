@@ -121,7 +121,7 @@ class World:
         """The canary comes back, unless it is lost."""
         assert "weighbridge canary" in note
         if not self.lose:
-            self.assurance.heed(Batch(SYMPHONY, (), (Echo(key, "x"),)))
+            self.assurance.heed(Batch(SYMPHONY, (), (Echo(key, "x"),)), 0)
 
     async def begin(self) -> None:
         """As the daemon begins."""
@@ -218,14 +218,51 @@ async def test_a_pause_outlives_the_daemon(world: World) -> None:
 
 
 async def test_a_feed_that_is_old_counts_as_unread(world: World) -> None:
-    """Who is shown what was said five hours ago is five hours behind, however often he is answered."""
+    """Who is shown nothing but what was said five hours ago is five hours behind, however often he is
+    answered; what the archive has already says nothing."""
     await world.begin()
     world.clock.forward(HOUR)
     late = message(SYMPHONY, "late", sent_at=world.clock.now() - 5 * HOUR)
-    world.heard()
-    world.assurance.heed(Batch(SYMPHONY, (late,)))
-    await world.assurance.watch()
+    for fresh in (0, 1):
+        assert not world.assurance.paused.is_set()
+        for _ in range(4):
+            world.heard()
+            world.assurance.heed(Batch(SYMPHONY, (late,)), fresh)
+            await world.assurance.watch()
+            world.clock.forward(30_000)
     assert world.assurance.paused.is_set()
+
+
+async def test_a_restart_after_a_quiet_night_troubles_nobody(world: World) -> None:
+    """A daemon that was down for a night passes nothing on until both networks are read, and tells nobody."""
+    await world.begin()
+    await world.notices(SYMPHONY), await world.notices(WEIXIN)
+    await world.assurance.watch()
+    world.clock.forward(9 * HOUR)
+    again = Assurance(world.database, SIGNER, Plan(), lambda: world.lines, networks=(SYMPHONY, WEIXIN))
+    await again.begin()
+    await again.watch()
+    assert again.paused.is_set() and not again._late
+    world.clock.forward(10_000)
+    world.heard()
+    await again.watch()
+    assert not again.paused.is_set()
+    world.clock.forward(60_000)
+    assert await world.notices(SYMPHONY) == await world.notices(WEIXIN) == []
+
+
+async def test_a_daemon_that_keeps_dying_resets_no_lag(world: World) -> None:
+    """A process that is started every minute and never reads Symphony stops like one that lives."""
+    await world.begin()
+    await world.assurance.watch()
+    for _ in range(5):
+        world.clock.forward(HOUR)
+        world.heard(WEIXIN)
+        again = Assurance(world.database, SIGNER, Plan(), lambda: world.lines, networks=(SYMPHONY, WEIXIN))
+        world.lines[SYMPHONY].heard_at = 0
+        await again.begin()
+        await again.watch()
+    assert again.paused.is_set() and again.lags[SYMPHONY] >= 4 * 3600
 
 
 async def test_each_day_is_certified_by_itself(world: World) -> None:

@@ -7,7 +7,7 @@ Rules of this file: every word is an entry of the ledger, so silence is signed a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -20,14 +20,17 @@ from bridge.message import SYMPHONY, WEIXIN
 from bridge.records.certificate import Certificate, from_value, moment
 from bridge.sealing import BODY
 from bridge.store import schema as s
-from bridge.store.judging import Rulings, language_of
-from bridge.store.rows import WORDS_OF_OURS, is_paused, upserting
+from bridge.store.judging import Rulings, drop_delivery, language_of
+from bridge.store.rows import WORDS_OF_OURS, is_paused, next_number, upserting
 from bridge.store.vault import apart, vault_of
 from bridge.store.writer import Tx
 
 DAY = 86_400_000
 WINDOW = 2 * DAY
 """Milliseconds within which a client must have written to be told something."""
+
+REST = 3_600_000
+"""Milliseconds after which a chat may be told of another pause."""
 
 _SET_META = upserting(s.meta, ("key", "value"), ("key",), value=lambda new: new.value)
 
@@ -45,6 +48,20 @@ def last_heard(db: Connection, network: str) -> int:
     """When a network was read last, as far as the ledger knows; 0 when it knows nothing."""
     entry = _last(db, f"source/{network}")
     return int(str(entry.facts["heard_at"])) if entry else 0
+
+
+def keep_read(tx: Tx, heard: Mapping[str, int]) -> None:
+    """Networks were read at these times; what is written into the ledger of it is written seldom."""
+    _SET_META.many(tx.db, [{"key": f"heard.{name}", "value": str(at)} for name, at in heard.items()])
+
+
+def last_read(db: Connection, network: str) -> int:
+    """When a network was read last; 0 when it never was."""
+    return int(_meta(db, f"heard.{network}") or 0)
+
+
+def _meta(db: Connection, key: str) -> str:
+    return db.execute(select(s.meta.c.value).where(s.meta.c.key == key)).scalar() or ""
 
 
 def _last(db: Connection, subject: str) -> Entry | None:
@@ -65,45 +82,90 @@ def came(db: Connection, network: str, since: int) -> int:
 
 
 def pause(tx: Tx, lane: int, epoch: int, networks: Sequence[str], seconds: int) -> bool:
-    """Nothing is passed on any more, because `networks` are not read; both sides of every chat that is in
-    use are told. False when it was so already."""
+    """Nothing is passed on any more, because `networks` are not read. False when it was so already."""
     tx.fence(lane, epoch)
     if is_paused(tx.db):
         return False
     facts = {"networks": sorted(networks), "seconds": seconds}
     tx.append(lane, "capture:stopped", "capture", facts)
     _SET_META.one(tx.db, {"key": "capture", "value": " ".join(sorted(networks))})
-    _tell(tx, lane, "paused")
     return True
+
+
+def tell(tx: Tx, lane: int, epoch: int) -> bool:
+    """Tell both sides of every chat in use that nothing is passed on: once, and not again within `REST` of
+    the last time, because clients' networks count what they are told. False when nobody was told now."""
+    tx.fence(lane, epoch)
+    last = _told(tx.db)
+    if not is_paused(tx.db) or _is_of_this_pause(tx.db, last) or tx.now - last.at < REST:
+        return False
+    first = next_number(tx, s.messages.c.id)
+    _tell(tx, lane, "paused")
+    value = f"{tx.now} {first} {next_number(tx, s.messages.c.id)}"
+    _SET_META.one(tx.db, {"key": "capture.told", "value": value})
+    return True
+
+
+class _Told(NamedTuple):
+    """When chats were told of a pause last, and the notices' numbers: `first` up to without `last`."""
+
+    at: int = -REST
+    first: int = 0
+    last: int = 0
+
+
+def _told(db: Connection) -> _Told:
+    return _Told(*map(int, _meta(db, "capture.told").split()))
+
+
+def _is_of_this_pause(db: Connection, told: _Told) -> bool:
+    stopped = _last(db, "capture")
+    return stopped is not None and told.at >= stopped.at
 
 
 def resume(tx: Tx, lane: int, epoch: int) -> bool:
-    """Things go on; both sides are told. False when nothing was paused."""
+    """Things go on. Who was told of the pause is told; whom that word has not reached is told neither. False
+    when nothing was paused."""
     tx.fence(lane, epoch)
     if not is_paused(tx.db):
         return False
+    told = _told(tx.db)
+    was_told = _is_of_this_pause(tx.db, told)
     tx.append(lane, "capture:resumed", "capture", {})
     _SET_META.one(tx.db, {"key": "capture", "value": ""})
-    _tell(tx, lane, "resumed")
+    if was_told:
+        _tell(tx, lane, "resumed", _withdraw(tx, lane, told))
     return True
+
+
+def _withdraw(tx: Tx, lane: int, told: _Told) -> set[tuple[str, str]]:
+    """Never send the notices of a pause that have not gone out; gives the chats they were for."""
+    d = s.deliveries.c
+    query = select(d.permit, d.message, d.network, d.conversation).where(
+        d.message >= told.first, d.message < told.last, d.state.in_(("ready", "waiting"))
+    )
+    rows = tx.db.execute(query).all()
+    for row in rows:
+        drop_delivery(tx, lane, row.permit, {"message": row.message, "reason": "overtaken"})
+    return {(row.network, row.conversation) for row in rows}
 
 
 def paused(db: Connection) -> str:
     """The networks because of which nothing is passed on, "" when things pass."""
-    value = db.execute(select(s.meta.c.value).where(s.meta.c.key == "capture")).scalar()
-    return value or ""
+    return _meta(db, "capture")
 
 
-def _tell(tx: Tx, lane: int, key: str) -> None:
+def _tell(tx: Tx, lane: int, key: str, without: Collection[tuple[str, str]] = ()) -> None:
     """Say it in every chat of a pair in which somebody wrote lately, about the last message there."""
     work = Rulings(tx, lane)
     p = s.pairs.c
-    told: set[tuple[str, str]] = set()
+    told = set(without)
     for row in tx.db.execute(select(p.id, p.stream, p.contact).where(p.state == "active").order_by(p.id)):
         for network, chat in ((SYMPHONY, row.stream), (WEIXIN, row.contact)):
             about = _lately(tx.db, row.stream, row.contact, tx.now)
-            if about and (network, chat) not in told and _reaches(tx.db, network, chat, tx.now):
-                told.add((network, chat))
+            place = network, tx.vault.hidden(chat)
+            if about and place not in told and _reaches(tx.db, network, chat, tx.now):
+                told.add(place)
                 work.notice(about, network, chat, words.say(key, language_of(tx.db, row.id, network)))
     work.write()
 

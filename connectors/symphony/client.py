@@ -368,7 +368,14 @@ class SymphonyConnector:
         if feed:
             await self._ask("DELETE", self._agent(f"v5/datafeeds/{feed}"), "deleting a feed")
 
-    def _batch(self, messages: Iterable[Message], echoes: Iterable[Echo], token: object = None) -> Batch:
+    def _batch(
+        self,
+        messages: Iterable[Message],
+        echoes: Iterable[Echo],
+        token: object = None,
+        *,
+        history: bool = False,
+    ) -> Batch:
         """A batch with the positions that its messages reach.
 
         None lies in the future: one absurd timestamp must not close a stream to every later backfill.
@@ -381,7 +388,7 @@ class SymphonyConnector:
                 known = reached.get(message.conversation) or self._positions.get(message.conversation, 0)
                 reached[message.conversation] = max(min(message.sent_at, now), known)
         cursors = {STREAM + stream: str(at) for stream, at in reached.items()}
-        return Batch(SYMPHONY, messages, tuple(echoes), cursors, token)
+        return Batch(SYMPHONY, messages, tuple(echoes), cursors, token, history)
 
     # --- history
 
@@ -399,9 +406,9 @@ class SymphonyConnector:
         echoes = [item for item in items if isinstance(item, Echo)]
         messages = sorted((item for item in items if isinstance(item, Message)), key=lambda m: m.sent_at)
         for first in range(0, len(messages), PAGE):
-            yield self._batch(messages[first : first + PAGE], echoes if not first else ())
+            yield self._batch(messages[first : first + PAGE], echoes if not first else (), history=True)
         if echoes and not messages:
-            yield self._batch((), echoes)
+            yield self._batch((), echoes, history=True)
 
     async def _missed_in(self, pauses: Pauses, stream: str) -> list[Item]:
         """Everything in one stream since shortly before its cursor; nothing if it is closed to us."""

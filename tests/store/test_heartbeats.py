@@ -19,7 +19,13 @@ DAY = 86_400_000
 
 async def _paused(hands: Hands) -> bool:
     store = hands.store
-    return await store.write(lambda tx: heartbeats.pause(tx, 0, store.epoch, [SYMPHONY], 99))
+    await store.write(lambda tx: heartbeats.pause(tx, 0, store.epoch, [SYMPHONY], 99))
+    return await store.write(lambda tx: heartbeats.tell(tx, 0, store.epoch))
+
+
+async def _resumed(hands: Hands) -> None:
+    store = hands.store
+    await store.write(lambda tx: heartbeats.resume(tx, 0, store.epoch))
 
 
 async def _told(hands: Hands) -> list[tuple[str, str]]:
@@ -38,12 +44,45 @@ async def test_a_pause_tells_both_sides_of_a_chat_in_use_once(hands: Hands, cloc
     ]
 
 
+async def test_a_pause_that_is_over_before_it_is_told_is_not_told(
+    hands: Hands, clock: Clock, tmp_path: Path
+) -> None:
+    """Its notice is dropped where it did not go out, and there nobody is told that it is over either."""
+    await hands.say(message(WEIXIN, "w1", sent_at=clock.now()))
+    await hands.send(SYMPHONY)
+    assert await _paused(hands)
+    claims = await hands.store.claim(WEIXIN, 9)
+    for claim in claims:
+        await hands.end(claim)
+    clock.forward(1000)
+    await _resumed(hands)
+    clock.forward(60_000)
+    assert await _told(hands) == [(CONTACT, words.say("resumed", "zh-Hans"))]
+    findings: list = []
+    await hands.store.read(lambda db: verify(db, tmp_path / "blobs", findings.append))
+    assert findings == []
+
+
+async def test_pauses_that_follow_each_other_are_told_once_an_hour(hands: Hands, clock: Clock) -> None:
+    """A network that comes and goes does not use up what Weixin lets us say."""
+    await hands.say(message(WEIXIN, "w1", sent_at=clock.now()))
+    await hands.send(SYMPHONY)
+    told = []
+    for _ in range(12):
+        told.append(await _paused(hands))
+        clock.forward(60_000)
+        await _told(hands)
+        await _resumed(hands)
+        clock.forward(540_000)
+    assert [place for place, one in enumerate(told) if one] == [0, 6]
+
+
 async def test_a_chat_that_rests_is_not_disturbed(hands: Hands, clock: Clock) -> None:
     """Who has not written for days is told nothing, and Weixin would not let us."""
     await hands.say(message(WEIXIN, "w1", sent_at=clock.now()))
     await hands.send(SYMPHONY)
     clock.forward(3 * DAY)
-    assert await _paused(hands)
+    await _paused(hands)
     assert await _told(hands) == []
 
 
