@@ -5,8 +5,13 @@ there once it has answered. So a crash leaves nothing out, and what is brought t
 archive has a loop of its own: a slow or dead one holds nobody else up. It reads on a connection and in a
 thread of its own, and has no more records in hand than `Pace.at_once` for each archive.
 
+An archive that fails is tried with the copy that failed least, and a record that it declines again and again
+while it takes others is a person's matter: no record stands in the way of the rest. An archive's name is one
+place for ever: what lies at one address is not looked for at another.
+
 Locks follow: what is under a legal hold, or is to live longer than an archive was told, is found by a look
-through all copies that lock, whenever holds or terms change and once an hour.
+through all copies that lock, whenever holds or terms change and once an hour. One object that cannot be
+locked keeps no other from it.
 """
 
 from __future__ import annotations
@@ -23,7 +28,7 @@ from sqlalchemy import Connection
 from bridge import telemetry
 from bridge.errors import ConfigError, Damaged, NetworkError, Refused, Unreachable
 from bridge.flow import Patience, retry_at
-from bridge.ports import Acknowledged, Parcel, Sink
+from bridge.ports import DECLINED, Acknowledged, Parcel, Sink
 from bridge.reading_back import read_back
 from bridge.records.copies import FORMS, MEDIA
 from bridge.sinks.naming import digest_in, name_of
@@ -35,6 +40,8 @@ from bridge.store.kept import key_of
 log = telemetry.log()
 
 Result = TypeVar("Result")
+REASON = 200
+"""Signs that a table keeps of what an archive said."""
 FOREVER = 1 << 30
 DAY = 86_400_000
 
@@ -42,6 +49,11 @@ UNCLEARED = (
     "compliance mode locks what nobody can unlock, so it waits for a rehearsal: `weighbridge sinks rehearse "
     "{name} --i-understand`"
 )
+MOVED = (
+    "has copies at {there}, and its policy now says {to}. What lies in one place is not looked for in another: "
+    "give the new place an id of its own"
+)
+UNLOCKED = "{name}: {count} copies are not locked or held yet as they have to be by now ({why})"
 LATE = "{name} has lacked copies for {seconds} s: see `weighbridge sinks status`"
 
 
@@ -57,7 +69,8 @@ class Destination(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How much at once, and how long to wait (seconds). `late`: from when on somebody is called."""
+    """How much at once, and how long to wait (seconds). `late`: from when on somebody is called; `tries`: how
+    often an archive may decline a record, while it takes others, before a person has to look."""
 
     at_once: int = 4
     batch: int = 64
@@ -68,6 +81,7 @@ class Pace:
     settle: float = 60.0
     late: float = 3600.0
     sample: int = 25
+    tries: int = 5
     patience: Patience = field(default_factory=lambda: Patience(first=1000, longest=300_000, tries=FOREVER))
 
 
@@ -84,8 +98,9 @@ class Lag(NamedTuple):
 
 @dataclass(slots=True)
 class _Place:
-    """An archive under way. `failures`: in a row, without one that was kept; `until`: when it is tried
-    again."""
+    """An archive under way. `failures`: in a row, without one that was kept; `next_try`: when it is tried
+    again; `unlocked`: what is to be said of locks that could not be changed; `next_check`: when copies may be
+    read back again."""
 
     destination: Destination
     sink: Sink | None
@@ -93,6 +108,8 @@ class _Place:
     failures: int = 0
     next_try: int = 0
     trouble: str = ""
+    unlocked: str = ""
+    next_check: int = 0
     late: bool = False
 
     @property
@@ -159,7 +176,11 @@ class Archivist:
         late = seconds > self.pace.late
         place = self.places.get(key)
         name = copies.name_of(key)
-        trouble = place.trouble if place else f"{name} lacks copies, and no policy in force names it"
+        trouble = (
+            place.trouble or place.unlocked
+            if place
+            else f"{name} lacks copies, and no policy in force names it"
+        )
         told = LATE.format(name=name, seconds=round(seconds)) if late else ""
         return Lag(name, count, seconds, late, trouble or told)
 
@@ -183,7 +204,9 @@ class Archivist:
             place.trouble = UNCLEARED.format(name=name)
             return
         try:
-            place.sink, place.trouble = self.make(place.destination), ""
+            sink = self.make(place.destination)
+            await self._read(partial(is_there, destination=place.destination, sink=sink))
+            place.sink, place.trouble = sink, ""
         except ConfigError as error:
             place.trouble = f"{name}: {error}"
 
@@ -205,9 +228,10 @@ class Archivist:
 
     async def _round(self, place: _Place) -> int:
         """Bring what is due; gives how many were taken. One that failed last time gets one for a trial."""
-        limit = 1 if place.failures else self.pace.batch
         now = self.database.clock.now()
-        due = await self._read(partial(copies.due, key=place.key, now=now, limit=limit))
+        trial = partial(copies.trial, key=place.key, now=now)
+        batch = partial(copies.due, key=place.key, now=now, limit=self.pace.batch)
+        due = await self._read(trial if place.failures else batch)
         if not due:
             return 0
         turn = asyncio.Semaphore(self.pace.at_once)
@@ -226,7 +250,10 @@ class Archivist:
             try:
                 return await self._put(place, copy)
             except Refused as error:
-                await self._park(place, copy, error.code)
+                if error.code == DECLINED and (place.failures or copy.attempt + 1 < self.pace.tries):
+                    await self._fail(place, copy, error)
+                else:
+                    await self._park(place, copy, error.code)
             except Damaged:
                 await self._park(place, copy, "damaged")
             except Unreachable as error:
@@ -238,14 +265,16 @@ class Archivist:
         parcel = await self._read(partial(_parcel, copy=copy, destination=place.destination))
         answer: Acknowledged = await place.sink.put(parcel, self.database.blobs)
         digest = digest_in(parcel.name)
-        return Kept(copy, digest, answer.objects, answer.answer, answer.until, answer.held)
+        return Kept(
+            copy, digest, answer.objects, answer.answer, answer.until, answer.held, place.destination.to
+        )
 
     async def _park(self, place: _Place, copy: Due, reason: str) -> None:
         await self.database.write(lambda tx: copies.park(tx, place.key, copy, reason))
         place.failures, place.next_try = 0, 0
         log.error("copy:parked", destination=_said(place.key), seq=copy.message, code=reason)
 
-    async def _fail(self, place: _Place, copy: Due, error: Unreachable) -> None:
+    async def _fail(self, place: _Place, copy: Due, error: NetworkError) -> None:
         """The archive is away, or this record makes it fail: the record waits, and so does the archive."""
         now = self.database.clock.now()
         if place.next_try <= now:  # another of this round may have said so already
@@ -253,7 +282,7 @@ class Archivist:
             place.next_try = retry_at(now, place.failures, self.pace.patience) or now
         place.trouble = str(error)
         at = retry_at(now, copy.attempt + 1, self.pace.patience) or now
-        await self.database.write(lambda tx: copies.postpone(tx, place.key, copy, at, "away"))
+        await self.database.write(lambda tx: copies.postpone(tx, place.key, copy, at, str(error)[:REASON]))
         seconds = round((place.next_try - now) / 1000)
         log.warning("archive:away", destination=_said(place.key), attempt=place.failures, seconds=seconds)
 
@@ -273,12 +302,9 @@ class Archivist:
 
     async def _follow(self) -> None:
         seen, swept = "", -FOREVER
-        checked = self.database.clock.now()
         while True:
             await self.close_lives()
-            if self.database.clock.now() - checked > DAY:
-                checked = self.database.clock.now()
-                await self.check()
+            await self.check()
             now = self.database.clock.now()
             mark = await self._read(locks.mark)
             due = mark != seen or now - swept > self.pace.sweep * 1000
@@ -287,11 +313,10 @@ class Archivist:
             await asyncio.sleep(self.pace.follow)
 
     async def check(self) -> None:
-        """Read a sample of copies back from every archive, and say what is not as it was taken."""
-        if not self.pace.sample:
-            return
+        """Read a sample of copies back from every archive for which nobody did in a day, and say what is not
+        as it was taken. The record knows when that was, so a restart changes nothing."""
         for key, place in list(self.places.items()):
-            if place.sink is None:
+            if place.sink is None or not place.sink.recalls or not await self._unchecked(place):
                 continue
             try:
                 found = await read_back(self.database, place.sink, self.pace.sample, "weighbridge", "daily")
@@ -300,6 +325,15 @@ class Archivist:
                 continue
             if found.lost:
                 log.error("copy:lost", destination=_said(key), count=found.lost)
+            if found.unlocked:
+                log.error("copy:unlocked", destination=_said(key), count=found.unlocked)
+
+    async def _unchecked(self, place: _Place) -> bool:
+        now = self.database.clock.now()
+        if not self.pace.sample or now < place.next_check:
+            return False
+        place.next_check = now + round(self.pace.sweep * 1000)
+        return await self._read(partial(copies.unchecked, key=place.key, before=now - DAY))
 
     async def close_lives(self) -> int:
         """Ask for the second revision of whatever is complete by now; gives of how many."""
@@ -318,20 +352,34 @@ class Archivist:
         return whole_way
 
     async def _follow_place(self, place: _Place, sink: Sink) -> bool:
-        after, more = 0, True
+        after, more, undone, why = 0, True, 0, ""
         while more:
             page = await self._read(partial(locks.changes, key=place.key, after=after))
             for change in page.changes:
-                try:
-                    await _tell(sink, change)
-                except NetworkError as error:
-                    place.trouble = str(error)
-                    log.warning("lock:unchanged", destination=_said(place.key), seq=change.message)
-                    return False
-                await self.database.write(partial(locks.told, key=place.key, change=change))
-                log.info("lock:changed", destination=_said(place.key), seq=change.message)
+                if trouble := await self._change(place, sink, change):
+                    undone, why = undone + 1, trouble
+                    if not await _answers(sink):
+                        page = page._replace(more=False)
+                        break
             after, more = page.last, page.more
-        return True
+        place.unlocked = UNLOCKED.format(name=place.destination.name, count=undone, why=why) if undone else ""
+        return not undone
+
+    async def _change(self, place: _Place, sink: Sink, change: locks.Change) -> str:
+        """Tell an archive of one copy; gives what kept it from being done. One that is gone is brought again,
+        and then locked as it has to be."""
+        try:
+            await _tell(sink, change)
+        except NetworkError as error:
+            log.warning("lock:unchanged", destination=_said(place.key), seq=change.copy.message)
+            if isinstance(error, Refused) and error.code == "gone":
+                await self.database.write(lambda tx: copies.lose(tx, place.key, change.copy, "gone"))
+                log.error("copy:lost", destination=_said(place.key), count=1)
+                return ""
+            return str(error)
+        await self.database.write(partial(locks.told, key=place.key, change=change))
+        log.info("lock:changed", destination=_said(place.key), seq=change.copy.message)
+        return ""
 
     # --- reading
 
@@ -347,6 +395,23 @@ class Archivist:
     def _close(self) -> None:
         if self._db is not None:
             self._db.close()
+
+
+def is_there(db: Connection, destination: Destination, sink: Sink) -> None:
+    """Whether what an archive has lies where its policy says. Raises ConfigError when it lies elsewhere; of
+    what cannot be asked for any more, the receipts are enough."""
+    there = copies.address(db, key_of(destination.name)) if sink.recalls else ""
+    if there and there.rstrip("/") != destination.to.rstrip("/"):
+        raise ConfigError(MOVED.format(there=there, to=destination.to))
+
+
+async def _answers(sink: Sink) -> bool:
+    """Whether an archive can be used at all."""
+    try:
+        await sink.check()
+    except NetworkError:
+        return False
+    return True
 
 
 def _parcel(db: Connection, copy: Due, destination: Destination) -> Parcel:

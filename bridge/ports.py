@@ -150,6 +150,11 @@ class Lock(NamedTuple):
     held: bool
 
 
+DECLINED = "declined"
+"""Code of a refusal by an archive that may be about this record, or about all of them: a person's matter once
+others were taken and this one was not, several times."""
+
+
 class Sink(Protocol):
     """An archive outside that keeps copies of records.
 
@@ -158,8 +163,9 @@ class Sink(Protocol):
     so that what is gone is no loss.
 
     Every method MAY raise `Unreachable`, when another try makes sense, with what a person has to do where it
-    is not the network's fault; and `Refused`, when it will never take this record as it is ("too-large"). It
-    MUST be safe to cancel and to call again: what is put twice under one name lies there once.
+    is not the network's fault; and `Refused`, when it will never take this record as it is ("too-large"), or
+    says so (`DECLINED`). It MUST be safe to cancel and to call again: what is put twice under one name lies
+    there once.
     """
 
     name: str

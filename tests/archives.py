@@ -149,12 +149,21 @@ class Shelf:
 
 @dataclass
 class Box:
-    """What the server got: envelopes in order, and what it is to answer to the end of the next letters."""
+    """What the server got: envelopes in order, and what it is to answer to the end of the next letters, or to
+    their recipients."""
 
     letters: list[Any] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
+    to_recipients: list[str] = field(default_factory=list)
     port: int = 0
     ca: Path = Path()
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        """Somebody is to get a letter."""
+        if self.to_recipients:
+            return self.to_recipients.pop(0)
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         """A letter came whole."""

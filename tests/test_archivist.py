@@ -14,10 +14,12 @@ from daemon_rig import within
 from rig import LANGUAGES, Clock, Hands, judge, message, new_store, opened
 from sqlalchemy import insert
 
+import bridge.archivist as archivist_module
 from bridge import pipeline
 from bridge.archivist import Archivist, Destination, Pace
 from bridge.errors import ConfigError, Refused, Unreachable
 from bridge.message import SYMPHONY, WEIXIN, Archived, Blob, File, Kind, Verdict
+from bridge.ports import DECLINED
 from bridge.sinks.drop import DropSink
 from bridge.store import copies
 from bridge.store import schema as s
@@ -240,3 +242,122 @@ async def test_settings_that_do_not_reach(hands: Hands) -> None:
     assert "no policy in force names it" in work.trouble()
     hands.clock.at += 3_601_000
     assert [lag.late for lag in work.lags()] == [True]
+
+
+async def test_a_record_that_is_declined_stands_in_nobodys_way(hands: Hands) -> None:
+    """An archive that says no to one record, and takes the others, gets the others; after some tries the one
+    is a person's matter. While it says no to all, nothing is parked."""
+    shelf = Shelf(refuses={n: Refused(DECLINED, f"no to {n}") for n in (1, 2, 3)})
+    work = archivist(hands, {VAULT.name: shelf})
+    await work.renew()
+    await say(hands, "one", "two", "three")
+
+    async def rounds(count: int) -> None:
+        for _ in range(count):
+            await work.bring(VAULT.name)
+            hands.clock.at += 300_000
+
+    await rounds(20)
+    assert (len(shelf.there), await hands.entries("copy:parked")) == (0, [])
+    assert "no to" in work.trouble()
+    del shelf.refuses[2], shelf.refuses[3]
+    await rounds(8)
+    assert [one.record.number for one in shelf.there.values()] == [2, 3]
+    await say(hands, "four")
+    await rounds(8)
+    (entry,) = await hands.entries("copy:parked")
+    assert (entry.subject, entry.facts["reason"]) == ("message/1", DECLINED)
+
+
+async def test_a_record_that_cannot_be_written_is_parked(
+    hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ends nothing, and the others go on."""
+    shelf = Shelf()
+    work = archivist(hands, {VAULT.name: shelf})
+    await work.renew()
+    await say(hands, "one", "two")
+    whole = archivist_module.whole.whole
+
+    def odd(db: Any, number: int, *more: Any) -> Any:
+        found = whole(db, number, *more)
+        return replace(found, said={"text": {1}}) if number == 1 else found
+
+    monkeypatch.setattr(archivist_module.whole, "whole", odd)
+    assert await work.bring(VAULT.name) == 1
+    (entry,) = await hands.entries("copy:parked")
+    assert entry.facts["reason"] == "unwritable"
+
+
+async def ended(hands: Hands, *numbers: int, until: int) -> None:
+    """These records are to live until then."""
+    rows = [{"message": n, "entry": n, "key": "p/c", "start": "creation", "until": until} for n in numbers]
+    await hands.store.write(lambda tx: tx.db.execute(insert(s.terms), rows))
+
+
+async def test_one_object_keeps_no_other_from_its_lock(hands: Hands) -> None:
+    """What is gone is brought again, locked as it has to be by now; what cannot be locked is told, and tried
+    again; all others are locked at once. An archive that is away is asked once."""
+    shelf = Shelf()
+    work = archivist(hands, {VAULT.name: shelf})
+    await work.renew()
+    await say(hands, "one", "two", "three")
+    await work.bring(VAULT.name)
+    first, second, third = sorted(shelf.there)
+    del shelf.there[first]
+    shelf.locked_away.add(second)
+    await ended(hands, 1, 2, 3, until=5_000)
+    assert not await work.follow_locks()
+    assert (shelf.until[second], shelf.until[third]) == (0, 5000)
+    assert "1 copies are not locked" in work.trouble() and "is locked away" in work.trouble()
+    assert [entry.subject for entry in await hands.entries("copy:lost")] == ["message/1"]
+    assert await work.bring(VAULT.name) == 1
+    assert shelf.until[first] == 5000
+    assert "1 copies are not locked" in work.trouble()
+    shelf.locked_away.clear()
+    assert await work.follow_locks()
+    assert (shelf.until[second], work.trouble()) == (5000, "")
+    await hands.store.write(lambda tx: tx.db.execute(s.terms.update().values(until=9000)))
+    shelf.locked_away, shelf.away = {first, second, third}, "the vault is away"
+    assert not await work.follow_locks()
+    assert "1 copies" in work.trouble()
+
+
+async def test_an_archive_that_moved_is_another_one(hands: Hands) -> None:
+    """What lies at one address is not looked for, nor held, at another: until the new place has a name of its
+    own nothing goes there, and that is told."""
+    shelf = Shelf()
+    work = archivist(hands, {VAULT.name: shelf})
+    await work.renew()
+    await say(hands, "one")
+    await work.bring(VAULT.name)
+    moved = archivist(hands, {VAULT.name: shelf}, VAULT._replace(to="s3://elsewhere"))
+    await moved.renew()
+    assert "s3://vault" in moved.trouble() and "id of its own" in moved.trouble()
+    assert moved.places[VAULT.name].sink is None
+    same = archivist(hands, {VAULT.name: shelf}, VAULT._replace(to="s3://vault/"))
+    await same.renew()
+    assert same.trouble() == ""
+
+
+async def test_read_back_every_day_whatever_restarts(hands: Hands) -> None:
+    """A day after the last time, be it by another daemon; not before, and not where nothing lies."""
+
+    async def checks(days: float) -> int:
+        hands.clock.at += round(days * 86_400_000)
+        work = archivist(hands, {VAULT.name: Shelf()})
+        work.places[VAULT.name] = archivist_module._Place(VAULT, shelf)
+        await work.check()
+        return len(await hands.entries("copies:checked"))
+
+    shelf = Shelf()
+    assert await checks(2) == 0
+    await say(hands, "one")
+    work = archivist(hands, {VAULT.name: shelf})
+    await work.renew()
+    await work.bring(VAULT.name)
+    assert [await checks(0), await checks(0.6), await checks(0.6)] == [1, 1, 2]
+    shelf.until = dict.fromkeys(shelf.there, 0)
+    shelf.held = dict.fromkeys(shelf.there, False)
+    assert await checks(1.1) == 3
+    assert all(shelf.held.values())

@@ -12,6 +12,7 @@ from rig import LANGUAGES, Clock, Hands, judge, message, new_store, opened
 
 from bridge import pipeline
 from bridge.archivist import Archivist, Destination
+from bridge.errors import Unreachable
 from bridge.message import SYMPHONY, Archived, Verdict
 from bridge.reading_back import UNSEEN, ReadBack, read_back
 from bridge.store import copies
@@ -71,6 +72,30 @@ async def test_said_yes_and_forgot(world: World) -> None:
     del world.shelf.there[second]
     assert await world.work.bring(NAME) == 2
     assert len(world.shelf.there) == 3
+
+
+async def test_locks_are_read_back(world: World) -> None:
+    """A copy whose bytes are there and whose hold is not is found, counted in the record, and held again; one
+    that is held although nobody told so is left alone."""
+    first, second, _ = world.shelf.there
+    world.shelf.held[first] = False
+    done = await checked(world)
+    assert (done.lost, done.unlocked) == (0, 1)
+    assert world.shelf.held[first]
+    (entry,) = await world.hands.entries("copies:checked")
+    assert entry.facts["unlocked"] == 1
+    await world.hands.store.write(lambda tx: tx.db.exec_driver_sql("UPDATE copies SET held = 0, until = 1"))
+    assert (await checked(world)).unlocked == 0
+    assert world.shelf.held[second]
+
+
+async def test_an_archive_that_cannot_be_used(world: World) -> None:
+    """It is not one of which no copy is lost."""
+    world.shelf.away = "the vault is away"
+    world.shelf.there.clear()
+    with pytest.raises(Unreachable, match="the vault is away"):
+        await checked(world)
+    assert await world.hands.entries("copies:checked") == []
 
 
 async def test_collected(world: World) -> None:

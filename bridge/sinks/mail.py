@@ -3,7 +3,8 @@
 Rules of this file: one letter a record, one recipient a letter, over TLS with a checked certificate. A letter
 is kept once the server said 250 to its end, and its answer, with the queue's id in it, is the receipt. Its
 Message-ID is always the same, so a repetition after a lost answer is known as one. What is larger than the
-server takes is refused, never cut; a mailbox cannot be read back, which the checks say.
+server takes is refused, never cut; a mailbox cannot be read back, which the checks say. What a server says
+before a letter was begun is never about the letter; what it says for good to one may be about all of them.
 
 Sources: RFC 5321 (transactions, replies), RFC 1870 (SIZE), RFC 3207 (STARTTLS), RFC 8314 (implicit TLS), RFC
 4954.
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bridge.errors import Refused, Unreachable
-from bridge.ports import Acknowledged, Blobs, Lock, Parcel
+from bridge.ports import DECLINED, Acknowledged, Blobs, Lock, Parcel
 from bridge.records.copies import letter, message_id
 
 if TYPE_CHECKING:
@@ -29,6 +30,9 @@ GROWTH = 1.4
 
 ROOM = 100_000
 """Bytes that heads and metadata of a letter may take."""
+
+_NOT_LET_IN = (530, 534, 535, 538)
+"""Replies to somebody who has not signed in as the server wants it (RFC 4954)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,29 +89,35 @@ class MailSink:
         )
 
     async def _send(self, data: bytes) -> str:
-        from aiosmtplib import SMTPException, SMTPResponseException
+        from aiosmtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseException
 
+        client = await self._connected()
         try:
-            client = await self._connected()
             _, answer = await client.sendmail(self.box.sender, [self.box.archive], data)
+        except SMTPRecipientsRefused as error:  # 552 here is a mailbox that is full
+            await self._hang_up()
+            raise self._answered(error.recipients[0].code) from None
         except SMTPResponseException as error:
             await self._hang_up()
-            raise self._refusal(error.code) from None
-        except (SMTPException, OSError, ssl.SSLError, ValueError) as error:
+            if error.code == 552:
+                raise Refused("too-large", f"{self.name}: the server takes no letter of this size") from None
+            raise self._answered(error.code) from None
+        except (SMTPException, OSError, ValueError) as error:
             await self._hang_up()
             raise self._away(error) from None
         return " ".join(answer.split())[:500]
 
-    def _refusal(self, code: int) -> Refused | Unreachable:
-        """What a reply of the server means. 5xx to a letter is for good; to us, it is a matter of
-        settings."""
-        if code == 552:
-            return Refused("too-large", f"{self.name}: the server takes no letter of this size")
-        if code in (530, 534, 535, 538):
+    def _answered(self, code: int) -> Refused | Unreachable:
+        """What a reply to a letter means. 5xx is for good, but not for sure about this letter alone."""
+        if code in _NOT_LET_IN or code < 500:
+            return self._unwelcome(code)
+        return Refused(DECLINED, f"{self.name}: the server refused the letter ({code})")
+
+    def _unwelcome(self, code: int) -> Unreachable:
+        """What a reply means that is about us, not about a letter."""
+        if code in _NOT_LET_IN:
             told = "does not accept user name and password: see [archives] in the settings"
             return Unreachable(f"{self.name}: the server {told}", certain=True)
-        if code == 554:
-            return Refused("refused", f"{self.name}: the server refused the letter (554)")
         return Unreachable(f"{self.name}: the server answers {code}", certain=False)
 
     def _away(self, error: Exception) -> Unreachable:
@@ -118,7 +128,7 @@ class MailSink:
         return Unreachable(f"{self.name} at {self.box.host}:{self.box.port}: {told}", certain=False)
 
     async def _connected(self) -> SMTP:
-        from aiosmtplib import SMTP
+        from aiosmtplib import SMTP, SMTPException, SMTPResponseException
 
         if self._client is not None and self._client.is_connected:
             return self._client
@@ -133,7 +143,12 @@ class MailSink:
             username=box.username or None,
             password=box.password or None,
         )
-        await client.connect()
+        try:
+            await client.connect()
+        except SMTPResponseException as error:
+            raise self._unwelcome(error.code) from None
+        except (SMTPException, OSError, ValueError) as error:
+            raise self._away(error) from None
         self._client = client
         return client
 
@@ -165,11 +180,12 @@ class MailSink:
         from aiosmtplib import SMTPException, SMTPResponseException
 
         async with self._turn:
+            client = await self._connected()
             try:
-                await (await self._connected()).noop()
+                await client.noop()
             except SMTPResponseException as error:
-                raise self._refusal(error.code) from None
-            except (SMTPException, OSError, ssl.SSLError) as error:
+                raise self._unwelcome(error.code) from None
+            except (SMTPException, OSError) as error:
                 raise self._away(error) from None
             finally:
                 await self._hang_up()

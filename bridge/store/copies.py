@@ -14,11 +14,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import orjson
 from sqlalchemy import Connection, and_, bindparam, exists, func, literal_column, not_, select, update
 
 from bridge.errors import Conflict
 from bridge.flow import DeliveryState, MessageState
-from bridge.ledger.entry import Entry
+from bridge.ledger.entry import Entry, recall
 from bridge.store import schema as s
 from bridge.store.codec import dump
 from bridge.store.kept import key_of, name_of
@@ -108,6 +109,22 @@ _DUE = Prepared(
     .order_by(C.message, C.revision)
     .limit(bindparam("b_limit"))
 )
+_TRIAL = Prepared(
+    select(C.message, C.revision, C.lane, C.attempt, C.since, C.upto)
+    .where(
+        states_in(C.state, WANTED),
+        C.destination == bindparam("b_destination"),
+        C.next_at <= bindparam("b_now"),
+    )
+    .order_by(C.attempt, C.message, C.revision)
+    .limit(literal_column("1"))
+)
+
+
+def trial(db: Connection, key: str, now: int) -> list[Due]:
+    """The copy to try an archive with that has failed: one that failed least, so that a record which makes it
+    fail stands in nobody's way. None when none is due."""
+    return [Due(*row) for row in _TRIAL.one(db, {"b_destination": key, "b_now": now})]
 
 
 def due(db: Connection, key: str, now: int, limit: int, after: int = 0) -> list[Due]:
@@ -117,12 +134,14 @@ def due(db: Connection, key: str, now: int, limit: int, after: int = 0) -> list[
 
 
 class Backlog(NamedTuple):
-    """What an archive lacks: how many copies, since when the oldest is asked for (milliseconds, 0: none)."""
+    """What an archive lacks: how many copies, since when the oldest is asked for (milliseconds, 0: none), and
+    what it said last of one that it did not take."""
 
     wanted: int
     since: int
     parked: int
     kept: int = 0
+    reason: str = ""
 
 
 _OLDEST = Prepared(
@@ -157,9 +176,21 @@ def backlogs(db: Connection) -> dict[str, Backlog]:
         found[key][state] = count
     since = {key: oldest for key, (_, oldest) in waiting(db).items()}
     return {
-        key: Backlog(counts.get(WANTED, 0), since.get(key, 0), counts.get(PARKED, 0), counts.get(KEPT, 0))
+        key: Backlog(
+            counts.get(WANTED, 0),
+            since.get(key, 0),
+            counts.get(PARKED, 0),
+            counts.get(KEPT, 0),
+            _reason(db, key) if counts.keys() - {KEPT} else "",
+        )
         for key, counts in sorted(found.items())
     }
+
+
+def _reason(db: Connection, key: str) -> str:
+    lacking = (C.destination == key, C.state != KEPT, C.reason != "")
+    newest = select(C.reason).where(*lacking).order_by(C.next_at.desc(), C.message.desc()).limit(1)
+    return str(db.execute(newest).scalar() or "")
 
 
 def outstanding(db: Connection, numbers: Iterable[int]) -> dict[int, list[str]]:
@@ -190,15 +221,49 @@ def unacknowledged(said: Iterable[Entry]) -> list[str]:
 _ANSWERS = frozenset({"copy:kept", "copy:parked", "copy:retried", "copy:lost"})
 
 
-def draw(db: Connection, key: str, count: int) -> list[tuple[Due, str]]:
-    """So many copies that archive `key` has, drawn by chance, each with the SHA-256 of its bytes."""
+class Drawn(NamedTuple):
+    """A copy that an archive has: the SHA-256 of its bytes, until when it was told to lock it (milliseconds,
+    0: not), and whether it was told to hold it."""
+
+    copy: Due
+    sha256: str
+    until: int
+    held: bool
+
+
+def draw(db: Connection, key: str, count: int) -> list[Drawn]:
+    """So many copies that archive `key` has, drawn by chance."""
     query = (
-        select(*(C[name] for name in Due._fields), C.sha256)
+        select(*(C[name] for name in Due._fields), C.sha256, C.until, C.held)
         .where(C.destination == key, C.state == KEPT)
         .order_by(func.random())
         .limit(count)
     )
-    return [(Due(*row[:-1]), row[-1]) for row in db.execute(query)]
+    return [Drawn(Due(*row[:-3]), row[-3], row[-2], bool(row[-1])) for row in db.execute(query)]
+
+
+def address(db: Connection, key: str) -> str:
+    """Where the newest copy lies that archive `key` has and that still stands here; "" when it has none."""
+    c = s.content.c
+    query = (
+        select(c.body)
+        .join(s.copies, (C.lane == c.lane) & (C.entry == c.seq))
+        .where(C.destination == key, C.state == KEPT)
+        .order_by(C.message.desc(), C.revision.desc())
+        .limit(1)
+    )
+    body = db.execute(query).scalar()
+    return str(orjson.loads(body)["to"]) if body else ""
+
+
+def unchecked(db: Connection, key: str, before: int) -> bool:
+    """Whether archive `key` has copies, and none was read back since `before` (milliseconds)."""
+    if not draw(db, key, 1):
+        return False
+    le = s.ledger.c
+    entries = db.scalars(select(le.entry).where(le.subject == f"archive/{key}").order_by(le.seq.desc()))
+    told = (recall(bytes(data)) for data in entries)
+    return next((one.at < before for one in told if one.kind == "copies:checked"), True)
 
 
 # --- what became of it ----------------------------------------------------------------------------------
@@ -207,8 +272,9 @@ def draw(db: Connection, key: str, count: int) -> list[tuple[Due, str]]:
 class Kept(NamedTuple):
     """An archive has a copy: `sha256` of its bytes, and what was answered.
 
-    `objects` are the names of all that lies there of it, its attachments among them. `until` is when their
-    lock ends (milliseconds, 0: none), `held` whether they are under a legal hold.
+    `objects` are the names of all that lies there of it, its attachments among them; `to` is the archive's
+    address. `until` is when their lock ends (milliseconds, 0: none), `held` whether they are under a legal
+    hold.
     """
 
     copy: Due
@@ -217,6 +283,7 @@ class Kept(NamedTuple):
     answer: str
     until: int = 0
     held: bool = False
+    to: str = ""
 
 
 def keep(tx: Tx, key: str, kept: Sequence[Kept]) -> None:
@@ -226,7 +293,7 @@ def keep(tx: Tx, key: str, kept: Sequence[Kept]) -> None:
         if _state(tx.db, key, one.copy) != WANTED:
             continue
         facts = _facts(key, one.copy) | {"sha256": one.sha256}
-        body = dump({"objects": list(one.objects), "answer": one.answer})
+        body = dump({"objects": list(one.objects), "answer": one.answer, "to": one.to})
         entry = tx.append(one.copy.lane, "copy:kept", f"message/{one.copy.message}", facts, body)
         values = {"state": KEPT, "sha256": one.sha256, "entry": entry, "reason": ""}
         _change(tx, key, one.copy, values | {"until": one.until, "held": int(one.held)})
@@ -263,16 +330,32 @@ def retry(tx: Tx, lane: int, key: str, person: str, reason: str, number: int | N
     return len(rows)
 
 
-def check(tx: Tx, key: str, checked: int, lost: Sequence[tuple[Due, str]], person: str, reason: str) -> None:
+def check(
+    tx: Tx,
+    key: str,
+    checked: int,
+    lost: Sequence[tuple[Due, str]],
+    person: str,
+    reason: str,
+    unlocked: int = 0,
+) -> None:
     """So many copies were read back from an archive, and these are not there as it had taken them (with
-    why): they are wanted again."""
+    why): they are wanted again. So many more were locked less than it had been told."""
     for copy, why in lost:
-        facts = _facts(key, copy) | {"reason": why}
-        entry = tx.append(copy.lane, "copy:lost", f"message/{copy.message}", facts)
-        values = {"state": WANTED, "attempt": 0, "next_at": tx.now, "since": tx.now, "reason": why}
-        _change(tx, key, copy, values | {"entry": entry, "sha256": ""})
+        lose(tx, key, copy, why)
     facts = {"destination": key, "checked": checked, "lost": len(lost)}
+    facts |= {"unlocked": unlocked} if unlocked else {}
     tx.append(0, "copies:checked", f"archive/{key}", facts, dump({"person": person, "reason": reason}))
+
+
+def lose(tx: Tx, key: str, copy: Due, why: str) -> None:
+    """A copy is not there (any more) as archive `key` had taken it: it is wanted again."""
+    if _state(tx.db, key, copy) != KEPT:
+        return
+    facts = _facts(key, copy) | {"reason": why}
+    entry = tx.append(copy.lane, "copy:lost", f"message/{copy.message}", facts)
+    values = {"state": WANTED, "attempt": 0, "next_at": tx.now, "since": tx.now, "reason": why}
+    _change(tx, key, copy, values | {"entry": entry, "sha256": ""})
 
 
 def _facts(key: str, copy: Due) -> dict[str, object]:

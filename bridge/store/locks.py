@@ -17,7 +17,7 @@ from sqlalchemy import Connection, and_, func, select, update
 from bridge.ledger.entry import recall
 from bridge.store import schema as s
 from bridge.store.codec import dump
-from bridge.store.copies import KEPT, C
+from bridge.store.copies import KEPT, C, Due
 from bridge.store.holds import covered, families, standing_holds
 from bridge.store.writer import Tx
 
@@ -37,8 +37,7 @@ class Wanted(NamedTuple):
 class Change(NamedTuple):
     """What an archive is to be told about one copy: `until` (0: nothing), `held` (None: nothing)."""
 
-    message: int
-    revision: int
+    copy: Due
     objects: tuple[str, ...]
     until: int
     held: bool | None
@@ -73,12 +72,12 @@ def changes(db: Connection, key: str, after: int) -> Page:
         return Page([], after, False)
     due = {one.message: one for one in wanted(db, numbers)}
     rows = db.execute(
-        select(C.message, C.revision, C.held, C.until, C.lane, C.entry).where(
+        select(*(C[name] for name in Due._fields), C.held, C.until, C.entry).where(
             *which, C.message <= numbers[-1]
         )
     )
     found = [
-        Change(row.message, row.revision, _objects(db, row.lane, row.entry), until, held)
+        Change(Due(*row[: len(Due._fields)]), _objects(db, row.lane, row.entry), until, held)
         for row in rows
         for until, held in [_differs(due[row.message], row.until, bool(row.held))]
         if until or held is not None
@@ -109,7 +108,8 @@ def told(tx: Tx, key: str, change: Change) -> None:
     """An archive was told, and did it."""
     values: dict[str, object] = {"until": change.until} if change.until else {}
     values |= {} if change.held is None else {"held": int(change.held)}
-    where = and_(C.destination == key, C.message == change.message, C.revision == change.revision)
+    copy = change.copy
+    where = and_(C.destination == key, C.message == copy.message, C.revision == copy.revision)
     tx.db.execute(update(s.copies).where(where).values(**values))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import email
 import email.policy
 import ssl
@@ -11,6 +12,7 @@ import pytest
 from archives import PDF, Box, Held, mail_server, parcel, record
 
 from bridge.errors import Refused, Unreachable
+from bridge.ports import DECLINED
 from bridge.records.copies import Enclosed, native
 from bridge.sinks.mail import MailBox, MailSink
 
@@ -80,16 +82,49 @@ async def test_too_large(tmp_path: Path) -> None:
 
 
 async def test_replies(tmp_path: Path) -> None:
-    """4xx is worth another try; 554 to a letter is for good."""
+    """4xx is worth another try; 5xx to a letter is a refusal, which may be about all letters, also where the
+    server says it of the recipient; a mailbox that is full does not take smaller letters either."""
+    said = {"451 later": None, "554 no": DECLINED, "552 too much": "too-large"}
     async with mail_server(tmp_path) as box:
-        box.answers += ["451 later", "554 no"]
-        there = sink(box)
+        for to_recipient in (False, True):
+            for answer, code in said.items():
+                (box.to_recipients if to_recipient else box.answers).append(answer)
+                there = sink(box)
+                with pytest.raises(Refused if code else Unreachable) as refused:
+                    await there.put(parcel(record(1)), Held())
+                if isinstance(refused.value, Refused):
+                    assert refused.value.code == (DECLINED if to_recipient else code)
+    assert box.letters == []
+
+
+@pytest.mark.parametrize("code", [421, 535, 552, 554])
+async def test_a_greeting_is_about_no_letter(code: int) -> None:
+    """A server that turns everybody away has refused no letter."""
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"{code} not today\r\n".encode())
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(greet, "localhost", 0) as server:
+        box = Box(port=server.sockets[0].getsockname()[1])
+        there = MailSink(
+            "records/journal",
+            MailBox(
+                "localhost",
+                box.port,
+                ARCHIVE,
+                "a@b.example",
+                "starttls",
+                ssl.create_default_context(),
+                1_000_000,
+                seconds=10,
+            ),
+        )
         with pytest.raises(Unreachable):
             await there.put(parcel(record(1)), Held())
-        with pytest.raises(Refused) as refused:
-            await there.put(parcel(record(1)), Held())
-        assert refused.value.code == "refused"
-        await there.close()
+        with pytest.raises(Unreachable):
+            await there.check()
 
 
 async def test_a_certificate_that_nobody_vouches_for(tmp_path: Path) -> None:
