@@ -11,6 +11,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -107,6 +108,21 @@ def test_the_store_is_kept_where_asked(demo: Demo, tmp_path: Path, monkeypatch: 
     code, _, err = demo("--script", "--folder", str(kept))
     assert code == Exit.WRONG and "is not empty" in err
     assert (kept / "weighbridge.db").read_bytes() == before
+
+
+def test_every_command_works_on_what_was_kept(
+    demo: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The folder has a settings file: with --config, from anywhere."""
+    monkeypatch.setattr(play, "SCENES", play.SCENES[:1])
+    kept = tmp_path / "kept"
+    assert demo("--script", "--folder", str(kept))[0] == Exit.DONE
+    config = str(kept / "weighbridge.toml")
+    for words in ("audit verify", "audit search", "people list", "store status"):
+        arguments = ["--config", config, *words.split()]
+        command = partial(weighbridge.main, arguments, standalone_mode=False)
+        assert output.guarded(command) == Exit.DONE, words
+    assert "Alice Wong" in capsys.readouterr().out
 
 
 def test_what_the_demo_recorded_comes_out_the_same(

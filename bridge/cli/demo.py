@@ -40,7 +40,7 @@ LOUD = ("held", "blocked", "parked", "failed")
 @click.option(
     "--folder",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Keep the store here, in a new folder.",
+    help="Keep the store here, in a new folder, with a settings file for --config.",
 )
 @click.option(
     "--port",
@@ -92,6 +92,27 @@ def _place(folder: Path | None) -> Iterator[Path]:
         yield folder.absolute()
 
 
+def _write_settings(place: Path, on_stage: Stage) -> None:
+    """A settings file beside the store, so that every command works there, as long as the folder does. The
+    networks in it end with the demo, and their secrets are written nowhere."""
+    from bridge.config import sample
+
+    used = on_stage.settings
+    values = {
+        "store.url": "sqlite:///weighbridge.db",
+        "store.blobs": "blobs",
+        "store.key_file": "secrets/store-key",
+        "ledger.key_file": "checkpoint-key",
+        "policy.files": list(used.policy.files),
+        "symphony.pod_url": used.symphony.pod_url,
+        "symphony.username": used.symphony.username,
+        "weixin.api_url": used.weixin.api_url,
+        "weixin.corp_id": used.weixin.corp_id,
+        "daemon.http": ("127.0.0.1", on_stage.daemon.bound_port),
+    }
+    (place / "weighbridge.toml").write_text(sample(values), encoding="utf-8")
+
+
 async def _until_told(doing: Coroutine[Any, Any, Result]) -> Result | None:
     """What `doing` answers; None when Ctrl-C or SIGTERM came first, and ended it in order."""
     told = asyncio.Event()
@@ -114,6 +135,7 @@ async def _scripted(place: Path, as_json: bool) -> list[Check]:
     from bridge.cli.play import Play, perform
 
     async with stage.set_up(place, policies()) as on_stage:
+        _write_settings(place, on_stage)
         play = Play(on_stage, _show_json if as_json else _show)
         await perform(play)
     return play.checks
@@ -150,6 +172,7 @@ async def _watched(place: Path, ports: tuple[int, int, int], *, browser: bool, a
 
     pages, symphony, weixin = ports
     async with stage.set_up(place, policies(), (symphony, weixin, pages)) as on_stage:
+        _write_settings(place, on_stage)
         _introduce(on_stage, browser)
         start = await on_stage.database.read(views.feed_end)
         async with asyncio.TaskGroup() as tasks:
