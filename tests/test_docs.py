@@ -23,13 +23,14 @@ import time
 import tomllib
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import click
 import pydantic
 import pytest
+from rules import obey
 from story import ENTRIES, Terminal, copy_of_the_story
 
 from bridge import config, flow, telemetry
@@ -85,12 +86,6 @@ def shell_lines(text: str) -> Iterator[str]:
                 yield line[2:]
             elif kind == "sh":
                 yield line
-
-
-def obey(rule: str, broken: Iterable[str]) -> None:
-    """Fail with the rule and everything that breaks it."""
-    if places := sorted(set(broken)):
-        pytest.fail(f"{rule}\n\n  " + "\n  ".join(places), pytrace=False)
 
 
 # --- README's commands ----------------------------------------------------------------------------------

@@ -11,10 +11,11 @@ import functools
 import re
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from rules import obey
 
 from bridge import config, telemetry
 
@@ -248,12 +249,6 @@ def functions(path: Path) -> tuple[tuple[str, ast.FunctionDef | ast.AsyncFunctio
                 yield from walk(child, prefix)
 
     return tuple(walk(tree(path), module_name(path)))
-
-
-def obey(rule: str, broken: Iterable[str]) -> None:
-    """Fail with the rule and every place that breaks it."""
-    if places := sorted(set(broken)):
-        pytest.fail(f"{rule}\n\n  " + "\n  ".join(places), pytrace=False)
 
 
 # --- walls ----------------------------------------------------------------------------------------------

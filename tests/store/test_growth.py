@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,14 +12,6 @@ from spoiled import Spoiled
 from bridge.ledger.checkpoint import Verifier
 from bridge.store.growth import runs
 from bridge.store.verify import Finding, verify_tree
-
-
-@pytest.fixture(scope="module")
-def spoiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spoiled]:
-    """The story, in memory."""
-    store = Spoiled(tmp_path_factory.mktemp("grown"))
-    yield store
-    store.engine.dispose()
 
 
 def told(spoiled: Spoiled, *statements: str) -> list[Finding]:

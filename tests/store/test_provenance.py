@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
 from spoiled import Spoiled
-
-
-@pytest.fixture(scope="module")
-def spoiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spoiled]:
-    """The story, in memory."""
-    store = Spoiled(tmp_path_factory.mktemp("spoiled"))
-    yield store
-    store.engine.dispose()
 
 
 def test_a_change_that_was_approved_by_hand_is_found(spoiled: Spoiled) -> None:

@@ -6,7 +6,6 @@ somebody else's chat, an earlier verdict.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,15 +19,6 @@ from bridge.message import Kind
 from bridge.sealing import PAIR
 from bridge.store.schema import deliveries
 from bridge.store.verify import Finding, verify
-
-
-@pytest.fixture(scope="module")
-def spoiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spoiled]:
-    """The story, in memory."""
-    store = Spoiled(tmp_path_factory.mktemp("spoiled"))
-    yield store
-    store.engine.dispose()
-
 
 SENT = "(SELECT min(id) FROM deliveries WHERE state = 'sent' AND network = 'weixin')"
 NOTICE = "(SELECT max(id) FROM messages WHERE notice_for IS NOT NULL)"

@@ -35,14 +35,6 @@ META = ("frozen", "installation", "pairs", "policy")
 EVIDENCE = sorted(set(schema.metadata.tables) - NOT_EVIDENCE)
 
 
-@pytest.fixture(scope="module")
-def spoiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spoiled]:
-    """The story, in memory."""
-    store = Spoiled(tmp_path_factory.mktemp("spoiled"))
-    yield store
-    store.engine.dispose()
-
-
 def flipped(value: object) -> object:
     """The value with one bit other than it was."""
     if isinstance(value, int):
