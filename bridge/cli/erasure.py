@@ -6,7 +6,7 @@ approve.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from bridge.records.erasure import Request
+    from bridge.store.documents import Stored
+    from bridge.store.identities import Identity
     from bridge.store.writer import Tx
 
 _COLUMNS = {
@@ -34,29 +36,35 @@ def erasure() -> None:
 
     \b
     weighbridge erasure request --about 李雷 --law gdpr --reason "a letter"
-    weighbridge erasure show 1 --letter --language zh-Hans
+    weighbridge erasure show 1 --letter --language zh-Hans --from "Bank, 1 Pier Road"
     weighbridge disposal approve 5 --reason "erasure request 1"
     """
 
 
 @erasure.command()
-@click.option("--about", required=True, metavar="NAME", help="Who asks: a name, an address, or an id.")
+@click.option("--about", required=True, metavar="NAME", help="Who asks: a whole name, an address, or an id.")
 @click.option("--law", type=click.Choice(["gdpr", "pipl"]), default="gdpr", show_default=True)
+@click.option("--all", "several", is_flag=True, help="All of that name are the one who asks.")
+@click.option("--unknown", is_flag=True, help="Although nobody here has heard of them.")
 @reason_option
 @person_option
 @output.json_option
 @pass_root
-def request(root: Root, about: str, law: str, reason: str, person: str, as_json: bool) -> None:
+def request(
+    root: Root, about: str, law: str, several: bool, unknown: bool, reason: str, person: str, as_json: bool
+) -> None:
     """Take a request down and answer it for each record. What may go is planned for disposal.
 
-    Both sides of a conversation count: what the person wrote, and what was written to them.
+    Both sides of a conversation count: what the person wrote, and what was written to them, under every
+    name. A part of a name is not enough, and neither is a name that two people have: then say an id.
     """
     from bridge.records.erasure import Request
-    from bridge.search.writing import quoted
     from bridge.store import erasure as store
+    from bridge.store.identities import conditions
 
-    wanted = Request(0, about, law, person, reason, 0, 0, f"with:{quoted(about)}")
-    numbers, pairs = root.read(lambda db: _theirs(db, wanted.query, about))
+    people = _meant(root, about, person, reason, several=several, unknown=unknown)
+    wanted = Request(0, about, law, person, reason, 0, 0, " OR ".join(conditions(people)))
+    numbers, pairs = root.read(lambda db: _theirs(db, wanted.query, people))
 
     def job(tx: Tx, lane: int) -> int:
         number = store.request(tx, lane, wanted)
@@ -66,26 +74,66 @@ def request(root: Root, about: str, law: str, reason: str, person: str, as_json:
         return number
 
     number = root.act(lambda one: one.write(lambda tx: job(tx, one.lane)))
+    if not as_json:
+        for one in people:
+            click.echo(f"{output.cell(about)} is {output.cell(str(one))}.")
     _show(root.read(lambda db: store.erasure(db, number)), as_json=as_json)
 
 
-def _theirs(db: Connection, query: str, about: str) -> tuple[list[int], list[int]]:
-    """Numbers of what somebody wrote or read, and their pairs that have ended. No index is asked."""
+def _meant(
+    root: Root, about: str, person: str, reason: str, *, several: bool, unknown: bool
+) -> list[Identity]:
+    """Who asks. Raises Missing for nobody, and Conflict for more than one, naming them; that they are named
+    is written down first."""
+    from bridge.cli.audit.looking import Recorder
+    from bridge.errors import Conflict, Missing
+    from bridge.store.identities import are_one
+    from bridge.store.looks import Looker, Search
+
+    exact, near = root.read(lambda db: _called(db, about))
+    if are_one(exact) or (exact and several) or (unknown and not exact):
+        return exact
+    found = exact or near
+    Recorder(root, Looker(person, reason)).searched(
+        Search("erasure request", about, len(found), indexed=False)
+    )
+    listed = "".join(f"\n  {output.cell(str(one))}" for one in found)
+    if exact:
+        raise Conflict(
+            f"{about!r} is what several people are called: say an id, or --all if all are one:{listed}"
+        )
+    nearly = f" It is a part of what these are called:{listed}" if near else ""
+    raise Missing(
+        f"nobody is {about!r}: say a whole name, an address or an id, or --unknown if it is right.{nearly}"
+    )
+
+
+def _called(db: Connection, about: str) -> tuple[list[Identity], list[Identity]]:
+    """Everybody whose name, address or id this is; and of whose name it is a part."""
+    from bridge.search.writing import quoted
+    from bridge.store.identities import identities
+
+    found = list(_matching(db, f"with:{quoted(about)}"))
+    return tuple(identities(db, about, found, whole=whole) for whole in (True, False))
+
+
+def _theirs(db: Connection, query: str, people: Sequence[Identity]) -> tuple[list[int], list[int]]:
+    """Numbers of what these people wrote or read, and their pairs that have ended."""
+    from bridge.store.erasure import ended_pairs
+    from bridge.store.identities import pairs_of
+
+    numbers = [one.number for one in _matching(db, query)] if people else []
+    return numbers, ended_pairs(db, pairs_of(db, people))
+
+
+def _matching(db: Connection, query: str) -> Iterator[Stored]:
+    """What a query accepts. No index is asked: what one hides would stay for ever."""
     from datetime import UTC, datetime
 
     from bridge.search.query import parse
-    from bridge.store import views
-    from bridge.store.erasure import ended_pairs
     from bridge.store.searching import every
 
-    found = every(db, None, parse(query, datetime.now(UTC), UTC))
-    pairs = [pair["id"] for pair in views.pairs(db, ended=True) if about.casefold() in _names(pair)]
-    return [one.number for one in found], ended_pairs(db, pairs)
-
-
-def _names(pair: Mapping[str, Any]) -> set[str]:
-    keys = ("advisor", "advisor_name", "advisor_address", "contact", "contact_name")
-    return {str(pair[key]).casefold() for key in keys} | {str(pair["contact"]).rpartition("/")[2].casefold()}
+    return every(db, None, parse(query, datetime.now(UTC), UTC))
 
 
 @erasure.command("list")
@@ -111,16 +159,20 @@ def _row(one: Request) -> dict[str, Any]:
 @click.argument("number", metavar="N", type=click.IntRange(1))
 @click.option("--letter", is_flag=True, help="The answer as a letter to the person who asked.")
 @click.option("--language", type=click.Choice(["en", "zh-Hans", "zh-Hant"]), default="en", show_default=True)
+@click.option("--from", "sender", default="", metavar="TEXT", help="Who writes the letter: firm, address.")
 @output.json_option
 @pass_root
-def show(root: Root, number: int, letter: bool, language: str, as_json: bool) -> None:
+def show(root: Root, number: int, letter: bool, language: str, sender: str, as_json: bool) -> None:
     """One request, with the answer for each record."""
+    from bridge.cli.compose import WallClock
     from bridge.records.erasure import letter as lines
     from bridge.store import erasure as store
 
+    if letter and not sender:
+        raise click.UsageError("say with --from who writes the letter: the firm, and where to reach it")
     found = root.read(lambda db: store.erasure(db, number))
     if letter:
-        for line in lines(found, language):
+        for line in lines(found, language, sender=sender, at=WallClock().now()):
             click.echo(output.cell(line))
     else:
         _show(found, as_json=as_json)
@@ -136,10 +188,21 @@ def _show(found: Request, *, as_json: bool) -> None:
         f"{row['due']}: {row['erased']:,} erased, {row['kept']:,} kept."
     )
     if found.disposal:
-        click.echo(f"What may go is disposal {found.disposal}: two people approve it, then it is run.")
+        click.echo(_progress(found))
     output.listing(
         [_told(one) for one in _as_rows(found)], _ANSWERS, as_json=False, empty="No record of them."
     )
+
+
+def _progress(found: Request) -> str:
+    """How far the disposal of a request is."""
+    gone, number = found.carried.gone, found.disposal
+    if found.carried.over:
+        return f"Disposal {number} is over: {gone:,} of them are gone."
+    if not found.carried.expires_at:
+        return f"Disposal {number}, which was to erase them, was withdrawn."
+    said = f"What may go is disposal {number}: two people approve it, then it is run."
+    return f"{said} {gone:,} are gone." if gone else said
 
 
 def _as_rows(found: Request) -> Sequence[dict[str, Any]]:

@@ -3,14 +3,16 @@
 Rules of this file: pure; whole sentences in three languages, as in `words`. GDPR Art. 12(3) and 17 give one
 month, which may be made longer by two where many requests are difficult, if the person is told within the
 first; Art. 17(3)(b) and (e) leave what a law or a claim requires to be kept. PIPL Art. 47 names no period:
-the same month is taken. A letter says what keeps a record and until when, and never the name of a legal hold:
-whoever is looked into is not to learn it from an answer.
+the same month is taken. A letter says what keeps a record and not before when it goes, and nothing from which
+a legal hold could be told: whoever is looked into is not to learn it from an answer. So the grounds on which
+records stay are listed in every letter, whichever of them there is; and no letter promises that what is kept
+goes at the end of its period. It says that a law asks for it only where the period was taken from one.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -20,6 +22,17 @@ LAWS: Mapping[str, str] = {
 }
 """The laws by which people ask."""
 
+_LAWS_ZH: Mapping[str, Mapping[str, str]] = {
+    "zh-Hans": {
+        "gdpr": "欧盟《通用数据保护条例》（GDPR，第 2016/679 号条例）第十七条",
+        "pipl": "《中华人民共和国个人信息保护法》第四十七条",
+    },
+    "zh-Hant": {
+        "gdpr": "歐盟《一般資料保護規則》（GDPR，第 2016/679 號規則）第十七條",
+        "pipl": "《中華人民共和國個人信息保護法》第四十七條",
+    },
+}
+
 LANGUAGES = ("en", "zh-Hans", "zh-Hant")
 
 ERASED, KEPT = "erased", "kept"
@@ -28,19 +41,37 @@ ERASED, KEPT = "erased", "kept"
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What becomes of one record: `erased` once two people have agreed, or `kept` until a time (milliseconds,
-    None: not known yet) because of a class and for these reasons."""
+    None: not known yet) because of a class and for these reasons. `rule` is the provision that asks for that
+    time, "" where the firm alone does."""
 
     message: int
     outcome: str
     until: int | None
     because: str
     reasons: tuple[str, ...] = ()
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """How far an erasure is: how many of its records are gone, since when the last of them is (milliseconds,
+    0: none), until when its plan is good (0: it was withdrawn), and whether it was carried out to its end."""
+
+    gone: int = 0
+    at: int = 0
+    expires_at: int = 0
+    over: bool = False
+
+    def will_go_on(self, at: int) -> bool:
+        """Whether at this time more of it is to come, once people agree."""
+        return not self.over and at <= self.expires_at
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """A request as it stands: about whom, by which law; who took it down, when and why; until when it is to
-    be answered; the answers, and the disposal that erases (0: nothing to erase, or not answered yet)."""
+    be answered; the answers, the disposal that erases (0: nothing to erase, or not answered yet), and how far
+    that is."""
 
     number: int
     about: str
@@ -54,6 +85,7 @@ class Request:
     disposal: int = 0
     pairs: tuple[int, ...] = ()
     answers: tuple[Answer, ...] = ()
+    carried: Carried = Carried()
 
     @property
     def longest(self) -> int:
@@ -82,37 +114,59 @@ def due(at: int) -> int:
     return months_later(at, 1)
 
 
-def letter(request: Request, language: str) -> Iterator[str]:
-    """The answer as lines for the person who asked."""
+def letter(request: Request, language: str, *, sender: str, at: int) -> Iterator[str]:
+    """The answer as lines for the person who asked, as `sender` gives it at a time (milliseconds)."""
     say = _TEXTS[language]
+    yield sender
+    yield say["dated"].format(day=_day(at))
+    yield ""
     yield say["title"].format(number=request.number, about=request.about)
     yield ""
-    yield say["asked"].format(day=_day(request.at), law=LAWS[request.law])
+    law = _LAWS_ZH.get(language, LAWS)[request.law]
+    yield say["asked"].format(day=_day(request.at), law=law, answered=_day(request.answered_at or at))
     yield ""
     if not request.answers:
         yield say["nothing"]
-    if erased := request.count(ERASED):
-        yield say["erased"].format(count=erased, disposal=request.disposal)
-    for (until, because, ordered), count in _kept(request.answers).items():
-        yield say[_why(until, because, ordered)].format(count=count, until=_day(until or 0), because=because)
+    for key, count in _erased(request, at):
+        yield say[key].format(count=count, disposal=request.disposal, day=_day(request.carried.at))
+    for (until, rule, named), count in _kept(request).items():
+        yield say[named].format(count=count, until=_day(until), rule=rule)
+    if request.answers:
+        yield ""
+        yield say["grounds"]
     yield ""
     yield say["rights"]
 
 
-def _kept(answers: Sequence[Answer]) -> Mapping[tuple[int | None, str, bool], int]:
-    """Records that are kept, by what keeps them."""
-    found: Counter[tuple[int | None, str, bool]] = Counter()
-    for one in answers:
+def _erased(request: Request, at: int) -> Iterator[tuple[str, int]]:
+    """What is said of the records that need not be kept, and of how many."""
+    gone = request.carried.gone
+    left = request.count(ERASED) - gone
+    if gone:
+        yield "gone", gone
+    if left and not request.carried.over:
+        yield "to-go" if request.carried.will_go_on(at) else "not-gone", left
+
+
+def _kept(request: Request) -> Mapping[tuple[int, str, str], int]:
+    """Records that are kept: until when, by which provision, and in which words that is said. What was to
+    go and stayed, when the rest went, is among them."""
+    found: Counter[tuple[int, str, str]] = Counter()
+    for one in request.answers:
         if one.outcome == KEPT:
-            by_term = any(reason.startswith("retention") for reason in one.reasons)
-            found[one.until if by_term else None, one.because if by_term else "", not by_term] += 1
-    return dict(sorted(found.items(), key=lambda item: (item[0][0] or 0, item[0][1])))
+            found[_words_for(one)] += 1
+    carried = request.carried
+    if carried.over and (stayed := request.count(ERASED) - carried.gone):
+        found[0, "", "now"] += stayed
+    return dict(sorted(found.items()))
 
 
-def _why(until: int | None, because: str, ordered: bool) -> str:
-    if ordered or not because:
-        return "required"
-    return "kept" if until else "open"
+def _words_for(one: Answer) -> tuple[int, str, str]:
+    if not any(reason.startswith("retention") for reason in one.reasons):
+        return 0, "", "now"
+    if one.until is None:
+        return 0, one.rule, "law-open" if one.rule else "house-open"
+    return one.until, one.rule, "law" if one.rule else "house"
 
 
 def _day(at: int) -> str:
@@ -121,37 +175,63 @@ def _day(at: int) -> str:
 
 _TEXTS: Mapping[str, Mapping[str, str]] = {
     "en": {
+        "dated": "{day}",
         "title": "Answer to erasure request {number}: {about}",
-        "asked": "You asked on {day} that your personal data in our business messages be erased ({law}).",
+        "asked": "You asked on {day} that your personal data in our business messages be erased ({law}). We "
+        "looked at every record on {answered}; what follows is how it stood then, and what was done since.",
         "nothing": "We have no record of you.",
-        "erased": "{count} record(s) will be erased, with their attachments, as soon as two persons have "
-        "confirmed it (disposal {disposal}).",
-        "kept": "{count} record(s) are kept until {until}, because a law requires it (rule {because}); they "
-        "are erased after that.",
-        "open": "{count} record(s) are kept because a law requires it (rule {because}): the period begins "
+        "gone": "{count} record(s) were erased, with the attachments that no other record has, the last on "
+        "{day} (disposal {disposal}).",
+        "to-go": "{count} record(s) need not be kept any longer. They will be erased, with their "
+        "attachments, as soon as two persons have confirmed it (disposal {disposal}).",
+        "not-gone": "{count} record(s) need not be kept any longer. They have not been erased yet.",
+        "law": "{count} record(s) are not erased before {until}, because a law requires that they be kept: "
+        "{rule}.",
+        "house": "{count} record(s) are not erased before {until}, because our own retention rules say so.",
+        "law-open": "{count} record(s) are kept because a law requires it: {rule}. The period begins with an "
+        "event that has not happened yet.",
+        "house-open": "{count} record(s) are kept because our own retention rules say so. The period begins "
         "with an event that has not happened yet.",
-        "required": "{count} record(s) are kept for now, because we are required to preserve them or their "
-        "processing is not finished.",
+        "now": "{count} record(s) stay for now, on one of the grounds named below.",
+        "grounds": "A record stays as long as a law or our own retention rules ask for it; while work on it "
+        "is not finished, such as a delivery, a review, or a copy to an archive; and while it is needed for "
+        "duties or claims of anybody. We list these grounds in every answer, whichever of them there is.",
         "rights": "You may complain to the data protection authority, and go to court.",
     },
     "zh-Hans": {
+        "dated": "日期：{day}",
         "title": "对删除请求 {number} 的答复：{about}",
-        "asked": "您于 {day} 请求删除业务消息中您的个人信息（{law}）。",
+        "asked": "您于 {day} 请求删除业务消息中您的个人信息（{law}）。我们已于 {answered} 逐条核查，以下为"
+        "当日情况及此后的处理。",
         "nothing": "我们没有您的记录。",
-        "erased": "{count} 条记录及其附件将在两人确认后删除（处置 {disposal}）。",
-        "kept": "{count} 条记录依法须保存至 {until}（规则 {because}），期满后删除。",
-        "open": "{count} 条记录依法须保存（规则 {because}）：保存期自尚未发生的事件起算。",
-        "required": "{count} 条记录暂时保留，因为我们负有保全义务，或其处理尚未完成。",
+        "gone": "{count} 条记录及不属于其他记录的附件已删除，最后一条删除于 {day}（处置 {disposal}）。",
+        "to-go": "{count} 条记录无须继续保存，其及附件将在两人确认后删除（处置 {disposal}）。",
+        "not-gone": "{count} 条记录无须继续保存，但尚未删除。",
+        "law": "{count} 条记录依法须保存，{until} 之前不删除：{rule}。",
+        "house": "{count} 条记录按本机构自身的保存规则，{until} 之前不删除。",
+        "law-open": "{count} 条记录依法须保存：{rule}。保存期自尚未发生的事件起算。",
+        "house-open": "{count} 条记录按本机构自身的保存规则保存，保存期自尚未发生的事件起算。",
+        "now": "{count} 条记录因下列理由之一暂时保留。",
+        "grounds": "记录在以下情形下保留：法律或本机构的保存规则要求的期间；与其有关的处理（如传送、审核、"
+        "归档副本）尚未完成；为履行义务或任何一方的请求权所需。每份答复均列出上述全部理由，不论涉及何者。",
         "rights": "您可以向个人信息保护主管部门投诉，也可以向法院起诉。",
     },
     "zh-Hant": {
+        "dated": "日期：{day}",
         "title": "對刪除請求 {number} 的答覆：{about}",
-        "asked": "您於 {day} 請求刪除業務訊息中您的個人資料（{law}）。",
+        "asked": "您於 {day} 請求刪除業務訊息中您的個人資料（{law}）。我們已於 {answered} 逐筆核查，以下為"
+        "當日情況及其後的處理。",
         "nothing": "我們沒有您的紀錄。",
-        "erased": "{count} 筆紀錄及其附件將在兩人確認後刪除（處置 {disposal}）。",
-        "kept": "{count} 筆紀錄依法須保存至 {until}（規則 {because}），期滿後刪除。",
-        "open": "{count} 筆紀錄依法須保存（規則 {because}）：保存期自尚未發生的事件起算。",
-        "required": "{count} 筆紀錄暫時保留，因為我們負有保全義務，或其處理尚未完成。",
+        "gone": "{count} 筆紀錄及不屬於其他紀錄的附件已刪除，最後一筆刪除於 {day}（處置 {disposal}）。",
+        "to-go": "{count} 筆紀錄無須繼續保存，其及附件將在兩人確認後刪除（處置 {disposal}）。",
+        "not-gone": "{count} 筆紀錄無須繼續保存，但尚未刪除。",
+        "law": "{count} 筆紀錄依法須保存，{until} 之前不刪除：{rule}。",
+        "house": "{count} 筆紀錄按本機構自身的保存規則，{until} 之前不刪除。",
+        "law-open": "{count} 筆紀錄依法須保存：{rule}。保存期自尚未發生的事件起算。",
+        "house-open": "{count} 筆紀錄按本機構自身的保存規則保存，保存期自尚未發生的事件起算。",
+        "now": "{count} 筆紀錄因下列理由之一暫時保留。",
+        "grounds": "紀錄在以下情形下保留：法律或本機構的保存規則要求的期間；與其有關的處理（如傳送、審核、"
+        "歸檔副本）尚未完成；為履行義務或任何一方的請求權所需。每份答覆均列出上述全部理由，不論涉及何者。",
         "rights": "您可以向個人資料保護主管機關投訴，也可以向法院起訴。",
     },
 }

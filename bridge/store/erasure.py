@@ -8,7 +8,7 @@ stays, as the proof that it was answered.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import orjson
@@ -16,14 +16,17 @@ from sqlalchemy import Connection, and_, insert, select, update
 
 from bridge.errors import Missing
 from bridge.ledger.entry import Entry
-from bridge.records.erasure import ERASED, KEPT, Answer, Request, due
+from bridge.records.disposal import State
+from bridge.records.erasure import ERASED, KEPT, Answer, Carried, Request, due
 from bridge.store import schema as s
 from bridge.store.codec import dump
 from bridge.store.destruction import erase_pair
-from bridge.store.disposal import Ask, Found, Wanted, ask, present, survey
+from bridge.store.disposal import CHUNK, Ask, Found, Wanted, ask, disposal, present, survey
 from bridge.store.disposal import plan as plan_disposal
+from bridge.store.lives import presets_of
 from bridge.store.proving import testimony
 from bridge.store.rows import next_number
+from bridge.store.terms import Standing, claims
 from bridge.store.writer import Tx
 
 
@@ -48,37 +51,55 @@ def answers(
     there = present(db, numbers, now + 1)
     found = survey(db, there, now, asks=asks)
     doomed = {one.number for one in found.doomed}
-    told = tuple(
-        Answer(
-            one.number,
-            ERASED if one.number in doomed else KEPT,
-            one.until,
-            one.because,
-            one.kept,
-        )
-        for one in asks(db, there, now)
-    )
-    return told, found
+    told: list[Answer] = []
+    for start in range(0, len(there), CHUNK):
+        standings = asks(db, there[start : start + CHUNK], now)
+        rules = _rules(db, standings)
+        told += [
+            Answer(
+                one.number,
+                ERASED if one.number in doomed else KEPT,
+                one.until,
+                one.because,
+                one.kept,
+                rules.get(one.number, ""),
+            )
+            for one in standings
+        ]
+    return tuple(told), found
+
+
+def _rules(db: Connection, standings: Sequence[Standing]) -> dict[int, str]:
+    """The provisions that ask for the terms of these records; those of whose term the firm alone decided, by
+    its policy or by an order, are not among them."""
+    from bridge.policy.presets import PRESETS
+
+    waiting = [one for one in standings if one.because and one.kept]
+    numbers = [one.number for one in waiting]
+    presets, resting = presets_of(db, numbers), claims(db, numbers)
+    found = {one.number: PRESETS.get(presets[one.number].get(one.because, "")) for one in waiting}
+    ordered = {one.number for one in waiting if one.until and one.until == resting[one.number].extended}
+    return {number: one.rule for number, one in found.items() if one and number not in ordered}
 
 
 def answer(tx: Tx, lane: int, number: int, told: Sequence[Answer], found: Found, pairs: Sequence[int]) -> int:
     """Write the answer down, with a plan for what may go; gives the plan's number, 0 for none. `pairs` are
     those of the person whose names may go when no record of theirs is left."""
     one = erasure(tx.db, number)
-    disposal = 0
+    planned = 0
     if found.doomed or pairs:
         wanted = Wanted(one.person, one.reason, one.query, tx.now, erasure=number)
-        disposal = plan_disposal(tx, lane, wanted, found)
+        planned = plan_disposal(tx, lane, wanted, found)
     facts = {
         "erasure": number,
         "erased": sum(one.outcome == ERASED for one in told),
         "kept": sum(one.outcome == KEPT for one in told),
-        "disposal": disposal,
+        "disposal": planned,
     }
     body = dump({"answers": [asdict(one) for one in told], "pairs": list(pairs)})
     entry = tx.append(lane, "erasure:answered", _subject(number), facts, body)
     tx.db.execute(update(s.erasures).where(s.erasures.c.id == number).values(answer=entry))
-    return disposal
+    return planned
 
 
 def ended_pairs(db: Connection, pairs: Sequence[int]) -> list[int]:
@@ -129,7 +150,21 @@ def erasure(db: Connection, number: int) -> Request:
             pairs=tuple(said["pairs"]),
             answers=told,
         )
-    return found
+    return replace(found, carried=_carried(db, found)) if found.disposal else found
+
+
+def _carried(db: Connection, request: Request) -> Carried:
+    """How far the disposal of a request is, of the records that were to go."""
+    found, g, le = disposal(db, request.disposal), s.disposed.c, s.ledger.c
+    query = (
+        select(g.message, le.lane, le.seq, le.entry)
+        .join(s.ledger, and_(le.lane == g.lane, le.seq == g.entry))
+        .where(g.disposal == request.disposal)
+    )
+    times = {row.message: testimony(row.lane, row.seq, row.entry).at for row in db.execute(query)}
+    gone = [times[one.message] for one in request.answers if one.outcome == ERASED and one.message in times]
+    good_until = 0 if found.state is State.WITHDRAWN else found.expires_at
+    return Carried(len(gone), max(gone, default=0), good_until, found.state is State.DONE)
 
 
 def _whole(value: object) -> int:

@@ -86,6 +86,14 @@ def conditions(people: Iterable[Identity]) -> list[str]:
     return [f"with:={quoted(value)}" for value in dict.fromkeys(exact)]
 
 
+def are_one(people: Sequence[Identity]) -> bool:
+    """Whether these can only be one person: one id, or one address that all of them have."""
+    shared = (
+        set.intersection(*({fold(each) for each in one.addresses} for one in people)) if people else set()
+    )
+    return len(people) == 1 or bool(shared)
+
+
 def pairs_of(db: Connection, people: Sequence[Identity]) -> list[int]:
     """The pairs that these people are or were in."""
     ids = {(one.network, one.id) for one in people}

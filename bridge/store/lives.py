@@ -60,7 +60,7 @@ def life(db: Connection, number: int, now: int) -> Life:
         raise Missing(f"there is no message {number}")
     (root,) = families(db, [number])
     known = claims(db, [root])[root]
-    presets = _presets(db, root)
+    presets = presets_of(db, [root])[root]
     begins = [
         known.created if one.start == CREATION else known.happened.get(one.start) for one in known.classes
     ]
@@ -79,12 +79,23 @@ def life(db: Connection, number: int, now: int) -> Life:
     )
 
 
-def _presets(db: Connection, number: int) -> dict[str, str]:
-    """The presets behind the classes of a message, by class, as the policies said that judged it."""
+def presets_of(db: Connection, numbers: Sequence[int]) -> dict[int, dict[str, str]]:
+    """The presets behind the classes of each of these messages, by class, as the policies said that judged
+    it; nothing where these cannot be read any more."""
+    known: dict[tuple[str, ...], dict[str, str]] = {}
+    found: dict[int, dict[str, str]] = {number: {} for number in numbers}
+    for document in documents(db, numbers):
+        verdicts = (one.verdict for one in document.decisions)
+        hashes = tuple(sorted({digest for verdict in verdicts for _, digest in verdict.policies}))
+        if hashes not in known:
+            known[hashes] = _presets(db, hashes)
+        found[document.number] = known[hashes]
+    return found
+
+
+def _presets(db: Connection, hashes: Sequence[str]) -> dict[str, str]:
     from bridge.policy import assemble  # not for commands that only list things: it takes 0.3 s to load
 
-    verdicts = (one.verdict for document in documents(db, [number]) for one in document.decisions)
-    hashes = sorted({digest for verdict in verdicts for _, digest in verdict.policies})
     try:
         found, _ = assemble(sources_of(db, hashes)) if hashes else (None, ())
     except StoreError:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from disposals import DAY, FIRST, PLANNER, Firm, firm
+from sqlalchemy import func, select
+from story import passed
 
 from bridge.errors import Damaged, Missing
-from bridge.ports import Placing
+from bridge.message import Retention
+from bridge.policy import Source
+from bridge.ports import Order, Placing, Ruling
 from bridge.records.erasure import ERASED, KEPT, Request, due
 from bridge.store import disposal, erasure, holds, views
+from bridge.store import schema as s
 from bridge.store.directory import Directory
 from bridge.store.writer import Tx
 
@@ -26,14 +32,14 @@ async def old(tmp_path: Path) -> AsyncIterator[Firm]:
     one.store.close()
 
 
-async def ask(old: Firm) -> Request:
-    """李雷 asks, and is answered."""
+async def ask(old: Firm, numbers: Sequence[int] = ()) -> Request:
+    """李雷 asks, and is answered for these records, or for all that are there."""
     wanted = Request(0, "李雷", "gdpr", PLANNER, "a letter", 0, 0, "with:李雷")
 
     def job(tx: Tx) -> int:
         number = erasure.request(tx, 0, wanted)
         tx.flush()
-        told, found = erasure.answers(tx.db, disposal.candidates(tx.db, tx.now), tx.now)
+        told, found = erasure.answers(tx.db, numbers or disposal.candidates(tx.db, tx.now), tx.now)
         erasure.answer(tx, 0, number, told, found, erasure.ended_pairs(tx.db, [1]))
         return number
 
@@ -65,6 +71,55 @@ async def test_every_record_is_answered(old: Firm) -> None:
     assert (await old.store.read(lambda db: disposal.disposal(db, one.disposal))).erasure == one.number
     assert await old.store.read(disposal.count_disposed) == 0
     assert await old.findings() == []
+
+
+MIFID = Retention("hk-equities/eu-mifid2-16-7", "5y")
+SOURCE = Source(
+    "hk-equities.yaml",
+    b"""\
+policy: hk-equities
+language: 1
+title: t
+owner: compliance-hk@bank.example
+retention:
+  - { preset: eu-mifid2-16-7 }
+""",
+)
+
+
+async def test_a_law_is_named_where_a_preset_gave_the_period(old: Firm) -> None:
+    """And nowhere else: not for the firm's own class, and not for what an order made longer."""
+    await old.store.own("daemon")
+    await old.store.activate_policy([("hk-equities", SOURCE.hash)], FIRST, "first", [SOURCE])
+    await old.story.archive(old.story.says("by law"), old.story.says("by law and order"))
+    for one in await old.store.unjudged(9):
+        verdict = replace(passed(one), retention=(MIFID,), policies=(("hk-equities", SOURCE.hash),))
+        await old.store.record_rulings([Ruling(one, verdict, "")])
+    numbers = await old.store.read(lambda db: list(db.scalars(select(func.max(s.terms.c.message)))))
+    longer = Order(FIRST, "asked by the authority", "id", keep="9y")
+    await old.store.lengthen(longer, numbers)
+    told = {answer.message: answer for answer in (await ask(old, [*range(1, numbers[0] + 1)])).answers}
+    law, order = numbers[0] - 1, numbers[0]
+    assert told[law].rule == "MiFID II article 16(7)"
+    assert (told[order].because, told[order].rule) == (MIFID.key, "")
+    assert (told[3].because, told[3].rule) == ("cards/long", "")
+
+
+async def test_a_request_says_how_far_its_erasure_is(old: Firm) -> None:
+    """Planned until a day; given up; carried out, with what stayed because of a hold since."""
+    one = await ask(old)
+    assert one.carried.will_go_on(old.story.clock.at)
+    await old.store.write(lambda tx: disposal.withdraw(tx, 0, one.disposal, PLANNER, "wrong"))
+    given_up = await old.store.read(lambda db: erasure.erasure(db, one.number))
+    assert not given_up.carried.will_go_on(old.story.clock.at)
+    two = await ask(old)
+    placing = Placing("CASE-7", "id:1", "id:1", FIRST, "a letter")
+    await old.store.write(lambda tx: holds.place(tx, 0, placing))
+    before = old.story.clock.at
+    await carry_out(old, two)
+    done = (await old.store.read(lambda db: erasure.erasure(db, two.number))).carried
+    assert (done.gone, done.over) == (two.count(ERASED) - 1, True)
+    assert before < done.at <= old.story.clock.at
 
 
 async def test_names_stay_while_a_record_needs_them(old: Firm) -> None:

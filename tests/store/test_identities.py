@@ -12,7 +12,7 @@ from story import ALICE, CONTACT, LI_LEI, REVIEWER, Story
 
 from bridge.message import WEIXIN, Message, Party
 from bridge.search.query import parse
-from bridge.store.identities import Identity, conditions, contact_id, identities, pairs_of
+from bridge.store.identities import Identity, are_one, conditions, contact_id, identities, pairs_of
 from bridge.store.searching import every
 
 
@@ -58,6 +58,8 @@ async def test_an_address_reaches_every_id_that_has_it(story: Story) -> None:
     assert [one.id for one in await known(story, ALICE.address)] == ["7001", "7002"]
     assert [one.id for one in await known(story, "7001", whole=True)] == ["7001", "7002"]
     assert [one.id for one in await known(story, "x@y.example", whole=True)] == ["7009"]
+    assert are_one(await known(story, ALICE.address))
+    assert not are_one(await known(story, "Alice Wong", whole=True))
 
 
 async def test_a_part_of_a_name_is_not_a_name(story: Story) -> None:
