@@ -62,8 +62,6 @@ from bridge.store.volume import Volume
 HAN = Party(WEIXIN, "wmHanMei", "韩梅梅", "", "zh-Hans")
 LARGE = b"weighbridge" * 100_000  # the pure tests of the formats have one of 20 MB
 SMALL = b"%PDF-1.7 the term sheet of AcquireCo"
-OWN = ("jsonl", "csv", "html", "pdf", "parquet", "eml")
-FORMS = tuple(formats.FORMATS)
 
 
 async def _tell(folder: Path) -> None:
@@ -311,7 +309,7 @@ def test_the_same_question_to_the_same_record_gives_the_same_bytes(
     assert answer.code == Exit.DONE, answer.out
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", ["jsonl", "html", "eml", "rsmf", "edrm", "dat"])
 def test_to_ask_again_gives_the_same_files(terminal: Terminal, form: str) -> None:
     """A second export, after the first one's own entries: all but what is of the state of the record."""
     trees = []
@@ -389,7 +387,7 @@ async def _tell_of_a_clock_set_back(folder: Path) -> None:
     story.store.close()
 
 
-@pytest.mark.parametrize("form", ["eml", "html", "rsmf", "jsonl"])
+@pytest.mark.parametrize("form", ["html", "jsonl"])
 def test_a_day_that_comes_again_is_told_again(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
@@ -444,6 +442,24 @@ def test_a_profile_of_an_authority_is_for_its_region(terminal: Terminal) -> None
     out = str(out_of(terminal))
     answer = terminal.type("audit", "export", "--profile", "sfc", "--out", out, *WHO)
     assert (answer.code, "may not go to HK" in answer.err) == (Exit.FORBIDDEN, True)
+
+
+@pytest.mark.parametrize("approval", ["-", "\u200b", "\u3164", "A\u202eB", "A\x07", " "])
+def test_an_approval_that_says_nothing_allows_nothing(terminal: Terminal, approval: str) -> None:
+    """An id has letters or digits, and no sign that nobody sees."""
+    answer = export(terminal, "--approval", approval, region="US")
+    assert (answer.code, out_of(terminal).exists()) == (Exit.WRONG, False), answer
+
+
+def test_a_region_is_one_region(terminal: Terminal) -> None:
+    """In either case of letters, without signs of any other kind, and the same that the profile names."""
+    assert export(terminal, "id:1", region="cn").code == Exit.DONE
+    assert listed(out_of(terminal))["region"] == "CN"
+    assert export(terminal, "id:1", region="C\x07N", name="other").code == Exit.WRONG
+    given = ("--profile", "sfc", "--to-region", "CN", "--out", str(out_of(terminal, "sfc")), *WHO)
+    answer = terminal.type("audit", "export", "id:1", *given)
+    assert (answer.code, "goes to HK" in answer.err) == (Exit.FORBIDDEN, True)
+    assert terminal.type("audit", "export", "id:1", *given, "--approval", "CSRC-2026-9").code == Exit.DONE
 
 
 def test_what_is_left_out_is_listed_with_its_reason(terminal: Terminal) -> None:

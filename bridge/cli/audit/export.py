@@ -5,6 +5,8 @@ Rules of this file: options become values, and what was made becomes lines; the 
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -20,7 +22,7 @@ from bridge.cli.audit.zone import desk_zone, name_of, zone_option
 from bridge.cli.output import Exit
 from bridge.cli.progress import progress
 from bridge.cli.root import Root, pass_root, person_option, reading
-from bridge.errors import StoreError
+from bridge.errors import NotAllowed, StoreError
 
 if TYPE_CHECKING:
     from bridge.cli.exporting import Made, Wanted
@@ -132,18 +134,47 @@ def _terms(given: dict[str, Any], usual_region: str) -> tuple[Terms, bool]:
         raise click.UsageError("say in which format with --format, or for whom with --profile")
     given["client"] = given["client_copy"] or given["client"]
     known(form)
+    approval = approval_of(given["approval"])
     terms = Terms(
         form,
         given["profile"],
         options_of(form, given["options"], profile.options if profile else {}),
-        given["to_region"] or (profile.region if profile else "") or usual_region,
-        legible(given["approval"].strip(), "the approval"),
+        region(given["to_region"], profile, approval) or usual_region,
+        approval,
         given["client"],
         given["leave_out"],
         bool(given["client_copy"]),
     )
     out: Path = given["out"]
     return terms, given["zipped"] or out.suffix == ".zip" or bool(profile and profile.zipped)
+
+
+_REGION = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
+
+
+def region(typed: str, profile: Profile | None, approval: str) -> str:
+    """The region an export goes to. Raises UsageError for what is none, and NotAllowed where profile and
+    option name two and nothing allows that."""
+    named, usual = typed.strip().upper(), profile.region if profile else ""
+    if named and not _REGION.fullmatch(named):
+        raise click.UsageError("--to-region takes a region of ISO 3166, such as HK or US-NY")
+    if named and profile and usual and named != usual and not approval:
+        raise NotAllowed(
+            f"profile {profile.name} goes to {usual}, and --to-region says {named}: name one region, or what "
+            "allows it with --approval."
+        )
+    return named or usual
+
+
+def approval_of(typed: str) -> str:
+    """The id of an approval. Raises UsageError for one that nobody could read, or that says nothing."""
+    from bridge.words import visible
+
+    approval = legible(typed.strip(), "the approval")
+    kinds = {unicodedata.category(sign)[0] for sign in approval}
+    if typed and ("C" in kinds or not kinds & {"L", "N"} or visible(approval) != approval):
+        raise click.UsageError("--approval takes an id of letters or digits, and nothing that cannot be seen")
+    return approval
 
 
 def _profile(name: str) -> Profile | None:
