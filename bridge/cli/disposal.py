@@ -53,11 +53,16 @@ def disposal() -> None:
 @disposal.command()
 @click.option("--query", default="", metavar="QUERY", help="Only what a search finds.")
 @click.option("--before", type=TIME, metavar="DAY", help="Only what was archived before this day.")
+@click.option(
+    "--clock-is-right", "sure", is_flag=True, help="Although nothing was recorded for more than a day."
+)
 @reason_option
 @person_option
 @output.json_option
 @pass_root
-def plan(root: Root, query: str, before: int | None, reason: str, person: str, as_json: bool) -> None:
+def plan(
+    root: Root, query: str, before: int | None, sure: bool, reason: str, person: str, as_json: bool
+) -> None:
     """List what may go now, and what stays, and why. Destroys nothing.
 
     The list is fixed; it is good for thirty days.
@@ -69,7 +74,9 @@ def plan(root: Root, query: str, before: int | None, reason: str, person: str, a
     wanted = store.Wanted(person, reason, query, before or now)
     with progress("looking at records") as tell:
         found = root.read(lambda db: _found(db, query, before or now, now, tell))
-    number = root.act(lambda opened: opened.write(lambda tx: store.plan(tx, opened.lane, wanted, found)))
+    number = root.act(
+        lambda opened: opened.write(lambda tx: store.plan(tx, opened.lane, wanted, found, sure=sure))
+    )
     _show(root, number, as_json=as_json)
 
 
@@ -99,10 +106,16 @@ def _matching(db: Connection, query: str) -> Iterator[Any]:
 @person_option
 @pass_root
 def approve(root: Root, number: int, reason: str, person: str) -> None:
-    """Agree that the list of plan N is destroyed. It takes two people, neither of whom made it."""
+    """Agree that the list of plan N is destroyed.
+
+    It takes two people, neither of whom made it. If [policy] approvers names people, only they can agree.
+    """
     from bridge.store import disposal as store
 
-    lacking = root.act(lambda one: one.write(lambda tx: store.approve(tx, one.lane, number, person, reason)))
+    among = root.settings().policy.approvers
+    lacking = root.act(
+        lambda one: one.write(lambda tx: store.approve(tx, one.lane, number, person, reason, among))
+    )
     if lacking:
         click.echo(f"Disposal {number} is approved by {output.cell(person)}; one more person has to agree.")
     else:
@@ -330,6 +343,8 @@ def _show(root: Root, number: int, *, as_json: bool) -> None:
     people = {pair["id"]: _people(pair) for pair in root.read(lambda db: views.pairs(db, ended=True))}
     for line in _lines(one, str(row["state"]), people):
         click.echo(line)
+    if row["state"] == "planned" and (among := root.settings().policy.approvers):
+        click.echo(f"  only these may approve ([policy] approvers): {output.cell(', '.join(among))}")
 
 
 def _people(pair: Mapping[str, Any]) -> str:

@@ -92,6 +92,7 @@ KINDS: Mapping[str, str] = {
     "disposal:planned": "somebody listed records whose time is over, to be destroyed",
     "disposal:approved": "somebody else agreed that a list of records is destroyed",
     "disposal:withdrawn": "a list of records will not be destroyed",
+    "disposal:carried-on": "records of an approved list are destroyed here; which holds were asked before",
     "record:disposed": "keys and content of a record were destroyed, by an approved list",
     "disposal:certified": "a list was worked through: what was destroyed by which rule, and what stayed",
     "canary:refused": "the engine was asked to destroy a record that has to be kept, and refused",

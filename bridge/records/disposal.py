@@ -28,6 +28,12 @@ APPROVALS = 2
 GOOD_FOR = 30 * 86_400_000
 """How long a plan may be approved and begun, in milliseconds."""
 
+SKEW = 3_600_000
+"""How far the clocks of several machines may be apart, in milliseconds."""
+
+FRESH = 86_400_000
+"""How old the newest entry may be, in milliseconds, so that nobody has to vouch for the clock."""
+
 
 class State(enum.StrEnum):
     """Where a plan stands."""
@@ -85,13 +91,20 @@ class Plan:
 
     @property
     def lacking(self) -> int:
-        """How many people still have to agree."""
-        return max(0, APPROVALS - len(self.agreed))
+        """How many people still have to agree: each counts once, and whoever made the plan never."""
+        counted = [self.person]
+        for one in self.agreed:
+            if not any(is_same(one.person, other) for other in counted):
+                counted.append(one.person)
+        return max(0, APPROVALS + 1 - len(counted))
 
 
-def allow_approval(plan: Plan, person: str, now: int) -> None:
-    """Raises NotAllowed for whoever may not agree to a plan, and Conflict when nobody can any more."""
+def allow_approval(plan: Plan, person: str, now: int, approvers: Sequence[str] = ()) -> None:
+    """Raises NotAllowed for whoever may not agree to a plan, and Conflict when nobody can any more. Where
+    `approvers` are named, nobody else can."""
     _require_planned(plan, now)
+    if approvers and not any(is_same(person, one) for one in approvers):
+        raise NotAllowed(f"{person} is not in [policy] approvers")
     if is_same(person, plan.person):
         raise NotAllowed("whoever made a plan of disposal does not approve it: two others do")
     if any(is_same(person, one.person) for one in plan.agreed):
@@ -107,14 +120,13 @@ def allow_withdrawal(plan: Plan, now: int) -> None:
 def allow_run(plan: Plan, now: int) -> None:
     """Raises NotAllowed without approvals, and Conflict when the plan is over. One that was begun is
     finished, however long that takes."""
-    if plan.state is State.RUNNING:
-        return
-    _require_planned(plan, now)
+    if plan.state is not State.RUNNING:
+        _require_planned(plan, now)
     if plan.lacking:
         others = ", ".join([plan.person, *(one.person for one in plan.agreed)])
         raise NotAllowed(
-            f"disposal {plan.number} has {len(plan.agreed)} of {APPROVALS} approvals: nothing is destroyed; "
-            f"another person than {others} has to approve it"
+            f"disposal {plan.number} has {APPROVALS - plan.lacking} of {APPROVALS} approvals: nothing is "
+            f"destroyed; another person than {others} has to approve it"
         )
 
 
@@ -123,6 +135,28 @@ def _require_planned(plan: Plan, now: int) -> None:
         raise Conflict(f"disposal {plan.number} is {plan.state.value}")
     if plan.stale(now):
         raise Conflict(f"disposal {plan.number} was good until {_day(plan.expires_at)}: plan it again")
+
+
+def require_time(now: int, newest: int) -> None:
+    """Raises Conflict when a clock that says `now` has been set back behind the `newest` entry (both in
+    milliseconds): what is due, and what is stale, cannot be said."""
+    if now < newest - SKEW:
+        raise Conflict(
+            f"it is {_day(now)} by this clock, and the ledger's newest entry is from {_day(newest)}: "
+            "set the clock right first"
+        )
+
+
+def ahead(now: int, newest: int, *, sure: bool) -> int:
+    """How far the clock is ahead of the `newest` entry, if that is more than a day, else 0 (milliseconds).
+    Raises NotAllowed then, unless somebody is `sure` that the clock is right."""
+    found = now - newest if now - newest > FRESH else 0
+    if found and not sure:
+        raise NotAllowed(
+            f"it is {_day(now)} by this clock, and nothing was recorded since {_day(newest)}: if the clock "
+            "is right, say so with --clock-is-right, which is recorded; if it is not, nothing is due yet"
+        )
+    return found
 
 
 def digest_of(lines: Iterable[tuple[int, str, int]]) -> str:

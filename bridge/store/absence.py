@@ -8,6 +8,7 @@ that it names, the approvals before it, and the term that the record's own entri
     disposed                   a `record:disposed` entry each; on the list of its plan; after two approvals
     content, data_keys         nothing is left beside the entries of a record that is gone
     messages, deliveries, …    their columns name nobody any more
+    disposal:carried-on        the holds and policies that stood then were asked
     disposal:certified         the digest and the counts of what went
 """
 
@@ -18,6 +19,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from bridge.ledger.entry import Entry
+from bridge.proposals import is_same
 from bridge.store.reread import AnyRow, Comparison, Work, as_bytes, number, place_of, readable
 
 APPROVALS = 2
@@ -109,6 +111,25 @@ def check_gone(work: Work, row: AnyRow, entries: Sequence[Entry], gone: Entry) -
         _too_early(work, gone, "it was still to be kept when it was destroyed")
     elif number(gone.facts.get("until")) != until:
         _too_early(work, gone, "it was kept until another time than this says")
+    run = work.runs.get((number(gone.facts.get("disposal")), number(gone.facts.get("by"))))
+    if run is None or run.at != gone.at:
+        _too_early(work, gone, "no entry says which holds were asked before")
+    for name in _lacking(entries, gone):
+        _too_early(work, gone, f"the archive {name} had not acknowledged its copy")
+
+
+def _lacking(entries: Sequence[Entry], gone: Entry) -> list[str]:
+    """Archives that were to have a copy of a record, and had not said so when it was destroyed."""
+    has: dict[tuple[str, object], bool] = {}
+    for entry in entries:
+        if entry.lane == gone.lane and entry.seq > gone.seq:
+            break
+        copies = entry.facts.get("copies")
+        for key in copies if isinstance(copies, list) else ():
+            has.setdefault((str(key), 1), False)
+        if entry.kind.startswith("copy:"):
+            has[str(entry.facts.get("destination")), entry.facts.get("revision")] = entry.kind == "copy:kept"
+    return sorted({key for (key, _), kept in has.items() if not kept})
 
 
 def _term(entries: Sequence[Entry]) -> int | None:
@@ -135,10 +156,13 @@ def _too_early(work: Work, gone: Entry, meaning: str) -> None:
 
 def check_disposals(work: Work) -> None:
     """Every plan with its list, approvals and certificate, and what was destroyed under it."""
+    asked = _Asked(work)
     for rows in work.chunks("SELECT * FROM disposals WHERE id > :after ORDER BY id LIMIT :chunk"):
         stories = work.entries([f"disposal/{row.id}" for row in rows])
         for row in rows:
-            _disposal(work, row, stories[f"disposal/{row.id}"])
+            runs = work.entries([f"disposal/{row.id}/run"])[f"disposal/{row.id}/run"]
+            _disposal(work, row, stories[f"disposal/{row.id}"], runs)
+            asked.check(row.id, runs)
     _erased_pairs(work)
     for rows in work.chunks(_DISPOSED):
         for row in rows:
@@ -150,6 +174,48 @@ _DISPOSED = (
     "LEFT JOIN ledger l ON l.lane = d.lane AND l.seq = d.entry LEFT JOIN disposals p ON p.id = d.disposal "
     "WHERE d.message > :after ORDER BY d.message LIMIT :chunk"
 )
+
+
+class _Asked:
+    """Which holds and policies stood when, by their entries; and whether those were asked."""
+
+    def __init__(self, work: Work) -> None:
+        self.work = work
+        acts = [*work.entries(["policy"])["policy"], *(e for some in work.legal.values() for e in some)]
+        self._acts = sorted(acts, key=lambda entry: (entry.at, entry.lane, entry.seq))
+
+    def check(self, disposal: int, runs: Sequence[Entry]) -> None:
+        """What was asked before each part of a plan was carried out is what stood by then."""
+        for run in runs:
+            self.work.runs[disposal, run.seq] = run
+            holds, policies = self._stood(run)
+            if run.facts.get("holds") != holds:
+                _unasked(self.work, run, "legal holds")
+            if run.facts.get("policies") != policies:
+                _unasked(self.work, run, "policies")
+
+    def _stood(self, run: Entry) -> tuple[list[str], object]:
+        holds: set[str] = set()
+        policies: object = []
+        for act in self._acts:
+            if act.at > run.at or not _precedes(act, run):
+                continue
+            if act.kind == "policy:activated":
+                policies = act.facts.get("policies")
+            elif act.kind == "legal:lifted":
+                holds.discard(str(act.facts.get("hold")))
+            elif act.kind == "legal:placed":
+                holds.add(str(act.facts.get("hold")))
+        return sorted(holds), policies
+
+
+def _precedes(act: Entry, run: Entry) -> bool:
+    return act.seq < run.seq if act.lane == run.lane else act.at < run.at
+
+
+def _unasked(work: Work, run: Entry, what: str) -> None:
+    meaning = f"records of {run.subject} were destroyed without asking the {what} that stood then"
+    work.report("ledger", f"lane {run.lane} seq {run.seq}", "facts", meaning)
 
 
 def _founded(work: Work, row: AnyRow) -> None:
@@ -177,7 +243,7 @@ def _erased_pairs(work: Work) -> None:
             _too_early(work, gone, "the two may still talk")
 
 
-def _disposal(work: Work, row: AnyRow, entries: Sequence[Entry]) -> None:
+def _disposal(work: Work, row: AnyRow, entries: Sequence[Entry], runs: Sequence[Entry]) -> None:
     key = f"id {row.id}"
     planned = next((e for e in entries if e.kind == "disposal:planned"), None)
     if planned is None:
@@ -197,14 +263,27 @@ def _disposal(work: Work, row: AnyRow, entries: Sequence[Entry]) -> None:
     _list(work, row, planned)
     if went.count:
         _approved(work, row, entries, went.first)
+    if runs:
+        _in_time(work, row, entries, runs)
     _certified(work, row, entries, went)
 
 
 def _state(entries: Sequence[Entry], went: int) -> str:
     kinds = {entry.kind for entry in entries}
-    if "disposal:certified" in kinds:
-        return "done"
-    return "withdrawn" if "disposal:withdrawn" in kinds else "running" if went else "planned"
+    if "disposal:withdrawn" in kinds:
+        return "withdrawn"
+    return "done" if "disposal:certified" in kinds else "running" if went else "planned"
+
+
+def _in_time(work: Work, row: AnyRow, entries: Sequence[Entry], runs: Sequence[Entry]) -> None:
+    """A plan was begun while it was good, and not after somebody had withdrawn it."""
+    planned = next(e for e in entries if e.kind == "disposal:planned")
+    if runs[0].at >= number(planned.facts.get("expires")):
+        work.report("disposals", f"id {row.id}", "", "records were destroyed by it when it was good no more")
+    withdrawn = next((e for e in entries if e.kind == "disposal:withdrawn"), None)
+    if withdrawn is not None and runs[-1].seq > withdrawn.seq:
+        meaning = f"records were destroyed by it after {place_of(withdrawn)} had withdrawn it"
+        work.report("disposals", f"id {row.id}", "", meaning)
 
 
 class _Went:
@@ -266,22 +345,22 @@ def _approved(work: Work, row: AnyRow, entries: Sequence[Entry], first: int) -> 
     """Two people agreed, neither of them the planner, before anything was destroyed."""
     before = [e for e in entries if e.kind == "disposal:approved" and e.seq < first]
     people = _people(work, [e for e in entries if e.kind == "disposal:planned"], before)
-    if len(before) < APPROVALS or (people is not None and len(people) < APPROVALS):
+    if len(before) < APPROVALS or (people is not None and people < APPROVALS):
         meaning = f"records were destroyed by it without the approval of {APPROVALS} people"
         work.report("disposals", f"id {row.id}", "", meaning)
 
 
-def _people(work: Work, planned: Sequence[Entry], approved: Sequence[Entry]) -> set[str] | None:
-    """Who approved, without who planned; None where nobody can open it."""
+def _people(work: Work, planned: Sequence[Entry], approved: Sequence[Entry]) -> int | None:
+    """How many approved, without who planned; None where nobody can open it."""
     if work.sealed:
         return None
     bodies = work.bodies((e.lane, e.seq) for e in (*planned, *approved))
-    names = [[_name(bodies.get((e.lane, e.seq), {})) for e in some] for some in (planned, approved)]
-    return set(names[1]) - set(names[0]) - {""}
-
-
-def _name(act: Mapping[str, Any]) -> str:
-    return "".join(str(act.get("person", "")).casefold().split())
+    names = [str(bodies.get((e.lane, e.seq), {}).get("person", "")) for e in (*planned, *approved)]
+    counted: list[str] = names[: len(planned)]
+    for name in names[len(planned) :]:
+        if name and not any(is_same(name, other) for other in counted):
+            counted.append(name)
+    return len(counted) - len(planned)
 
 
 def _certified(work: Work, row: AnyRow, entries: Sequence[Entry], went: _Went) -> None:

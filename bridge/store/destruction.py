@@ -34,6 +34,7 @@ from sqlalchemy import (
 from bridge.store import schema as s
 from bridge.store.acts import note_pairs
 from bridge.store.blobs import BlobFolder
+from bridge.store.holds import asked
 from bridge.store.index import Index, month_of
 from bridge.store.index.following import Follower
 from bridge.store.prepared import Prepared
@@ -144,10 +145,13 @@ def _blank(db: Connection, numbers: Sequence[int], permits: Sequence[str]) -> No
 
 
 def _testify(tx: Tx, disposal: int, rows: Sequence[Any], doomed: Mapping[int, Doomed]) -> None:
+    plan = tx.db.execute(select(s.disposals.c.lane).where(s.disposals.c.id == disposal)).scalar_one()
+    step = {"disposal": disposal, "messages": len(rows), **asked(tx.db)}
+    by = tx.append(plan, "disposal:carried-on", f"disposal/{disposal}/run", step)
     kept = []
     for row in rows:
         one = doomed.get(row.id) or doomed[row.notice_for]
-        facts = {"message": row.id, "disposal": disposal, "class": one.key, "until": one.until}
+        facts = {"message": row.id, "disposal": disposal, "by": by, "class": one.key, "until": one.until}
         entry = tx.append(row.lane, "record:disposed", f"message/{row.id}", facts)
         kept.append({"message": row.id, "disposal": disposal, "lane": row.lane, "entry": entry})
     tx.db.execute(insert(s.disposed), kept)

@@ -8,14 +8,14 @@ between any two steps, and goes on where it stopped: what is done is in the tabl
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import Connection, and_, func, insert, select, update
 
-from bridge.errors import Missing
+from bridge.errors import Damaged, Missing
 from bridge.ledger.entry import Entry
 from bridge.records.disposal import (
     GOOD_FOR,
@@ -24,10 +24,12 @@ from bridge.records.disposal import (
     Plan,
     State,
     Tally,
+    ahead,
     allow_approval,
     allow_run,
     allow_withdrawal,
     digest_of,
+    require_time,
     sort_of,
 )
 from bridge.store import schema as s
@@ -35,7 +37,7 @@ from bridge.store.codec import dump
 from bridge.store.destruction import Doomed, destroy
 from bridge.store.holds import standing_holds
 from bridge.store.kept import key_of, name_of
-from bridge.store.proving import testimony
+from bridge.store.proving import sworn, testimony
 from bridge.store.rows import next_number
 from bridge.store.terms import Standing, standings
 from bridge.store.writer import Tx
@@ -139,12 +141,16 @@ class Wanted:
     erasure: int = 0
 
 
-def plan(tx: Tx, lane: int, wanted: Wanted, found: Found) -> int:
-    """Write a plan down; gives its number."""
+def plan(tx: Tx, lane: int, wanted: Wanted, found: Found, *, sure: bool = False) -> int:
+    """Write a plan down; gives its number. Raises Conflict when the clock was set back, and NotAllowed when
+    it is far ahead of all that was recorded and nobody is `sure` that it is right."""
+    newest = _require_time(tx)
+    leap = ahead(tx.now, newest, sure=sure)
     number = next_number(tx, s.disposals.c.id)
     digest, expires = digest_of(found.doomed), tx.now + GOOD_FOR
     facts: dict[str, object] = {"disposal": number, "records": len(found.doomed), "sha256": digest}
     facts |= {"expires": expires} | ({"erasure": wanted.erasure} if wanted.erasure else {})
+    facts |= {"ahead": leap} if leap else {}
     body = dump(asdict(wanted) | {"counts": _plain(found.counts)})
     entry = tx.append(lane, "disposal:planned", _subject(number), facts, body)
     row = {"id": number, "lane": lane, "entry": entry, "state": State.PLANNED.value, "digest": digest}
@@ -160,15 +166,28 @@ def _plain(counts: Counts) -> Mapping[str, Any]:
     return asdict(counts) | {"pairs": {str(pair): count for pair, count in counts.pairs.items()}}
 
 
+def _require_time(tx: Tx) -> int:
+    """The time of the newest entry. Raises Conflict when the clock is behind it."""
+    tx.flush()
+    le, lanes = s.ledger.c, s.lanes.c
+    query = select(le.lane, le.seq, le.entry).join(
+        s.lanes, and_(le.lane == lanes.lane, le.seq == lanes.size - 1)
+    )
+    newest = max((testimony(*row).at for row in tx.db.execute(query)), default=0)
+    require_time(tx.now, newest)
+    return newest
+
+
 def _subject(number: int) -> str:
     return f"disposal/{number}"
 
 
-def approve(tx: Tx, lane: int, number: int, person: str, reason: str) -> int:
-    """Somebody agrees to a plan; gives how many people it still takes. Raises NotAllowed for whoever may not,
-    and Conflict when the plan is over."""
+def approve(tx: Tx, lane: int, number: int, person: str, reason: str, approvers: Sequence[str] = ()) -> int:
+    """Somebody agrees to a plan, one of `approvers` if any are named; gives how many people it still takes.
+    Raises NotAllowed for whoever may not, and Conflict when the plan is over."""
+    _require_time(tx)
     found = disposal(tx.db, number)
-    allow_approval(found, person, tx.now)
+    allow_approval(found, person, tx.now, approvers)
     _act(tx, lane, number, "disposal:approved", person, reason)
     return found.lacking - 1 if found.lacking else 0
 
@@ -205,10 +224,14 @@ class Step:
 def proceed(tx: Tx, number: int, after: int = 0, *, asks: Ask = ask) -> Step:
     """Destroy the next records of a plan, those that nothing keeps at this moment.
 
-    Raises NotAllowed without approvals, and Conflict when the plan is over.
+    Raises NotAllowed without approvals, Conflict when the plan is over, and Damaged when its list is not
+    the one that people approved.
     """
+    _require_time(tx)
     found = disposal(tx.db, number)
     allow_run(found, tx.now)
+    if not after:
+        _require_list(tx.db, found)
     x = s.disposal_list.c
     gone = select(s.disposed.c.message).where(s.disposed.c.message == x.message).exists()
     query = select(x.message).where(x.disposal == number, x.message > after, ~gone).order_by(x.message)
@@ -219,6 +242,15 @@ def proceed(tx: Tx, number: int, after: int = 0, *, asks: Ask = ask) -> Step:
     if doomed and found.state is State.PLANNED:
         _set_state(tx, number, State.RUNNING)
     return Step(numbers[-1], len(doomed), len(numbers) - len(doomed))
+
+
+def _require_list(db: Connection, found: Plan) -> None:
+    """Raises Damaged when a list is not what its plan has the digest of: asked as a run begins, or begins
+    again, and of each record that went by the auditor."""
+    x = s.disposal_list.c
+    query = select(x.message, x["class"], x.until).where(x.disposal == found.number).order_by(x.message)
+    if digest_of((row[0], row[1], row[2]) for row in db.execute(query)) != found.digest:
+        raise Damaged(f"the list of disposal {found.number} is not what was planned; run `audit verify`")
 
 
 def _dispose(tx: Tx, number: int, numbers: Sequence[int], asks: Ask) -> list[Doomed]:
@@ -314,25 +346,25 @@ def disposals(db: Connection) -> list[Plan]:
 
 def disposal(db: Connection, number: int) -> Plan:
     """A plan by its number. Raises Missing when there is none."""
-    row = db.execute(select(s.disposals).where(s.disposals.c.id == number)).first()
-    if row is None:
-        raise Missing(f"there is no disposal {number}; see `weighbridge disposal list`")
     steps = list(_steps(db, number))
+    if not steps:
+        raise Missing(f"there is no disposal {number}; see `weighbridge disposal list`")
     planned, act = steps[0]
+    facts: Mapping[str, Any] = planned.facts
     counts = act["counts"]
     pairs = {int(pair): count for pair, count in counts["pairs"].items()}
     return Plan(
         number=number,
-        state=State(row.state),
+        state=_state(db, number, {entry.kind for entry, _ in steps}),
         person=act["person"],
         reason=act["reason"],
         at=planned.at,
-        expires_at=row.expires_at,
-        records=_count(planned.facts["records"]),
-        digest=row.digest,
+        expires_at=facts["expires"],
+        records=facts["records"],
+        digest=facts["sha256"],
         query=act["query"],
         before=act["before"],
-        erasure=row.erasure,
+        erasure=facts.get("erasure", 0),
         counts=Counts(**{**counts, "pairs": pairs}),
         agreed=tuple(
             Agreed(said["person"], said["reason"], entry.at)
@@ -343,6 +375,16 @@ def disposal(db: Connection, number: int) -> Plan:
             (_certified(entry, said) for entry, said in steps if entry.kind == "disposal:certified"), None
         ),
     )
+
+
+def _state(db: Connection, number: int, kinds: Collection[str]) -> State:
+    """Where a plan stands, by the kinds of entries about it; the table is not asked."""
+    if "disposal:withdrawn" in kinds:
+        return State.WITHDRAWN
+    if "disposal:certified" in kinds:
+        return State.DONE
+    begun = select(s.ledger.c.seq).where(s.ledger.c.subject == f"{_subject(number)}/run").limit(1)
+    return State.PLANNED if db.execute(begun).first() is None else State.RUNNING
 
 
 def _count(value: object) -> int:
@@ -358,13 +400,14 @@ def _certified(entry: Entry, said: Mapping[str, Any]) -> Mapping[str, Any]:
 def _steps(db: Connection, number: int) -> Iterator[tuple[Entry, dict[str, Any]]]:
     le, c = s.ledger.c, s.content.c
     query = (
-        select(le.lane, le.seq, le.entry, c.body)
+        select(le.lane, le.seq, le.entry, c.salt, c.body)
         .outerjoin(s.content, and_(c.lane == le.lane, c.seq == le.seq))
         .where(le.subject == _subject(number))
         .order_by(le.lane, le.seq)
     )
     for row in db.execute(query):
-        yield testimony(row.lane, row.seq, row.entry), orjson.loads(row.body) if row.body else {}
+        entry = testimony(row.lane, row.seq, row.entry)
+        yield entry, sworn(entry, row.salt, row.body)
 
 
 def listed(db: Connection, number: int) -> list[dict[str, Any]]:

@@ -16,10 +16,10 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-import orjson
 from sqlalchemy import Connection, and_, insert, select, update
 
 from bridge.errors import ConfigError, Conflict, Damaged, Missing, NotAllowed, QueryError, StoreError
+from bridge.ledger.entry import Entry
 from bridge.message import Party
 from bridge.policy.members import Roster
 from bridge.ports import Placing
@@ -30,6 +30,7 @@ from bridge.store.codec import dump
 from bridge.store.documents import Reading, Stored
 from bridge.store.policies import moment, sources_of
 from bridge.store.proposals import in_force
+from bridge.store.proving import sworn, testimony
 from bridge.store.writer import Tx
 
 if TYPE_CHECKING:
@@ -84,9 +85,13 @@ class Holds:
 def standing_holds(db: Connection, policies: PolicySet | None = None) -> Holds:
     """All holds that stand: those that people placed, and those of `policies` (None: of those that the store
     records to be in force). One that cannot be read covers everything, and so do such policies: who does
-    not know what is held disposes of nothing.
+    not know what is held disposes of nothing. That a hold stands is said by its entries; where the rows say
+    anything else, everything is held.
     """
     placed = [_placed(db, name) for name in standing(db)]
+    rows = db.execute(select(s.holds.c.name, s.holds.c.state))
+    if {row.name: row.state for row in rows} != _states(db):
+        placed.append(Cover(ALTERED, _everything))
     if policies is not None:
         return Holds([*placed, *_of_policies(one.model for one in policies.policies)])
     files = _files_in_force(db)
@@ -95,14 +100,40 @@ def standing_holds(db: Connection, policies: PolicySet | None = None) -> Holds:
 
 
 def standing(db: Connection) -> list[str]:
-    """The names of the holds that people placed and nobody lifted."""
-    return list(db.scalars(select(s.holds.c.name).where(s.holds.c.state != LIFTED).order_by(s.holds.c.name)))
+    """The names of the holds that people placed and nobody lifted, as the ledger says."""
+    return sorted(name for name, state in _states(db).items() if state != LIFTED)
+
+
+ALTERED = "(the table of holds is not what the ledger says)"
+"""What holds everything, while somebody has changed that table."""
+
+_AFTER = {
+    "legal:placed": STANDING,
+    "legal:lift-proposed": PROPOSED,
+    "legal:lift-refused": STANDING,
+    "legal:lifted": LIFTED,
+}
+"""Where each act leaves a hold."""
+
+
+def _states(db: Connection) -> dict[str, str]:
+    """Where every hold stands that was ever placed, by the last entry about it."""
+    le = s.ledger.c
+    query = select(le.lane, le.seq, le.entry).where(le.subject >= "legal/", le.subject < "legal/\x7f")
+    said = [testimony(*row) for row in db.execute(query.order_by(le.lane, le.seq))]
+    return {entry.subject.removeprefix("legal/"): _AFTER[entry.kind] for entry in said}
+
+
+def asked(db: Connection) -> dict[str, object]:
+    """What an entry says of the holds that were asked: the names of those that people placed and that stand,
+    and the hashes of the policies in force, which have holds of their own."""
+    return {"holds": standing(db), "policies": [digest for _, digest in in_force(db)]}
 
 
 def _placed(db: Connection, name: str) -> Cover:
     try:
         return Cover(name, _accepting(hold(db, name)))
-    except (StoreError, QueryError):
+    except (Missing, StoreError, QueryError):
         return Cover(name, _everything)
 
 
@@ -175,6 +206,8 @@ def _files_in_force(db: Connection) -> list[PolicyFile] | None:
     from bridge.policy import assemble  # not for commands that only list things: it takes 0.3 s to load
 
     hashes = tuple(digest for _, digest in in_force(db))
+    if hashes != _activated(db):
+        return None
     if not hashes:
         return []
     if (known := _READ.get(hashes)) is not None:
@@ -186,6 +219,16 @@ def _files_in_force(db: Connection) -> list[PolicyFile] | None:
     if found is None:
         return None
     return _READ.setdefault(hashes, [one.model for one in found.policies])
+
+
+def _activated(db: Connection) -> tuple[str, ...]:
+    """The hashes of the policies that came into force last, as the ledger says."""
+    le = s.ledger.c
+    query = select(le.lane, le.seq, le.entry).where(le.subject == "policy")
+    said = [testimony(*row) for row in db.execute(query)]
+    came = [entry for entry in said if entry.kind == "policy:activated"]
+    last: Any = max(came, key=lambda entry: (entry.at, entry.lane, entry.seq), default=None)
+    return () if last is None else tuple(last.facts["policies"])
 
 
 def _of_policies(files: Iterable[PolicyFile]) -> Iterator[Cover]:
@@ -260,13 +303,15 @@ def hold(db: Connection, name: str) -> Hold:
 
 def _hold(db: Connection, row: Any) -> Hold:
     acts = _acts(db, row.name)
-    said = dict(acts)  # of each kind the last
-    proposed = said.get("legal:lift-proposed", {}) if row.state != STANDING else {}
+    said = {entry.kind: body for entry, body in acts}  # of each kind the last
+    (first, _), (last, _) = acts[0], acts[-1]
+    state = _AFTER[last.kind]
+    proposed = said.get("legal:lift-proposed", {}) if state != STANDING else {}
     return Hold(
         name=row.name,
-        state=row.state,
-        placed_at=row.placed_at,
-        ended_at=row.ended_at,
+        state=state,
+        placed_at=first.at,
+        ended_at=last.at if state == LIFTED else 0,
         proposed_by=proposed.get("person", ""),
         lifted_by=said.get("legal:lifted", {}).get("person", ""),
         why=proposed.get("reason", ""),
@@ -274,11 +319,11 @@ def _hold(db: Connection, row: Any) -> Hold:
     )
 
 
-def _acts(db: Connection, name: str) -> list[tuple[str, dict[str, Any]]]:
-    """What was done with a hold, in order: the kind of each entry, and its content."""
+def _acts(db: Connection, name: str) -> list[tuple[Entry, dict[str, Any]]]:
+    """What was done with a hold, in order: each entry, and its content."""
     le, c = s.ledger.c, s.content.c
     query = (
-        select(le.entry, c.body)
+        select(le.lane, le.seq, le.entry, c.salt, c.body)
         .join(s.content, and_(c.lane == le.lane, c.seq == le.seq))
         .where(le.subject == f"legal/{name}")
         .order_by(le.lane, le.seq)
@@ -286,7 +331,8 @@ def _acts(db: Connection, name: str) -> list[tuple[str, dict[str, Any]]]:
     rows = db.execute(query).all()
     if not rows or any(row.body is None for row in rows):
         raise Damaged(f"what was said about hold {name} cannot be opened; run `audit verify`")
-    return [(orjson.loads(row.entry)["kind"], orjson.loads(row.body)) for row in rows]
+    said = [(testimony(row.lane, row.seq, row.entry), row) for row in rows]
+    return [(entry, sworn(entry, row.salt, row.body)) for entry, row in said]
 
 
 def place(tx: Tx, lane: int, placing: Placing) -> None:

@@ -9,10 +9,13 @@ against a signed root.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+import orjson
 from sqlalchemy import Connection, bindparam, select
 
 from bridge.errors import Damaged, StoreError
+from bridge.ledger.content import digest_of
 from bridge.ledger.entry import Entry, decode
 from bridge.ledger.tree import NODE_STEP, node_hash, root_of
 from bridge.store import schema as s
@@ -100,6 +103,16 @@ def testimony(lane: int, seq: int, data: bytes) -> Entry:
         raise Damaged(
             f"entry {seq} of lane {lane} is not what was recorded: run `weighbridge audit verify`"
         ) from None
+
+
+def sworn(entry: Entry, salt: bytes, body: bytes | None) -> dict[str, Any]:
+    """What people said beside an entry, as JSON has it. Raises Damaged where that does not open, or is not
+    what the entry has the digest of."""
+    if body is None or digest_of(salt, body, b"") != entry.digest:
+        where = f"beside entry {entry.seq} of lane {entry.lane}"
+        raise Damaged(f"what stands {where} is not what was recorded: run `weighbridge audit verify`")
+    said: dict[str, Any] = orjson.loads(body)
+    return said
 
 
 def entry_at(db: Connection, lane: int, seq: int) -> Placed | None:

@@ -204,6 +204,7 @@ class Work:
         self.paired: dict[Source, list[AnyRow]] = defaultdict(list)  # by whose words go through a pair
         self.pair_ended: dict[int, Entry] = {}
         self.legal: defaultdict[str, list[Entry]] = defaultdict(list)  # what was done with each legal hold
+        self.runs: dict[tuple[int, int], Entry] = {}  # what was asked before records went: by plan and place
         self.consents: dict[tuple[str, str], Entry] = {}  # by contact and gate: the last that was said
         self.draws: dict[str, tuple[Entry, dict[str, Any]]] = {}  # by day
         self.attached: dict[int, int] = {}  # by message: how many attachments it came with, if any

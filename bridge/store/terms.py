@@ -195,8 +195,8 @@ def _standings(db: Connection, numbers: Sequence[int], now: int, holds: Holds) -
                 kept[root_of[number]].append(reason)
     lacking = outstanding(db, members)
     for number, root in root_of.items():
-        names = {*lacking.get(number, ()), *unacknowledged(said[number])}
-        kept[root].extend(f"not yet in {name}" for name in sorted(names))
+        archives = {*lacking.get(number, ()), *unacknowledged(said[number])}
+        kept[root].extend(f"not yet in {name}" for name in sorted(archives))
     for root, names in covered(db, family, holds).items():
         kept[root].extend(f"hold {name}" for name in names)
     asked = set(numbers)

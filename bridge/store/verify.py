@@ -216,6 +216,7 @@ class _Lane:
         self.work, self.lane, self.absences = work, lane, absences
         self.growth = Growth(work, lane)
         self.last_at: int | None = None
+        self.destroyed_at = 0
         self.epoch = 0
 
     def check(self) -> None:
@@ -242,6 +243,8 @@ class _Lane:
                 continue
             if entry.at != self.last_at:
                 self._time(entry)
+            if entry.kind == "disposal:carried-on":
+                self.destroyed_at = entry.at
             if entry.kind in ARCHIVED:
                 archived[number_of(entry)] = entry, self._words(entry, body)
             elif entry.kind not in ORDINARY:
@@ -325,6 +328,10 @@ class _Lane:
         if self.last_at is not None and entry.seq not in self.growth.heads:
             self.work.report("heads", f"lane {self.lane} size {entry.seq}", "", "is missing")
         self.last_at = entry.at
+        if entry.at < self.destroyed_at - SKEW:
+            meaning = "the clock was set back after records had been destroyed by it: they went too early"
+            self.work.report("ledger", self._key(entry.seq), "entry", meaning)
+            self.destroyed_at = entry.at
 
     def _end(self) -> None:
         growth, work = self.growth, self.work
@@ -344,6 +351,9 @@ class _Lane:
         if size > self.growth.next:
             self.growth.missing(self.growth.next, size - 1)
 
+
+SKEW = 3_600_000
+"""How far the clocks of several machines may be apart, in milliseconds."""
 
 ORDINARY = frozenset({"message:judged", "delivery:permitted", "delivery:sent"})
 """Kinds of most entries, which say nothing about the store as a whole."""

@@ -7,15 +7,19 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from disposals import DAY, FIRST, PLANNER, Firm, firm
+from disposals import DAY, FIRST, PLANNER, SHORT, Firm, firm
 from sqlalchemy import insert, update
+from story import passed
 
-from bridge.store import disposal
+from bridge.ports import Placing, Ruling
+from bridge.store import destruction, disposal, holds, terms
 from bridge.store import schema as s
 from bridge.store.destruction import Doomed, destroy, erase_pair
+from bridge.store.heartbeats import beat
 from bridge.store.writer import Tx
 
 
@@ -104,6 +108,13 @@ async def test_a_disposal_without_approvals_is_found(old: Firm) -> None:
     assert "without the approval of 2 people" in await words(old, sealed=True)
 
 
+@pytest.fixture
+def careless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An engine that was tampered with: it runs any plan, whatever became of it."""
+    monkeypatch.setattr(disposal, "allow_run", lambda *_: None)
+
+
+@pytest.mark.usefixtures("careless")
 async def test_one_person_who_approves_twice_is_found(old: Firm) -> None:
     """Two entries of one person are one approval."""
     number = await old.plan()
@@ -135,6 +146,70 @@ def trusting(db: object, numbers: object, now: int) -> list[disposal.Standing]:
         disposal.Standing(row.message, row.until, row.key, () if row.until <= now else ("retention until",))
         for row in rows
     ]
+
+
+@pytest.mark.usefixtures("careless")
+async def test_a_plan_that_was_withdrawn_or_had_run_out_is_found(old: Firm) -> None:
+    """Whatever its row says by now: its entries say when it was good."""
+    number = await old.plan()
+    await old.approve(number)
+    await old.store.write(lambda tx: disposal.withdraw(tx, 0, number, FIRST, "the wrong list"))
+    old.story.clock.at += 31 * DAY
+    await old.steps(number)
+    await old.finish(number)
+    found = await words(old)
+    assert "had withdrawn it" in found
+    assert "when it was good no more" in found
+
+
+async def test_a_hold_that_was_not_asked_is_found(old: Firm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each part of a run says which holds it asked; those that stood by their entries are known."""
+    placing = Placing("CASE-7", "matter", "matter", FIRST, "a letter")
+    await old.store.write(lambda tx: holds.place(tx, 0, placing))
+    await old.store.write(lambda tx: holds.propose_lift(tx, "CASE-7", FIRST, "settled"))
+    hack(old, "UPDATE holds SET state = 'lifted'")
+    with monkeypatch.context() as tampered:
+        tampered.setattr(holds, "_states", lambda _: {"CASE-7": "lifted"})
+        await old.dispose()
+    hack(old, "UPDATE holds SET state = 'proposed'")
+    assert "were destroyed without asking the legal holds that stood then" in await words(old)
+
+
+async def test_policies_that_were_not_asked_are_found(old: Firm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those in force have holds of their own: they are named by hash."""
+    with monkeypatch.context() as tampered:
+        tampered.setattr(holds, "asked", lambda _: {"holds": [], "policies": ["ab" * 32]})
+        tampered.setattr(destruction, "asked", holds.asked)
+        await old.dispose()
+    assert "were destroyed without asking the policies that stood then" in await words(old)
+
+
+async def test_a_clock_that_went_forward_and_back_is_found(old: Firm) -> None:
+    """What went in a time that was none went too early: the entries after it are older."""
+    old.story.clock.at += 8 * 366 * DAY
+    await old.store.write(lambda tx: beat(tx, 0, "weixin", tx.now, 0))
+    await old.dispose()
+    assert await words(old) == ""
+    old.story.clock.at -= 8 * 366 * DAY
+    await old.store.write(lambda tx: beat(tx, 0, "weixin", tx.now, 0))
+    assert "the clock was set back after records had been destroyed by it" in await words(old)
+
+
+async def test_a_record_that_an_archive_lacked_is_found(old: Firm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its own entries say which archives were to have it, and whether they had acknowledged it."""
+    await old.store.own("daemon")
+    await old.story.archive(old.story.says("for the vault"))
+    for one in await old.store.unjudged(100):
+        verdict = replace(passed(one), retention=(SHORT,), archives=("records/vault",))
+        await old.store.record_rulings([Ruling(one, verdict, "")])
+    await old.story.deliver()
+    old.story.clock.at += 40 * DAY
+    await old.store.write(lambda tx: beat(tx, 0, "weixin", tx.now, 0))
+    hack(old, "UPDATE copies SET state = 'kept'")
+    monkeypatch.setattr(terms, "unacknowledged", lambda _: [])
+    await old.dispose()
+    hack(old, "UPDATE copies SET state = 'wanted'")
+    assert "the archive records/vault had not acknowledged its copy" in await words(old)
 
 
 LIES = {

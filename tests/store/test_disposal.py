@@ -244,6 +244,79 @@ async def test_a_record_is_no_notice_because_a_row_says_so(old: Firm) -> None:
         assert any(reason.startswith("retention until 2033") for reason in one.kept)
 
 
+ROWS = {
+    "UPDATE holds SET state = 'lifted'": holds.ALTERED,
+    "DELETE FROM holds": holds.ALTERED,
+    "UPDATE meta SET value = '[]' WHERE key = 'policy'": holds.UNREADABLE,
+}
+
+
+@pytest.mark.parametrize("statement", ROWS)
+async def test_a_hold_that_somebody_lifts_in_a_table_holds_everything(old: Firm, statement: str) -> None:
+    """Whether a hold stands, and which policies are in force, is said by entries."""
+    await old.store.activate_policy((("house.yaml", "ab" * 32),), PLANNER, "first")
+    await hold(old, "id:1")
+    hack(old, statement)
+    found = await old.store.read(lambda db: disposal.ask(db, [1, 5], old.story.clock.at))
+    assert all(f"hold {ROWS[statement]}" in one.kept for one in found)
+    assert await old.store.read(holds.standing) == ["CASE-7"]
+
+
+async def test_a_plan_stands_where_its_entries_say(old: Firm) -> None:
+    """A row makes no plan approved, begun, good again, or planned that was withdrawn."""
+    number = await old.plan()
+    hack(old, "UPDATE disposals SET state = 'running'")
+    with pytest.raises(NotAllowed, match="nothing is destroyed"):
+        await old.steps(number)
+    await old.approve(number)
+    hack(old, "UPDATE disposals SET state = 'planned', expires_at = expires_at * 2")
+    old.story.clock.at += GOOD_FOR
+    with pytest.raises(Conflict, match="plan it again"):
+        await old.steps(number)
+    await old.store.write(lambda tx: disposal.withdraw(tx, 0, number, FIRST, "stale"))
+    hack(old, "UPDATE disposals SET state = 'planned'")
+    with pytest.raises(Conflict, match="withdrawn"):
+        await old.steps(number)
+
+
+async def test_a_list_that_was_changed_is_not_carried_out(old: Firm) -> None:
+    """What people approved is the digest of their entry."""
+    number = await old.plan()
+    await old.approve(number)
+    hack(old, "UPDATE disposal_list SET message = 3 WHERE message = 1")
+    with pytest.raises(Damaged, match="not what was planned"):
+        await old.steps(number)
+
+
+async def test_who_may_approve_can_be_named(old: Firm) -> None:
+    """Then nobody else can, however much his name looks like theirs."""
+    number = await old.plan()
+    for person in ("carol@bank.example.", "с" + SECOND[1:]):  # a full stop; a Cyrillic letter
+        with pytest.raises(NotAllowed, match="approvers"):
+            await old.store.write(
+                lambda tx, who=person: disposal.approve(tx, 0, number, who, "seen", (FIRST, SECOND))
+            )
+    await old.store.write(lambda tx: disposal.approve(tx, 0, number, SECOND, "seen", (FIRST, SECOND)))
+
+
+async def test_a_clock_that_jumps_makes_nothing_due(old: Firm) -> None:
+    """Far ahead of all that was recorded somebody has to vouch for it, and that is recorded; behind it
+    nothing is planned, approved or destroyed."""
+    number = await old.plan()
+    await old.approve(number)
+    old.story.clock.at -= DAY
+    for act in (old.plan(), old.approve(number, "dave@bank.example"), old.steps(number)):
+        with pytest.raises(Conflict, match="set the clock right"):
+            await act
+    old.story.clock.at += 8 * 366 * DAY
+    with pytest.raises(NotAllowed, match="clock-is-right"):
+        await old.plan()
+    wanted, nothing = disposal.Wanted(PLANNER, "all of it"), disposal.Found((), disposal.Counts())
+    await old.store.write(lambda tx: disposal.plan(tx, 0, wanted, nothing, sure=True))
+    (entry,) = await old.store.read(lambda db: [e for e, _ in disposal._steps(db, number + 1)])
+    assert entry.facts["ahead"] > 8 * 365 * DAY
+
+
 async def test_a_decision_is_not_made_by_a_row(old: Firm) -> None:
     """A message that is held, by its entries, is undecided whatever its row says."""
     await old.store.own("daemon")

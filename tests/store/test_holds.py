@@ -187,3 +187,12 @@ async def test_a_recorded_hold_counts_while_its_policy_has_it(hands: Hands) -> N
         lambda db: [one.kept for one in terms.standings(db, [1], LATER, holds.standing_holds(db, found))]
     )
     assert names == [("hold hk-equities/matter-3",)]
+
+
+async def test_a_proposal_to_lift_is_no_row(hands: Hands) -> None:
+    """One person and the table do not lift a hold: somebody else has to have proposed it, by an entry."""
+    await hands.store.write(lambda tx: holds.place(tx, 0, Placing("CASE-7", "swap", "swap", "carol", "r")))
+    await hands.store.write(lambda tx: tx.db.exec_driver_sql("UPDATE holds SET state = 'proposed'"))
+    with pytest.raises(Conflict):
+        await hands.store.write(lambda tx: holds.lift(tx, "CASE-7", "bob", "mine alone", ()))
+    assert await hands.store.read(holds.standing) == ["CASE-7"]
