@@ -156,6 +156,21 @@ def test_five_years_become_seven(terminal: Terminal) -> None:
     assert terminal.type("audit", "verify").code == Exit.DONE
 
 
+def test_an_extension_is_named_as_the_reason(terminal: Terminal) -> None:
+    """Who ordered it, when and why, and not the class that would have let it go; the day that is named is
+    the first on which it may go."""
+    command = ("retention", "extend", "--query", "id:1", *WHY, "--yes", "--until")
+    assert terminal.type(*command, "2040-01-01").code == Exit.DONE
+    first, *lines = terminal.type("retention", "explain", "1").out.splitlines()
+    assert first.startswith("Message 1 is kept until 2040-01-02 because carol extended it on ")
+    assert "(asked by the authority)" in first
+    assert MIFID.key not in first
+    assert any(line.startswith("  extended until 2040-01-02 by carol on ") for line in lines)
+    (one,) = terminal.type("retention", "explain", "1", "--json").records
+    assert (one["extension"]["person"], one["extended"]) == ("carol", one["until"])
+    assert "first day" in terminal.type("retention", "explain", "--help").out
+
+
 @pytest.mark.parametrize(
     "wrong", [["--keep", "0y"], ["--keep", "７y"], [], ["--keep", "7y", "--until", "2033-01-01"]]
 )

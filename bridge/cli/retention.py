@@ -59,7 +59,10 @@ def retention() -> None:
 @output.json_option
 @pass_root
 def explain(root: Root, number: int, as_json: bool) -> None:
-    """Until when message ID is kept, by which rule; what else keeps it."""
+    """Until when message ID is kept, by which rule; what else keeps it.
+
+    "Until" is the first day on which it may go (UTC), here and everywhere.
+    """
     from bridge.cli.compose import WallClock
     from bridge.store.disposal import fate
     from bridge.store.lives import life
@@ -95,9 +98,17 @@ def _sentence(found: Life) -> str:
     if not one.kept:
         return f"Message {one.number} may be disposed of: its term ended on {_day(one.until or 0)}."
     until = "without an end" if one.until is None else f"until {_day(one.until)}"
-    because = f" because {one.because}" if one.because else ""
     others = [reason for reason in one.kept if not reason.startswith("retention until")]
-    return f"Message {one.number} is kept {until}{because}{''.join(f'; {reason}' for reason in others)}."
+    why = "".join(f"; {output.cell(reason)}" for reason in others)
+    return f"Message {one.number} is kept {until}{_because(found)}{why}."
+
+
+def _because(found: Life) -> str:
+    """What its end comes from: a class, or somebody's order."""
+    if order := found.governing:
+        person, reason = output.cell(order.person), output.cell(order.reason)
+        return f" because {person} extended it on {_day(order.at)} ({reason})"
+    return f" because {output.cell(found.standing.because)}" if found.standing.because else ""
 
 
 def _reasons(found: Life) -> Iterator[str]:
@@ -111,8 +122,9 @@ def _reasons(found: Life) -> Iterator[str]:
         yield f"{output.cell(one.key)}: {one.keep} from {output.cell(one.start)}, {until}{_cited(claim)}"
     for name, at in found.happened.items():
         yield f"{output.cell(name)} happened on {_day(at)}"
-    if found.extended:
-        yield f"extended until {_day(found.extended)}"
+    if order := found.extension:
+        who, why = output.cell(order.person), output.cell(order.reason)
+        yield f"extended until {_day(order.until)} by {who} on {_day(order.at)}: {why}"
     if found.readable_until:
         yield f"readable at once until {_day(found.readable_until)}"
     if found.write_once:
@@ -151,7 +163,8 @@ def _as_record(found: Life) -> dict[str, Any]:
         "kept": list(one.kept),
         "classes": classes,
         "happened": found.happened,
-        "extended": found.extended,
+        "extended": found.extension.until if found.extension else 0,
+        "extension": asdict(found.extension) if found.extension else None,
         "readable_until": found.readable_until,
         "write_once": found.write_once,
     }
@@ -225,7 +238,7 @@ def happened(
     type=click.DateTime(["%Y-%m-%d"]),
     default=None,
     metavar="DAY",
-    help="To the end of this day, UTC.",
+    help="To the end of this day, UTC: it may go from the next one on.",
 )
 @_yes_option
 @reason_option

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 
-from sqlalchemy import Connection, func, not_, select
+import orjson
+from sqlalchemy import Connection, and_, func, not_, select
 
 from bridge.errors import Missing, StoreError
 from bridge.message import Retention
@@ -22,6 +23,7 @@ from bridge.store.documents import Stored, documents
 from bridge.store.holds import families, standing_holds
 from bridge.store.kept import key_of
 from bridge.store.policies import sources_of
+from bridge.store.proving import testimony
 from bridge.store.terms import CHUNK, Standing, claims, effect, gone, standings
 
 # --- one record -----------------------------------------------------------------------------------------
@@ -38,18 +40,36 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Extension:
+    """Somebody's order that a record be kept until a time, given `at` (milliseconds)."""
+
+    until: int
+    person: str
+    reason: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
 class Life:
     """Everything about how long one record lives. `about` is the message that it is a notice about, 0 for
-    none: all of this is then said of that one. Times are milliseconds, 0 for never."""
+    none: all of this is then said of that one. `extension` is the order that makes it longest, if there was
+    one. Times are milliseconds, 0 for never."""
 
     standing: Standing
     about: int
     archived_at: int
     classes: tuple[Claim, ...]
     happened: dict[str, int]
-    extended: int
+    extension: Extension | None
     readable_until: int
     write_once: bool
+
+    @property
+    def governing(self) -> Extension | None:
+        """The order by which the record lives as long as it does, None where a class does that."""
+        one = self.extension
+        by_class = any(claim.until == self.standing.until for claim in self.classes)
+        return one if one and one.until == self.standing.until and not by_class else None
 
 
 def life(db: Connection, number: int, now: int) -> Life:
@@ -73,10 +93,34 @@ def life(db: Connection, number: int, now: int) -> Life:
             for one, begin in zip(known.classes, begins, strict=True)
         ),
         known.happened,
-        known.extended,
+        _extension(db, root, known.extended),
         readable_until(known.classes, known.created),
         is_write_once(known.classes),
     )
+
+
+def _extension(db: Connection, number: int, until: int) -> Extension | None:
+    """The order that keeps a message until this time, the first of several; None when there is none."""
+    le, c = s.ledger.c, s.content.c
+    own = select(le.lane, le.seq, le.entry).where(le.subject == f"message/{number}").order_by(le.lane, le.seq)
+    entries = (testimony(*row) for row in db.execute(own))
+    places = (
+        str(one.facts["by"])
+        for one in entries
+        if one.kind == "record:kept" and one.facts.get("extended") == until
+    )
+    if not until or (place := next(places, "")) == "":
+        return None
+    lane, seq = map(int, place.split("/"))
+    order = (
+        select(le.entry, c.body)
+        .outerjoin(s.content, and_(c.lane == le.lane, c.seq == le.seq))
+        .where(le.lane == lane, le.seq == seq)
+    )
+    row = db.execute(order).one()
+    said = orjson.loads(row.body) if row.body else {}
+    at = testimony(lane, seq, row.entry).at
+    return Extension(until, said.get("person", ""), said.get("reason", ""), at)
 
 
 def presets_of(db: Connection, numbers: Sequence[int]) -> dict[int, dict[str, str]]:

@@ -41,7 +41,10 @@ async def test_a_life_says_everything(hands: Hands) -> None:
         (SWAP, end(START, "5y")),
         (SEVEN, end(START, "7y")),
     ]
-    assert (one.happened, one.extended) == ({"deal-termination": START}, end(START, "9y"))
+    assert one.happened == {"deal-termination": START}
+    assert one.extension == one.governing
+    assert one.extension is not None
+    assert (one.extension.until, one.extension.person) == (end(START, "9y"), WHO["person"])
     assert (one.standing.until, one.standing.because) == (end(START, "9y"), SEVEN.key)
     assert (one.readable_until, one.write_once, one.about) == (end(START, "2y"), True, 0)
     with pytest.raises(Missing):
