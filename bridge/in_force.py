@@ -6,7 +6,8 @@ it, and nothing in flight is dropped or judged again. A set that does not pass n
 
 Two ways, by `[policy] activation`:
 
-    watch      what is saved in the files decides, as soon as it passes check and tests
+    watch      what is saved in the files decides, as soon as it passes check and tests; but a saved file ends
+               no legal hold
     approved   what is approved in the store decides, from the bytes that were approved; the files decide
                nothing, and one that differs is an alarm; only how old a list is, its file says: one that is
                delivered again with what was approved in it is new
@@ -31,6 +32,8 @@ from bridge.errors import ConfigError, Conflict, Damaged, PolicyError, StoreErro
 from bridge.message import Archived, Verdict
 from bridge.pipeline import Bell, House
 from bridge.policy import Diagnostic, PolicySet, Source, assemble, judge
+from bridge.policy.changes import Direction
+from bridge.policy.comparison import compare
 from bridge.proposals import Bar, Hashes, frozen
 from bridge.store import proposals
 from bridge.store.database import Database
@@ -68,6 +71,10 @@ is what decides now:
   weighbridge policy approve NUMBER --reason "read and tested"
   weighbridge policy activate NUMBER --reason "as agreed"
 then start the daemon again. For a desk of one person, write activation = "watch"."""
+
+NOT_ALONE = """\
+A saved file ends no legal hold, because one person can save it: put it back. Two people end it by a change of
+the policy that the second approves ([policy] activation = "approved")"""
 
 Signature = tuple[tuple[str, int, int], ...]
 Names = tuple[tuple[str, str], ...]
@@ -272,6 +279,7 @@ class InForce:
     async def _put_files_in_force(self, person: str, reason: str) -> None:
         before = self.judging.hashes
         policies = await beside(self.law.load)
+        await self._keep_holds(policies)
         removed = await self._removed(policies)
         if removed:
             reason = f"removed: {', '.join(removed)}; {reason}"
@@ -283,6 +291,18 @@ class InForce:
         self._refuse(0)
         if before and before != policies.hashes:
             log.info("policy:activated", count=len(policies.hashes))
+
+    async def _keep_holds(self, policies: PolicySet) -> None:
+        """Raises ConfigError when files end or narrow a legal hold that stands: nobody does that alone."""
+        standing = await self.database.read(proposals.in_force)
+        if standing == policies.hashes:
+            return
+        try:
+            sources = await self.database.read(lambda db: sources_of(db, [digest for _, digest in standing]))
+        except StoreError:
+            return  # nobody can say what they were; who wants to dispose of anything is told so
+        if dropped := await asyncio.to_thread(loosened_holds, sources, policies):
+            raise ConfigError([f"{one}. {NOT_ALONE}" for one in dropped])
 
     async def _removed(self, policies: PolicySet) -> list[str]:
         """Names of policies that decided until now and do not in this set, also since the last start."""
@@ -424,6 +444,16 @@ async def beside(work: Callable[[], PolicySet]) -> PolicySet:
         return await asyncio.to_thread(work)
     finally:
         sys.setswitchinterval(usual)
+
+
+def loosened_holds(sources: Sequence[Source], policies: PolicySet) -> list[str]:
+    """The legal holds that stand by `sources` and that `policies` would end or narrow, as sentences."""
+    if not any(b"legal_holds" in source.data for source in sources):
+        return []
+    before, _ = assemble(sources)
+    changes = compare(before, policies) if before else ()
+    worse = (Direction.LOOSER, Direction.CHECK)
+    return [one.sentence() for one in changes if one.section == "legal_hold" and one.direction in worse]
 
 
 def _sources(db: object, number: int) -> list[Source]:

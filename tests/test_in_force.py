@@ -518,6 +518,44 @@ async def test_a_file_that_goes_is_said_to_go(
     assert here.begun.removed == ("walls",)
 
 
+HELD = (
+    SMALL
+    + """\
+legal_holds:
+  - {{ id: m3, people: [{people}], since: {since}, approved_by: carol@bank.example }}
+"""
+)
+BOTH = "alice.wong@bank.example, bob.li@bank.example"
+
+
+async def test_a_saved_file_ends_no_legal_hold(small: Callable[[str], Small]) -> None:
+    """Neither by going, nor by holding fewer people or a later time, nor over a start; to hold more is done
+    at once. Two people end it, as any other."""
+    here = small("watch")
+    held = HELD.format(word="alpha", version=0, people="alice.wong@bank.example", since="2026-01-01")
+    here.write(held)
+    await here.begun.begin()
+    begun, wider = here.begun, held.replace("alice.wong@bank.example", BOTH)
+    async with running(begun):
+        here.write(wider)
+        await within(DEADLINE, lambda: begun.judging.hashes == load(here.files()).hashes)
+        in_force = begun.judging.hashes
+        for narrower in (SMALL.format(word="alpha", version=1), held, wider.replace("2026-01", "2026-07")):
+            here.write(narrower)
+            await within(DEADLINE, lambda: begun.refused == 1)
+            assert begun.judging.hashes == in_force
+            here.write(wider)
+            await within(DEADLINE, lambda: begun.refused == 0)
+    here.write(SMALL.format(word="alpha", version=1))
+    with pytest.raises(ConfigError, match=r"legal hold desk/m3: removed\. A saved file ends no legal hold"):
+        await here.anew().begin()
+    here.activation = "approved"
+    await here.in_force()
+    here.activation = "watch"
+    await here.anew().begin()
+    assert here.begun.judging.hashes == load(here.files()).hashes
+
+
 @pytest.mark.parametrize("activation", ["watch", "approved"])
 async def test_an_edit_that_keeps_time_and_size_is_seen(
     small: Callable[[str], Small], monkeypatch: pytest.MonkeyPatch, activation: str
