@@ -53,6 +53,7 @@ from bridge.people import Pair
 from bridge.records import exports as formats
 from bridge.records.exports.numbers import numbers_of
 from bridge.records.exports.packing import Limits
+from bridge.records.exports.profiles import PROFILES
 from bridge.store import exports as recorded
 from bridge.store.database import Database
 from bridge.store.documents import documents, last_number
@@ -729,4 +730,13 @@ def test_formats_and_profiles_are_listed_with_what_they_lack() -> None:
     rows = [json.loads(line) for line in answer.output.splitlines()]
     assert {row["name"] for row in rows if row["kind"] == "format"} == set(formats.FORMATS)
     assert all("basis" in row for row in rows if row["kind"] == "profile")
-    assert "globalrelay" in CliRunner().invoke(weighbridge, ["audit", "formats"]).output
+    shown = CliRunner().invoke(weighbridge, ["audit", "formats"]).output
+    assert all(f"{name}: " in shown for name in (*formats.FORMATS, *PROFILES))
+    assert max(map(len, shown.splitlines())) <= 80
+
+
+def test_help_is_given_for_one_letter(terminal: Terminal) -> None:
+    """As everywhere else, although a query may begin with a dash."""
+    for command in ("export", "search"):
+        answer = terminal.type("audit", command, "-h")
+        assert (answer.code, "Usage:" in answer.out) == (Exit.DONE, True), answer

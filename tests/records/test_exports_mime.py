@@ -97,3 +97,20 @@ def test_boundaries_follow_from_content() -> None:
     """The same mail has the same boundary, another one has another."""
     assert mime.boundary("a", 1) == mime.boundary("a", 1) != mime.boundary("a", 2)
     assert mime.date_of(corpus.START) == "Mon, 21 Sep 2026 14:13:20 +0000"
+
+
+@pytest.mark.parametrize("value", ["w" * 60, "w" * 61, "短" * 40, "a b" * 20, "=?" * 9])
+def test_no_line_is_longer_than_78_characters(value: str) -> None:
+    """RFC 5322, section 2.1.1: of headers with long names, of mailboxes, of long types; all read back."""
+    address = "advisor.with.a.long.name-82761c6eb1e2@symphony.bank.example"
+    kind = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+    octets = mime.header("X-Weighbridge-Conversation", value)
+    octets += mime.mailboxes("From", [mime.mailbox(value, address)])
+    octets += b"".join(mime.file_part(kind, value, [b"x"]))
+    assert max(map(len, octets.split(b"\r\n"))) <= 78
+    mail = message_from_bytes(octets, policy=policy.default)
+    assert mail["X-Weighbridge-Conversation"] == value
+    (box,) = mail["From"].addresses
+    # Python's parser puts a space between two encoded words of a name.
+    assert (box.display_name.replace(" ", ""), box.addr_spec) == (value.replace(" ", ""), address)
+    assert mail.get_content_type() == kind

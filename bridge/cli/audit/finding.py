@@ -56,7 +56,12 @@ QUERYING = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 
 
 def written(words: Sequence[str]) -> str:
-    """The query as it was typed. Raises UsageError for what was to be an option and is none."""
+    """The query as it was typed. Raises UsageError for what was to be an option and is none; `-h` alone asks
+    for help, because nobody searches for whatever has no "h"."""
+    if tuple(words) == ("-h",):
+        context = click.get_current_context()
+        click.echo(context.get_help())
+        context.exit()
     for word in words:
         if word.startswith("--"):
             raise click.NoSuchOption(word, ctx=click.get_current_context())

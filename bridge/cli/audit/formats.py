@@ -5,6 +5,7 @@ Rules of this file: no logic; the tables are in `bridge.records.exports`. It nee
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -12,11 +13,8 @@ import click
 
 from bridge.cli import output
 
-_FORMATS = {"name": "FORMAT", "what": "WHAT IT IS", "limit": "AT MOST", "options": "OPTIONS", "lost": "LACKS"}
-_PROFILES = {
-    "name": "PROFILE", "format": "FORMAT", "region": "TO", "what": "WHAT IT IS", "basis": "FROM",
-    "confirmed": "READ THERE",
-}  # fmt: skip
+_FORMATS = {"limit": "at most", "options": "options", "lost": "lacks"}
+_PROFILES = {"format": "format", "region": "goes to", "basis": "from", "read": "read there"}
 
 
 @click.command()
@@ -28,9 +26,12 @@ def formats(*, as_json: bool) -> None:
         for row in [*_formats(), *_profiles()]:
             output.json_line(row)
         return
-    output.listing([_format_line(one) for one in _formats()], _FORMATS, as_json=False)
-    click.echo()
-    output.listing(_profiles(), _PROFILES, as_json=False)
+    click.echo("Formats (--format)")
+    for one in _formats():
+        _told(_format_line(one), _FORMATS)
+    click.echo("\nProfiles (--profile)")
+    for one in _profiles():
+        _told({**one, "read": "yes" if one["confirmed"] else "no"}, _PROFILES)
 
 
 def _formats() -> Iterator[dict[str, Any]]:
@@ -71,10 +72,23 @@ def _profiles() -> list[dict[str, Any]]:
 
 
 def _format_line(one: Mapping[str, Any]) -> dict[str, Any]:
-    letter = f", {one['slice_bytes'] / 1e6:,.0f} MB a file" if one["slice_bytes"] else ""
+    size = one["slice_bytes"] / 1e6
+    letter = f", {size:,.0f} MB of attachments a mail (base64 is a third more)" if size else ""
     return {
         **one,
         "limit": f"{one['part_items']:,} items a part{letter}",
         "options": ", ".join(one["options"]),
         "lost": ", ".join(one["lacks"]),
     }
+
+
+def _told(one: Mapping[str, Any], columns: Mapping[str, str]) -> None:
+    """A row as lines of a terminal: its name and what it is, and below that whatever else there is."""
+    said = {title: one[key] for key, title in columns.items() if one.get(key)}
+    click.echo(_lines(f"{one['name']}: {one['what']}", ""))
+    for title, value in said.items():
+        click.echo(_lines(f"{title}: {value}", "    "))
+
+
+def _lines(text: str, before: str) -> str:
+    return textwrap.fill(text, 80, initial_indent=before, subsequent_indent=f"{before}    ")

@@ -2,7 +2,8 @@
 
 Rules of this file: pure. Python's own generator draws boundaries by chance and holds a mail in memory; here
 boundaries come from the content, and an attachment of any size passes in pieces. Lines end with CRLF and
-have at most 78 characters. No value can begin a header of its own: breaks become spaces before anything else.
+have at most 78 characters, unless an address alone has more. No value can begin a header of its own: breaks
+become spaces before anything else.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from urllib.parse import quote
 from bridge.records.exports.legible import one_line
 
 CRLF = b"\r\n"
+_LINE = 78  # characters of a line, without its end (RFC 5322, section 2.1.1)
 _PLAIN = re.compile(r"[ -~]*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -27,26 +29,27 @@ _PART = 57  # bytes that become one line of base64 (76 characters)
 
 def header(name: str, value: str) -> bytes:
     """One unstructured header; what is not ASCII, or long, as encoded words of at most 75 characters."""
-    words = unstructured(value)
+    words = unstructured(value, _LINE - len(name) - 2)
     return f"{name}: {words}".encode("ascii") + CRLF
 
 
-def unstructured(value: str) -> str:
-    """`value` as it stands in a header: itself where it is short plain ASCII, else RFC 2047 words."""
+def unstructured(value: str, room: int = _LINE) -> str:
+    """`value` as it stands in a header that leaves `room` on its first line: itself where it is short plain
+    ASCII, else RFC 2047 words."""
     line = one_line(value)
-    if _PLAIN.fullmatch(line) and len(line) <= 60 and "=?" not in line:
+    if _PLAIN.fullmatch(line) and len(line) <= min(60, room) and "=?" not in line:
         return line
-    return "\r\n ".join(_words(line))
+    return "\r\n ".join(_words(line, room))
 
 
-def _words(line: str) -> Iterator[str]:
-    """Encoded words of whole characters, as RFC 2047, section 5 demands."""
-    word = b""
+def _words(line: str, room: int = _LINE) -> Iterator[str]:
+    """Encoded words of whole characters, as RFC 2047, section 5 demands, the first one in `room` signs."""
+    word, most = b"", min(42, (room - len(_word(b""))) // 4 * 3)
     for character in line:
         more = character.encode("utf-8")
-        if len(word) + len(more) > 42:
+        if len(word) + len(more) > most:
             yield _word(word)
-            word = b""
+            word, most = b"", 42
         word += more
     yield _word(word)
 
@@ -61,11 +64,17 @@ def mailbox(name: str, address: str) -> str:
     if not line:
         return f"<{place}>"
     if _ATOMS.fullmatch(line) and len(line) <= 60:
-        return f"{line} <{place}>"
+        return _named(line, place)
     if _PLAIN.fullmatch(line) and len(line) <= 60 and "=?" not in line:
         escaped = line.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}" <{place}>'
+        return _named(f'"{escaped}"', place)
     return "\r\n ".join([*_words(line), f"<{place}>"])
+
+
+def _named(name: str, address: str) -> str:
+    """On one line where both have room beside the name of a header."""
+    fits = len(name) + len(address) + len("Bcc:  <>,") <= _LINE
+    return f"{name} <{address}>" if fits else f"{name}\r\n <{address}>"
 
 
 def mailbox_text(name: str, address: str) -> str:
@@ -103,7 +112,8 @@ def file_part(
     kind = media if re.fullmatch(r"[\w.+-]+/[\w.+-]+", media, re.ASCII) else "application/octet-stream"
     if kind.split("/", 1)[0] in ("message", "multipart"):
         kind = "application/octet-stream"  # base64 is forbidden for them (RFC 2046), and they are files here
-    yield b"Content-Type: " + kind.encode() + CRLF
+    fold = "\r\n " if len(kind) + len("Content-Type: ") > _LINE else " "
+    yield f"Content-Type:{fold}{kind}\r\n".encode()
     yield b"Content-Transfer-Encoding: base64" + CRLF
     yield b"Content-Disposition: attachment;" + CRLF + _filename(name)
     for title, value in (extra or {}).items():
