@@ -243,6 +243,7 @@ def test_who_could_see_is_told(terminal: Terminal) -> None:
     assert {one["participant"] for one in joins} == {f"symphony/{ALICE.id}", f"weixin/{LI_LEI.id}"}
     left = [one for one in lines(out_of(terminal), "events") if one["event"] == "leave"]
     assert {one["participant"] for one in left} == {f"symphony/{ALICE.id}", f"weixin/{HAN.id}"}
+    assert {one["reason"] for one in left} == {"pair ended: moved"}
 
 
 def _table(folder: Path) -> set[int]:
@@ -477,6 +478,7 @@ def test_a_client_gets_his_own_thread_alone(terminal: Terminal) -> None:
     """--client-copy: nothing of another client, no decision, and both are said."""
     assert export(terminal, "--client-copy", "韩梅梅").code == Exit.DONE
     assert [one["text"] for one in lines(out_of(terminal), "messages")] == ["再见"]
+    assert {one["reason"] for one in lines(out_of(terminal), "events")} == {""}
     assert lines(out_of(terminal), "decisions") == []
     assert [one["reason"] for one in listed(out_of(terminal))["exclusions"]] == ["of another client"]
     assert "卡号" not in "".join(path.read_text("utf-8") for path in out_of(terminal).rglob("*.jsonl"))

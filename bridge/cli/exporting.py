@@ -36,7 +36,7 @@ from bridge.records.exports.manifest import (
 )
 from bridge.records.exports.numbers import Numbers
 from bridge.records.exports.packing import cut, packed
-from bridge.records.transcript import CLIENT, Line, Request, Slice
+from bridge.records.transcript import CLIENT, Came, Line, Request, Slice
 from bridge.search.query import Query, parse
 from bridge.store import exports
 from bridge.store.attachments import Attachments
@@ -257,7 +257,8 @@ class _Work:
             if run.after != begun:
                 begun, pieces = run.after, {}
             for place, one in enumerate(run.slices, run.place):
-                for number, piece in enumerate(cut(one, self.known.limits)):
+                whole = _without_reasons(one) if self.wanted.terms.client_copy else one
+                for number, piece in enumerate(cut(whole, self.known.limits)):
                     pieces[one.key] = pieces.get(one.key, run.base) + 1
                     at = [run.after, place, number, run.latest]
                     if at >= start:
@@ -363,6 +364,12 @@ def as_client(line: Line) -> Line | None:
     if not line.delivered or all(reader.role != CLIENT for reader in line.readers):
         return None
     return replace(line, text=line.sent, quote=line.sent_quote, decisions=())
+
+
+def _without_reasons(one: Slice) -> Slice:
+    """A conversation in which nobody is told why the firm made a pair, or ended it."""
+    items = (replace(item, reason="") if isinstance(item, Came) else item for item in one.items)
+    return replace(one, items=tuple(items))
 
 
 def _warn(part: Part, line: Line) -> None:

@@ -12,26 +12,33 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import orjson
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, select
 
 from bridge.message import SYMPHONY, WEIXIN
 from bridge.records.addresses import address_of, origin
 from bridge.records.transcript import ADVISOR, BRIDGE, CLIENT, OTHER, Came, Party
 from bridge.search.document import Person
 from bridge.store import schema as s
+from bridge.store.proving import testimony
 from bridge.store.rows import WORDS_OF_OURS
+from bridge.store.vault import if_whole
 
 _NEVER = 1 << 62
+
+ENDED = "pair ended"
+"""Why somebody left, before the words of whoever ended the pair."""
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """Somebody in a conversation from `since` until `until` (milliseconds; far away while it lasts)."""
+    """Somebody in a conversation from `since` until `until` (milliseconds; far away while it lasts), and what
+    whoever ended it said of that."""
 
     party: Party
     since: int
     until: int
     pair: int
+    why: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,8 +63,13 @@ class Talk:
                 if since <= first < until:
                     found.append(Came(first, party, True, "paired"))
                 if since <= last < until:
-                    found.append(Came(last, party, False, "pair ended"))
+                    found.append(Came(last, party, False, self._why(party, last)))
         return sorted(found, key=lambda one: (one.at, one.joined, one.party.id))
+
+    def _why(self, party: Party, until: int) -> str:
+        """Why a stay ended."""
+        said = [one.why for one in self.members if (one.party, one.until) == (party, until) and one.why]
+        return ": ".join([ENDED, *said[-1:]])
 
     def _stays(self, party: Party) -> list[tuple[int, int]]:
         """When somebody was there: overlapping pairs are one stay."""
@@ -101,7 +113,7 @@ class Talks:
     """All conversations of the directory."""
 
     def __init__(self, db: Connection, naming: Naming) -> None:
-        self.naming = naming
+        self.db, self.naming = db, naming
         self.of_pair: dict[int, Talk] = {}
         self._of_chat: dict[tuple[str, str], Talk | None] = {}
         together: dict[tuple[str, str], list[object]] = {}
@@ -141,4 +153,20 @@ class Talks:
         )
         parties = (self.naming.party(one, role) for one, role in zip(persons, (ADVISOR, CLIENT), strict=True))
         until = row.ended_at or _NEVER  # type: ignore[attr-defined]
-        return [Member(one, row.made_at, until, row.id) for one in parties]  # type: ignore[attr-defined]
+        why = self._why(row.id) if row.ended_at else ""  # type: ignore[attr-defined]
+        return [Member(one, row.made_at, until, row.id, why) for one in parties]  # type: ignore[attr-defined]
+
+    def _why(self, pair: int) -> str:
+        """What the person said who ended a pair; "" where that does not open."""
+        le, c = s.ledger.c, s.content.c
+        query = (
+            select(le.lane, le.seq, le.entry, if_whole(c.body).label("body"))
+            .join(s.content, and_(c.lane == le.lane, c.seq == le.seq))
+            .where(le.subject == f"pair/{pair}")
+            .order_by(le.seq.desc())
+        )
+        for row in self.db.execute(query):
+            if row.body and testimony(row.lane, row.seq, row.entry).kind == "pair:ended":
+                why: str = orjson.loads(row.body).get("reason", "")
+                return why
+        return ""
