@@ -50,8 +50,8 @@ UNCLEARED = (
     "{name} --i-understand`"
 )
 MOVED = (
-    "has copies at {there}, and its policy now says {to}. What lies in one place is not looked for in another: "
-    "give the new place an id of its own"
+    "has copies at {there}, and its policy now says {to}. What lies in one place is not looked for in "
+    "another: give the new place an id of its own"
 )
 UNLOCKED = "{name}: {count} copies are not locked or held yet as they have to be by now ({why})"
 LATE = "{name} has lacked copies for {seconds} s: see `weighbridge sinks status`"

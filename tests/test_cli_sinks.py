@@ -12,10 +12,11 @@ import pytest
 from buckets import client, serving
 from story import Story, Terminal, copy_of_the_story, passed
 
-from bridge.archivist import Archivist
+from bridge.archivist import Archivist, Destination
 from bridge.cli import compose
 from bridge.cli.output import Exit
 from bridge.config import load
+from bridge.errors import ConfigError
 from bridge.store import copies
 
 WHY = ("--as", "bob.li@bank.example", "--reason", "a drill")
@@ -81,6 +82,18 @@ def test_list(terminal: Terminal) -> None:
         ("records/drop", ""),
         ("records/vault", "compliance"),
     ]
+
+
+@pytest.mark.parametrize("to", ["smtp://localhost:25000000/j@a.example", "ftp://a/b", "s3://AKIA:HUSH@b/c"])
+def test_an_address_that_cannot_be_used(terminal: Terminal, to: str) -> None:
+    """It is an error of the policy, and of whoever would use it; what it may hold is in no word of ours."""
+    (terminal.folder / "records.yaml").write_text(POLICY.replace("file://FOLDER", to))
+    answer = terminal.type("sinks", "list")
+    assert (answer.code, answer.out) == (Exit.WRONG, "")
+    settings = load(terminal.folder / "weighbridge.toml", {})
+    with pytest.raises(ConfigError) as wrong:
+        compose.sink(settings, Destination("records/drop", to, "native"))
+    assert "HUSH" not in str(wrong.value)
 
 
 def test_status(brought: Terminal) -> None:

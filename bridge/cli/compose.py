@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import glob
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import partial
@@ -323,6 +324,13 @@ def destinations(found: PolicySet | None) -> list[Destination]:
 def sink(settings: Settings, destination: Destination) -> Sink:
     """What brings copies to an archive. Raises ConfigError when its address, or the settings for it, cannot
     be used."""
+    from bridge.policy.language import ADDRESS
+
+    if not re.fullmatch(ADDRESS, destination.to):  # not told: it may hold a password
+        raise ConfigError(
+            "its address cannot be used: write s3://BUCKET/PREFIX, smtp://HOST:PORT/ADDRESS, "
+            "smtps://HOST:PORT/ADDRESS or file:///FOLDER, without a password"
+        )
     parts, part = urlsplit(destination.to), settings.archives
     if destination.lock and parts.scheme != "s3":
         raise ConfigError(f"{destination.to} locks nothing: `object_lock` is for s3:// addresses")
@@ -335,14 +343,9 @@ def sink(settings: Settings, destination: Destination) -> Sink:
         from bridge.sinks.mail import MailSink
 
         return MailSink(destination.name, _mailbox(settings, destination.to))
-    if parts.scheme == "file" and parts.path.startswith("/") and not parts.netloc:
-        from bridge.sinks.drop import DropSink
+    from bridge.sinks.drop import DropSink
 
-        return DropSink(destination.name, Path(unquote(parts.path)))
-    raise ConfigError(
-        f"{destination.to} is no address of an archive: write s3://BUCKET/PREFIX, smtp://HOST:PORT/ADDRESS, "
-        "smtps://HOST:PORT/ADDRESS or file:///FOLDER"
-    )
+    return DropSink(destination.name, Path(unquote(parts.path)))
 
 
 def _mailbox(settings: Settings, address: str) -> MailBox:
@@ -351,9 +354,6 @@ def _mailbox(settings: Settings, address: str) -> MailBox:
     from bridge.sinks.mail import MailBox
 
     parts, part = urlsplit(address), settings.archives
-    archive, host = unquote(parts.path.strip("/")), parts.hostname
-    if not host or "@" not in archive or parts.username or parts.password:
-        raise ConfigError(f"{parts.scheme}://{host}: write smtp://HOST:PORT/ADDRESS, without a password")
     if not part.mail_sender:
         raise ConfigError("archives.mail_sender: is needed for letters: the address that they come from")
     try:
@@ -362,9 +362,9 @@ def _mailbox(settings: Settings, address: str) -> MailBox:
         raise ConfigError(f"archives.mail_ca_file: {error}: write certificates in PEM there") from None
     implicit = parts.scheme == "smtps"
     return MailBox(
-        host,
+        parts.hostname or "",
         parts.port or (465 if implicit else 587),
-        archive,
+        parts.path.removeprefix("/"),
         part.mail_sender,
         "implicit" if implicit else "starttls",
         context,

@@ -156,6 +156,27 @@ def _hours(value: Any) -> Any:
     return value
 
 
+_HOST = r"[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*"
+_PORT = (
+    "([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"  # up to 65535
+)
+_ATOM = r"[A-Za-z0-9!$&'*+=^_`{|}~-]+"
+_REST = r"[^?#\x00-\x20\x7f]*"
+ADDRESS = (
+    rf"(s3://[a-z0-9][a-z0-9.-]{{0,62}}(/{_REST})?"
+    rf"|smtps?://{_HOST}(:{_PORT})?/{_ATOM}(\.{_ATOM})*@{_HOST}"
+    rf"|file:///(?!.*%00)[^/?#\x00-\x20\x7f]{_REST})"
+)
+"""An archive's address, with the same meaning in ECMA 262. It has no room for a user name or a password: they
+belong in the settings."""
+
+
+def _address(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(ADDRESS, value):
+        return value
+    raise _refuse("P013.address")
+
+
 def _everybody(value: Any) -> Any:
     """`all` is everybody, held as an empty tuple; an empty list is nobody and surely a mistake."""
     if value == "all" or value == ():
@@ -203,6 +224,7 @@ Period = Annotated[str, BeforeValidator(_period)]
 Size = Annotated[int, BeforeValidator(_size)]
 Percent = Annotated[float, BeforeValidator(_percent)]
 Hours = Annotated[str, BeforeValidator(_hours)]
+Address = Annotated[str, BeforeValidator(_address)]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_listed)]
 Names = Annotated[tuple[Name, ...], BeforeValidator(_listed)]
 Words = Annotated[tuple[Word, ...], BeforeValidator(_listed)]
@@ -835,7 +857,7 @@ class ArchiveTo(Section):
     """Where else copies must lie. A message is archived only when all destinations have it."""
 
     id: Name = Field(description="the name of the destination")
-    to: Text = Field(description="where: an address such as s3://… or smtp://…")
+    to: Address = Field(description="where: s3://BUCKET/PREFIX, smtp://HOST:PORT/ADDRESS, file:///FOLDER")
     format: Literal["native", "eml", "jsonl"] = Field(default="native", description="the form of the copies")
     object_lock: Literal["governance", "compliance"] | None = Field(
         default=None, description="how the destination keeps them from being changed"

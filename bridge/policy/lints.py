@@ -24,7 +24,6 @@ from bridge.policy.lexicon import stands_alone
 from bridge.policy.presets import PRESETS
 
 SOON = datetime.timedelta(days=14)  # an exception that ends in this time is pointed at
-_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://[^\s/]|mailto:\S")  # RFC 3986: a scheme, then where
 _CONFIDENCE = ("low", "medium", "high")
 
 
@@ -447,10 +446,6 @@ def _records(file: Written) -> Iterator[Diagnostic]:
         for node in scalars(items(file.root.child("legal_holds"))[index].child("people")):
             if node.value in file.model.groups:
                 yield file.warn("P038.people", node.place, name=node.value)
-    for index, archive in enumerate(file.model.archive):
-        place = file.root.at("archive", index, "to")
-        if not _ADDRESS.match(archive.to):
-            yield file.warn("P038.archive", place, value=archive.to)
     scanned = file.model.attachments
     if scanned is not None and scanned.virus_scan == "none" and "infected" in scanned.model_fields_set:
         yield file.warn("P038.infected", _key(file, "attachments", "infected"))

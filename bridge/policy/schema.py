@@ -119,6 +119,7 @@ _WRITTEN: Mapping[Callable[..., Any], Writer] = {
     _reader(lang.Duration): _pattern("a length of time: 30m, 24h, 7d", "[1-9][0-9]{0,4}[mhd]"),
     _reader(lang.Period): _pattern("a period: 90d, 18m, 7y", "[1-9][0-9]{0,3}[dmy]"),
     _reader(lang.Hours): _pattern('hours in quotes: "09:00-18:30"', f"{_HOUR}-({_HOUR}|24:00)"),
+    _reader(lang.Address): _pattern("an address: s3://bank-records/chat", lang.ADDRESS),
     lang.PolicyFile.model_fields["timezone"].metadata[0].func: _pattern(
         "a time zone: Asia/Hong_Kong", "[A-Za-z0-9_+/-]+"
     ),

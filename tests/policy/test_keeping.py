@@ -71,7 +71,7 @@ def test_what_is_blocked_is_kept_as_well() -> None:
 def test_archives_of_all_files_add_up() -> None:
     """Every destination by its full name, for the groups it is for."""
     first = one_rule(name="a", top=f"{GROUPS}archive: [{{ id: worm, to: 's3://b/k' }}]\n")
-    others = "archive: [{ id: mail, to: 'smtp://j' }, { id: no, to: 'smtp://k', for: others }]\n"
+    others = "archive: [{ id: mail, to: 'smtp://h/j@a.b' }, { id: no, to: 'smtp://h/k@a.b', for: others }]\n"
     second = one_rule(name="b", top=f"{GROUPS}{others}")
     assert weigh(policy_set(second, first), "hello").archives == ("a/worm", "b/mail")
 
@@ -106,7 +106,8 @@ def test_whether_delivery_waits_for_the_archives() -> None:
     """One file that asks for it is enough, if it has an archive that the message belongs to."""
     local = one_rule(name="a", top="archive: [{ id: vault, to: 's3://b/k' }]\n")
     waits = one_rule(
-        name="b", top="defaults: { deliver_after: all_sinks }\narchive: [{ id: mail, to: 'smtp://m' }]\n"
+        name="b",
+        top="defaults: { deliver_after: all_sinks }\narchive: [{ id: mail, to: 'smtp://h/m@a.example' }]\n",
     )
     elsewhere = one_rule(name="c", top="defaults: { deliver_after: all_sinks }\n")
     assert not weigh(policy_set(local, elsewhere), "hello").after_archives

@@ -180,6 +180,11 @@ EN: Mapping[str, Text] = {
         "write [one, other]; for one direction use `from` and `to`",
     ),
     "P013.timezone": Text("`{key}` wants a time zone", "not a known zone", "write it like Asia/Hong_Kong"),
+    "P013.address": Text(
+        "`{key}` is no address of an archive",
+        "not an address",
+        "write s3://BUCKET/PREFIX, smtp://HOST:PORT/ADDRESS, smtps://… or file:///FOLDER; no password",
+    ),
     "P013.name": Text(
         "`{value}` cannot be a name", "not a name", "use letters, digits, `-`, `_` and `.`, without spaces"
     ),
@@ -454,9 +459,6 @@ EN: Mapping[str, Text] = {
     ),
     "P038.infected": Text(
         "nobody looks for viruses, so `infected` says nothing", "without effect", "add `virus_scan: clamav`"
-    ),
-    "P038.archive": Text(
-        "`{value}` is not an address", "no address", "write where the archive is: `s3://…`, `smtp://…`"
     ),
     "P038.people": Text(
         "`{name}` is taken for a person's id, and it is a group",

@@ -92,6 +92,11 @@ ZH_HANS: Mapping[str, Text] = {
     "P013.two": Text("`{key}` 须正好是两个组别", "不是两个", "写作 [one, other]；单向则用 `from` 和 `to`"),
     "P013.timezone": Text("`{key}` 应为时区", "未知的时区", "写作 Asia/Hong_Kong"),
     "P013.name": Text("`{value}` 不能用作名称", "不是名称", "用字母、数字、`-`、`_` 和 `.`，不要有空格"),
+    "P013.address": Text(
+        "`{key}` 不是存档的地址",
+        "不是地址",
+        "写作 s3://桶/前缀、smtp://主机:端口/邮箱、smtps://… 或 file:///目录；不含密码",
+    ),
     "P013.key": Text("键必须是一段文字", "不是文字", "写作 `key: value`"),
     "P013.other": Text("`{key}` 不能取这个值", "不可用", "参阅指南中关于 `{key}` 的说明"),
     "P014.list": Text("词表只能有 `words` 或 `file` 其中之一", "这个词表", "写其中一个"),
@@ -258,7 +263,6 @@ ZH_HANS: Mapping[str, Text] = {
     ),
     "P038.confidence": Text("没有 `finds`，`confidence` 没有作用", "没有作用", "加上 `finds`，或删除它"),
     "P038.infected": Text("没有病毒扫描，`infected` 没有作用", "没有作用", "加上 `virus_scan: clamav`"),
-    "P038.archive": Text("`{value}` 不是地址", "不是地址", "写明存档的位置：`s3://…`、`smtp://…`"),
     "P038.people": Text("`{name}` 会被当作某个人的标识，但它是一个组", "不是人", "写明每个人：地址或标识"),
     "P038.since": Text(
         "诉讼保全 `{name}` 不保留 {day} 之前的记录，而这一天还没有到", "在将来", "写上最早有关系的日期"

@@ -90,6 +90,11 @@ ZH_HANT: Mapping[str, Text] = {
     "P013.two": Text("`{key}` 須正好是兩個組別", "不是兩個", "寫作 [one, other]；單向則用 `from` 和 `to`"),
     "P013.timezone": Text("`{key}` 應為時區", "未知的時區", "寫作 Asia/Hong_Kong"),
     "P013.name": Text("`{value}` 不能用作名稱", "不是名稱", "用字母、數字、`-`、`_` 和 `.`，不要有空格"),
+    "P013.address": Text(
+        "`{key}` 不是存檔的地址",
+        "不是地址",
+        "寫作 s3://儲存桶/前綴、smtp://主機:連接埠/郵箱、smtps://… 或 file:///目錄；不含密碼",
+    ),
     "P013.key": Text("鍵必須是一段文字", "不是文字", "寫作 `key: value`"),
     "P013.other": Text("`{key}` 不能取這個值", "不可用", "參閱指南中關於 `{key}` 的說明"),
     "P014.list": Text("詞表只能有 `words` 或 `file` 其中之一", "這個詞表", "寫其中一個"),
@@ -256,7 +261,6 @@ ZH_HANT: Mapping[str, Text] = {
     ),
     "P038.confidence": Text("沒有 `finds`，`confidence` 沒有作用", "沒有作用", "加上 `finds`，或刪除它"),
     "P038.infected": Text("沒有病毒掃描，`infected` 沒有作用", "沒有作用", "加上 `virus_scan: clamav`"),
-    "P038.archive": Text("`{value}` 不是地址", "不是地址", "寫明存檔的位置：`s3://…`、`smtp://…`"),
     "P038.people": Text(
         "`{name}` 會被當作某個人的識別碼，但它是一個組別", "不是人", "寫明每個人：地址或識別碼"
     ),
