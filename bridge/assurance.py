@@ -18,6 +18,7 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -33,7 +34,7 @@ from bridge.ports import Connector
 from bridge.records import canaries, expectations
 from bridge.records.capture import Capture
 from bridge.records.certificate import MOST, Account, Certificate, moment, signed
-from bridge.records.reconcile import Fault, Recount, Stage, What
+from bridge.records.reconcile import Fault, Ours, Recount, Stage, What, letters
 from bridge.store import checkpoints, disposal, heartbeats, reconciling
 from bridge.store.causes import cause
 from bridge.store.database import Database
@@ -386,27 +387,41 @@ class Assurance:
             try:
                 if network not in connectors:
                     raise _Closed
-                await self._ask(run, asked, connectors[network], unasked)
+                known = await self._apart(partial(reconciling.conversations, chosen=chosen, network=network))
+                await self._ask(run, asked, connectors[network], known, unasked)
             except (NetworkError, _Closed) as error:
                 run.closed.append(network)
                 run.unasked.append(f"{network}: it could not be asked ({type(error).__name__.lstrip('_')})")
                 run.alerts.append(f"source {network} could not be recounted")
                 run.accounts.append(Account("source", network, dict(asked.counts), *_ends(chosen)))
                 continue
-            await self._account(run, chosen, asked, unasked)
+            await self._account(run, chosen, asked, unasked, connectors[network].shows_ours)
 
-    async def _ask(self, run: _Run, asked: Recount, connector: Connector, unasked: list[Unasked]) -> None:
+    async def _ask(
+        self,
+        run: _Run,
+        asked: Recount,
+        connector: Connector,
+        known: Sequence[str],
+        unasked: list[Unasked],
+    ) -> None:
         """One network's recount, window by window."""
-        seen = connector.recount(max(run.since - OVERLAP, 0), run.until)
+        seen = connector.recount(max(run.since - OVERLAP, 0), run.until, known)
         async for window in _windows(seen, unasked):
-            known, permits = await self._apart(
+            ids, permits = await self._apart(
                 lambda db, some=window: reconciling.look_up(db, asked.network, some)
             )
-            run.faults += asked.compare(window, known, permits)
+            permits |= {one.permit: self._canary_note(one.permit) for one in window if _is_canary(one.permit)}
+            run.faults += asked.compare(window, ids, permits)
         run.faults += asked.rest()
 
     async def _account(
-        self, run: _Run, chosen: reconciling.Span, asked: Recount, unasked: Sequence[Unasked]
+        self,
+        run: _Run,
+        chosen: reconciling.Span,
+        asked: Recount,
+        unasked: Sequence[Unasked],
+        shows_ours: bool,
     ) -> None:
         network = asked.network
         gaps = [(one.conversation, one.since, one.until) for one in unasked]
@@ -415,7 +430,7 @@ class Assurance:
             for one in unasked
         ]
         run.faults += await self._apart(lambda db: reconciling.surplus(db, chosen, asked, gaps))
-        if asked.counts["own"]:  # a network that does not show ours at all proves nothing
+        if shows_ours:
             run.faults += await self._apart(lambda db: reconciling.unseen_deliveries(db, chosen, asked, gaps))
         run.accounts.append(Account("source", network, dict(asked.counts), *_ends(chosen)))
 
@@ -449,8 +464,7 @@ class Assurance:
             return
         key = f"canary/{run.day}/{self.database.clock.now()}"
         self._canary = (key, asyncio.Event())
-        origin = self.signer.origin(self.database.lane)
-        note = self.signer.note(self.database.lane, f"{origin}\nweighbridge canary {key}\n")
+        note = self._canary_text(key)
         name = f"source {SYMPHONY}"
         try:
             await self.plant(key, note)
@@ -462,6 +476,14 @@ class Assurance:
         except TimeoutError:
             run.canaries[name] = f"did not come back within {self.plan.canary:.0f} s"
             log.error("canary:lost", network=SYMPHONY, seconds=round(self.plan.canary))
+
+    def _canary_text(self, key: str) -> str:
+        """The signed note of a canary: nobody else can write one, and it is the same each time."""
+        origin = self.signer.origin(self.database.lane)
+        return self.signer.note(self.database.lane, f"{origin}\nweighbridge canary {key}\n")
+
+    def _canary_note(self, key: str) -> Ours:
+        return Ours(0, letters(self._canary_text(key)))
 
     async def _unusual(self, run: _Run, hits: Mapping[str, int], since: int) -> None:
         """Too few, too many, and who fell silent."""
@@ -592,6 +614,10 @@ def _names_in(folder: Path) -> set[str]:
     """The files of a folder, which is made where it is not there. Raises OSError."""
     folder.mkdir(mode=0o750, parents=True, exist_ok=True)
     return {path.name for path in folder.glob("*.txt")}
+
+
+def _is_canary(permit: str) -> bool:
+    return permit.startswith("canary/")
 
 
 def _untried(said: str) -> bool:

@@ -104,10 +104,13 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Echo:
-    """Our own delivery, seen coming back in the network's stream: proof that `permit` arrived as `id`."""
+    """Our own delivery, seen coming back in the network's stream: proof that `permit` arrived as `id`. One
+    that history shows has its time (`at`, milliseconds) and its words as well."""
 
     permit: str
     id: str
+    at: int = 0
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +134,9 @@ class Batch:
 class Sighting:
     """One item that a network shows us again when its history is asked: what completeness is measured by.
 
-    `at` is the network's time of it, `digest` what it says (`said_digest`). Something of ours has the permit
-    that it was sent by in `permit`, and no digest.
+    `at` is the network's time of it, `digest` what it says (`said_digest`). Something in our name (`ours`)
+    has the permit that it was sent by in `permit`, "" where it names none, and its words in `text` instead
+    of a digest.
     """
 
     network: str
@@ -141,6 +145,8 @@ class Sighting:
     at: int
     digest: str = ""
     permit: str = ""
+    ours: bool = False
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

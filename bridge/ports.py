@@ -7,7 +7,7 @@ is chosen in `bridge/cli`, the composition root.
 from __future__ import annotations
 
 import enum
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
@@ -247,14 +247,19 @@ class Connector(Protocol):
         MAY yield the same message any number of times.
         """
 
-    def recount(self, since: int, until: int) -> AsyncIterator[Sighting | Unasked]:
+    @property
+    def shows_ours(self) -> bool:
+        """Whether a recount shows what the bridge itself said there."""
+
+    def recount(self, since: int, until: int, known: Iterable[str] = ()) -> AsyncIterator[Sighting | Unasked]:
         """What the network has of `since` <= time < `until` (milliseconds, its own clock), asked anew.
 
         MUST ask the network's history, and MUST find the conversations without being told which: what was
-        never received has to be seen here. MUST yield every item that history has, those of ours with their
-        permit, in the network's order within a conversation; and an `Unasked` for whatever it cannot be
-        asked for. MUST NOT move a cursor, acknowledge, or disturb `receive`, which may be running or not.
-        MUST NOT yield what the archive would know by another id. MAY yield an item more than once.
+        never received has to be seen here. MUST yield an `Unasked` for each of the conversations `known` to
+        the archive that the account is not in any more. MUST yield every item that history has, those of ours
+        with their permit, in the network's order within a conversation; and an `Unasked` for whatever it
+        cannot be asked for. MUST NOT move a cursor, acknowledge, or disturb `receive`, which may be running
+        or not. MUST NOT yield what the archive would know by another id. MAY yield an item more than once.
         Raises `Unreachable` when the network stays away in spite of some patience.
         """
 

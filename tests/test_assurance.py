@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -35,7 +35,7 @@ from bridge.assurance import Assurance, Plan
 from bridge.daemon import Daemon
 from bridge.in_force import Law
 from bridge.ledger.checkpoint import Signer
-from bridge.message import SYMPHONY, WEIXIN, Batch, Echo, Message
+from bridge.message import SYMPHONY, WEIXIN, Batch, Echo, Message, Sighting, Unasked
 from bridge.pipeline import House, Pace
 from bridge.policy import PolicySet, Source, assemble
 from bridge.records.certificate import Certificate, read
@@ -80,6 +80,15 @@ class Stalling(Line):
     def __init__(self, peer: Peer, clock: Clock | VirtualLoop, database: Database) -> None:
         super().__init__(peer, Fate(), database.blobs)
         self.clock, self.stalled = clock, False
+
+    shows_ours = False
+
+    async def recount(
+        self, since: int, until: int, known: Iterable[str] = ()
+    ) -> AsyncIterator[Sighting | Unasked]:
+        """See `bridge.ports.Connector`."""
+        async for one in super().recount(since, until):
+            yield one
 
     async def receive(self, cursors: Mapping[str, str]) -> AsyncIterator[Batch]:
         """See `bridge.ports.Connector`."""
@@ -304,6 +313,15 @@ async def test_a_message_that_never_came_in_is_named(world: World) -> None:
     (source,) = [one for one in made.accounts if (one.kind, one.name) == ("source", SYMPHONY)]
     assert (source.counts["collected"], source.counts["archived"], source.counts["missing"]) == (2, 1, 1)
     assert "1 differences" in world.assurance.trouble()
+
+
+async def test_what_we_said_and_is_gone_is_named_even_if_all_is(world: World) -> None:
+    """A network that shows what is ours, and shows nothing of it: every delivery is missing there."""
+    await world.begin()
+    await world.notices(SYMPHONY)
+    world.lines[SYMPHONY].shows_ours = True
+    made = await world.certificate()
+    assert len(made.lists["fault outbox missing"]) == 1
 
 
 async def test_a_canary_that_does_not_come_back_is_an_alarm(world: World) -> None:

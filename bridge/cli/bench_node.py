@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
@@ -115,9 +115,14 @@ class Unmetered:
         """See `bridge.ports.Connector`."""
         return self._connector.receive(cursors)
 
-    def recount(self, since: int, until: int) -> AsyncIterator[Sighting | Unasked]:
+    @property
+    def shows_ours(self) -> bool:
         """See `bridge.ports.Connector`."""
-        return self._connector.recount(since, until)
+        return self._connector.shows_ours
+
+    def recount(self, since: int, until: int, known: Iterable[str] = ()) -> AsyncIterator[Sighting | Unasked]:
+        """See `bridge.ports.Connector`."""
+        return self._connector.recount(since, until, known)
 
     async def acknowledge(self, batch: Batch) -> None:
         """See `bridge.ports.Connector`."""

@@ -13,7 +13,7 @@ import enum
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bridge.message import Sighting
 
@@ -57,12 +57,12 @@ class Fault(NamedTuple):
 # --- order and numbers ----------------------------------------------------------------------------------
 
 
-def out_of_place(numbers: Sequence[int]) -> list[int]:
+def out_of_place(numbers: Sequence[Any]) -> list[int]:
     """The positions of the fewest items that have to be taken away for the rest to rise.
 
     What is left is a longest increasing subsequence, so a single item that was moved is named alone.
     """
-    tails: list[int] = []
+    tails: list[Any] = []
     ends: list[int] = []
     before: list[int] = []
     for position, number in enumerate(numbers):
@@ -133,12 +133,39 @@ class Seen:
 # --- a source against the archive -----------------------------------------------------------------------
 
 
+LATE = 60_000
+"""Milliseconds after which a message that comes in was caught up with: its place says nothing."""
+
+
 class Known(NamedTuple):
-    """What the archive has under an id: the message's number, and the digest of what it says; "" where that
-    was destroyed, as it was due."""
+    """What the archive has under an id: the message's number, the digest of what it says ("" where that was
+    destroyed, as it was due), and when it came in. Number 0 is what was said before the bridge came."""
 
     number: int
     digest: str
+    at: int = 0
+
+
+class Ours(NamedTuple):
+    """What may be shown in our name under a permit: a delivery's number (0 for a note of the house), the
+    letters that have to be in it, and when it was sent at its first try, 0 where that is not known."""
+
+    number: int
+    letters: str
+    at: int = 0
+
+
+def letters(text: str) -> str:
+    """Letters and digits alone: what markup, marks and another network's white space leave as it was."""
+    return "".join(filter(str.isalnum, text))
+
+
+class _Place(NamedTuple):
+    """Where an item stands: the network's time, our order, what it is called."""
+
+    at: int
+    ours: tuple[int, ...]
+    name: str
 
 
 class Recount:
@@ -156,16 +183,15 @@ class Recount:
         self.counts: Counter[str] = Counter(collected=0, archived=0, duplicate=0, own=0)
         self.seen = Seen(*messages)
         self.arrived = Seen(*deliveries)
-        self._order: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
+        self._order: defaultdict[tuple[Stage, str], list[_Place]] = defaultdict(list)
         self._waiting = 0
 
     def compare(
-        self, sightings: Iterable[Sighting], known: Mapping[str, Known], permits: Mapping[str, int]
+        self, sightings: Iterable[Sighting], known: Mapping[str, Known], permits: Mapping[str, Ours]
     ) -> Iterator[Fault]:
-        """The faults of one window. `known` is the archive by the network's ids, `permits` the numbers of
-        deliveries by their permits."""
+        """The faults of one window. `known` is the archive by the network's ids, `permits` what is ours."""
         for one in sightings:
-            if one.permit:
+            if one.ours:
                 yield from self._own(one, permits)
             else:
                 yield from self._theirs(one, known)
@@ -178,6 +204,9 @@ class Recount:
         if found is None:
             yield Fault(Stage.SOURCE, What.MISSING, name, "the network has it, the archive has not")
             return
+        if not found.number:
+            self.counts["excluded"] += counted
+            return
         if not self.seen.add(found.number):
             self.counts["duplicate"] += counted
             return
@@ -185,29 +214,45 @@ class Recount:
         if found.digest and found.digest != one.digest:
             detail = f"the network says something else than message/{found.number}"
             yield Fault(Stage.SOURCE, What.ALTERED, name, detail)
-        self._order[one.conversation].append((one.at, found.number))
-        self._waiting += 1
-        if self._waiting >= BUFFERED or len(self._order[one.conversation]) >= WINDOW:
-            yield from self.rest()
+        if found.at - one.at <= LATE:
+            place = _Place(one.at, (found.number,), f"message/{found.number}")
+            yield from self._placed(Stage.SOURCE, one.conversation, place)
 
-    def _own(self, one: Sighting, permits: Mapping[str, int]) -> Iterator[Fault]:
+    def _own(self, one: Sighting, permits: Mapping[str, Ours]) -> Iterator[Fault]:
         self.counts["own"] += 1
-        number = permits.get(one.permit)
-        if number is None:
-            if "/" not in one.permit:  # a checkpoint's key has one
-                detail = "said in the name of the bridge, by no permit of its"
-                yield Fault(Stage.OUTBOX, What.SURPLUS, f"{self.network}/{one.id}", detail)
-        elif not self.arrived.add(number):
-            yield Fault(Stage.OUTBOX, What.DUPLICATE, f"delivery/{one.permit}", f"again as {one.id}")
+        ours = permits.get(one.permit)
+        if ours is None or not (ours.number or ours.letters == letters(one.text)):
+            detail = "said in the name of the bridge, by no permit of its"
+            yield Fault(Stage.OUTBOX, What.SURPLUS, f"{self.network}/{one.id}", detail)
+        elif ours.number:
+            yield from self._delivered(one, ours)
+
+    def _delivered(self, one: Sighting, ours: Ours) -> Iterator[Fault]:
+        name = f"delivery/{one.permit}"
+        if ours.letters not in letters(one.text):
+            yield Fault(Stage.OUTBOX, What.ALTERED, name, "the network does not show what passed")
+        if not self.arrived.add(ours.number):
+            yield Fault(Stage.OUTBOX, What.DUPLICATE, name, f"again as {one.id}")
+        elif ours.at:
+            place = _Place(one.at, (ours.at, ours.number), name)
+            yield from self._placed(Stage.OUTBOX, one.conversation, place)
+
+    def _placed(self, stage: Stage, conversation: str, place: _Place) -> Iterator[Fault]:
+        """One more item whose order is to be compared."""
+        places = self._order[stage, conversation]
+        places.append(place)
+        self._waiting += 1
+        if self._waiting >= BUFFERED or len(places) >= WINDOW:
+            yield from self.rest()
 
     def rest(self) -> Iterator[Fault]:
         """What is out of order among what has not been compared for that yet. What came at the same moment
         has no order."""
-        for pairs in self._order.values():
-            numbers = [number for _, number in sorted(pairs)]
-            for position in out_of_place(numbers):
-                detail = "archived in another order than the network has"
-                yield Fault(Stage.SOURCE, What.REORDERED, f"message/{numbers[position]}", detail)
+        for (stage, _), places in self._order.items():
+            places.sort()
+            for position in out_of_place([one.ours for one in places]):
+                detail = "the network has it in another order"
+                yield Fault(stage, What.REORDERED, places[position].name, detail)
         self._order.clear()
         self._waiting = 0
 

@@ -8,7 +8,7 @@ asks more, of everything and by another door; this asks of one day what a certif
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,12 +20,28 @@ from bridge.errors import StoreError
 from bridge.ledger.content import digest_of
 from bridge.ledger.entry import Entry, recall
 from bridge.message import Kind, Sighting, said_digest
-from bridge.records.reconcile import STATES, Fault, Known, Numbers, Recount, Row, Stage, What, against, rising
+from bridge.ports import DIRECT
+from bridge.records.reconcile import (
+    STATES,
+    Fault,
+    Known,
+    Numbers,
+    Ours,
+    Recount,
+    Row,
+    Stage,
+    What,
+    against,
+    letters,
+    rising,
+)
 from bridge.sealing import BODY, RAW
+from bridge.store import checkpoints
 from bridge.store import schema as s
-from bridge.store.codec import message_from
+from bridge.store.codec import message_from, words_in
 from bridge.store.documents import last_number
 from bridge.store.vault import Vault, apart, vault_of
+from bridge.words import visible
 
 CHUNK = 1000
 
@@ -539,24 +555,78 @@ def recount(chosen: Span, network: str, margin: int) -> Recount:
 
 def look_up(
     db: Connection, network: str, sightings: Sequence[Sighting]
-) -> tuple[dict[str, Known], dict[str, int]]:
-    """What the archive has of sightings: by the network's ids, and deliveries by permit."""
-    m, c, k, d = s.messages.c, s.content.c, s.data_keys.c, s.deliveries.c
-    ids = [one.id for one in sightings if not one.permit]
+) -> tuple[dict[str, Known], dict[str, Ours]]:
+    """What the archive has of sightings: by the network's ids, and by permit what is ours."""
+    m, c, k = s.messages.c, s.content.c, s.data_keys.c
+    theirs = [one for one in sightings if not one.ours]
     query = (
-        select(m.source_id, m.id, m.lane, m.entry, k.wrapped, apart(c.body))
+        select(m.source_id, m.id, m.archived_at, m.lane, m.entry, k.wrapped, apart(c.body))
         .select_from(
             s.messages.outerjoin(s.content, and_(c.lane == m.lane, c.seq == m.entry)).outerjoin(
                 s.data_keys, and_(k.lane == m.lane, k.seq == m.entry)
             )
         )
-        .where(m.network == network, m.source_id.in_(ids))
+        .where(m.network == network, m.source_id.in_([one.id for one in theirs]))
     )
     vault = vault_of(db)
-    known = {row[0]: Known(row[1], _said(vault, *row[2:])) for row in db.execute(query)}
-    permits = [one.permit for one in sightings if one.permit]
-    ours = db.execute(select(d.permit, d.id).where(d.permit.in_(permits), d.network == network))
-    return known, {row.permit: row.id for row in ours}
+    known = {row[0]: Known(row[1], _said(vault, *row[3:]), row[2]) for row in db.execute(query)}
+    strange = [one for one in theirs if one.id not in known]
+    begun = {chat: _begun(db, network, chat) for chat in {one.conversation for one in strange}}
+    known |= {one.id: Known(0, "") for one in strange if one.at < begun[one.conversation]}
+    return known, _ours(db, network, {one.permit for one in sightings if one.permit})
+
+
+def _begun(db: Connection, network: str, conversation: str) -> int:
+    """When the bridge came into a conversation: the network's time of the first that the archive has of it,
+    if that is a note (somebody joined, a room was made); 0 where it is not known."""
+    m = s.messages.c
+    query = select(m.kind, m.lane, m.entry).where(m.network == network, m.conversation == conversation)
+    row = db.execute(query.where(m.notice_for.is_(None)).order_by(m.id).limit(1)).first()
+    if row is None or row.kind != Kind.NOTE:
+        return 0
+    return int((_message(db, row.lane, row.entry) or {}).get("sent_at", 0))
+
+
+def _ours(db: Connection, network: str, permits: Collection[str]) -> dict[str, Ours]:
+    """What may be shown in our name by these permits: deliveries with what passed, and signed checkpoints."""
+    d, m, v = s.deliveries.c, s.messages.c, s.verdicts.c
+    query = (
+        select(d.permit, d.id, d.attempt, d.done_at, d.state, m.lane, m.entry, v.entry.label("verdict"))
+        .select_from(s.deliveries.join(s.messages, m.id == d.message).join(s.verdicts, v.id == d.verdict))
+        .where(d.permit.in_(permits), d.network == network)
+    )
+    found = {}
+    for row in db.execute(query):
+        at = row.done_at if row.state == "sent" and row.attempt <= 1 else 0
+        found[row.permit] = Ours(row.id, letters(_passed(db, row)), at)
+    for permit in permits:
+        name, _, place = permit.partition("/")
+        lane, _, size = place.partition("/")
+        named = name == "checkpoint" and lane.isdecimal() and size.isdecimal()
+        if named and (note := checkpoints.note_of(db, int(lane), int(size))):
+            found[permit] = Ours(0, letters(note))
+    return found
+
+
+def _passed(db: Connection, row: Any) -> str:
+    """The words of a message that its verdict let pass; "" where they were destroyed, or do not open."""
+    message, verdict = _message(db, row.lane, row.entry), _message(db, row.lane, row.verdict)
+    if message is None or verdict is None or message.get("kind") == Kind.RECALL:
+        return ""
+    return visible(words_in(verdict, str(message.get("text", "")))[0])
+
+
+def conversations(db: Connection, chosen: Span, network: str) -> list[str]:
+    """The conversations of a network of which a span has a message, or a delivery that arrived."""
+    m, d = s.messages.c, s.deliveries.c
+    messages = select(m.conversation).where(
+        m.network == network, m.notice_for.is_(None), m.id >= chosen.messages[0], m.id < chosen.messages[1]
+    )
+    sent = select(d.conversation).where(
+        d.network == network, d.done_at >= chosen.since, d.done_at < chosen.until, d.state == "sent"
+    )
+    found = db.execute(messages.union(sent)).scalars()
+    return sorted(one for one in found if one and not one.startswith(DIRECT))
 
 
 def _said(vault: Vault, lane: int, seq: int, wrapped: bytes | None, sealed: bytes | None) -> str:
@@ -653,6 +723,7 @@ def unseen_deliveries(
 __all__ = [
     "Findings",
     "Span",
+    "conversations",
     "last_number",
     "look_up",
     "reconcile",

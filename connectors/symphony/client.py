@@ -120,6 +120,7 @@ class SymphonyConnector:
     """
 
     network = SYMPHONY
+    shows_ours = True
 
     def __init__(
         self,
@@ -422,17 +423,22 @@ class SymphonyConnector:
             except Unreachable as error:
                 await pauses.after(error)
 
-    async def recount(self, since: int, until: int) -> AsyncIterator[Sighting | Unasked]:
+    async def recount(
+        self, since: int, until: int, known: Iterable[str] = ()
+    ) -> AsyncIterator[Sighting | Unasked]:
         """See `bridge.ports.Connector`. Every stream that the account is in is asked, known to us or not.
 
         History has messages only, so joins, leaves and the like are not in it; and what was suppressed is
         not in it any more.
         """
         await self._insisting(self.whoami)
-        for stream in await self._insisting(self._own_streams):
+        streams = await self._insisting(self._own_streams)
+        for stream in sorted({*known} - {*streams}):
+            yield Unasked(SYMPHONY, stream, since, until, "the account is not in it any more")
+        for stream in streams:
             try:
                 async for item in self._history(stream, since, until):
-                    yield _sighted(item, stream)
+                    yield _sighted(item, stream, self._own_id)
             except Refused as error:
                 yield Unasked(SYMPHONY, stream, since, until, f"history is refused: {error.code}")
 
@@ -705,10 +711,12 @@ def _page(reply: Reply, own_id: str) -> tuple[Item, ...]:
         raise Unreachable(f"reading history: {why}.", certain=True) from None
 
 
-def _sighted(item: Item, stream: str) -> Sighting:
+def _sighted(item: Item, stream: str, own_id: str) -> Sighting:
     """An item of a stream's history, as a recount gives it."""
     if isinstance(item, Echo):
-        return Sighting(SYMPHONY, stream, item.id, 0, permit=item.permit)
+        return Sighting(SYMPHONY, stream, item.id, item.at, permit=item.permit, ours=True, text=item.text)
+    if item.sender and item.sender == own_id:
+        return Sighting(SYMPHONY, stream, item.id, item.sent_at, ours=True, text=item.text)
     return sighting(item)
 
 

@@ -42,8 +42,9 @@ _QUOTED = re.compile(
     r"[*_ ]*In reply to:?[*_ ]*\n(?P<who>[^\n]*)\n(?P<quote>.*?)\n?[—_\-]{8,}\n?(?P<text>.*)", re.DOTALL
 )
 _SIGNED_NOTE = re.compile(
-    r"[^\s<>&]{1,200}\n\d{1,19}\n[A-Za-z0-9+/]{43}=\n\n(— [^\s<>&]{1,200} [A-Za-z0-9+/=]{90,200}\n){1,16}"
-)  # C2SP tlog-checkpoint, without extensions
+    r"[^\s<>&]{1,200}\n(\d{1,19}\n[A-Za-z0-9+/]{43}=|weighbridge canary [0-9a-z./-]{1,80})\n"
+    r"\n(— [^\s<>&]{1,200} [A-Za-z0-9+/=]{90,200}\n){1,16}"
+)  # C2SP tlog-checkpoint, without extensions; or the canary that has to come back
 _KINDS = {"image": Kind.IMAGE, "video": Kind.VIDEO, "audio": Kind.VOICE}
 _MEDIA_TYPES = mimetypes.MimeTypes()  # the built-in table alone: the host's files must not change an answer
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -410,7 +411,9 @@ def read_message(message: Json, raw: bytes, own_id: str, event: Json | None = No
     sender = _user_id(user)
     data = message.get("data") or ""
     if sender and sender == own_id and (permit := permit_in(data)):
-        return Echo(permit, message_id)
+        if event is not None:
+            return Echo(permit, message_id)
+        return Echo(permit, message_id, _time(message.get("timestamp")), _words(message, data)[0])
     conversation = normal_id((message.get("stream") or {}).get("streamId"))
     text, quote, defect = _words(message, data)
     files = tuple(_file(conversation, message_id, item) for item in message.get("attachments") or ())

@@ -20,7 +20,7 @@ import hashlib
 import re
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Generic, Self, TypeVar
 from urllib.parse import quote
@@ -101,6 +101,7 @@ class WeixinConnector:
     """微信客服 as `bridge.ports.Connector`: conversations are `open_kfid/external_userid`."""
 
     network = WEIXIN
+    shows_ours = False
 
     def __init__(
         self,
@@ -270,10 +271,15 @@ class WeixinConnector:
         """When (ms) the account that was pulled longest ago was pulled; 0 before all of them were."""
         return self._intake.heard_at if self._intake else 0
 
-    async def recount(self, since: int, until: int) -> AsyncIterator[Sighting | Unasked]:
+    async def recount(
+        self, since: int, until: int, known: Iterable[str] = ()
+    ) -> AsyncIterator[Sighting | Unasked]:
         """See `bridge.ports.Connector`. The platform keeps three days, and nothing of what the API sent."""
         reach = self._clock.now() - wire.RETENTION_MS
-        for open_kfid in self._settings.open_kfids or await self._manageable():
+        accounts = self._settings.open_kfids or await self._manageable()
+        for closed in sorted({one.partition("/")[0] for one in known} - {*accounts}):
+            yield Unasked(WEIXIN, closed, since, until, "the account is not served any more")
+        for open_kfid in accounts:
             if since < reach:
                 yield Unasked(WEIXIN, open_kfid, since, min(reach, until), "kept for three days only")
             async for message in kept(self._api, open_kfid, self._pace):

@@ -29,7 +29,9 @@ from cryptography.hazmat.primitives import serialization  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: E402
 
 from bridge.errors import Refused, SignedOut, StoreError, Unreachable  # noqa: E402
-from bridge.message import SYMPHONY, Batch, Content, File, Kind, Message, Traffic, Unasked  # noqa: E402
+from bridge.ledger.checkpoint import Signer  # noqa: E402
+from bridge.message import SYMPHONY, Batch, Content, File, Kind, Message, Sighting, Traffic, Unasked  # noqa: E402
+from bridge.records.reconcile import letters  # noqa: E402
 from bridge.store.gathering import notes_in  # noqa: E402
 from bridge.store.signing import drawn  # noqa: E402
 from connectors.symphony.client import STREAM, Pauses, SymphonyConnector, SymphonySettings  # noqa: E402
@@ -819,6 +821,31 @@ async def test_a_recount_finds_rooms_that_nobody_told_us_of(harness: PodHarness)
         seen = [item async for item in connector.recount(0, harness.now() + 60_000)]
     assert [one.conversation for one in seen if not one.permit] == [strange]
     assert [one.permit for one in seen if one.permit] == [f"{1:020d}"]
+
+
+async def test_what_is_ours_is_shown_with_its_words(harness: PodHarness) -> None:
+    """A delivery reads as it was sent; a note as it was signed; what somebody wrote by hand has no permit."""
+    key = "canary/2026-11-21/1763773200000"
+    signer = Signer("weighbridge/5b1c4e1a0c77d2e9", b"k" * 32)
+    note = signer.note(0, f"{signer.origin(0)}\nweighbridge canary {key}\n")
+    async with harness.connector() as connector:
+        await connector.send(permit(harness, HELLO), Traffic())
+        await connector.post_note(harness.conversation, key, note)
+        harness.pod.say(BOT, harness.conversation, "by hand")
+        seen = [
+            one async for one in connector.recount(0, harness.now() + 60_000) if isinstance(one, Sighting)
+        ]
+    assert [one.permit for one in seen if one.ours] == [f"{1:020d}", key, ""]
+    sent, posted, by_hand = (letters(one.text) for one in seen if one.ours)
+    assert letters(HELLO.text) in sent and posted == letters(note) and by_hand == "byhand"
+    assert all(one.at for one in seen)
+
+
+async def test_a_stream_that_the_account_has_left_is_said(harness: PodHarness) -> None:
+    """What the archive knows and the pod does not list cannot be asked for any more."""
+    async with harness.connector() as connector:
+        seen = [item async for item in connector.recount(5, 9, [harness.conversation, "left"])]
+    assert [one.conversation for one in seen if isinstance(one, Unasked)] == ["left"]
 
 
 async def test_a_stream_whose_history_is_refused_is_said(harness: PodHarness) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bridge.message import SYMPHONY, Sighting
-from bridge.records.reconcile import Known, Numbers, Recount, Seen, What, out_of_place, rising
+from bridge.records.reconcile import Known, Numbers, Ours, Recount, Seen, What, letters, out_of_place, rising
 
 
 def test_what_was_moved_is_named_alone() -> None:
@@ -62,11 +62,49 @@ def test_windows_give_what_the_whole_gives() -> None:
     assert whole.counts == parts.counts == {"collected": 6, "archived": 4, "duplicate": 1, "own": 0}
 
 
-def test_a_checkpoint_in_a_room_is_nobodys_delivery() -> None:
-    """The bridge's own posts carry a key with a slash where deliveries have their permit."""
+def _ours(permit: str, at: int, text: str) -> Sighting:
+    return Sighting(SYMPHONY, "a", f"x{at}", at, permit=permit, ours=True, text=text)
+
+
+def test_what_is_said_in_our_name_is_ours_to_the_letter() -> None:
+    """Signed notes of the house, and what passed, by its permit; anything else in our name is a surplus,
+    whatever it calls itself."""
+    ours = {"checkpoint/0/5": Ours(0, letters("a signed note")), "p1": Ours(1, letters("Good morning!"))}
+    shown = [_ours("checkpoint/0/5", 1, "a signed\nnote"), _ours("p1", 2, "Alice Wong: Good  morning!")]
+    assert list(Recount(SYMPHONY, (1, 9), (1, 9)).compare(shown, {}, ours)) == []
+    shown = [_ours("checkpoint/0/5", 1, "buy now"), _ours("p1", 2, "Alice Wong: Good evening!")]
+    shown += [_ours("x/y", 3, "by no permit"), _ours("", 4, "by hand")]
+    faults = list(Recount(SYMPHONY, (1, 9), (1, 9)).compare(shown, {}, ours))
+    assert [(one.what, one.name) for one in faults] == [
+        (What.SURPLUS, "symphony/x1"),
+        (What.ALTERED, "delivery/p1"),
+        (What.SURPLUS, "symphony/x3"),
+        (What.SURPLUS, "symphony/x4"),
+    ]
+
+
+def test_deliveries_that_the_network_has_in_another_order_are_named() -> None:
+    """What was sent at its first try stands where it was sent."""
+    ours = {f"p{n}": Ours(n, "", at=n * 10) for n in (1, 2, 3)}
     recount = Recount(SYMPHONY, (1, 9), (1, 9))
-    note = Sighting(SYMPHONY, "a", "x", 0, permit="checkpoint/0/5")
-    assert list(recount.compare([note], {}, {})) == []
+    shown = [_ours("p1", 1, ""), _ours("p3", 2, ""), _ours("p2", 3, "")]
+    assert list(recount.compare(shown, {}, ours)) == []
+    assert [(one.what, one.name) for one in recount.rest()] == [(What.REORDERED, "delivery/p3")]
+
+
+def test_what_was_caught_up_with_is_not_out_of_order() -> None:
+    """Archived hours after it was said: late, and in nobody's place."""
+    known = {"s1": Known(1, "d", 1), "s2": Known(9, "d", 9_000_000), "s3": Known(3, "d", 3)}
+    recount = Recount(SYMPHONY, (1, 9), (1, 9))
+    assert list(recount.compare([_seen(1, 1), _seen(2, 2), _seen(3, 3)], known, {})) == []
+    assert list(recount.rest()) == []
+
+
+def test_what_was_said_before_the_bridge_came_is_not_missing() -> None:
+    """Number 0: it is counted as excluded, and is nobody's fault."""
+    recount = Recount(SYMPHONY, (1, 9), (1, 9))
+    assert list(recount.compare([_seen(1, 1)], {"s1": Known(0, "")}, {})) == []
+    assert (recount.counts["excluded"], recount.counts["collected"]) == (1, 1)
 
 
 def test_rows_rise_as_the_ledger_does() -> None:

@@ -102,9 +102,13 @@ def _shown(folder: Path) -> dict[str, list[Sighting]]:
             message = message_from(body, b"")
             if message.kind not in (Kind.NOTE, Kind.RECALL, Kind.FAILED):
                 shown[message.network].append(sighting(message))
-        ours = select(d.permit, r.id).join(s.receipts, r.permit == d.permit)
-        for permit, one in db.execute(ours.where(d.network == SYMPHONY, d.state == "sent")):
-            shown[SYMPHONY].append(Sighting(SYMPHONY, "room-li-lei", one, 0, permit=permit))
+        ours = select(d.permit, r.id, d.done_at, m.lane, m.entry, s.verdicts.c.entry.label("verdict"))
+        ours = ours.join(s.receipts, r.permit == d.permit).join(s.messages, m.id == d.message)
+        ours = ours.join(s.verdicts, s.verdicts.c.id == d.verdict).order_by(d.done_at, d.id)
+        for at, row in enumerate(db.execute(ours.where(d.network == SYMPHONY, d.state == "sent"))):
+            text = f"Li Lei: {reconciling._passed(db, row)}"
+            one = Sighting(SYMPHONY, "room-li-lei", row.id, at, permit=row.permit, ours=True, text=text)
+            shown[SYMPHONY].append(one)
     engine.dispose()
     return shown
 
@@ -143,11 +147,11 @@ def fault(stage: Stage, what: What) -> Callable[[Done], Done]:
 
 
 def _theirs(day: Day, network: str) -> list[int]:
-    return [place for place, one in enumerate(day.networks[network]) if not one.permit]
+    return [place for place, one in enumerate(day.networks[network]) if not one.ours]
 
 
 def _ours(day: Day) -> list[int]:
-    return [place for place, one in enumerate(day.networks[SYMPHONY]) if one.permit]
+    return [place for place, one in enumerate(day.networks[SYMPHONY]) if one.ours]
 
 
 @fault(Stage.SOURCE, What.MISSING)
@@ -216,8 +220,50 @@ def _ours_is_there_twice(day: Day) -> str:
 @fault(Stage.OUTBOX, What.SURPLUS)
 def _not_ours_in_our_name(day: Day) -> str:
     """Somebody wrote in the name of the bridge, by a permit that was never made."""
-    day.networks[SYMPHONY].append(Sighting(SYMPHONY, "room-li-lei", "forged", 9, permit="z" * 20))
+    forged = Sighting(SYMPHONY, "room-li-lei", "forged", 9, permit="z" * 20, ours=True)
+    day.networks[SYMPHONY].append(forged)
     return "symphony/forged"
+
+
+@fault(Stage.OUTBOX, What.SURPLUS)
+def _written_by_hand(day: Day) -> str:
+    """Somebody wrote in the name of the bridge, and named no permit."""
+    day.networks[SYMPHONY].append(Sighting(SYMPHONY, "room-li-lei", "by-hand", 9, ours=True, text="sell"))
+    return "symphony/by-hand"
+
+
+@fault(Stage.OUTBOX, What.SURPLUS)
+def _like_a_checkpoint(day: Day) -> str:
+    """Somebody wrote in the name of the bridge what calls itself a checkpoint."""
+    forged = Sighting(SYMPHONY, "a", "like", 9, permit="checkpoint/0/1", ours=True, text="sell")
+    day.networks[SYMPHONY].append(forged)
+    return "symphony/like"
+
+
+@fault(Stage.OUTBOX, What.ALTERED)
+def _ours_reads_otherwise(day: Day) -> str:
+    """Symphony shows something of ours with other words."""
+    place = _ours(day)[0]
+    one = day.networks[SYMPHONY][place]
+    day.networks[SYMPHONY][place] = replace(one, text="Li Lei: sell everything")
+    return f"delivery/{one.permit}"
+
+
+@fault(Stage.OUTBOX, What.REORDERED)
+def _ours_has_another_order(day: Day) -> str:
+    """Symphony shows something of ours after what was sent later."""
+    place = _ours(day)[0]
+    one = day.networks[SYMPHONY][place]
+    day.networks[SYMPHONY][place] = replace(one, at=FOREVER)
+    return f"delivery/{one.permit}"
+
+
+@fault(Stage.OUTBOX, What.MISSING)
+def _all_of_ours_is_gone(day: Day) -> str:
+    """Symphony has nothing at all of what it took from us."""
+    one = day.networks[SYMPHONY][_ours(day)[0]]
+    day.networks[SYMPHONY] = [one for one in day.networks[SYMPHONY] if not one.ours]
+    return f"delivery/{one.permit}"
 
 
 @fault(Stage.ARCHIVE, What.MISSING)
