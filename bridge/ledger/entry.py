@@ -58,6 +58,7 @@ KINDS: Mapping[str, str] = {
     "archive:rehearsed": "an archive was shown to lock what it keeps: it refused to delete",
     "archive:cleared": "a person let an archive lock copies so that nobody can unlock them before their time",
     "record:kept": "a record lives longer: what its period runs from has happened, or somebody extended it",
+    "record:joined": "a later message edits a record, or takes it back: what keeps one keeps both",
     "retention:started": "a person said that an event has happened, for the records that a query finds",
     "retention:extended": "a person ordered that the records that a query finds are kept longer",
     "legal:placed": "a person placed a legal hold; whom or what it covers is its content",

@@ -114,8 +114,35 @@ def check_gone(work: Work, row: AnyRow, entries: Sequence[Entry], gone: Entry) -
     run = work.runs.get((number(gone.facts.get("disposal")), number(gone.facts.get("by"))))
     if run is None or run.at != gone.at:
         _too_early(work, gone, "no entry says which holds were asked before")
+    if any(_outlasts(work.entries([one])[one], gone) for one in _joined(work, row.id, entries)):
+        _too_early(work, gone, "an edit of it, or what it edits, was still to be kept")
     for name in _lacking(entries, gone):
         _too_early(work, gone, f"the archive {name} had not acknowledged its copy")
+
+
+def _joined(work: Work, message: int, entries: Sequence[Entry]) -> set[str]:
+    """The subjects of all messages that edit this one, take it back, or are so treated by it."""
+    own = f"{_MESSAGE}{message}"
+    found, new = {own}, _named(entries)
+    while new := new - found:
+        found |= new
+        stories = work.entries(sorted(new))
+        new = {name for some in stories.values() for name in _named(some)}
+    return found - {own}
+
+
+def _named(entries: Sequence[Entry]) -> set[str]:
+    numbers = {e.facts["of"] for e in entries if "of" in e.facts}
+    numbers |= {e.facts.get("with") for e in entries if e.kind == "record:joined"}
+    return {f"{_MESSAGE}{one}" for one in numbers}
+
+
+def _outlasts(entries: Sequence[Entry], gone: Entry) -> bool:
+    """Whether a message's term went beyond the time at which another was destroyed."""
+    if not any("kept" in entry.facts for entry in entries):
+        return False
+    until = _term(entries)
+    return until is None or until > gone.at
 
 
 def _lacking(entries: Sequence[Entry], gone: Entry) -> list[str]:

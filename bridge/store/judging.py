@@ -209,7 +209,8 @@ class Rulings:
     def _noted(self, ruling: Ruling) -> None:
         """A message that is relayed to nobody is a record as well: its classes stand beside its entry."""
         number, verdict = ruling.archived.seq, ruling.verdict
-        facts = {"message": number} | copies.want(self, number, verdict.archives)
+        facts = {"message": number} | self._joined(ruling)
+        facts |= copies.want(self, number, verdict.archives)
         facts |= kept.said_of(verdict, ruling.archived.archived_at)
         body = kept.classes_body(verdict.retention) if verdict.retention else None
         entry = self.tx.append(self.lane, "message:noted", f"message/{number}", facts, body)
@@ -228,7 +229,8 @@ class Rulings:
         step = {Outcome.HOLD: "hold", Outcome.BLOCK: "block"}.get(verdict.outcome, "pass")
         self._step(archived, step)
         goes = step == "pass" and archived.route is not None
-        more = {"samples": len(verdict.samples)} if goes and verdict.samples else {}
+        more: dict[str, object] = self._joined(ruling)
+        more |= {"samples": len(verdict.samples)} if goes and verdict.samples else {}
         more |= copies.want(self, archived.seq, verdict.archives)
         more |= kept.said_of(verdict, archived.archived_at)
         number = self.verdict(archived.seq, verdict, archived.message.text, _known(ruling), more)
@@ -244,6 +246,20 @@ class Rulings:
             following.ask_client(self, ruling)
         if verdict.agreed:
             following.agree(self, ruling)
+
+    def _joined(self, ruling: Ruling) -> dict[str, object]:
+        """An edit, or a recall, and what it is about share their fate: an entry of each names the other."""
+        number, message = ruling.archived.seq, ruling.archived.message
+        named = message.replaces or (message.refers_to if message.kind is Kind.RECALL else "")
+        if not named:
+            return {}
+        self.write()
+        original = find_message(self.tx.db, message.network, named, message.conversation)
+        if original is None or original == number:
+            return {}
+        facts: dict[str, object] = {"message": original, "with": number}
+        self.tx.append(self.lane, "record:joined", f"message/{original}", facts)
+        return {"of": original}
 
     def _pass(self, archived: Archived, verdict: Verdict, number: int) -> None:
         route = archived.route

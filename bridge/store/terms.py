@@ -179,12 +179,11 @@ def standings(db: Connection, numbers: Sequence[int], now: int, holds: Holds) ->
 
 
 def _standings(db: Connection, numbers: Sequence[int], now: int, holds: Holds) -> dict[int, Standing]:
-    family = families(db, numbers)
+    family, said = _joined(db, numbers)
     members = [one for root in family for one in family[root]]
     kept: defaultdict[int, list[str]] = defaultdict(list)
     rows = {row.id: row for row in db.execute(_TERMS.where(s.messages.c.id.in_(members)))}
     root_of = {one: root for root in family for one in family[root]}
-    said = _said_of(db, members)
     for one, root in root_of.items():
         if one in rows:
             kept[root].extend(_of_member(rows[one], root, said[one], now))
@@ -200,11 +199,64 @@ def _standings(db: Connection, numbers: Sequence[int], now: int, holds: Holds) -
     for root, names in covered(db, family, holds).items():
         kept[root].extend(f"hold {name}" for name in names)
     asked = set(numbers)
+    chains = _chains(family, said)
     return {
-        one: Standing(one, rows[root].until, name_of(rows[root].key or ""), tuple(dict.fromkeys(kept[root])))
+        one: Standing(one, rows[root].until, name_of(rows[root].key or ""), _reasons(root, chains, kept))
         for one, root in root_of.items()
         if one in asked and root in rows
     }
+
+
+NO_CLASS = "no class of retention"
+"""Why a record stays for which nobody named a period."""
+
+
+def _reasons(
+    root: int, chains: Mapping[int, Sequence[int]], kept: Mapping[int, Sequence[str]]
+) -> tuple[str, ...]:
+    """What keeps a record, and what keeps an edit of it, a recall, or what it edits itself. That one of those
+    has no class keeps that one alone."""
+    others = (why for one in chains.get(root, ()) if one != root for why in kept.get(one, ()))
+    return tuple(dict.fromkeys([*kept.get(root, ()), *(why for why in others if why != NO_CLASS)]))
+
+
+def _joined(db: Connection, numbers: Sequence[int]) -> tuple[dict[int, list[int]], dict[int, list[Entry]]]:
+    """The families of these messages and of all that they are joined with, and what the ledger says of each
+    of their members."""
+    family: dict[int, list[int]] = {}
+    said: dict[int, list[Entry]] = {}
+    missing = list(numbers)
+    while missing:
+        found = families(db, missing)
+        new = {root: found[root] for root in found if root not in family}
+        told = _said_of(db, [one for root in new for one in new[root]])
+        family |= new
+        said |= told
+        wanted = {other for entries in told.values() for other in _others(entries)}
+        missing = sorted(wanted - said.keys())
+    return family, said
+
+
+def _others(said: Iterable[Entry]) -> Iterator[int]:
+    """The messages with which these entries join the one that they are about."""
+    for entry in said:
+        facts: Mapping[str, Any] = entry.facts
+        if "of" in facts:
+            yield facts["of"]
+        if entry.kind == "record:joined":
+            yield facts["with"]
+
+
+def _chains(family: Iterable[int], said: Mapping[int, Sequence[Entry]]) -> dict[int, list[int]]:
+    """By each record that is joined with others: all of them, itself among them."""
+    chain: dict[int, list[int]] = {}
+    for root in family:
+        for other in _others(said[root]):
+            one, two = chain.setdefault(root, [root]), chain.setdefault(other, [other])
+            if one is not two:
+                one += two
+                chain |= dict.fromkeys(two, one)
+    return chain
 
 
 def _said_of(db: Connection, numbers: Sequence[int]) -> dict[int, list[Entry]]:
@@ -232,7 +284,7 @@ def _of_member(row: Any, root: int, said: Sequence[Entry], now: int) -> Iterator
     if row.key is not None or governing is not None:
         yield from _by_term(row, governing, now)
     elif row.id == root:
-        yield "no class of retention"
+        yield NO_CLASS
 
 
 _ARCHIVED = ("message:archived", "notice:archived")

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from disposals import DAY, FIRST, PLANNER, SHORT, Firm, firm
+from disposals import DAY, FIRST, LONG, PLANNER, SHORT, Firm, firm
 from sqlalchemy import insert, update
 from story import passed
 
@@ -210,6 +210,24 @@ async def test_a_record_that_an_archive_lacked_is_found(old: Firm, monkeypatch: 
     await old.dispose()
     hack(old, "UPDATE copies SET state = 'wanted'")
     assert "the archive records/vault had not acknowledged its copy" in await words(old)
+
+
+async def test_an_original_that_went_before_its_edit_is_found(
+    old: Firm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What joins the two stands in the entries of each."""
+    await old.store.own("daemon")
+    first = old.story.says("the first words")
+    for message, keep in ((first, SHORT), (old.story.says("harmless", replaces=first.id), LONG)):
+        await old.story.archive(message)
+        for one in await old.store.unjudged(100):
+            await old.store.record_rulings([Ruling(one, replace(passed(one), retention=(keep,)), "")])
+        await old.story.deliver()
+    old.story.clock.at += 40 * DAY
+    await old.store.write(lambda tx: beat(tx, 0, "weixin", tx.now, 0))
+    monkeypatch.setattr(terms, "_others", lambda _: iter(()))
+    await old.dispose()
+    assert "an edit of it, or what it edits, was still to be kept" in await words(old)
 
 
 LIES = {

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from disposals import DAY, FIRST, PLANNER, SECOND, SHORT, Firm, firm, reopened
+from disposals import DAY, FIRST, LONG, PLANNER, SECOND, SHORT, Firm, firm, reopened
 from sqlalchemy import Connection
-from story import held
+from story import Story, held, passed
 
 from bridge.errors import Conflict, Damaged, Missing, NotAllowed
-from bridge.ports import Placing
+from bridge.message import Retention
+from bridge.ports import Placing, Ruling
 from bridge.records.disposal import GOOD_FOR, State, digest_of
 from bridge.store import destruction, disposal, holds, terms
 from bridge.store.disposal import Standing
@@ -198,6 +199,7 @@ async def test_the_canary_is_refused_and_leaves_only_its_entry(old: Firm) -> Non
     assert trial.refused
     assert trial.message == 40
     assert trial.reasons[0].startswith("retention until 2033-09-")
+    assert [one.partition("canary-")[0] for one in trial.reasons[1:]] == ["not yet in ", "hold "]
     assert await old.store.read(disposal.last_trial) == trial
     assert await old.store.read(disposal.disposals) == []
     assert await old.findings() == []
@@ -216,6 +218,36 @@ async def test_an_engine_that_would_destroy_what_must_stay_is_told(old: Firm) ->
     assert last is not None
     assert not last.refused
     assert await old.findings() == []
+
+
+@pytest.mark.parametrize("blind", ["retention", "hold", "not yet in"])
+async def test_the_canary_tells_an_engine_that_is_blind_to_one_reason(old: Firm, blind: str) -> None:
+    """The term, holds and archives are each tried for themselves: two of them do not hide the third."""
+
+    def asks(db: Connection, numbers: Sequence[int], now: int) -> Sequence[Standing]:
+        found = disposal.ask(db, numbers, now)
+        return [
+            replace(one, kept=tuple(why for why in one.kept if not why.startswith(blind))) for one in found
+        ]
+
+    trial = await old.store.write(lambda tx: disposal.try_canary(tx, 0, asks=asks))
+    assert not trial.refused
+    assert await old.store.read(lambda db: holds.standing(db)) == []
+    assert await old.findings() == []
+
+
+async def test_where_no_term_runs_the_canary_is_tried_all_the_same(old: Firm, tmp_path: Path) -> None:
+    """By a hold and an archive; an archive without any record says that nothing was tried, and not that all
+    is well."""
+    old.story.clock.at += 8 * 366 * DAY
+    trial = await old.store.write(lambda tx: disposal.try_canary(tx, 0))
+    assert (trial.refused, len(trial.reasons)) == (True, 2)
+    assert await old.store.read(disposal.last_trial) == trial
+    (tmp_path / "empty").mkdir()
+    empty = Story(tmp_path / "empty")
+    assert await disposal.trial(empty.store) == {"disposal": "untried: there is no record"}
+    assert await empty.store.read(disposal.last_trial) is None
+    empty.store.close()
 
 
 async def test_a_term_shortened_by_hand_does_not_deceive_the_engine(old: Firm) -> None:
@@ -315,6 +347,33 @@ async def test_a_clock_that_jumps_makes_nothing_due(old: Firm) -> None:
     await old.store.write(lambda tx: disposal.plan(tx, 0, wanted, nothing, sure=True))
     (entry,) = await old.store.read(lambda db: [e for e, _ in disposal._steps(db, number + 1)])
     assert entry.facts["ahead"] > 8 * 365 * DAY
+
+
+async def test_an_edit_keeps_what_it_edits(old: Firm) -> None:
+    """What was written first, what it became and that it was taken back live as long as the longest of them,
+    and a hold over one is over all."""
+    await old.store.own("daemon")
+    first = old.story.says("the first words")
+    second = old.story.says("harmless", replaces=first.id)
+    for message, keep in ((first, SHORT), (second, LONG)):
+        await old.story.archive(message)
+        await judged(old, keep)
+        await old.story.deliver()
+    (last,) = await old.store.read(lambda db: db.exec_driver_sql("SELECT max(message) FROM terms").one())
+    later = old.story.clock.at + 60 * DAY
+    for number in (last - 1, last):
+        (one,) = await old.store.read(lambda db, n=number: disposal.ask(db, [n], later))
+        assert any(reason.startswith("retention until 2033") for reason in one.kept)
+    await hold(old, "harmless")
+    found = await old.store.read(lambda db: disposal.ask(db, [last - 1, last], later + 9 * 366 * DAY))
+    assert [one.kept for one in found] == [("hold CASE-7",)] * 2
+    assert await old.findings() == []
+
+
+async def judged(old: Firm, keep: Retention) -> None:
+    """Judge what waits: it passes, and is kept for this long."""
+    for one in await old.store.unjudged(100):
+        await old.store.record_rulings([Ruling(one, replace(passed(one), retention=(keep,)), "")])
 
 
 async def test_a_decision_is_not_made_by_a_row(old: Firm) -> None:
