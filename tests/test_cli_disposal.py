@@ -99,7 +99,7 @@ def disposed(terminal: Terminal) -> Terminal:
 
 def test_every_command_lives_with_records_that_are_gone(disposed: Terminal) -> None:
     """What is gone is shown as gone, found by no search, counted by a replay, and breaks nothing."""
-    shown = disposed.type("audit", "show", "1").out
+    shown = " ".join(disposed.type("audit", "show", "1").out.split())
     assert "under cards/short, disposal 1, approved by bob.li@bank.example, carol@bank.example" in shown
     assert disposed.type("audit", "show", "1", "--json").records[0]["approved_by"] == [BOB, CAROL]
     looking = ("--reason", "a test", "--as", CAROL)

@@ -239,12 +239,12 @@ def canary(root: Root, as_json: bool) -> int:
     if as_json:
         output.json_line(asdict(trial))
     elif not trial.message:
-        click.echo("No record has to be kept now: there was nothing to try.")
+        click.echo("There is no record yet: there was nothing to try.")
     elif trial.refused:
         click.echo(f"✓ Message {trial.message} was not destroyed: {'; '.join(trial.reasons)}.")
     else:
         click.echo(f"✗ Message {trial.message} would have been destroyed. Stop all disposal.")
-    return Exit.DONE if trial.refused else Exit.INTEGRITY
+    return Exit.DONE if trial.refused or not trial.message else Exit.INTEGRITY
 
 
 # --- seeing ---------------------------------------------------------------------------------------------

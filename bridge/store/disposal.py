@@ -17,6 +17,7 @@ from sqlalchemy import Connection, and_, func, insert, select, update
 
 from bridge.errors import Damaged, Missing
 from bridge.ledger.entry import Entry
+from bridge.ports import Placing
 from bridge.records.disposal import (
     GOOD_FOR,
     Agreed,
@@ -35,7 +36,7 @@ from bridge.records.disposal import (
 from bridge.store import schema as s
 from bridge.store.codec import dump
 from bridge.store.destruction import Doomed, destroy
-from bridge.store.holds import standing_holds
+from bridge.store.holds import place, standing_holds
 from bridge.store.kept import key_of, name_of
 from bridge.store.proving import sworn, testimony
 from bridge.store.rows import next_number
@@ -483,8 +484,8 @@ def count_disposed(db: Connection) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What became of asking to destroy a record that has to be kept: which (0: there is none), whether that
-    was `refused`, and why."""
+    """What became of asking to destroy a record that has to be kept: which (0: there is none, and nothing was
+    tried), whether that was `refused` for every reason that there was, and the reasons that were given."""
 
     message: int
     refused: bool
@@ -494,34 +495,59 @@ class Trial:
 
 def try_canary(tx: Tx, lane: int, *, asks: Ask = ask) -> Trial:
     """Ask the engine to destroy a record that has to be kept, by the very door that a run takes, and write
-    down what it said. Whatever it did is undone."""
+    down what it said. Whatever it did is undone.
+
+    Its term is tried alone; then, for the length of the trial, a hold is placed on it and an archive is owed
+    it, and each has to be among the reasons. A store without a record whose term runs tries these two alone.
+    """
     tx.flush()
-    number = _retained(tx.db, tx.now)
+    retained = _newest(tx.db, s.terms.c.message, s.terms.c.until > tx.now)
+    number = retained or _newest(tx.db, s.messages.c.id, s.messages.c.notice_for.is_(None))
     if not number:
-        return Trial(0, refused=True, at=tx.now)
-    reasons = tuple(reason for one in asks(tx.db, [number], tx.now) for reason in one.kept)
+        return Trial(0, refused=False, at=tx.now)
     mark, savepoint = tx.mark(), tx.db.begin_nested()
     try:
-        gone = _dispose(tx, _probe(tx, lane), [number], asks)
+        probe, unheeded = _probe(tx, lane), set[str]()
+        gone = bool(retained and _dispose(tx, probe, [number], asks))
+        reasons = _reasons(tx, number, asks)
+        if not gone:
+            guards = _guard(tx, lane, number)
+            reasons = _reasons(tx, number, asks)
+            unheeded = guards.difference(reasons)
+            gone = bool(_dispose(tx, probe, [number], asks))
         tx.flush()
     finally:
         savepoint.rollback()
         tx.rewind(mark)
-    kind = "canary:failed" if gone else "canary:refused"
-    body = dump({"reasons": list(reasons)})
+    refused = not gone and not unheeded
+    kind = "canary:refused" if refused else "canary:failed"
+    body = dump({"reasons": list(reasons), "unheeded": sorted(unheeded)})
     tx.append(lane, kind, CANARY, {"message": number}, body)
-    return Trial(number, not gone, reasons, tx.now)
+    return Trial(number, refused, reasons, tx.now)
+
+
+def _reasons(tx: Tx, number: int, asks: Ask) -> tuple[str, ...]:
+    return tuple(reason for one in asks(tx.db, [number], tx.now) for reason in one.kept)
+
+
+def _guard(tx: Tx, lane: int, number: int) -> set[str]:
+    """Place a hold on a record and owe it to an archive; gives the reasons that have to follow from that."""
+    name = f"{CANARY}-{tx.now}"
+    person = "weighbridge"
+    place(tx, lane, Placing(name, f"id:{number}", f"id:{number}", person, "the daily trial"))
+    row = {"message": number, "destination": key_of(name), "revision": 1, "lane": lane, "state": "wanted"}
+    tx.db.execute(insert(s.copies), row | {"since": tx.now, "upto": 0})
+    tx.flush()
+    return {f"hold {name}", f"not yet in {name}"}
 
 
 CANARY = "canary"
 
 
-def _retained(db: Connection, now: int) -> int:
-    """The newest record whose term is not over, by its row and by the clock alone."""
-    t, g = s.terms.c, s.disposed.c
-    gone = select(g.message).where(g.message == t.message).exists()
-    query = select(func.max(t.message)).where(t.until > now, ~gone)
-    return db.execute(query).scalar() or 0
+def _newest(db: Connection, message: Any, chosen: Any) -> int:
+    """The newest record that is there and of which something is true, by its row alone; 0 for none."""
+    gone = select(s.disposed.c.message).where(s.disposed.c.message == message).exists()
+    return db.execute(select(func.max(message)).where(chosen, ~gone)).scalar() or 0
 
 
 def _probe(tx: Tx, lane: int) -> int:
@@ -562,5 +588,7 @@ async def trial(store: Database) -> dict[str, str]:
     from bridge.records.canaries import WELL  # brings the policies' engine
 
     tried = await store.write(lambda tx: try_canary(tx, store.lane))
+    if not tried.message:
+        return {"disposal": "untried: there is no record"}
     said = WELL if tried.refused else f"message {tried.message} would have been destroyed: stop all disposal"
     return {"disposal": said}
