@@ -105,6 +105,9 @@ def test_every_command_lives_with_records_that_are_gone(disposed: Terminal) -> N
     looking = ("--reason", "a test", "--as", CAROL)
     found = disposed.type("audit", "search", "matter", "--all", "--json", *looking)
     assert found.code == Exit.DONE, found.err
+    alone = disposed.type("audit", "search", "id:1", *looking)
+    assert "Message 1 was disposed of on 2026-10-31 by disposal 1" in alone.err
+    assert disposed.type("hold", "place", "CASE-1", "--message", "1", *looking).code == Exit.NO
     assert disposed.type("audit", "timeline", "1", *looking).code == Exit.NO
     assert disposed.type("audit", "timeline", "matter", *looking).code == Exit.DONE
     replayed = disposed.type("audit", "replay", "--json", *looking)

@@ -38,7 +38,7 @@ from bridge.cli.audit.finding import (
     written,
 )
 from bridge.cli.audit.looking import Recorder, looking, recorder_of
-from bridge.cli.audit.zone import name_of, zone_option
+from bridge.cli.audit.zone import moment, name_of, zone_option
 from bridge.cli.output import Exit
 from bridge.cli.progress import progress
 from bridge.cli.root import Root, pass_root
@@ -318,8 +318,17 @@ def marks() -> Marks:
 
 
 def _explain_nothing(asked: Archive, query: Query) -> None:
-    """Name the one condition that excludes most."""
+    """Name the one condition that excludes most; of a message that is gone, how it went."""
+    from bridge.store.disposal import fate
+
     output.note("Nothing found.")
+    for text, _ in query.without():
+        number = text.removeprefix("id:")
+        if number.isascii() and number.isdigit() and (gone := fate(asked.db, int(number))):
+            when = f"{moment(gone['disposed_at'], asked.zone):%Y-%m-%d}"
+            said = f"Message {number} was disposed of on {when} by disposal {gone['disposal']}"
+            output.note(f"{said}: `weighbridge audit show {number}` says how.")
+            return
     counts = [(*_count_for(asked, rest, PATIENCE), text) for text, rest in query.without()]
     count, whole, text = max(counts, default=(0, True, ""))
     if count:
