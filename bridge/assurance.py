@@ -27,7 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bridge import telemetry
 from bridge.errors import Damaged, Missing, NetworkError, StoreError
-from bridge.ledger.checkpoint import Signer
+from bridge.ledger.checkpoint import Signer, Verifier
 from bridge.message import SYMPHONY, WEIXIN, Batch, Sighting, Unasked
 from bridge.policy import PolicySet
 from bridge.ports import Connector
@@ -39,6 +39,7 @@ from bridge.store import checkpoints, disposal, heartbeats, reconciling
 from bridge.store.causes import cause
 from bridge.store.database import Database
 from bridge.store.signing import write_whole
+from bridge.store.verify import Finding, verify_tree
 
 log = telemetry.log()
 
@@ -119,7 +120,8 @@ class Assurance:
     """Certificates on `database`, signed with `signer`; in the daemon, `run` makes them and minds the lag.
 
     `connectors` gives the networks that are signed in now; `policies` those in force, None where there are
-    none; `plant` puts the source's canary, None for none; `trials` are made once a day.
+    none; `plant` puts the source's canary, None for none; `trials` are made once a day. `keys` are those that
+    checkpoints may be signed with, that of `signer` alone when none are given.
     """
 
     def __init__(
@@ -133,9 +135,11 @@ class Assurance:
         plant: Plant | None = None,
         trials: Sequence[Trial] = (),
         networks: Sequence[str] = (),
+        keys: Sequence[Verifier] = (),
     ) -> None:
         self.database, self.signer, self.plan = database, signer, plan
         self.connectors, self.policies, self.plant, self.trials = connectors, policies, plant, trials
+        self.keys = keys or [signer.verifier(database.lane)]
         self.paused = asyncio.Event()
         now = database.clock.now()
         self.captures = {network: Capture(network, now) for network in networks}
@@ -353,6 +357,7 @@ class Assurance:
         blobs = self.database.blobs.root
         found = await self._apart(lambda db: reconciling.reconcile(db, chosen, blobs))
         run.faults += found.faults
+        run.faults += await self._apart(self._tree)
         if ask:
             await self._sources(run, chosen)
         else:
@@ -366,6 +371,15 @@ class Assurance:
         self._say(certificate)
         self.newest = await self.database.read(heartbeats.standing)
         return certificate
+
+    def _tree(self, db: Connection) -> list[Fault]:
+        """The ledger itself: no entry is missing or another, and its roots are those that were signed."""
+        found: list[Finding] = []
+        verify_tree(db, found.append, keys=self.keys)
+        return [
+            Fault(Stage.ARCHIVE, What.ALTERED, f"{one.table} {one.key}".rstrip(), one.meaning)
+            for one in found
+        ]
 
     async def _apart(self, query: Callable[[Connection], Result]) -> Result:
         """Ask on a connection of its own, in a thread of its own."""

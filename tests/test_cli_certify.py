@@ -162,6 +162,17 @@ def test_a_folder_that_cannot_be_written_to_is_told(desk: Terminal) -> None:
     assert sorted(path.name for path in folder.iterdir()) == [f"{DAY}-1.txt", f"{DAY}-2.txt"]
 
 
+def test_the_ledger_itself_is_looked_at(desk: Terminal) -> None:
+    """An entry deleted from the ledger is a difference, whatever it was about."""
+    import sqlite3
+
+    with sqlite3.connect(desk.folder / "weighbridge.db") as db:
+        db.execute("PRAGMA foreign_keys = OFF")
+        db.execute("DELETE FROM ledger WHERE seq = 40")
+    answer = certified(desk)
+    assert answer.code == 5 and "ledger lane 0 seq 40" in answer.out
+
+
 def test_json_is_alone_on_its_stream(desk: Terminal) -> None:
     """What programs read is one line, and no line of a log."""
     answer = certified(desk, "--json")

@@ -390,9 +390,9 @@ def assurance(settings: Settings, database: Database, *, resident: bool = True) 
     to come back."""
     from bridge.assurance import Assurance, Plan
     from bridge.message import SYMPHONY, WEIXIN
-    from bridge.store import disposal
+    from bridge.store import disposal, signing
 
-    part = settings.assurance
+    part, signer = settings.assurance, signing_key(settings)
     outside = tuple(folder / "certificates" for folder in anchors(settings))
     plan = Plan(
         part.hour,
@@ -407,12 +407,13 @@ def assurance(settings: Settings, database: Database, *, resident: bool = True) 
     plant = partial(post, part.canary_room) if part.canary_room and resident else None
     return Assurance(
         database,
-        signing_key(settings),
+        signer,
         plan,
         dict,
         plant=plant,
         networks=(SYMPHONY, WEIXIN) if resident else (),
         trials=(partial(disposal.trial, database), partial(try_locks, settings)),
+        keys=signing.verifiers([signing.public_file(settings.ledger.key_file)]),
     )
 
 

@@ -200,13 +200,25 @@ class _Work:
         self._sent([entry for kind in SENT for entry in by_kind[kind]])
         self._files(by_kind["file:archived"], gone)
         self._copies(by_kind["copy:kept"], gone)
+        self._lost(by_kind["copy:lost"])
         self._exported(by_kind["export:made"])
 
     def _gone(self, page: Sequence[Entry]) -> set[int]:
         """The messages of a page that were disposed of."""
         numbers = {number for entry in page if (number := _number(entry))}
-        c = s.disposed.c
-        return set(self.db.execute(select(c.message).where(c.message.in_(numbers))).scalars())
+        return self._disposed(s.disposed.c.message.in_(numbers))
+
+    def _disposed(self, *which: Any) -> set[int]:
+        """The messages that were disposed of, as the ledger says: a row alone takes nothing away."""
+        c, e = s.disposed.c, s.ledger.c
+        join = s.disposed.join(s.ledger, and_(e.lane == self.span.lane, e.seq == c.entry))
+        rows = self.db.execute(select(c.message, e.entry).select_from(join).where(*which))
+        entries = {message: recall(entry) for message, entry in rows}
+        return {
+            message
+            for message, entry in entries.items()
+            if (entry.kind, entry.subject) == ("record:disposed", f"message/{message}")
+        }
 
     def _contents(self, page: Sequence[Entry], gone: set[int]) -> dict[int, dict[str, Any]]:
         """What stands beside the entries of a page, opened and compared with its digest."""
@@ -344,6 +356,14 @@ class _Work:
             said = {"state": "kept", "sha256": entry.facts["sha256"]}
             self._against(Stage.SINK, name, said, row)
 
+    def _lost(self, entries: Sequence[Entry]) -> None:
+        """Copies that were read back from an archive outside, and were not there as it had taken them."""
+        for entry in entries:
+            why = str(entry.facts["reason"])
+            what = What.MISSING if why == "gone" else What.ALTERED
+            name = f"copy {entry.facts['destination']} of {entry.subject}"
+            self._fault(Stage.SINK, what, name, f"read back from the archive: {why}")
+
     def _exported(self, entries: Sequence[Entry]) -> None:
         """What exports say of themselves."""
         for entry in entries:
@@ -366,11 +386,7 @@ class _Work:
         messages = self._rows(select(s.messages).where(*within).order_by(m.id))
         verdicts = self._rows(select(s.verdicts).where(v.message >= first, v.message < last).order_by(v.id))
         outbox = self._rows(select(s.deliveries).where(d.message >= first, d.message < last).order_by(d.id))
-        gone = set(
-            self.db.execute(
-                select(s.disposed.c.message).where(s.disposed.c.message >= first, s.disposed.c.message < last)
-            ).scalars()
-        )
+        gone = self._disposed(s.disposed.c.message >= first, s.disposed.c.message < last)
         self._testified(messages, verdicts)
         permitted = self._permits(outbox)
         self._twice(outbox)

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from rig import Hands, message
+from rig import Clock, Hands, message, opened
 from sqlalchemy import Connection, delete
 from story import START, copy_of_the_story
 
 from bridge.keepers import KeyFile
-from bridge.message import SYMPHONY, WEIXIN, Sighting, sighting
+from bridge.message import SYMPHONY, WEIXIN, Kind, Sighting, sighting
 from bridge.records.reconcile import Stage, What
 from bridge.store import reconciling
 from bridge.store import schema as s
@@ -75,6 +75,36 @@ def test_what_does_not_open_is_not_called_altered_at_the_source(db: Connection) 
     db.execute(delete(s.data_keys))
     known, _ = reconciling.look_up(db, WEIXIN, [Sighting(WEIXIN, "", "w2", 0, "d")])
     assert [one.digest for one in known.values()] == [""]
+
+
+async def test_a_copy_that_was_not_read_back_is_a_fault_of_that_day(tmp_path: Path) -> None:
+    """What the daily look into archives found gone or changed stands in the certificate by its name."""
+    copy_of_the_story(tmp_path)
+    store = opened(tmp_path, Clock())
+    facts = {"message": 2, "destination": "cards/vault", "revision": 1}
+    for why in ("gone", "changed"):
+        said = facts | {"reason": why}
+        await store.write(lambda tx, said=said: tx.append(0, "copy:lost", "message/2", said))
+
+    def look(db: Connection) -> list[tuple]:
+        return [one[:3] for one in reconciling.reconcile(db, reconciling.span(db, 0, 0, 1 << 61)).faults]
+
+    name = "copy cards/vault of message/2"
+    assert await store.read(look) == [(Stage.SINK, What.MISSING, name), (Stage.SINK, What.ALTERED, name)]
+    store.close()
+
+
+async def test_who_came_later_is_not_told_of_what_was_said_before(hands: Hands, clock: Clock) -> None:
+    """The first that the archive has of a room is the note that somebody joined it: what is older is not
+    missing, what is younger is. A room that begins with words has no such mercy."""
+    joined = message(SYMPHONY, "n", conversation="late", sent_at=1000, kind=Kind.NOTE)
+    spoken = message(SYMPHONY, "s", conversation="lost", sent_at=1000)
+    await hands.say(joined, spoken)
+    asked = [
+        Sighting(SYMPHONY, chat, f"{chat}{at}", at, "d") for chat in ("late", "lost") for at in (999, 1001)
+    ]
+    known, _ = await hands.store.read(lambda db: reconciling.look_up(db, SYMPHONY, asked))
+    assert {name: one.number for name, one in known.items()} == {"late999": 0}
 
 
 async def test_both_engines_are_reconciled_alike(hands: Hands) -> None:

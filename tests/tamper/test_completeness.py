@@ -468,6 +468,14 @@ def _copy_claimed(day: Day) -> str:
     return f"copy {ARCHIVE} of message/{FILED}"
 
 
+@fault(Stage.ARCHIVE, What.MISSING)
+def _said_to_be_disposed_of(day: Day) -> str:
+    """A message is gone, and a row says that it was disposed of, by no entry."""
+    day.sql("DELETE FROM content WHERE seq = (SELECT entry FROM messages WHERE id = 2)")
+    day.sql("INSERT INTO disposed SELECT id, 1, 0, entry FROM messages WHERE id = 2")
+    return "message/2"
+
+
 @fault(Stage.EXPORT, What.ALTERED)
 def _export_changed(day: Day) -> str:
     """What an export says of itself is changed."""
