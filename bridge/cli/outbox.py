@@ -50,18 +50,23 @@ def list_(root: Root, states: tuple[str, ...], limit: int, as_json: bool) -> Non
 
     rows = root.read(lambda db: views.outbox(db, states or views.UNDER_WAY, limit))
     now = WallClock().now()
-    shown = rows if as_json else [_line(row, now) for row in rows]
+    stuck: set[tuple[str, str]] = set()
+    shown = rows if as_json else [_line(row, now, stuck) for row in rows]
     output.listing(shown, _COLUMNS, as_json=as_json, empty="No such delivery: the outbox is in order.")
     if len(rows) == limit:
         output.note(f"There may be more than these {limit}: use --limit.")
 
 
-def _line(row: Mapping[str, Any], now: int) -> dict[str, Any]:
+def _line(row: Mapping[str, Any], now: int, stuck: set[tuple[str, str]]) -> dict[str, Any]:
+    """One row; `stuck` gathers the conversations in which a row before it waits for its archives."""
     from bridge.store.rows import FAR
 
-    what = row["reason"]
+    what, chat = row["reason"], (row["network"], row["conversation"])
     if row["state"] == "ready" and row["next_at"] >= FAR:
         what = "waits for its archives"
+        stuck.add(chat)
+    elif row["state"] == "ready" and chat in stuck:
+        what = "behind one that waits for its archives"
     elif row["state"] == "ready" and row["next_at"] > now:
         what = f"{what}, again in {output.span(row['next_at'] - now)}".lstrip(", ")
     if row["behind"]:

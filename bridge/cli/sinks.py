@@ -37,6 +37,7 @@ def sinks() -> None:
     weighbridge sinks check records/vault --sample 100 --reason "quarterly check"
     weighbridge sinks retry records/journal --reason "the limit was raised"
     weighbridge sinks rehearse records/vault --reason "trial" --i-understand
+    weighbridge sinks waive records/old --reason "its vendor is closed"
     """
 
 
@@ -129,6 +130,32 @@ def retry(root: Root, name: str, message: int | None, person: str, reason: str) 
         lambda store: store.write(lambda tx: copies.retry(tx, store.lane, key, person, reason, message))
     )
     click.echo(f"{count} copies for {name} are wanted again.")
+
+
+@sinks.command()
+@_NAME
+@click.option("--approve", is_flag=True, help="Agree to what another person proposed.")
+@person_option
+@reason_option
+@pass_root
+def waive(root: Root, name: str, approve: bool, person: str, reason: str) -> None:
+    """Propose to let out what waits for archive NAME. With --approve, agree.
+
+    For an archive that is not coming back, under `deliver_after: all_sinks`. It is for what waits by then:
+    change the policy as well, or what comes next waits again. The archive still lacks its copies.
+    """
+    from bridge import desk
+    from bridge.store import waivers
+    from bridge.store.kept import key_of
+
+    desk.signed(person, reason)
+    act, key = waivers.grant if approve else waivers.propose, key_of(name)
+    count = root.act(lambda store: store.write(lambda tx: act(tx, key, person, reason)))
+    if approve:
+        click.echo(f"{count} messages wait for {name} no more, and go out.")
+    else:
+        click.echo(f"{count} messages wait until another person agrees:")
+        click.echo(f"  weighbridge sinks waive {name} --approve --reason …")
 
 
 @sinks.command()

@@ -57,6 +57,8 @@ KINDS: Mapping[str, str] = {
     "copies:checked": "copies were read back from an archive outside and compared",
     "archive:rehearsed": "an archive was shown to lock what it keeps: it refused to delete",
     "archive:cleared": "a person let an archive lock copies so that nobody can unlock them before their time",
+    "waiver:proposed": "a person proposed to let out what waits for an archive outside",
+    "waiver:granted": "another person agreed: what waited for that archive by then goes out",
     "record:kept": "a record lives longer: what its period runs from has happened, or somebody extended it",
     "record:joined": "a later message edits a record, or takes it back: what keeps one keeps both",
     "retention:started": "a person said that an event has happened, for the records that a query finds",

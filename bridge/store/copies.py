@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from bridge.store.judging import Rulings
 
 WANTED, KEPT, PARKED = "wanted", "kept", "parked"
+WAIVED = "waiver:granted"
 AS_JUDGED, WHOLE_LIFE = 1, 2
 """Revisions: the record as it was judged, and with all that became of it."""
 
@@ -298,7 +299,7 @@ def keep(tx: Tx, key: str, kept: Sequence[Kept]) -> None:
         values = {"state": KEPT, "sha256": one.sha256, "entry": entry, "reason": ""}
         _change(tx, key, one.copy, values | {"until": one.until, "held": int(one.held)})
         if one.copy.revision == AS_JUDGED:
-            _release(tx, one.copy)
+            release(tx, one.copy.message, one.copy.lane)
 
 
 def park(tx: Tx, key: str, copy: Due, reason: str) -> None:
@@ -375,17 +376,34 @@ def _change(tx: Tx, key: str, copy: Due, values: Mapping[str, object]) -> None:
     tx.db.execute(update(s.copies).where(_where(key, copy)).values(**values))
 
 
-def _release(tx: Tx, copy: Due) -> None:
-    """Deliveries of a message that waited for its copies, once all are there."""
-    lacking = select(C.message).where(C.message == copy.message, C.revision == AS_JUDGED, C.state != KEPT)
-    if tx.db.execute(lacking.limit(1)).first() is not None:
-        return
+def release(tx: Tx, message: int, lane: int) -> int:
+    """Let out the deliveries of a message that waited for its copies, once all are there that nobody waived;
+    1 if any did, else 0."""
+    lacking = select(C.destination, C.upto).where(
+        C.message == message, C.revision == AS_JUDGED, C.state != KEPT
+    )
+    if any(row.upto > _waived(tx.db, row.destination) for row in tx.db.execute(lacking).all()):
+        return 0
     d = s.deliveries.c
-    waits = (d.message == copy.message, is_open(s.deliveries), d.state == DeliveryState.READY.value)
+    waits = (d.message == message, is_open(s.deliveries), d.state == DeliveryState.READY.value)
     chats = tx.db.execute(select(d.network, d.conversation).where(*waits, d.next_at == FAR)).all()
     if chats:
         tx.db.execute(update(s.deliveries).where(*waits, d.next_at == FAR).values(next_at=tx.now))
-        plan_chats(tx, copy.lane, [tuple(chat) for chat in chats], tx.now)
+        plan_chats(tx, lane, [tuple(chat) for chat in chats], tx.now)
+    return int(bool(chats))
+
+
+def about_waivers(key: str) -> str:
+    """The subject of entries about waivers of archive `key`."""
+    return f"waiver/{key}"
+
+
+def _waived(db: Connection, key: str) -> int:
+    """The entry up to which nothing waits for archive `key`; -1 when that was never waived."""
+    le = s.ledger.c
+    entries = db.scalars(select(le.entry).where(le.subject == about_waivers(key)).order_by(le.seq.desc()))
+    told = (recall(bytes(data)) for data in entries)
+    return next((one.seq for one in told if one.kind == WAIVED), -1)
 
 
 # --- the second revision --------------------------------------------------------------------------------

@@ -638,6 +638,7 @@ class Deliveries:
         for receipt in work.rows(_RECEIPTS, **ids):
             self.receipts[receipt.permit].append(receipt)
         self.kept = self._copied()
+        self.waived = self._waivers()
         self.bodies = work.bodies(
             (row.message_lane, row.archived)
             for row in rows
@@ -675,16 +676,25 @@ class Deliveries:
         found = self.work.entries([f"message/{one}" for one in sorted(waits)]) if waits else {}
         return {one: list(found[f"message/{one}"]) for one in waits}
 
+    def _waivers(self) -> dict[str, list[int]]:
+        """By archive, the entries that let out what waited for it."""
+        keys = {key for some in self.kept.values() for e in some for key in _texts(e.facts.get("copies"))}
+        found = self.work.entries([f"waiver/{key}" for key in sorted(keys)]) if keys else {}
+        said = {key: found[f"waiver/{key}"] for key in keys}
+        return {key: [e.seq for e in some if e.kind == "waiver:granted"] for key, some in said.items()}
+
     def _after_copies(self, row: AnyRow, entries: Sequence[Entry], permitted: Entry) -> None:
-        """What waits for all its copies is tried only when every archive has acknowledged."""
+        """What waits for all its copies is tried only when every archive has acknowledged, or was
+        waived."""
         if "after" not in permitted.facts:
             return
         tried = [e for e in entries if e.kind in _TRIED]
         about = self.kept.get(number_of(permitted), [])
-        due = {key for e in about for key in _texts(e.facts.get("copies")) if e.seq < permitted.seq}
+        due = {key: e.seq for e in about for key in _texts(e.facts.get("copies")) if e.seq < permitted.seq}
         for one in tried[:1]:
             there = {_copy(e) for e in about if e.kind == "copy:kept" and e.seq < one.seq}
-            if due - {key for key, revision in there if revision == 1}:
+            let = {key for key, seq in due.items() if any(seq < w < one.seq for w in self.waived[key])}
+            if due.keys() - let - {key for key, revision in there if revision == 1}:
                 meaning = f"{place_of(one)}: it was sent before all its archives had a copy"
                 self.work.report("deliveries", f"permit {row.permit}", "", meaning)
 
