@@ -104,6 +104,56 @@ def test_status(brought: Terminal) -> None:
     assert answer.code == Exit.DONE if not rows["records/vault"]["late"] else Exit.NO
 
 
+def test_status_says_why(brought: Terminal) -> None:
+    """What keeps copies from an archive stands beside their number: a rehearsal, a policy that names it no
+    more, or what it answered."""
+    rows = {row["name"]: row for row in brought.type("sinks", "status", "--json").records}
+    assert "rehearse" in rows["records/vault"]["why"]
+    policy = brought.folder / "records.yaml"
+    before = policy.read_text()
+    policy.write_text("\n".join(one for one in policy.read_text().splitlines() if "vault" not in one) + "\n")
+    answer = brought.type("sinks", "status", "--json")
+    rows = {row["name"]: row for row in answer.records}
+    assert (answer.code, rows["records/vault"]["why"]) == (Exit.NO, "no policy file names it")
+    asyncio.run(_failed(brought.folder))
+    policy.write_text(before.replace(", object_lock: compliance", ""))
+    rows = {row["name"]: row for row in brought.type("sinks", "status", "--json").records}
+    assert rows["records/vault"]["why"] == "s3://vault is away"
+
+
+async def _failed(folder: Path) -> None:
+    story = Story(folder)
+    (one,) = await story.store.read(lambda db: copies.due(db, "records/vault", 1 << 60, 9))
+    later = story.clock.now() + 9000
+    await story.store.write(lambda tx: copies.postpone(tx, "records/vault", one, later, "s3://vault is away"))
+    story.store.close()
+
+
+def test_check_of_what_cannot_be_used(brought: Terminal, bucket: str) -> None:
+    """A bucket that is not there, or does not lock, is not one of which nothing is lost; nor is a place to
+    which an archive's name was moved. The others are read all the same."""
+    policy = brought.folder / "records.yaml"
+    client(bucket).create_bucket(Bucket="open")
+    for name, why in (("absent", "make it"), ("open", "no Object Lock")):
+        policy.write_text(policy.read_text().replace("s3://vault", f"s3://{name}"))
+        answer = brought.type("sinks", "check", "--json", *WHY)
+        rows = {row["name"]: row for row in answer.records}
+        assert (answer.code, rows["records/drop"]["checked"]) == (Exit.PARTIAL, 1)
+        assert why in rows["records/vault"]["detail"]
+        policy.write_text(policy.read_text().replace(f"s3://{name}", "s3://vault"))
+    (brought.folder / "other").mkdir()
+    policy.write_text(policy.read_text().replace("/drop", "/other"))
+    answer = brought.type("sinks", "check", "records/drop", "--json", *WHY)
+    assert (answer.code, "id of its own" in answer.records[0]["detail"]) == (Exit.PARTIAL, True)
+
+
+def test_waive(brought: Terminal) -> None:
+    """Where nothing waits for an archive, nothing is waived."""
+    answer = brought.type("sinks", "waive", "records/vault", *WHY)
+    assert (answer.code, "nothing waits" in answer.err) == (Exit.NO, True)
+    assert brought.type("sinks", "waive", "records/vault", "--approve", *WHY).code == Exit.NO
+
+
 def test_check(brought: Terminal) -> None:
     """Copies that are there as they were taken are right; a changed one is found, told, and brought again."""
     (row,) = brought.type("sinks", "check", "records/drop", "--json", *WHY).records
@@ -148,6 +198,12 @@ def test_rehearse(terminal: Terminal, bucket: str) -> None:
     answer = terminal.type("sinks", "rehearse", "records/vault", "--i-understand", *WHY)
     assert answer.code == Exit.DONE
     assert terminal.type("sinks", "rehearse", "records/drop", *WHY).code == Exit.NO
+    client(bucket).create_bucket(Bucket="open")
+    policy = terminal.folder / "records.yaml"
+    policy.write_text(policy.read_text().replace("s3://vault", "s3://open"))
+    answer = terminal.type("sinks", "rehearse", "records/vault", *WHY)
+    assert (answer.code, "make a bucket with Object Lock" in answer.err) == (Exit.NO, True)
+    policy.write_text(policy.read_text().replace("s3://open", "s3://vault"))
     assert terminal.type("sinks", "rehearse", "records/drop", "--i-understand", *WHY).code == Exit.FORBIDDEN
     assert terminal.type("sinks", "rehearse", "records/nothing", *WHY).code == Exit.NO
     assert terminal.type("audit", "verify").code == Exit.DONE

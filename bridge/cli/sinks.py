@@ -7,6 +7,7 @@ reason. Nothing here deletes anything outside; the trial that is to be refused u
 from __future__ import annotations
 
 import asyncio
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,18 +15,21 @@ import click
 from bridge.cli import output
 from bridge.cli.output import Exit
 from bridge.cli.root import Root, opened, pass_root, person_option, reason_option
-from bridge.errors import Missing, NotAllowed
+from bridge.errors import ConfigError, Missing, NetworkError, NotAllowed
 
 if TYPE_CHECKING:
     from bridge.archivist import Destination
     from bridge.config import Settings
+    from bridge.reading_back import ReadBack
+    from bridge.store.database import Database
 
 _NAME = click.argument("name")
 _LISTED = {"name": "NAME", "to": "WHERE", "form": "FORM", "lock": "LOCK", "region": "REGION"}
 _STANDING = {
     "name": "NAME", "kept": "KEPT", "wanted": "WANTED", "parked": "PARKED", "late": "OLDEST",
+    "why": "WHY",
 }  # fmt: skip
-_CHECKED = {"name": "NAME", "checked": "CHECKED", "lost": "LOST", "detail": "DETAIL"}
+_CHECKED = {"name": "NAME", "checked": "CHECKED", "lost": "LOST", "unlocked": "UNLOCKED", "detail": "DETAIL"}
 
 
 @click.group()
@@ -54,9 +58,10 @@ def list_(root: Root, as_json: bool) -> None:
 @output.json_option
 @pass_root
 def status(root: Root, as_json: bool) -> int:
-    """What each archive has, lacks and refused.
+    """What each archive has, lacks and refused, and why.
 
-    Exit code 1 where one refused, or has lacked copies too long.
+    Exit code 1 where one refused, has lacked copies too long, or lacks some and is not named any more or not
+    let.
     """
     from bridge.cli.compose import WallClock
     from bridge.store import copies
@@ -64,17 +69,32 @@ def status(root: Root, as_json: bool) -> int:
 
     settings = root.settings()
     found, now = root.read(copies.backlogs), WallClock().now()
-    keys = sorted({*found, *(key_of(one.name) for one in _named(settings))})
+    named = {key_of(one.name): one for one in _named(settings)}
     rows, troubled = [], False
-    for key in keys:
+    for key in sorted({*found, *named}):
         one = found.get(key, copies.Backlog(0, 0, 0))
         late = now - one.since > settings.archives.late_seconds * 1000 if one.since else False
-        troubled = troubled or late or bool(one.parked)
+        barred = _barred(root, named.get(key)) if one.wanted or one.parked else ""
+        troubled = troubled or late or bool(one.parked or barred)
         age = output.span(now - one.since) if one.since else ""
         row = {"name": name_of(key), "kept": one.kept, "wanted": one.wanted, "parked": one.parked}
+        row |= {"why": barred or one.reason}
         rows.append(row | ({"since": one.since, "late": late} if as_json else {"late": age}))
     output.listing(rows, _STANDING, as_json=as_json, empty="No archive was ever named.")
     return Exit.NO if troubled else Exit.DONE
+
+
+def _barred(root: Root, named: Destination | None) -> str:
+    """Why an archive gets nothing, whatever it would answer."""
+    from bridge.store import locks
+    from bridge.store.kept import key_of
+
+    if named is None:
+        return "no policy file names it"
+    key = key_of(named.name)
+    if named.lock == "compliance" and not root.read(lambda db: locks.cleared(db, key)):
+        return f"compliance mode waits for `weighbridge sinks rehearse {named.name} --i-understand`"
+    return ""
 
 
 @sinks.command()
@@ -87,31 +107,47 @@ def status(root: Root, as_json: bool) -> int:
 def check(root: Root, name: str | None, sample: int, person: str, reason: str, as_json: bool) -> int:
     """Read copies back from the archives and compare them.
 
-    They are drawn by chance. Exit code 5 where one is gone or changed: it is brought again.
+    They are drawn by chance. Exit code 5 where one is gone, changed (it is brought again), or was not locked
+    any more (it is locked again); 6 where an archive could not be used.
     """
     settings = root.examined().settings
     chosen = [_find(settings, name)] if name else _named(settings)
     rows = asyncio.run(_check_all(settings, chosen, sample, person, reason))
     output.listing(rows, _CHECKED, as_json=as_json, empty="No policy file names an archive.")
-    return Exit.INTEGRITY if any(row["lost"] for row in rows) else Exit.DONE
+    if any(row["lost"] or row["unlocked"] for row in rows):
+        return Exit.INTEGRITY
+    return Exit.PARTIAL if any(row["unread"] for row in rows) else Exit.DONE
 
 
 async def _check_all(
     settings: Settings, chosen: list[Destination], sample: int, person: str, reason: str
 ) -> list[dict[str, Any]]:
-    from bridge.cli import compose
-    from bridge.reading_back import read_back
+    from bridge.reading_back import ReadBack
 
     rows = []
     async with opened(settings) as store:
         for one in chosen:
-            sink = compose.sink(settings, one)
             try:
-                done = await read_back(store, sink, sample, person, reason)
-            finally:
-                await sink.close()
-            rows.append({"name": one.name, "checked": done.checked, "lost": done.lost, "detail": done.detail})
+                done, unread = await _check(store, settings, one, sample, person, reason), False
+            except (ConfigError, NetworkError) as error:
+                done, unread = ReadBack(0, 0, str(error)), True
+            rows.append({"name": one.name, **asdict(done), "unread": unread})
     return rows
+
+
+async def _check(
+    store: Database, settings: Settings, one: Destination, sample: int, person: str, reason: str
+) -> ReadBack:
+    from bridge.archivist import is_there
+    from bridge.cli import compose
+    from bridge.reading_back import read_back
+
+    sink = compose.sink(settings, one)
+    try:
+        await store.read(lambda db: is_there(db, one, sink))
+        return await read_back(store, sink, sample, person, reason)
+    finally:
+        await sink.close()
 
 
 @sinks.command()
