@@ -205,7 +205,7 @@ class Archivist:
             return
         try:
             sink = self.make(place.destination)
-            await self._read(partial(is_there, destination=place.destination, sink=sink))
+            await self._read(partial(is_there, destination=place.destination))
             place.sink, place.trouble = sink, ""
         except ConfigError as error:
             place.trouble = f"{name}: {error}"
@@ -397,10 +397,12 @@ class Archivist:
             self._db.close()
 
 
-def is_there(db: Connection, destination: Destination, sink: Sink) -> None:
-    """Whether what an archive has lies where its policy says. Raises ConfigError when it lies elsewhere; of
-    what cannot be asked for any more, the receipts are enough."""
-    there = copies.address(db, key_of(destination.name)) if sink.recalls else ""
+def is_there(db: Connection, destination: Destination) -> None:
+    """Whether what an archive has lies where its policy says. Raises ConfigError when it lies elsewhere; a
+    mailbox, which has no more to show than receipts, may move."""
+    if destination.to.startswith(("smtp:", "smtps:")):
+        return
+    there = copies.address(db, key_of(destination.name))
     if there and there.rstrip("/") != destination.to.rstrip("/"):
         raise ConfigError(MOVED.format(there=there, to=destination.to))
 

@@ -145,6 +145,8 @@ def test_check_of_what_cannot_be_used(brought: Terminal, bucket: str) -> None:
     policy.write_text(policy.read_text().replace("/drop", "/other"))
     answer = brought.type("sinks", "check", "records/drop", "--json", *WHY)
     assert (answer.code, "id of its own" in answer.records[0]["detail"]) == (Exit.PARTIAL, True)
+    answer = brought.type("policy", "propose", str(policy), *WHY)
+    assert (answer.code, "records/drop has copies at file://" in answer.err) == (Exit.WRONG, True)
 
 
 def test_waive(brought: Terminal) -> None:

@@ -144,7 +144,7 @@ async def _check(
 
     sink = compose.sink(settings, one)
     try:
-        await store.read(lambda db: is_there(db, one, sink))
+        await store.read(lambda db: is_there(db, one))
         return await read_back(store, sink, sample, person, reason)
     finally:
         await sink.close()

@@ -66,6 +66,7 @@ def propose(
         from bridge import desk
 
         async with opened(settings, new=True) as store:
+            await _stay(store, policies)
             proposal = await _proposal(store, policies, warnings, (person, reason, commit, backtest))
             return await desk.propose(store, proposal, sources), proposal
 
@@ -85,6 +86,20 @@ def _read(paths: Sequence[Path], language: str) -> tuple[Sequence[Source], Polic
         click.echo(render(problems, "text", language), err=True)
         raise ConfigError(f"{len(problems)} error(s): nothing was proposed")
     return sources, policies, [one for one in found if one.severity == "warning"]
+
+
+async def _stay(store: Database, policies: PolicySet) -> None:
+    """Raises ConfigError when an archive that has copies would be looked for elsewhere."""
+    from functools import partial
+
+    from bridge.archivist import is_there
+    from bridge.cli import compose
+
+    for one in compose.destinations(policies):
+        try:
+            await store.read(partial(is_there, destination=one))
+        except ConfigError as error:
+            raise ConfigError(f"{one.name} {error}") from None
 
 
 async def _proposal(
