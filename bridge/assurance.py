@@ -230,8 +230,11 @@ class Assurance:
         db, epoch = self.database, self.database.epoch
         await db.write(lambda tx: heartbeats.pause(tx, db.lane, epoch, lost, seconds))
         for network in lost:
-            say = log.error if self._settled(self.database.clock.now()) else log.warning
-            say("capture:stopped", network=network, seconds=round(self.lags[network]))
+            lag = round(self.lags[network])
+            if self._settled(self.database.clock.now()):
+                log.error("capture:stopped", network=network, seconds=lag)
+            else:
+                log.warning("capture:stopped", network=network, seconds=lag)
 
     async def _go_on(self) -> None:
         db, epoch = self.database, self.database.epoch

@@ -1,7 +1,7 @@
 """`weighbridge bench`: what the relay carries, and what verdicts, records and searches cost here.
 
 Rules of this file: options and printing; what is measured stands in `bench_relay`, `bench_policy`,
-`bench_audit`, `bench_search` and `bench_records`.
+`bench_audit`, `bench_search`, `bench_records` and `bench_certify`.
 Figures go to standard output, progress to standard error.
 """
 
@@ -60,6 +60,10 @@ BROUGHT = {
 EXPORTED = {
     "format": "exported as", "messages": "messages", "bytes": "bytes", "rate": "messages/s",
     "times_copying": "times copying", "cpu": "CPU s", "peak_mb": "peak MB",
+}  # fmt: skip
+RECONCILED = {
+    "messages": "messages reconciled", "seconds": "seconds", "per_second": "messages/s",
+    "cpu_seconds": "CPU s", "peak_mb": "peak MB",
 }  # fmt: skip
 APPENDED = {
     "producers": "producers", "round": "round", "system": "system", "per_second": "messages/s",
@@ -301,6 +305,24 @@ def records(messages: int, copies: int, folder: Path, as_json: bool) -> None:
     told.end()
 
 
+@bench.command()
+@click.option("--messages", type=COUNT, default=100_000, show_default=True, help="In the archive.")
+@click.option(
+    "--archive",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Keep the archive in this folder, and use it again.",
+)
+@FOLDER
+@output.json_option
+def certify(messages: int, archive: Path | None, folder: Path, as_json: bool) -> None:
+    """Reconcile a tenth of an archive, and all of it, against networks that show what it has."""
+    from bridge.cli import bench_certify
+
+    told = Telling(as_json)
+    bench_certify.run(bench_certify.Plan(messages, archive, folder), told.row)
+    told.end()
+
+
 async def _until_told_otherwise(work: Awaitable[None]) -> None:
     """Do `work`; SIGTERM cancels it, so that no process and no file stays behind."""
     task = asyncio.ensure_future(work)
@@ -361,6 +383,7 @@ class Telling:
             (self._rows.get("growth", ()), GROWN),
             (self._rows.get("sink", ()), BROUGHT),
             (self._rows.get("export", ()), EXPORTED),
+            (self._rows.get("certified", ()), RECONCILED),
             (compared, COMPARED),
             (self._rows.get("content", ()), FOUND),
             (self._rows.get("attributes", ()), DECIDED),
