@@ -46,6 +46,16 @@ def test_a_part_of_a_name_erases_nobody(terminal: Terminal, part: str) -> None:
     assert (look["command"], look["person"], look["query"]) == ("erasure request", BOB, part)
 
 
+def test_a_clock_far_ahead_has_to_be_said_to_be_right(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for any plan of disposal."""
+    monkeypatch.setattr(compose.WallClock, "now", lambda _: START + 400 * DAY)
+    asking = ("erasure", "request", "--about", "wmLiLei", *because(BOB))
+    assert terminal.type(*asking).code == Exit.FORBIDDEN
+    assert terminal.type(*asking, "--clock-is-right").code == Exit.DONE
+
+
 def test_a_stranger_who_asks_is_answered(terminal: Terminal) -> None:
     """Once somebody has said that the name is right: there is no record of them."""
     asked = terminal.type("erasure", "request", "--about", "韩梅梅", "--unknown", *because(BOB))

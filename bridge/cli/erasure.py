@@ -46,12 +46,23 @@ def erasure() -> None:
 @click.option("--law", type=click.Choice(["gdpr", "pipl"]), default="gdpr", show_default=True)
 @click.option("--all", "several", is_flag=True, help="All of that name are the one who asks.")
 @click.option("--unknown", is_flag=True, help="Although nobody here has heard of them.")
+@click.option(
+    "--clock-is-right", "sure", is_flag=True, help="Although nothing was recorded for more than a day."
+)
 @reason_option
 @person_option
 @output.json_option
 @pass_root
 def request(
-    root: Root, about: str, law: str, several: bool, unknown: bool, reason: str, person: str, as_json: bool
+    root: Root,
+    about: str,
+    law: str,
+    several: bool,
+    unknown: bool,
+    sure: bool,
+    reason: str,
+    person: str,
+    as_json: bool,
 ) -> None:
     """Take a request down and answer it for each record. What may go is planned for disposal.
 
@@ -70,7 +81,7 @@ def request(
         number = store.request(tx, lane, wanted)
         tx.flush()
         told, found = store.answers(tx.db, numbers, tx.now)
-        store.answer(tx, lane, number, told, found, pairs)
+        store.answer(tx, lane, number, told, found, pairs, sure=sure)
         return number
 
     number = root.act(lambda one: one.write(lambda tx: job(tx, one.lane)))

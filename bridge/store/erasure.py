@@ -82,14 +82,23 @@ def _rules(db: Connection, standings: Sequence[Standing]) -> dict[int, str]:
     return {number: one.rule for number, one in found.items() if one and number not in ordered}
 
 
-def answer(tx: Tx, lane: int, number: int, told: Sequence[Answer], found: Found, pairs: Sequence[int]) -> int:
+def answer(
+    tx: Tx,
+    lane: int,
+    number: int,
+    told: Sequence[Answer],
+    found: Found,
+    pairs: Sequence[int],
+    *,
+    sure: bool = False,
+) -> int:
     """Write the answer down, with a plan for what may go; gives the plan's number, 0 for none. `pairs` are
-    those of the person whose names may go when no record of theirs is left."""
+    those of the person whose names may go when no record of theirs is left; `sure` as for any plan."""
     one = erasure(tx.db, number)
     planned = 0
     if found.doomed or pairs:
         wanted = Wanted(one.person, one.reason, one.query, tx.now, erasure=number)
-        planned = plan_disposal(tx, lane, wanted, found)
+        planned = plan_disposal(tx, lane, wanted, found, sure=sure)
     facts = {
         "erasure": number,
         "erased": sum(one.outcome == ERASED for one in told),
