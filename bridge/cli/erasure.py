@@ -125,7 +125,7 @@ def _called(db: Connection, about: str) -> tuple[list[Identity], list[Identity]]
     from bridge.store.identities import identities
 
     found = list(_matching(db, f"with:{quoted(about)}"))
-    return tuple(identities(db, about, found, whole=whole) for whole in (True, False))
+    return identities(db, about, found, whole=True), identities(db, about, found, whole=False)
 
 
 def _theirs(db: Connection, query: str, people: Sequence[Identity]) -> tuple[list[int], list[int]]:
