@@ -20,8 +20,8 @@ from bridge.message import SYMPHONY, WEIXIN
 from bridge.records.certificate import Certificate, from_value, moment
 from bridge.sealing import BODY
 from bridge.store import schema as s
-from bridge.store.judging import Rulings, drop_delivery, language_of
-from bridge.store.rows import WORDS_OF_OURS, is_paused, next_number, upserting
+from bridge.store.judging import Rulings, language_of
+from bridge.store.rows import WORDS_OF_OURS, drop_delivery, is_paused, next_number, upserting
 from bridge.store.vault import apart, vault_of
 from bridge.store.writer import Tx
 
