@@ -47,6 +47,23 @@ def test_the_list_is_a_table_for_people(terminal: Terminal) -> None:
     assert line.endswith("compliance")
 
 
+def test_who_waits_for_archives_and_who_behind(terminal: Terminal) -> None:
+    """A delivery that waits for its archives says so, and so does each one behind it in its conversation."""
+    with sqlite3.connect(terminal.folder / "weighbridge.db") as db:
+        chosen = db.execute("SELECT id, network, conversation FROM deliveries ORDER BY id LIMIT 2").fetchall()
+        where = chosen[0][1:]
+        for (one, *_), at in zip(chosen, (1 << 62, 0), strict=True):
+            values = (at, *where, one)
+            db.execute(
+                "UPDATE deliveries SET state = 'ready', reason = '', next_at = ?, network = ?, "
+                "conversation = ? WHERE id = ?",
+                values,
+            )
+    lines = terminal.type("outbox", "list", "--state", "ready").out.splitlines()
+    assert lines[1].endswith(" waits for its archives")
+    assert lines[2].endswith(" behind one that waits for its archives")
+
+
 def test_states_can_be_chosen(terminal: Terminal) -> None:
     """`--state` may be given more than once; finished ones come when asked for."""
     rows = terminal.type("outbox", "list", "--json", "--state", "dropped", "--state", "parked").records
