@@ -57,7 +57,7 @@ START = 1_790_000_000_000  # milliseconds: a day in September 2026
 REVIEWER = "bob.li@bank.example"
 STREAM, ACCOUNT, CONTACT = "room-li-lei", "wkWealth", "wmLiLei"
 CHAT = f"{ACCOUNT}/{CONTACT}"
-ENTRIES = 278
+ENTRIES = 280
 """How many facts the varied store's ledger has."""
 
 POLICIES = (("cards", "a" * 64),)

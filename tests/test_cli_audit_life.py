@@ -110,7 +110,7 @@ def test_tail_follows_until_it_is_interrupted(terminal: Terminal) -> None:
     """First what was since a time, then what comes, each once; Ctrl-C ends it with 130."""
     command = [sys.executable, "-c", "from bridge.cli import main; main()"]
     command += ["--config", str(terminal.folder / "weighbridge.toml")]
-    command += ["audit", "tail", "text:消息", "OR", "id:57", "--since", "2026-01-01", "--jsonl"]
+    command += ["audit", "tail", "text:消息", "OR", "id:56", "--since", "2026-01-01", "--jsonl"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
     ) as process:
@@ -125,7 +125,7 @@ def test_tail_follows_until_it_is_interrupted(terminal: Terminal) -> None:
     assert (shown, rest) == (["好消息", "坏消息"], "")
     looks = terminal.type("audit", "searches", "--json").records
     assert {one["command"] for one in looks} == {"tail"}
-    assert sorted(number for one in looks for number in one["shown"])[0] == 57
+    assert sorted(number for one in looks for number in one["shown"])[0] == 56
 
 
 def _more(folder: Path) -> None:

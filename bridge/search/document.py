@@ -77,11 +77,12 @@ class Document(Protocol):
     """One archived message with all that became of it. Times are milliseconds since the epoch, UTC.
 
     `number` is its id for people, and grows with `at`, the time of archiving. `entry` is the place in `lane`
-    of the ledger entry that testifies to it, `leaf` that entry's hash. `sent` is what its reader was shown:
-    masked, with marks and the firm's own texts ("" if nothing was delivered); `permitted` is what he may be
-    shown, whatever became of it. `reader` is the other end of the approved pair, None outside of one.
-    `notice_for` is the number of the message that this one, the bridge's own words, is about. `edits` and
-    `recalls` are numbers of later messages that replace this one or take it back.
+    of the ledger entry that testifies to it, `leaf` that entry's hash. `permitted` is what the policy let
+    out, masked and with the firm's own texts ("" if nothing), whatever became of it; `sent` is what its
+    reader was shown, with the bridge's marks as well ("" if nothing was delivered). `reader` is the other end
+    of the approved pair, None outside of one. `notice_for` is the number of the message that this one, the
+    bridge's own words, is about. `edits` and `recalls` are numbers of later messages that replace this one or
+    take it back.
     """
 
     @property
@@ -156,7 +157,7 @@ class Document(Protocol):
 
     @property
     def permitted(self) -> str:
-        """As it may be sent, "" if it may not."""
+        """As it was let out, "" if it was not."""
         ...
 
     @property

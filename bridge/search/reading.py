@@ -32,7 +32,7 @@ def _reasons(document: Document) -> Iterator[tuple[str, str]]:
 #: How each kind of field is taken out of a document: (name, text) pairs.
 FIELDS: Mapping[str, Callable[[Document], Iterator[tuple[str, str]]]] = {
     "text": lambda document: iter((("text", document.text),)),
-    "sent": lambda document: iter((("sent", document.sent),)),
+    "sent": lambda document: iter((("sent", document.permitted),)),
     "quote": lambda document: iter((("quote", document.quote),)),
     "file": _files,
     "inside": _inside,

@@ -3,7 +3,7 @@
 Rules of this file: it only gathers. What counts as a word is said in `parts`, `people`, `facets` and
 `states`, and conditions ask there as well: a query never needs a word that is not given here.
 
-    t:      text as written, as permitted and as sent, quoted text, names of attachments
+    t:      text as written and as let out, quoted text, names of attachments
     i:      text inside attachments
     reason: why it was decided so
     from:   to: reviewer:     people
@@ -50,14 +50,12 @@ def _of_person(role: str, person: Person) -> frozenset[str]:
 
 
 def _texts(document: Document) -> Iterator[tuple[str, str]]:
-    """Each text once, with the beginning of its words: what was sent is mostly what was written.
-
-    Words that are permitted are known before they are sent: that they were, changes nothing here.
-    """
-    texts = {
-        (PREFIX[field] + ":", text): None
-        for field, texts in FIELDS.items()
-        for _, text in texts(document)
-        if text
-    }
-    return iter(texts | {(PREFIX["sent"] + ":", document.permitted): None})
+    """Each text once, with the beginning of its words: what was sent is mostly what was written."""
+    return iter(
+        {
+            (PREFIX[field] + ":", text): None
+            for field, texts in FIELDS.items()
+            for _, text in texts(document)
+            if text
+        }
+    )

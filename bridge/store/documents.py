@@ -464,8 +464,8 @@ class Stored:
 
     @property
     def permitted(self) -> str:
-        """See `Document`: the words of the last permit that was made for it."""
-        content = self._content(self._page.deliveries.get(self.number, ()))
+        """See `Document`: the words of the last permit that was made for it, without marks."""
+        content = self._content(self._page.deliveries.get(self.number, ()), marked=False)
         return content.text if content else ""
 
     @property
@@ -491,8 +491,9 @@ class Stored:
         rows = self._page.deliveries.get(self.number, ())
         return [row for row in rows if row[3] == DeliveryState.SENT]
 
-    def _content(self, permits: Sequence[Any]) -> Content | None:
-        """The words of the last of these permits, put together as they are for sending."""
+    def _content(self, permits: Sequence[Any], *, marked: bool = True) -> Content | None:
+        """The words of the last of these permits, put together as they are for sending; with its marks, or
+        without the bridge's own words."""
         if not permits or not self.value:
             return None
         if self.notice_for is not None:
@@ -502,7 +503,8 @@ class Stored:
             if recorded.id == verdict and recorded.value:
                 let_out = words_in(recorded.value, self.text)
                 name = self.value.get("sender_name", "")
-                return final_words(Kind(self.kind), let_out, marks, self._route(), name)
+                kind = Kind(self.kind) if marked else Kind.TEXT
+                return final_words(kind, let_out, marks if marked else "", self._route(), name)
         return None
 
     def _route(self) -> Route | None:

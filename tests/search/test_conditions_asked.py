@@ -11,7 +11,7 @@ from bridge.search.document import Attached, Decided
 _INSIDE = Inspection("a.pdf", "pdf", 9, text="secret")
 FIELDS = {
     "text": wrote("secret"),
-    "sent": wrote("", sent="secret"),
+    "sent": wrote("", permitted="secret"),
     "quote": wrote("", quote="secret"),
     "file": wrote("", files=[Attached("secret.pdf", "file", 9)]),
     "inside": wrote("", files=[Attached("a.pdf", "file", 9, "", _INSIDE)]),
@@ -40,7 +40,7 @@ def test_each_looks_into_its_fields(query: str, fields: set[str]) -> None:
 
 def test_fields_do_not_run_into_each_other() -> None:
     """A phrase, or two terms near each other, stand in one field."""
-    message = wrote("insider", sent="tip", quote="内幕")
+    message = wrote("insider", permitted="tip", quote="内幕")
     assert finds("insider tip 内幕", message)
     assert not finds('"insider tip" OR near(insider,tip,9) OR "tip 内幕"', message)
 

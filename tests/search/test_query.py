@@ -17,7 +17,7 @@ from bridge.search.query import parse
 
 ALL_SORTS = wrote(
     "騰訊 (0700.HK) 明日有公告。iPhone15手机 don't tell anybody 😀",
-    sent="*** (0700.HK) 明日有公告",
+    permitted="*** (0700.HK) 明日有公告",
     quote="A股怎么样？",
     files=(Attached("季报 final.pdf", "file", 1_200_000, "ab12cd34" * 8),),
     decisions=(
@@ -197,7 +197,7 @@ def test_what_no_index_can_help_with_is_known() -> None:
 def test_highlights_are_places_of_the_original() -> None:
     """Characters of the text as it was written, whatever folding did to it."""
     text = "ＴＥＮＣＥＮＴ 騰訊 caf\u0065\u0301 騰訊"
-    found = ask("腾讯 tencent café -nothing").highlights(wrote(text, sent="騰訊"))
+    found = ask("腾讯 tencent café -nothing").highlights(wrote(text, permitted="騰訊"))
     assert [text[start:end] for start, end in found["text"]] == [
         "ＴＥＮＣＥＮＴ",
         "騰訊",

@@ -24,9 +24,9 @@ class Counting:
 
 def test_each_field_is_opened_once() -> None:
     """However many conditions ask for it."""
-    message = Counting(sent="消息")
+    message = Counting(permitted="消息")
     assert ask("text:内幕 orig:内 sent:消息 -orig:公告").accepts(message)  # type: ignore[arg-type]
-    assert message.asked["text"] == message.asked["sent"] == 1
+    assert message.asked["text"] == message.asked["permitted"] == 1
 
 
 def test_empty_texts_are_left_out() -> None:
@@ -38,5 +38,5 @@ def test_empty_texts_are_left_out() -> None:
 
 def test_equal_texts_are_folded_once() -> None:
     """The very same string comes back."""
-    reading = Reading(wrote("Ｘ", sent="Ｘ"))
+    reading = Reading(wrote("Ｘ", permitted="Ｘ"))
     assert reading.folded("Ｘ") is reading.folded("Ｘ")

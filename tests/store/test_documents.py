@@ -121,7 +121,7 @@ async def test_what_was_let_out(hands: Hands) -> None:
     await hands.store.decide_hold(3, REVIEWER, "checked", passed=True)
     found = await of(hands, 1, 2, 3, 4, 5)
     late = "［较早前发送，经审核后送达］\na HOLD"
-    assert [one.permitted for one in found] == ["plain", "my ****", late, "", ""]
+    assert [one.permitted for one in found] == ["plain", "my ****", "a HOLD", "", ""]
     assert [one.sent for one in found] == [""] * 5
     shown = await hands.send(WEIXIN)
     found = await of(hands, 1, 2, 3, 4, 5)

@@ -196,7 +196,7 @@ def text_of(document: Document, field: str) -> str:
     found = document.files[place].found if name == "inside" else None
     readers: Mapping[str, Callable[[], str]] = {
         "text": lambda: document.text,
-        "sent": lambda: document.sent,
+        "sent": lambda: document.permitted,
         "quote": lambda: document.quote,
         "file": lambda: document.files[place].name,
         "inside": lambda: found.text if found else "",
