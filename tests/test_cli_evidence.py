@@ -160,13 +160,13 @@ def test_what_is_gone_is_said_to_be_gone(terminal: Terminal) -> None:
     """The entries hold, the verifier and the list say that the words are no longer there; where no disposal
     testifies to that, the list says so."""
     with sqlite3.connect(terminal.folder / "weighbridge.db") as db:
-        db.execute("DELETE FROM data_keys WHERE seq = 33")
+        db.execute("DELETE FROM data_keys WHERE seq = 34")
     out = make(terminal, messages="8")
     code, printed = verified(out, key_of(terminal.folder))
     assert code == 0, printed
     assert "no longer in the archive" in printed
     listed = json.loads(files_of(out)["manifest.json"])
-    assert {"message": 8, "what": "0/33", "reason": GONE} in listed["exclusions"]
+    assert {"message": 8, "what": "0/34", "reason": GONE} in listed["exclusions"]
 
 
 def test_an_attachment_that_was_swapped_leaves_in_no_package(terminal: Terminal) -> None:

@@ -315,7 +315,10 @@ def records(messages: int, copies: int, folder: Path, as_json: bool) -> None:
 @FOLDER
 @output.json_option
 def certify(messages: int, archive: Path | None, folder: Path, as_json: bool) -> None:
-    """Reconcile a tenth of an archive, and all of it, against networks that show what it has."""
+    """Reconcile a tenth of an archive, and all of it.
+
+    The networks show what it has, so nothing may be missing.
+    """
     from bridge.cli import bench_certify
 
     told = Telling(as_json)

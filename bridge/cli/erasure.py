@@ -36,7 +36,7 @@ def erasure() -> None:
 
     \b
     weighbridge erasure request --about 李雷 --law gdpr --reason "a letter"
-    weighbridge erasure show 1 --letter --language zh-Hans --from "Bank, 1 Pier Road"
+    weighbridge erasure show 1 --letter --language zh-Hans --from "The Bank"
     weighbridge disposal approve 5 --reason "erasure request 1"
     """
 

@@ -391,7 +391,7 @@ def almost_items(draw: st.DrawFn) -> dict[str, Any]:
     return {**item, **draw(st.dictionaries(item_keys, json_values, max_size=2))}
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.lists(json_values | almost_items(), max_size=4))
 def test_no_item_is_lost_or_raises(items: list[Any]) -> None:
     """Whatever a page lists, one message comes of each item; it is encodable, dated, and keeps its bytes."""
@@ -406,7 +406,7 @@ def test_no_item_is_lost_or_raises(items: list[Any]) -> None:
         message.text.encode()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(st.binary(max_size=200) | json_values.map(orjson.dumps) | st.text(max_size=50).map(str.encode))
 @example(b"<html>502</html>")
 @example(b'{"msg_list":{}}')
@@ -453,7 +453,7 @@ def test_a_callback_about_accounts_names_them() -> None:
     assert (callback.event, callback.added, callback.removed) == (wire.ACCOUNTS_CHANGED, ("a", "b"), ("c",))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(
     st.binary(max_size=120)
     | st.text(max_size=60).map(lambda text: f"<xml><Event>{text}</Event></xml>".encode())
@@ -496,7 +496,7 @@ def bodies(parts: tuple[str, ...]) -> list[str]:
     return found
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(prose, st.sampled_from([64, 100, 257, 2048]))
 def test_splitting_keeps_every_grapheme_and_the_limit(text: str, limit: int) -> None:
     """No part is over the limit in bytes, no grapheme is broken, and the parts make the text again."""
@@ -723,7 +723,7 @@ def test_a_text_too_large_even_for_a_file_is_refused() -> None:
     assert refused.value.code == "too-large"
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(prose.filter(str.strip), st.integers(0, 5), st.integers(0, 4))
 def test_a_plan_never_exceeds_the_window(text: str, sent: int, files: int) -> None:
     """Whatever is planned fits what is left, every text part fits the limit, and no msgid stands twice."""

@@ -6,5 +6,5 @@ import pytest
 from hypothesis import settings
 
 pytest.register_assert_rewrite("fault_rig")
-settings.register_profile("patient", deadline=None)
+settings.register_profile("patient", deadline=None, max_examples=60)
 settings.load_profile("patient")

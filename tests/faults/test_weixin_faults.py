@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from fault_rig import Case, Scene, case, fault, on_stage, play
+from fault_rig import Case, Scene, case, fault, on_stage, play, tried
 
 from bridge.message import SYMPHONY, WEIXIN
 from connectors.weixin.mock.faults import FAULTS
@@ -138,7 +138,7 @@ def test_every_switch_has_a_case() -> None:
     assert {one.switch for one in CASES} | ELSEWHERE == set(FAULTS)
 
 
-@pytest.mark.parametrize("one", CASES, ids=str)
+@pytest.mark.parametrize("one", tried(CASES), ids=str)
 async def test_the_conversation_completes_or_somebody_is_told(one: Case, tmp_path: Path) -> None:
     """Whatever the platform does, no message is lost, doubled, disordered or kept in silence."""
     async with on_stage(tmp_path, one.poll) as scene:

@@ -316,7 +316,7 @@ TREE = st.recursive(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(st.dictionaries(st.sampled_from(["rules", "detectors", "lists", "groups", "defaults", "title"]), TREE))
 def test_no_tree_crashes_the_loader(tree: dict[str, object]) -> None:
     """The language's own keys in any order and nesting, with any values, also JSON's surrogates."""
@@ -378,7 +378,7 @@ exceptions:
 TOKENS = re.findall(r"\n *|\w+|\s|.", EVERYTHING)
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(st.data())
 def test_no_mixed_up_policy_crashes_the_loader(data: st.DataObject) -> None:
     """A file with every section, whose words are deleted, doubled, exchanged or replaced by one another."""

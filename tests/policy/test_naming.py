@@ -36,7 +36,7 @@ rules:
 consent: { from: clients, text: { en: x } }
 disclaimers: [{ id: d, direction: both, for: desk, text: { en: x } }]
 retention: [{ id: house, keep: 7y, for: desk }, { preset: hk-sfc-im-order, for: all }]
-archive: [{ id: a, to: x, for: desk }]
+archive: [{ id: a, to: "s3://x", for: desk }]
 legal_holds: [{ id: house, people: x, approved_by: x }]
 exceptions: [{ id: a, rule: wall, for: [desk, wm-lilei], expires: 2027-01-01, approved_by: x, because: x }]
 """
@@ -73,7 +73,7 @@ def test_every_use_of_a_name_is_checked(name: str) -> None:
         ("id: way", "id: wall", ["P023.id"]),
         ("id: way", "id: r", ["P023.id"]),
         ("id: d,", "id: r,", ["P023.id"]),
-        ("{ id: a, to: x, for: desk }", "{ id: a, to: x }, { id: a, to: y }", ["P023.id"]),
+        ('{ id: a, to: "s3://x", for: desk }', "{ id: a }, { id: a }", ["P023.id"]),
         ("preset: hk-sfc-im-order", "preset: hk-sfc-im-ordr", ["P028.near"]),
         ("preset: hk-sfc-im-order", "preset: nothing", ["P028"]),
         ("[desk, wm-lilei]", "[dessk, wm-lilei]", ["P038.for"]),

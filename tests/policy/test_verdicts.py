@@ -99,7 +99,7 @@ def unhashed(verdict: Verdict) -> Verdict:
     return dataclasses.replace(verdict, policies=tuple((name, "") for name, _ in verdict.policies))
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(MESSAGES, SITUATIONS)
 def test_no_order_of_rules_or_files_changes_a_verdict(sent: Message, situation: dict[str, Any]) -> None:
     """Everything in the verdict, whatever is sent in whatever situation; and its record comes back."""
@@ -117,7 +117,7 @@ PAIRS = [
 ]
 
 
-@settings(max_examples=200)
+@settings(max_examples=80)
 @given(st.sampled_from(PAIRS), MESSAGES, SITUATIONS)
 def test_one_rule_more_never_loosens(
     pair: tuple[PolicySet, PolicySet], sent: Message, situation: dict[str, Any]
@@ -129,7 +129,7 @@ def test_one_rule_more_never_loosens(
     assert set(fewer.matches) <= set(more.matches)
 
 
-@settings(max_examples=100)
+@settings(max_examples=60)
 @given(MESSAGES, SITUATIONS)
 def test_one_file_more_never_loosens(sent: Message, situation: dict[str, Any]) -> None:
     """Composing files is union: the set is as strict as each of its files that is in force."""

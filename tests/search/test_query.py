@@ -78,7 +78,7 @@ def test_does_not_find(query: str) -> None:
     assert not finds(query, ALL_SORTS)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(QUERIES, DOCUMENTS)
 def test_the_canonical_text_reads_back_as_the_same_query(text: str, document: Specimen) -> None:
     """`str()` loses nothing, and reading it again changes nothing."""
@@ -89,7 +89,7 @@ def test_the_canonical_text_reads_back_as_the_same_query(text: str, document: Sp
     assert again.accepts(document) == query.accepts(document)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     st.text(st.sampled_from('ab内騰 "“”「」()（）:：,，-*.<>=\\\n near OR'), max_size=30)
     | st.text(max_size=30)

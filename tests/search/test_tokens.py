@@ -27,7 +27,7 @@ def _lies_in(span: Span, document: Document) -> bool:
     return in_time and span.first <= document.number <= (span.last or document.number)
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(QUERIES, DOCUMENTS)
 def test_an_index_never_leaves_out_what_a_query_accepts(text: str, document: Specimen) -> None:
     """`accepts` implies `need`, for any query and any document: also for the span of the whole query."""

@@ -75,7 +75,9 @@ def test_chunks_hold_every_row_once(work: Work, monkeypatch: pytest.MonkeyPatch,
 def test_entries_are_found_by_subject(work: Work) -> None:
     """All that the ledger says about several subjects, in order; nothing for one it does not know."""
     entries = work.entries(["message/1", "message/9999"])
-    assert [entry.kind for entry in entries["message/1"]] == ["message:archived", "message:judged"]
+    assert [entry.kind for entry in entries["message/1"]] == [
+        *("message:archived", "message:judged", "record:joined"),
+    ]
     assert entries["message/9999"] == []
 
 

@@ -415,7 +415,7 @@ def test_a_clean_store_is_clean_on_both_engines(twins: Twins) -> None:
         "DELETE FROM receipts",
         "UPDATE reviews SET state = 'released' WHERE message = 13",
         "UPDATE pairs SET state = 'active', ended_at = 0 WHERE id = 2",
-        "DELETE FROM checkpoints WHERE size = 99",
+        "DELETE FROM checkpoints WHERE size = 101",
         "DROP TABLE receipts",
     ],
 )

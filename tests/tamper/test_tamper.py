@@ -112,20 +112,20 @@ def _(scene: Scene) -> None:
     scene.put(scene.entry(40)._replace(at=1))
 
 
-@attack("checkpoints", "lane 0 size 99")
+@attack("checkpoints", "lane 0 size 101")
 def _(scene: Scene) -> None:
     """An entry is changed and every hash in the database computed anew."""
     scene.rewrite(40, lambda entry: entry._replace(facts={**entry.facts, "x": 1}))
 
 
-@attack("anchors", "000000000034.note")
+@attack("anchors", "000000000035.note")
 def _(scene: Scene) -> None:
     """History is rewritten from the first entry on and signed anew with the stolen key."""
     scene.rewrite(0, lambda entry: entry._replace(at=entry.at + 1))
     scene.sign_anew()
 
 
-@attack("checkpoints", "lane 0 size 99")
+@attack("checkpoints", "lane 0 size 101")
 def _(scene: Scene) -> None:
     """History is rewritten and signed with another key of the same name."""
     scene.rewrite(40, lambda entry: entry._replace(at=entry.at + 1))
@@ -136,14 +136,14 @@ sql("An entry is deleted from the middle", "ledger", "lane 0 seq 40", "DELETE FR
 sql("All entries are deleted", "ledger", "lane 0 seq 0", "DELETE FROM ledger")
 
 
-@attack("checkpoints", "lane 0 size 99")
+@attack("checkpoints", "lane 0 size 101")
 def _(scene: Scene) -> None:
     """An entry is deleted, the gap closed, and every hash computed anew."""
     scene.sql("DELETE FROM ledger WHERE seq = 40")
     scene.compute()
 
 
-@attack("checkpoints", "lane 0 size 99")
+@attack("checkpoints", "lane 0 size 101")
 def _(scene: Scene) -> None:
     """An entry is slipped in, everything behind it moved on, and every hash computed anew."""
     scene.sql("UPDATE ledger SET seq = -seq - 1 WHERE seq >= 40")
@@ -158,7 +158,7 @@ def _(scene: Scene) -> None:
     scene.swap("ledger", "subject, entry, leaf", "seq", 40, 41)
 
 
-@attack("checkpoints", "lane 0 size 99")
+@attack("checkpoints", "lane 0 size 101")
 def _(scene: Scene) -> None:
     """Two entries trade places and numbers, and every hash is computed anew."""
     one, other = scene.entry(40), scene.entry(41)
@@ -180,13 +180,13 @@ sql("An entry moves to a lane of its own", "ledger", "lane 0 seq 40",
 sql("The tail is cut off", "ledger", "lane 0 seq 250", "DELETE FROM ledger WHERE seq >= 250")
 
 
-@attack("checkpoints", "lane 0 size 278")
+@attack("checkpoints", "lane 0 size 280")
 def _(scene: Scene) -> None:
     """The tail is cut off, with heads and right edge to match."""
     scene.cut(250)
 
 
-@attack("anchors", "000000000278.note")
+@attack("anchors", "000000000280.note")
 def _(scene: Scene) -> None:
     """The tail is cut off, with heads, right edge and checkpoints to match."""
     scene.cut(250)
@@ -261,7 +261,7 @@ def _(scene: Scene) -> None:
     scene.reseal(seq, scene.opened(seq).replace(b"Good", b"Gold"))
 
 
-@attack("checkpoints", "lane 0 size 34")
+@attack("checkpoints", "lane 0 size 35")
 def _(scene: Scene) -> None:
     """What somebody wrote is said otherwise, with digest, leaf and all hashes to match."""
     scene.reword(int(str(scene.one("SELECT entry FROM messages WHERE id = 1"))), text="Gold morning")
@@ -408,13 +408,13 @@ sql("A freeze is undone", "meta", "key frozen", "UPDATE meta SET value = '0/9' W
 sql("Another policy was in force", "meta", "key policy",
     "UPDATE meta SET value = replace(value, 'aaaa', 'bbbb') WHERE key = 'policy'")  # fmt: skip
 sql("A change was approved", "changes", "id 7", "UPDATE changes SET state = 'approved' WHERE id = 7")
-sql("A policy is gone", "policies", "hash", "DELETE FROM policies WHERE entry = 244")
+sql("A policy is gone", "policies", "hash", "DELETE FROM policies WHERE entry = 246")
 
 
 @attack("policies", "hash")
 def _(scene: Scene) -> None:
     """A policy has another source, sealed anew with the stolen master key."""
-    scene.reseal(244, scene.opened(244, RAW).replace(b"cards", b"cords"), RAW)
+    scene.reseal(246, scene.opened(246, RAW).replace(b"cards", b"cords"), RAW)
 
 
 # what people wrote, and what became of it
@@ -444,7 +444,7 @@ def _(scene: Scene) -> None:
     _without(scene, 30)
 
 
-@attack("checkpoints", "lane 0 size 164")
+@attack("checkpoints", "lane 0 size 166")
 def _(scene: Scene) -> None:
     """One message is taken out, with all that hangs on it, and the ledger computed anew."""
     _without(scene, 30)
@@ -508,20 +508,20 @@ def _(scene: Scene) -> None:
 
 # what was signed
 
-sql("The newest checkpoints are removed", "checkpoints", "lane 0 size 244",
-    "DELETE FROM checkpoints WHERE size >= 244")  # fmt: skip
-sql("All checkpoints are removed", "checkpoints", "lane 0 size 34", "DELETE FROM checkpoints")
-sql("A checkpoint says something else", "checkpoints", "lane 0 size 99",
-    "UPDATE checkpoints SET note = replace(note, '99', '98') WHERE size = 99")  # fmt: skip
+sql("The newest checkpoints are removed", "checkpoints", "lane 0 size 246",
+    "DELETE FROM checkpoints WHERE size >= 246")  # fmt: skip
+sql("All checkpoints are removed", "checkpoints", "lane 0 size 35", "DELETE FROM checkpoints")
+sql("A checkpoint says something else", "checkpoints", "lane 0 size 101",
+    "UPDATE checkpoints SET note = replace(note, '101', '100') WHERE size = 101")  # fmt: skip
 
 
-@attack("checkpoints", "lane 0 size 99")
+@attack("checkpoints", "lane 0 size 101")
 def _(scene: Scene) -> None:
     """Two checkpoints trade places."""
-    scene.swap("checkpoints", "note", "size", 99, 164)
+    scene.swap("checkpoints", "note", "size", 101, 166)
 
 
-@attack("anchors", "000000000099.note")
+@attack("anchors", "000000000101.note")
 def _(scene: Scene) -> None:
     """A byte of an anchored checkpoint is flipped."""
     path = scene.notes()[1]
@@ -530,16 +530,16 @@ def _(scene: Scene) -> None:
     path.write_bytes(bytes(data))
 
 
-@attack("anchors", "size 99")
+@attack("anchors", "size 101")
 def _(scene: Scene) -> None:
     """A checkpoint is taken out of our folder."""
     scene.notes()[1].unlink()
 
 
-@attack("anchors", "000000000099.note")
+@attack("anchors", "000000000101.note")
 def _(scene: Scene) -> None:
     """The log was forked: a second checkpoint of one size, with a good signature, lies in our folder."""
-    fork = scene.signer().sign(0, 99, bytes(32))
+    fork = scene.signer().sign(0, 101, bytes(32))
     scene.notes()[1].write_text(fork)
 
 
