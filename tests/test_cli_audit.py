@@ -103,8 +103,9 @@ def test_show_in_json_is_one_object(terminal: Terminal) -> None:
     assert all(len(entry["leaf"]) == 64 for entry in found["entries"])
 
 
-def test_show_of_an_attachment_and_of_a_notice(terminal: Terminal) -> None:
+def test_show_of_an_attachment_and_of_a_notice(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     """Attachments come with size and digest; a notice names the message that it is about."""
+    monkeypatch.setenv("COLUMNS", "120")
     page = terminal.type("audit", "show", number_of(terminal, "The report")).out
     assert "report.pdf  archived  17 bytes  sha256 " in page
     notice = terminal.type("audit", "show", number_of(terminal, "Not delivered.")).out

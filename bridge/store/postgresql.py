@@ -177,14 +177,25 @@ class _Lock:
         self._connection.close()
 
 
+_PATIENCE_MS = 1_000
+"""How long a lock is waited for that a dead process may still seem to have."""
+
+
 def hold(engine: Engine, lane: int) -> _Lock:
-    """The lock on `lane` of the store behind `engine`. Raises Conflict while another process has it."""
+    """The lock on `lane` of the store behind `engine`. Raises Conflict while another process has it.
+
+    A moment is waited for it: a server takes that long to see that whoever had it is dead.
+    """
+    from psycopg.errors import LockNotAvailable
+
     connection: Any = _apart(engine)
     said = connection.execute("SELECT value FROM meta WHERE key = 'installation'").fetchone()
-    answer = connection.execute("SELECT pg_try_advisory_lock(%s)", (_key(said[0], lane),)).fetchone()
-    if not answer[0]:
+    connection.execute(f"SET lock_timeout = {_PATIENCE_MS}")
+    try:
+        connection.execute("SELECT pg_advisory_lock(%s)", (_key(said[0], lane),))
+    except LockNotAvailable:
         connection.close()
-        raise Conflict("another daemon works this store; stop it first (`weighbridge status`)")
+        raise Conflict("another daemon works this store; stop it first (`weighbridge status`)") from None
     return _Lock(connection, place(engine.url))
 
 
