@@ -46,8 +46,10 @@ class DropSink:
         return Acknowledged(names, f"dropped with {manifest}")
 
     async def _put_file(self, parcel: Parcel, n: int, blobs: Blobs) -> dict[str, object]:
-        """Write an attachment piece by piece; its digest, and so its name, is known at the end."""
-        part = self.folder / f"{name_of_file(parcel.record.number, n, 'coming')}.part"
+        """Write an attachment piece by piece; its digest, and so its name, is known at the end. Until then it
+        has one of its own: another revision of the record, which shares the file, may be on its way too."""
+        coming = f"coming-{parcel.record.revision}"
+        part = self.folder / f"{name_of_file(parcel.record.number, n, coming)}.part"
         digest, size = hashlib.sha256(), 0
         file = await asyncio.to_thread(self._begin, part)
         try:

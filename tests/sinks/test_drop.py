@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
 from io import BufferedWriter
 from pathlib import Path
 
@@ -16,6 +19,23 @@ from bridge.records.copies import Enclosed
 from bridge.sinks.drop import DropSink
 
 FILE = Enclosed("报告.pdf", "application/pdf", len(PDF), "", "sealed")
+
+
+@dataclass
+class Turns:
+    """`bridge.ports.Blobs` that stops after so many bytes until it may `go_on`."""
+
+    data: bytes
+    stop: int
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    go_on: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def read(self, digest: str) -> AsyncIterator[bytes]:
+        """The bytes, in two pieces."""
+        yield self.data[: self.stop]
+        self.stopped.set()
+        await self.go_on.wait()
+        yield self.data[self.stop :]
 
 
 def below(folder: Path) -> set[str]:
@@ -98,3 +118,21 @@ async def test_what_was_collected(tmp_path: Path) -> None:
     with pytest.raises(Refused):
         await sink.try_delete()
     assert await sink.check() == "can be written to"
+
+
+async def test_both_revisions_at_once(tmp_path: Path) -> None:
+    """Two revisions of a record that are brought beside one another do not write into one another's half
+    of their attachment: both are kept."""
+    sink, data = DropSink("records/drop", tmp_path), b"a page\n" * 100_000
+    both = [parcel(replace(record(1, FILE), revision=n)) for n in (1, 2)]
+    first, second = Turns(data, len(data) // 2), Turns(data, 0)
+    early = asyncio.create_task(sink.put(both[0], first))
+    await first.stopped.wait()
+    late = asyncio.create_task(sink.put(both[1], second))
+    await second.stopped.wait()
+    first.go_on.set()
+    kept = await early
+    second.go_on.set()
+    assert (await late).objects[1] == kept.objects[1]
+    assert (tmp_path / kept.objects[1]).read_bytes() == data
+    assert not [name for name in below(tmp_path) if name.endswith(".part")]
