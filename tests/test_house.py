@@ -39,6 +39,7 @@ LEVELS = {
     "bridge.sealing": 1,
     "bridge.shares": 1,
     "bridge.search": 1,
+    "bridge.typesetting": 1,
     "bridge.ports": 2,
     "bridge.buckets": 2,
     "bridge.replay": 2,
@@ -80,6 +81,7 @@ PURE = (
     "bridge.sealing",
     "bridge.shares",
     "bridge.search",
+    "bridge.typesetting",
 )
 # fmt: off
 IMPURE_MODULES = {

@@ -1,9 +1,6 @@
 """The report as PDF, with the words of `page` and nothing else.
 
-Rules of this file: pure: the same account gives the same bytes. Chinese is set in STSong-Light, one of the
-fonts that the PDF standard lets a reader supply (Adobe-GB1, Simplified and Traditional): nothing of 10 MB is
-shipped or embedded, the text can be searched and copied, and every reader on a machine with any Chinese font
-shows it. What that font does not have (emoji) is written as its code."""
+Rules of this file: pure: the same account gives the same bytes. How it is set is `typesetting`'s."""
 
 from __future__ import annotations
 
@@ -11,13 +8,12 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 from datetime import tzinfo
-from html import escape
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from bridge.evidence.account import Account, Step, Told
 from bridge.evidence.page import BAR, clean, delivered, done, missing, particulars, place_of, summary, times
 from bridge.evidence.phrases import phrase
+from bridge.typesetting import CHINESE, LATIN, build, paragraph
 
 if TYPE_CHECKING:
     from reportlab.platypus import Flowable
@@ -26,36 +22,12 @@ _PLAIN = re.compile(r"[ -~]*")
 _WIDE = 0.66
 """How wide a letter of LATIN is at most in what is not all capitals, in parts of its size."""
 
-CHINESE, LATIN = "STSong-Light", "Helvetica"
-
 
 def paper(account: Account) -> bytes:
     """The whole document."""
-    from reportlab.lib.pagesizes import A4
-    from reportlab.pdfbase import pdfmetrics
-    from reportlab.pdfbase.cidfonts import UnicodeCIDFont
-    from reportlab.platypus import SimpleDocTemplate
-
-    pdfmetrics.registerFont(UnicodeCIDFont(CHINESE))
-    language = account.making.language
-    out, edge = io.BytesIO(), 48
-    document = SimpleDocTemplate(
-        out,
-        pagesize=A4,
-        leftMargin=edge,
-        rightMargin=edge,
-        topMargin=edge,
-        bottomMargin=edge,
-        title=phrase("title", language),
-        author="weighbridge",
-        invariant=1,
-    )
-
-    def number(canvas: Any, _: object) -> None:
-        canvas.setFont(CHINESE, 8)
-        canvas.drawRightString(A4[0] - edge, 28, f"{phrase('page', language)} {canvas.getPageNumber()}")
-
-    document.build(list(_flow(account, language)), onFirstPage=number, onLaterPages=number)
+    language, out = account.making.language, io.BytesIO()
+    page = phrase("page", language)
+    build(out, phrase("title", language), _flow(account, language), lambda n: f"{page} {n}", CHINESE)
     return out.getvalue()
 
 
@@ -125,38 +97,4 @@ def _cell(text: str | None, width: int, size: int) -> Flowable | str:
 
 
 def _paragraph(text: str | None, size: int = 9) -> Flowable:
-    from reportlab.lib.styles import ParagraphStyle
-    from reportlab.platypus import Paragraph
-
-    style = ParagraphStyle("p", fontName=CHINESE, fontSize=size, leading=size * 1.4, wordWrap="CJK")
-    return Paragraph(_markup(BAR if text is None else text), style)
-
-
-def _markup(text: str) -> str:
-    """Text for a paragraph: each run in the font that has it, what no font has as its code."""
-    lines = []
-    for line in clean(text).split("\n"):
-        runs = groupby(line, _font)
-        lines.append("".join(_run(font, "".join(signs)) for font, signs in runs))
-    return "<br/>".join(lines)
-
-
-def _run(font: str, text: str) -> str:
-    if not font:
-        return escape("".join(f"[U+{ord(sign):04X}]" for sign in text))
-    return f'<font name="{font}">{escape(text)}</font>'
-
-
-def _font(sign: str) -> str:
-    """The font that has a sign: "" if none does."""
-    if ord(sign) < 0x100:
-        return LATIN
-    try:
-        sign.encode("gb18030")
-    except UnicodeEncodeError:
-        return ""
-    try:
-        sign.encode("gbk")
-    except UnicodeEncodeError:
-        return CHINESE if sign == BAR[0] else ""
-    return CHINESE
+    return paragraph(clean(BAR if text is None else text), size)

@@ -1,0 +1,43 @@
+"""Paper: every sign is in a font that has it or stands as its code, and the same flow is the same bytes."""
+
+from __future__ import annotations
+
+import io
+
+import pypdf
+import pytest
+
+from bridge.typesetting import CHINESE, LATIN, build, code, font_of, markup, paragraph
+
+
+@pytest.mark.parametrize(
+    ("sign", "font"),
+    [("a", LATIN), ("ï", LATIN), ("騰", CHINESE), ("█", CHINESE), ("😀", ""), ("\ud800", "")],
+)
+def test_each_sign_has_the_font_that_has_it(sign: str, font: str) -> None:
+    """Latin letters with accents, both Chinese scripts, the bar of what is withheld; no font has emoji."""
+    assert font_of(sign) == font
+
+
+def test_markup_is_text() -> None:
+    """What people wrote opens no element; lines break where theirs did; codes stand between the runs."""
+    assert markup("<b>\n长😀") == (
+        f'<font name="{LATIN}">&lt;b&gt;</font><br/><font name="{CHINESE}">长</font>[U+1F600]'
+    )
+    assert code("\u202e\x07") == "[U+202E][U+0007]"
+
+
+def test_the_same_flow_is_the_same_bytes() -> None:
+    """Every page has its foot, and no font is inside."""
+
+    def made() -> bytes:
+        file = io.BytesIO()
+        build(file, "t", (paragraph("长" * 3000, 9) for _ in range(2)), lambda page: f"page {page}", LATIN)
+        return file.getvalue()
+
+    data = made()
+    assert data == made()
+    assert b"/FontFile" not in data
+    pages = pypdf.PdfReader(io.BytesIO(data)).pages
+    assert len(pages) > 1
+    assert all(f"page {number}" in page.extract_text() for number, page in enumerate(pages, 1))
