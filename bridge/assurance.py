@@ -83,8 +83,9 @@ AGAIN = 4 * 3_600_000
 Plant = Callable[[str, str], Awaitable[object]]
 """Posts a signed note under a key where it must come back from."""
 
-Trial = Callable[[], Awaitable[Mapping[str, str]]]
-"""Tries something on purpose; gives what came of it, by name: `canaries.WELL`, or what is wrong."""
+Trial = Callable[[PolicySet | None], Awaitable[Mapping[str, str]]]
+"""Tries something on purpose under the policies in force (None: there are none); gives what came of it, by
+name: `canaries.WELL`, or what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -455,25 +456,19 @@ class Assurance:
 
     async def _try(self, run: _Run) -> None:
         now = datetime.fromtimestamp(self.database.clock.now() / 1000, UTC)
-        if (policies := self.policies()) is not None:
+        policies = self.policies()
+        if policies is not None:
             sung = await asyncio.to_thread(canaries.sing, policies, now)
             run.canaries |= {f"detector {name}": said for name, said in sung.items()}
         await self._plant(run)
-        run.canaries["disposal"] = await self._tempt()
+        run.canaries |= await disposal.trial(self.database)
         for trial in self.trials:
-            run.canaries |= await trial()
+            run.canaries |= await trial(policies)
         before = await self._before(run.day, 1)
         gone = [name for one in before if one for name in one.canaries if name not in run.canaries]
         run.alerts += [f"{name} is no longer tried" for name in gone if name.startswith("detector ")]
         run.unasked += [f"{name}: {said}" for name, said in run.canaries.items() if _untried(said)]
         run.canaries = {name: said for name, said in run.canaries.items() if not _untried(said)}
-
-    async def _tempt(self) -> str:
-        """The engine is asked to destroy what has to be kept, and has to refuse."""
-        trial = await self.database.write(lambda tx: disposal.try_canary(tx, self.database.lane))
-        if not trial.message:
-            return "untried: no record has to be kept now"
-        return canaries.WELL if trial.refused else f"message/{trial.message} would have been destroyed"
 
     async def _plant(self, run: _Run) -> None:
         """A marked message of ours has to come back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -51,8 +52,6 @@ def test_a_changed_page_is_refused(desk: Terminal) -> None:
 
 def test_what_is_missing_is_named_and_ends_with_5(desk: Terminal) -> None:
     """One deleted verdict: code 5, its stage, its message, and the list behind the count."""
-    import sqlite3
-
     with sqlite3.connect(desk.folder / "weighbridge.db") as db:
         db.execute("PRAGMA foreign_keys = OFF")
         db.execute("DELETE FROM verdicts WHERE message = 3")
@@ -72,6 +71,19 @@ def test_runs_of_a_day_are_listed(desk: Terminal) -> None:
     rows = desk.type("certify", "list", "--json").records
     assert [(row["day"], row["run"]) for row in rows] == [(DAY, 1), (DAY, 2)]
     assert json.loads(desk.type("certify", "show", DAY, "--json").out)["run"] == 2
+
+
+def test_disposal_is_tried_once_for_a_certificate(desk: Terminal) -> None:
+    """The engine is asked one time to destroy what has to be kept, and the ledger has one answer."""
+
+    def answers() -> int:
+        with sqlite3.connect(desk.folder / "weighbridge.db") as db:
+            (count,) = db.execute("SELECT count(*) FROM ledger WHERE subject = 'canary'").fetchone()
+        return int(count)
+
+    before = answers()
+    certified(desk)
+    assert answers() == before + 1
 
 
 def test_every_count_opens_its_list(desk: Terminal) -> None:
@@ -131,8 +143,6 @@ def test_a_name_that_is_no_day_is_refused(desk: Terminal) -> None:
 def test_a_later_run_washes_nothing_clean(desk: Terminal) -> None:
     """Something is missing; then it is put back, and the day certified again: the page has the earlier run,
     and whoever checks the file is told of it, and of what was not asked."""
-    import sqlite3
-
     path = desk.folder / "weighbridge.db"
     with sqlite3.connect(path) as db:
         db.execute("PRAGMA foreign_keys = OFF")
@@ -164,8 +174,6 @@ def test_a_folder_that_cannot_be_written_to_is_told(desk: Terminal) -> None:
 
 def test_the_ledger_itself_is_looked_at(desk: Terminal) -> None:
     """An entry deleted from the ledger is a difference, whatever it was about."""
-    import sqlite3
-
     with sqlite3.connect(desk.folder / "weighbridge.db") as db:
         db.execute("PRAGMA foreign_keys = OFF")
         db.execute("DELETE FROM ledger WHERE seq = 40")
@@ -182,8 +190,6 @@ def test_json_is_alone_on_its_stream(desk: Terminal) -> None:
 @pytest.mark.parametrize("change", ["body = CAST(x'ff' || body AS TEXT)", "body = zeroblob(200)", None])
 def test_a_certificate_that_was_changed_is_refused(desk: Terminal, change: str | None) -> None:
     """Whatever was done to it: code 5, one sentence, and no raw bytes on the terminal."""
-    import sqlite3
-
     certified(desk)
     where = f"WHERE seq = (SELECT seq FROM ledger WHERE subject = 'day/{DAY}')"
     with sqlite3.connect(desk.folder / "weighbridge.db") as db:

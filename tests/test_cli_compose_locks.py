@@ -9,6 +9,19 @@ import pytest
 from bridge.cli import compose
 from bridge.config import Settings
 from bridge.errors import Refused
+from bridge.policy import Source, assemble
+
+POLICY = b"""\
+policy: desk
+language: 1
+title: Desk
+owner: compliance@bank.example
+timezone: UTC
+defaults: { mode: enforce, unmatched: deliver, unpaired: hold }
+archive:
+  - { id: folder, to: "file:///srv/records", object_lock: governance }
+  - { id: plain, to: "file:///srv/plain" }
+"""
 
 
 @dataclass(frozen=True)
@@ -42,9 +55,20 @@ async def test_each_archive_that_locks_is_asked(monkeypatch: pytest.MonkeyPatch)
     """One that refused is well, one that deleted is told in its own words; one that locks nothing is not
     asked; and none stays open."""
     named = [Named("vault", "compliance"), Named("open", "governance"), Named("mail", "")]
-    monkeypatch.setattr(compose, "policies", lambda _: None)
     monkeypatch.setattr(compose, "destinations", lambda _: named)
     monkeypatch.setattr(compose, "sink", lambda _, one: Vault(one))
-    said = await compose.try_locks(Settings())
+    said = await compose.try_locks(Settings(), None)
     assert said == {"archive vault": "well", "archive open": "the trial object was deleted"}
     assert Vault.closed == 2
+
+
+async def test_the_archives_are_those_of_the_policies_that_decide() -> None:
+    """Files that cannot be read, or are only a draft, are not looked at; and an archive that cannot be used
+    at all is told like one that deleted, and keeps no certificate from being made."""
+    found, problems = assemble([Source("desk.yaml", POLICY, {})])
+    assert found is not None, problems
+    said = await compose.try_locks(Settings(), found)
+    assert said == {
+        "archive desk/folder": "file:///srv/records locks nothing: `object_lock` is for s3:// addresses"
+    }
+    assert await compose.try_locks(Settings(), None) == {}

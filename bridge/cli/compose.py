@@ -390,7 +390,7 @@ def assurance(settings: Settings, database: Database, *, resident: bool = True) 
     to come back."""
     from bridge.assurance import Assurance, Plan
     from bridge.message import SYMPHONY, WEIXIN
-    from bridge.store import disposal, signing
+    from bridge.store import signing
 
     part, signer = settings.assurance, signing_key(settings)
     outside = tuple(folder / "certificates" for folder in anchors(settings))
@@ -412,30 +412,31 @@ def assurance(settings: Settings, database: Database, *, resident: bool = True) 
         dict,
         plant=plant,
         networks=(SYMPHONY, WEIXIN) if resident else (),
-        trials=(partial(disposal.trial, database), partial(try_locks, settings)),
+        trials=(partial(try_locks, settings),),
         keys=signing.verifiers([signing.public_file(settings.ledger.key_file)]),
     )
 
 
-async def try_locks(settings: Settings) -> dict[str, str]:
-    """What archives said that lock what they have and were asked to delete a trial object: they have to
-    refuse."""
+async def try_locks(settings: Settings, found: PolicySet | None) -> dict[str, str]:
+    """What archives of these policies said that lock what they have and were asked to delete a trial object:
+    they have to refuse."""
+    locking = [one for one in destinations(found) if one.lock]
+    return {f"archive {one.name}": await _try_lock(settings, one) for one in locking}
+
+
+async def _try_lock(settings: Settings, one: Destination) -> str:
     from bridge.errors import WeighbridgeError
     from bridge.records.canaries import WELL
 
-    said = {}
-    for one in destinations(policies(settings)):
-        if not one.lock:
-            continue
+    try:
         asked = sink(settings, one)
         try:
             await asked.try_delete()
-            said[f"archive {one.name}"] = WELL
-        except WeighbridgeError as error:
-            said[f"archive {one.name}"] = str(error)
         finally:
             await asked.close()
-    return said
+    except WeighbridgeError as error:
+        return str(error)
+    return WELL
 
 
 def index_folder(settings: Settings) -> Path:
