@@ -38,7 +38,7 @@ from bridge.store.codec import dump
 from bridge.store.destruction import Doomed, destroy
 from bridge.store.holds import place, standing_holds
 from bridge.store.kept import key_of, name_of
-from bridge.store.proving import sworn, testimony
+from bridge.store.proving import acts_about, testimony
 from bridge.store.rows import next_number
 from bridge.store.terms import Standing, standings
 from bridge.store.writer import Tx
@@ -347,7 +347,7 @@ def disposals(db: Connection) -> list[Plan]:
 
 def disposal(db: Connection, number: int) -> Plan:
     """A plan by its number. Raises Missing when there is none."""
-    steps = list(_steps(db, number))
+    steps = acts_about(db, _subject(number))
     if not steps:
         raise Missing(f"there is no disposal {number}; see `weighbridge disposal list`")
     planned, act = steps[0]
@@ -396,19 +396,6 @@ def _certified(entry: Entry, said: Mapping[str, Any]) -> Mapping[str, Any]:
     facts: Mapping[str, Any] = entry.facts
     classes = {name_of(key): count for key, count in facts["classes"].items()}
     return {**facts, **said, "classes": classes, "at": entry.at, "place": f"{entry.lane}/{entry.seq}"}
-
-
-def _steps(db: Connection, number: int) -> Iterator[tuple[Entry, dict[str, Any]]]:
-    le, c = s.ledger.c, s.content.c
-    query = (
-        select(le.lane, le.seq, le.entry, c.salt, c.body)
-        .outerjoin(s.content, and_(c.lane == le.lane, c.seq == le.seq))
-        .where(le.subject == _subject(number))
-        .order_by(le.lane, le.seq)
-    )
-    for row in db.execute(query):
-        entry = testimony(row.lane, row.seq, row.entry)
-        yield entry, sworn(entry, row.salt, row.body)
 
 
 def listed(db: Connection, number: int) -> list[dict[str, Any]]:

@@ -7,15 +7,12 @@ stays, as the proof that it was answered.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import Any
 
-import orjson
 from sqlalchemy import Connection, and_, insert, select, update
 
 from bridge.errors import Missing
-from bridge.ledger.entry import Entry
 from bridge.records.disposal import State
 from bridge.records.erasure import ERASED, KEPT, Answer, Carried, Request, due
 from bridge.store import schema as s
@@ -24,7 +21,7 @@ from bridge.store.destruction import erase_pair
 from bridge.store.disposal import CHUNK, Ask, Found, Wanted, ask, disposal, present, survey
 from bridge.store.disposal import plan as plan_disposal
 from bridge.store.lives import presets_of
-from bridge.store.proving import testimony
+from bridge.store.proving import acts_about, testimony
 from bridge.store.rows import next_number
 from bridge.store.terms import Standing, claims
 from bridge.store.writer import Tx
@@ -144,7 +141,7 @@ def erasures(db: Connection) -> list[Request]:
 
 def erasure(db: Connection, number: int) -> Request:
     """A request by its number. Raises Missing when there is none."""
-    steps = list(_steps(db, number))
+    steps = acts_about(db, _subject(number))
     if not steps:
         raise Missing(f"there is no erasure request {number}; see `weighbridge erasure list`")
     asked, act = steps[0]
@@ -178,15 +175,3 @@ def _carried(db: Connection, request: Request) -> Carried:
 
 def _whole(value: object) -> int:
     return value if isinstance(value, int) else 0
-
-
-def _steps(db: Connection, number: int) -> Iterator[tuple[Entry, dict[str, Any]]]:
-    le, c = s.ledger.c, s.content.c
-    query = (
-        select(le.lane, le.seq, le.entry, c.body)
-        .join(s.content, and_(c.lane == le.lane, c.seq == le.seq))
-        .where(le.subject == _subject(number))
-        .order_by(le.lane, le.seq)
-    )
-    for row in db.execute(query):
-        yield testimony(row.lane, row.seq, row.entry), orjson.loads(row.body)

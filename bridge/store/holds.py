@@ -16,10 +16,9 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, and_, insert, select, update
+from sqlalchemy import Connection, insert, select, update
 
 from bridge.errors import ConfigError, Conflict, Damaged, Missing, NotAllowed, QueryError, StoreError
-from bridge.ledger.entry import Entry
 from bridge.message import Party
 from bridge.policy.members import Roster
 from bridge.ports import Placing
@@ -30,7 +29,7 @@ from bridge.store.codec import dump
 from bridge.store.documents import Reading, Stored
 from bridge.store.policies import moment, sources_of
 from bridge.store.proposals import in_force
-from bridge.store.proving import sworn, testimony
+from bridge.store.proving import acts_about, testimony
 from bridge.store.writer import Tx
 
 if TYPE_CHECKING:
@@ -302,7 +301,9 @@ def hold(db: Connection, name: str) -> Hold:
 
 
 def _hold(db: Connection, row: Any) -> Hold:
-    acts = _acts(db, row.name)
+    acts = acts_about(db, f"legal/{row.name}")
+    if not acts:
+        raise Damaged(f"no entry testifies to hold {row.name}; run `audit verify`")
     said = {entry.kind: body for entry, body in acts}  # of each kind the last
     (first, _), (last, _) = acts[0], acts[-1]
     state = _AFTER[last.kind]
@@ -317,22 +318,6 @@ def _hold(db: Connection, row: Any) -> Hold:
         why=proposed.get("reason", ""),
         **said["legal:placed"],
     )
-
-
-def _acts(db: Connection, name: str) -> list[tuple[Entry, dict[str, Any]]]:
-    """What was done with a hold, in order: each entry, and its content."""
-    le, c = s.ledger.c, s.content.c
-    query = (
-        select(le.lane, le.seq, le.entry, c.salt, c.body)
-        .join(s.content, and_(c.lane == le.lane, c.seq == le.seq))
-        .where(le.subject == f"legal/{name}")
-        .order_by(le.lane, le.seq)
-    )
-    rows = db.execute(query).all()
-    if not rows or any(row.body is None for row in rows):
-        raise Damaged(f"what was said about hold {name} cannot be opened; run `audit verify`")
-    said = [(testimony(row.lane, row.seq, row.entry), row) for row in rows]
-    return [(entry, sworn(entry, row.salt, row.body)) for entry, row in said]
 
 
 def place(tx: Tx, lane: int, placing: Placing) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, and_, bindparam, select
 
 from bridge.errors import Damaged, StoreError
 from bridge.ledger.content import digest_of
@@ -113,6 +113,23 @@ def sworn(entry: Entry, salt: bytes, body: bytes | None) -> dict[str, Any]:
         raise Damaged(f"what stands {where} is not what was recorded: run `weighbridge audit verify`")
     said: dict[str, Any] = orjson.loads(body)
     return said
+
+
+def acts_about(db: Connection, subject: str) -> list[tuple[Entry, dict[str, Any]]]:
+    """What people did about a subject, in order: each entry, and what was said beside it.
+
+    Raises Damaged where anything of that is gone, or is not what it was: an act that is left out would leave
+    the one before it as the last word.
+    """
+    le, c = s.ledger.c, s.content.c
+    query = (
+        select(le.lane, le.seq, le.entry, c.salt, c.body)
+        .outerjoin(s.content, and_(c.lane == le.lane, c.seq == le.seq))
+        .where(le.subject == subject)
+        .order_by(le.lane, le.seq)
+    )
+    said = [(testimony(row.lane, row.seq, row.entry), row) for row in db.execute(query)]
+    return [(entry, sworn(entry, row.salt, row.body)) for entry, row in said]
 
 
 def entry_at(db: Connection, lane: int, seq: int) -> Placed | None:

@@ -7,17 +7,16 @@ of. One person proposes, another one grants; both are in the ledger, and the aud
 
 from __future__ import annotations
 
-import orjson
 from sqlalchemy import Connection, select
 
 from bridge.errors import Conflict, Missing, NotAllowed
 from bridge.flow import DeliveryState
-from bridge.ledger.entry import recall
 from bridge.proposals import is_same
 from bridge.store import schema as s
 from bridge.store.codec import dump
 from bridge.store.copies import AS_JUDGED, KEPT, WAIVED, C, about_waivers, release
 from bridge.store.kept import name_of
+from bridge.store.proving import acts_about
 from bridge.store.rows import FAR, is_open
 from bridge.store.writer import Tx
 
@@ -75,15 +74,5 @@ def _waiting(db: Connection, key: str) -> list[tuple[int, int]]:
 
 def _proposer(db: Connection, key: str) -> str:
     """Who proposed what nobody has granted yet; "" when nobody did."""
-    le, c = s.ledger.c, s.content.c
-    query = (
-        select(le.entry, c.body)
-        .join(s.content, (c.lane == le.lane) & (c.seq == le.seq))
-        .where(le.subject == about_waivers(key))
-        .order_by(le.seq.desc())
-        .limit(1)
-    )
-    row = db.execute(query).first()
-    if row is None or recall(bytes(row.entry)).kind != PROPOSED:
-        return ""
-    return str(orjson.loads(row.body)["person"])
+    acts = acts_about(db, about_waivers(key))
+    return str(acts[-1][1]["person"]) if acts and acts[-1][0].kind == PROPOSED else ""

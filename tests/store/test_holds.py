@@ -10,7 +10,7 @@ import pytest
 from rig import CONTACT, LANGUAGES, START, Hands, judge, message
 
 from bridge import desk, pipeline
-from bridge.errors import ConfigError, Conflict, Missing, NotAllowed
+from bridge.errors import ConfigError, Conflict, Damaged, Missing, NotAllowed
 from bridge.message import SYMPHONY, WEIXIN, Archived, Message, Retention, Verdict
 from bridge.policy import Source, assemble
 from bridge.ports import Placing
@@ -195,4 +195,17 @@ async def test_a_proposal_to_lift_is_no_row(hands: Hands) -> None:
     await hands.store.write(lambda tx: tx.db.exec_driver_sql("UPDATE holds SET state = 'proposed'"))
     with pytest.raises(Conflict):
         await hands.store.write(lambda tx: holds.lift(tx, "CASE-7", "bob", "mine alone", ()))
+    assert await hands.store.read(holds.standing) == ["CASE-7"]
+
+
+async def test_an_act_that_is_gone_leaves_no_other_as_the_last_word(hands: Hands) -> None:
+    """A proposal that was refused is no proposal, also when what was said of the refusal is gone."""
+    await place(hands, "CASE-7", ALICE)
+    await desk.propose_lift(hands.store, "CASE-7", "carol", "settled")
+    await desk.refuse_lift(hands.store, "CASE-7", "erin", "not yet")
+    (refused,) = await hands.entries("legal:lift-refused")
+    delete = f"DELETE FROM content WHERE seq = {refused.seq}"
+    await hands.store.write(lambda tx: tx.db.exec_driver_sql(delete))
+    with pytest.raises(Damaged):
+        await desk.lift_hold(hands.store, "CASE-7", "dave", "agreed", ())
     assert await hands.store.read(holds.standing) == ["CASE-7"]

@@ -8,7 +8,7 @@ import pytest
 from rig import Hands, message
 from store.test_copies import JOURNAL, VAULT, findings, lacking, ruled, take
 
-from bridge.errors import Conflict, Missing, NotAllowed
+from bridge.errors import Conflict, Damaged, Missing, NotAllowed
 from bridge.message import SYMPHONY, WEIXIN
 from bridge.store import waivers
 
@@ -78,3 +78,19 @@ async def test_a_waiver_that_came_too_late_is_found(hands: Hands, tmp_path: Path
     assert await hands.send(WEIXIN) == ["second"]
     (found,) = await findings(hands, tmp_path)
     assert "before all its archives" in found.meaning
+
+
+async def test_a_waiver_is_granted_once(hands: Hands) -> None:
+    """What was granted is proposed no longer, also when what was said of it is gone."""
+    await hands.archive(message(SYMPHONY, 1, "first"))
+    await ruled(hands, VAULT, after=True)
+    await propose(hands, VAULT)
+    await grant(hands, VAULT)
+    (granted,) = await hands.entries("waiver:granted")
+    delete = f"DELETE FROM content WHERE seq = {granted.seq}"
+    await hands.store.write(lambda tx: tx.db.exec_driver_sql(delete))
+    await hands.archive(message(SYMPHONY, 2, "second"))
+    await ruled(hands, VAULT, after=True)
+    with pytest.raises(Damaged):
+        await grant(hands, VAULT)
+    assert await hands.send(WEIXIN) == ["first"]
