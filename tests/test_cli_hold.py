@@ -95,6 +95,28 @@ def test_a_name_holds_everything_under_its_id(terminal: Terminal) -> None:
     assert f"李雷 (weixin {CONTACT})" in terminal.type("hold", "preview", "--person", "李雷", *WHY).out
 
 
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ("hold", "place", "CASE-9", "--message", "3", "--reason", "a\udcff"),
+        ("hold", "place", "CASE-9", "--query", "a\udcff", *WHY),
+        ("hold", "place", "CASE-9", "--person", "alice", "--person", "a\udcff", *WHY),
+        ("disposal", "plan", "--query", "a\udcff", *WHY),
+        ("retention", "extend", "--query", "a\udcff", "--keep", "9y", "--yes", *WHY),
+        ("erasure", "request", "--about", "a\udcff", *WHY),
+        ("sinks", "retry", "a\udcff", *WHY),
+        ("freeze", "--reason", "a\udcff"),
+        ("audit", "evidence", "--message", "3", "--out", "case.zip", "--reason", "a\udcff"),
+    ],
+)
+def test_bytes_that_are_no_text_are_written_nowhere(terminal: Terminal, typed: tuple[str, ...]) -> None:
+    """In whatever goes into the record: they would stand there as something else, or end in a trace."""
+    answer = terminal.type(*typed)
+    assert answer.code == Exit.WRONG
+    assert "has bytes that are not UTF-8, after 1 characters" in answer.err
+    assert counted(terminal) == []
+
+
 def test_one_kind_of_thing_at_a_time(terminal: Terminal) -> None:
     """Nothing, or two kinds, is no hold; nor is a query that nobody can read."""
     for options in ((), (*ALICE, "--message", "3"), ("--query", "(")):

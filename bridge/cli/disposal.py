@@ -18,7 +18,7 @@ from bridge.cli import output
 from bridge.cli.audit.given import TIME
 from bridge.cli.output import Exit
 from bridge.cli.progress import Tell, progress
-from bridge.cli.root import Root, opened, pass_root, person_option, reason_option
+from bridge.cli.root import Root, opened, pass_root, person_option, reason_option, words
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -51,7 +51,7 @@ def disposal() -> None:
 
 
 @disposal.command()
-@click.option("--query", default="", metavar="QUERY", help="Only what a search finds.")
+@click.option("--query", default="", metavar="QUERY", callback=words, help="Only what a search finds.")
 @click.option("--before", type=TIME, metavar="DAY", help="Only what was archived before this day.")
 @click.option(
     "--clock-is-right", "sure", is_flag=True, help="Although nothing was recorded for more than a day."

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bridge.cli import output
-from bridge.cli.root import Root, pass_root, person_option, reason_option
+from bridge.cli.root import Root, pass_root, person_option, reason_option, words
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -42,7 +42,13 @@ def erasure() -> None:
 
 
 @erasure.command()
-@click.option("--about", required=True, metavar="NAME", help="Who asks: a whole name, an address, or an id.")
+@click.option(
+    "--about",
+    required=True,
+    metavar="NAME",
+    callback=words,
+    help="Who asks: a whole name, an address, or an id.",
+)
 @click.option("--law", type=click.Choice(["gdpr", "pipl"]), default="gdpr", show_default=True)
 @click.option("--all", "several", is_flag=True, help="All of that name are the one who asks.")
 @click.option("--unknown", is_flag=True, help="Although nobody here has heard of them.")
@@ -170,7 +176,14 @@ def _row(one: Request) -> dict[str, Any]:
 @click.argument("number", metavar="N", type=click.IntRange(1))
 @click.option("--letter", is_flag=True, help="The answer as a letter to the person who asked.")
 @click.option("--language", type=click.Choice(["en", "zh-Hans", "zh-Hant"]), default="en", show_default=True)
-@click.option("--from", "sender", default="", metavar="TEXT", help="Who writes the letter: firm, address.")
+@click.option(
+    "--from",
+    "sender",
+    default="",
+    metavar="TEXT",
+    callback=words,
+    help="Who writes the letter: firm, address.",
+)
 @output.json_option
 @pass_root
 def show(root: Root, number: int, letter: bool, language: str, sender: str, as_json: bool) -> None:

@@ -15,7 +15,7 @@ import click
 from bridge.cli import output
 from bridge.cli.audit.looking import looking
 from bridge.cli.output import Exit
-from bridge.cli.root import Root, pass_root, person_option, reason_option
+from bridge.cli.root import Root, pass_root, person_option, reason_option, words
 
 if TYPE_CHECKING:
     from bridge.cli.audit.finding import Archive
@@ -56,16 +56,34 @@ def _covering(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--unknown", is_flag=True, help="Also for people, conversations or messages not heard of yet."
         ),
-        click.option("--since", default="", metavar="DAY", help="Only what was archived from this day on."),
+        click.option(
+            "--since",
+            default="",
+            metavar="DAY",
+            callback=words,
+            help="Only what was archived from this day on.",
+        ),
         click.option(
             "--message", "messages", type=click.IntRange(1), multiple=True, metavar="ID", help="One message."
         ),
-        click.option("--query", default="", metavar="QUERY", help="What a search finds, now and later."),
         click.option(
-            "--conversation", "conversations", multiple=True, metavar="KEY", help="All of a conversation."
+            "--query", default="", metavar="QUERY", callback=words, help="What a search finds, now and later."
         ),
         click.option(
-            "--person", "people", multiple=True, metavar="NAME", help="Whatever somebody writes or reads."
+            "--conversation",
+            "conversations",
+            multiple=True,
+            metavar="KEY",
+            callback=words,
+            help="All of a conversation.",
+        ),
+        click.option(
+            "--person",
+            "people",
+            multiple=True,
+            metavar="NAME",
+            callback=words,
+            help="Whatever somebody writes or reads.",
         ),
     ):
         command = option(command)

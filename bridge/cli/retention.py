@@ -16,7 +16,7 @@ import click
 
 from bridge.cli import output
 from bridge.cli.output import Exit
-from bridge.cli.root import Root, pass_root, person_option, reason_option
+from bridge.cli.root import Root, pass_root, person_option, reason_option, words
 
 if TYPE_CHECKING:
     from bridge.ports import Order
@@ -32,7 +32,9 @@ _PRESETS = {
     "known": "KNOWN", "rule": "RULE",
 }  # fmt: skip
 
-_query_option = click.option("--query", required=True, metavar="QUERY", help="Which records, as a search.")
+_query_option = click.option(
+    "--query", required=True, metavar="QUERY", callback=words, help="Which records, as a search."
+)
 _yes_option = click.option("--yes", is_flag=True, help="Do it. Without it, only the counts are shown.")
 
 

@@ -160,7 +160,29 @@ def _require_version(db: Connection, url: str) -> None:
         )
 
 
-# --- who acts, and why ----------------------------------------------------------------------------------
+# --- what was typed: who acts, why, on what -------------------------------------------------------------
+
+
+def legible(text: str, what: str) -> str:
+    """`text` as it was typed. Raises UsageError for bytes that are no UTF-8: they say nothing, and cannot be
+    written down."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        sentence = f"{what} has bytes that are not UTF-8, after {error.start} characters: write it in UTF-8."
+        raise click.UsageError(sentence) from None
+    return text
+
+
+Typed = TypeVar("Typed", str, tuple[str, ...], None)
+
+
+def words(ctx: click.Context, parameter: click.Parameter, value: Typed) -> Typed:
+    """The callback of whatever takes what people write, once or several times: see `legible`."""
+    typed: tuple[str, ...] = (value,) if isinstance(value, str) else value or ()
+    for one in typed:
+        legible(one, parameter.get_error_hint(ctx))
+    return value
 
 
 def _login_name() -> str:
@@ -170,10 +192,10 @@ def _login_name() -> str:
         return ""
 
 
-def _said(_: click.Context, parameter: click.Parameter, value: str) -> str:
+def _said(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
     if not value.strip():
         raise click.BadParameter("say who, and why: it is written down for whoever reads it later.")
-    return value.strip()
+    return words(ctx, parameter, value.strip())
 
 
 person_option = click.option(

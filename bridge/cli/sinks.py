@@ -14,7 +14,7 @@ import click
 
 from bridge.cli import output
 from bridge.cli.output import Exit
-from bridge.cli.root import Root, opened, pass_root, person_option, reason_option
+from bridge.cli.root import Root, opened, pass_root, person_option, reason_option, words
 from bridge.errors import ConfigError, Missing, NetworkError, NotAllowed
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bridge.reading_back import ReadBack
     from bridge.store.database import Database
 
-_NAME = click.argument("name")
+_NAME = click.argument("name", callback=words)
 _LISTED = {"name": "NAME", "to": "WHERE", "form": "FORM", "lock": "LOCK", "region": "REGION"}
 _STANDING = {
     "name": "NAME", "kept": "KEPT", "wanted": "WANTED", "parked": "PARKED", "late": "OLDEST",
@@ -98,7 +98,7 @@ def _barred(root: Root, named: Destination | None) -> str:
 
 
 @sinks.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, callback=words)
 @click.option("--sample", type=click.IntRange(1), default=25, show_default=True, help="How many of each.")
 @person_option
 @reason_option

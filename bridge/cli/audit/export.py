@@ -16,12 +16,12 @@ import click
 
 from bridge.cli import output
 from bridge.cli.audit.finding import QUERYING, archive, query_argument, written
-from bridge.cli.audit.given import KEY, legible
+from bridge.cli.audit.given import KEY
 from bridge.cli.audit.looking import looker, recorder_of
 from bridge.cli.audit.zone import desk_zone, name_of, zone_option
 from bridge.cli.output import Exit
 from bridge.cli.progress import progress
-from bridge.cli.root import Root, pass_root, person_option, reading
+from bridge.cli.root import Root, legible, pass_root, person_option, reading
 from bridge.errors import NotAllowed, StoreError
 
 if TYPE_CHECKING:

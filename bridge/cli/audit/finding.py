@@ -16,11 +16,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bridge.cli import output
-from bridge.cli.audit.given import legible
 from bridge.cli.audit.looking import Recorder, names_recorded
 from bridge.cli.audit.zone import desk_zone, moment, name_of
 from bridge.cli.progress import Tell, progress
-from bridge.cli.root import reading
+from bridge.cli.root import legible, reading
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -16,18 +16,6 @@ import click
 if TYPE_CHECKING:
     from bridge.config import Place
 
-
-def legible(text: str, what: str) -> str:
-    """`text` as it was typed. Raises UsageError for bytes that are no UTF-8: they say nothing, and cannot be
-    written down."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        sentence = f"{what} has bytes that are not UTF-8, after {error.start} characters: write it in UTF-8."
-        raise click.UsageError(sentence) from None
-    return text
-
-
 _SPANS = {"m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
 

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridge.cli.audit.given import legible
-from bridge.cli.root import Root, person_option
+from bridge.cli.root import Root, legible, person_option
 from bridge.errors import QueryError, StoreError
 
 if TYPE_CHECKING:
