@@ -11,11 +11,13 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import islice
+from zoneinfo import ZoneInfo
 
 from bridge.message import SYMPHONY, WEIXIN, Context, Message, Party, Route
 from bridge.policy import language as lang
 from bridge.policy.compiled import Policy, PolicySet, build
-from bridge.policy.detectors import Scan
+from bridge.policy.detectors import Days, Scan
 from bridge.policy.folding import Folded, fold
 from bridge.policy.judge import judge
 
@@ -54,6 +56,9 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     ),
 }
 
+MOST = 5
+"""Words of a list that are tried."""
+
 _STAFF = Party(SYMPHONY, "canary", address="canary@bank.example")
 _CLIENT = Party(WEIXIN, "canary", language="zh")
 _PROBE = "canary"
@@ -77,7 +82,9 @@ def _detector(policies: PolicySet, policy: Policy, name: str, now: datetime.date
     found = any(_met(policies, text, now) and _hits(probing, text, now) for text in texts)
     if found:
         return WELL
-    return SILENT if name in _tested(policy) or not isinstance(model, lang.PatternDetector) else UNTRIED
+    if isinstance(model, lang.PatternDetector) and not any(True for _ in _tested(policy, name)):
+        return UNTRIED
+    return SILENT
 
 
 def _positives(policy: Policy, name: str, now: datetime.datetime) -> Iterator[str]:
@@ -87,23 +94,15 @@ def _positives(policy: Policy, name: str, now: datetime.datetime) -> Iterator[st
     if isinstance(model, lang.WordsDetector):
         for one in model.list:
             counts = (word for word in policy.draft.words[one] if _counts(policy, one, word, now))
-            yield from (f"{word}{beside}" for word in _few(counts))
+            yield from (f"{word}{beside}" for word in islice(counts, MOST))
     yield from (f"{text}{beside}" for text in EXAMPLES.get(model.type, ()))
-    for rule in policy.model.rules:
-        if name in _asked(rule):
-            yield from (test.given[-1] for test in rule.tests if test.expect != "deliver")
-
-
-def _few(words: Iterator[str], most: int = 5) -> Iterator[str]:
-    for _, word in zip(range(most), words, strict=False):
-        yield word
+    yield from _tested(policy, name)
 
 
 def _counts(policy: Policy, one: str, word: str, now: datetime.datetime) -> bool:
-    """Whether a word counts today."""
+    """Whether a word counts today, by the calendar of its policy."""
     spans = policy.draft.dates.get(one, {}).get(fold(word).strip())
-    day = now.date()
-    return spans is None or any((a or day) <= day <= (b or day) for a, b in spans)
+    return spans is None or Days(spans, ZoneInfo(policy.model.timezone)).include(now)
 
 
 def _asked(rule: lang.Rule) -> frozenset[str]:
@@ -112,13 +111,11 @@ def _asked(rule: lang.Rule) -> frozenset[str]:
     return frozenset(name for way in ways for name in way.finds or ())
 
 
-def _tested(policy: Policy) -> frozenset[str]:
-    return frozenset(
-        name
-        for rule in policy.model.rules
-        if any(test.expect != "deliver" for test in rule.tests)
-        for name in _asked(rule)
-    )
+def _tested(policy: Policy, name: str) -> Iterator[str]:
+    """Messages that the policy's own tests expect a rule with this detector to stop."""
+    for rule in policy.model.rules:
+        if name in _asked(rule):
+            yield from (test.given[-1] for test in rule.tests if test.expect != "deliver")
 
 
 def _met(policies: PolicySet, text: str, now: datetime.datetime) -> bool:

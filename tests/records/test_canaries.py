@@ -73,3 +73,25 @@ def test_an_engine_that_sees_nothing_is_silent_all_over(monkeypatch: pytest.Monk
     policies = _set()
     monkeypatch.setattr("bridge.records.canaries._met", lambda *_: False)
     assert set(sing(policies, NOW).values()) == {SILENT}
+
+
+DATED = """\
+policy: desk
+language: 1
+title: Desk
+owner: compliance@bank.example
+timezone: Asia/Hong_Kong
+lists:
+  deals: { file: deals.csv, columns: name, dates: { until: until }, owner: c@bank.example }
+detectors:
+  deal: { type: words, list: deals }
+"""
+
+
+@pytest.mark.parametrize(("hour", "said"), [(15, WELL), (16, EMPTY)])
+def test_a_word_counts_by_the_calendar_of_its_policy(hour: int, said: str) -> None:
+    """Nobody is accused of missing a word whose last day is over in Hong Kong, and not yet in London."""
+    files = {"deals.csv": b"name,until\nAcquireCo,2026-11-20\n"}
+    policies, problems = assemble([Source("desk.yaml", DATED.encode(), files)])
+    assert policies is not None, problems
+    assert sing(policies, NOW.replace(hour=hour)) == {"desk/deal": said}
