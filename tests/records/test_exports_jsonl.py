@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import corpus
 import pytest
@@ -74,6 +75,16 @@ def test_joins_leaves_edits_and_recalls_are_events(out: corpus.Memory) -> None:
         ("recall", 4, 3),
         ("leave", None, None),
     ]
+
+
+def test_an_edit_of_what_nobody_has_is_an_event_as_well() -> None:
+    """As a recall is: nobody knows of which message."""
+    one = corpus.slices()[0]
+    lines = (corpus.line(1, "anew", replaces="w0"), corpus.line(2, "", kind="recall", refers_to="w0"))
+    memory = corpus.Memory()
+    JSONL.write(corpus.request(), [replace(one, items=lines)], {}, memory)
+    found = [(event["event"], event["message"], event["of"]) for event in rows(memory, "events")]
+    assert found == [("edit", 1, None), ("recall", 2, None)]
 
 
 def test_everybody_has_an_address(out: corpus.Memory) -> None:

@@ -96,7 +96,7 @@ def _events(slices: Sequence[Slice]) -> Iterator[Row]:
         for item in one.items:
             if isinstance(item, Came):
                 yield {"conversation": one.key, **plainly.came(item)}
-            elif item.edits is not None or item.kind == "recall":
+            elif item.edits is not None or item.replaces or item.kind == "recall":
                 yield {"conversation": one.key, **_changed(item)}
 
 
