@@ -174,7 +174,6 @@ def _message(stored: Stored) -> Iterator[tuple[str, str]]:
     yield "SourceId", line.source_id
     yield "Message", line.text
     yield "Sent", line.sent
-    yield "SentBelow", line.sent_quote
     yield "Seen", seen(line)
     yield "Remarks", "\n".join(f"{name}: {value}" for name, value in remarks(line) if name != "Sent")
 
