@@ -296,8 +296,8 @@ def keep(tx: Tx, key: str, kept: Sequence[Kept]) -> None:
         facts = _facts(key, one.copy) | {"sha256": one.sha256}
         body = dump({"objects": list(one.objects), "answer": one.answer, "to": one.to})
         entry = tx.append(one.copy.lane, "copy:kept", f"message/{one.copy.message}", facts, body)
-        values = {"state": KEPT, "sha256": one.sha256, "entry": entry, "reason": ""}
-        _change(tx, key, one.copy, values | {"until": one.until, "held": int(one.held)})
+        told = {"b_sha256": one.sha256, "b_entry": entry, "b_until": one.until, "b_held": int(one.held)}
+        _KEEP.many(tx.db, [_place(key, one.copy) | told])
         if one.copy.revision == AS_JUDGED:
             release(tx, one.copy.message, one.copy.lane)
 
@@ -363,34 +363,66 @@ def _facts(key: str, copy: Due) -> dict[str, object]:
     return {"message": copy.message, "destination": key, "revision": copy.revision}
 
 
-def _where(key: str, copy: Due) -> Any:
-    return and_(C.message == copy.message, C.destination == key, C.revision == copy.revision)
+_HERE = and_(
+    C.message == bindparam("b_message"),
+    C.destination == bindparam("b_destination"),
+    C.revision == bindparam("b_revision"),
+)
+_STATE = Prepared(select(C.state).where(_HERE))
+_KEEP = Prepared(
+    update(s.copies)
+    .where(_HERE)
+    .values(
+        state=literal_column(f"'{KEPT}'"),
+        reason=literal_column("''"),
+        sha256=bindparam("b_sha256"),
+        entry=bindparam("b_entry"),
+        until=bindparam("b_until"),
+        held=bindparam("b_held"),
+    )
+)
+
+
+def _place(key: str, copy: Due) -> dict[str, object]:
+    return {"b_message": copy.message, "b_destination": key, "b_revision": copy.revision}
 
 
 def _state(db: Connection, key: str, copy: Due) -> str | None:
-    state: str | None = db.execute(select(C.state).where(_where(key, copy))).scalar()
+    state: str | None = _STATE.value(db, _place(key, copy))
     return state
 
 
 def _change(tx: Tx, key: str, copy: Due, values: Mapping[str, object]) -> None:
-    tx.db.execute(update(s.copies).where(_where(key, copy)).values(**values))
+    tx.db.execute(update(s.copies).where(_HERE).values(**values), _place(key, copy))
 
 
 def release(tx: Tx, message: int, lane: int) -> int:
     """Let out the deliveries of a message that waited for its copies, once all are there that nobody waived;
     1 if any did, else 0."""
-    lacking = select(C.destination, C.upto).where(
-        C.message == message, C.revision == AS_JUDGED, C.state != KEPT
-    )
-    if any(row.upto > _waived(tx.db, row.destination) for row in tx.db.execute(lacking).all()):
+    about = {"b_message": message}
+    chats = _WAITING_CHATS.look(tx.db, about)
+    if not chats or any(upto > _waived(tx.db, key) for key, upto in _LACKING.look(tx.db, about)):
         return 0
-    d = s.deliveries.c
-    waits = (d.message == message, is_open(s.deliveries), d.state == DeliveryState.READY.value)
-    chats = tx.db.execute(select(d.network, d.conversation).where(*waits, d.next_at == FAR)).all()
-    if chats:
-        tx.db.execute(update(s.deliveries).where(*waits, d.next_at == FAR).values(next_at=tx.now))
-        plan_chats(tx, lane, [tuple(chat) for chat in chats], tx.now)
-    return int(bool(chats))
+    _LET_OUT.many(tx.db, [about | {"b_now": tx.now}])
+    plan_chats(tx, lane, chats, tx.now)
+    return 1
+
+
+_WAITS = and_(
+    s.deliveries.c.message == bindparam("b_message"),
+    is_open(s.deliveries),
+    states_in(s.deliveries.c.state, DeliveryState.READY.value),
+    s.deliveries.c.next_at == literal_column(str(FAR)),
+)
+_WAITING_CHATS = Prepared(select(s.deliveries.c.network, s.deliveries.c.conversation).where(_WAITS))
+_LET_OUT = Prepared(update(s.deliveries).where(_WAITS).values(next_at=bindparam("b_now")))
+_LACKING = Prepared(
+    select(C.destination, C.upto).where(
+        C.message == bindparam("b_message"),
+        C.revision == literal_column(str(AS_JUDGED)),
+        not_(states_in(C.state, KEPT)),
+    )
+)
 
 
 def about_waivers(key: str) -> str:
