@@ -33,6 +33,7 @@ from bridge.reading_back import read_back
 from bridge.records.copies import FORMS, MEDIA
 from bridge.sinks.naming import digest_in, name_of
 from bridge.store import copies, locks, whole
+from bridge.store.causes import asking
 from bridge.store.copies import Due, Kept
 from bridge.store.database import Database
 from bridge.store.kept import key_of
@@ -387,10 +388,11 @@ class Archivist:
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, query)
 
     def _ask(self, query: Callable[[Connection], Result]) -> Result:
-        if self._db is None:
-            self._db = self.database.engine.connect()
-        with self._db.begin():
-            return query(self._db)
+        with asking():
+            if self._db is None:
+                self._db = self.database.engine.connect()
+            with self._db.begin():
+                return query(self._db)
 
     def _close(self) -> None:
         if self._db is not None:

@@ -20,13 +20,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from bridge import telemetry
-from bridge.errors import Damaged, Missing, NetworkError, StoreError
+from bridge.errors import Damaged, Missing, NetworkError
 from bridge.ledger.checkpoint import Signer, Verifier
 from bridge.message import SYMPHONY, WEIXIN, Batch, Sighting, Unasked
 from bridge.policy import PolicySet
@@ -36,14 +34,11 @@ from bridge.records.capture import Capture
 from bridge.records.certificate import MOST, Account, Certificate, moment, signed
 from bridge.records.reconcile import Fault, Ours, Recount, Stage, What, letters
 from bridge.store import checkpoints, disposal, heartbeats, reconciling
-from bridge.store.causes import cause
 from bridge.store.database import Database
 from bridge.store.signing import write_whole
 from bridge.store.verify import Finding, verify_tree
 
 log = telemetry.log()
-
-Result = TypeVar("Result")
 
 LOOK = 10.0
 """Seconds between two looks at how long networks have gone unread."""
@@ -259,7 +254,7 @@ class Assurance:
         if now - at < BEAT or capture.heard_at <= at:
             return
         newest = await self.database.read(reconciling.last_number)
-        count = await self.database.read(lambda db: heartbeats.came(db, network, last))
+        count = await self.database.read_apart(lambda db: heartbeats.came(db, network, last))
         lane, heard = self.database.lane, capture.heard_at
         await self.database.write(lambda tx: heartbeats.beat(tx, lane, network, heard, count))
         self._beaten[network] = (now, newest)
@@ -357,11 +352,11 @@ class Assurance:
         run = _Run(day, since, until, partial=until < whole)
         lane = self.database.lane
         head = await self.database.read(lambda db: checkpoints.head(db, lane))
-        chosen = await self._apart(lambda db: reconciling.span(db, lane, since, until))
+        chosen = await self.database.read_apart(lambda db: reconciling.span(db, lane, since, until))
         blobs = self.database.blobs.root
-        found = await self._apart(lambda db: reconciling.reconcile(db, chosen, blobs))
+        found = await self.database.read_apart(lambda db: reconciling.reconcile(db, chosen, blobs))
         run.faults += found.faults
-        run.faults += await self._apart(self._tree)
+        run.faults += await self.database.read_apart(self._tree)
         if ask:
             await self._sources(run, chosen)
         else:
@@ -385,18 +380,6 @@ class Assurance:
             for one in found
         ]
 
-    async def _apart(self, query: Callable[[Connection], Result]) -> Result:
-        """Ask on a connection of its own, in a thread of its own."""
-
-        def ask() -> Result:
-            try:
-                with self.database.engine.connect() as db, db.begin():
-                    return query(db)
-            except SQLAlchemyError as error:
-                raise StoreError(f"the database could not be read: {cause(error)}") from None
-
-        return await asyncio.to_thread(ask)
-
     async def _sources(self, run: _Run, chosen: reconciling.Span) -> None:
         connectors = self.connectors()
         for network in sorted({*connectors, *self.captures}):
@@ -405,7 +388,9 @@ class Assurance:
             try:
                 if network not in connectors:
                     raise _Closed
-                known = await self._apart(partial(reconciling.conversations, chosen=chosen, network=network))
+                known = await self.database.read_apart(
+                    partial(reconciling.conversations, chosen=chosen, network=network)
+                )
                 await self._ask(run, asked, connectors[network], known, unasked)
             except (NetworkError, _Closed) as error:
                 run.closed.append(network)
@@ -426,7 +411,7 @@ class Assurance:
         """One network's recount, window by window."""
         seen = connector.recount(max(run.since - OVERLAP, 0), run.until, known)
         async for window in _windows(seen, unasked):
-            ids, permits = await self._apart(
+            ids, permits = await self.database.read_apart(
                 lambda db, some=window: reconciling.look_up(db, asked.network, some)
             )
             permits |= {one.permit: self._canary_note(one.permit) for one in window if _is_canary(one.permit)}
@@ -447,9 +432,11 @@ class Assurance:
             f"{network} {one.conversation}, {moment(one.since)} to {moment(one.until)}: {one.reason}"
             for one in unasked
         ]
-        run.faults += await self._apart(lambda db: reconciling.surplus(db, chosen, asked, gaps))
+        run.faults += await self.database.read_apart(lambda db: reconciling.surplus(db, chosen, asked, gaps))
         if shows_ours:
-            run.faults += await self._apart(lambda db: reconciling.unseen_deliveries(db, chosen, asked, gaps))
+            run.faults += await self.database.read_apart(
+                lambda db: reconciling.unseen_deliveries(db, chosen, asked, gaps)
+            )
         run.accounts.append(Account("source", network, dict(asked.counts), *_ends(chosen)))
 
     # --- canaries, and what is unusual
@@ -501,7 +488,7 @@ class Assurance:
         """Too few, too many, and who fell silent."""
         day = since // DAY
         weeks = self.plan.weeks
-        volumes = await self._apart(
+        volumes = await self.database.read_apart(
             lambda db: heartbeats.volumes(db, day - 7 * weeks - self.plan.silent_days * 7, day)
         )
         if not volumes:
@@ -532,7 +519,7 @@ class Assurance:
         def look(db: Connection) -> list[Certificate | None]:
             return [_certificate(db, last - timedelta(days=step * n)) for n in range(1, count + 1)]
 
-        return await self._apart(look)
+        return await self.database.read_apart(look)
 
     # --- drawn up, left, said
 
@@ -548,7 +535,7 @@ class Assurance:
         accounts = [_with_faults(one, run.faults) for one in run.accounts]
         accounts += [Account(*name, dict(counts)) for name, counts in sorted(found.counts.items())]
         runs = await self.database.read(lambda db: heartbeats.certified(db, run.day))
-        counts = await self.database.read(
+        counts = await self.database.read_apart(
             lambda db: heartbeats.sent_on(db, sorted(self.captures), run.since, run.until)
         )
         return Certificate(

@@ -47,7 +47,7 @@ async def read_back(database: Database, sink: Sink, sample: int, person: str, re
     if not sink.recalls:
         return ReadBack(0, 0, UNSEEN)
     await sink.check()
-    drawn = await database.read(lambda db: copies.draw(db, key, sample))
+    drawn = await database.read_apart(lambda db: copies.draw(db, key, sample))
     lost: list[tuple[Due, str]] = []
     collected = unlocked = 0
     for one in drawn:

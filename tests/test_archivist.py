@@ -17,7 +17,7 @@ from sqlalchemy import insert
 import bridge.archivist as archivist_module
 from bridge import pipeline
 from bridge.archivist import Archivist, Destination, Pace
-from bridge.errors import ConfigError, Refused, Unreachable
+from bridge.errors import ConfigError, Refused, StoreError, Unreachable
 from bridge.message import SYMPHONY, WEIXIN, Archived, Blob, File, Kind, Verdict
 from bridge.ports import DECLINED
 from bridge.sinks.drop import DropSink
@@ -361,3 +361,9 @@ async def test_read_back_every_day_whatever_restarts(hands: Hands) -> None:
     shelf.held = dict.fromkeys(shelf.there, False)
     assert await checks(1.1) == 3
     assert all(shelf.held.values())
+
+
+async def test_a_database_that_fails_is_the_stores_error(hands: Hands) -> None:
+    """Whoever runs the archivist meets the same error as elsewhere, in words without the statement."""
+    with pytest.raises(StoreError, match=r"no such table: nowhere$"):
+        await archivist(hands, {})._read(lambda db: db.exec_driver_sql("SELECT 'hush' FROM nowhere"))

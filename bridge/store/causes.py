@@ -5,9 +5,22 @@ Rules of this file: it knows drivers by what their errors carry, and imports non
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy.exc import PendingRollbackError, SQLAlchemyError
+
+from bridge.errors import StoreError
+
+
+@contextmanager
+def asking() -> Iterator[None]:
+    """Raises StoreError for whatever the database raises while it is asked something."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        raise StoreError(f"the database could not be read: {cause(error)}") from None
 
 
 def cause(error: SQLAlchemyError) -> str:

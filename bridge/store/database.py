@@ -37,7 +37,7 @@ from bridge.proposals import Approval, Bar, Proposal
 from bridge.store import acts, deadlines, holds, intake, judging, proposals, samples, sending, terms
 from bridge.store import schema as s
 from bridge.store.blobs import BlobFolder
-from bridge.store.causes import cause
+from bridge.store.causes import asking, cause
 from bridge.store.codec import dump
 from bridge.store.directory import Directory
 from bridge.store.engines import Held, alone, hold, open_engine, partition, place, prepare
@@ -159,13 +159,20 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, query)
 
     def _read(self, query: Callable[[Connection], Result]) -> Result:
-        try:
+        with asking():
             if self._reading is None:
                 self._reading = self.engine.connect()
             with self._reading.begin():
                 return query(self._reading)
-        except SQLAlchemyError as error:
-            raise StoreError(f"the database could not be read: {cause(error)}") from None
+
+    async def read_apart(self, query: Callable[[Connection], Result]) -> Result:
+        """Run `query`, which may take long, on a connection and in a thread of its own: nobody who reads
+        waits for it."""
+        return await asyncio.to_thread(self._read_apart, query)
+
+    def _read_apart(self, query: Callable[[Connection], Result]) -> Result:
+        with asking(), self.engine.connect() as db, db.begin():
+            return query(db)
 
     def close(self) -> None:
         """Finish what is being written, and let go of the files."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sqlite3
 from types import SimpleNamespace
 
+import pytest
 from sqlalchemy.exc import DBAPIError, InvalidRequestError, PendingRollbackError
 
-from bridge.store.causes import cause
+from bridge.errors import StoreError
+from bridge.store.causes import asking, cause
 
 
 def failed(error: Exception) -> DBAPIError:
@@ -45,3 +47,9 @@ def test_a_lost_connection_is_called_so() -> None:
     assert cause(PendingRollbackError("Can't reconnect until hush")) == (
         "the connection was lost in the middle of a transaction"
     )
+
+
+def test_who_asks_is_told_a_cause() -> None:
+    """What a database raises at a question is the store's error, without the question."""
+    with pytest.raises(StoreError, match=r"could not be read: disk I/O error$"), asking():
+        raise failed(sqlite3.OperationalError("disk I/O error"))
