@@ -5,7 +5,7 @@ from __future__ import annotations
 import corpus
 import pytest
 
-from bridge.records.exports.legible import DECEIVING, FORBIDDEN, altered, one_line, spelled
+from bridge.records.exports.legible import DECEIVING, FORBIDDEN, altered, one_break, one_line, spelled
 
 
 @pytest.mark.parametrize(
@@ -36,6 +36,11 @@ def test_whatever_was_spelled_out_is_told(text: str) -> None:
     for pattern in (FORBIDDEN, DECEIVING):
         assert altered(text, pattern) == (spelled(text, pattern) != text)
         assert len(spelled(text, pattern)) >= len(text)
+
+
+def test_breaks_become_of_one_kind() -> None:
+    """Each stays one, whichever of the three it was."""
+    assert one_break("a\r\nb\rc\n\rd") == "a\nb\nc\n\nd"
 
 
 def test_one_line_stays_one_line() -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from html import escape
 
 from bridge.records.exports.histories import Histories
-from bridge.records.exports.legible import altered, spelled
+from bridge.records.exports.legible import altered, one_break, spelled
 from bridge.records.exports.natives import account, everybody
 from bridge.records.exports.telling import changed, duration, remarks, said, utc, who
 from bridge.records.transcript import Came, Line, Party, Request, Slice
@@ -159,10 +159,9 @@ def _marked(text: str) -> str:
 
 def _flat(text: str) -> str:
     """A value on one line: a further line of a value could pass for one of ours."""
-    return spelled(text).replace("\r\n", "\n").replace("\r", "\n").replace("\n", " ⏎ ")
+    return one_break(spelled(text)).replace("\n", " ⏎ ")
 
 
 def _indented(text: str) -> str:
     """A text with a mark before each of its lines, whichever sign ended the one before."""
-    broken = spelled(text).replace("\r\n", "\n").replace("\r", "\n")
-    return "\n".join(f"    > {line}" for line in broken.split("\n"))
+    return "\n".join(f"    > {line}" for line in one_break(spelled(text)).split("\n"))

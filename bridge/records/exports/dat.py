@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from bridge.records.exports.choices import text, word
 from bridge.records.exports.docset import CONVERSATION, Shelf, Stored, documents
 from bridge.records.exports.histories import Histories, referred
-from bridge.records.exports.legible import spelled
+from bridge.records.exports.legible import one_break, spelled
 from bridge.records.exports.mime import mailbox_text
 from bridge.records.exports.telling import decided, delivered, moment, seen, utc
 from bridge.records.transcript import Line, Output, Request, Slice
@@ -30,7 +30,7 @@ class Delimiters:
 
     def value(self, text: str) -> str:
         """A value as it stands between delimiters: those inside it are spelled out."""
-        broken = text.replace("\r\n", "\n").replace("\r", "\n")
+        broken = one_break(text)
         for sign in (self.quote, self.field, self.line):
             broken = broken.replace(sign, f"⟦U+{ord(sign):04X}⟧")
         return self.quote + spelled(broken).replace("\n", self.line) + self.quote

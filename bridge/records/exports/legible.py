@@ -30,6 +30,11 @@ def altered(text: str, pattern: re.Pattern[str] = DECEIVING) -> bool:
     return pattern.search(text) is not None
 
 
+def one_break(text: str) -> str:
+    """`text` with one kind of break between its lines, whichever ended them."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def one_line(text: str) -> str:
     """`text` for a place that has one line, such as a header: breaks become spaces, the rest is spelled."""
     return spelled(_LINE.sub(" ", text.replace("\r\n", " "))).strip()

@@ -10,13 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bridge.records.exports.attaching import attach
+from bridge.records.exports.chatlog import exact
 from bridge.records.exports.choices import word
 from bridge.records.exports.labels import LANGUAGES, label
-from bridge.records.exports.legible import altered, spelled
+from bridge.records.exports.legible import DECEIVING, one_break, spelled
 from bridge.records.exports.naming import attachment, of_slice
 from bridge.records.exports.reading import Pair, change, facts, heading, other_side
 from bridge.records.transcript import Came, Line, Output, Request, Slice
-from bridge.typesetting import LATIN, build, font_of, paragraph
+from bridge.typesetting import LATIN, build, code, font_of, paragraph
 
 if TYPE_CHECKING:
     from reportlab.platypus import Flowable
@@ -44,10 +45,9 @@ class Pdf:
 
 
 def _warn(out: Output, line: Line) -> None:
-    texts = (line.text, line.sent, line.quote)
-    if any(map(altered, texts)):
+    if not exact(line):
         out.warn("spelled", line.number, "signs that paper cannot show are printed as codes")
-    if any(not font_of(sign) for text in texts for sign in text):
+    if any(not font_of(sign) for text in (line.text, line.sent, line.quote) for sign in text):
         out.warn("signs", line.number, "signs that no font has are printed as codes")
 
 
@@ -85,7 +85,8 @@ def _pairs(pairs: Iterator[Pair]) -> Iterator[Flowable]:
 
 
 def _paragraphs(text: str, size: int) -> Iterator[Flowable]:
-    shown = spelled(text).replace("\r\n", "\n").replace("\r", "\n")
+    # White brackets are in no font: what is spelled out elsewhere is a code among the others here.
+    shown = DECEIVING.sub(lambda found: code(found[0]), one_break(text))
     for start in range(0, len(shown), _RUN):
         yield paragraph(shown[start : start + _RUN], size)
 
