@@ -7,7 +7,6 @@ import dataclasses
 import datetime
 import functools
 import itertools
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -16,6 +15,7 @@ import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 from policy_rig import NOW, message, weigh
+from proportion import in_proportion
 from pydantic import ValidationError
 
 from bridge.message import SYMPHONY, WEIXIN, File, Inspection, Kind, Outcome
@@ -330,16 +330,19 @@ def test_words_that_count_on_other_days_are_looked_at() -> None:
 
 def test_long_lists_are_compared_at_once() -> None:
     """Ten thousand words against ten thousand: one line for each way, not a search for each word."""
-    words = [f"w{number}" for number in range(10_001)]
+    in_proportion(compare_words, 10_000)
+
+
+def compare_words(number: int) -> None:
+    """So many words against as many, of which one is another."""
+    words = [f"w{one}" for one in range(number + 1)]
     live, draft = (edited(("lists", "ws", "words"), some) for some in (words[:-1], words[1:]))
     live["lists"]["ws"]["unless_words"] = draft["lists"]["ws"]["unless_words"] = {}
-    started = time.process_time()
     changes = compared(model(live), model(draft))
     assert [(one.direction, one.before, one.after) for one in changes] == [
         (LOOSER, ("w0",), ()),
-        (TIGHTER, (), ("w10000",)),
+        (TIGHTER, (), (f"w{number}",)),
     ]
-    assert time.process_time() - started < 2.0
 
 
 def compared(live: lang.PolicyFile, draft: lang.PolicyFile) -> tuple[Change, ...]:

@@ -1,11 +1,12 @@
-"""What is found, what is nearly found, and how long it takes when somebody is hostile."""
+"""What is found, what is nearly found, and that no hostile text costs more than its length."""
 
 from __future__ import annotations
 
-import time
+import functools
 
 import pytest
 from policy_rig import found, looking_for, one_rule, policy_set, stops, weigh, words_rule
+from proportion import in_proportion
 from samples import KINDS
 
 from bridge.message import Cause, Outcome
@@ -100,16 +101,21 @@ def test_the_floor_of_a_rule_decides() -> None:
 
 
 def test_thousands_of_entries_cost_microseconds() -> None:
-    """5,000 words and 1,000 patterns are looked for in one pass: far under a millisecond a message."""
-    lexicon = Lexicon({0: Words([f"词条{n}号" for n in range(5000)])})
-    patterns = PatternSet([rf"ref-{n}-[0-9]+" for n in range(1000)])
-    text = "请查收附件中的研究报告 词条77号 ref-500-12 " * 6
-    lexicon.find(text), patterns.occurring(text)
-    started = time.perf_counter()
-    for _ in range(100):
-        words, hits = lexicon.find(text), patterns.occurring(text)
-    assert (time.perf_counter() - started) / 100 < 0.001
-    assert len(words[0]) == 6 and hits == {500}
+    """5,000 words and 1,000 patterns are looked for in one pass: a message costs no more for their number."""
+    text = "请查收附件中的研究报告 词条7号 ref-5-12 " * 6
+
+    @functools.cache
+    def engine(entries: int) -> tuple[Lexicon, PatternSet]:
+        lexicon = Lexicon({0: Words([f"词条{n}号" for n in range(entries)])})
+        return lexicon, PatternSet([rf"ref-{n}-[0-9]+" for n in range(entries // 5)])
+
+    def read(entries: int) -> None:
+        lexicon, patterns = engine(entries)
+        for _ in range(200):
+            words, hits = lexicon.find(text), patterns.occurring(text)
+        assert len(words[0]) == 6 and hits == {5}
+
+    in_proportion(read, 5000, most=2.5)
 
 
 # --- hostility ------------------------------------------------------------------------------------------
@@ -139,11 +145,9 @@ HATED = policy_set(
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_text_does_not_stall(text: str) -> None:
-    """A message of 80,000 characters, made to hurt, is judged within a second, and has an answer."""
-    started = time.process_time()
-    verdict = weigh(HATED, text)
-    assert time.process_time() - started < 1.5
-    assert verdict.outcome in Outcome
+    """A message of 80,000 characters, made to hurt, has an answer, in time in proportion to its length."""
+    assert weigh(HATED, text).outcome in Outcome
+    in_proportion(lambda size: weigh(HATED, text[:size]), len(text))
 
 
 NEARLY = {
@@ -166,12 +170,10 @@ NEARLY = {
 @pytest.mark.parametrize("text", NEARLY.values(), ids=NEARLY)
 @pytest.mark.parametrize("kind", KINDS)
 def test_built_in_detectors_do_not_stall(kind: str, text: str) -> None:
-    """80,000 characters of what each of them nearly finds are judged within a second."""
+    """80,000 characters of what each of them nearly finds take time in proportion to their number."""
     policies = looking_for(KINDS[kind].options)
-    started = time.process_time()
-    verdict = weigh(policies, text)
-    assert time.process_time() - started < 1.0
-    assert verdict.outcome in Outcome
+    assert weigh(policies, text).outcome in Outcome
+    in_proportion(lambda size: weigh(policies, text[:size]), len(text))
 
 
 def test_words_everywhere_hold_the_message() -> None:

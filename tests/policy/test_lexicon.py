@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from policy_rig import one_rule, policy_set, weigh
+from proportion import in_proportion
 
 from bridge.message import Cause, Outcome
 from bridge.policy import PolicySet, disguises
@@ -196,12 +195,10 @@ def test_surroundings_are_measured_in_characters_between(
     "text", ["合并购买" * 20_000, "并 " * 40_000, "jiawoweixin" * 8_000, "亻言" * 40_000, "а" * 80_000]
 )
 def test_disguises_do_not_stall(text: str) -> None:
-    """A message of 80,000 characters, made to hurt, is answered within a second and a half."""
+    """A message of 80,000 characters, made to hurt, is answered, and in time in proportion to its length."""
     evasion = "evasion: [pinyin, split, separators, lookalike]"
     words = "words: [并购, 加我微信, aaa], unless_words: { 并购: 合并购买 }"
     policies = listed(f"{words}, {evasion}", "{ block: true }")
-    weigh(policies, "加我微信")
-    started = time.process_time()
     verdict = weigh(policies, text)
-    assert time.process_time() - started < 1.5
     assert verdict.outcome in Outcome and (verdict.cause is not Cause.FAILURE or len(fold(text)) > PIECE)
+    in_proportion(lambda size: weigh(policies, text[:size]), len(text))
