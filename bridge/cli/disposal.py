@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bridge.cli import output
+from bridge.cli.audit.finding import matching
 from bridge.cli.audit.given import TIME
 from bridge.cli.output import Exit
 from bridge.cli.progress import Tell, progress
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from bridge.records.disposal import Plan
     from bridge.store.database import Database
-    from bridge.store.disposal import Found
     from bridge.store.writer import Tx
 
 _COLUMNS = {
@@ -33,6 +33,10 @@ _COLUMNS = {
     "approved": "APPROVED BY", "reason": "WHY",
 }  # fmt: skip
 _NUMBER = click.argument("number", metavar="N", type=click.IntRange(1))
+
+clock_option = click.option(
+    "--clock-is-right", "sure", is_flag=True, help="Although nothing was recorded for more than a day."
+)
 
 
 @click.group()
@@ -53,9 +57,7 @@ def disposal() -> None:
 @disposal.command()
 @click.option("--query", default="", metavar="QUERY", callback=words, help="Only what a search finds.")
 @click.option("--before", type=TIME, metavar="DAY", help="Only what was archived before this day.")
-@click.option(
-    "--clock-is-right", "sure", is_flag=True, help="Although nothing was recorded for more than a day."
-)
+@clock_option
 @reason_option
 @person_option
 @output.json_option
@@ -73,31 +75,20 @@ def plan(
     now = WallClock().now()
     wanted = store.Wanted(person, reason, query, before or now)
     with progress("looking at records") as tell:
-        found = root.read(lambda db: _found(db, query, before or now, now, tell))
+        found = root.read(lambda db: store.survey(db, _numbers(db, wanted.query, wanted.before), now, tell))
     number = root.act(
         lambda opened: opened.write(lambda tx: store.plan(tx, opened.lane, wanted, found, sure=sure))
     )
     _show(root, number, as_json=as_json)
 
 
-def _found(db: Connection, query: str, before: int, now: int, tell: Tell) -> Found:
-    """What may go of what a query finds. No index is asked: an index may hide, and then it would stay for
-    ever."""
+def _numbers(db: Connection, query: str, before: int) -> Sequence[int]:
+    """The records that a plan is about: what its query finds, or all."""
     from bridge.store import disposal as store
 
     if not query:
-        return store.survey(db, store.candidates(db, before), now, tell)
-    numbers = [one.number for one in _matching(db, query)]
-    return store.survey(db, store.present(db, numbers, before), now, tell)
-
-
-def _matching(db: Connection, query: str) -> Iterator[Any]:
-    from datetime import UTC, datetime
-
-    from bridge.search.query import parse
-    from bridge.store.searching import every
-
-    return every(db, None, parse(query, datetime.now(UTC), UTC))
+        return store.candidates(db, before)
+    return store.present(db, [one.number for one in matching(db, query)], before)
 
 
 @disposal.command()
@@ -321,11 +312,7 @@ def _kept(root: Root, number: int, sort: str) -> list[dict[str, Any]]:
 
     def look(db: Connection) -> list[dict[str, Any]]:
         one = store.disposal(db, number)
-        if one.query:
-            numbers = store.present(db, [found.number for found in _matching(db, one.query)], one.before)
-        else:
-            numbers = store.candidates(db, one.before)
-        return list(store.kept(db, numbers, now, sort))
+        return list(store.kept(db, _numbers(db, one.query, one.before), now, sort))
 
     return root.read(look)
 

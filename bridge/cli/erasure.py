@@ -6,20 +6,21 @@ approve.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bridge.cli import output
+from bridge.cli.audit.finding import matching
+from bridge.cli.disposal import clock_option
 from bridge.cli.root import Root, pass_root, person_option, reason_option, words
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from bridge.records.erasure import Request
-    from bridge.store.documents import Stored
     from bridge.store.identities import Identity
     from bridge.store.writer import Tx
 
@@ -52,9 +53,7 @@ def erasure() -> None:
 @click.option("--law", type=click.Choice(["gdpr", "pipl"]), default="gdpr", show_default=True)
 @click.option("--all", "several", is_flag=True, help="All of that name are the one who asks.")
 @click.option("--unknown", is_flag=True, help="Although nobody here has heard of them.")
-@click.option(
-    "--clock-is-right", "sure", is_flag=True, help="Although nothing was recorded for more than a day."
-)
+@clock_option
 @reason_option
 @person_option
 @output.json_option
@@ -130,7 +129,7 @@ def _called(db: Connection, about: str) -> tuple[list[Identity], list[Identity]]
     from bridge.search.writing import quoted
     from bridge.store.identities import identities
 
-    found = list(_matching(db, f"with:{quoted(about)}"))
+    found = list(matching(db, f"with:{quoted(about)}"))
     return identities(db, about, found, whole=True), identities(db, about, found, whole=False)
 
 
@@ -139,18 +138,8 @@ def _theirs(db: Connection, query: str, people: Sequence[Identity]) -> tuple[lis
     from bridge.store.erasure import ended_pairs
     from bridge.store.identities import pairs_of
 
-    numbers = [one.number for one in _matching(db, query)] if people else []
+    numbers = [one.number for one in matching(db, query)] if people else []
     return numbers, ended_pairs(db, pairs_of(db, people))
-
-
-def _matching(db: Connection, query: str) -> Iterator[Stored]:
-    """What a query accepts. No index is asked: what one hides would stay for ever."""
-    from datetime import UTC, datetime
-
-    from bridge.search.query import parse
-    from bridge.store.searching import every
-
-    return every(db, None, parse(query, datetime.now(UTC), UTC))
 
 
 @erasure.command("list")
@@ -213,9 +202,8 @@ def _show(found: Request, *, as_json: bool) -> None:
     )
     if found.disposal:
         click.echo(_progress(found))
-    output.listing(
-        [_told(one) for one in _as_rows(found)], _ANSWERS, as_json=False, empty="No record of them."
-    )
+    rows = [_told(asdict(one)) for one in found.answers]
+    output.listing(rows, _ANSWERS, as_json=False, empty="No record of them.")
 
 
 def _progress(found: Request) -> str:
@@ -227,10 +215,6 @@ def _progress(found: Request) -> str:
         return f"Disposal {number}, which was to erase them, was withdrawn."
     said = f"What may go is disposal {number}: two people approve it, then it is run."
     return f"{said} {gone:,} are gone." if gone else said
-
-
-def _as_rows(found: Request) -> Sequence[dict[str, Any]]:
-    return [asdict(one) for one in found.answers]
 
 
 def _told(one: Mapping[str, Any]) -> dict[str, Any]:

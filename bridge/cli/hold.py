@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bridge.cli import output
+from bridge.cli.audit.finding import archive, in_utc
 from bridge.cli.audit.looking import looking
 from bridge.cli.output import Exit
 from bridge.cli.root import Root, pass_root, person_option, reason_option, words
@@ -146,7 +147,7 @@ def place(root: Root, /, name: str, *, reason: str, person: str, as_json: bool, 
     what = What(**options)
     covering = _covered(root, what)
     _check(covering, what)
-    placing = Placing(name, str(_query(covering.query)), covering.query, person, reason)
+    placing = Placing(name, str(in_utc(covering.query)), covering.query, person, reason)
     root.act(lambda store: desk.place_hold(store, placing))
     output.note(f"Hold {name} stands, placed by {output.cell(person)}.")
     counts = _counted(root, covering)
@@ -239,8 +240,6 @@ def lift(root: Root, name: str, approve: bool, refuse: bool, reason: str, person
 
 def _covered(root: Root, what: What) -> Covering:
     """What was typed, as a query. Raises UsageError unless it is one kind of thing."""
-    from bridge.cli.audit.finding import archive
-
     kinds = [bool(one) for one in (what.people, what.conversations, what.query, what.messages)]
     if sum(kinds) != 1:
         raise click.UsageError("say one of --person, --conversation, --query, --message")
@@ -261,7 +260,7 @@ def _of_people(asked: Archive, people: Sequence[str]) -> Covering:
     parts = []
     for name in people:
         typed = f"with:{quoted(name)}"
-        meant = identities(asked.db, name, asked.every(_query(typed)), whole=False)
+        meant = identities(asked.db, name, asked.every(in_utc(typed)), whole=False)
         found.meant += [one for one in meant if one not in found.meant]
         found.unheard += [] if meant else [f"nobody is known as {name!r}"]
         parts += [typed, *conditions(meant)]
@@ -284,7 +283,7 @@ def _of_things(asked: Archive, what: What) -> Covering:
     unheard = [
         f"there is {said}"
         for part, said in parts.items()
-        if part not in known and not asked.page(_query(part), 1).documents
+        if part not in known and not asked.page(in_utc(part), 1).documents
     ]
     return Covering(" OR ".join(parts), unheard=unheard)
 
@@ -298,22 +297,12 @@ def _check(covering: Covering, what: What) -> None:
         raise Missing(f"{said}. Write it as the archive knows it, or add --unknown if it is to come.")
 
 
-def _query(written: str) -> Any:
-    """The query, read with times of UTC."""
-    from datetime import UTC, datetime
-
-    from bridge.search.query import parse
-
-    return parse(written, datetime.now(UTC), UTC)
-
-
 def _counted(root: Root, covering: Covering) -> dict[str, int]:
-    from bridge.cli.audit.finding import archive
     from bridge.cli.compose import WallClock
     from bridge.store.lives import reach
 
     with archive(root.settings(), None) as asked:
-        return reach(asked.db, asked.every(_query(covering.query)), WallClock().now()).counts()
+        return reach(asked.db, asked.every(in_utc(covering.query)), WallClock().now()).counts()
 
 
 def _show(covering: Covering, counts: dict[str, int], *, as_json: bool) -> None:

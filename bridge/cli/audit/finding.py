@@ -10,7 +10,7 @@ import contextlib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -65,6 +65,22 @@ def written(words: Sequence[str]) -> str:
         if word.startswith("--"):
             raise click.NoSuchOption(word, ctx=click.get_current_context())
     return legible(" ".join(words).strip(), "the query")
+
+
+def in_utc(text: str) -> Query:
+    """The query, read with times of UTC: what decides about records is the same at every desk. Raises
+    QueryError."""
+    from bridge.search.query import parse
+
+    return parse(text, datetime.now(UTC), UTC)
+
+
+def matching(db: Connection, text: str) -> Iterator[Stored]:
+    """What such a query accepts. No index is asked: an index may hide, and what it hides would stay for
+    ever."""
+    from bridge.store.searching import every
+
+    return every(db, None, in_utc(text))
 
 
 @dataclass(frozen=True, slots=True)
