@@ -63,12 +63,13 @@ class MailSink:
         self._turn = asyncio.Lock()
 
     async def put(self, parcel: Parcel, blobs: Blobs) -> Acknowledged:
-        """See `bridge.ports.Sink`."""
-        files = await self._files(parcel, blobs)
-        data = letter(parcel.record, files, self.box.sender, self.box.archive)
-        if len(data) > self.box.largest:
-            raise self._too_large(len(data))
+        """See `bridge.ports.Sink`. One letter is in memory at a time, however many wait for their turn."""
         async with self._turn:
+            files = await self._files(parcel, blobs)
+            sender, archive = self.box.sender, self.box.archive
+            data = await asyncio.to_thread(letter, parcel.record, files, sender, archive)
+            if len(data) > self.box.largest:
+                raise self._too_large(len(data))
             answer = await self._send(data)
         return Acknowledged((message_id(parcel.record),), answer)
 

@@ -6,6 +6,8 @@ import asyncio
 import email
 import email.policy
 import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -51,6 +53,32 @@ async def test_a_letter(tmp_path: Path, tls: str) -> None:
     assert mail.get_body().get_content().startswith("你好 Li Lei")
     attached = {part.get_filename(): part.get_content() for part in mail.iter_attachments()}
     assert attached == {"报告.pdf": PDF, "record.json": native(one)}
+
+
+@dataclass
+class Counted(Held):
+    """Attachments that are counted while a letter has them: from their first byte until it is sent."""
+
+    box: Box = field(default_factory=Box)
+    begun: int = 0
+    most: int = 0
+
+    async def read(self, digest: str) -> AsyncIterator[bytes]:
+        """The bytes."""
+        self.begun += 1
+        self.most = max(self.most, self.begun - len(self.box.letters))
+        async for piece in super().read(digest):
+            yield piece
+
+
+async def test_letters_are_written_one_at_a_time(tmp_path: Path) -> None:
+    """However many are brought at once, attachments of one alone are in memory: the rest waits for the
+    connection with empty hands."""
+    async with mail_server(tmp_path) as box:
+        there, blobs = sink(box), Counted({"sealed": PDF}, box)
+        await asyncio.gather(*(there.put(parcel(record(n, FILE)), blobs) for n in (1, 2, 3)))
+        await there.close()
+    assert (len(box.letters), blobs.most) == (3, 1)
 
 
 async def test_an_answer_that_was_lost(tmp_path: Path) -> None:
