@@ -87,9 +87,10 @@ def standing_holds(db: Connection, policies: PolicySet | None = None) -> Holds:
     not know what is held disposes of nothing. That a hold stands is said by its entries; where the rows say
     anything else, everything is held.
     """
-    placed = [_placed(db, name) for name in standing(db)]
+    states = _states(db)
+    placed = [_placed(db, name) for name in _unlifted(states)]
     rows = db.execute(select(s.holds.c.name, s.holds.c.state))
-    if {row.name: row.state for row in rows} != _states(db):
+    if {row.name: row.state for row in rows} != states:
         placed.append(Cover(ALTERED, _everything))
     if policies is not None:
         return Holds([*placed, *_of_policies(one.model for one in policies.policies)])
@@ -100,7 +101,11 @@ def standing_holds(db: Connection, policies: PolicySet | None = None) -> Holds:
 
 def standing(db: Connection) -> list[str]:
     """The names of the holds that people placed and nobody lifted, as the ledger says."""
-    return sorted(name for name, state in _states(db).items() if state != LIFTED)
+    return _unlifted(_states(db))
+
+
+def _unlifted(states: Mapping[str, str]) -> list[str]:
+    return sorted(name for name, state in states.items() if state != LIFTED)
 
 
 ALTERED = "(the table of holds is not what the ledger says)"

@@ -53,13 +53,11 @@ class Page(NamedTuple):
 
 def wanted(db: Connection, numbers: Sequence[int]) -> list[Wanted]:
     """How copies of these messages are to be locked, in this order."""
-    m, t = s.messages.c, s.terms.c
-    rows = db.execute(select(m.id, m.notice_for).where(m.id.in_(list(numbers))))
-    root = {row.id: row.id if row.notice_for is None else row.notice_for for row in rows}
-    terms = select(t.message, t.until).where(t.message.in_(list(set(root.values()))))
+    family, t = families(db, numbers), s.terms.c
+    root = {one: first for first, members in family.items() for one in members}
+    terms = select(t.message, t.until).where(t.message.in_(list(family)))
     until: dict[int, int | None] = {row.message: row.until for row in db.execute(terms)}
-    holds = standing_holds(db)
-    over = covered(db, families(db, numbers), holds) if holds else {}
+    over = covered(db, family, standing_holds(db))
     return [Wanted(one, until.get(root[one]), root[one] in over) for one in numbers]
 
 
