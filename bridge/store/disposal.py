@@ -101,13 +101,17 @@ def survey(
     tell: Tell = lambda done, total: None,
     *,
     asks: Ask = ask,
+    hear: Callable[[Sequence[Standing]], None] = lambda standings: None,
 ) -> Found:
-    """Which of these records may go at `now`, and why the others may not."""
+    """Which of these records may go at `now`, and why the others may not. `hear` is told all that was said of
+    them, a chunk at a time."""
     doomed: list[Doomed] = []
     tally, done = Tally(), 0
     for some in _chunks(numbers):
         rows = {row.id: row for row in db.execute(_PAIRED.where(s.messages.c.id.in_(some)))}
-        for one in asks(db, some, now):
+        said = asks(db, some, now)
+        hear(said)
+        for one in said:
             if one.kept:
                 tally.stays(one.kept)
             else:

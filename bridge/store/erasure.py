@@ -18,7 +18,7 @@ from bridge.records.erasure import ERASED, KEPT, Answer, Carried, Request, due
 from bridge.store import schema as s
 from bridge.store.codec import dump
 from bridge.store.destruction import erase_pair
-from bridge.store.disposal import CHUNK, Ask, Found, Wanted, ask, disposal, present, survey
+from bridge.store.disposal import Ask, Found, Wanted, ask, disposal, present, survey
 from bridge.store.disposal import plan as plan_disposal
 from bridge.store.lives import presets_of
 from bridge.store.proving import acts_about, testimony
@@ -46,24 +46,18 @@ def answers(
 ) -> tuple[tuple[Answer, ...], Found]:
     """What becomes of each of these records at `now`, and what may go."""
     there = present(db, numbers, now + 1)
-    found = survey(db, there, now, asks=asks)
-    doomed = {one.number for one in found.doomed}
     told: list[Answer] = []
-    for start in range(0, len(there), CHUNK):
-        standings = asks(db, there[start : start + CHUNK], now)
+
+    def hear(standings: Sequence[Standing]) -> None:
         rules = _rules(db, standings)
-        told += [
-            Answer(
-                one.number,
-                ERASED if one.number in doomed else KEPT,
-                one.until,
-                one.because,
-                one.kept,
-                rules.get(one.number, ""),
-            )
-            for one in standings
-        ]
+        told.extend(_answer(one, rules.get(one.number, "")) for one in standings)
+
+    found = survey(db, there, now, asks=asks, hear=hear)
     return tuple(told), found
+
+
+def _answer(one: Standing, rule: str) -> Answer:
+    return Answer(one.number, KEPT if one.kept else ERASED, one.until, one.because, one.kept, rule)
 
 
 def _rules(db: Connection, standings: Sequence[Standing]) -> dict[int, str]:
