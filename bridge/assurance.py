@@ -162,10 +162,10 @@ class Assurance:
     async def begin(self) -> None:
         """Go on where the ledger says that it was left: what was read last, whether nothing is passed on."""
         now = self.database.clock.now()
+        last = await self.database.read(reconciling.last_number)
         for network, capture in self.captures.items():
             heard = await self.database.read(lambda db, name=network: heartbeats.last_read(db, name))
             capture.since = heard or now
-            last = await self.database.read(reconciling.last_number)
             self._beaten[network] = (now, last)
         if await self.database.read(heartbeats.paused):
             self.paused.set()
@@ -273,21 +273,22 @@ class Assurance:
 
     def _due(self, db: Connection, now: int) -> list[date]:
         """The days to certify now: those that lack it, and were not tried just before."""
-        tried = {one.day: one.at for one in heartbeats.certified(db) if one.whole}
-        return [day for day in self._lacking(db, now) if tried.get(day.isoformat(), 0) <= now - AGAIN]
+        return [day for day, tried in self._lacking(db, now).items() if tried <= now - AGAIN]
 
-    def _lacking(self, db: Connection, now: int) -> list[date]:
+    def _lacking(self, db: Connection, now: int) -> dict[date, int]:
         """The days that have ended by `now` and have no certificate for which every network was asked, the
-        oldest first; from the day of the first message on, and not so far back that networks could not be
-        asked."""
+        oldest first, each with when it was tried last (0: never); from the day of the first message on, and
+        not so far back that networks could not be asked."""
         last = _day(now - SETTLE - self.plan.hour * 3_600_000) - timedelta(days=1)
         begun = heartbeats.begun(db)
         if not begun:
-            return []
+            return {}
         first = max(_day(begun), last - timedelta(days=OLDEST - 1))
-        had = {one.day for one in heartbeats.certified(db) if one.whole and not one.unasked}
+        runs = [one for one in heartbeats.certified(db, first=first.isoformat()) if one.whole]
+        tried = {one.day: one.at for one in runs}
+        had = {one.day for one in runs if not one.unasked}
         days = (first + timedelta(days=n) for n in range((last - first).days + 1))
-        return [day for day in days if day.isoformat() not in had]
+        return {day: tried.get(day.isoformat(), 0) for day in days if day.isoformat() not in had}
 
     async def _note_overdue(self, now: int) -> None:
         overdue = bool(await self.database.read(lambda db: self._lacking(db, now - OVERDUE)))

@@ -235,10 +235,10 @@ def certify(tx: Tx, lane: int, certificate: Certificate) -> None:
     tx.append(lane, "day:certified", f"day/{certificate.day}", facts, certificate.canonical())
 
 
-def certified(db: Connection, day: str = "") -> list[Kept]:
-    """The certificates of a day, or all, in the order in which they were made."""
+def certified(db: Connection, day: str = "", first: str = "") -> list[Kept]:
+    """The certificates of a day, or of all days from `first` on, in the order in which they were made."""
     c = s.ledger.c
-    which = c.subject == f"day/{day}" if day else and_(c.subject >= "day/", c.subject < "day0")
+    which = c.subject == f"day/{day}" if day else and_(c.subject >= f"day/{first}", c.subject < "day0")
     rows = db.execute(select(c.entry).where(which).order_by(c.lane, c.seq)).scalars()
     return [_kept(recall(entry)) for entry in rows]
 

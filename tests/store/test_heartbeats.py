@@ -125,6 +125,8 @@ async def test_the_last_whole_day_stands_for_how_things_are(hands: Hands) -> Non
         await hands.store.write(lambda tx, one=one: heartbeats.certify(tx, 0, one))
     found = await hands.store.read(heartbeats.standing)
     assert found is not None and (found.day, found.run, found.unasked) == ("2024-10-04", 1, ())
+    late = await hands.store.read(lambda db: heartbeats.certified(db, first="2024-10-05"))
+    assert [one.day for one in late] == ["2024-10-05"]
 
 
 async def test_a_day_without_a_certificate_is_missing(hands: Hands) -> None:
