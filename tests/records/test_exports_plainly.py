@@ -1,4 +1,4 @@
-"""Plain values: every field under one name, times in both spellings."""
+"""Plain values: every field under one name."""
 
 from __future__ import annotations
 
@@ -15,10 +15,3 @@ def test_no_field_of_a_message_is_forgotten() -> None:
     nested = {"files", "decisions", "deliveries", "number"}
     told = plainly.line(corpus.line(1, "x"))
     assert {one.name for one in fields(Line)} - nested <= set(told)
-
-
-def test_times_are_utc_to_the_millisecond() -> None:
-    """ISO 8601; 0 is never, and what no calendar has is no time."""
-    assert plainly.iso(corpus.START + 7) == "2026-09-21T14:13:20.007Z"
-    assert plainly.iso(0) == ""
-    assert plainly.iso(1 << 60) == ""

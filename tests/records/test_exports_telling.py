@@ -10,9 +10,10 @@ from bridge.records.exports.telling import changed, duration, remarks, said, see
 
 
 def test_times_are_utc_and_say_so() -> None:
-    """To the millisecond; no time is no text."""
+    """To the millisecond; 0 is never, and what no calendar has is no time."""
     assert utc(corpus.START + 7) == "2026-09-21T14:13:20.007Z"
     assert utc(0) == ""
+    assert utc(1 << 60) == ""
     assert duration(3_723_999) == "1:02:03"
 
 

@@ -22,6 +22,7 @@ import orjson
 from bridge.records.exports import plainly
 from bridge.records.exports.attaching import attach
 from bridge.records.exports.naming import attachment
+from bridge.records.exports.telling import utc
 from bridge.records.transcript import Came, Enclosure, Line, Output, Party, Request, Slice
 
 COLUMNS = (
@@ -110,7 +111,7 @@ def _who(party: Party) -> dict[str, Any]:
 
 def _came(item: Came) -> dict[str, Any]:
     kind = "enter" if item.joined else "leave"
-    return {"type": kind, "time": plainly.iso(item.at), "at": item.at, "reason": item.reason}
+    return {"type": kind, "time": utc(item.at), "at": item.at, "reason": item.reason}
 
 
 def _message(line: Line) -> dict[str, Any]:
@@ -126,7 +127,7 @@ def _file(line: Line, place: int, file: Enclosure) -> dict[str, Any]:
     told = plainly.enclosure(file, attachment(line, place, file) if file.digest else "")
     return {
         "type": "attachment" if file.digest else "deleted-attachment",
-        "time": plainly.iso(line.at),
+        "time": utc(line.at),
         "at": line.at,
         "message": line.number,
         **told,

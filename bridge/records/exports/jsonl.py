@@ -21,6 +21,7 @@ import orjson
 from bridge.records.exports import plainly
 from bridge.records.exports.attaching import attach
 from bridge.records.exports.naming import attachment
+from bridge.records.exports.telling import utc
 from bridge.records.transcript import Came, Line, Output, Request, Slice
 
 Row = Mapping[str, Any]
@@ -36,7 +37,7 @@ class Jsonl:
     ) -> None:
         """See `Format`."""
         for name, rows in (
-            ("participants", _participants(slices)),
+            ("participants", plainly.participants(slices)),
             ("conversations", map(_conversation, slices)),
             ("messages", _messages(slices)),
             ("decisions", _decisions(slices)),
@@ -50,15 +51,6 @@ def _lines(out: Output, name: str, rows: Iterable[Row]) -> None:
     with out.file(name) as file:
         for row in rows:
             file.write(orjson.dumps(row) + b"\n")
-
-
-def _all(slices: Sequence[Slice]) -> Iterator[Line]:
-    return (line for one in slices for line in one.lines)
-
-
-def _participants(slices: Sequence[Slice]) -> Iterator[Row]:
-    parties = dict.fromkeys(party for one in slices for party in one.participants)
-    return map(plainly.party, sorted(parties, key=lambda party: (party.network, party.id, party.name)))
 
 
 def _conversation(one: Slice) -> Row:
@@ -86,7 +78,7 @@ def _messages(slices: Sequence[Slice]) -> Iterator[Row]:
 
 
 def _decisions(slices: Sequence[Slice]) -> Iterator[Row]:
-    for line in _all(slices):
+    for line in plainly.lines(slices):
         for place, decision in enumerate(line.decisions):
             yield plainly.judged(line, place, decision)
 
@@ -106,7 +98,7 @@ def _changed(line: Line) -> Row:
     return {
         "event": "recall" if recall else "edit",
         "at": line.at,
-        "time": plainly.iso(line.at),
+        "time": utc(line.at),
         "participant": plainly.who(line.sender),
         "message": line.number,
         "of": line.recalls if recall else line.edits,

@@ -15,7 +15,8 @@ from bridge.errors import Missing
 from bridge.records.exports import plainly
 from bridge.records.exports.attaching import attach
 from bridge.records.exports.naming import attachment
-from bridge.records.transcript import Came, Line, Output, Request, Slice
+from bridge.records.exports.telling import utc
+from bridge.records.transcript import Came, Output, Request, Slice
 
 try:
     import pyarrow
@@ -83,7 +84,7 @@ class Parquet:
     ) -> None:
         """See `Format`."""
         for name, rows in (
-            ("participants", _participants(slices)),
+            ("participants", plainly.participants(slices)),
             ("messages", _messages(slices)),
             ("decisions", _decisions(slices)),
             ("attachments", _attachments(slices)),
@@ -95,20 +96,11 @@ class Parquet:
         attach(out, slices)
 
 
-def _participants(slices: Sequence[Slice]) -> Iterator[Row]:
-    parties = dict.fromkeys(party for one in slices for party in one.participants)
-    return map(plainly.party, sorted(parties, key=lambda party: (party.network, party.id, party.name)))
-
-
-def _all(slices: Sequence[Slice]) -> Iterator[Line]:
-    return (line for one in slices for line in one.lines)
-
-
 def _messages(slices: Sequence[Slice]) -> Iterator[Row]:
     for one in slices:
         for line in one.lines:
             deliveries = [
-                f"{passed.permit} {passed.state} {plainly.iso(passed.at)} {passed.reason}".rstrip()
+                f"{passed.permit} {passed.state} {utc(passed.at)} {passed.reason}".rstrip()
                 for passed in line.deliveries
             ]
             where = {"conversation": one.key, "day": one.day, "deliveries": deliveries}
@@ -116,14 +108,14 @@ def _messages(slices: Sequence[Slice]) -> Iterator[Row]:
 
 
 def _decisions(slices: Sequence[Slice]) -> Iterator[Row]:
-    for line in _all(slices):
+    for line in plainly.lines(slices):
         for place, one in enumerate(line.decisions):
             policies = [f"{name} {digest}" for name, digest in one.policies]
             yield {**plainly.judged(line, place, one), "policies": policies}
 
 
 def _attachments(slices: Sequence[Slice]) -> Iterator[Row]:
-    for line in _all(slices):
+    for line in plainly.lines(slices):
         for place, file in enumerate(line.files):
             name = attachment(line, place, file) if file.digest else ""
             yield {"message": line.number, "n": place + 1, **plainly.enclosure(file, name)}

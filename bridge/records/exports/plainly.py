@@ -6,21 +6,11 @@ milliseconds and, beside them, ISO 8601 in UTC.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from bridge.records.transcript import Came, Enclosure, Judged, Line, Party, Passed
-
-
-def iso(milliseconds: int) -> str:
-    """A time in UTC to the millisecond; "" for 0, which means never, and for what no calendar has."""
-    if not milliseconds:
-        return ""
-    try:
-        moment = datetime.fromtimestamp(milliseconds // 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return ""
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z".rjust(24, "0")
+from bridge.records.exports.telling import utc
+from bridge.records.transcript import Came, Enclosure, Judged, Line, Party, Passed, Slice
 
 
 def who(party: Party) -> str:
@@ -38,6 +28,17 @@ def party(one: Party) -> dict[str, Any]:
         "address": one.address,
         "role": one.role,
     }
+
+
+def participants(slices: Iterable[Slice]) -> Iterator[dict[str, Any]]:
+    """Everybody who was there or wrote, under each name and address once."""
+    found = dict.fromkeys(one for conversation in slices for one in conversation.participants)
+    return map(party, sorted(found, key=lambda one: (one.network, one.id, one.name)))
+
+
+def lines(slices: Iterable[Slice]) -> Iterator[Line]:
+    """The messages of all conversations."""
+    return (line for one in slices for line in one.lines)
 
 
 def enclosure(one: Enclosure, name: str = "") -> dict[str, Any]:
@@ -58,7 +59,7 @@ def judged(line: Line, place: int, one: Judged) -> dict[str, Any]:
         "message": line.number,
         "n": place + 1,
         "at": one.at,
-        "time": iso(one.at),
+        "time": utc(one.at),
         "outcome": one.outcome,
         "cause": one.cause,
         "reason": one.reason,
@@ -74,7 +75,7 @@ def passed(one: Passed) -> dict[str, Any]:
         "permit": one.permit,
         "state": one.state,
         "at": one.at,
-        "time": iso(one.at),
+        "time": utc(one.at),
         "reason": one.reason,
     }
 
@@ -84,7 +85,7 @@ def came(one: Came) -> dict[str, Any]:
     return {
         "event": "join" if one.joined else "leave",
         "at": one.at,
-        "time": iso(one.at),
+        "time": utc(one.at),
         "participant": who(one.party),
         "reason": one.reason,
     }
@@ -95,9 +96,9 @@ def line(one: Line) -> dict[str, Any]:
     return {
         "message": one.number,
         "at": one.at,
-        "time": iso(one.at),
+        "time": utc(one.at),
         "sent_at": one.sent_at,
-        "sent_time": iso(one.sent_at),
+        "sent_time": utc(one.sent_at),
         "network": one.network,
         "source_id": one.source_id,
         "kind": one.kind,

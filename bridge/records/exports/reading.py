@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bridge.records.exports import plainly
 from bridge.records.exports.labels import label
-from bridge.records.exports.telling import decided, delivered, who
+from bridge.records.exports.telling import decided, delivered, utc, who
 from bridge.records.transcript import Came, Line, Party, Request, Slice
 
 Pair = tuple[str, str]
@@ -37,15 +36,15 @@ def change(item: Came, language: str) -> str:
     """Somebody's coming or going, on a line."""
     verb = label("joined" if item.joined else "left", language)
     reason = f" ({item.reason})" if item.reason else ""
-    return f"{plainly.iso(item.at)} {named(item.party)} {verb}{reason}"
+    return f"{utc(item.at)} {named(item.party)} {verb}{reason}"
 
 
 def facts(line: Line, language: str) -> Iterator[Pair]:
     """The short facts about a message, without its text."""
     yield label("from", language), named(line.sender)
     yield label("to", language), "; ".join(who(one) for one in line.readers)
-    yield label("sent_at", language), plainly.iso(line.sent_at)
-    yield label("at", language), plainly.iso(line.at)
+    yield label("sent_at", language), utc(line.sent_at)
+    yield label("at", language), utc(line.at)
     yield label("network", language), f"{line.network} {line.source_id}"
     yield label("state", language), f"{line.kind}, {line.state}"
     yield label("origin", language), line.origin

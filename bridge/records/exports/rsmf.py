@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import IO
 
-from bridge.records.exports import mime
+from bridge.records.exports import mime, plainly
 from bridge.records.exports.chatlog import heading, told
 from bridge.records.exports.choices import number, text
 from bridge.records.exports.histories import Histories, referred
@@ -120,11 +120,11 @@ class _Thread:
             "display": self.conversation.title,
             "platform": self._platform(),
             "type": "direct" if self._steady() else "channel",
-            "participants": [_id(one) for one in inside],
+            "participants": [plainly.who(one) for one in inside],
             "custom": _custom([("Day", f"{self.conversation.day.isoformat()} {self.request.zone}")]),
         }
         if keeper and account(keeper) in map(account, inside):
-            found["custodian"] = _id(keeper)
+            found["custodian"] = plainly.who(keeper)
         return found
 
     def _steady(self) -> bool:
@@ -140,7 +140,7 @@ class _Thread:
         found: dict[str, object] = {
             "id": f"presence/{mark(self.conversation.key, item.at, *account(item.party), item.joined)}",
             "type": "join" if item.joined else "leave",
-            "participant": _id(item.party),
+            "participant": plainly.who(item.party),
             "conversation": self.conversation.key,
             "timestamp": utc(item.at),
         }
@@ -152,7 +152,7 @@ class _Thread:
             "id": f"message/{line.number}",
             "type": _type(line),
             "body": line.gone or line.text,
-            "participant": _id(line.sender),
+            "participant": plainly.who(line.sender),
             "conversation": self.conversation.key,
             "timestamp": utc(said(line)),
             "deleted": any(one.recalls is not None for one in later),
@@ -187,7 +187,7 @@ def _edits(line: Line, later: Iterable[Line]) -> list[dict[str, object]]:
         if one.edits is not None:
             found.append(
                 {
-                    "participant": _id(one.sender),
+                    "participant": plainly.who(one.sender),
                     "timestamp": utc(said(one)),
                     "previous": previous,
                     "new": one.text,
@@ -199,16 +199,12 @@ def _edits(line: Line, later: Iterable[Line]) -> list[dict[str, object]]:
 
 def _participant(party: Party) -> dict[str, object]:
     return {
-        "id": _id(party),
+        "id": plainly.who(party),
         "display": party.name or party.id,
         "email": party.address,
         "account_id": party.id,
         "custom": _custom([("Network", party.network), ("Role", party.role)]),
     }
-
-
-def _id(party: Party) -> str:
-    return f"{party.network}/{party.id}"
 
 
 def _custom(pairs: Iterable[tuple[str, str]]) -> list[dict[str, str]]:

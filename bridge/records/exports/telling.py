@@ -15,14 +15,18 @@ YEAR_10000 = 253_402_300_800_000
 
 
 def utc(milliseconds: int) -> str:
-    """ISO 8601 with milliseconds and "Z"; "" for no time at all."""
+    """ISO 8601 with milliseconds and "Z"; "" for 0, which means never, and for what no calendar has."""
     if not milliseconds:
         return ""
-    return f"{moment(milliseconds):%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z"
+    try:
+        whole = moment(milliseconds)
+    except (ValueError, OverflowError, OSError):
+        return ""
+    return f"{whole:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03d}Z".rjust(24, "0")
 
 
 def moment(milliseconds: int) -> datetime:
-    """The same as a datetime in UTC, cut to the second."""
+    """The same as a datetime in UTC, cut to the second. Raises as datetime does beyond the calendar."""
     return datetime.fromtimestamp(milliseconds // 1000, UTC)
 
 
