@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import html
 import json
-import time
 from pathlib import Path
 
 import pytest
+from proportion import in_proportion
 
 from bridge.errors import ConfigError
 from bridge.ledger.checkpoint import verified
@@ -71,9 +71,7 @@ def test_what_only_looks_like_a_note_is_none() -> None:
 
 def test_a_large_text_is_searched_in_linear_time() -> None:
     """Long words full of slashes and digits, as attachments in mails are, do not hold an auditor up."""
-    began = time.process_time()
-    assert list(notes_in("a/1" * 400_000 + "\n" + "/1 1 " * 200_000)) == []
-    assert time.process_time() - began < 5
+    in_proportion(lambda size: list(notes_in("a/1" * size + "\n" + "/1 1 " * (size // 2))), 100_000)
 
 
 def test_a_place_that_cannot_be_read_is_told(tmp_path: Path) -> None:
