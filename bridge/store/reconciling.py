@@ -665,19 +665,21 @@ def surplus(
     """
     found = []
     first, last = chosen.messages
-    m = s.messages.c
+    m, named = s.messages.c, _Named(db)
     for start in range(first, last, CHUNK):
         query = select(m.id, m.lane, m.entry, m.kind, m.conversation, m.source_id).where(
             m.id >= start, m.id < min(start + CHUNK, last), m.network == asked.network, m.notice_for.is_(None)
         )
         for row in db.execute(query.order_by(m.id)):
-            if row.id not in asked.seen and _is_due(db, row, chosen, unasked):
+            if row.id not in asked.seen and _is_due(db, row, chosen, unasked, named):
                 detail = f"the archive has message/{row.id}, the network has not"
                 found.append(Fault(Stage.SOURCE, What.SURPLUS, f"{asked.network}/{row.source_id}", detail))
     return found
 
 
-def _is_due(db: Connection, row: Any, chosen: Span, unasked: Sequence[tuple[str, int, int]]) -> bool:
+def _is_due(
+    db: Connection, row: Any, chosen: Span, unasked: Sequence[tuple[str, int, int]], named: _Named
+) -> bool:
     """Whether a recount has to show an archived message."""
     if Kind(row.kind) in _TOLD:
         return False
@@ -687,19 +689,33 @@ def _is_due(db: Connection, row: Any, chosen: Span, unasked: Sequence[tuple[str,
     chat, at = row.conversation, message["sent_at"]
     if any(chat.split("/")[0] in (name, name.split("/")[0]) and a <= at < b for name, a, b in unasked):
         return False
-    return not _taken_back(db, row)
+    return not named.later(row)
 
 
-def _taken_back(db: Connection, row: Any) -> bool:
-    """Whether a later message of the conversation recalls or replaces this one."""
-    m = s.messages.c
-    later = select(m.lane, m.entry).where(m.conversation == row.conversation, m.id > row.id).order_by(m.id)
-    for lane, entry in db.execute(later):
-        message = _message(db, lane, entry) or {}
-        recalls = message.get("kind") == Kind.RECALL and message.get("refers_to") == row.source_id
-        if recalls or message.get("replaces") == row.source_id:
-            return True
-    return False
+class _Named:
+    """Which messages a later one of their conversation recalls or replaces. Each conversation is opened once,
+    from the first message on that is asked about: they are asked about in the order of their numbers."""
+
+    def __init__(self, db: Connection) -> None:
+        self.db = db
+        self._chats: dict[str, dict[str, int]] = {}
+
+    def later(self, row: Any) -> bool:
+        """Whether a later message names this one."""
+        if row.conversation not in self._chats:
+            self._chats[row.conversation] = self._read(row)
+        return self._chats[row.conversation].get(row.source_id, 0) > row.id
+
+    def _read(self, row: Any) -> dict[str, int]:
+        """By the ids of those that are named after this one, the number of the last that names it."""
+        m = s.messages.c
+        after = select(m.id, m.lane, m.entry).where(m.conversation == row.conversation, m.id > row.id)
+        last: dict[str, int] = {}
+        for number, lane, entry in self.db.execute(after.order_by(m.id)):
+            message = _message(self.db, lane, entry) or {}
+            recalled = message.get("refers_to") if message.get("kind") == Kind.RECALL else None
+            last |= {one: number for one in (recalled, message.get("replaces")) if one}
+        return last
 
 
 def _message(db: Connection, lane: int, seq: int) -> dict[str, Any] | None:

@@ -124,3 +124,17 @@ async def test_both_engines_are_reconciled_alike(hands: Hands) -> None:
     await hands.store.write(lambda tx: tx.db.execute(delete(s.receipts)) and None)
     ((fault,), _) = await hands.store.read(look)
     assert (fault.stage, fault.what) == (Stage.OUTBOX, What.ALTERED)
+
+
+async def test_what_was_taken_back_or_said_anew_need_not_be_shown(hands: Hands) -> None:
+    """Of several messages of a conversation: only what stands there still is missing at the network."""
+    await hands.say(message(WEIXIN, "w1"), message(WEIXIN, "w2"), message(WEIXIN, "w3"))
+    await hands.say(message(WEIXIN, "w4", "anew", replaces="w1"))
+    await hands.say(message(WEIXIN, "w5", "", kind=Kind.RECALL, refers_to="w3"))
+
+    def look(db: Connection) -> list[str]:
+        day = reconciling.span(db, 0, 0, 1 << 61)
+        asked = reconciling.recount(day, WEIXIN, 10)
+        return [one.name for one in reconciling.surplus(db, day, asked, ())]
+
+    assert await hands.store.read(look) == ["weixin/w2", "weixin/w4"]
