@@ -8,19 +8,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bridge.records.exports.naming import attachment
-from bridge.records.transcript import Line, Output, Slice
+from bridge.records.transcript import Enclosure, Line, Output, Slice
 
 
 def attach(out: Output, slices: Sequence[Slice]) -> None:
     """Write every attachment of these slices."""
     for one in slices:
         for line in one.lines:
-            _attach(out, line)
+            for place, file in enumerate(line.files):
+                if file.digest:
+                    put(out, line, place, file)
 
 
-def _attach(out: Output, line: Line) -> None:
-    for place, one in enumerate(line.files):
-        if one.digest:
-            with out.file(attachment(line, place, one)) as file:
-                for piece in out.enclosure(one.digest):
-                    file.write(piece)
+def put(out: Output, line: Line, place: int, one: Enclosure) -> str:
+    """Write the attachment at `place` of a message, which has a digest; gives the name of its file."""
+    name = attachment(line, place, one)
+    with out.file(name) as file:
+        for piece in out.enclosure(one.digest):
+            file.write(piece)
+    return name

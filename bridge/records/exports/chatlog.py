@@ -79,7 +79,7 @@ def heading(request: Request, conversation: Slice, place: int = 1, of: int = 1) 
     plain += "\nParticipants (" + " | ".join(COLUMNS) + ")\n"
     plain += "".join("  " + " | ".join(map(_flat, row)) + "\n" for row in rows) + "\nMessages\n"
     head = "".join(f"<th>{name}</th>" for name in COLUMNS)
-    body = "".join("<tr>" + "".join(f"<td>{_marked(cell)}</td>" for cell in row) + "</tr>\n" for row in rows)
+    body = "".join("<tr>" + "".join(f"<td>{marked(cell)}</td>" for cell in row) + "</tr>\n" for row in rows)
     return Block(plain, f"{_list(pairs)}<table class=participants>\n<tr>{head}</tr>\n{body}</table>\n")
 
 
@@ -108,14 +108,14 @@ def told(item: Line | Came, histories: Histories) -> Block:
     """One message with everything about it, or somebody's coming or going."""
     if isinstance(item, Came):
         plain = f"\n[{utc(item.at)}] * {_flat(changed(item))}\n"
-        return Block(plain, f'<p class="presence">[{utc(item.at)}] {_marked(changed(item))}</p>\n')
+        return Block(plain, f'<p class="presence">[{utc(item.at)}] {marked(changed(item))}</p>\n')
     pairs = [*remarks(item), *_became(item, histories)]
     author = f"{who(item.sender)} <{item.sender.address}>"
     plain = f"\n[{utc(said(item))}] {_flat(author)}\n{_indented(item.text)}\n"
     plain += "".join(f"    - {name}: {_flat(value)}\n" for name, value in pairs)
     article = (
-        f'<article id="message-{item.number}">\n<h3>[{utc(said(item))}] {_marked(author)}</h3>\n'
-        f'<div class="text">{_marked(item.text)}</div>\n{_list(pairs)}</article>\n'
+        f'<article id="message-{item.number}">\n<h3>[{utc(said(item))}] {marked(author)}</h3>\n'
+        f'<div class="text">{marked(item.text)}</div>\n{_list(pairs)}</article>\n'
     )
     return Block(plain, article)
 
@@ -135,13 +135,15 @@ def page(title: str, blocks: Iterable[str]) -> str:
     """A whole page."""
     return (
         '<!doctype html>\n<html><head><meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_ALLOWED}">\n'
-        f"<title>{_marked(title)}</title>\n<style>{_STYLE}</style></head>\n<body>\n"
-        f"<h1>{_marked(title)}</h1>\n{''.join(blocks)}</body></html>\n"
+        f'<meta http-equiv="Content-Security-Policy" content="{ALLOWED}">\n'
+        f"<title>{marked(title)}</title>\n<style>{_STYLE}</style></head>\n<body>\n"
+        f"<h1>{marked(title)}</h1>\n{''.join(blocks)}</body></html>\n"
     )
 
 
-_ALLOWED = "default-src 'none'; style-src 'unsafe-inline'"
+ALLOWED = "default-src 'none'; style-src 'unsafe-inline'"
+"""What a page may do by its own policy: look as its style says. No script, nothing from a network."""
+
 _STYLE = (
     "body{font-family:sans-serif} .text{white-space:pre-wrap;border-left:3px solid #888;padding-left:.6em}"
     " dt{font-weight:bold;float:left;margin-right:.5em} td,th{text-align:left;padding-right:1em}"
@@ -149,11 +151,12 @@ _STYLE = (
 
 
 def _list(pairs: Iterable[tuple[str, str]]) -> str:
-    rows = "".join(f"<dt>{escape(name)}</dt><dd>{_marked(value)}</dd>\n" for name, value in pairs)
+    rows = "".join(f"<dt>{escape(name)}</dt><dd>{marked(value)}</dd>\n" for name, value in pairs)
     return f"<dl>\n{rows}</dl>\n"
 
 
-def _marked(text: str) -> str:
+def marked(text: str) -> str:
+    """A text for a page: what would deceive is spelled out, and nothing in it is markup."""
     return escape(spelled(text)).replace("\r", "&#13;")
 
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from html import escape
 
 from bridge.records.exports import mime
+from bridge.records.exports.attaching import put
 from bridge.records.exports.chatlog import Block, exact, heading, page, reach, told
 from bridge.records.exports.choices import number, text, word
 from bridge.records.exports.histories import Histories
-from bridge.records.exports.naming import attachment, of_slice, safe
+from bridge.records.exports.naming import of_slice, safe
 from bridge.records.exports.natives import everybody, mark, native
 from bridge.records.transcript import ADVISOR, CLIENT, Enclosure, Line, Output, Request, Slice
 
@@ -91,10 +92,7 @@ class _Letters:
         return file.size if file.size >= 0 else sum(map(len, self.out.enclosure(file.digest)))
 
     def _put_beside(self, line: Line, place: int, file: Enclosure) -> _Piece:
-        name = attachment(line, place, file)
-        with self.out.file(name) as beside:
-            for piece in self.out.enclosure(file.digest):
-                beside.write(piece)
+        name = put(self.out, line, place, file)
         self.out.warn("too-large", line.number, f"an attachment is larger than a mail may be: {name}")
         words = f"Too large for a mail, message/{line.number}: {name}, SHA-256 {file.digest}"
         block = Block(f"{words}\n", f"<p>{escape(words)}</p>\n")

@@ -1,7 +1,7 @@
 """Pages that open anywhere: one for each conversation and day, an index for each part, attachments beside.
 
 Rules of this file: pure. No script and nothing from a network: the page's own policy forbids both. Whatever
-people wrote is escaped, once, in `_text`; signs that steer or deceive are printed as codes, and that is a
+people wrote is escaped, once, in `marked`; signs that steer or deceive are printed as codes, and that is a
 warning, because then the page does not have the very signs.
 """
 
@@ -12,9 +12,9 @@ from html import escape
 from urllib.parse import quote
 
 from bridge.records.exports.attaching import attach
+from bridge.records.exports.chatlog import ALLOWED, exact, marked
 from bridge.records.exports.choices import word
 from bridge.records.exports.labels import LANGUAGES, label
-from bridge.records.exports.legible import altered, spelled
 from bridge.records.exports.naming import attachment, of_slice
 from bridge.records.exports.reading import Pair, change, facts, heading, other_side
 from bridge.records.transcript import Came, Enclosure, Line, Output, Request, Slice
@@ -35,7 +35,7 @@ class Html:
                 for part in _page(one.title, language, _conversation(request, one, language)):
                     file.write(part.encode("utf-8", "replace"))
             for line in one.lines:
-                if any(map(altered, (line.text, line.sent, line.quote))):
+                if not exact(line):
                     out.warn("spelled", line.number, "signs that a page cannot show are printed as codes")
         with out.file(f"index-{out.part:05d}.html") as file:
             for part in _page(label("title", language), language, _index(slices)):
@@ -47,9 +47,9 @@ def _page(title: str, language: str, body: Iterable[str]) -> Iterator[str]:
     tongue = "en" if language == "both" else language
     yield (
         f'<!doctype html>\n<html lang="{tongue}">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_FORBIDDEN}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{ALLOWED}">\n'
         '<meta name="referrer" content="no-referrer">\n<meta name="viewport" content="width=device-width">\n'
-        f"<title>{_text(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{_text(title)}</h1>\n"
+        f"<title>{marked(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{marked(title)}</h1>\n"
     )
     yield from body
     yield "</body>\n</html>\n"
@@ -60,7 +60,7 @@ def _index(slices: Sequence[Slice]) -> Iterator[str]:
     for one in slices:
         there = quote(of_slice(one, "html"))
         count = sum(1 for _ in one.lines)
-        yield f'<li><a href="{there}">{one.day.isoformat()} {_text(one.title)}</a> ({count:,})</li>\n'
+        yield f'<li><a href="{there}">{one.day.isoformat()} {marked(one.title)}</a> ({count:,})</li>\n'
     yield "</ul>\n"
 
 
@@ -68,7 +68,7 @@ def _conversation(request: Request, one: Slice, language: str) -> Iterator[str]:
     yield _table(heading(request, one, language))
     for item in one.items:
         if isinstance(item, Came):
-            yield f'<p class="came">{_text(change(item, language))}</p>\n'
+            yield f'<p class="came">{marked(change(item, language))}</p>\n'
         else:
             yield _message(item, language)
 
@@ -78,30 +78,25 @@ def _message(line: Line, language: str) -> str:
     sides = [("quote", line.quote)] if line.quote else []
     sides += [("written", line.text), ("delivered", other_side(line, language))]
     for key, value in sides:
-        parts.append(f'<h3>{escape(label(key, language))}</h3>\n<p class="{key}">{_text(value)}</p>\n')
+        parts.append(f'<h3>{escape(label(key, language))}</h3>\n<p class="{key}">{marked(value)}</p>\n')
     parts += [_file(line, place, file, language) for place, file in enumerate(line.files)]
     return "".join([*parts, _table(facts(line, language)), "</article>\n"])
 
 
 def _file(line: Line, place: int, file: Enclosure, language: str) -> str:
-    head = f"<b>{escape(label('attachment', language))}</b> {_text(file.name)}"
+    head = f"<b>{escape(label('attachment', language))}</b> {marked(file.name)}"
     if not file.digest:
-        return f"<p>{head}: {escape(label('missing', language))} ({_text(file.missing)})</p>\n"
+        return f"<p>{head}: {escape(label('missing', language))} ({marked(file.missing)})</p>\n"
     there = quote(f"../{attachment(line, place, file)}")
-    about = f"{_text(file.media)}, {file.size:,}, <code>{file.digest}</code>"
+    about = f"{marked(file.media)}, {file.size:,}, <code>{file.digest}</code>"
     return f'<p><a href="{there}">{head}</a> {about}</p>\n'
 
 
 def _table(pairs: Iterable[Pair]) -> str:
-    rows = (f"<tr><th>{escape(name)}</th><td>{_text(value)}</td></tr>\n" for name, value in pairs if value)
+    rows = (f"<tr><th>{escape(name)}</th><td>{marked(value)}</td></tr>\n" for name, value in pairs if value)
     return f"<table>\n{''.join(rows)}</table>\n"
 
 
-def _text(value: str) -> str:
-    return escape(spelled(value)).replace("\r", "&#13;")
-
-
-_FORBIDDEN = "default-src 'none'; style-src 'unsafe-inline'"
 _STYLE = """
 body{font:15px/1.5 system-ui,"Noto Sans CJK SC","PingFang SC","Microsoft YaHei",sans-serif;max-width:62rem;
 margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
