@@ -76,6 +76,13 @@ class Service:
         except BotoCoreError as error:
             raise self.error(type(error).__name__) from None
 
+    def require_lock(self, bucket: str) -> None:
+        """Raises as it fails, and "no-lock" where a bucket is there and does not lock what is put in it."""
+        with self.asking() as client:
+            answer = client.get_object_lock_configuration(Bucket=bucket)
+        if answer.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") != "Enabled":
+            raise self.error("ObjectLockConfigurationNotFoundError")
+
     def error(self, code: str, status: int = 0) -> Exception:
         """What a refusal of this code is raised as."""
         short, remedy = REMEDIES.get(code, (code or f"HTTP {status}", f"answers {code or status}"))

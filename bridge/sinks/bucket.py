@@ -254,10 +254,7 @@ class BucketSink:
             with self._service.asking() as client:
                 client.head_bucket(Bucket=self.bucket)
             return "without lock"
-        with self._service.asking() as client:
-            answer = client.get_object_lock_configuration(Bucket=self.bucket)
-        if answer.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") != "Enabled":
-            raise self._service.error("ObjectLockConfigurationNotFoundError")
+        self._service.require_lock(self.bucket)
         return f"{self.mode.lower()} lock"
 
     async def close(self) -> None:

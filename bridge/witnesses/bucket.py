@@ -75,10 +75,7 @@ class Bucket:
 
     def check(self) -> str:
         """Whether the bucket is there, is ours to ask, and locks. Raises Unwitnessed."""
-        with self._service.asking() as client:
-            answer = client.get_object_lock_configuration(Bucket=self.bucket)
-        if answer.get("ObjectLockConfiguration", {}).get("ObjectLockEnabled") != "Enabled":
-            raise self._service.error("ObjectLockConfigurationNotFoundError")
+        self._service.require_lock(self.bucket)
         return f"{self.lock.mode.lower()} lock, {self.lock.days} days"
 
     # --- for an auditor
