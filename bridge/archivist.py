@@ -59,13 +59,12 @@ LATE = "{name} has lacked copies for {seconds} s: see `weighbridge sinks status`
 
 
 class Destination(NamedTuple):
-    """An archive as policies name it: full name, address, form of the copies, mode of the lock, region."""
+    """An archive as policies name it: full name, address, form of the copies, mode of the lock."""
 
     name: str
     to: str
     form: str
     lock: str = ""
-    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,8 +118,7 @@ class Witness(Protocol):
 class Parcel:
     """What an archive outside is to keep of one record. `name` is what it is known by there, and says the
     SHA-256 of `data`. `until` is when its lock may end (milliseconds; None: not known, so it is never to end
-    by itself), `held` that it is under a legal hold. `locked` is the mode ("governance", "compliance",
-    "")."""
+    by itself), `held` that it is under a legal hold."""
 
     record: Record
     name: str
@@ -127,7 +126,6 @@ class Parcel:
     media: str
     until: int | None = None
     held: bool = False
-    locked: str = ""
 
 
 class Acknowledged(NamedTuple):

@@ -315,7 +315,7 @@ def destinations(found: PolicySet | None) -> list[Destination]:
     from bridge.archivist import Destination
 
     return [
-        Destination(f"{one.name}/{to.id}", to.to, to.format, to.object_lock or "", to.region or "")
+        Destination(f"{one.name}/{to.id}", to.to, to.format, to.object_lock or "")
         for one in (found.policies if found is not None else ())
         for to in one.model.archive
     ]
