@@ -259,7 +259,7 @@ def address(db: Connection, key: str) -> str:
 
 def unchecked(db: Connection, key: str, before: int) -> bool:
     """Whether archive `key` has copies, and none was read back since `before` (milliseconds)."""
-    if not draw(db, key, 1):
+    if db.execute(select(C.message).where(C.destination == key, C.state == KEPT).limit(1)).first() is None:
         return False
     le = s.ledger.c
     entries = db.scalars(select(le.entry).where(le.subject == f"archive/{key}").order_by(le.seq.desc()))
