@@ -18,6 +18,7 @@ anything else than its JSON. It holds numbers, ids and digests, and nothing that
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -109,9 +110,7 @@ class Certificate:
 
     def canonical(self) -> bytes:
         """The bytes that everybody makes of it again."""
-        value = asdict(self) | {"accounts": [asdict(one) for one in self.accounts]}
-        data = orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-        return data if data.isascii() else _ascii(value)
+        return json.dumps(asdict(self), sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode()
 
     def digest(self) -> str:
         """SHA-256 of the canonical bytes, hex."""
@@ -120,12 +119,6 @@ class Certificate:
     def words(self) -> str:
         """The same for people."""
         return "\n".join(_words(self))
-
-
-def _ascii(value: object) -> bytes:
-    import json
-
-    return json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":")).encode()
 
 
 def from_value(value: Mapping[str, Any]) -> Certificate:

@@ -111,7 +111,7 @@ def allow_approval(plan: Plan, person: str, now: int, approvers: Sequence[str] =
         raise NotAllowed(f"{person} has approved disposal {plan.number} already: it takes another person")
 
 
-def allow_withdrawal(plan: Plan, now: int) -> None:
+def allow_withdrawal(plan: Plan) -> None:
     """Raises Conflict when there is nothing to withdraw."""
     if plan.state is not State.PLANNED:
         raise Conflict(f"disposal {plan.number} is {plan.state.value}: only a plan can be withdrawn")

@@ -147,14 +147,6 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
-class Exclusion:
-    """A message that was found and is not handed over, and why ("region CN: no approval")."""
-
-    number: int
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Request:
     """What was asked for: who, when (milliseconds), why, case, query; and on which state of the record:
     size and root of each lane's tree.

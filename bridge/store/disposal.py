@@ -199,7 +199,7 @@ def approve(tx: Tx, lane: int, number: int, person: str, reason: str, approvers:
 
 def withdraw(tx: Tx, lane: int, number: int, person: str, reason: str) -> None:
     """Give a plan up. Raises Conflict when it was begun, or is over."""
-    allow_withdrawal(disposal(tx.db, number), tx.now)
+    allow_withdrawal(disposal(tx.db, number))
     _act(tx, lane, number, "disposal:withdrawn", person, reason)
     _set_state(tx, number, State.WITHDRAWN)
 

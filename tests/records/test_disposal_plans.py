@@ -52,7 +52,7 @@ def test_a_stale_plan_is_good_for_nothing_and_one_that_was_begun_is_finished() -
         allow_run(ready, GOOD_FOR)
     allow_run(replace(ready, state=State.RUNNING), GOOD_FOR)
     with pytest.raises(Conflict, match="running"):
-        allow_withdrawal(replace(ready, state=State.RUNNING), 1)
+        allow_withdrawal(replace(ready, state=State.RUNNING))
     with pytest.raises(Conflict, match="done"):
         allow_approval(replace(ready, state=State.DONE), BOB, 1)
 
