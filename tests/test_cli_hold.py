@@ -95,6 +95,13 @@ def test_a_name_holds_everything_under_its_id(terminal: Terminal) -> None:
     assert f"李雷 (weixin {CONTACT})" in terminal.type("hold", "preview", "--person", "李雷", *WHY).out
 
 
+def test_a_hold_on_somebody_rests_on_no_index(terminal: Terminal) -> None:
+    """Whoever empties the search index hides no id that messages know somebody by."""
+    terminal.hide_everything()
+    (placed,) = terminal.type("hold", "place", "CASE-7", "--person", "wmStranger", *WHY, "--json").records
+    assert [one["id"] for one in placed["meant"]] == ["wmStranger"]
+
+
 @pytest.mark.parametrize(
     "typed",
     [

@@ -145,6 +145,14 @@ def test_an_event_is_shown_first_and_then_recorded(terminal: Terminal) -> None:
     assert again["changed"] == 0
 
 
+def test_an_order_rests_on_no_index(terminal: Terminal) -> None:
+    """Whoever empties the search index hides no record that is to live longer; the record of it says so."""
+    terminal.hide_everything()
+    command = ("retention", "extend", "--query", "swap", "--keep", "9y", *WHY, "--yes", "--json")
+    assert terminal.type(*command).records[0]["changed"] == 1
+    assert terminal.type("audit", "searches", "--json").records[0]["indexed"] is False
+
+
 def test_five_years_become_seven(terminal: Terminal) -> None:
     """One switch for a set of records; a shorter period than theirs changes none."""
     command = ("retention", "extend", "--query", "-is:notice", *WHY, "--yes", "--json")

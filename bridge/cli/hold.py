@@ -16,6 +16,7 @@ from bridge.cli import output
 from bridge.cli.audit.finding import archive, in_utc
 from bridge.cli.audit.looking import looking
 from bridge.cli.output import Exit
+from bridge.cli.progress import progress
 from bridge.cli.root import Root, pass_root, person_option, reason_option, words
 
 if TYPE_CHECKING:
@@ -243,7 +244,7 @@ def _covered(root: Root, what: What) -> Covering:
     kinds = [bool(one) for one in (what.people, what.conversations, what.query, what.messages)]
     if sum(kinds) != 1:
         raise click.UsageError("say one of --person, --conversation, --query, --message")
-    with archive(root.settings(), None) as asked:
+    with archive(root.settings(), None, indexed=not what.people) as asked:
         found = _of_people(asked, what.people) if what.people else _of_things(asked, what)
     if what.since:
         found.query = f"({found.query}) after:{what.since}"
@@ -252,7 +253,7 @@ def _covered(root: Root, what: What) -> Covering:
 
 def _of_people(asked: Archive, people: Sequence[str]) -> Covering:
     """The names as they were typed, and everybody whom they mean, by id: pairs end and are renamed, and some
-    messages have an id alone."""
+    messages have an id alone. No index is asked: an id that one hides would not be held."""
     from bridge.search.writing import quoted
     from bridge.store.identities import conditions, identities
 
@@ -260,7 +261,8 @@ def _of_people(asked: Archive, people: Sequence[str]) -> Covering:
     parts = []
     for name in people:
         typed = f"with:{quoted(name)}"
-        meant = identities(asked.db, name, asked.every(in_utc(typed)), whole=False)
+        with progress("looking for people") as tell:
+            meant = identities(asked.db, name, asked.every(in_utc(typed), tell), whole=False)
         found.meant += [one for one in meant if one not in found.meant]
         found.unheard += [] if meant else [f"nobody is known as {name!r}"]
         parts += [typed, *conditions(meant)]

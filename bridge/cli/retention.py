@@ -16,6 +16,7 @@ import click
 
 from bridge.cli import output
 from bridge.cli.output import Exit
+from bridge.cli.progress import progress
 from bridge.cli.root import Root, pass_root, person_option, reason_option, words
 
 if TYPE_CHECKING:
@@ -292,18 +293,21 @@ def _order(root: Root, order: Order, *, yes: bool, as_json: bool) -> int:
 
 
 def _foreseen(root: Root, order: Order) -> tuple[Sequence[int], Foreseen]:
-    """The records that an order is about, and what it would do to them; who asks is written down first."""
+    """The records that an order is about, and what it would do to them; who asks is written down first. No
+    index is asked: what one hides would not be kept longer."""
     from bridge.cli.audit.finding import archive
     from bridge.cli.audit.looking import Recorder
     from bridge.store.lives import foresee
     from bridge.store.looks import Looker, Search
 
-    with archive(root.settings(), UTC) as asked:
+    with archive(root.settings(), UTC, indexed=False) as asked:
         recorder = Recorder(root, Looker(order.person, order.reason))
         query = asked.query(order.query, "retention", lambda: recorder)
-        numbers = array("q", (one.number for one in asked.every(query) if one.notice_for is None))
+        with progress("looking at records") as tell:
+            found = asked.every(query, tell)
+            numbers = array("q", (one.number for one in found if one.notice_for is None))
         foreseen = foresee(asked.db, order, numbers)
-    recorder.searched(Search("retention", order.query, foreseen.records))
+    recorder.searched(Search("retention", order.query, foreseen.records, indexed=False))
     return numbers, foreseen
 
 
