@@ -1,7 +1,8 @@
-"""All that the platform still has of an account, read beside the intake and without moving anything.
+"""What the platform has of an account: a page of it, and all of it, read beside the intake without moving
+anything.
 
-Rules of this file: a read begins without a cursor, which means at the earliest message of the last three
-days, and keeps its cursors to itself. It gives up after a few tries: a recount can be made again.
+Rules of this file: reading all of it begins without a cursor, which means at the earliest message of the last
+three days, and keeps its cursors to itself. It gives up after a few tries: a recount can be made again.
 
 Source: WeCom developer documentation 94670 (sync_msg).
 """
@@ -52,9 +53,19 @@ async def _patiently(api: WeComApi, open_kfid: str, cursor: str, pace: Pace) -> 
 
 
 async def _page(api: WeComApi, open_kfid: str, cursor: str) -> wire.Page:
-    request = {"cursor": cursor, "token": "", "limit": _PAGE, "voice_format": 0, "open_kfid": open_kfid}
     try:
-        answer = await api.call("kf/sync_msg", orjson.dumps(request), limited_as="kf/sync_msg without token")
+        return await page_behind(api, open_kfid, cursor)
     except Declined as declined:
         raise refusal(declined) from None
+
+
+async def page_behind(api: WeComApi, open_kfid: str, cursor: str, token: str = "") -> wire.Page:
+    """The page behind a cursor, the earliest for none. `token` is that of a callback: with it the platform
+    lets more be asked.
+
+    Raises Declined for what the platform refuses; Unreachable.
+    """
+    request = {"cursor": cursor, "token": token, "limit": _PAGE, "voice_format": 0, "open_kfid": open_kfid}
+    limited_as = "kf/sync_msg" if token else "kf/sync_msg without token"
+    answer = await api.call("kf/sync_msg", orjson.dumps(request), limited_as=limited_as)
     return wire.read_answer(answer.members, open_kfid, answer.body)

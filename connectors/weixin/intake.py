@@ -14,7 +14,6 @@ import hashlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 
-import orjson
 import structlog
 
 from bridge.errors import NetworkError, Refused, Unreachable
@@ -23,11 +22,11 @@ from bridge.ports import Clock
 from connectors.weixin import wire
 from connectors.weixin.api import Declined, Pace, Unreadable, WeComApi, refusal
 from connectors.weixin.errcodes import Action
+from connectors.weixin.history import page_behind
 from connectors.weixin.settings import WeixinSettings
 
 log = structlog.get_logger()
 
-_PAGE = 1000
 _CURSOR_UNKNOWN = 40058
 _MARK_EVERY_MS = 3600 * 1000
 _UNREADABLE_PAGES = 5
@@ -249,20 +248,10 @@ class Intake:
 
     async def _page(self, account: Account) -> wire.Page:
         """The page behind the account's cursor. Raises Unreachable, Refused, SignedOut."""
-        token = account.token
-        request = {
-            "cursor": account.cursor,
-            "token": token,
-            "limit": _PAGE,
-            "voice_format": 0,
-            "open_kfid": account.open_kfid,
-        }
-        limited_as = "kf/sync_msg" if token else "kf/sync_msg without token"
         try:
-            answer = await self._api.call("kf/sync_msg", orjson.dumps(request), limited_as=limited_as)
+            return await page_behind(self._api, account.open_kfid, account.cursor, account.token)
         except Declined as declined:
             return await self._other_page(account, declined)
-        return wire.read_answer(answer.members, account.open_kfid, answer.body)
 
     async def _other_page(self, account: Account, declined: Declined) -> wire.Page:
         """After a refusal that names the token or the cursor: the page without it."""
