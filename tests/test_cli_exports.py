@@ -332,9 +332,8 @@ class _Killed(BaseException):
 @pytest.fixture
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of a few messages, and days that are cut."""
-    known = formats.FORMATS["jsonl"]
     limits = Limits(part_items=7, slice_items=5)
-    monkeypatch.setitem(formats.FORMATS, "jsonl", formats.Known("jsonl", known.place, "", limits))  # type: ignore[index]
+    monkeypatch.setitem(formats.FORMATS, "jsonl", formats.Known("jsonl", "", limits))  # type: ignore[index]
 
 
 @pytest.mark.parametrize("fault", ["note", "open", "settle", "record", "zip"])

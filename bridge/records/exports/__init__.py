@@ -27,11 +27,10 @@ _PART = Limits(part_items=EVENTS, part_bytes=GIGABYTE)
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One format: where it is, what it is, its limits; `options` by name with what they mean; `lacks` by code
-    of the warning, with what is lost."""
+    """One format: what it is, its limits; `options` by name with what they mean; `lacks` by code of the
+    warning, with what is lost. It stands in the module of its name, under its name in capitals."""
 
     name: str
-    place: str  # "module:attribute"
     what: str
     limits: Limits = _PART
     options: Mapping[str, str] = field(default_factory=dict)
@@ -39,7 +38,6 @@ class Known:
 
 
 _MAIL = Limits(EVENTS, GIGABYTE, EVENTS, LETTER)
-_HERE = "bridge.records.exports"
 _LANGUAGE = {"language": "of the labels: `both`, `en`, `zh-Hans` or `zh-Hant`"}
 _MAILED = {"largest": "bytes of a mail at most", "subject": "`title` or `counts`"}
 _SPELLED = {"spelled": "signs that steer or deceive (controls, turned text): printed as codes"}
@@ -48,34 +46,23 @@ _LARGE = {"too-large": "an attachment that is larger than a mail may be: it lies
 FORMATS: Mapping[str, Known] = {
     one.name: one
     for one in (
-        Known("jsonl", f"{_HERE}.jsonl:JSONL", "everything, as typed lines of JSON, with attachments"),
-        Known(
-            "csv",
-            f"{_HERE}.csv:CSV",
-            "a table for spreadsheets and loaders, attachments beside it",
-        ),
+        Known("jsonl", "everything, as typed lines of JSON, with attachments"),
+        Known("csv", "a table for spreadsheets and loaders, attachments beside it"),
         Known(
             "html",
-            f"{_HERE}.html:HTML",
             "pages to read, without a network, with attachments",
             options=_LANGUAGE,
             lacks=_SPELLED,
         ),
         Known(
             "pdf",
-            f"{_HERE}.pdf:PDF",
             "paper to read, attachments beside it",
             options=_LANGUAGE,
             lacks=_SPELLED | {"signs": "signs that no font of a reader has, such as emoji: printed as codes"},
         ),
-        Known(
-            "parquet",
-            f"{_HERE}.parquet:PARQUET",
-            "columns with types, for analysis (extra `parquet`)",
-        ),
+        Known("parquet", "columns with types, for analysis (extra `parquet`)"),
         Known(
             "eml",
-            f"{_HERE}.eml:EML",
             "one mail for each conversation and day (RFC 5322), attachments inside",
             _MAIL,
             _MAILED,
@@ -83,7 +70,6 @@ FORMATS: Mapping[str, Known] = {
         ),
         Known(
             "globalrelay",
-            f"{_HERE}.globalrelay:GLOBALRELAY",
             "mails as Global Relay takes them",
             _MAIL,
             {"msgtype": "the type that the vendor assigned at enrolment", **_MAILED},
@@ -91,7 +77,6 @@ FORMATS: Mapping[str, Known] = {
         ),
         Known(
             "actiance",
-            f"{_HERE}.actiance:ACTIANCE",
             "XML as Smarsh Vantage (Actiance) takes it, zipped with attachments",
             options={"unit": "of times: `ms` or `s`", "perspective": "one word for all conversations"},
             lacks=_SPELLED
@@ -99,14 +84,12 @@ FORMATS: Mapping[str, Known] = {
         ),
         Known(
             "rsmf",
-            f"{_HERE}.rsmf:RSMF",
             "short messages for review platforms (RSMF)",
             _MAIL,
             {"platform": "name of the application", "events": "events of a file at most"},
         ),
         Known(
             "edrm",
-            f"{_HERE}.edrm:EDRM",
             "EDRM XML for review platforms, with natives and texts",
             options={"version": "`1.2` or `1.1`", "prefix": "of document ids"},
             lacks=_SPELLED
@@ -114,7 +97,6 @@ FORMATS: Mapping[str, Known] = {
         ),
         Known(
             "dat",
-            f"{_HERE}.dat:DAT",
             "Concordance load file (DAT and OPT), with natives and texts",
             options={
                 "profile": "columns: `weighbridge`, `doj`, `ftc` or `sec`",
@@ -138,6 +120,5 @@ def known(name: str) -> Known:
 
 def opened(one: Known) -> Format:
     """The format itself. Raises Missing when what it needs is not installed."""
-    module, _, attribute = one.place.partition(":")
-    found: Format = getattr(import_module(module), attribute)
+    found: Format = getattr(import_module(f"{__name__}.{one.name}"), one.name.upper())
     return found
