@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ import click
 from bridge.cli import output
 from bridge.cli.audit.finding import QUERYING, archive, query_argument, written
 from bridge.cli.audit.given import KEY
-from bridge.cli.audit.looking import looker, recorder_of
+from bridge.cli.audit.looking import Recorder, looker
 from bridge.cli.audit.zone import desk_zone, name_of, zone_option
 from bridge.cli.output import Exit
 from bridge.cli.progress import progress
@@ -26,8 +25,11 @@ from bridge.errors import NotAllowed, StoreError
 
 if TYPE_CHECKING:
     from bridge.cli.exporting import Made, Wanted
+    from bridge.config import Settings
+    from bridge.ledger.checkpoint import Signer
     from bridge.records.exports.manifest import Terms
     from bridge.records.exports.profiles import Profile
+    from bridge.store.looks import Looker
 
 
 @click.command(context_settings=QUERYING)
@@ -74,56 +76,56 @@ def export(
     weighbridge audit export --resume case-7 --reason CASE-7
     weighbridge audit export --verify case-7
     """
+    from bridge.cli import compose, exporting
+
     if verify is not None:
         return _verify(root, verify, given["key"], as_json=given["as_json"])
-    folder = _resumed(root, resume, given) if resume else _begun(root, written(words), given)
-    made = _finish(root, folder, given)
+    query, settings = written(words), root.settings()
+    look = looker(settings, given["person"], _reason(given["reason"]), given["case"])
+    signer = compose.signing_key(settings)
+    if resume:
+        exporting.resume(root.act, resume, look, signer)
+        made = _finish(root, settings, resume, signer, look)
+    else:
+        folder = _folder(given["out"])
+        wanted = _wanted(root, settings, look, query, given)
+        exporting.begin(root.act, wanted, folder, signer)
+        made = _finish(root, settings, folder, signer, look)
     return _say(made, as_json=given["as_json"])
 
 
 # --- beginning ------------------------------------------------------------------------------------------
 
 
-def _begun(root: Root, query: str, given: dict[str, Any]) -> Path:
-    """The folder of a new export, of which it is written down that it is about to be made."""
-    from bridge.cli import compose
-    from bridge.cli.exporting import begin
-
-    out: Path | None = given["out"]
+def _folder(out: Path | None) -> Path:
+    """The folder of a new export, of which a ZIP file is made afterwards."""
     if out is None:
         raise click.UsageError("say where with --out FOLDER")
-    settings = root.settings()
-    folder = out.with_suffix("") if out.suffix == ".zip" else out
-    wanted = _wanted(root, query, given)
-    begin(root.act, wanted, folder, compose.signing_key(settings))
-    return folder
+    return out.with_suffix("") if out.suffix == ".zip" else out
 
 
-def _wanted(root: Root, query: str, given: dict[str, Any]) -> Wanted:
+def _wanted(root: Root, settings: Settings, look: Looker, query: str, given: Mapping[str, Any]) -> Wanted:
     """What is asked for. Raises QueryError before anything is written."""
     from bridge.cli.compose import WallClock
     from bridge.cli.exporting import Wanted
     from bridge.search.query import LIMIT
 
-    settings = root.settings()
-    look = looker(settings, given["person"], _reason(given), given["case"])
     zone = desk_zone(given["zone"], settings.audit.timezone)
     with archive(settings, given["zone"], indexed=False) as asked:
-        asking = partial(recorder_of, root, settings, look.person, look.reason, look.case)
-        if asked.query(query, "export", asking).limit != LIMIT:
+        if asked.query(query, "export", lambda: Recorder(root, look)).limit != LIMIT:
             raise click.UsageError("an export has all that is found: leave limit: out, and narrow the query")
     terms, zipped = _terms(given, settings.exports.region)
     return Wanted(look, query, WallClock().now(), name_of(zone), terms, zipped)
 
 
-def _reason(given: dict[str, Any]) -> str:
-    reason: str = given["reason"].strip()
+def _reason(typed: str) -> str:
+    reason = typed.strip()
     if not reason:
         raise click.UsageError("say why with --reason: it is written down for whoever reads it later")
     return reason
 
 
-def _terms(given: dict[str, Any], usual_region: str) -> tuple[Terms, bool]:
+def _terms(given: Mapping[str, Any], usual_region: str) -> tuple[Terms, bool]:
     from bridge.cli.exporting import options_of
     from bridge.records.exports import known
     from bridge.records.exports.manifest import Terms
@@ -132,7 +134,6 @@ def _terms(given: dict[str, Any], usual_region: str) -> tuple[Terms, bool]:
     form = given["form"] or (profile.format if profile else "")
     if not form:
         raise click.UsageError("say in which format with --format, or for whom with --profile")
-    given["client"] = given["client_copy"] or given["client"]
     known(form)
     approval = approval_of(given["approval"])
     terms = Terms(
@@ -141,7 +142,7 @@ def _terms(given: dict[str, Any], usual_region: str) -> tuple[Terms, bool]:
         options_of(form, given["options"], profile.options if profile else {}),
         region(given["to_region"], profile, approval) or usual_region,
         approval,
-        given["client"],
+        given["client_copy"] or given["client"],
         given["leave_out"],
         bool(given["client_copy"]),
     )
@@ -183,31 +184,16 @@ def _profile(name: str) -> Profile | None:
     return profile(name) if name else None
 
 
-def _resumed(root: Root, folder: Path, given: dict[str, Any]) -> Path:
-    """The folder of an export that was interrupted, of which it is written down who goes on with it."""
-    from bridge.cli import compose
-    from bridge.cli.exporting import resume
-
-    settings = root.settings()
-    look = looker(settings, given["person"], _reason(given), given["case"])
-    resume(root.act, folder, look, compose.signing_key(settings))
-    return folder
-
-
 # --- making ---------------------------------------------------------------------------------------------
 
 
-def _finish(root: Root, folder: Path, given: dict[str, Any]) -> Made:
+def _finish(root: Root, settings: Settings, folder: Path, signer: Signer, look: Looker) -> Made:
     """Write what is not written yet."""
-    from bridge.cli import compose
     from bridge.cli.exporting import finish
 
-    settings = root.settings()
-    who = looker(settings, given["person"], _reason(given), given["case"])
-    signer = compose.signing_key(settings)
     try:
         with reading(settings) as db, progress("exporting") as tell:
-            return finish(root.act, db, settings, folder, signer, who, tell)
+            return finish(root.act, db, settings, folder, signer, look, tell)
     except (StoreError, KeyboardInterrupt):
         output.note(f"{folder} is not finished: go on with `weighbridge audit export --resume {folder}`.")
         raise
