@@ -119,12 +119,13 @@ async def _proposal(
         raise ConfigError("these files are what is in force already: there is nothing to propose")
     if backtest:
         await _require_report(store, backtest, policies.hashes)
+    live = await _live(store, base)
     return Proposal(
         person,
         reason,
         policies.hashes,
         base,
-        await _all_changes(store, base, policies),
+        await _all_changes(store, base, live, policies),
         tuple(f"{Path(one.file).name}:{one.place.line} {one.code}" for one in warnings),
         sum(len(run_tests(policy)) for policy in policies.policies),
         commit,
@@ -133,17 +134,16 @@ async def _proposal(
             one.hash: {name: milliseconds(when) for name, when in one.changed.items()}
             for one in policies.sources
         },
-        await _records(store, base, policies),
+        await _records(store, live, policies),
     )
 
 
-async def _records(store: Database, base: Hashes, draft: PolicySet) -> dict[str, int]:
+async def _records(store: Database, live: PolicySet | None, draft: PolicySet) -> dict[str, int]:
     """How many stored records the classes govern that this changes, by class; those that govern none are
     left out."""
     from bridge.policy.keeping import changed_classes
     from bridge.store.lives import governed
 
-    live = await _live(store, base)
     if live is None:
         return {}
     classes = changed_classes((one.model for one in live.policies), (one.model for one in draft.policies))
@@ -160,13 +160,16 @@ async def _require_report(store: Database, name: str, hashes: Hashes) -> None:
         raise ConfigError(f"--backtest: {name} was made with other files: run it again with these")
 
 
-async def _all_changes(store: Database, base: Hashes, draft: PolicySet) -> tuple[Difference, ...]:
+async def _all_changes(
+    store: Database, base: Hashes, live: PolicySet | None, draft: PolicySet
+) -> tuple[Difference, ...]:
     """What changes against what is in force, and against what was approved last, where that is another set:
     what came into force without approval is not agreed to unseen."""
     from bridge.policy.changes import Direction
+    from bridge.policy.comparison import compare
     from bridge.store import proposals
 
-    found = list(await differences(store, base, draft))
+    found = list(compare(live, draft)) if live else []
     approved = await store.read(proposals.last_approved)
     if approved and approved != base:
         found += [one for one in await differences(store, approved, draft) if one not in found]
