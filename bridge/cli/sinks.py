@@ -7,6 +7,7 @@ reason. Nothing here deletes anything outside; the trial that is to be refused u
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +19,12 @@ from bridge.cli.root import Root, opened, pass_root, person_option, reason_optio
 from bridge.errors import ConfigError, Missing, NetworkError, NotAllowed
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from bridge.archivist import Destination
     from bridge.config import Settings
     from bridge.reading_back import ReadBack
+    from bridge.store.copies import Backlog
     from bridge.store.database import Database
 
 _NAME = click.argument("name", callback=words)
@@ -68,23 +72,34 @@ def status(root: Root, as_json: bool) -> int:
     from bridge.store.kept import key_of, name_of
 
     settings = root.settings()
-    found, now = root.read(copies.backlogs), WallClock().now()
-    named = {key_of(one.name): one for one in _named(settings)}
+    named, now = {key_of(one.name): one for one in _named(settings)}, WallClock().now()
+    found, barred = root.read(lambda db: _backlogs(db, named))
     rows, troubled = [], False
     for key in sorted({*found, *named}):
         one = found.get(key, copies.Backlog(0, 0, 0))
         late = now - one.since > settings.archives.late_seconds * 1000 if one.since else False
-        barred = _barred(root, named.get(key)) if one.wanted or one.parked else ""
-        troubled = troubled or late or bool(one.parked or barred)
+        why = barred.get(key, "")
+        troubled = troubled or late or bool(one.parked or why)
         age = output.span(now - one.since) if one.since else ""
         row = {"name": name_of(key), "kept": one.kept, "wanted": one.wanted, "parked": one.parked}
-        row |= {"why": barred or one.reason}
+        row |= {"why": why or one.reason}
         rows.append(row | ({"since": one.since, "late": late} if as_json else {"late": age}))
     output.listing(rows, _STANDING, as_json=as_json, empty="No archive was ever named.")
     return Exit.NO if troubled else Exit.DONE
 
 
-def _barred(root: Root, named: Destination | None) -> str:
+def _backlogs(
+    db: Connection, named: Mapping[str, Destination]
+) -> tuple[Mapping[str, Backlog], dict[str, str]]:
+    """What each archive has and lacks; and of those that lack anything, what keeps it from them."""
+    from bridge.store import copies
+
+    found = copies.backlogs(db)
+    lacking = (key for key, one in found.items() if one.wanted or one.parked)
+    return found, {key: _barred(db, named.get(key)) for key in lacking}
+
+
+def _barred(db: Connection, named: Destination | None) -> str:
     """Why an archive gets nothing, whatever it would answer."""
     from bridge.store import locks
     from bridge.store.kept import key_of
@@ -92,7 +107,7 @@ def _barred(root: Root, named: Destination | None) -> str:
     if named is None:
         return "no policy file names it"
     key = key_of(named.name)
-    if named.lock == "compliance" and not root.read(lambda db: locks.cleared(db, key)):
+    if named.lock == "compliance" and not locks.cleared(db, key):
         return f"compliance mode waits for `weighbridge sinks rehearse {named.name} --i-understand`"
     return ""
 
