@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from bridge.cli import output
-from bridge.cli.audit.looking import Recorder, looker, looking
+from bridge.cli.audit.looking import looking, recorder_of
 from bridge.cli.root import Root, pass_root, person_option, reason_option
 from bridge.errors import Missing
 
@@ -88,9 +88,7 @@ def _written_down(
     if rows:
         asked = f"{what}, queue {queue}" if queue else what
         shown = tuple(row["message"] for row in rows)
-        Recorder(root, looker(root.settings(), *who)).searched(
-            Search("review list", asked, len(shown), shown)
-        )
+        recorder_of(root, root.settings(), *who).searched(Search("review list", asked, len(shown), shown))
 
 
 def _line(row: Mapping[str, Any], now: int) -> dict[str, Any]:
@@ -134,7 +132,7 @@ def show(root: Root, number: int, as_json: bool, person: str, reason: str, case:
     found = root.read(lambda db: views.message(db, number))
     if found is None or found["review"] is None:
         raise Missing(f"message {number} is not and was not held; see `weighbridge review list`.")
-    Recorder(root, looker(root.settings(), person, reason, case)).shown("review show", [number])
+    recorder_of(root, root.settings(), person, reason, case).shown("review show", [number])
     if as_json:
         output.json_line(found)
         return

@@ -15,7 +15,7 @@ import click
 from bridge.cli import output
 from bridge.cli.audit import stages
 from bridge.cli.audit.columns import time_of
-from bridge.cli.audit.looking import Recorder, looker, looking
+from bridge.cli.audit.looking import looking, recorder_of
 from bridge.cli.audit.zone import desk_zone, name_of, zone_option
 from bridge.cli.root import Root, pass_root
 from bridge.errors import Missing
@@ -60,7 +60,7 @@ def show(
     if found is None:
         _show_fate(root, number, settings, zone, as_json=as_json)
         return
-    Recorder(root, looker(settings, person, reason, case)).shown("show", [number])
+    recorder_of(root, settings, person, reason, case).shown("show", [number])
     if raw:
         click.get_binary_stream("stdout").write(data or b"")
     elif as_json:
