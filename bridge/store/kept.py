@@ -7,6 +7,7 @@ numbers, so that whoever has the ledger alone can see that nothing went too earl
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, unquote
@@ -26,12 +27,14 @@ _NOTHING: Mapping[str, int] = {}
 _COLUMNS = ("entry", "key", "start", "until")
 
 
+@lru_cache(1024)
 def key_of(name: str) -> str:
     """A class ("policy/id") or an event as tables and ledger have it: they may be named in any script, the
     ledger takes ASCII."""
     return quote(name, safe="/")
 
 
+@lru_cache(1024)
 def name_of(key: str) -> str:
     """The name that `key_of` wrote."""
     return unquote(key)
@@ -54,10 +57,10 @@ def term_from(facts: Mapping[str, Any]) -> Term | None:
     return Term(name_of(facts["kept"]), name_of(facts.get("start", CREATION)), facts.get("until"))
 
 
-def row_of(number: int, entry: int, found: Term) -> dict[str, object]:
-    """The row of message `number`, by the ledger entry that testifies to its term."""
-    values = (entry, key_of(found.key), key_of(found.start), found.until)
-    return {"message": number, **dict(zip(_COLUMNS, values, strict=True))}
+def row_of(number: int, entry: int, facts: Mapping[str, Any]) -> dict[str, object]:
+    """The row of message `number`: what the facts of the ledger entry say that testifies to its term."""
+    key, start = facts["kept"], facts.get("start", CREATION)
+    return {"message": number, "entry": entry, "key": key, "start": start, "until": facts.get("until")}
 
 
 def classes_body(classes: Iterable[Retention]) -> bytes:
@@ -95,8 +98,8 @@ def said_of(verdict: Verdict, archived_at: int) -> dict[str, object]:
 
 def note(work: Rulings, number: int, entry: int, facts: Mapping[str, Any]) -> None:
     """Gather the row that these facts of the entry give, if they say a term."""
-    if (found := term_from(facts)) is not None:
-        work.terms.append(row_of(number, entry, found))
+    if "kept" in facts:
+        work.terms.append(row_of(number, entry, facts))
 
 
 def insert(work: Rulings) -> None:

@@ -147,7 +147,7 @@ def carry_out(tx: Tx, *, order: Order, place: str, numbers: Sequence[int]) -> in
             continue
         facts = {"message": number, "by": place, **said_by(order, claim.created), **facts_of(then)}
         entry = tx.append(claim.lane, "record:kept", f"message/{number}", facts)
-        REPLACE_TERM.one(tx.db, row_of(number, entry, then))
+        REPLACE_TERM.one(tx.db, row_of(number, entry, facts))
         changed += 1
     return changed
 

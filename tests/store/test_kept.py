@@ -23,7 +23,7 @@ def test_facts_and_terms_are_one(found: Term) -> None:
     facts = facts_of(found)
     assert term_from(facts) == found
     assert all(isinstance(value, int) or str(value).isascii() for value in facts.values())
-    row = row_of(7, 9, found)
+    row = row_of(7, 9, facts)
     assert (name_of(str(row["key"])), name_of(str(row["start"])), row["until"]) == (
         found.key,
         found.start,

@@ -115,7 +115,7 @@ async def test_a_later_verdict_only_lengthens(hands: Hands) -> None:
     assert await hands.rows("SELECT until FROM terms") == [(end(START, "7y"),)]
     for keep, until in (("1y", end(START, "7y")), ("9y", end(START, "9y"))):
         found = Term("a/b", "creation", end(START, keep))
-        row = kept_rows.row_of(1, 3, found)
+        row = kept_rows.row_of(1, 3, kept_rows.facts_of(found))
         await hands.store.write(lambda tx, row=row: kept_rows.WRITE_TERM.one(tx.db, row))
         assert await hands.rows("SELECT until FROM terms") == [(until,)]
 
