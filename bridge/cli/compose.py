@@ -348,6 +348,16 @@ def sink(settings: Settings, destination: Destination) -> Sink:
     return DropSink(destination.name, Path(unquote(parts.path)))
 
 
+@contextlib.asynccontextmanager
+async def at_sink(settings: Settings, destination: Destination) -> AsyncIterator[Sink]:
+    """The same for one act, closed behind it. Raises ConfigError as `sink` does."""
+    there = sink(settings, destination)
+    try:
+        yield there
+    finally:
+        await there.close()
+
+
 def _mailbox(settings: Settings, address: str) -> MailBox:
     import ssl
 
@@ -429,11 +439,8 @@ async def _try_lock(settings: Settings, one: Destination) -> str:
     from bridge.records.canaries import WELL
 
     try:
-        asked = sink(settings, one)
-        try:
+        async with at_sink(settings, one) as asked:
             await asked.try_delete()
-        finally:
-            await asked.close()
     except WeighbridgeError as error:
         return str(error)
     return WELL

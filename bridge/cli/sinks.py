@@ -157,12 +157,9 @@ async def _check(
     from bridge.cli import compose
     from bridge.reading_back import read_back
 
-    sink = compose.sink(settings, one)
-    try:
+    async with compose.at_sink(settings, one) as sink:
         await store.read(lambda db: is_there(db, one))
         return await read_back(store, sink, sample, person, reason)
-    finally:
-        await sink.close()
 
 
 @sinks.command()
@@ -240,8 +237,8 @@ async def _rehearse(settings: Settings, one: Destination, person: str, reason: s
     from bridge.store import locks
     from bridge.store.kept import key_of
 
-    sink, key = compose.sink(settings, one), key_of(one.name)
-    async with opened(settings) as store:
+    key = key_of(one.name)
+    async with compose.at_sink(settings, one) as sink, opened(settings) as store:
         said = await sink.try_delete()
         await store.write(lambda tx: locks.rehearse(tx, key, one.lock, person, reason, cleared=cleared))
     return said
