@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bridge.cli.output import Exit, json_option, listing
-from bridge.cli.root import Root, pass_root
+from bridge.cli.root import Root, pass_root, reading
 from bridge.errors import ConfigError, NetworkError, PolicyError, Unwitnessed, WeighbridgeError
 
 if TYPE_CHECKING:
@@ -173,14 +173,10 @@ def _begun(settings: Settings) -> frozenset[str]:
     from bridge.store.checkpoints import has_left
 
     try:
-        store = compose.store(settings)
+        with reading(settings) as db:
+            return frozenset(str(path) for path in compose.anchors(settings) if has_left(db, str(path)))
     except WeighbridgeError:
         return frozenset()
-    try:
-        with store.engine.connect() as db:
-            return frozenset(str(path) for path in compose.anchors(settings) if has_left(db, str(path)))
-    finally:
-        store.close()
 
 
 def _folder(path: Path, database: Path, *, begun: bool) -> Check:
@@ -231,10 +227,8 @@ async def _archive(settings: Settings, destination: Destination) -> Check:
     from bridge.cli import compose
 
     try:
-        sink = compose.sink(settings, destination)
-        async with asyncio.timeout(PATIENCE):
+        async with compose.at_sink(settings, destination) as sink, asyncio.timeout(PATIENCE):
             detail = await sink.check()
-        await sink.close()
     except (ConfigError, NetworkError) as error:
         return "archives", False, f"{destination.name}: {error}"
     except TimeoutError:
