@@ -28,6 +28,7 @@ FILED = 61
 """A message with an attachment and a copy outside."""
 
 ARCHIVE = "cards/vault"
+COPY = f"copy {ARCHIVE} of message/{FILED}"
 EXPORT = "export/9f86d081884c7d65"
 FOREVER = 1 << 61
 
@@ -146,12 +147,27 @@ def fault(stage: Stage, what: What) -> Callable[[Done], Done]:
     return enter
 
 
+def sql(stage: Stage, what: What, told: str, name: str, *statements: str) -> None:
+    """Enter a fault that takes nothing but SQL: what it says of itself, the name that has to be said."""
+
+    def done(day: Day) -> str:
+        for statement in statements:
+            day.sql(statement)
+        return name
+
+    FAULTS[told] = stage, what, done
+
+
 def _theirs(day: Day, network: str) -> list[int]:
     return [place for place, one in enumerate(day.networks[network]) if not one.ours]
 
 
 def _ours(day: Day) -> list[int]:
     return [place for place, one in enumerate(day.networks[SYMPHONY]) if one.ours]
+
+
+def _permit(day: Day) -> object:
+    return day.scene.one(f"SELECT permit FROM deliveries WHERE message = {FILED}")
 
 
 @fault(Stage.SOURCE, What.MISSING)
@@ -266,11 +282,8 @@ def _all_of_ours_is_gone(day: Day) -> str:
     return f"delivery/{one.permit}"
 
 
-@fault(Stage.ARCHIVE, What.MISSING)
-def _row_dropped(day: Day) -> str:
-    """The row of a message is deleted."""
-    day.sql("DELETE FROM messages WHERE id = 7")
-    return "message/7"
+sql(Stage.ARCHIVE, What.MISSING, "The row of a message is deleted.", "message/7",
+    "DELETE FROM messages WHERE id = 7")  # fmt: skip
 
 
 @fault(Stage.ARCHIVE, What.SURPLUS)
@@ -283,13 +296,8 @@ def _row_twice(day: Day) -> str:
 
 
 for _column in ("source_id", "sender", "conversation", "kind", "network"):
-
-    def _column_changed(day: Day, column: str = _column) -> str:
-        day.sql(f"UPDATE messages SET {column} = 'voice' WHERE id = {FILED}")
-        return f"message/{FILED}"
-
-    _column_changed.__doc__ = f"The column {_column} of a message is changed."
-    fault(Stage.ARCHIVE, What.ALTERED)(_column_changed)
+    sql(Stage.ARCHIVE, What.ALTERED, f"The column {_column} of a message is changed.", f"message/{FILED}",
+        f"UPDATE messages SET {_column} = 'voice' WHERE id = {FILED}")  # fmt: skip
 
 
 @fault(Stage.ARCHIVE, What.REORDERED)
@@ -299,18 +307,10 @@ def _rows_trade(day: Day) -> str:
     return "message/5"
 
 
-@fault(Stage.ARCHIVE, What.MISSING)
-def _content_dropped(day: Day) -> str:
-    """What a message says is deleted."""
-    day.sql("DELETE FROM content WHERE seq = (SELECT entry FROM messages WHERE id = 2)")
-    return "message/2"
-
-
-@fault(Stage.ARCHIVE, What.MISSING)
-def _key_dropped(day: Day) -> str:
-    """The key of a message that nobody disposed of is deleted."""
-    day.sql("DELETE FROM data_keys WHERE seq = (SELECT entry FROM messages WHERE id = 2)")
-    return "message/2"
+sql(Stage.ARCHIVE, What.MISSING, "What a message says is deleted.", "message/2",
+    "DELETE FROM content WHERE seq = (SELECT entry FROM messages WHERE id = 2)")  # fmt: skip
+sql(Stage.ARCHIVE, What.MISSING, "The key of a message that nobody disposed of is deleted.", "message/2",
+    "DELETE FROM data_keys WHERE seq = (SELECT entry FROM messages WHERE id = 2)")  # fmt: skip
 
 
 for _part in ("body", "raw", "salt"):
@@ -323,18 +323,10 @@ for _part in ("body", "raw", "salt"):
     fault(Stage.ARCHIVE, What.ALTERED)(_content_flipped)
 
 
-@fault(Stage.ARCHIVE, What.ALTERED)
-def _file_changed(day: Day) -> str:
-    """The row of an attachment names another file."""
-    day.sql(f"UPDATE files SET digest = 'ff' WHERE message = {FILED}")
-    return f"file 0 of message/{FILED}"
-
-
-@fault(Stage.ARCHIVE, What.MISSING)
-def _file_dropped(day: Day) -> str:
-    """The row of an attachment is deleted."""
-    day.sql(f"DELETE FROM files WHERE message = {FILED}")
-    return f"file 0 of message/{FILED}"
+sql(Stage.ARCHIVE, What.ALTERED, "The row of an attachment names another file.", f"file 0 of message/{FILED}",
+    f"UPDATE files SET digest = 'ff' WHERE message = {FILED}")  # fmt: skip
+sql(Stage.ARCHIVE, What.MISSING, "The row of an attachment is deleted.", f"file 0 of message/{FILED}",
+    f"DELETE FROM files WHERE message = {FILED}")  # fmt: skip
 
 
 @fault(Stage.ARCHIVE, What.MISSING)
@@ -344,18 +336,10 @@ def _blob_dropped(day: Day) -> str:
     return f"file 0 of message/{FILED}"
 
 
-@fault(Stage.VERDICT, What.MISSING)
-def _verdict_dropped(day: Day) -> str:
-    """A verdict is deleted."""
-    day.sql(f"DELETE FROM verdicts WHERE message = {FILED}")
-    return f"verdict of message/{FILED}"
-
-
-@fault(Stage.VERDICT, What.ALTERED)
-def _verdict_changed(day: Day) -> str:
-    """A verdict is another one."""
-    day.sql(f"UPDATE verdicts SET outcome = 'block' WHERE message = {FILED}")
-    return f"verdict of message/{FILED}"
+sql(Stage.VERDICT, What.MISSING, "A verdict is deleted.", f"verdict of message/{FILED}",
+    f"DELETE FROM verdicts WHERE message = {FILED}")  # fmt: skip
+sql(Stage.VERDICT, What.ALTERED, "A verdict is another one.", f"verdict of message/{FILED}",
+    f"UPDATE verdicts SET outcome = 'block' WHERE message = {FILED}")  # fmt: skip
 
 
 @fault(Stage.VERDICT, What.ALTERED)
@@ -383,16 +367,13 @@ def _verdicts_trade(day: Day) -> str:
 @fault(Stage.OUTBOX, What.MISSING)
 def _delivery_dropped(day: Day) -> str:
     """A delivery is deleted."""
-    permit = day.scene.one(f"SELECT permit FROM deliveries WHERE message = {FILED}")
+    permit = _permit(day)
     day.sql("DELETE FROM deliveries WHERE permit = ?", permit)
     return f"delivery/{permit}"
 
 
-@fault(Stage.OUTBOX, What.MISSING)
-def _delivery_never_made(day: Day) -> str:
-    """What may pass has no delivery."""
-    day.sql(f"DELETE FROM deliveries WHERE message = {FILED}")
-    return f"delivery of message/{FILED}"
+sql(Stage.OUTBOX, What.MISSING, "What may pass has no delivery.", f"delivery of message/{FILED}",
+    f"DELETE FROM deliveries WHERE message = {FILED}")  # fmt: skip
 
 
 @fault(Stage.OUTBOX, What.DUPLICATE)
@@ -414,7 +395,7 @@ def _delivery_forged(day: Day) -> str:
 @fault(Stage.OUTBOX, What.ALTERED)
 def _delivery_elsewhere(day: Day) -> str:
     """A delivery goes to another message's reader."""
-    permit = day.scene.one(f"SELECT permit FROM deliveries WHERE message = {FILED}")
+    permit = _permit(day)
     day.sql("UPDATE deliveries SET message = 1 WHERE permit = ?", permit)
     return f"delivery/{permit}"
 
@@ -422,7 +403,7 @@ def _delivery_elsewhere(day: Day) -> str:
 @fault(Stage.OUTBOX, What.ALTERED)
 def _delivery_set_back(day: Day) -> str:
     """What was sent is marked to be sent again."""
-    permit = day.scene.one(f"SELECT permit FROM deliveries WHERE message = {FILED}")
+    permit = _permit(day)
     day.sql("UPDATE deliveries SET state = 'ready' WHERE permit = ?", permit)
     return f"delivery/{permit}"
 
@@ -442,38 +423,21 @@ def _deliveries_trade(day: Day) -> str:
 @fault(Stage.OUTBOX, What.ALTERED)
 def _receipt_dropped(day: Day) -> str:
     """A network's receipt is deleted."""
-    permit = day.scene.one(f"SELECT permit FROM deliveries WHERE message = {FILED}")
+    permit = _permit(day)
     day.sql("DELETE FROM receipts WHERE permit = ?", permit)
     return f"delivery/{permit}"
 
 
-@fault(Stage.SINK, What.MISSING)
-def _copy_dropped(day: Day) -> str:
-    """It is forgotten that an archive outside has a copy."""
-    day.sql(f"DELETE FROM copies WHERE message = {FILED}")
-    return f"copy {ARCHIVE} of message/{FILED}"
-
-
-@fault(Stage.SINK, What.ALTERED)
-def _copy_changed(day: Day) -> str:
-    """A copy outside is said to be another one."""
-    day.sql(f"UPDATE copies SET sha256 = 'cd' WHERE message = {FILED}")
-    return f"copy {ARCHIVE} of message/{FILED}"
-
-
-@fault(Stage.SINK, What.SURPLUS)
-def _copy_claimed(day: Day) -> str:
-    """An archive is said to have a copy that it never acknowledged."""
-    day.sql(f"UPDATE copies SET entry = -1 WHERE message = {FILED}")
-    return f"copy {ARCHIVE} of message/{FILED}"
-
-
-@fault(Stage.ARCHIVE, What.MISSING)
-def _said_to_be_disposed_of(day: Day) -> str:
-    """A message is gone, and a row says that it was disposed of, by no entry."""
-    day.sql("DELETE FROM content WHERE seq = (SELECT entry FROM messages WHERE id = 2)")
-    day.sql("INSERT INTO disposed SELECT id, 1, 0, entry FROM messages WHERE id = 2")
-    return "message/2"
+sql(Stage.SINK, What.MISSING, "It is forgotten that an archive outside has a copy.",
+    COPY, f"DELETE FROM copies WHERE message = {FILED}")  # fmt: skip
+sql(Stage.SINK, What.ALTERED, "A copy outside is said to be another one.",
+    COPY, f"UPDATE copies SET sha256 = 'cd' WHERE message = {FILED}")  # fmt: skip
+sql(Stage.SINK, What.SURPLUS, "An archive is said to have a copy that it never acknowledged.",
+    COPY, f"UPDATE copies SET entry = -1 WHERE message = {FILED}")  # fmt: skip
+sql(Stage.ARCHIVE, What.MISSING, "A message is gone, and a row says that it was disposed of, by no entry.",
+    "message/2",
+    "DELETE FROM content WHERE seq = (SELECT entry FROM messages WHERE id = 2)",
+    "INSERT INTO disposed SELECT id, 1, 0, entry FROM messages WHERE id = 2")  # fmt: skip
 
 
 @fault(Stage.EXPORT, What.ALTERED)
@@ -483,11 +447,8 @@ def _export_changed(day: Day) -> str:
     return EXPORT
 
 
-@fault(Stage.EXPORT, What.MISSING)
-def _export_dropped(day: Day) -> str:
-    """What an export says of itself is deleted."""
-    day.sql(f"DELETE FROM content WHERE seq = (SELECT seq FROM ledger WHERE subject = '{EXPORT}')")
-    return EXPORT
+sql(Stage.EXPORT, What.MISSING, "What an export says of itself is deleted.", EXPORT,
+    f"DELETE FROM content WHERE seq = (SELECT seq FROM ledger WHERE subject = '{EXPORT}')")  # fmt: skip
 
 
 @pytest.mark.parametrize("name", FAULTS)
