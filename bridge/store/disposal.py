@@ -8,12 +8,12 @@ between any two steps, and goes on where it stopped: what is done is in the tabl
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
-from sqlalchemy import Connection, and_, func, insert, select, update
+from sqlalchemy import Connection, Select, and_, func, insert, select, update
 
 from bridge.errors import Damaged, Missing
 from bridge.ledger.entry import Entry
@@ -45,6 +45,8 @@ from bridge.store.writer import Tx
 
 if TYPE_CHECKING:
     from bridge.store.database import Database
+
+Item = TypeVar("Item")
 
 Ask = Callable[[Connection, Sequence[int], int], Sequence[Standing]]
 """What keeps these messages at a time (milliseconds)."""
@@ -129,9 +131,17 @@ def _doomed(one: Standing) -> Doomed:
     return Doomed(one.number, key_of(one.because), one.until or 0)
 
 
-def _chunks(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
-    for start in range(0, len(numbers), CHUNK):
-        yield numbers[start : start + CHUNK]
+def _chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    for start in range(0, len(items), CHUNK):
+        yield items[start : start + CHUNK]
+
+
+def _by_message(db: Connection, query: Select[Any], message: Any) -> Iterator[Any]:
+    """The rows of a query that has `message` for its first column, in its order, with memory for a chunk."""
+    after = 0
+    while rows := db.execute(query.where(message > after).order_by(message).limit(CHUNK)).all():
+        yield from rows
+        after = rows[-1][0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +171,8 @@ def plan(tx: Tx, lane: int, wanted: Wanted, found: Found, *, sure: bool = False)
     row = {"id": number, "lane": lane, "entry": entry, "state": State.PLANNED.value, "digest": digest}
     tx.db.execute(insert(s.disposals), row | {"expires_at": expires, "erasure": wanted.erasure})
     names = ("disposal", "message", "class", "until")
-    rows = [dict(zip(names, (number, *one), strict=True)) for one in found.doomed]
-    if rows:
+    for some in _chunks(found.doomed):
+        rows = [dict(zip(names, (number, *one), strict=True)) for one in some]
         tx.db.execute(insert(s.disposal_list), rows)
     return number
 
@@ -253,8 +263,8 @@ def _require_list(db: Connection, found: Plan) -> None:
     """Raises Damaged when a list is not what its plan has the digest of: asked as a run begins, or begins
     again, and of each record that went by the auditor."""
     x = s.disposal_list.c
-    query = select(x.message, x["class"], x.until).where(x.disposal == found.number).order_by(x.message)
-    if digest_of((row[0], row[1], row[2]) for row in db.execute(query)) != found.digest:
+    query = select(x.message, x["class"], x.until).where(x.disposal == found.number)
+    if digest_of((row[0], row[1], row[2]) for row in _by_message(db, query, x.message)) != found.digest:
         raise Damaged(f"the list of disposal {found.number} is not what was planned; run `audit verify`")
 
 
@@ -272,27 +282,26 @@ def certify(tx: Tx, lane: int, number: int, person: str, *, asks: Ask = ask) -> 
     found = disposal(tx.db, number)
     if found.state is not State.DONE:
         allow_run(found, tx.now)
-        went = destroyed(tx.db, number)
-        own = [one for one in went if not one.notice]
-        stay = _left(tx.db, number)
-        reasons = Counter(
-            sort for one in asks(tx.db, stay, tx.now) for sort in {sort_of(why) for why in one.kept}
-        )
+        went, stay, reasons = _Went(), _left(tx.db, number), Tally()
+        digest = digest_of(went.lines(destroyed(tx.db, number)))
+        for some in _chunks(stay):
+            for one in asks(tx.db, some, tx.now):
+                reasons.stays(one.kept)
         facts: dict[str, object] = {
             "disposal": number,
-            "records": len(own),
-            "messages": len(went),
+            "records": went.classes.total(),
+            "messages": went.messages,
             "kept": len(stay),
-            "sha256": digest_of((one.number, one.key, one.until) for one in went),
+            "sha256": digest,
             "size": _size(tx, lane),
-            "classes": dict(sorted(Counter(one.key for one in own).items())),
+            "classes": dict(sorted(went.classes.items())),
         }
         approvers = [asdict(one) for one in found.agreed]
         body = {
             "person": person,
             "planned_by": found.person,
             "approved_by": approvers,
-            "reasons": dict(reasons),
+            "reasons": dict(reasons.kept),
         }
         tx.append(lane, "disposal:certified", _subject(number), facts, dump(body))
         _set_state(tx, number, State.DONE)
@@ -323,21 +332,33 @@ class Gone:
     notice: bool
 
 
-def destroyed(db: Connection, number: int) -> list[Gone]:
-    """What a plan destroyed, in the order of the messages' numbers."""
+@dataclass(slots=True)
+class _Went:
+    """Counts of what a plan destroyed: messages, and records by class."""
+
+    messages: int = 0
+    classes: Counter[str] = field(default_factory=Counter)
+
+    def lines(self, gone: Iterable[Gone]) -> Iterator[tuple[int, str, int]]:
+        """Each of them as a line of a list, counted on the way."""
+        for one in gone:
+            self.messages += 1
+            self.classes.update(() if one.notice else (one.key,))
+            yield one.number, one.key, one.until
+
+
+def destroyed(db: Connection, number: int) -> Iterator[Gone]:
+    """What a plan destroyed, in the order of the messages' numbers, with memory for a chunk."""
     g, m, le = s.disposed.c, s.messages.c, s.ledger.c
     query = (
         select(g.message, m.notice_for, le.lane, le.seq, le.entry)
         .join(s.messages, m.id == g.message)
         .join(s.ledger, and_(le.lane == g.lane, le.seq == g.entry))
         .where(g.disposal == number)
-        .order_by(g.message)
     )
-    found = []
-    for row in db.execute(query):
+    for row in _by_message(db, query, g.message):
         facts: Mapping[str, Any] = testimony(row.lane, row.seq, row.entry).facts
-        found.append(Gone(row.message, facts["class"], facts["until"], row.notice_for is not None))
-    return found
+        yield Gone(row.message, facts["class"], facts["until"], row.notice_for is not None)
 
 
 # --- reading --------------------------------------------------------------------------------------------
@@ -390,10 +411,6 @@ def _state(db: Connection, number: int, kinds: Collection[str]) -> State:
         return State.DONE
     begun = select(s.ledger.c.seq).where(s.ledger.c.subject == f"{_subject(number)}/run").limit(1)
     return State.PLANNED if db.execute(begun).first() is None else State.RUNNING
-
-
-def _count(value: object) -> int:
-    return value if isinstance(value, int) else 0
 
 
 def _certified(entry: Entry, said: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -571,7 +588,8 @@ def last_trial(db: Connection) -> Trial | None:
         return None
     entry = testimony(row.lane, row.seq, row.entry)
     reasons = tuple(orjson.loads(row.body)["reasons"]) if row.body else ()
-    return Trial(_count(entry.facts["message"]), entry.kind == "canary:refused", reasons, entry.at)
+    facts: Mapping[str, Any] = entry.facts
+    return Trial(facts["message"], entry.kind == "canary:refused", reasons, entry.at)
 
 
 async def trial(store: Database) -> dict[str, str]:

@@ -413,7 +413,7 @@ async def test_an_altered_entry_is_named_by_whoever_reads_it(old: Firm) -> None:
         db.execute("UPDATE ledger SET entry = substr(entry, 2)")
     readers: list[Callable[[Connection], Any]] = [
         lambda db: disposal.fate(db, 1),
-        lambda db: disposal.destroyed(db, number),
+        lambda db: list(disposal.destroyed(db, number)),
         lambda db: disposal.disposal(db, number),
         disposal.last_trial,
         lambda db: terms.standings(db, [3], 0, holds.Holds([])),
