@@ -515,14 +515,12 @@ def try_canary(tx: Tx, lane: int, *, asks: Ask = ask) -> Trial:
         return Trial(0, refused=False, at=tx.now)
     mark, savepoint = tx.mark(), tx.db.begin_nested()
     try:
-        probe, unheeded = _probe(tx, lane), set[str]()
+        probe = _probe(tx, lane)
         gone = bool(retained and _dispose(tx, probe, [number], asks))
+        guards = set[str]() if gone else _guard(tx, lane, number)
         reasons = _reasons(tx, number, asks)
-        if not gone:
-            guards = _guard(tx, lane, number)
-            reasons = _reasons(tx, number, asks)
-            unheeded = guards.difference(reasons)
-            gone = bool(_dispose(tx, probe, [number], asks))
+        unheeded = guards.difference(reasons)
+        gone = gone or bool(_dispose(tx, probe, [number], asks))
         tx.flush()
     finally:
         savepoint.rollback()
