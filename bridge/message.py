@@ -13,6 +13,7 @@ import enum
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from operator import attrgetter
 
 SYMPHONY = "symphony"
 WEIXIN = "weixin"
@@ -161,10 +162,42 @@ class Unasked:
     reason: str
 
 
+_NAMES = ("id", "conversation", "sender", "replaces", "refers_to")
+_TEXTS = (*_NAMES, "text", "sender_name", "address", "quote")
+_names_of, _texts_of = attrgetter(*_NAMES), attrgetter(*_TEXTS)
+_LARGEST = (1 << 63) - 1
+
+
+def mend(message: Message) -> Message:
+    """The message with text and time as the archive can carry them: a network's JSON may hold lone
+    surrogates, numbers of any length, and in its ids a NUL, which PostgreSQL takes in no text."""
+    if not -_LARGEST <= message.sent_at <= _LARGEST:
+        message = replace(message, sent_at=small_number(message.sent_at))
+    if "\0" in "".join(_names_of(message)):
+        names = {name: getattr(message, name).replace("\0", "?") for name in _NAMES}
+        message = replace(message, **names)
+    texts = _texts_of(message)
+    try:
+        "".join(texts).encode()
+    except UnicodeEncodeError:
+        return replace(message, **dict(zip(_TEXTS, map(whole_text, texts), strict=True)))
+    return message
+
+
+def whole_text(text: str) -> str:
+    """A text with nothing in it that UTF-8 cannot write: half a sign is "?"."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def small_number(number: int) -> int:
+    """A number that a column can hold: the nearest that there is."""
+    return min(max(number, -_LARGEST), _LARGEST)
+
+
 def sighting(message: Message) -> Sighting:
-    """`message` as a network shows it again, under the id that the archive would have for it."""
-    name = message.id.encode("utf-8", "replace").decode().replace("\0", "?")
-    return Sighting(message.network, message.conversation, name, message.sent_at, said_digest(message))
+    """`message` as a network shows it again: as the archive would have it, whatever it cannot carry."""
+    one = mend(message)
+    return Sighting(one.network, one.conversation, one.id, one.sent_at, said_digest(one))
 
 
 def said_digest(message: Message) -> str:

@@ -22,7 +22,11 @@ from bridge.message import (
     Receipt,
     Traffic,
     Verdict,
+    mend,
+    said_digest,
+    sighting,
 )
+from bridge.store.codec import message_body, message_from
 
 MESSAGE = Message(SYMPHONY, "m1", "stream", "7001", 1, text="hello", raw=b'{"text": "hello"}')
 NOUNS = [
@@ -102,3 +106,22 @@ def test_values_share_nothing() -> None:
 def test_a_receipt_is_ours_unless_found() -> None:
     """Only a lookup says that an earlier attempt had arrived."""
     assert not Receipt(("m1",)).found
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sender": "70\x0001"},
+        {"replaces": "m\x000"},
+        {"conversation": "str\0eam", "id": "m\ud800"},
+        {"text": "half a sign \ud83d", "quote": "\udfff"},
+        {"sent_at": 1 << 70},
+    ],
+)
+def test_what_is_seen_again_is_what_the_archive_would_have(changes: dict[str, Any]) -> None:
+    """Whatever the archive cannot carry of an item, nobody is accused of having altered it."""
+    came = dataclasses.replace(MESSAGE, **changes)
+    kept = message_from(message_body(mend(came)), b"")
+    seen = sighting(came)
+    assert (seen.id, seen.conversation, seen.at) == (kept.id, kept.conversation, kept.sent_at)
+    assert seen.digest == said_digest(kept)

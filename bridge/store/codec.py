@@ -7,14 +7,13 @@ never renamed or removed (`tests/store/bodies-v1.jsonl` holds old bodies that st
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
-from operator import attrgetter
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import orjson
 
 from bridge.ledger.content import written
-from bridge.message import Annotation, File, Inspection, Kind, Message, Verdict
+from bridge.message import Annotation, File, Inspection, Kind, Message, Verdict, small_number, whole_text
 from bridge.record import as_record, from_record
 
 _SORTED = orjson.OPT_SORT_KEYS
@@ -140,35 +139,11 @@ def _dumped(value: object) -> bytes:
     return written(value) if isinstance(value, dict) and value else orjson.dumps(value, option=_SORTED)
 
 
-_TEXTS = ("id", "conversation", "sender", "text", "sender_name", "address", "replaces", "refers_to", "quote")
-_NAMES = ("id", "conversation", "sender", "replaces", "refers_to")
-_texts_of, _names_of = attrgetter(*_TEXTS), attrgetter(*_NAMES)
-
-
-def mend(message: Message) -> Message:
-    """The message with text and time that the tables can carry: a network's JSON may hold lone surrogates,
-    numbers of any length, and in its ids a NUL, which PostgreSQL takes in no text."""
-    if not -_LARGEST <= message.sent_at <= _LARGEST:
-        message = replace(message, sent_at=_mended(message.sent_at))
-    if "\0" in "".join(_names_of(message)):
-        names = {name: getattr(message, name).replace("\0", "?") for name in _NAMES}
-        message = replace(message, **names)
-    texts = _texts_of(message)
-    try:
-        "".join(texts).encode()
-    except UnicodeEncodeError:
-        return replace(message, **{name: _mended(text) for name, text in zip(_TEXTS, texts, strict=True)})
-    return message
-
-
-_LARGEST = (1 << 63) - 1
-
-
 def _mended(value: object) -> object:
     if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
+        return whole_text(value)
     if isinstance(value, int):
-        return min(max(value, -_LARGEST), _LARGEST)
+        return small_number(value)
     if isinstance(value, dict):
         return {_mended(key): _mended(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -29,10 +29,10 @@ from sqlalchemy import (
 )
 
 from bridge.flow import DeliveryState, MessageState, after
-from bridge.message import Batch, Blob, Inspection, Kind, Message
+from bridge.message import Batch, Blob, Inspection, Kind, Message, mend
 from bridge.ports import Wanted
 from bridge.store import schema as s
-from bridge.store.codec import inspection_body, mend, message_body, message_from
+from bridge.store.codec import inspection_body, message_body, message_from
 from bridge.store.directory import Directory
 from bridge.store.prepared import Prepared
 from bridge.store.rows import (

@@ -28,6 +28,7 @@ from bridge.message import (
     Retention,
     Sample,
     Verdict,
+    mend,
 )
 from bridge.store.codec import (
     Known,
@@ -35,7 +36,6 @@ from bridge.store.codec import (
     inspection_body,
     inspection_from,
     known_from,
-    mend,
     message_body,
     message_from,
     verdict_body,
