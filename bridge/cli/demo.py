@@ -93,8 +93,8 @@ def _place(folder: Path | None) -> Iterator[Path]:
 
 
 def _write_settings(place: Path, on_stage: Stage) -> None:
-    """A settings file beside the store, so that every command works there, as long as the folder does. The
-    networks in it end with the demo, and their secrets are written nowhere."""
+    """A settings file beside the store, so that every command that asks no network works there, as long as
+    the folder does. The networks in it end with the demo, and their secrets are written nowhere."""
     from bridge.config import sample
 
     used = on_stage.settings
