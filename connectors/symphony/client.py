@@ -12,6 +12,7 @@ send is repeated, the stream's history is searched for it.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
@@ -457,13 +458,14 @@ class SymphonyConnector:
         kinds = [{"type": kind} for kind in ("IM", "MIM", "ROOM")]
         wanted = {"streamTypes": kinds, "includeInactiveStreams": True}
         found: list[str] = []
-        while True:
-            query = f"?skip={len(found)}&limit={STREAMS_LISTED}"
+        for skip in itertools.count(0, STREAMS_LISTED):
+            query = f"?skip={skip}&limit={STREAMS_LISTED}"
             page = await self._post(self._pod(f"v1/streams/list{query}"), "listing streams", wanted)
             page = page if isinstance(page, list) else []
             found += [normal for one in page if (normal := _listed(one))]
             if len(page) < STREAMS_LISTED:
-                return found
+                break
+        return found
 
     async def _history(self, stream: str, since: int, until: int = 0) -> AsyncIterator[Item]:
         """A stream's messages from `since` (ms) on, before `until` if there is one, page by page.

@@ -856,3 +856,19 @@ async def test_a_stream_whose_history_is_refused_is_said(harness: PodHarness) ->
     assert [(one.conversation, one.since, one.until) for one in seen if isinstance(one, Unasked)] == [
         (harness.conversation, 5, 9)
     ]
+
+
+async def test_streams_without_an_id_end_no_list(
+    harness: PodHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Entries that cannot be read count for where the next page begins: none is asked for twice."""
+    pages, asked = [[{}] * 100, [{}] * 99 + [{"id": "room"}], []], []
+
+    async def answer(url: str, *_: object) -> object:
+        asked.append(url.rpartition("?")[2])
+        return pages[len(asked) - 1]
+
+    async with harness.connector() as connector:
+        monkeypatch.setattr(connector, "_post", answer)
+        assert await connector._own_streams() == ["room"]
+    assert asked == [f"skip={skip}&limit=100" for skip in (0, 100, 200)]
