@@ -216,7 +216,7 @@ def _verification(plan: Plan, folder: Path, tell: Report) -> None:
 
     path = folder / "archive" / bench_appends.STORE
     path.parent.mkdir()
-    bench_corpus.fill(f"sqlite:///{path}", path.parent / "blobs", plan.entries // PER_MESSAGE, _silent)
+    bench_corpus.fill(f"sqlite:///{path}", path.parent / "blobs", plan.entries // PER_MESSAGE)
     engine = open_engine(f"sqlite:///{path}")
     with engine.connect() as db, db.begin():
         size, root = _size_and_root(db)
@@ -233,10 +233,6 @@ def _verification(plan: Plan, folder: Path, tell: Report) -> None:
         kind = "proven" if "proofs" in row else "verified"
         rate = {} if kind == "proven" else {"per_second": size / row["cpu_s"], "round": 1}
         tell({"kind": kind, "entries": size, **row, **rate})
-
-
-def _silent(done: int, total: int) -> None:
-    """Nothing is told of how far an archive is."""
 
 
 def _timed(work: Callable[[Connection, Path], None], db: Connection, blobs: Path) -> tuple[float, float]:

@@ -54,7 +54,7 @@ def run(plan: Plan, report: Report) -> None:
         if not (archive / STORE).exists():
             archive.mkdir(parents=True, exist_ok=True)
             url = f"sqlite:///{archive / STORE}"
-            bench_corpus.fill(url, archive / "blobs", plan.messages, lambda done, total: None)
+            bench_corpus.fill(url, archive / "blobs", plan.messages)
         for share in (10, 1):
             report(_measured(archive, share))
 

@@ -9,13 +9,14 @@ networks are left out: whatever may be sent counts as sent.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.cli.bench_matter import HAN, SOUNDS
+from bridge.cli.progress import Tell
 from bridge.message import SYMPHONY, WEIXIN, Message
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ AT_ONCE = 10
 _ENGLISH, _CHINESE = 20_000, 30_000
 _LENGTH = 18  # words of a message
 
-Tell = Callable[[int, int], None]
+
+def silent(_done: int, _total: int) -> None:
+    """Nothing is told of how far an archive is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ def messages(count: int) -> Iterator[tuple[int, Message]]:
         yield at, Message(network, f"{network}-{number}", chat, sender, at, text=text)
 
 
-def fill(url: str, blobs: Path, count: int, tell: Tell, keeper: KeyKeeper | None = None) -> None:
+def fill(url: str, blobs: Path, count: int, tell: Tell = silent, *, keeper: KeyKeeper | None = None) -> None:
     """Make a store at `url` with `count` messages in it. `tell` is called with how many there are, now and
     then."""
     from bridge.store.database import create, open_engine

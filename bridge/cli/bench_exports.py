@@ -7,12 +7,12 @@ process at its highest, so formats are run in the order of what they were seen t
 
 from __future__ import annotations
 
-import asyncio
 import os
 import resource
 import shutil
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -20,9 +20,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.cli import bench_corpus
 
 if TYPE_CHECKING:
-    from bridge.cli.exporting import Act
     from bridge.config import Settings
-    from bridge.store.database import Database
 
 FORMATS = (
     *("jsonl", "csv", "parquet", "html", "eml", "globalrelay", "actiance", "rsmf", "edrm", "dat", "pdf"),
@@ -34,10 +32,13 @@ Report = Callable[[Row], None]
 
 def run(messages: int, report: Report, folder: Path | None = None, formats: Sequence[str] = FORMATS) -> None:
     """Make an archive of `messages`, and export all of it in each format."""
+    from bridge.cli import compose
+
     with TemporaryDirectory(prefix="weighbridge-bench-", dir=folder) as made:
         place = Path(made)
-        settings = _settings(place)
-        bench_corpus.fill(settings.store.url, settings.store.blobs, messages, _silent, _keeper(settings))
+        settings = settings_in(place)
+        keeper = compose.keeper(settings)
+        bench_corpus.fill(settings.store.url, settings.store.blobs, messages, keeper=keeper)
         for form in formats:
             report(measured(settings, place / form, form))
             shutil.rmtree(place / form)
@@ -47,17 +48,17 @@ def measured(settings: Settings, out: Path, form: str) -> Row:
     """Export everything to `out` in a format: messages and bytes a second, and how many times as long as
     copying what came out takes."""
     from bridge.cli import compose, exporting
-    from bridge.cli.root import reading
+    from bridge.cli.root import act_on, reading
     from bridge.records.exports.manifest import Terms
     from bridge.store.looks import Looker
 
-    act, signer = _act(settings), compose.signing_key(settings)
+    act, signer = partial(act_on, settings), compose.signing_key(settings)
     who = Looker("bench", "bench")
     wanted = exporting.Wanted(who, "", compose.WallClock().now(), "UTC", Terms(form, region="CN"))
     began, busy = time.perf_counter(), time.process_time()
     exporting.begin(act, wanted, out, signer)
     with reading(settings) as db:
-        made = exporting.finish(act, db, settings, out, signer, who, _silent)
+        made = exporting.finish(act, db, settings, out, signer, who, bench_corpus.silent)
     seconds, cpu = time.perf_counter() - began, time.process_time() - busy
     size, copied = _copied(out)
     count = len(made.account.written)
@@ -86,32 +87,9 @@ def _copied(folder: Path) -> tuple[int, float]:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()), seconds
 
 
-def _settings(folder: Path) -> Settings:
+def settings_in(folder: Path) -> Settings:
+    """Settings of a store in `folder`, which stand in no file."""
     from bridge import config
 
     store = f'[store]\nurl = "sqlite:///{folder}/weighbridge.db"\nblobs = "{folder}/blobs"\n'
     return config.parse(store, {}, folder=folder)
-
-
-def _keeper(settings: Settings) -> Any:
-    from bridge.cli.compose import keeper
-
-    return keeper(settings)
-
-
-def _act(settings: Settings) -> Act:
-    """What `Root.act` does, for settings that stand in no file."""
-    from bridge.cli.root import opened
-
-    def act(job: Callable[[Database], Awaitable[Any]]) -> Any:
-        async def work() -> Any:
-            async with opened(settings) as store:
-                return await job(store)
-
-        return asyncio.run(work())
-
-    return act
-
-
-def _silent(_done: int, _total: int) -> None:
-    """Nobody looks."""

@@ -144,7 +144,7 @@ def _filled(plan: Plan, archive: Path, tell: Report) -> None:
         return
     archive.mkdir(parents=True, exist_ok=True)
     began, busy = time.perf_counter(), time.process_time()
-    bench_corpus.fill(f"sqlite:///{archive / STORE}", archive / "blobs", plan.messages, _silent)
+    bench_corpus.fill(f"sqlite:///{archive / STORE}", archive / "blobs", plan.messages)
     seconds, cpu = time.perf_counter() - began, time.process_time() - busy
     tell({"kind": "filled", "engine": OURS, "messages": plan.messages, **_rate(plan.messages, seconds, cpu),
           "bytes": (archive / STORE).stat().st_size / plan.messages})  # fmt: skip
@@ -160,7 +160,7 @@ def _on_server(plan: Plan, postgres: Server | None, folder: Path, tell: Report) 
         time.perf_counter(),
         time.process_time() + postgres.cpu_seconds(),
     )
-    bench_corpus.fill(url, folder / "blobs", plan.messages, _silent, _keeper(folder))
+    bench_corpus.fill(url, folder / "blobs", plan.messages, keeper=_keeper(folder))
     seconds, cpu = time.perf_counter() - began, time.process_time() + postgres.cpu_seconds() - busy
     row = {"kind": "filled", "engine": ON_POSTGRESQL, "messages": plan.messages}
     tell({**row, **_rate(plan.messages, seconds, cpu)})
@@ -168,10 +168,6 @@ def _on_server(plan: Plan, postgres: Server | None, folder: Path, tell: Report) 
     with postgres.connect("archive") as db:
         db.execute("VACUUM ANALYZE")  # what the server does by itself after some time
     return [ours]
-
-
-def _silent(done: int, total: int) -> None:
-    """Nothing is told of how far an archive is."""
 
 
 def _rate(count: int, seconds: float, cpu: float) -> Row:

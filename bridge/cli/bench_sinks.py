@@ -40,9 +40,9 @@ def run(messages: int, report: Report, folder: Path | None = None) -> None:
 async def _measured(messages: int, form: str, folder: Path) -> Row:
     from bridge.archivist import Destination
     from bridge.cli import compose
-    from bridge.cli.bench_exports import _settings
+    from bridge.cli.bench_exports import settings_in
 
-    settings = _settings(folder)
+    settings = settings_in(folder)
     place = folder / "drop"
     place.mkdir()
     store = compose.store(settings)

@@ -5,13 +5,14 @@ package; if it cannot be written down, there is no package."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bridge import __version__
+from bridge.cli.progress import Tell
 from bridge.errors import Conflict, StoreError
 from bridge.evidence import package
 from bridge.evidence.account import account
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from bridge.evidence.exhibits import Attachment, Case, Life, Making
     from bridge.ledger.checkpoint import Signer, Verifier
     from bridge.store.database import Database
-
-Tell = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from zoneinfo import ZoneInfo
 
 import orjson
 
+from bridge.cli.progress import Tell
 from bridge.errors import ConfigError, Conflict, NotAllowed, StoreError
 from bridge.records.exports import known, opened
 from bridge.records.exports.manifest import (
@@ -57,7 +58,6 @@ if TYPE_CHECKING:
     from bridge.ledger.checkpoint import Signer
     from bridge.store.database import Database
 
-Tell = Callable[[int, int], None]
 Act = Callable[[Callable[["Database"], Any]], Any]
 """Does something to the store and gives its answer: `Root.act`."""
 

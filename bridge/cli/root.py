@@ -60,12 +60,7 @@ class Root:
 
     def act(self, job: Callable[[Database], Awaitable[Result]]) -> Result:
         """Do something to the store, beside the daemon or without one."""
-
-        async def work() -> Result:
-            async with opened(self.settings()) as store:
-                return await job(store)
-
-        return asyncio.run(work())
+        return act_on(self.settings(), job)
 
 
 pass_root = click.make_pass_decorator(Root)
@@ -126,6 +121,16 @@ async def opened(settings: Settings, *, new: bool = False) -> AsyncIterator[Data
         yield store
     finally:
         store.close()
+
+
+def act_on(settings: Settings, job: Callable[[Database], Awaitable[Result]]) -> Result:
+    """Do something to the store, in a loop of its own."""
+
+    async def work() -> Result:
+        async with opened(settings) as store:
+            return await job(store)
+
+    return asyncio.run(work())
 
 
 def _require(url: str) -> None:
