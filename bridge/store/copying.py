@@ -37,6 +37,7 @@ from bridge.store.codec import dump
 from bridge.store.database import CLOSED_SCHEMA, migrate
 from bridge.store.engines import alone, fill, hold, open_engine, partition, place, prepare
 from bridge.store.proving import testimony
+from bridge.store.rows import is_gone
 from bridge.store.vault import vault_of
 from bridge.store.verify import Finding, Summary
 from bridge.store.writer import CLOSED, Tx
@@ -284,8 +285,8 @@ class _Copying:
         if old == new:
             return
         f = s.files.c
-        gone = select(s.disposed.c.message).where(s.disposed.c.message == f.message).exists()
-        query = select(f.digest).where(f.state == "archived", ~gone).distinct().order_by(f.digest)
+        there_still = (f.state == "archived", ~is_gone(f.message))
+        query = select(f.digest).where(*there_still).distinct().order_by(f.digest)
         digests = self.source.execute(query).scalars().all()
         vault = vault_of(self.target)
         there, folder = BlobFolder(old, vault), BlobFolder(new, vault)

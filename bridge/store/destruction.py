@@ -39,6 +39,7 @@ from bridge.store.index import Index, month_of
 from bridge.store.index.following import Follower
 from bridge.store.prepared import Prepared
 from bridge.store.rotation import clear_log
+from bridge.store.rows import is_gone
 from bridge.store.writer import Tx
 
 STAYING = frozenset({"consent:asked", "consent:given"})
@@ -80,8 +81,7 @@ def destroy(tx: Tx, disposal: int, doomed: Sequence[Doomed]) -> int:
 def _members(db: Connection, numbers: Sequence[int]) -> Sequence[Any]:
     """The messages of these records that are there: the messages themselves, and notices about them."""
     m = s.messages.c
-    gone = exists().where(s.disposed.c.message == m.id)
-    query = select(m.id, m.lane, m.notice_for).where(~gone).order_by(m.id)
+    query = select(m.id, m.lane, m.notice_for).where(~is_gone(m.id)).order_by(m.id)
     own = db.execute(query.where(m.id.in_(numbers))).all()
     notices = db.execute(query.where(m.notice_for.in_(numbers))).all()
     return sorted({row.id: row for row in [*own, *notices]}.values(), key=lambda row: row.id)
@@ -124,7 +124,7 @@ def _destroy_file_keys(db: Connection, numbers: Sequence[int]) -> None:
     elsewhere = exists().where(
         other.c.digest == f.digest,
         other.c.message.not_in(numbers),
-        ~exists().where(s.disposed.c.message == other.c.message),
+        ~is_gone(other.c.message),
     )
     query = select(f.digest).where(f.message.in_(numbers), f.digest != "", ~elsewhere).distinct()
     digests = list(db.scalars(query))

@@ -39,7 +39,7 @@ from bridge.store.destruction import Doomed, destroy
 from bridge.store.holds import place, standing_holds
 from bridge.store.kept import key_of, name_of
 from bridge.store.proving import acts_about, testimony
-from bridge.store.rows import next_number
+from bridge.store.rows import is_gone, next_number
 from bridge.store.terms import Standing, standings
 from bridge.store.writer import Tx
 
@@ -79,21 +79,21 @@ class Found:
 
 def candidates(db: Connection, before: int) -> list[int]:
     """Every record that is there and was archived before a time (milliseconds), by its message."""
-    m = s.messages.c
-    gone = select(s.disposed.c.message).where(s.disposed.c.message == m.id).exists()
-    query = select(m.id).where(m.notice_for.is_(None), m.archived_at < before, ~gone)
-    return list(db.scalars(query.order_by(m.id)))
+    return list(db.scalars(_there(before)))
 
 
 def present(db: Connection, numbers: Sequence[int], before: int) -> list[int]:
     """Those of these messages that stand for a record that is there and was archived before a time."""
-    m = s.messages.c
-    gone = select(s.disposed.c.message).where(s.disposed.c.message == m.id).exists()
     found: list[int] = []
     for some in _chunks(sorted(set(numbers))):
-        query = select(m.id).where(m.id.in_(some), m.notice_for.is_(None), m.archived_at < before, ~gone)
-        found += db.scalars(query.order_by(m.id))
+        found += db.scalars(_there(before).where(s.messages.c.id.in_(some)))
     return found
+
+
+def _there(before: int) -> Select[Any]:
+    m = s.messages.c
+    query = select(m.id).where(m.notice_for.is_(None), m.archived_at < before, ~is_gone(m.id))
+    return query.order_by(m.id)
 
 
 def survey(
@@ -247,10 +247,8 @@ def proceed(tx: Tx, number: int, after: int = 0, *, asks: Ask = ask) -> Step:
     allow_run(found, tx.now)
     if not after:
         _require_list(tx.db, found)
-    x = s.disposal_list.c
-    gone = select(s.disposed.c.message).where(s.disposed.c.message == x.message).exists()
-    query = select(x.message).where(x.disposal == number, x.message > after, ~gone).order_by(x.message)
-    numbers = list(tx.db.scalars(query.limit(BATCH)))
+    query = _left(number).where(s.disposal_list.c.message > after).limit(BATCH)
+    numbers = list(tx.db.scalars(query))
     if not numbers:
         return Step(None)
     doomed = _dispose(tx, number, numbers, asks)
@@ -282,7 +280,7 @@ def certify(tx: Tx, lane: int, number: int, person: str, *, asks: Ask = ask) -> 
     found = disposal(tx.db, number)
     if found.state is not State.DONE:
         allow_run(found, tx.now)
-        went, stay, reasons = _Went(), _left(tx.db, number), Tally()
+        went, stay, reasons = _Went(), list(tx.db.scalars(_left(number))), Tally()
         digest = digest_of(went.lines(destroyed(tx.db, number)))
         for some in _chunks(stay):
             for one in asks(tx.db, some, tx.now):
@@ -315,11 +313,10 @@ def _size(tx: Tx, lane: int) -> int:
     return size
 
 
-def _left(db: Connection, number: int) -> list[int]:
-    """The records of a list that are there."""
+def _left(number: int) -> Select[Any]:
+    """The records of a list that are there, in the order of their numbers."""
     x = s.disposal_list.c
-    gone = select(s.disposed.c.message).where(s.disposed.c.message == x.message).exists()
-    return list(db.scalars(select(x.message).where(x.disposal == number, ~gone).order_by(x.message)))
+    return select(x.message).where(x.disposal == number, ~is_gone(x.message)).order_by(x.message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -552,8 +549,7 @@ CANARY = "canary"
 
 def _newest(db: Connection, message: Any, chosen: Any) -> int:
     """The newest record that is there and of which something is true, by its row alone; 0 for none."""
-    gone = select(s.disposed.c.message).where(s.disposed.c.message == message).exists()
-    return db.execute(select(func.max(message)).where(chosen, ~gone)).scalar() or 0
+    return db.execute(select(func.max(message)).where(chosen, ~is_gone(message))).scalar() or 0
 
 
 def _probe(tx: Tx, lane: int) -> int:

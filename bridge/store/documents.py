@@ -32,7 +32,7 @@ from bridge.store import schema as s
 from bridge.store.codec import inspection_from, words_in
 from bridge.store.directory import Directory
 from bridge.store.prepared import Prepared
-from bridge.store.rows import WORDS_OF_OURS, final_words, quoted_text
+from bridge.store.rows import WORDS_OF_OURS, final_words, is_gone, quoted_text
 from bridge.store.vault import Vault, apart, vault_of
 from bridge.words import visible
 
@@ -82,8 +82,7 @@ _M = s.messages.c
 def _messages() -> Select[Any]:
     query = _with_content(select(_M.id, _M.lane, _M.entry, _M.archived_at), _M.lane, _M.entry)
     # Left out is what is gone and is said to be: a row of `disposed` alone hides nothing.
-    disposed = select(s.disposed.c.message).where(s.disposed.c.message == _M.id).exists()
-    return query.where(or_(s.content.c.seq.is_not(None), ~disposed))
+    return query.where(or_(s.content.c.seq.is_not(None), ~is_gone(_M.id)))
 
 
 class _Clear(NamedTuple):

@@ -23,6 +23,7 @@ from bridge.store import schema as s
 from bridge.store.codec import dump, inspection_from
 from bridge.store.documents import Reading
 from bridge.store.proving import Placed, Subtrees, entries_about, entry_at, testimony
+from bridge.store.rows import is_gone
 from bridge.store.vault import if_whole
 from bridge.store.writer import Tx
 
@@ -102,11 +103,10 @@ def _notices(db: Connection, number: int) -> Sequence[int]:
 
 def _files(db: Connection, lane: int, number: int) -> Iterable[Attachment]:
     f, c = s.files.c, s.content.c
-    gone = select(s.disposed.c.message).where(s.disposed.c.message == number).exists()
     query = (
         select(f.n, f.entry, f.digest, f.size, if_whole(c.body).label("body"))
         .outerjoin(s.content, and_(c.lane == lane, c.seq == f.entry))
-        .where(f.message == number, f.state == "archived", ~gone)
+        .where(f.message == number, f.state == "archived", ~is_gone(f.message))
         .order_by(f.n)
     )
     for row in db.execute(query):

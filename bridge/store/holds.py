@@ -30,6 +30,7 @@ from bridge.store.documents import Reading, Stored
 from bridge.store.policies import moment, sources_of
 from bridge.store.proposals import in_force
 from bridge.store.proving import acts_about, testimony
+from bridge.store.rows import is_gone
 from bridge.store.writer import Tx
 
 if TYPE_CHECKING:
@@ -185,8 +186,7 @@ def every_under(db: Connection, held: Holds) -> Iterator[int]:
     disposed of: all are opened, and no index is asked. Memory for one chunk."""
     m = s.messages.c
     after = 0
-    gone = select(s.disposed.c.message).where(s.disposed.c.message == m.id).exists()
-    query = select(m.id).where(m.notice_for.is_(None), ~gone).order_by(m.id).limit(_CHUNK)
+    query = select(m.id).where(m.notice_for.is_(None), ~is_gone(m.id)).order_by(m.id).limit(_CHUNK)
     while numbers := list(db.scalars(query.where(m.id > after))):
         family = families(db, numbers)
         for root in covered(db, family, held):

@@ -24,7 +24,8 @@ from bridge.store.holds import families, standing_holds
 from bridge.store.kept import key_of
 from bridge.store.policies import sources_of
 from bridge.store.proving import testimony
-from bridge.store.terms import CHUNK, Standing, claims, effect, gone, standings
+from bridge.store.rows import is_gone
+from bridge.store.terms import CHUNK, Standing, claims, effect, standings
 
 # --- one record -----------------------------------------------------------------------------------------
 
@@ -236,7 +237,7 @@ def governed(db: Connection, keys: Iterable[str]) -> dict[str, int]:
     """How many records each of these classes governs now, by class."""
     t = s.terms.c
     names = {key_of(name): name for name in keys}
-    chosen = select(t.key, func.count()).where(t.key.in_(list(names)), not_(gone(t.message)))
+    chosen = select(t.key, func.count()).where(t.key.in_(list(names)), not_(is_gone(t.message)))
     query = chosen.group_by(t.key)
     found = {names[key]: count for key, count in db.execute(query)}
     return {name: found.get(name, 0) for name in names.values()}

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from types import ModuleType
 
-from sqlalchemy import Connection, and_, case, func, insert, literal_column, select, update
+from sqlalchemy import Connection, and_, case, exists, func, insert, literal_column, select, update
+from sqlalchemy.sql.elements import ColumnElement
 
 from bridge import words
 from bridge.errors import Conflict
@@ -75,6 +76,11 @@ def upserting(
     return Prepared(make, names)
 
 
+def is_gone(message: object) -> ColumnElement[bool]:
+    """Whether the message that a column names was disposed of: its row stays, and what testifies to it."""
+    return exists().where(s.disposed.c.message == message)
+
+
 _FROZEN = Prepared(select(s.meta.c.value).where(s.meta.c.key == "frozen", s.meta.c.value != ""))
 
 
@@ -88,7 +94,7 @@ _PAUSED = Prepared(select(s.meta.c.value).where(s.meta.c.key == "capture", s.met
 
 def is_paused(db: Connection) -> bool:
     """Whether nothing is passed on because a network is not read: only the bridge's own words go out."""
-    return _PAUSED.one(db, {}).first() is not None
+    return _PAUSED.value(db, {}) is not None
 
 
 _HIGHEST: dict[object, Prepared] = {}

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, case, exists, func, not_, or_, select
+from sqlalchemy import Connection, case, func, not_, or_, select
 
 from bridge.errors import Damaged
 from bridge.flow import DeliveryState, MessageState
@@ -32,7 +32,7 @@ from bridge.store.copies import outstanding, unacknowledged
 from bridge.store.holds import Holds, covered, families
 from bridge.store.kept import REPLACE_TERM, facts_of, key_of, name_of, row_of, term_from
 from bridge.store.proving import testimony
-from bridge.store.rows import is_open, states_in
+from bridge.store.rows import is_gone, is_open, states_in
 from bridge.store.writer import Tx
 
 SUBJECT = "retention"
@@ -348,13 +348,8 @@ _UNFINISHED: tuple[tuple[str, Any], ...] = (
 def due(db: Connection, now: int, after: int = 0, limit: int = CHUNK) -> list[int]:
     """Numbers of messages whose term is over at `now`, in order, behind the message `after`; whether anything
     else keeps them, `standings` says. Notices are not among them."""
-    query = select(_T.message).where(_T.until <= now, _T.message > after, not_(gone(_T.message)))
+    query = select(_T.message).where(_T.until <= now, _T.message > after, not_(is_gone(_T.message)))
     return list(db.scalars(query.order_by(_T.message).limit(limit)))
-
-
-def gone(column: Any) -> Any:
-    """Whether the message that a column names was disposed of: its term stays, to say that it was over."""
-    return exists().where(s.disposed.c.message == column)
 
 
 # --- listings -------------------------------------------------------------------------------------------
@@ -379,7 +374,7 @@ def counts(db: Connection, now: int) -> list[ClassCount]:
     found = [
         ClassCount(name_of(key), records, int(wait), int(over or 0), earliest or 0)
         for key, records, wait, over, earliest in db.execute(
-            query.where(not_(gone(_T.message))).group_by(_T.key).order_by(_T.key)
+            query.where(not_(is_gone(_T.message))).group_by(_T.key).order_by(_T.key)
         )
     ]
     without = select(func.count()).select_from(s.messages.outerjoin(s.terms, _T.message == _M.id))
