@@ -6,6 +6,7 @@ code 5 says that something is missing, altered, or there without a right to be; 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
 
     from bridge.config import Settings
     from bridge.records.certificate import Certificate
+
+_RUNS = {
+    "day": "DAY", "run": "RUN", "archived": "ARCHIVED", "differences": "DIFFERENCES", "alerts": "ALERTS",
+}  # fmt: skip
 
 ARCHIVED = "archived"
 """The list that a certificate has no room for: the store opens it."""
@@ -61,9 +66,11 @@ DAY, SPAN = _Day(), _Span()
 @click.option("--until", type=DAY, help="The day after its last.  [default: today]")
 @click.option("--offline", is_flag=True, help="Ask neither network; the certificate says so.")
 @output.json_option
+@pass_root
 @click.pass_context
 def certify(
     ctx: click.Context,
+    root: Root,
     day: date | None,
     since: date | None,
     until: date | None,
@@ -80,17 +87,14 @@ def certify(
     weighbridge certify --day 2026-11-21       another day, once more
     weighbridge certify --since 2026-11-01     a span up to yesterday
     """
+    from bridge import telemetry
+
     if ctx.invoked_subcommand is not None:
         return Exit.DONE
     if day and (since or until):
         raise click.UsageError("write either --day, or --since and --until")
-    root = ctx.find_object(Root) or Root(Path("weighbridge.toml"))
     span = _span(day, since, until)
     settings = root.settings() if offline else root.unlocked()
-    import asyncio
-
-    from bridge import telemetry
-
     telemetry.configure(level="critical")  # what is found is said below, and once
     made, unwritten = asyncio.run(_made(settings, span, offline))
     code = _shown(made, as_json)
@@ -165,14 +169,7 @@ def list_(root: Root, as_json: bool) -> int:
     from bridge.store import heartbeats
 
     rows = [one._asdict() for one in root.read(heartbeats.certified)]
-    columns = {
-        "day": "DAY",
-        "run": "RUN",
-        "archived": "ARCHIVED",
-        "differences": "DIFFERENCES",
-        "alerts": "ALERTS",
-    }
-    output.listing(rows, columns, as_json=as_json, empty="no day is certified yet: `weighbridge certify`")
+    output.listing(rows, _RUNS, as_json=as_json, empty="no day is certified yet: `weighbridge certify`")
     return Exit.DONE
 
 
