@@ -148,6 +148,8 @@ class Archivist:
                         due = loop.time() + self.pace.measure
                     await asyncio.sleep(self.pace.look)
         finally:
+            for place in self.places.values():
+                await self._end(place)
             self._thread.submit(self._close)
             self._thread.shutdown(wait=False)
 

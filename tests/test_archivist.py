@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 from archives import Shelf
@@ -69,9 +70,11 @@ async def ruled(hands: Hands, *archives: str, after: bool = False) -> None:
     await hands.store.record_rulings(rulings)
 
 
-async def test_the_loop_brings_everything(hands: Hands) -> None:
-    """What is wanted arrives, several at once but no more than may be, and the record says so."""
-    shelf = Shelf()
+async def test_the_loop_brings_everything(hands: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is wanted arrives, several at once but no more than may be, and the record says so. Whoever stops
+    lets go of the archive's connections."""
+    shelf, closed = Shelf(), asyncio.Event()
+    monkeypatch.setattr(shelf, "close", AsyncMock(side_effect=closed.set))
     work = asyncio.create_task(archivist(hands, {VAULT.name: shelf}).run())
     await say(hands, *(f"text {n}" for n in range(9)))
 
@@ -84,6 +87,7 @@ async def test_the_loop_brings_everything(hands: Hands) -> None:
     await asyncio.gather(work, return_exceptions=True)
     assert 1 <= shelf.most <= 2
     assert len(await hands.entries("copy:kept")) == 9
+    assert closed.is_set()
 
 
 async def test_a_crash_between_put_and_record(hands: Hands) -> None:
