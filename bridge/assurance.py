@@ -563,7 +563,7 @@ class Assurance:
     async def leave(self) -> None:
         """Bring every certificate to every folder that lacks it. What cannot be written is told, and tried
         again; what was there and is gone is told, and put back."""
-        made = await self.database.read(heartbeats.certified)
+        made = await self.database.read_apart(heartbeats.certified)
         before, self.unwritten = self.unwritten, {}
         for folder in self.plan.folders:
             try:
