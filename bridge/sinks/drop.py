@@ -60,7 +60,7 @@ class DropSink:
             name = name_of_file(parcel.record.number, n, digest.hexdigest())
             await asyncio.to_thread(self._settle, file, part, name)
         finally:
-            _shut(file)
+            await asyncio.to_thread(_shut, file)  # a mount that hangs may keep it waiting
         return {"name": name, "sha256": digest.hexdigest(), "bytes": size}
 
     def _whole(self, name: str, data: bytes) -> dict[str, object]:
