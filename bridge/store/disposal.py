@@ -479,11 +479,6 @@ def fate(db: Connection, number: int) -> dict[str, Any] | None:
     }
 
 
-def count_disposed(db: Connection) -> int:
-    """How many messages are gone."""
-    return db.execute(select(func.count()).select_from(s.disposed)).scalar_one()
-
-
 # --- the daily trial ------------------------------------------------------------------------------------
 
 

@@ -30,7 +30,6 @@ from bridge.store.documents import Reading, Stored
 from bridge.store.policies import moment, sources_of
 from bridge.store.proposals import in_force
 from bridge.store.proving import acts_about, testimony
-from bridge.store.rows import is_gone
 from bridge.store.writer import Tx
 
 if TYPE_CHECKING:
@@ -41,7 +40,6 @@ STANDING, PROPOSED, LIFTED = "standing", "proposed", "lifted"
 """Where a hold stands: it covers, also while somebody proposes to lift it, until it is lifted."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
-_CHUNK = 500
 
 
 # --- what is covered ------------------------------------------------------------------------------------
@@ -146,12 +144,6 @@ def _everything(_: Document) -> bool:
     return True
 
 
-def hold_named(db: Connection, name: str) -> Holds:
-    """One hold that a person placed, be it lifted by now. Raises Missing when there is none."""
-    one = hold(db, name)
-    return Holds([Cover(one.name, _accepting(one))])
-
-
 def families(db: Connection, numbers: Sequence[int]) -> dict[int, list[int]]:
     """Messages that share one fate, by the one that the others are notices about, itself first."""
     m = s.messages.c
@@ -179,19 +171,6 @@ def covered(db: Connection, family: Mapping[int, Sequence[int]], held: Holds) ->
         if over := sorted({name for one in them for name in names[one]}):
             found[root] = over
     return found
-
-
-def every_under(db: Connection, held: Holds) -> Iterator[int]:
-    """The number of every message, notices among them, that `held` covers now, without those that were
-    disposed of: all are opened, and no index is asked. Memory for one chunk."""
-    m = s.messages.c
-    after = 0
-    query = select(m.id).where(m.notice_for.is_(None), ~is_gone(m.id)).order_by(m.id).limit(_CHUNK)
-    while numbers := list(db.scalars(query.where(m.id > after))):
-        family = families(db, numbers)
-        for root in covered(db, family, held):
-            yield from family[root]
-        after = numbers[-1]
 
 
 # --- those of policies ----------------------------------------------------------------------------------

@@ -345,13 +345,6 @@ _UNFINISHED: tuple[tuple[str, Any], ...] = (
 """What is still to be done with a record, and the messages of which that is so."""
 
 
-def due(db: Connection, now: int, after: int = 0, limit: int = CHUNK) -> list[int]:
-    """Numbers of messages whose term is over at `now`, in order, behind the message `after`; whether anything
-    else keeps them, `standings` says. Notices are not among them."""
-    query = select(_T.message).where(_T.until <= now, _T.message > after, not_(is_gone(_T.message)))
-    return list(db.scalars(query.order_by(_T.message).limit(limit)))
-
-
 # --- listings -------------------------------------------------------------------------------------------
 
 

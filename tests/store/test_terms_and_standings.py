@@ -89,7 +89,6 @@ async def test_what_keeps_a_record(hands: Hands) -> None:
     ((notice,),) = await hands.rows("SELECT id FROM messages WHERE notice_for = 3")
     (one,) = await hands.store.read(lambda db: terms.standings(db, [notice], START, Holds(())))
     assert (one.number, one.because, one.kept) == (notice, "hk-equities/records", (until,))
-    assert await hands.store.read(lambda db: terms.due(db, START + 8 * YEAR)) == [1, 2, 3]
 
 
 async def test_without_a_class_a_record_stays(hands: Hands) -> None:
