@@ -60,6 +60,8 @@ def test_from_the_plan_to_the_certificate(terminal: Terminal) -> None:
     text = terminal.type("disposal", "show", "1", "--certificate").out
     for part in (ALICE, BOB, CAROL, "Records destroyed   22", ran.records[0]["digest"]):
         assert part in text
+    (said,) = terminal.type("disposal", "show", "1", "--certificate", "--json").records
+    assert (said["records"], said["digest"]) == (22, ran.records[0]["digest"])
     assert terminal.type("disposal", "run", "1", "--json", "--as", ALICE).records == ran.records
     assert terminal.type("audit", "verify").code == Exit.DONE
     assert terminal.type("disposal", "list", "--json").records[0]["number"] == 1

@@ -118,6 +118,7 @@ def test_from_the_request_to_the_last_name(terminal: Terminal) -> None:
     letter = terminal.type(*write, "zh-Hans").out
     assert "对删除请求 1 的答复：李雷" in letter
     assert "2033-09" in letter
+    assert terminal.type(*write, "zh-Hans", "--json").records[0]["letter"] + "\n" == letter
     for person in (BOB, CAROL):
         terminal.type("disposal", "approve", "1", *because(person))
     ran = terminal.type("disposal", "run", "1", "--as", ALICE)

@@ -286,7 +286,12 @@ def show(root: Root, number: int, records: bool, kept: str, certificate: bool, a
     from bridge.store import disposal as store
 
     if certificate:
-        for line in lines(root.read(lambda db: store.disposal(db, number))):
+        one = root.read(lambda db: store.disposal(db, number))
+        told = list(lines(one))
+        if as_json:
+            output.json_line({"digest": one.digest, **(one.certified or {})})
+            return
+        for line in told:
             click.echo(output.cell(line))
     elif records:
         rows = root.read(lambda db: store.listed(db, number))

@@ -185,7 +185,11 @@ def show(root: Root, number: int, letter: bool, language: str, sender: str, as_j
         raise click.UsageError("say with --from who writes the letter: the firm, and where to reach it")
     found = root.read(lambda db: store.erasure(db, number))
     if letter:
-        for line in lines(found, language, sender=sender, at=WallClock().now()):
+        told = list(lines(found, language, sender=sender, at=WallClock().now()))
+        if as_json:
+            output.json_line({"number": number, "language": language, "letter": "\n".join(told)})
+            return
+        for line in told:
             click.echo(output.cell(line))
     else:
         _show(found, as_json=as_json)
