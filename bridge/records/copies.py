@@ -13,8 +13,7 @@ digests of its attachments, which lie beside it or, in a letter, inside.
 What people and networks called things may hold any sign. A header gets what can stand in one; the JSON has
 it as it came. A record that cannot be written all the same is refused ("unwritable"), so a person sees it.
 
-Sources: RFC 5322, RFC 2046 (multipart, message/rfc822), RFC 6838 (4.2, media types); RFC 2047,
-RFC 2231 by Python's email package.
+Sources: RFC 5322, RFC 2046 (multipart, message/rfc822); RFC 2047, RFC 2231 by Python's email package.
 """
 
 from __future__ import annotations
@@ -33,6 +32,7 @@ from functools import wraps
 from typing import Any, ParamSpec
 
 from bridge.errors import Refused
+from bridge.records.exports.mime import media_type
 
 Given = ParamSpec("Given")
 
@@ -40,10 +40,6 @@ VERSION = "weighbridge record 1"
 NOWHERE = "invalid"
 """Domain of addresses that nobody has (RFC 2606)."""
 
-BYTES = "application/octet-stream"
-_MEDIA = re.compile(r"[A-Za-z0-9][\w!#$&^.+-]{0,126}/[A-Za-z0-9][\w!#$&^.+-]{0,126}", re.ASCII)
-_CONTAINERS = ("multipart/", "message/")
-"""Types that readers of mail open; they may have no encoding that hides what is in them (RFC 2046 5.2.1)."""
 _MAILBOX = re.compile(
     r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII
 )
@@ -77,9 +73,8 @@ class Enclosed:
 
     @property
     def header(self) -> str:
-        """Its media type as a header may say it: what is none, or would be opened as mail, is plain bytes."""
-        media = self.media.lower()
-        return media if _MEDIA.fullmatch(media) and not media.startswith(_CONTAINERS) else BYTES
+        """Its media type as a header may say it."""
+        return media_type(self.media)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,7 +56,7 @@ def test_file_names_come_back(name: str) -> None:
 
 def test_a_media_type_that_is_none_is_bytes() -> None:
     """Neither a header's break nor a mail inside a mail comes in through it."""
-    for media in ("", "text/plain\r\nX: y", "message/rfc822", "multipart/mixed"):
+    for media in ("", "text/plain\r\nX: y", "message/rfc822", "Message/RFC822", "multipart/mixed"):
         read = message_from_bytes(b"".join(mime.file_part(media, "n", [b"x"])))
         assert read.get_content_type() == "application/octet-stream"
         assert read.get_payload(decode=True) == b"x"

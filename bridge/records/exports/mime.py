@@ -20,10 +20,13 @@ from urllib.parse import quote
 from bridge.records.exports.legible import one_line
 
 CRLF = b"\r\n"
+BYTES = "application/octet-stream"
 _LINE = 78  # characters of a line, without its end (RFC 5322, section 2.1.1)
 _PLAIN = re.compile(r"[ -~]*")
 _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~ -]+")
 _TOKEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_MEDIA = re.compile(r"[a-z0-9][\w!#$&^.+-]{0,126}/[a-z0-9][\w!#$&^.+-]{0,126}", re.ASCII)
+_CONTAINERS = ("multipart/", "message/")
 _PART = 57  # bytes that become one line of base64 (76 characters)
 
 
@@ -105,13 +108,18 @@ def text_part(subtype: str, text: str) -> Iterator[bytes]:
     yield from encoded([text.encode("utf-8")])
 
 
+def media_type(media: str) -> str:
+    """A media type as a header may say it (RFC 6838, section 4.2): what is none is plain bytes, and so is
+    what readers of mail would open, for which base64 is forbidden (RFC 2046, section 5.2.1)."""
+    kind = media.lower()
+    return kind if _MEDIA.fullmatch(kind) and not kind.startswith(_CONTAINERS) else BYTES
+
+
 def file_part(
     media: str, name: str, pieces: Iterable[bytes], extra: Mapping[str, str] | None = None
 ) -> Iterator[bytes]:
     """An attachment with its headers, `extra` among them."""
-    kind = media if re.fullmatch(r"[\w.+-]+/[\w.+-]+", media, re.ASCII) else "application/octet-stream"
-    if kind.split("/", 1)[0] in ("message", "multipart"):
-        kind = "application/octet-stream"  # base64 is forbidden for them (RFC 2046), and they are files here
+    kind = media_type(media)
     fold = "\r\n " if len(kind) + len("Content-Type: ") > _LINE else " "
     yield f"Content-Type:{fold}{kind}\r\n".encode()
     yield b"Content-Transfer-Encoding: base64" + CRLF
