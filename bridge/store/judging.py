@@ -209,7 +209,7 @@ class Rulings:
     def _noted(self, ruling: Ruling) -> None:
         """A message that is relayed to nobody is a record as well: its classes stand beside its entry."""
         number, verdict = ruling.archived.seq, ruling.verdict
-        facts = {"message": number} | self._joined(ruling)
+        facts = {"message": number} | self._joined(number, self._original(ruling.archived.message))
         facts |= copies.want(self, number, verdict.archives)
         facts |= kept.said_of(verdict, ruling.archived.archived_at)
         body = kept.classes_body(verdict.retention) if verdict.retention else None
@@ -224,12 +224,14 @@ class Rulings:
 
     def _judge(self, ruling: Ruling) -> None:
         archived, verdict = ruling.archived, ruling.verdict
-        if archived.message.replaces:
-            self._supersede(ruling)
+        original = self._original(archived.message)
+        if archived.message.replaces and original is not None:
+            # Its sender has said it anew: of the earlier version, what nobody has read yet stays unread.
+            _withdraw(self, original, ruling, "superseded")
         step = {Outcome.HOLD: "hold", Outcome.BLOCK: "block"}.get(verdict.outcome, "pass")
         self._step(archived, step)
         goes = step == "pass" and archived.route is not None
-        more: dict[str, object] = self._joined(ruling)
+        more: dict[str, object] = self._joined(archived.seq, original)
         more |= {"samples": len(verdict.samples)} if goes and verdict.samples else {}
         more |= copies.want(self, archived.seq, verdict.archives)
         more |= kept.said_of(verdict, archived.archived_at)
@@ -247,14 +249,16 @@ class Rulings:
         if verdict.agreed:
             following.agree(self, ruling)
 
-    def _joined(self, ruling: Ruling) -> dict[str, object]:
-        """An edit, or a recall, and what it is about share their fate: an entry of each names the other."""
-        number, message = ruling.archived.seq, ruling.archived.message
+    def _original(self, message: Message) -> int | None:
+        """The message that an edit, or a recall, is about; None for anything else, and when none is there."""
         named = message.replaces or (message.refers_to if message.kind is Kind.RECALL else "")
         if not named:
-            return {}
+            return None
         self.write()
-        original = find_message(self.tx.db, message.network, named, message.conversation)
+        return find_message(self.tx.db, message.network, named, message.conversation)
+
+    def _joined(self, number: int, original: int | None) -> dict[str, object]:
+        """An edit, or a recall, and what it is about share their fate: an entry of each names the other."""
         if original is None or original == number:
             return {}
         facts: dict[str, object] = {"message": original, "with": number}
@@ -291,16 +295,6 @@ class Rulings:
                 "gated": int(verdict.gated),
             }
         )
-
-    def _supersede(self, ruling: Ruling) -> None:
-        """Its sender has said it anew: of the earlier version, what nobody has read yet stays unread."""
-        self.write()
-        edit = ruling.archived
-        original = find_message(
-            self.tx.db, edit.message.network, edit.message.replaces, edit.message.conversation
-        )
-        if original is not None:
-            _withdraw(self, original, ruling, "superseded")
 
     def verdict(
         self,
