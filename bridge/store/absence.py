@@ -114,21 +114,20 @@ def check_gone(work: Work, row: AnyRow, entries: Sequence[Entry], gone: Entry) -
     run = work.runs.get((number(gone.facts.get("disposal")), number(gone.facts.get("by"))))
     if run is None or run.at != gone.at:
         _too_early(work, gone, "no entry says which holds were asked before")
-    if any(_outlasts(work.entries([one])[one], gone) for one in _joined(work, row.id, entries)):
+    if any(_outlasts(others, gone) for others in _joined(work, row.id, entries)):
         _too_early(work, gone, "an edit of it, or what it edits, was still to be kept")
     for name in _lacking(entries, gone):
         _too_early(work, gone, f"the archive {name} had not acknowledged its copy")
 
 
-def _joined(work: Work, message: int, entries: Sequence[Entry]) -> set[str]:
-    """The subjects of all messages that edit this one, take it back, or are so treated by it."""
-    own = f"{_MESSAGE}{message}"
-    found, new = {own}, _named(entries)
+def _joined(work: Work, message: int, entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    """The entries about each message that edits this one, takes it back, or is so treated by it."""
+    found, new = {f"{_MESSAGE}{message}"}, _named(entries)
     while new := new - found:
         found |= new
-        stories = work.entries(sorted(new))
-        new = {name for some in stories.values() for name in _named(some)}
-    return found - {own}
+        stories = work.entries(sorted(new)).values()
+        yield from stories
+        new = {name for story in stories for name in _named(story)}
 
 
 def _named(entries: Sequence[Entry]) -> set[str]:
