@@ -24,7 +24,7 @@ from bridge.store import schema as s
 from bridge.store.codec import dump
 from bridge.store.kept import key_of, name_of
 from bridge.store.prepared import Prepared
-from bridge.store.rows import FAR, is_open, plan_chats, states_in
+from bridge.store.rows import FAR, chunks, is_open, plan_chats, states_in
 from bridge.store.writer import Tx
 
 if TYPE_CHECKING:
@@ -197,9 +197,7 @@ def _reason(db: Connection, key: str) -> str:
 def outstanding(db: Connection, numbers: Iterable[int]) -> dict[int, list[str]]:
     """Of these messages, the archives by name that have not acknowledged all of it yet."""
     found: defaultdict[int, set[str]] = defaultdict(set)
-    chosen = list(numbers)
-    for start in range(0, len(chosen), 500):
-        part = chosen[start : start + 500]
+    for part in chunks(numbers, 500):
         query = select(C.message, C.destination).where(C.message.in_(part), C.state != KEPT)
         for number, key in db.execute(query):
             found[number].add(name_of(key))

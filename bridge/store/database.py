@@ -43,7 +43,7 @@ from bridge.store.directory import Directory
 from bridge.store.engines import Held, alone, hold, open_engine, partition, place, prepare
 from bridge.store.lease import LEASE_MS, Lease, Mark
 from bridge.store.proposals import Orders
-from bridge.store.rows import drop_delivery
+from bridge.store.rows import chunks, drop_delivery
 from bridge.store.vault import vault_of
 from bridge.store.writer import Shared, Tx, Writer
 
@@ -400,8 +400,7 @@ class Database:
         """These records are kept longer, as `order` says; gives how many that changed."""
         place = await self.write(lambda tx: terms.write_order(tx, self.lane, order, len(numbers)))
         changed = 0
-        for start in range(0, len(numbers), terms.CHUNK):
-            part = numbers[start : start + terms.CHUNK]
+        for part in chunks(numbers, terms.CHUNK):
             changed += await self.write(partial(terms.carry_out, order=order, place=place, numbers=part))
         return changed
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from sqlalchemy import Connection, Select, and_, func, insert, select, update
@@ -39,14 +39,12 @@ from bridge.store.destruction import Doomed, destroy
 from bridge.store.holds import place, standing_holds
 from bridge.store.kept import key_of, name_of
 from bridge.store.proving import acts_about, testimony
-from bridge.store.rows import is_gone, next_number
+from bridge.store.rows import chunks, is_gone, next_number
 from bridge.store.terms import Standing, standings
 from bridge.store.writer import Tx
 
 if TYPE_CHECKING:
     from bridge.store.database import Database
-
-Item = TypeVar("Item")
 
 Ask = Callable[[Connection, Sequence[int], int], Sequence[Standing]]
 """What keeps these messages at a time (milliseconds)."""
@@ -85,7 +83,7 @@ def candidates(db: Connection, before: int) -> list[int]:
 def present(db: Connection, numbers: Sequence[int], before: int) -> list[int]:
     """Those of these messages that stand for a record that is there and was archived before a time."""
     found: list[int] = []
-    for some in _chunks(sorted(set(numbers))):
+    for some in chunks(sorted(set(numbers)), CHUNK):
         found += db.scalars(_there(before).where(s.messages.c.id.in_(some)))
     return found
 
@@ -109,7 +107,7 @@ def survey(
     them, a chunk at a time."""
     doomed: list[Doomed] = []
     tally, done = Tally(), 0
-    for some in _chunks(numbers):
+    for some in chunks(numbers, CHUNK):
         rows = {row.id: row for row in db.execute(_PAIRED.where(s.messages.c.id.in_(some)))}
         said = asks(db, some, now)
         hear(said)
@@ -129,11 +127,6 @@ _PAIRED = select(s.messages.c.id, s.messages.c.pair, s.messages.c.archived_at)
 
 def _doomed(one: Standing) -> Doomed:
     return Doomed(one.number, key_of(one.because), one.until or 0)
-
-
-def _chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    for start in range(0, len(items), CHUNK):
-        yield items[start : start + CHUNK]
 
 
 def _by_message(db: Connection, query: Select[Any], message: Any) -> Iterator[Any]:
@@ -171,7 +164,7 @@ def plan(tx: Tx, lane: int, wanted: Wanted, found: Found, *, sure: bool = False)
     row = {"id": number, "lane": lane, "entry": entry, "state": State.PLANNED.value, "digest": digest}
     tx.db.execute(insert(s.disposals), row | {"expires_at": expires, "erasure": wanted.erasure})
     names = ("disposal", "message", "class", "until")
-    for some in _chunks(found.doomed):
+    for some in chunks(found.doomed, CHUNK):
         rows = [dict(zip(names, (number, *one), strict=True)) for one in some]
         tx.db.execute(insert(s.disposal_list), rows)
     return number
@@ -282,7 +275,7 @@ def certify(tx: Tx, lane: int, number: int, person: str, *, asks: Ask = ask) -> 
         allow_run(found, tx.now)
         went, stay, reasons = _Went(), list(tx.db.scalars(_left(number))), Tally()
         digest = digest_of(went.lines(destroyed(tx.db, number)))
-        for some in _chunks(stay):
+        for some in chunks(stay, CHUNK):
             for one in asks(tx.db, some, tx.now):
                 reasons.stays(one.kept)
         facts: dict[str, object] = {
@@ -435,7 +428,7 @@ def kept(
     db: Connection, numbers: Sequence[int], now: int, sort: str, *, asks: Ask = ask
 ) -> Iterator[dict[str, Any]]:
     """Which of these records stay at `now` for a reason of this sort: message, and all of its reasons."""
-    for some in _chunks(numbers):
+    for some in chunks(numbers, CHUNK):
         for one in asks(db, some, now):
             if sort in {sort_of(reason) for reason in one.kept}:
                 yield {

@@ -32,6 +32,7 @@ from bridge.store.codec import dump
 from bridge.store.looks import SUBJECT as LOOKED
 from bridge.store.looks import Looker, Search
 from bridge.store.proving import Subtrees, testimony
+from bridge.store.rows import chunks
 from bridge.store.vault import if_whole
 from bridge.store.writer import Tx
 
@@ -172,8 +173,7 @@ class Prover:
         Raises Damaged when the record does not prove it.
         """
         ordered = sorted(chosen, key=lambda line: line.number)
-        for first in range(0, len(ordered), _FAMILY):
-            page = ordered[first : first + _FAMILY]
+        for page in chunks(ordered, _FAMILY):
             for lane in sorted({one.lane for one in page}):
                 mine = [one for one in page if one.lane == lane]
                 entries = _entries(self.db, lane, [one.entry for one in mine])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 import orjson
 from sqlalchemy import Connection, and_, func, not_, select
@@ -24,7 +23,7 @@ from bridge.store.holds import families, standing_holds
 from bridge.store.kept import key_of
 from bridge.store.policies import sources_of
 from bridge.store.proving import testimony
-from bridge.store.rows import is_gone
+from bridge.store.rows import chunks, is_gone
 from bridge.store.terms import CHUNK, Standing, claims, effect, standings
 
 # --- one record -----------------------------------------------------------------------------------------
@@ -190,7 +189,7 @@ class Reach:
 def reach(db: Connection, found: Iterator[Stored], now: int) -> Reach:
     """What the messages are that a search found."""
     whole, t = Reach(), s.terms.c
-    while chunk := list(islice(found, CHUNK)):
+    for chunk in chunks(found, CHUNK):
         for document in chunk:
             whole.take(document)
         numbers = [document.number for document in chunk]
@@ -216,18 +215,12 @@ def foresee(db: Connection, order: Order, numbers: Iterable[int]) -> Foreseen:
     Raises StoreError when the classes of one do not open any more.
     """
     counted = longer = endless = 0
-    for part in _parts(numbers):
+    for part in chunks(numbers, CHUNK):
         for claim in claims(db, part).values():
             counted += 1
             longer += effect(order, claim) is not None
             endless += not claim.classes
     return Foreseen(counted, longer, counted - longer - endless, endless)
-
-
-def _parts(numbers: Iterable[int]) -> Iterator[Sequence[int]]:
-    rest = iter(numbers)
-    while part := list(islice(rest, CHUNK)):
-        yield part
 
 
 # --- a change of policy ---------------------------------------------------------------------------------

@@ -40,6 +40,7 @@ from bridge.store import checkpoints
 from bridge.store import schema as s
 from bridge.store.codec import message_from, words_in
 from bridge.store.documents import last_number
+from bridge.store.rows import chunks
 from bridge.store.vault import Vault, apart, vault_of
 from bridge.words import visible
 
@@ -154,24 +155,13 @@ class Findings:
 def reconcile(db: Connection, chosen: Span, blobs: Path | None = None) -> Findings:
     """Compare everything of a span: ledger, archive, verdicts, outbox, copies outside, exports."""
     work = _Work(db, chosen, blobs)
-    for page in _pages(_entries(db, chosen.lane, *chosen.entries), CHUNK):
+    for page in chunks(_entries(db, chosen.lane, *chosen.entries), CHUNK):
         work.entries(page)
     work.numbers_missing()
     first, last = chosen.messages
     for start in range(first, last, CHUNK):
         work.rows(start, min(start + CHUNK, last))
     return work.found
-
-
-def _pages(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    page: list[Any] = []
-    for item in items:
-        page.append(item)
-        if len(page) == size:
-            yield page
-            page = []
-    if page:
-        yield page
 
 
 class _Work:

@@ -6,8 +6,10 @@ through `flow.after` or an UPDATE whose WHERE names the states it may start from
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from types import ModuleType
+from typing import TypeVar
 
 from sqlalchemy import Connection, and_, case, exists, func, insert, literal_column, select, update
 from sqlalchemy.sql.elements import ColumnElement
@@ -20,6 +22,8 @@ from bridge.store import schema as s
 from bridge.store.codec import inspection_from, message_from, verdict_text
 from bridge.store.prepared import Prepared
 from bridge.store.writer import Tx
+
+Item = TypeVar("Item")
 
 FAR = 1 << 62
 """A time that never comes: when a delivery waits for something other than time."""
@@ -74,6 +78,13 @@ def upserting(
         return statement.on_conflict_do_update(index_elements=list(keys), set_=values)
 
     return Prepared(make, names)
+
+
+def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """`items` in their order, so many together: as many as are looked for by one statement."""
+    rest = iter(items)
+    while some := list(islice(rest, size)):
+        yield some
 
 
 def is_gone(message: object) -> ColumnElement[bool]:

@@ -32,7 +32,7 @@ from bridge.store.copies import outstanding, unacknowledged
 from bridge.store.holds import Holds, covered, families
 from bridge.store.kept import REPLACE_TERM, facts_of, key_of, name_of, row_of, term_from
 from bridge.store.proving import testimony
-from bridge.store.rows import is_gone, is_open, states_in
+from bridge.store.rows import chunks, is_gone, is_open, states_in
 from bridge.store.writer import Tx
 
 SUBJECT = "retention"
@@ -173,8 +173,8 @@ def standings(db: Connection, numbers: Sequence[int], now: int, holds: Holds) ->
     Notices share the fate of the message they are about, and it shares theirs: what keeps one keeps all.
     """
     found: dict[int, Standing] = {}
-    for start in range(0, len(numbers), CHUNK):
-        found |= _standings(db, numbers[start : start + CHUNK], now, holds)
+    for some in chunks(numbers, CHUNK):
+        found |= _standings(db, some, now, holds)
     return [found[number] for number in numbers if number in found]
 
 

@@ -270,3 +270,9 @@ async def test_a_parameter_would_not_use_the_index(hands: Hands) -> None:
     literal, parameter = (await plans_of(hands, ask)).values()
     assert "ix_deliveries_stuck" in literal[0]
     assert parameter[0] == "SCAN deliveries"
+
+
+def test_chunks_have_everything_once_in_order() -> None:
+    """Whole ones, and the rest; of nothing there is none."""
+    assert list(rows.chunks(iter(range(7)), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
+    assert list(rows.chunks((), 3)) == []
