@@ -7,8 +7,9 @@ stays, as the proof that it was answered.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from typing import Any
 
 from sqlalchemy import Connection, and_, insert, select, update
 
@@ -139,14 +140,16 @@ def erasure(db: Connection, number: int) -> Request:
     if not steps:
         raise Missing(f"there is no erasure request {number}; see `weighbridge erasure list`")
     asked, act = steps[0]
-    found = Request(number=number, at=asked.at, due_at=_whole(asked.facts["due"]), **act)
+    facts: Mapping[str, Any] = asked.facts
+    found = Request(number=number, at=asked.at, due_at=facts["due"], **act)
     for entry, said in steps[1:]:
+        facts = entry.facts
         told = tuple(Answer(**{**one, "reasons": tuple(one["reasons"])}) for one in said["answers"])
         found = Request(
             **{name: getattr(found, name) for name in ("number", "at", "due_at")},
             **act,
             answered_at=entry.at,
-            disposal=_whole(entry.facts["disposal"]),
+            disposal=facts["disposal"],
             pairs=tuple(said["pairs"]),
             answers=told,
         )
@@ -165,7 +168,3 @@ def _carried(db: Connection, request: Request) -> Carried:
     gone = [times[one.message] for one in request.answers if one.outcome == ERASED and one.message in times]
     good_until = 0 if found.state is State.WITHDRAWN else found.expires_at
     return Carried(len(gone), max(gone, default=0), good_until, found.state is State.DONE)
-
-
-def _whole(value: object) -> int:
-    return value if isinstance(value, int) else 0

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from rig import CONTACT, LANGUAGES, START, Hands, judge, message
+from store.test_terms_and_standings import sound
 
 from bridge import desk, pipeline
 from bridge.errors import ConfigError, Conflict, Damaged, Missing, NotAllowed
@@ -16,7 +16,6 @@ from bridge.policy import Source, assemble
 from bridge.ports import Placing
 from bridge.search.query import parse
 from bridge.store import holds, terms
-from bridge.store.verify import verify
 
 ALICE = "with:alice.wong@bank.example"
 LATER = START + 9 * 366 * 86_400_000
@@ -56,13 +55,6 @@ async def kept(hands: Hands, *numbers: int) -> list[tuple[str, ...]]:
     return await hands.store.read(
         lambda db: [one.kept for one in terms.standings(db, numbers, LATER, holds.standing_holds(db))]
     )
-
-
-async def sound(hands: Hands) -> list[str]:
-    """What verification finds."""
-    found: list[str] = []
-    await hands.store.read(lambda db: verify(db, Path("blobs"), lambda one: found.append(str(one))))
-    return found
 
 
 async def test_a_hold_covers_both_sides_and_what_comes(hands: Hands) -> None:
