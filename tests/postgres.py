@@ -2,7 +2,8 @@
 
 Rules of this file: nothing is left running or lying about, however the tests end. The server takes no port,
 only a socket in its own folder; it never runs as root, because it would not. Every test gets a database of
-its own, copied from a template inside the server.
+its own, copied from a template inside the server. Where there is room its files are in memory: it flushes
+as the product demands, and no disk has to turn for a database that lives as long as one test.
 """
 
 from __future__ import annotations
@@ -30,8 +31,12 @@ _UNTIL_ALONE = """
 "$1" -D "$2" -s -w -l "$2/log" -o "$3" start && echo ready
 cat >/dev/null
 "$1" -D "$2" -s -m immediate stop
-rm -rf "$4"
+rm -rf "$4" "$5"
 """
+
+_MEMORY = Path("/dev/shm")
+_ROOM = 4 << 30  # bytes: several servers, each with its log and a database or two
+
 
 _SETTINGS = (
     ("listen_addresses", "''"),
@@ -39,7 +44,7 @@ _SETTINGS = (
     ("max_connections", "60"),
     ("autovacuum", "off"),
     ("log_min_messages", "panic"),
-    ("max_wal_size", "2GB"),
+    ("max_wal_size", "512MB"),
     ("checkpoint_timeout", "1h"),
 )
 
@@ -60,7 +65,7 @@ class Server:
     def fresh(self, template: str = "template1") -> str:
         """The address of a new database, like `template`, to which nobody may be connected."""
         name = f"w{next(self._numbers)}"
-        self.ask(f"CREATE DATABASE {name} TEMPLATE {template}")
+        self._make(name, template)
         return self.url(name)
 
     def drop(self, url: str) -> None:
@@ -70,7 +75,10 @@ class Server:
     def renew(self, url: str, template: str) -> None:
         """Make a database anew, like `template`."""
         self.drop(url)
-        self.ask(f"CREATE DATABASE {_name(url)} TEMPLATE {template}")
+        self._make(_name(url), template)
+
+    def _make(self, name: str, template: str) -> None:
+        self.ask(f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
 
     def kill(self) -> None:
         """SIGKILL to the server's first process: nothing is flushed or told any more."""
@@ -105,27 +113,37 @@ def _name(url: str) -> str:
 @contextlib.contextmanager
 def server() -> Iterator[Server]:
     """A server while the context lasts, or this process."""
-    folder = Path(tempfile.mkdtemp(prefix="wb-pg-"))
-    user = _somebody(folder)
+    folder, apart = (Path(tempfile.mkdtemp(prefix="wb-pg-", dir=place)) for place in (_place(), None))
+    user = _somebody(folder, apart)
     try:
-        programs = _programs(folder, user)
+        programs = _programs(apart, user)
         data = folder / "data"
         make = [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8"]
         _run([*make, "--locale=C", "--no-sync", "--no-instructions"], user)
         settings = " ".join(f"-c {name}={value}" for name, value in _SETTINGS)
-        with _running(programs / "pg_ctl", data, f"-k {folder} {settings}", user):
+        with _running(programs / "pg_ctl", data, apart, f"-k {folder} {settings}", user):
             _greet(folder)
             again = (programs / "pg_ctl", "-D", data, "-s", "-w", "-l", data / "log")
             yield Server(folder, (*again, "-o", f"-k {folder} {settings}", "start"), user)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        for made in (folder, apart):
+            shutil.rmtree(made, ignore_errors=True)
 
 
-def _somebody(folder: Path) -> str | None:
-    """Who runs the server: another than root, who then owns the folder; None for whoever runs the tests."""
+def _place() -> Path | None:
+    """Memory, where there is plenty of it; None for where temporary files are."""
+    with contextlib.suppress(OSError):
+        if os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free >= _ROOM:
+            return _MEMORY
+    return None
+
+
+def _somebody(*folders: Path) -> str | None:
+    """Who runs the server: another than root, who then owns the folders; None for whoever runs the tests."""
     if os.geteuid() != 0:
         return None
-    shutil.chown(folder, "nobody")
+    for folder in folders:
+        shutil.chown(folder, "nobody")
     return "nobody"
 
 
@@ -146,9 +164,9 @@ def _run(command: list, user: str | None) -> None:
 
 
 @contextlib.contextmanager
-def _running(control: Path, data: Path, settings: str, user: str | None) -> Iterator[None]:
+def _running(control: Path, data: Path, apart: Path, settings: str, user: str | None) -> Iterator[None]:
     with subprocess.Popen(
-        ["sh", "-c", _UNTIL_ALONE, "sh", control, data, settings, data.parent],
+        ["sh", "-c", _UNTIL_ALONE, "sh", control, data, settings, data.parent, apart],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
