@@ -218,7 +218,7 @@ async def test_the_measured_process_ends_with_whoever_started_it(tmp_path: Path)
             await measured.told()
             assert measured.process.stdin is not None
             measured.process.stdin.close()
-            assert await asyncio.wait_for(measured.process.wait(), 30) == 0
+            assert await asyncio.wait_for(measured.process.wait(), 60) == 0
 
 
 async def test_a_process_that_dies_ends_the_bench(tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ async def test_the_bare_relay_keeps_order_and_runs_conversations_side_by_side() 
     symphony, weixin = Line(SYMPHONY, (*said, note)), Line(WEIXIN)
     onward = {room: bench_node.Onward(WEIXIN, f"wk/{room}", "Alice Wong") for room in rooms}
     carrying = asyncio.create_task(bench_node._carry(bench_node.Relay((symphony, weixin), onward, 2)))
-    await asyncio.wait_for(weixin.full.wait(), 10)
+    await asyncio.wait_for(weixin.full.wait(), 60)
     carrying.cancel()
     assert weixin.most_under_way == 2
     for room in set(rooms):

@@ -93,7 +93,7 @@ def shell_lines(text: str) -> Iterator[str]:
 CLIENT_WRITES = "<!-- here the client writes -->"
 PLACEHOLDER = "wkAbc/wmXyz"
 PORTS = ("8101", "8102", "9471")
-PATIENCE = 30.0
+PATIENCE = 90.0
 """Seconds that anything may take before it counts as broken."""
 
 

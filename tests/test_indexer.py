@@ -46,7 +46,7 @@ async def running(hands: Hands, folder: Path) -> AsyncIterator[Indexer]:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait for something to become true."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - a thread rings no bell
             await asyncio.sleep(0.01)
 

@@ -126,7 +126,7 @@ async def test_a_folder_that_hangs_holds_nobody_up(
     hands: Hands, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file system that does not answer costs a bounded wait once, and no more threads after it."""
-    monkeypatch.setattr(notary_module, "PATIENCE", 0.05)
+    monkeypatch.setattr(notary_module, "PATIENCE", 0.5)
     near, far = tmp_path / "near", tmp_path / "far"
     notary = made(hands.store, near, far)
     await notary.round()
@@ -334,7 +334,7 @@ async def test_being_late_is_told_once(hands: Hands, capsys: pytest.CaptureFixtu
 
 async def test_a_slow_place_holds_nobody_up(hands: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its time is bounded, and the others do not wait for it."""
-    monkeypatch.setattr(notary_module, "PATIENCE", 0.05)
+    monkeypatch.setattr(notary_module, "PATIENCE", 0.5)
     slow, quick = Outside("slow"), Outside("quick")
 
     async def hang(*_: object) -> bytes:

@@ -78,15 +78,17 @@ async def test_after_three_retries_the_platform_gives_up(rig: Rig, receiver: Rec
     assert len((await rig.sync())["msg_list"]) == 1
 
 
-async def test_a_slow_receiver_is_asked_again(rig: Rig, receiver: Receiver) -> None:
+async def test_a_slow_receiver_is_asked_again() -> None:
     """No answer within the timeout counts as none: the notice is repeated."""
-    receiver.hang = asyncio.Event()
-    rig.platform.say(rig.customer, text="你好")
-    await until(lambda: len(receiver.posts) >= 2)
-    receiver.hang.set()
-    await rig.platform.settled()
-    assert rig.platform.callbacks[0].status is None
-    assert rig.platform.callbacks[-1].status == 200
+    manners = Manners(timeout=0.5, retry_delay=QUICK.retry_delay)
+    async with open_rig(manners=manners) as rig, open_receiver(rig.platform) as receiver:
+        receiver.hang = asyncio.Event()
+        rig.platform.say(rig.customer, text="你好")
+        await until(lambda: len(receiver.posts) >= 2)
+        receiver.hang.set()
+        await rig.platform.settled()
+        assert rig.platform.callbacks[0].status is None
+        assert rig.platform.callbacks[-1].status == 200
 
 
 async def test_waiting_notices_join(rig: Rig, receiver: Receiver) -> None:

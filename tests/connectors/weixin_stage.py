@@ -27,7 +27,7 @@ from connectors.weixin.mock.records import Recorded
 TOKEN = "callback-token"
 AES_KEY = "abcdefghijklmnopqrstuvwxyz0123456789ABCDEFG"
 PERMIT = "0123456789abcdefghij"
-DEADLINE = 10.0
+DEADLINE = 60.0
 
 
 @dataclass

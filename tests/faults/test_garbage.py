@@ -245,7 +245,7 @@ async def _posted(scene: Scene, crypt: CallbackCrypt, plain: bytes) -> int:
     body = f"<xml><ToUserName>x</ToUserName><Encrypt><![CDATA[{encrypted}]]></Encrypt></xml>"
     query = {"msg_signature": signed, "timestamp": "1700000000", "nonce": "nonce"}
     async with (
-        asyncio.timeout(20),
+        asyncio.timeout(60),
         aiohttp.ClientSession() as session,
         session.post(target.url, params=query, data=body.encode()) as reply,
     ):

@@ -29,7 +29,7 @@ from bridge.store.lease import LEASE_MS
 from bridge.store.rows import _PLAN
 from bridge.store.writer import Tx
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from bridge.ledger.tree import Frontier, leaf_hash
 from bridge.store.database import open_engine
 from bridge.store.writer import GROUP, Shared, Tx, Writer
 
-DEADLINE = 20.0
+DEADLINE = 60.0
 
 
 class Desk:
