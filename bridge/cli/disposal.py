@@ -191,10 +191,12 @@ async def _destroy(database: Database, number: int, tell: Tell) -> None:
     """Step by step, with room for a daemon's transactions between them."""
     from bridge.records.disposal import State
     from bridge.store import disposal as store
+    from bridge.store.holds import prepare
 
     found = await database.read(lambda db: store.disposal(db, number))
     if found.state is State.DONE:
         return  # whoever died behind the certificate cleans up, and nothing more
+    await database.read_apart(prepare)
     total = found.records
     after: int | None = 0
     done = 0

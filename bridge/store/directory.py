@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import orjson
 from sqlalchemy import literal_column, select
 
@@ -56,6 +58,10 @@ class Directory:
     def route(self, pair: int | None, network: str) -> Route | None:
         """The route of a known pair for messages that come from `network`, ended pairs too."""
         return None if pair is None else self._routes.get((pair, network))
+
+    def routes(self) -> Iterable[Route]:
+        """Both routes of every pair, ended ones too."""
+        return self._routes.values()
 
     def ended(self, pair: int | None) -> bool:
         """Whether the two of this pair may no longer talk as this pair."""

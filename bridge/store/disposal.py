@@ -36,7 +36,7 @@ from bridge.records.disposal import (
 from bridge.store import schema as s
 from bridge.store.codec import dump
 from bridge.store.destruction import Doomed, destroy
-from bridge.store.holds import place, standing_holds
+from bridge.store.holds import place, prepare, standing_holds
 from bridge.store.kept import key_of, name_of
 from bridge.store.proving import acts_about, testimony
 from bridge.store.rows import chunks, is_gone, next_number
@@ -578,6 +578,7 @@ async def trial(store: Database) -> dict[str, str]:
     """The same as one of the trials of the day (`bridge.assurance`)."""
     from bridge.records.canaries import WELL  # brings the policies' engine
 
+    await store.read_apart(prepare)
     tried = await store.write(lambda tx: try_canary(tx, store.lane))
     if not tried.message:
         return {"disposal": "untried: there is no record"}

@@ -3,23 +3,25 @@
 Rules of this file: a hold is a query with a name, tried on the opened message when somebody asks; so it
 covers what was archived before it, and what comes after. It covers both sides, notices with the message
 they are about, and every message that cannot be opened: what fails, holds. Whom or what it is about is
-content. A policy's `legal_holds` count while the policy is in force, for all records and not only its own.
+content. A policy's `legal_holds` count while the policy is in force, for all records and not only its own,
+and for its people under every id and address that the record knows of them.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, timedelta, timezone
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, insert, select, update
 
 from bridge.errors import ConfigError, Conflict, Damaged, Missing, NotAllowed, QueryError, StoreError
 from bridge.message import Party
+from bridge.policy.folding import fold
 from bridge.policy.members import Roster
 from bridge.ports import Placing
 from bridge.proposals import is_same
@@ -27,6 +29,7 @@ from bridge.search.document import Document, Person
 from bridge.store import schema as s
 from bridge.store.codec import dump
 from bridge.store.documents import Reading, Stored
+from bridge.store.identities import everybody, the_same
 from bridge.store.policies import moment, sources_of
 from bridge.store.proposals import in_force
 from bridge.store.proving import acts_about, testimony
@@ -92,9 +95,9 @@ def standing_holds(db: Connection, policies: PolicySet | None = None) -> Holds:
     if {row.name: row.state for row in rows} != states:
         placed.append(Cover(ALTERED, _everything))
     if policies is not None:
-        return Holds([*placed, *_of_policies(one.model for one in policies.policies)])
+        return Holds([*placed, *_of_policies(db, (one.model for one in policies.policies))])
     files = _files_in_force(db)
-    said = [Cover(UNREADABLE, _everything)] if files is None else _of_policies(files)
+    said = [Cover(UNREADABLE, _everything)] if files is None else _of_policies(db, files)
     return Holds([*placed, *said])
 
 
@@ -207,39 +210,58 @@ def _files_in_force(db: Connection) -> list[PolicyFile] | None:
 def _activated(db: Connection) -> tuple[str, ...]:
     """The hashes of the policies that came into force last, as the ledger says."""
     le = s.ledger.c
-    query = select(le.lane, le.seq, le.entry).where(le.subject == "policy")
+    query = select(le.lane, le.seq, le.entry).where(le.subject == "policy").order_by(le.lane, le.seq)
     said = [testimony(*row) for row in db.execute(query)]
-    came = [entry for entry in said if entry.kind == "policy:activated"]
-    last: Any = max(came, key=lambda entry: (entry.at, entry.lane, entry.seq), default=None)
-    return () if last is None else tuple(last.facts["policies"])
+    # Of one lane its last entry, whatever the clock said; of several lanes the one that the clock says.
+    last = {entry.lane: entry for entry in said if entry.kind == "policy:activated"}
+    newest: Any = max(last.values(), key=lambda entry: (entry.at, entry.lane), default=None)
+    return () if newest is None else tuple(newest.facts["policies"])
 
 
-def _of_policies(files: Iterable[PolicyFile]) -> Iterator[Cover]:
+def _of_policies(db: Connection, files: Iterable[PolicyFile]) -> Iterator[Cover]:
     for file in files:
-        zone = ZoneInfo(file.timezone)
         for one in file.legal_holds:
-            yield Cover(f"{file.policy}/{one.id}", _about_people(one, zone), recorded=True)
+            yield Cover(f"{file.policy}/{one.id}", _about_people(db, one), recorded=True)
 
 
-def _about_people(one: LegalHold, zone: ZoneInfo) -> Callable[[Document], bool]:
-    """Whether somebody of a policy's hold is at one end of a message, from its first day on."""
+_FIRST_ZONE = timezone(timedelta(hours=14))
+"""Where a day begins first. A hold's first day does so there, whatever zone its policy names: so no other
+zone narrows it."""
+
+
+def _about_people(db: Connection, one: LegalHold) -> Callable[[Document], bool]:
+    """Whether somebody of a policy's hold is at one end of a message, from its first day on: by whatever id
+    or address somebody has or had whom the policy names."""
     roster = Roster()
     people = roster.number(one.people)
-    known: dict[Person, bool] = {}
 
-    def is_one(person: Person) -> bool:
-        if person not in known:
-            party = Party(person.network, person.id, person.name, person.address, tags=person.tags)
-            known[person] = people in roster.of(party)
-        return known[person]
+    @functools.cache
+    def is_named(person: Person) -> bool:
+        party = Party(person.network, person.id, person.name, person.address, tags=person.tags)
+        return people in roster.of(party)
+
+    @functools.cache
+    def known() -> tuple[frozenset[tuple[str, str]], frozenset[str]]:
+        return the_same(everybody(db), is_named)
+
+    def is_meant(person: Person) -> bool:
+        ids, addresses = known()
+        return is_named(person) or (person.network, person.id) in ids or fold(person.address) in addresses
 
     def accepts(document: Document) -> bool:
-        if one.since is not None and moment(document.at).astimezone(zone).date() < one.since:
+        if one.since is not None and moment(document.at).astimezone(_FIRST_ZONE).date() < one.since:
             return False
         ends = (document.sender, *([document.reader] if document.reader else []))
-        return any(map(is_one, ends))
+        return any(map(is_meant, ends))
 
     return accepts
+
+
+def prepare(db: Connection) -> None:
+    """Find out now who the people of the policies' holds are: for that every message is opened once, which no
+    transaction that writes should wait for."""
+    if any(file.legal_holds for file in _files_in_force(db) or ()):
+        everybody(db)
 
 
 # --- those that people place ----------------------------------------------------------------------------

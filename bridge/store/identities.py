@@ -2,16 +2,19 @@
 
 Rules of this file: reads only. A name is not a person: pairs end, and are made again under another name, and
 what somebody wrote while nobody had paired them has an id alone. So whoever asks for all of somebody asks by
-ids. They come from every pair there ever was and is not erased, and from messages that were opened.
+ids. They come from every pair there ever was and is not erased, and from messages that were opened: those of
+a search, or all of them, each once in the life of a process (`everybody`).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from threading import Lock
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, and_, bindparam, literal_column, select
 
 from bridge.message import SYMPHONY, WEIXIN
 from bridge.policy.folding import fold
@@ -19,8 +22,13 @@ from bridge.search.document import Document, Person
 from bridge.search.people import both, is_meant
 from bridge.search.terms import Term
 from bridge.search.writing import quoted
+from bridge.store import schema as s
 from bridge.store import views
+from bridge.store.directory import Directory
+from bridge.store.documents import Reading
+from bridge.store.prepared import Prepared
 from bridge.store.rows import WORDS_OF_OURS
+from bridge.store.vault import Vault, apart, vault_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,3 +110,86 @@ def pairs_of(db: Connection, people: Sequence[Identity]) -> list[int]:
         for pair in views.pairs(db, ended=True)
         if not ids.isdisjoint({(SYMPHONY, pair["advisor"]), (WEIXIN, contact_id(pair["contact"]))})
     ]
+
+
+# --- everybody ------------------------------------------------------------------------------------------
+
+
+Key = tuple[str, str]
+"""A network, and the id under which it knows somebody."""
+
+_MANY = 1_000
+"""Messages that are opened together."""
+
+
+class _Seen:
+    """The addresses that were seen beside each id, in all messages up to a number: what a message says of its
+    sender never changes, so none is opened twice."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._addresses: defaultdict[Key, set[str]] = defaultdict(set)
+        self._upto = 0
+
+    def people(self, db: Connection) -> list[Person]:
+        """All of them, in as many shapes as there are addresses."""
+        with self._lock:
+            reading = Reading(db)
+            while rows := _SENDERS.rows(db, {"b_after": self._upto}):
+                for number, network, sender, lane, seq, wrapped, sealed in rows:
+                    said = reading.open(lane, seq, wrapped, sealed) or {}
+                    self._addresses[network, sender].add(said.get("address", ""))
+                    self._upto = number
+            return [Person(*key, "", one) for key, every in self._addresses.items() for one in every]
+
+
+_M, _C, _K = s.messages.c, s.content.c, s.data_keys.c
+_SENDERS = Prepared(
+    select(_M.id, _M.network, _M.sender, _M.lane, _M.entry, _K.wrapped, apart(_C.body))
+    .outerjoin(s.content, and_(_C.lane == _M.lane, _C.seq == _M.entry))
+    .outerjoin(s.data_keys, and_(_K.lane == _M.lane, _K.seq == _M.entry))
+    .where(_M.id > bindparam("b_after"), _M.notice_for.is_(None), _M.sender != literal_column("''"))
+    .order_by(_M.id)
+    .limit(literal_column(str(_MANY)))
+)
+
+_SEEN: WeakKeyDictionary[Vault, _Seen] = WeakKeyDictionary()
+
+
+def everybody(db: Connection) -> list[Person]:
+    """Everybody whom a pair or a message knows, once with each address. The first time in a process every
+    message is opened for it, afterwards those that came since."""
+    directory = Directory()
+    directory.refresh(db)
+    paired = [
+        Person(one.network, one.id, one.name, one.address, one.tags)
+        for route in directory.routes()
+        for one in (route.sender, route.recipient)
+    ]
+    return [*paired, *_SEEN.setdefault(vault_of(db), _Seen()).people(db)]
+
+
+def the_same(
+    people: Sequence[Person], is_meant: Callable[[Person], bool]
+) -> tuple[frozenset[Key], frozenset[str]]:
+    """The ids and addresses (folded) of all that are meant among `people`, and of all that share an id or an
+    address with one of them."""
+    ids: set[Key] = set()
+    addresses: set[str] = set()
+    found = [one for one in people if is_meant(one)]
+    while found:
+        ids.update(map(_key, found))
+        addresses.update(fold(one.address) for one in found if one.address)
+        found = [one for one in people if _is_new(one, ids, addresses)]
+    return frozenset(ids), frozenset(addresses)
+
+
+def _is_new(one: Person, ids: set[Key], addresses: set[str]) -> bool:
+    """Whether one of the two is known, and the other not yet."""
+    if not one.address:
+        return False
+    return (_key(one) in ids) is not (fold(one.address) in addresses)
+
+
+def _key(one: Person) -> Key:
+    return one.network, one.id

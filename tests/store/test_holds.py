@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from rig import CONTACT, LANGUAGES, START, Hands, judge, message
@@ -165,6 +165,47 @@ async def test_a_policy_holds_records_from_before_it(hands: Hands, since: str, h
     source = Source("hk.yaml", (POLICY % since).encode())
     await hands.store.activate_policy([("hk-equities", source.hash)], "carol", "a complaint", [source])
     assert await kept(hands, 1, 2) == [("hold hk-equities/matter-3",) if held else ()] * 2
+
+
+async def test_a_policy_holds_a_person_under_every_id_and_address(hands: Hands) -> None:
+    """Renamed, with an id alone while nobody had paired her, as an account that was made anew: all hers."""
+    hers, anew = {"address": "alice.wong@bank.example"}, {"sender": "7099", "conversation": "another room"}
+    apart = {"conversation": "another room"}
+    await say(hands, message(SYMPHONY, 1, **hers))
+    source = Source("hk.yaml", (POLICY % "2025-12-01").encode())
+    await hands.store.activate_policy([("hk-equities", source.hash)], "carol", "a complaint", [source])
+    assert await kept(hands, 1) == [("hold hk-equities/matter-3",)]
+    await say(
+        hands,
+        message(SYMPHONY, 2, address="alice.chan@bank.example"),
+        message(SYMPHONY, 3, **apart),
+        message(SYMPHONY, 4, address="alice.chan@bank.example", **anew),
+        message(SYMPHONY, 5, **anew),
+        message(SYMPHONY, 6, sender="7100", address="bob.li@bank.example", conversation="another room"),
+    )
+    names = await kept(hands, 2, 3, 4, 5, 6)
+    assert ["hold hk-equities/matter-3" in one for one in names] == [True, True, True, True, False]
+
+
+async def test_no_timezone_narrows_the_hold_of_a_policy(hands: Hands) -> None:
+    """Its first day begins where it begins first, because one person can save another zone."""
+    await say(hands, message(SYMPHONY, 1))
+    day = datetime.fromtimestamp(START / 1000, UTC) + timedelta(hours=14)
+    for zone in ("Pacific/Kiritimati", "Pacific/Midway"):
+        text = (POLICY % f"{day:%Y-%m-%d}").replace("Asia/Hong_Kong", zone)
+        source = Source("hk.yaml", text.encode())
+        await hands.store.activate_policy([("hk-equities", source.hash)], "carol", "saved", [source])
+        assert await kept(hands, 1) == [("hold hk-equities/matter-3",)]
+
+
+async def test_a_clock_that_was_put_right_holds_nothing(hands: Hands) -> None:
+    """What came into force last is the last entry of its lane, also when the clock went back before it."""
+    await say(hands, message(SYMPHONY, 1))
+    sources = [Source("hk.yaml", (POLICY % day).encode()) for day in ("2026-12-01", "2026-12-02")]
+    for source in sources:
+        await hands.store.activate_policy([("hk-equities", source.hash)], "carol", "saved", [source])
+        hands.clock.at -= 600_000
+    assert await kept(hands, 1) == [()]
 
 
 async def test_a_recorded_hold_counts_while_its_policy_has_it(hands: Hands) -> None:

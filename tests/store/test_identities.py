@@ -11,8 +11,18 @@ import pytest
 from story import ALICE, CONTACT, LI_LEI, REVIEWER, Story
 
 from bridge.message import WEIXIN, Message, Party
+from bridge.search.document import Person
 from bridge.search.query import parse
-from bridge.store.identities import Identity, are_one, conditions, contact_id, identities, pairs_of
+from bridge.store.identities import (
+    Identity,
+    are_one,
+    conditions,
+    contact_id,
+    everybody,
+    identities,
+    pairs_of,
+    the_same,
+)
 from bridge.store.searching import every
 
 
@@ -69,3 +79,24 @@ async def test_a_part_of_a_name_is_not_a_name(story: Story) -> None:
     assert [one.id for one in await known(story, "wong")] == ["7001", "7009"]
     assert conditions([]) == []
     assert contact_id("wkWealth/wmLiLei") == CONTACT
+
+
+async def test_everybody_is_known_with_every_address(story: Story) -> None:
+    """Ended pairs and messages of people who were never paired count, and what comes since."""
+    before = {(one.id, one.address) for one in await story.store.read(everybody)}
+    assert before >= {("7001", ALICE.address), (CONTACT, ""), ("7009", "x@y.example")}
+    await story.archive(stranger(story, "7009", "new@y.example"))
+    after = {(one.id, one.address) for one in await story.store.read(everybody)}
+    assert after - before == {("7009", "new@y.example")}
+
+
+def test_who_shares_an_id_or_an_address_is_the_same() -> None:
+    """From one to the next, by ids and by addresses; to have none is to share none."""
+    people = [
+        *(Person("symphony", "1", "", "a@x"), Person("symphony", "1", "", "B@x")),
+        *(Person("symphony", "2", "", "b@x"), Person("symphony", "2", ""), Person("symphony", "3", "")),
+        Person("weixin", "1", ""),
+    ]
+    ids, addresses = the_same(people, lambda one: one.address == "a@x")
+    assert (ids, addresses) == ({("symphony", "1"), ("symphony", "2")}, {"a@x", "b@x"})
+    assert the_same(people, lambda one: False) == (set(), set())
