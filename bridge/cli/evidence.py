@@ -16,7 +16,7 @@ from bridge.cli.progress import Tell
 from bridge.errors import Conflict, StoreError
 from bridge.evidence import package
 from bridge.evidence.account import account
-from bridge.evidence.disclosure import NAMES, Disclosure, disclosing
+from bridge.evidence.disclosure import NAMES, Disclosure, as_client, disclosing
 from bridge.evidence.page import page
 from bridge.evidence.paper import paper
 from bridge.store import exhibits
@@ -31,13 +31,15 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What is to be handed over: messages by number, things and messages to black out, and whose thread alone
-    is shown ("" for everybody's). `words` are those that a person wrote."""
+    is shown ("" for everybody's), and with `as_client` only as that client wrote or saw it. `words` are those
+    that a person wrote."""
 
     numbers: tuple[int, ...]
     things: frozenset[str] = frozenset()
     hidden: frozenset[int] = frozenset()
     contact: str = ""
     words: tuple[str, ...] = ()
+    as_client: bool = False
 
 
 INTERNAL = NAMES["reviewers"] | NAMES["matches"] | NAMES["policies"]
@@ -80,7 +82,8 @@ def _disclosure(db: Any, case: Case, wanted: Wanted) -> Disclosure:
     others = {life.number for life in case.lives if life.pair not in pairs}
     if len(others) == len(case.lives):
         raise Conflict(f"none of these messages is of {wanted.contact!r}: give a contact's name or id")
-    return disclosing(case, wanted.things, wanted.hidden | others)
+    found = disclosing(case, wanted.things, wanted.hidden | others)
+    return as_client(case, found) if wanted.as_client else found
 
 
 async def _fill(

@@ -9,12 +9,15 @@ receipts) cannot be kept back."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import orjson
 
 from bridge.errors import Conflict
 from bridge.evidence.exhibits import Case, Exhibit, Life, Place
 from bridge.ledger.content import RAW as RAW_FIELD
 from bridge.ledger.content import WHOLE
+from bridge.message import SYMPHONY
 
 TEXT, QUOTE, NAME, ADDRESS, ID, FILE, RULE, POLICY, PERSON, RAW = (
     *("text", "quote", "name", "address", "id", "file", "rule", "policy", "person", "raw"),
@@ -124,20 +127,22 @@ CONTAINS: Mapping[str, Mapping[str, frozenset[str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Disclosure:
-    """What is kept back: `things` everywhere, and of `messages` all content."""
+    """What is kept back: `things` everywhere, of `messages` all content, and at some places `more` things."""
 
     things: frozenset[str] = frozenset()
     messages: frozenset[int] = frozenset()
     closed: frozenset[Place] = field(default_factory=frozenset)
+    more: Mapping[Place, frozenset[str]] = field(default_factory=dict)
 
     @property
     def partial(self) -> bool:
         """Whether anything is kept back at all."""
-        return bool(self.things or self.messages)
+        return bool(self.things or self.messages or self.more)
 
     def shows(self, exhibit: Exhibit, name: str) -> bool:
         """Whether this field of an exhibit's content is shown."""
-        return exhibit.place not in self.closed and not (may_contain(exhibit, name) & self.things)
+        kept = self.things | self.more.get(exhibit.place, frozenset())
+        return exhibit.place not in self.closed and not (may_contain(exhibit, name) & kept)
 
     def shows_files(self, life: Life) -> bool:
         """Whether a message's attachments are in the package."""
@@ -198,3 +203,80 @@ def _of_pair(exhibit: Exhibit) -> set[int]:
     """The number of the pair that an exhibit is about; nothing for any other."""
     number = exhibit.entry.facts.get("pair")
     return {number} if isinstance(number, int) else set()
+
+
+# --- a client's copy ------------------------------------------------------------------------------------
+
+_WORDS = NAMES["text"]
+_LET_OUT = ("delivery:sent", "delivery:found")
+
+
+def as_client(case: Case, disclosure: Disclosure) -> Disclosure:
+    """The same, and nothing that a client on the other network neither wrote nor was shown.
+
+    Of what others wrote, the words are those of the verdict by which they reached him; what they were before
+    something was masked is kept back, with the bytes that the network sent. What never reached him, and what
+    the bridge told the firm's people, is kept back whole. Of his own messages, what others got to see is."""
+    shown, unseen, more = set[Place](), [], dict[Place, frozenset[str]]()
+    for life in case.lives:
+        if life.number in disclosure.messages:
+            continue
+        kept = _kept_from_client(list(case.about(life)))
+        if kept is None:
+            unseen.append(life)
+        else:
+            shown.update(life.places)
+            more |= kept
+    closed = {place for life in unseen for place in life.places} - shown
+    return replace(
+        disclosure,
+        messages=disclosure.messages | {life.number for life in unseen},
+        closed=disclosure.closed | closed,
+        more=more,
+    )
+
+
+def _kept_from_client(life: list[Exhibit]) -> Mapping[Place, frozenset[str]] | None:
+    """By place in a message's life: what is kept back there. None: all of it."""
+    first, own = life[0], life[0].entry.facts.get("network") != SYMPHONY
+    told = first.entry.kind == "notice:archived"
+    judged = [one for one in life if one.entry.kind == "message:judged"]
+    if own and not told:
+        return {one.place: _WORDS for one in judged if not _as_written(one, first)}
+    reached = _reached(life)
+    if not reached or (told and not own):
+        return None
+    shown = [one for one in judged if one.place in reached]
+    kept = {one.place: _WORDS for one in judged if one not in shown}
+    whole = all(_as_written(one, first) for one in shown)
+    return kept | {first.place: NAMES["quote"] if whole else _WORDS}
+
+
+def _reached(life: list[Exhibit]) -> set[Place | None]:
+    """The verdicts by which something reached the other network, in part or whole: of each permit the last
+    one before it. None stands for that of a notice, which has none."""
+    verdict: Place | None = None
+    permits, reached = dict[str, Place | None](), set[Place | None]()
+    for one in life:
+        entry = one.entry
+        if entry.kind == "message:judged":
+            verdict = one.place
+        elif entry.kind == "delivery:permitted":
+            permits[entry.subject] = verdict
+        elif entry.kind == "delivery:failed":
+            reached.discard(permits.get(entry.subject))
+        elif entry.kind in _LET_OUT or entry.facts.get("ids"):
+            reached.add(permits.get(entry.subject))
+    return reached
+
+
+def _as_written(verdict: Exhibit, archived: Exhibit) -> bool:
+    """Whether a verdict let the words out as they were archived."""
+    written = _said(archived).get("text", "")
+    return bool(_said(verdict).get("text", written) == written)
+
+
+def _said(exhibit: Exhibit) -> Mapping[str, object]:
+    """What an exhibit's content says; nothing where there is none any more."""
+    said: Mapping[str, object] = orjson.loads(exhibit.body) if exhibit.body else {}
+    return said

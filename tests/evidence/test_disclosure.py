@@ -8,9 +8,18 @@ from evidence_rig import NAMES, SECRETS, files_of, key_of, leaks, make, verified
 from story import CHAT, CONTACT, REVIEWER, Terminal
 
 from bridge.errors import Conflict
-from bridge.evidence.disclosure import CONTAINS, EVERYTHING, RULE, TEXT, may_contain, named
+from bridge.evidence.disclosure import (
+    CONTAINS,
+    EVERYTHING,
+    RULE,
+    TEXT,
+    as_client,
+    disclosing,
+    may_contain,
+    named,
+)
 from bridge.evidence.disclosure import NAMES as CHOICES
-from bridge.evidence.exhibits import Exhibit
+from bridge.evidence.exhibits import Case, Exhibit, Life
 from bridge.ledger.content import written
 from bridge.ledger.entry import Entry, encode
 from bridge.message import Inspection, Message, Verdict
@@ -30,7 +39,7 @@ WITHHELD: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = 
     "others": (("--only-contact", "李雷"), ("韩梅梅", "你好"), ("ProjectZephyr", REVIEWER)),
     "a client's copy": (
         ("--client-copy", CHAT),
-        ("韩梅梅", REVIEWER, "泄密词", "Payment card numbers", "is public by now"),
+        ("韩梅梅", REVIEWER, "泄密词", "Payment card numbers", "is public by now", "Held for review."),
         ("ProjectZephyr", "李雷"),
     ),
 }
@@ -146,3 +155,73 @@ def test_raw_bytes_go_with_whatever_is_in_them() -> None:
     assert not plain & (CHOICES["matches"] | CHOICES["quote"] | CHOICES["reviewers"])
     answer = may_contain(exhibit("message:archived", {"refers_to": "s1"}, b"raw"), "(raw)")
     assert answer & CHOICES["quote"]
+
+
+# --- a client's copy ----------------------------------------------------------------------------------------
+
+ARCHIVED, JUDGED, PERMITTED = "message:archived", "message:judged", "delivery:permitted"
+SENT, PARKED, FAILED = "delivery:sent", "delivery:parked", "delivery:failed"
+SECRET, MASKED = {"text": "card 4111"}, {"text": "card ****"}
+
+Step = tuple[str, dict[str, object]]
+
+
+def shown_to_client(*steps: Step, network: str = "symphony", kind: str = ARCHIVED) -> list[str] | None:
+    """The words of a message's life that stand in a client's copy; None where all of it is kept back."""
+    exhibits = []
+    for seq, (step, said) in enumerate(((kind, SECRET), *steps), 1):
+        delivery = step.startswith("delivery:")
+        facts = {"ids": said["ids"]} if "ids" in said else {"network": network} if seq == 1 else {}
+        subject = "delivery/p" if delivery else "message/1"
+        body = None if delivery else written(said)
+        exhibits.append(Exhibit(encode(Entry(0, seq, 2, step, subject, facts)), (), b"s", body))
+    places = {one.place: one for one in exhibits}
+    case = Case(places, (Life(1, 1, "asked for", 1, tuple(places)),), ())
+    disclosure = as_client(case, disclosing(case, frozenset(), frozenset()))
+    if 1 in disclosure.messages:
+        assert not any(disclosure.shows(one, name) for one in exhibits for name, _ in one.pieces)
+        return None
+    told = [(one, orjson.loads(one.body)) for one in exhibits if one.body and disclosure.shows(one, "text")]
+    return [said["text"] for _, said in told if "text" in said]
+
+
+IN_CLIENTS_COPY: dict[str, tuple[list[Step], list[str] | None]] = {
+    "as written": ([(JUDGED, {}), (PERMITTED, {}), (SENT, {"ids": ["1"]})], ["card 4111"]),
+    "masked": ([(JUDGED, MASKED), (PERMITTED, {}), (SENT, {"ids": ["1"]})], ["card ****"]),
+    "released as written": (
+        [(JUDGED, MASKED), (JUDGED, {}), (PERMITTED, {}), (SENT, {"ids": ["1"]})],
+        ["card 4111"],
+    ),
+    "released masked": (
+        [(JUDGED, SECRET), (JUDGED, MASKED), (PERMITTED, {}), (SENT, {"ids": ["1"]})],
+        ["card ****"],
+    ),
+    "judged again later": (
+        [(JUDGED, MASKED), (PERMITTED, {}), (SENT, {"ids": ["1"]}), (JUDGED, {"text": "x"})],
+        ["card ****"],
+    ),
+    "in part": ([(JUDGED, MASKED), (PERMITTED, {}), (PARKED, {"ids": ["1"]})], ["card ****"]),
+    "held": ([(JUDGED, MASKED)], None),
+    "not yet sent": ([(JUDGED, {}), (PERMITTED, {})], None),
+    "never taken": ([(JUDGED, {}), (PERMITTED, {}), (PARKED, {"ids": []})], None),
+    "lost": ([(JUDGED, {}), (PERMITTED, {}), (SENT, {"ids": ["1"]}), (FAILED, {})], None),
+}
+
+
+@pytest.mark.parametrize("fate", IN_CLIENTS_COPY)
+def test_a_client_gets_what_he_was_shown(fate: str) -> None:
+    """Of what an advisor wrote: the words that reached the client, never those before the mask; nothing of
+    what did not reach him."""
+    steps, words = IN_CLIENTS_COPY[fate]
+    assert shown_to_client(*steps) == words
+
+
+def test_a_client_gets_his_own_words() -> None:
+    """Not what others got to see of them; and of the bridge's notices those alone that were for him."""
+    steps: list[Step] = [(JUDGED, MASKED), (PERMITTED, {}), (SENT, {"ids": ["1"]})]
+    assert shown_to_client(*steps, network="weixin") == ["card 4111"]
+    assert shown_to_client(network="weixin") == ["card 4111"]
+    notice = "notice:archived"
+    assert shown_to_client(*steps[1:], network="weixin", kind=notice) == ["card 4111"]
+    assert shown_to_client(*steps[1:], kind=notice) is None
+    assert shown_to_client(network="weixin", kind=notice) is None

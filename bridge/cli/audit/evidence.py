@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     "--client-copy",
     default="",
     metavar="CONTACT",
-    help="The same, and without reviewers, rules and policies: a client's copy of what was said.",
+    help="The same, as this client wrote and saw it: without reviewers, rules, policies, masked words.",
 )
 @click.option("--lang", type=click.Choice(["en", "zh-Hans", "zh-Hant"]), default="en", show_default=True)
 @zone_option
@@ -105,7 +105,8 @@ def _wanted(root: Root, given: dict[str, Any]) -> Wanted:
     settings = root.settings()
     asking = partial(recorder_of, root, settings, given["person"], given["reason"], given["case"])
     numbers = _numbers(root, given["query"], given["messages"], asking)
-    return Wanted(numbers, things, hidden, contact, (*words, *([f"contact:{contact}"] if contact else [])))
+    kept = (*words, *([f"contact:{contact}"] if contact else []))
+    return Wanted(numbers, things, hidden, contact, kept, bool(given["client_copy"]))
 
 
 def _numbers(root: Root, query: str, messages: str, asking: Callable[[], Recorder]) -> tuple[int, ...]:
