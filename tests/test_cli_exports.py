@@ -25,10 +25,12 @@ from dataclasses import replace
 from email import policy
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from disposals import firm
 from pyarrow import parquet
+from pypdf import PdfReader
 from records import corpus
 from story import (
     ACCOUNT,
@@ -246,10 +248,13 @@ def test_who_could_see_is_told(terminal: Terminal) -> None:
     assert {one["reason"] for one in left} == {"pair ended: moved"}
 
 
-def _table(folder: Path) -> set[int]:
+def _posts(folder: Path) -> list[dict[str, str]]:
     text = (folder / "posts-00001.csv").read_bytes().decode("utf-8-sig")
-    rows = list(csv.DictReader(io.StringIO(text, newline="")))
-    return {int(row["message"]) for row in rows if row["type"] == "message"}
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def _table(folder: Path) -> set[int]:
+    return {int(row["message"]) for row in _posts(folder) if row["type"] == "message"}
 
 
 def _columns(folder: Path) -> set[int]:
@@ -290,6 +295,86 @@ def test_every_format_has_every_message(
     assert told["counts"]["written"] == told["counts"]["found"] == len(numbers)
     answer = terminal.type("audit", "export", "--verify", str(out_of(terminal)))
     assert (answer.code, "each proven" in answer.out) == (Exit.DONE, True), answer.out
+
+
+def _of_the_slip(folder: Path, form: str) -> str:
+    """All that a format says of the message "a slip", as text."""
+    if form == "jsonl":
+        found = [one["later"] for one in lines(folder, "messages") if one["text"] == "a slip"]
+        return " ".join(f"message/{one['message']}" for one in found[0])
+    if form == "csv":
+        (row,) = [one for one in _posts(folder) if one["text"] == "a slip"]
+        return " ".join(f"message/{one['message']}" for one in json.loads(row["later"]))
+    if form == "parquet":
+        rows = parquet.read_table(folder / "messages-00001.parquet").to_pylist()
+        return str(next(row["later"] for row in rows if row["text"] == "a slip"))
+    found: list[str] = []
+    for path in folder.rglob("*"):
+        if path.suffix in (".html", ".dat", ".xml") or path.parts[-3:-2] == ("text",):
+            found.append(path.read_text("utf-8-sig"))
+        elif path.suffix in (".eml", ".rsmf"):
+            mail = email.message_from_bytes(path.read_bytes(), policy=policy.default)
+            found.append(mail.get_body(("plain",)).get_content())  # type: ignore[union-attr]
+        elif path.suffix == ".zip":
+            found.append(zipfile.ZipFile(path).read("actiance_export.xml").decode())
+        elif path.suffix == ".pdf":
+            found += [page.extract_text() for page in PdfReader(path).pages]
+    return "\n".join(found)
+
+
+@pytest.mark.parametrize("form", formats.FORMATS)
+def test_what_was_taken_back_says_so_though_the_recall_was_not_asked_for(
+    terminal: Terminal, form: str
+) -> None:
+    """A production by words never finds a recall: the original names it in every format, with a warning."""
+    assert export(terminal, '"a slip"', form=form).code == Exit.DONE
+    told = listed(out_of(terminal))
+    (number,) = numbers_of(told["messages"]).runs()
+    assert f"message/{number[0] + 1}" in _of_the_slip(out_of(terminal), form)
+    assert (told["counts"]["recalls"], told["counts"]["recalled_later"]) == (0, 1)
+    (warned,) = [one for one in told["warnings"] if one["code"] == "later-version"]
+    assert (warned["messages"], warned["detail"].split(" by ")[0]) == (str(number[0]), "taken back")
+
+
+@pytest.mark.parametrize("form", ["actiance", "rsmf", "jsonl"])
+def test_where_parts_end_changes_nothing_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    """An original, its edit and its recall know each other, be they in one part or in three."""
+    said = []
+    for most in (10_000, 1):
+        terminal = copied(tmp_path / str(most), capsys)
+        limits = replace(formats.FORMATS[form].limits, part_items=most)
+        monkeypatch.setitem(formats.FORMATS, form, replace(formats.FORMATS[form], limits=limits))  # type: ignore[index]
+        assert export(terminal, "id:1..7", form=form).code == Exit.DONE
+        assert "later-version" not in [one["code"] for one in listed(out_of(terminal))["warnings"]]
+        said.append(_said_of_versions(out_of(terminal), form))
+    assert said[0] == said[1]
+    assert said[0]
+
+
+def _said_of_versions(folder: Path, form: str) -> list[object]:
+    """What a format says of versions, without where it says it."""
+    if form == "jsonl":
+        found = [(one["message"], one["taken"], str(one["later"])) for one in lines(folder, "messages")]
+        return sorted(one for one in found if one[1] or one[2] != "[]")
+    if form == "rsmf":
+        events = [event for path in folder.rglob("*.rsmf") for event in _events(path)]
+        return sorted(
+            (one["id"], one["deleted"], str(one.get("edits"))) for one in events if "deleted" in one
+        )
+    dumps = [zipfile.ZipFile(path).read("actiance_export.xml") for path in folder.rglob("*.zip")]
+    messages = [one for dump in dumps for one in ElementTree.fromstring(dump).iter("Message")]
+    names = ("MessageId", "UpdatedType", "EditedNewMsgId", "Content")
+    return sorted(tuple(one.findtext(name) or "" for name in names) for one in messages)
+
+
+def _events(path: Path) -> list[dict[str, Any]]:
+    mail = email.message_from_bytes(path.read_bytes(), policy=policy.default)
+    (attachment,) = mail.iter_attachments()  # type: ignore[attr-defined]
+    with zipfile.ZipFile(io.BytesIO(attachment.get_payload(decode=True))) as archive:
+        found: list[dict[str, Any]] = json.loads(archive.read("rsmf_manifest.json"))["events"]
+    return found
 
 
 # --- the same bytes, whatever happens on the way --------------------------------------------------------

@@ -24,6 +24,7 @@ from bridge.cli.progress import Tell
 from bridge.errors import ConfigError, Conflict, NotAllowed, StoreError
 from bridge.records.exports import known, opened
 from bridge.records.exports.manifest import (
+    LATER,
     MISSING,
     NAME,
     NOT_GIVEN,
@@ -37,10 +38,11 @@ from bridge.records.exports.manifest import (
 )
 from bridge.records.exports.numbers import Numbers
 from bridge.records.exports.packing import cut, packed
-from bridge.records.transcript import CLIENT, Came, Line, Request, Slice
+from bridge.records.transcript import CLIENT, Came, Later, Line, Request, Slice
 from bridge.search.query import Query, parse
 from bridge.store import exports
 from bridge.store.attachments import Attachments
+from bridge.store.documents import Stored
 from bridge.store.exhibits import pairs_of
 from bridge.store.exports import Prover, State
 from bridge.store.looks import Looker
@@ -226,7 +228,8 @@ class _Work:
         self.walls = settings.exports.walls
         self.attachments = Attachments(settings.store.blobs, vault_of(db))
         naming = Naming(settings.exports.address_domain, settings.exports.origins)
-        self.transcripts = Transcripts(db, naming, self.attachments, ZoneInfo(wanted.zone))
+        self.query = wanted.parsed()
+        self.transcripts = Transcripts(db, naming, self.attachments, ZoneInfo(wanted.zone), self._has)
         self.prover = Prover(db, state)
         client = wanted.terms.client
         self.pairs = pairs_of(db, client) if client else None
@@ -250,7 +253,7 @@ class _Work:
         """The slices from where to go on, each with its place remembered until it is written."""
         start = self.next or [0, 0, 0, 0]
         after, *_, latest = start
-        found = every(self.db, None, self.wanted.parsed(), tell, after)
+        found = every(self.db, None, self.query, tell, after)
         documents = (one for one in found if self.state.has(one.lane, one.entry))
         begun, pieces = -1, dict[str, int]()
         for run in self.transcripts.runs(documents, self._kept, after, latest=latest):
@@ -264,6 +267,10 @@ class _Work:
                     if at >= start:
                         self._positions.append(at)
                         yield replace(piece, piece=pieces[one.key])
+
+    def _has(self, one: Stored) -> bool | None:
+        """Whether a message that is about another one is found as well."""
+        return self.query.accepts(one) if self.state.has(one.lane, one.entry) else None
 
     def _kept(self, line: Line, talk: Talk) -> Line | None:
         """A message as it is handed over; None where it is not, and then the account says why."""
@@ -330,7 +337,7 @@ class _Work:
         """Write the checkpoints and the manifest, still without its name; gives the manifest's digest."""
         if not self.account.whole:
             raise StoreError("what was written is not what was found: this is a bug, nothing is handed over")
-        for number in exports.gone(self.db, self.state, self.wanted.parsed().span):
+        for number in exports.gone(self.db, self.state, self.query.span):
             self.account.gone.add(number)
         notes = {}
         for lane, (_, _, note) in sorted(self.state.lanes.items()):
@@ -359,11 +366,18 @@ class _Work:
 
 def as_client(line: Line) -> Line | None:
     """A message as a client wrote it or saw it, without decisions; None where he did neither."""
+    later = tuple(_later_as_client(one) for one in line.later if one.sender.role == CLIENT or one.shown)
     if line.sender.role == CLIENT:
-        return replace(line, decisions=())
+        return replace(line, decisions=(), later=later)
     if not line.delivered or all(reader.role != CLIENT for reader in line.readers):
         return None
-    return replace(line, text=line.sent, quote=line.sent_quote, decisions=())
+    words = {"text": line.sent, "quote": line.sent_quote, "taken": line.sent_quote}
+    return replace(line, **words, later=later, decisions=())
+
+
+def _later_as_client(one: Later) -> Later:
+    """A later version without words that the client was perhaps never shown: those he saw have a row."""
+    return one if one.sender.role == CLIENT else replace(one, text="")
 
 
 def _without_reasons(one: Slice) -> Slice:
@@ -376,6 +390,10 @@ def _warn(part: Part, line: Line) -> None:
     """Say what of a message is not there, whatever its format says of it."""
     if line.gone:
         part.warn(GONE, line.number, line.gone)
+    for later in line.later:
+        if not later.here:
+            done = "taken back" if later.recall else "replaced"
+            part.warn(LATER, line.number, f"{done} by a later message that is not in this export")
     for file in line.files:
         if file.missing:
             code = NOT_GIVEN if file.missing == NEVER_HAD else MISSING

@@ -69,11 +69,30 @@ class Passed:
 
 
 @dataclass(frozen=True, slots=True)
+class Later:
+    """A later message that replaces one, or takes it back (`recall`). `here`: this export has it as well, and
+    only then `text` is what it says: whoever asked for the earlier one was not given other words. `shown`:
+    the other side was shown it."""
+
+    number: int
+    at: int  # archived
+    sent_at: int  # by the network's clock
+    source_id: str
+    recall: bool
+    sender: Party
+    here: bool
+    text: str = ""
+    shown: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """A message. `text` is as written, `sent` what the other side saw below `sent_quote` ("" if nothing).
 
     `edits` and `recalls` are the number of the earlier message that this one replaces or takes back, as far
-    as the archive has that one; `replaces` and `refers_to` name it as the network did.
+    as the archive has that one; `replaces` and `refers_to` name it as the network did. `taken` are the words
+    that it takes back, where this export has that message. `later` is what became of it: every later message
+    that replaces it or takes it back, wherever that lies.
     `notice_for` is the number of the message that the bridge's own words are about. `gone` says why there is
     nothing to read: "disposed 2033-04-02 under hk-equities/records, disposal 4".
     """
@@ -97,6 +116,8 @@ class Line:
     deliveries: tuple[Passed, ...] = ()
     edits: int | None = None
     recalls: int | None = None
+    taken: str = ""
+    later: tuple[Later, ...] = ()
     replaces: str = ""
     refers_to: str = ""
     notice_for: int | None = None
@@ -110,6 +131,11 @@ class Line:
     def delivered(self) -> bool:
         """Whether the other side was shown it."""
         return any(passed.state == "sent" for passed in self.deliveries)
+
+    @property
+    def earlier(self) -> int | None:
+        """The number of the message that this one replaces or takes back."""
+        return self.edits if self.edits is not None else self.recalls
 
 
 @dataclass(frozen=True, slots=True)

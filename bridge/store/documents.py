@@ -11,7 +11,7 @@ A record that does not open any more is a document all the same, without words: 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -40,6 +40,9 @@ Value = dict[str, Any]
 
 NOTHING: Value = {}
 """What a body says that is not there."""
+
+PAGE = 5_000
+"""Messages of a chat that are opened together to see which is a version of which."""
 
 
 # --- queries --------------------------------------------------------------------------------------------
@@ -148,7 +151,10 @@ _FILES = _of_page(_files, s.files.c.message)
 _DELIVERIES = _of_page(_deliveries, s.deliveries.c.message)
 _LEAVES = _of_page(_leaves, _M.id)
 _CHAT = Prepared(
-    _later().where(_M.network == bindparam("b_network"), _M.conversation == bindparam("b_conversation"))
+    _later()
+    .where(_M.network == bindparam("b_network"), _M.conversation == bindparam("b_conversation"))
+    .where(_M.id > bindparam("b_after"))
+    .limit(literal_column(str(PAGE)))
 )
 _LAST = Prepared(select(func.coalesce(func.max(_M.id), literal_column("0"))))
 
@@ -206,9 +212,15 @@ class Reading:
         """Which messages of a chat are versions of which, and what was taken back there."""
         chat = network, conversation
         if chat not in self._chats:
-            look = {"b_network": network, "b_conversation": conversation}
-            self._chats[chat] = _Versions(self, _CHAT.rows(self.db, look))
+            self._chats[chat] = _Versions(self, self._chat(network, conversation))
         return self._chats[chat]
+
+    def _chat(self, network: str, conversation: str) -> Iterator[Any]:
+        """All messages of a chat, with memory for a page of them."""
+        look: dict[str, Any] = {"b_network": network, "b_conversation": conversation, "b_after": 0}
+        while rows := _CHAT.rows(self.db, look):
+            yield from rows
+            look |= {"b_after": rows[-1][0]}
 
 
 def documents(db: Connection, numbers: Sequence[int], directory: Directory | None = None) -> list[Stored]:
@@ -574,6 +586,15 @@ class Stored:
     def recalls(self) -> list[int]:
         """See `Document`. What takes one version of a message back takes every version back."""
         return self._since(self._versions().recalls)
+
+    @property
+    def later(self) -> list[Stored]:
+        """The messages that replace it or take it back, in order, as far as anything is left of them."""
+        return self._page.reading.documents(sorted({*self.edits, *self.recalls}))
+
+    def other(self, number: int) -> Stored | None:
+        """Another message, None where there is nothing left of it."""
+        return next(iter(self._page.reading.documents([number])), None)
 
     def _versions(self) -> _Versions:
         return self._page.reading.versions(self.network, self._clear.conversation)

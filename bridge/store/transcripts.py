@@ -18,7 +18,7 @@ from bridge.errors import StoreError
 from bridge.flow import DeliveryState
 from bridge.message import Kind
 from bridge.ports import DIRECT
-from bridge.records.transcript import Came, Enclosure, Judged, Line, Party, Passed, Slice
+from bridge.records.transcript import Came, Enclosure, Judged, Later, Line, Party, Passed, Slice
 from bridge.search.document import Attached, Decided, Person
 from bridge.store import schema as s
 from bridge.store.attachments import Attachments
@@ -112,11 +112,21 @@ def _as_it_is(line: Line, _: Talk) -> Line | None:
     return line
 
 
-class Transcripts:
-    """Documents as conversations. `attachments` opens what is archived."""
+Has = Callable[[Stored], bool | None]
+"""Whether an export has a message as well; None where the record that is exported does not have it yet."""
 
-    def __init__(self, db: Connection, naming: Naming, attachments: Attachments, zone: tzinfo) -> None:
-        self.db, self.naming, self.attachments, self.zone = db, naming, attachments, zone
+
+def _has_all(_: Stored) -> bool:
+    return True
+
+
+class Transcripts:
+    """Documents as conversations. `attachments` opens what is archived, `has` says what else is exported."""
+
+    def __init__(
+        self, db: Connection, naming: Naming, attachments: Attachments, zone: tzinfo, has: Has = _has_all
+    ) -> None:
+        self.db, self.naming, self.attachments, self.zone, self.has = db, naming, attachments, zone, has
         self.talks = Talks(db, naming)
 
     def runs(
@@ -214,6 +224,8 @@ class Transcripts:
             deliveries=tuple(Passed(d.permit, d.state, d.done_at, d.reason) for d in one.deliveries),
             edits=edits,
             recalls=recalls,
+            taken=self._taken(one, recalls),
+            later=tuple(self._later(one, talk)),
             replaces=value.get("replaces", ""),
             refers_to=value.get("refers_to", ""),
             notice_for=one.notice_for,
@@ -253,6 +265,29 @@ class Transcripts:
         if one.kind == "recall" and (named := value.get("refers_to")):
             return None, find_message(self.db, one.network, named)
         return None, None
+
+    def _taken(self, one: Stored, recalls: int | None) -> str:
+        """The words that a recall takes back."""
+        earlier = one.other(recalls) if recalls is not None else None
+        return earlier.text if earlier is not None and self.has(earlier) else ""
+
+    def _later(self, one: Stored, talk: Talk) -> Iterator[Later]:
+        """What replaces a message, or takes it back."""
+        for later in one.later:
+            here = self.has(later)
+            if here is None:
+                continue
+            yield Later(
+                later.number,
+                later.at,
+                later.sent_at,
+                later.source_id,
+                later.kind == Kind.RECALL,
+                self._sender(later, talk),
+                here,
+                later.text if here else "",
+                any(d.state == DeliveryState.SENT for d in later.deliveries),
+            )
 
     def _gone(self, number: int) -> str:
         """Why there is nothing to read of a message that does not open."""

@@ -22,6 +22,7 @@ from bridge.records.transcript import (
     Came,
     Enclosure,
     Judged,
+    Later,
     Line,
     Party,
     Passed,
@@ -118,6 +119,15 @@ def line(number: int, text: str, **more: object) -> Line:
     return Line(number=number, at=at, sent_at=at - 250, text=text, **fields)  # type: ignore[arg-type]
 
 
+def became(number: int, text: str, *, recall: bool = False, here: bool = True) -> Later:
+    """What became of a message: the later one of Alice's with this number, as `line` would date it."""
+    at = START + number * 1000
+    return Later(number, at, at - 250, f"w{number}", recall, ALICE, here, text if here else "", shown=True)
+
+
+ANEW, TAKEN = became(3, "a deal, said anew"), became(4, "[Recalled]", recall=True)
+
+
 def _told() -> tuple[Line | Came, ...]:
     """The first day of Alice and 李雷: everything that may become of a message."""
     advice = {"network": "symphony", "sender": ALICE, "readers": (LI_LEI,)}
@@ -126,11 +136,25 @@ def _told() -> tuple[Line | Came, ...]:
             1, "卡号 4111111111111111", sent="卡号 ************1111", decisions=(JUDGED,), deliveries=(SENT,)
         ),
         line(
-            2, "a deal", **advice, state="released", decisions=(JUDGED, RELEASED), deliveries=(FAILED, SENT)
+            2,
+            "a deal",
+            **advice,
+            state="released",
+            decisions=(JUDGED, RELEASED),
+            deliveries=(FAILED, SENT),
+            later=(ANEW, TAKEN),
         ),
         Came(START + 2500, BOB, True, "paired"),
-        line(3, "a deal, said anew", **advice, edits=2, deliveries=(SENT,), quote="earlier words\nof his"),
-        line(4, "[Recalled]", **advice, kind="recall", sent="", state="noted", recalls=3),
+        line(
+            3,
+            "a deal, said anew",
+            **advice,
+            edits=2,
+            deliveries=(SENT,),
+            quote="earlier words\nof his",
+            later=(TAKEN,),
+        ),
+        line(4, "[Recalled]", **advice, kind="recall", sent="", state="noted", recalls=3, taken=ANEW.text),
         line(
             5,
             "Your message is held for review.",

@@ -82,6 +82,19 @@ def test_edits_and_recalls_are_linked_to_what_they_are_about(place: zipfile.ZipF
     }
 
 
+def test_a_later_version_that_lies_elsewhere_is_named() -> None:
+    """Whether the export has it or not: the original never reads as if it stood."""
+    edit, recall = corpus.became(3, "anew", here=False), corpus.became(4, "", recall=True, here=False)
+    for later, expected in (
+        ((edit,), ("EditedOriginalMsg", "message/3")),
+        ((recall,), ("Deleted", "message/4")),
+        ((edit, recall), ("Deleted", "message/4")),
+    ):
+        one = replace(corpus.slices()[0], items=(corpus.line(2, "a deal", later=later),))
+        (found,) = _dump(_zip(one)).findall("*/Message")
+        assert (found.findtext("UpdatedType"), found.findtext("EditedNewMsgId")) == expected
+
+
 def test_who_could_see_is_there(place: zipfile.ZipFile) -> None:
     """Everybody enters and leaves once; the day runs from midnight to midnight of the desk."""
     told = _dump(place)[0]

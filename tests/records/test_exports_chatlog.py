@@ -9,11 +9,8 @@ import corpus
 import pytest
 
 from bridge.records.exports.chatlog import exact, heading, page, presences, told
-from bridge.records.exports.histories import Histories
 from bridge.records.exports.legible import spelled
 from bridge.records.transcript import Came
-
-NONE = Histories([])
 
 
 class _Texts(HTMLParser):
@@ -63,7 +60,7 @@ def test_a_page_has_every_text_and_no_tag_of_a_strangers() -> None:
     """Markup in a text is text."""
     slice_ = corpus.slices()[2]
     reader = _Texts()
-    reader.feed(page("t", [told(item, NONE).page for item in slice_.items]))
+    reader.feed(page("t", [told(item).page for item in slice_.items]))
     expected = {f"message-{line.number}": spelled(line.text) for line in slice_.lines}
     assert reader.found == expected
     assert "script" not in reader.tags
@@ -72,16 +69,15 @@ def test_a_page_has_every_text_and_no_tag_of_a_strangers() -> None:
 @pytest.mark.parametrize("text", corpus.TEXTS)
 def test_no_text_can_pass_for_a_line_of_ours(text: str) -> None:
     """In plain text every line of a message is marked as its line."""
-    plain = told(corpus.line(1, text, sent=""), NONE).plain
+    plain = told(corpus.line(1, text, sent="")).plain
     quoted = [line[6:] for line in plain.split("\n") if line.startswith("    > ")]
     assert "\n".join(quoted) == spelled(text).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def test_later_versions_stand_at_the_first() -> None:
     """A reader of the original learns that it was replaced and taken back."""
-    whole = corpus.slices()
-    second = next(line for line in whole[0].lines if line.number == 2)
-    plain = told(second, Histories(whole)).plain
+    second = next(line for line in corpus.slices()[0].lines if line.number == 2)
+    plain = told(second).plain
     assert "Replaced by: message/3" in plain
     assert "Taken back by: message/4" in plain
 

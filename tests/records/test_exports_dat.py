@@ -65,6 +65,7 @@ def test_every_message_is_a_row_as_it_was(out: corpus.Memory) -> None:
         assert all(one.address in row["TO"] for one in line.readers)
         earlier = line.edits or line.recalls
         assert row["REFERSTO"] == (f"message/{earlier}" if earlier else "")
+        assert row["LATER"].count("message/") == len(line.later)
         assert row["ABOUT"] == (f"message/{line.notice_for}" if line.notice_for else "")
         assert len(row["DECISIONS"].split("\n") if row["DECISIONS"] else []) == len(line.decisions)
         assert len(row["DELIVERIES"].split("\n") if row["DELIVERIES"] else []) == len(line.deliveries)

@@ -9,14 +9,13 @@ from dataclasses import replace
 import corpus
 
 from bridge.records.exports.docset import Shelf, Stored, documents
-from bridge.records.exports.histories import Histories
 from bridge.records.exports.natives import native
 from bridge.records.transcript import Enclosure
 
 
 def _stored() -> tuple[corpus.Memory, list[Stored]]:
     out = corpus.Memory(3)
-    shelf = Shelf(corpus.request(), Histories(corpus.slices()), out)
+    shelf = Shelf(corpus.request(), out)
     return out, [shelf.store(document) for document in documents(corpus.slices(), "WB")]
 
 
@@ -85,7 +84,7 @@ def test_a_reason_may_hold_anything() -> None:
     lost = Enclosure("x", "", -1, missing="\ud800")
     one = replace(corpus.slices()[0], items=(corpus.line(1, "x", files=(lost,)),))
     for document in documents([one], "WB"):
-        Shelf(corpus.request(), Histories([one]), out).store(document)
+        Shelf(corpus.request(), out).store(document)
     assert out.files["text/0001/WB000000001.0001.txt"].decode() == "Not in the archive: ⟦U+D800⟧\r\n"
 
 

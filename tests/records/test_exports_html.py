@@ -91,8 +91,21 @@ def test_links_lead_to_what_is_there(out: corpus.Memory) -> None:
     """From the index to the pages and from these to attachments, without a network."""
     assert set(read(out, "index-00001.html").links) == set(PAGES)
     links = read(out, PAGES[0]).links
-    assert len(links) == 3
-    assert all(link.removeprefix("../") in out.files for link in links)
+    assert sum("#" not in link for link in links) == 3
+    assert all(link.removeprefix("../").partition("#")[0] in out.files for link in links)
+    anchors = {link.partition("#")[2] for link in links} - {""}
+    assert anchors == {"m2", "m3", "m4"}
+    assert all(f'id="{anchor}"' in out.files[PAGES[0]].decode() for anchor in anchors)
+
+
+def test_what_was_replaced_or_taken_back_says_so_before_its_words(out: corpus.Memory) -> None:
+    """By which message and when, on the page of the original."""
+    told = read(out, PAGES[0]).texts["became"]
+    assert [one.split(" at ")[0] for one in told] == [
+        "Replaced by / 已被修改，见 message/3 (w3)",
+        "Taken back by / 已被撤回，见 message/4 (w4)",
+        "Taken back by / 已被撤回，见 message/4 (w4)",
+    ]
 
 
 @pytest.mark.parametrize("language", ["en", "zh-Hans", "zh-Hant"])

@@ -31,10 +31,13 @@ def test_every_message_is_as_it_was(out: corpus.Memory) -> None:
     found = rows(out, "messages")
     assert len(found) == len(lines)
     for row, line in zip(found, lines, strict=True):
-        plain = ("number", "sender", "readers", "files", "decisions", "deliveries", "leaf")
+        plain = ("number", "sender", "readers", "files", "decisions", "deliveries", "later", "leaf")
         fields = [name for name in line.__slots__ if name not in plain]
         assert {name: row[name] for name in fields} == {name: getattr(line, name) for name in fields}
         assert row["message"] == line.number
+        assert [(one["message"], one["event"]) for one in row["later"]] == [
+            (one.number, "recall" if one.recall else "edit") for one in line.later
+        ]
         assert row["leaf"] == line.leaf.hex()
         assert row["sender"] == f"{line.sender.network}/{line.sender.id}"
         assert row["readers"] == [f"{one.network}/{one.id}" for one in line.readers]

@@ -107,7 +107,7 @@ def _same(line: Line, event: Mapping[str, Any]) -> None:
     assert event["id"] == f"message/{line.number}"
     assert event["body"] == (line.gone or line.text)
     assert event["participant"] == f"{line.sender.network}/{line.sender.id}"
-    assert event["deleted"] == (line.number == 2)
+    assert event["deleted"] == (line.number in (2, 3))
     assert len(_custom(event, "Decision")) == len(line.decisions)
     assert len(_custom(event, "Delivery")) == len(line.deliveries)
     assert _custom(event, "Sent") == ([line.sent] if line.sent not in ("", line.text) else [])
@@ -127,6 +127,21 @@ def test_edits_and_recalls_stand_at_the_original_and_for_themselves(files: list[
         "message/3",
         "message/2",
     ]
+
+
+def test_a_later_version_that_lies_elsewhere_marks_the_original() -> None:
+    """Deleted, and edited by whom and when; the words of what was not asked for are not there."""
+    later = (corpus.became(3, "anew", here=False), corpus.became(4, "", recall=True, here=False))
+    one = replace(corpus.slices()[0], items=(corpus.line(2, "a deal", later=later),))
+    (octets,) = _written(one).values()
+    (event,) = Opened(octets).manifest["events"]
+    assert event["deleted"] is True
+    (edit,) = event["edits"]
+    assert edit == {
+        "participant": "symphony/7001",
+        "timestamp": "2026-09-21T14:13:22.750Z",
+        "previous": "a deal",
+    }
 
 
 def test_kinds_of_events_are_told_apart(files: list[Opened]) -> None:

@@ -42,6 +42,14 @@ def test_remarks_leave_nothing_out() -> None:
     assert "Origin: CN" in words[0]
 
 
+def test_what_became_of_a_message_is_said_wherever_that_lies() -> None:
+    """What replaced it or took it back, when, and that the export does not have it."""
+    later = (corpus.became(3, "anew", here=False), corpus.became(4, "", recall=True))
+    told = dict(remarks(corpus.line(2, "a deal", later=later)))
+    assert told["Replaced by"] == "message/3 (w3) at 2026-09-21T14:13:22.750Z, not in this export"
+    assert told["Taken back by"] == "message/4 (w4) at 2026-09-21T14:13:23.750Z"
+
+
 def test_comings_are_sentences() -> None:
     """Who, what, why."""
     (came,) = [item for item in corpus.slices()[0].items[:3] if not hasattr(item, "text")]

@@ -183,3 +183,19 @@ def test_people_are_named_as_the_directory_names_them(db: Connection) -> None:
     assert (alice.address, client.name) == (ALICE.address, LI_LEI.name)
     assert client.address.endswith("@w.example")
     assert (talk.title, talk.origin) == ("Alice Wong ↔ 李雷", "CN")
+
+
+def test_what_became_of_a_message_is_known_wherever_it_lies(db: Connection) -> None:
+    """A later version, a recall: not what the export does not have yet; of what it leaves out no words."""
+    original = next(one for one in documents(db, [1]))
+    held = line(db, "ten 4111111111111111")
+    assert [(one.number, one.recall, one.text) for one in line(db, original.text).later] == [
+        (line(db, "Good morning, 李雷").number, False, "Good morning, 李雷")
+    ]
+    assert [(one.recall, one.here) for one in held.later] == [(True, True)]
+    assert line(db, "[Recalled]").taken == held.text
+    for has, expected in ((None, []), (False, [(False, "")])):
+        asked = transcripts(db)
+        asked.has = lambda _, has=has: has  # type: ignore[misc]
+        (run,) = asked.runs([original])
+        assert [(one.here, one.text) for one in next(run.slices[0].lines).later] == expected

@@ -14,14 +14,13 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from bridge.records.exports.choices import text, word
-from bridge.records.exports.histories import Histories
 from bridge.records.exports.legible import FORBIDDEN, altered
 from bridge.records.exports.markup import Markup
 from bridge.records.exports.naming import attachment
 from bridge.records.exports.natives import account, native, native_change, native_slice
 from bridge.records.exports.telling import said, seen
 from bridge.records.exports.zipping import Zip, zipped
-from bridge.records.transcript import BRIDGE, Came, Enclosure, Line, Output, Party, Request, Slice
+from bridge.records.transcript import BRIDGE, Came, Enclosure, Later, Line, Output, Party, Request, Slice
 
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 DAY = 86_400_000
@@ -36,8 +35,6 @@ class _Dump:
     """The XML of one part of an export."""
 
     markup: Markup
-    histories: Histories
-    lines: Mapping[int, Line]
     unit: int
     perspective: str
     warn: Callable[[str, int, str], None]
@@ -111,7 +108,7 @@ class _Dump:
 
     def _update(self, line: Line) -> None:
         """What this message is to another one, and which one follows it."""
-        following = self.histories.next(line.number)
+        following = _following(line)
         kind = _own(line) or (_role(following) if following else "")
         if not kind:
             return
@@ -123,9 +120,8 @@ class _Dump:
     def _content(self, line: Line) -> str:
         if line.kind != "recall":
             return line.gone or line.text
-        earlier = self.lines.get(line.recalls or 0)
         named = _id(line.recalls) if line.recalls is not None else line.refers_to
-        return f"delete {earlier.text if earlier else named}"
+        return f"delete {line.taken or named}"
 
     def _transfer(self, name: str, line: Line, place: int, file: Enclosure) -> None:
         with self.markup.within(name):
@@ -143,8 +139,16 @@ def _own(line: Line) -> str:
     return ANEW if line.edits is not None or line.replaces else ""
 
 
-def _role(following: Line) -> str:
-    return DELETED if following.recalls is not None else EDITED
+def _following(line: Line) -> Later | None:
+    """What a message is said to have become, of all that it became: the next version that is in the archive's
+    hands, else that it was taken back, else the next one."""
+    here = [one for one in line.later if one.here]
+    recalls = [one for one in line.later if one.recall]
+    return next(iter([*here, *recalls, *line.later]), None)
+
+
+def _role(following: Later) -> str:
+    return DELETED if following.recall else EDITED
 
 
 def _id(number: int) -> str:
@@ -181,17 +185,15 @@ class Actiance:
     ) -> None:
         """One ZIP. Raises ConfigError for an unknown unit of time."""
         unit = _UNITS[word(options, "unit", ("ms", "s"))]
-        lines = {line.number: line for one in slices for line in one.lines}
+        lines = [line for one in slices for line in one.lines]
         with out.file(f"actiance-{out.part:04d}.zip") as file, zipped(file) as place:
             with place.entry("actiance_export.xml") as xml:
-                dump = _Dump(
-                    Markup(xml), Histories(slices), lines, unit, text(options, "perspective"), out.warn
-                )
+                dump = _Dump(Markup(xml), unit, text(options, "perspective"), out.warn)
                 with dump.markup.within("FileDump", {"xmlns:xsi": XSI}):
                     for one in slices:
                         dump.conversation(one, ZoneInfo(request.zone))
             place.add("records.jsonl", _records(slices))
-            _attachments(place, list(lines.values()), out)
+            _attachments(place, lines, out)
 
 
 def _records(slices: Iterable[Slice]) -> Iterator[bytes]:

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from bridge.records.exports.histories import Histories
 from bridge.records.exports.legible import altered, one_break, spelled
 from bridge.records.exports.natives import account, everybody
 from bridge.records.exports.telling import changed, duration, remarks, said, utc, who
@@ -104,12 +103,12 @@ def _row(one: Presence) -> Sequence[str]:
     return (who(party), party.role, party.address, *times, str(one.messages))
 
 
-def told(item: Line | Came, histories: Histories) -> Block:
+def told(item: Line | Came) -> Block:
     """One message with everything about it, or somebody's coming or going."""
     if isinstance(item, Came):
         plain = f"\n[{utc(item.at)}] * {_flat(changed(item))}\n"
         return Block(plain, f'<p class="presence">[{utc(item.at)}] {marked(changed(item))}</p>\n')
-    pairs = [*remarks(item), *_became(item, histories)]
+    pairs = [*remarks(item)]
     author = f"{who(item.sender)} <{item.sender.address}>"
     plain = f"\n[{utc(said(item))}] {_flat(author)}\n{_indented(item.text)}\n"
     plain += "".join(f"    - {name}: {_flat(value)}\n" for name, value in pairs)
@@ -118,12 +117,6 @@ def told(item: Line | Came, histories: Histories) -> Block:
         f'<div class="text">{marked(item.text)}</div>\n{_list(pairs)}</article>\n'
     )
     return Block(plain, article)
-
-
-def _became(line: Line, histories: Histories) -> Iterable[tuple[str, str]]:
-    for later in histories.later(line.number):
-        verb = "Taken back by" if later.recalls is not None else "Replaced by"
-        yield verb, f"message/{later.number} at {utc(said(later))}"
 
 
 def exact(line: Line) -> bool:

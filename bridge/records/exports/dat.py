@@ -13,10 +13,9 @@ from dataclasses import dataclass
 
 from bridge.records.exports.choices import text, word
 from bridge.records.exports.docset import CONVERSATION, Shelf, Stored, documents
-from bridge.records.exports.histories import Histories, referred
 from bridge.records.exports.legible import one_break, spelled
 from bridge.records.exports.mime import mailbox_text
-from bridge.records.exports.telling import decided, delivered, moment, seen, utc
+from bridge.records.exports.telling import became, decided, delivered, moment, seen, utc
 from bridge.records.transcript import Line, Output, Request, Slice
 
 
@@ -129,7 +128,8 @@ VALUES: Mapping[str, Column] = {
     "message": lambda one: _of(one, lambda line: line.text),
     "seen": lambda one: _of(one, seen),
     "sent": lambda one: _of(one, lambda line: line.sent),
-    "refers": lambda one: _of(one, lambda line: _number(referred(line))),
+    "refers": lambda one: _of(one, lambda line: _number(line.earlier)),
+    "later": lambda one: _of(one, lambda line: "\n".join(f"{verb} {who}" for verb, who in became(line))),
     "about": lambda one: _of(one, lambda line: _number(line.notice_for)),
     "decisions": lambda one: _of(one, lambda line: "\n".join(map(decided, line.decisions))),
     "deliveries": lambda one: _of(one, lambda line: "\n".join(map(delivered, line.deliveries))),
@@ -150,9 +150,9 @@ _WEIGHBRIDGE = (
     "DOCID=id KIND=kind GROUPID=group PARENTID=parent ATTACHIDS=children BEGATTACH=first ENDATTACH=last "
     "CUSTODIAN=custodian FROM=from TO=to SUBJECT=subject SENT=at ARCHIVED=archived CONVERSATION=conversation "
     "TITLE=title DAY=day PRESENT=present NETWORK=network SOURCEID=source STATE=state MESSAGE=message "
-    "SEEN=seen SENTTEXT=sent REFERSTO=refers ABOUT=about DECISIONS=decisions DELIVERIES=deliveries GONE=gone "
-    "MISSING=missing FILENAME=name MIMETYPE=media FILESIZE=size MD5HASH=md5 SHA256HASH=sha256 "
-    "NATIVEPATH=native TEXTPATH=text"
+    "SEEN=seen SENTTEXT=sent REFERSTO=refers LATER=later ABOUT=about DECISIONS=decisions "
+    "DELIVERIES=deliveries GONE=gone MISSING=missing FILENAME=name MIMETYPE=media FILESIZE=size MD5HASH=md5 "
+    "SHA256HASH=sha256 NATIVEPATH=native TEXTPATH=text"
 )
 _DOJ = (
     "COMPANY=company CUSTDIAN=custodian BEGDOC#=id ENDDOC#=id DOCID=id PGCOUNT=pages PARENTID=parent "
@@ -194,7 +194,7 @@ class Dat:
         prefix = text(options, "prefix", "WB")
         values = dict(VALUES) | {"company": lambda one: text(options, "company")}
         volume = f"{prefix}{out.part:04d}"
-        shelf = Shelf(request, Histories(slices), out)
+        shelf = Shelf(request, out)
         with out.file(f"data/{volume}.dat") as dat, out.file(f"data/{volume}.opt") as opt:
             dat.write(mark + signs.row(name for name, _ in profile).encode(encoding))
             for document in documents(slices, prefix):

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from hashlib import md5, sha256
 
 from bridge.records.exports.chatlog import exact, heading, told
-from bridge.records.exports.histories import Histories
 from bridge.records.exports.legible import spelled
 from bridge.records.exports.naming import safe
 from bridge.records.exports.natives import custodian, mark, native, native_change, native_slice
@@ -120,7 +119,6 @@ class Shelf:
     """Where the files of documents are written: folders `natives` and `text`, one inside for each part."""
 
     request: Request
-    histories: Histories
     out: Output
 
     def store(self, document: Document) -> Stored:
@@ -171,4 +169,4 @@ class Shelf:
             return heading(self.request, document.conversation).plain
         if document.line is not None and not exact(document.line):
             self.out.warn("spelled", document.line.number, "signs are spelled out; the native is unchanged")
-        return told(document.item, self.histories).plain
+        return told(document.item).plain

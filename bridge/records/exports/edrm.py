@@ -11,7 +11,6 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bridge.records.exports.choices import text, word
 from bridge.records.exports.docset import ATTACHMENT, MESSAGE, Document, Shelf, Stored, documents
-from bridge.records.exports.histories import Histories
 from bridge.records.exports.legible import FORBIDDEN, altered
 from bridge.records.exports.markup import Markup
 from bridge.records.exports.mime import mailbox_text
@@ -57,7 +56,7 @@ class Edrm:
     ) -> None:
         """One load file, and the files of its documents. Raises ConfigError for an unknown version."""
         version = word(options, "version", _VERSIONS)
-        shelf = Shelf(request, Histories(slices), out)
+        shelf = Shelf(request, out)
         with out.file(f"edrm-{out.part:04d}.xml") as file:
             load = _Load(Markup(file), shelf, text(options, "prefix", "WB"))
             with load.markup.within("Root", _root(version)):

@@ -16,7 +16,6 @@ from bridge.records.exports import mime
 from bridge.records.exports.attaching import put
 from bridge.records.exports.chatlog import Block, exact, heading, page, reach, told
 from bridge.records.exports.choices import number, text, word
-from bridge.records.exports.histories import Histories
 from bridge.records.exports.naming import of_slice, safe
 from bridge.records.exports.natives import everybody, mark, native
 from bridge.records.transcript import ADVISOR, CLIENT, Enclosure, Line, Output, Request, Slice
@@ -46,7 +45,6 @@ class _Letters:
     conversation: Slice
     options: Mapping[str, object]
     out: Output
-    histories: Histories
     digest: str
 
     def write(self) -> None:
@@ -70,7 +68,7 @@ class _Letters:
 
     def _pieces(self, room: int) -> Iterator[_Piece]:
         for item in self.conversation.items:
-            block = told(item, self.histories)
+            block = told(item)
             yield _Piece(mime.larger(block.size) + 8, block)
             if isinstance(item, Line):
                 yield from self._files(item, room)
@@ -195,10 +193,9 @@ class GlobalRelay:
         self, request: Request, slices: Sequence[Slice], options: Mapping[str, object], out: Output
     ) -> None:
         """One mail for each slice, or more."""
-        histories = Histories(slices)
         for one in slices:
             digest = mark(one.key, *(mark(native(line)) for line in one.lines))
-            _Letters(request, one, options, out, histories, digest).write()
+            _Letters(request, one, options, out, digest).write()
 
 
 GLOBALRELAY = GlobalRelay()

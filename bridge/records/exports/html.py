@@ -16,7 +16,7 @@ from bridge.records.exports.chatlog import ALLOWED, exact, marked
 from bridge.records.exports.choices import word
 from bridge.records.exports.labels import LANGUAGES, label
 from bridge.records.exports.naming import attachment, of_slice
-from bridge.records.exports.reading import Pair, change, facts, heading, other_side
+from bridge.records.exports.reading import Pair, became, change, facts, heading, other_side
 from bridge.records.transcript import Came, Enclosure, Line, Output, Request, Slice
 
 
@@ -30,9 +30,10 @@ class Html:
     ) -> None:
         """See `Format`."""
         language = word(options, "language", LANGUAGES)
+        pages = {line.number: of_slice(one, "html") for one in slices for line in one.lines}
         for one in slices:
             with out.file(of_slice(one, "html")) as file:
-                for part in _page(one.title, language, _conversation(request, one, language)):
+                for part in _page(one.title, language, _conversation(request, one, language, pages)):
                     file.write(part.encode("utf-8", "replace"))
             for line in one.lines:
                 if not exact(line):
@@ -64,23 +65,35 @@ def _index(slices: Sequence[Slice]) -> Iterator[str]:
     yield "</ul>\n"
 
 
-def _conversation(request: Request, one: Slice, language: str) -> Iterator[str]:
+def _conversation(request: Request, one: Slice, language: str, pages: Mapping[int, str]) -> Iterator[str]:
     yield _table(heading(request, one, language))
     for item in one.items:
         if isinstance(item, Came):
             yield f'<p class="came">{marked(change(item, language))}</p>\n'
         else:
-            yield _message(item, language)
+            yield _message(item, language, pages)
 
 
-def _message(line: Line, language: str) -> str:
+def _message(line: Line, language: str, pages: Mapping[int, str]) -> str:
     parts = [f'<article id="m{line.number}">\n<h2>{escape(label("message", language))} {line.number}</h2>\n']
+    for name, value in became(line, language):
+        parts.append(f'<p class="became">{escape(name)} {marked(value)}</p>\n')
+    parts.append(_links(line, language, pages))
     sides = [("quote", line.quote)] if line.quote else []
     sides += [("written", line.text), ("delivered", other_side(line, language))]
     for key, value in sides:
         parts.append(f'<h3>{escape(label(key, language))}</h3>\n<p class="{key}">{marked(value)}</p>\n')
     parts += [_file(line, place, file, language) for place, file in enumerate(line.files)]
     return "".join([*parts, _table(facts(line, language)), "</article>\n"])
+
+
+def _links(line: Line, language: str, pages: Mapping[int, str]) -> str:
+    """The messages that this one is about, or that are about it, as far as this part has them."""
+    numbers = (line.edits, line.recalls, line.notice_for, *(later.number for later in line.later))
+    there = [number for number in numbers if number is not None and number in pages]
+    word = escape(label("message", language))
+    links = (f'<a href="../{quote(pages[number])}#m{number}">{word} {number}</a>' for number in there)
+    return f'<p class="links">{" ".join(links)}</p>\n' if there else ""
 
 
 def _file(line: Line, place: int, file: Enclosure, language: str) -> str:
@@ -103,6 +116,7 @@ margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin:0}h3{font-size:.8rem;margin:.6rem 0 0;color:#555}
 article{border-top:2px solid #1a1a1a;padding:1rem 0;margin-top:1rem}
 p.written,p.delivered,p.quote{white-space:pre-wrap;overflow-wrap:anywhere;margin:.2rem 0}
+p.became{font-weight:600;color:#8a1c1c;margin:.2rem 0}
 p.quote{border-left:3px solid #999;padding-left:.6rem}p.came{color:#555}
 table{border-collapse:collapse;font-size:.85rem;margin:.6rem 0}
 th,td{text-align:left;vertical-align:top;padding:.1rem .8rem .1rem 0;overflow-wrap:anywhere}

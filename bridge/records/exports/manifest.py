@@ -28,6 +28,10 @@ NOT_GIVEN = "attachment-not-given"
 """The code of the warning that the archive never had an attachment: its network did not give it."""
 
 
+LATER = "later-version"
+"""The code of the warning that a message was replaced, or taken back, by one that is not in the export."""
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """Under which terms an export is made: format and profile, the options of both, the region it goes to and
@@ -93,6 +97,8 @@ def _line(line: Line) -> Mapping[str, int]:
         "notices": int(line.notice_for is not None),
         "edits": int(bool(line.replaces) or line.edits is not None),
         "recalls": int(line.kind == "recall"),
+        "edited_later": int(any(not one.recall for one in line.later)),
+        "recalled_later": int(any(one.recall for one in line.later)),
         "unreadable": int(bool(line.gone)),
         "decisions": len(line.decisions),
         "deliveries": len(line.deliveries),
@@ -103,7 +109,8 @@ def _line(line: Line) -> Mapping[str, int]:
 
 
 COUNTS = (
-    *("messages", "notices", "edits", "recalls", "unreadable", "joins", "leaves", "decisions", "deliveries"),
+    *("messages", "notices", "edits", "recalls", "edited_later", "recalled_later", "unreadable"),
+    *("joins", "leaves", "decisions", "deliveries"),
     *("attachments", "attachments_missing", "attachment_bytes", "slices"),
 )
 

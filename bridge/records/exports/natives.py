@@ -11,7 +11,7 @@ from dataclasses import fields
 from datetime import date
 from hashlib import sha256
 
-from bridge.records.transcript import ADVISOR, Came, Enclosure, Judged, Line, Party, Passed, Slice
+from bridge.records.transcript import ADVISOR, Came, Enclosure, Judged, Later, Line, Party, Passed, Slice
 
 
 def native(line: Line) -> bytes:
@@ -71,12 +71,12 @@ def _encoded(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=True, sort_keys=True, separators=(",", ":")).encode() + b"\n"
 
 
-def _fields(noun: Line | Came | Party | Enclosure | Judged | Passed) -> dict[str, object]:
+def _fields(noun: Line | Came | Later | Party | Enclosure | Judged | Passed) -> dict[str, object]:
     return {one.name: _plain(getattr(noun, one.name)) for one in fields(noun)}
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, Party | Enclosure | Judged | Passed):
+    if isinstance(value, Later | Party | Enclosure | Judged | Passed):
         return _fields(value)
     if isinstance(value, tuple | list):
         return [_plain(one) for one in value]

@@ -15,7 +15,7 @@ from bridge.errors import Missing
 from bridge.records.exports import plainly
 from bridge.records.exports.attaching import attach
 from bridge.records.exports.naming import attachment
-from bridge.records.exports.telling import utc
+from bridge.records.exports.telling import became, utc
 from bridge.records.transcript import Came, Output, Request, Slice
 
 try:
@@ -45,7 +45,8 @@ SCHEMAS: Mapping[str, Any] = {
             ("readers", _TEXTS),
             *((name, _TEXT) for name in ("text", "sent", "sent_quote", "quote", "defect")),
             *((name, _WHOLE) for name in ("edits", "recalls", "notice_for")),
-            *((name, _TEXT) for name in ("replaces", "refers_to", "origin", "gone")),
+            *((name, _TEXT) for name in ("taken", "replaces", "refers_to", "origin", "gone")),
+            ("later", _TEXTS),
             *((name, _WHOLE) for name in ("lane", "entry")),
             ("leaf", _TEXT),
             ("deliveries", _TEXTS),
@@ -104,7 +105,8 @@ def _messages(slices: Sequence[Slice]) -> Iterator[Row]:
                 for passed in line.deliveries
             ]
             where = {"conversation": one.key, "day": one.day, "deliveries": deliveries}
-            yield {**plainly.line(line), **where}
+            later = [f"{verb}: {which}" for verb, which in became(line)]
+            yield {**plainly.line(line), **where, "later": later}
 
 
 def _decisions(slices: Sequence[Slice]) -> Iterator[Row]:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from bridge.records.exports.telling import utc
-from bridge.records.transcript import Came, Enclosure, Judged, Line, Party, Passed, Slice
+from bridge.records.exports.telling import said, utc
+from bridge.records.transcript import Came, Enclosure, Judged, Later, Line, Party, Passed, Slice
 
 
 def who(party: Party) -> str:
@@ -91,6 +91,19 @@ def came(one: Came) -> dict[str, Any]:
     }
 
 
+def later(one: Later) -> dict[str, Any]:
+    """What replaces a message, or takes it back; its words are those of its own row, if it has one here."""
+    return {
+        "event": "recall" if one.recall else "edit",
+        "message": one.number,
+        "source_id": one.source_id,
+        "at": one.at,
+        "time": utc(said(one)),
+        "participant": who(one.sender),
+        "in_export": one.here,
+    }
+
+
 def line(one: Line) -> dict[str, Any]:
     """A message, without its attachments and decisions."""
     return {
@@ -112,6 +125,8 @@ def line(one: Line) -> dict[str, Any]:
         "defect": one.defect,
         "edits": one.edits,
         "recalls": one.recalls,
+        "taken": one.taken,
+        "later": [later(version) for version in one.later],
         "replaces": one.replaces,
         "refers_to": one.refers_to,
         "notice_for": one.notice_for,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bridge.records.exports.labels import label
-from bridge.records.exports.telling import decided, delivered, utc, who
+from bridge.records.exports.telling import decided, delivered, follower, utc, who
 from bridge.records.transcript import Came, Line, Party, Request, Slice
 
 Pair = tuple[str, str]
@@ -62,6 +62,13 @@ def facts(line: Line, language: str) -> Iterator[Pair]:
     for passed in line.deliveries:
         yield label("delivery", language), delivered(passed)
     yield label("proof", language), f"{line.lane}/{line.entry} {line.leaf.hex()}"
+
+
+def became(line: Line, language: str) -> Iterator[Pair]:
+    """What replaced a message, or took it back: to be read before its words."""
+    for later in line.later:
+        told = follower(later, label("elsewhere", language))
+        yield label("taken_back" if later.recall else "replaced", language), told
 
 
 def other_side(line: Line, language: str) -> str:

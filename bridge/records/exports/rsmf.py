@@ -16,7 +16,6 @@ from typing import IO
 from bridge.records.exports import mime, plainly
 from bridge.records.exports.chatlog import heading, told
 from bridge.records.exports.choices import number, text
-from bridge.records.exports.histories import Histories, referred
 from bridge.records.exports.naming import attachment, of_slice
 from bridge.records.exports.natives import account, custodian, everybody, mark
 from bridge.records.exports.packing import Limits, cut
@@ -37,7 +36,6 @@ class _Thread:
     conversation: Slice
     options: Mapping[str, object]
     out: Output
-    histories: Histories
 
     def write(self, file: IO[bytes]) -> None:
         """The mail with its one attachment."""
@@ -91,7 +89,7 @@ class _Thread:
 
     def _words(self) -> str:
         """What Relativity takes as the extracted text."""
-        blocks = [told(item, self.histories) for item in self.conversation.items]
+        blocks = [told(item) for item in self.conversation.items]
         return heading(self.request, self.conversation).plain + "".join(block.plain for block in blocks)
 
     def _zip(self, place: Zip) -> None:
@@ -147,7 +145,6 @@ class _Thread:
         return found | ({"body": item.reason} if item.reason else {})
 
     def _message(self, line: Line, here: Set[int]) -> dict[str, object]:
-        later = self.histories.later(line.number)
         found: dict[str, object] = {
             "id": f"message/{line.number}",
             "type": _type(line),
@@ -155,13 +152,13 @@ class _Thread:
             "participant": plainly.who(line.sender),
             "conversation": self.conversation.key,
             "timestamp": utc(said(line)),
-            "deleted": any(one.recalls is not None for one in later),
+            "deleted": any(one.recall for one in line.later),
             "direction": "outgoing" if line.sender.role in (ADVISOR, BRIDGE) else "incoming",
             "custom": _custom(remarks(line)),
         }
         if (parent := _parent(line)) in here:
             found["parent"] = f"message/{parent}"
-        if edits := _edits(line, later):
+        if edits := _edits(line):
             found["edits"] = edits
         if line.files:
             found["attachments"] = [_attached(line, place, one) for place, one in enumerate(line.files)]
@@ -175,25 +172,21 @@ def _type(line: Line) -> str:
 
 
 def _parent(line: Line) -> int | None:
-    earlier = referred(line)
-    return earlier if earlier is not None else line.notice_for
+    return line.earlier if line.earlier is not None else line.notice_for
 
 
-def _edits(line: Line, later: Iterable[Line]) -> list[dict[str, object]]:
-    """The versions that followed, each with the one before it."""
+def _edits(line: Line) -> list[dict[str, object]]:
+    """The versions that followed, each with the one before it, as far as this export has their words."""
     found: list[dict[str, object]] = []
-    previous = line.text
-    for one in later:
-        if one.edits is not None:
-            found.append(
-                {
-                    "participant": plainly.who(one.sender),
-                    "timestamp": utc(said(one)),
-                    "previous": previous,
-                    "new": one.text,
-                }
-            )
-            previous = one.text
+    previous: str | None = line.text
+    for one in line.later:
+        if one.recall:
+            continue
+        edit: dict[str, object] = {"participant": plainly.who(one.sender), "timestamp": utc(said(one))}
+        edit |= {"previous": previous} if previous is not None else {}
+        edit |= {"new": one.text} if one.text else {}
+        found.append(edit)
+        previous = one.text or None
     return found
 
 
@@ -237,13 +230,12 @@ class Rsmf:
     ) -> None:
         """One file for each slice, or for each so many events. Raises ConfigError."""
         limits = Limits(slice_items=number(options, "events", EVENTS))
-        histories = Histories(slices)
         for whole in slices:
             for index, one in enumerate(cut(whole, limits)):
                 name = of_slice(whole, "rsmf")
                 name = name if not index else f"{name.removesuffix('.rsmf')}.file{index + 1}.rsmf"
                 with out.file(name) as file:
-                    _Thread(request, one, options, out, histories).write(file)
+                    _Thread(request, one, options, out).write(file)
 
 
 RSMF = Rsmf()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from bridge.records.transcript import Came, Enclosure, Judged, Line, Party, Passed
+from bridge.records.transcript import Came, Enclosure, Judged, Later, Line, Party, Passed
 
 YEAR_10000 = 253_402_300_800_000
 """The first moment that no calendar here has; a foreign clock may say anything."""
@@ -30,7 +30,7 @@ def moment(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds // 1000, UTC)
 
 
-def said(line: Line) -> int:
+def said(line: Line | Later) -> int:
     """When a message was written: by the network's clock, or when it was archived if that cannot be."""
     return line.sent_at if 0 < line.sent_at < YEAR_10000 else line.at
 
@@ -62,6 +62,7 @@ def remarks(line: Line) -> Iterator[tuple[str, str]]:
     if line.origin:
         yield "Origin", line.origin
     yield from _links(line)
+    yield from became(line)
     if line.gone:
         yield "Gone", line.gone
     if line.defect:
@@ -93,6 +94,18 @@ def _links(line: Line) -> Iterator[tuple[str, str]]:
         yield "Takes back", f"{line.refers_to}, which the archive does not have"
     if line.notice_for is not None:
         yield "Notice about", f"message/{line.notice_for}"
+
+
+def became(line: Line) -> Iterator[tuple[str, str]]:
+    """What replaced a message, or took it back: its number, id and time, and whether it is here."""
+    for later in line.later:
+        yield "Taken back by" if later.recall else "Replaced by", follower(later)
+
+
+def follower(later: Later, elsewhere: str = "not in this export") -> str:
+    """A later version or a recall on a line."""
+    where = "" if later.here else f", {elsewhere}"
+    return f"message/{later.number} ({later.source_id}) at {utc(said(later))}{where}"
 
 
 def attached(file: Enclosure) -> str:
