@@ -37,6 +37,8 @@ from bridge.store.causes import asking
 from bridge.store.copies import Due, Kept
 from bridge.store.database import Database
 from bridge.store.kept import key_of
+from bridge.store.talks import Naming
+from bridge.store.whole import UNNAMED
 
 log = telemetry.log()
 
@@ -119,7 +121,7 @@ class _Place:
 
 class Archivist:
     """Brings what `database` says is wanted to the archives that `named` gives (by the policies in force),
-    through the sinks that `make` makes of them."""
+    through the sinks that `make` makes of them, with people under the addresses of `naming`."""
 
     def __init__(
         self,
@@ -127,9 +129,10 @@ class Archivist:
         named: Callable[[], Sequence[Destination]],
         make: Callable[[Destination], Sink],
         pace: Pace | None = None,
+        naming: Naming = UNNAMED,
     ) -> None:
         self.database, self.named, self.make = database, named, make
-        self.pace = pace or Pace()
+        self.pace, self.naming = pace or Pace(), naming
         self.places: dict[str, _Place] = {}
         self.waiting: Mapping[str, tuple[int, int]] = {}
         self._thread = ThreadPoolExecutor(1, "archivist")
@@ -264,7 +267,8 @@ class Archivist:
 
     async def _put(self, place: _Place, copy: Due) -> Kept:
         assert place.sink is not None
-        parcel = await self._read(partial(_parcel, copy=copy, destination=place.destination))
+        look = partial(_parcel, copy=copy, destination=place.destination, naming=self.naming)
+        parcel = await self._read(look)
         answer: Acknowledged = await place.sink.put(parcel, self.database.blobs)
         digest = digest_in(parcel.name)
         return Kept(
@@ -419,9 +423,9 @@ async def _answers(sink: Sink) -> bool:
     return True
 
 
-def _parcel(db: Connection, copy: Due, destination: Destination) -> Parcel:
+def _parcel(db: Connection, copy: Due, destination: Destination, naming: Naming) -> Parcel:
     """What an archive gets of a record: bytes in its form, and how it is to lock them."""
-    record = whole.whole(db, copy.message, copy.revision, copy.upto)
+    record = whole.whole(db, copy.message, copy.revision, copy.upto, naming)
     data = FORMS[destination.form](record)
     name = name_of(record, data, destination.form)
     if not destination.lock:

@@ -20,23 +20,26 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from bridge.errors import Refused, Unreachable
 from bridge.ports import Acknowledged, Blobs, Lock, Parcel
-from bridge.records.copies import FORMS, MEDIA, Enclosed, End, Fact, Record
+from bridge.records.copies import FORMS, MEDIA, Enclosed, Fact, Record
+from bridge.records.transcript import ADVISOR, CLIENT, Party
 from bridge.sinks.naming import name_of
 
 PDF = b"%PDF-1.7 a report"
+LI_LEI = Party("weixin", "wmLiLei", "李雷", "wmlilei-82761c6eb1e2@clients.bank.example", CLIENT)
+ALICE = Party("symphony", "7001", "Alice Wong", "alice.wong@bank.example", ADVISOR)
 
 
 def record(number: int = 7, *files: Enclosed, text: str = "你好 Li Lei") -> Record:
     """Something 李雷 wrote, judged."""
-    said = {"network": "weixin", "id": f"m{number}", "conversation": "wk/wm", "text": text, "sent_at": 1}
-    at, about = 1_767_600_000_000, f"message/{number}"
+    said: dict[str, Any] = {"network": "weixin", "id": f"m{number}", "conversation": "wk/wm", "text": text}
+    at, subject = 1_767_600_000_000, f"message/{number}"
+    said["sent_at"] = at - 60_000
     facts = (
-        Fact(0, 40, at, "message:archived", about, {"message": number}, "ab"),
-        Fact(0, 41, at + 1, "message:judged", about, {}, "cd", {"reason": "a rule"}),
+        Fact(0, 40, at, "message:archived", subject, {"message": number}, "ab"),
+        Fact(0, 41, at + 1, "message:judged", subject, {}, "cd", {"reason": "a rule"}),
     )
-    sender = End("weixin", "wmLiLei", "李雷")
-    reader = End("symphony", "7001", "Alice Wong", "alice.wong@bank.example")
-    return Record("0123456789abcdef", number, 1, said, b"<raw>", sender, reader, facts, files)
+    about = ("pair/1", "Alice Wong ↔ 李雷", "CN")
+    return Record("0123456789abcdef", number, 1, said, b"<raw>", LI_LEI, (ALICE,), facts, files, *about)
 
 
 def parcel(one: Record, form: str = "native", **more: Any) -> Parcel:

@@ -18,6 +18,8 @@ from sqlalchemy import insert
 import bridge.archivist as archivist_module
 from bridge import pipeline
 from bridge.archivist import Archivist, Destination, Pace
+from bridge.cli import compose
+from bridge.config import Exports, Settings
 from bridge.errors import ConfigError, Refused, StoreError, Unreachable
 from bridge.message import SYMPHONY, WEIXIN, Archived, Blob, File, Kind, Verdict
 from bridge.ports import DECLINED
@@ -371,3 +373,17 @@ async def test_a_database_that_fails_is_the_stores_error(hands: Hands) -> None:
     """Whoever runs the archivist meets the same error as elsewhere, in words without the statement."""
     with pytest.raises(StoreError, match=r"no such table: nowhere$"):
         await archivist(hands, {})._read(lambda db: db.exec_driver_sql("SELECT 'hush' FROM nowhere"))
+
+
+async def test_people_are_named_as_in_exports(hands: Hands) -> None:
+    """By the settings' domain and rules, which a daemon's archivist gets."""
+    exports = Exports(address_domain="clients.bank.example", origins=("weixin=MO",))
+    shelf, settings = Shelf(), Settings(exports=exports)
+    work = compose.archivist(settings, hands.store, lambda: (VAULT,))
+    work.make = lambda _: shelf
+    await work.renew()
+    await say(hands, "one")
+    assert await work.bring(VAULT.name) == 1
+    (parcel,) = shelf.there.values()
+    (reader,) = parcel.record.readers
+    assert (reader.address.rpartition("@")[2], parcel.record.origin) == ("clients.bank.example", "MO")

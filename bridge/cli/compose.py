@@ -389,10 +389,12 @@ def archivist(
 ) -> Archivist:
     """What brings copies to the archives that policies name."""
     from bridge.archivist import Archivist, Pace
+    from bridge.store.talks import Naming
 
     part = settings.archives
     pace = Pace(at_once=part.at_once, late=part.late_seconds, sample=part.check_sample)
-    return Archivist(database, named, partial(sink, settings), pace)
+    naming = Naming(settings.exports.address_domain, settings.exports.origins)
+    return Archivist(database, named, partial(sink, settings), pace, naming)
 
 
 def assurance(settings: Settings, database: Database, *, resident: bool = True) -> Assurance:

@@ -15,6 +15,17 @@ from bridge.records.transcript import Party
 _WORDS = 24
 """Characters of the id that stay readable in an address."""
 
+_MAILBOX = re.compile(
+    r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII
+)
+"""An address as it can stand in a header without quotes (RFC 5322, section 3.4.1: dot-atoms)."""
+
+
+def own_or_made(network: str, id: str, own: str, domain: str) -> str:
+    """Somebody's address, in exports and in archives outside: `own` where it is one, else one that is made of
+    the id. What networks call an address may be anything."""
+    return own if _MAILBOX.fullmatch(own) else address_of(network, id, domain)
+
 
 def address_of(network: str, id: str, domain: str) -> str:
     """The address of somebody without one.
@@ -22,7 +33,7 @@ def address_of(network: str, id: str, domain: str) -> str:
     Ids are told apart by the case of letters, and mailboxes are not: so a digest of the id is part of it.
     RFC 5321 allows 64 characters before the sign.
     """
-    digest = hashlib.sha256(f"{network}/{id}".encode()).hexdigest()[:12]
+    digest = hashlib.sha256(f"{network}/{id}".encode("utf-8", "surrogatepass")).hexdigest()[:12]
     words = re.sub(r"[^a-z0-9]+", "-", id.casefold(), flags=re.ASCII)[:_WORDS].strip("-")
     return f"{words}-{digest}@{domain}" if words else f"{network}-{digest}@{domain}"
 

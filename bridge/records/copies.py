@@ -10,10 +10,15 @@ digests of its attachments, which lie beside it or, in a letter, inside.
     eml      RFC 5322: what was said as people read it, and the native form as an attachment
     letter   for journaling: our metadata, then the eml form as message/rfc822
 
+People have the addresses that they have in exports. A mail is of the moment when its words were written;
+what it edits, takes back or speaks about, and the revision before it, are what it replies to, so that whoever
+counts threads counts a message once.
+
 What people and networks called things may hold any sign. A header gets what can stand in one; the JSON has
 it as it came. A record that cannot be written all the same is refused ("unwritable"), so a person sees it.
 
-Sources: RFC 5322, RFC 2046 (multipart, message/rfc822); RFC 2047, RFC 2231 by Python's email package.
+Sources: RFC 5322 (section 3.6.4: In-Reply-To, References), RFC 2046 (multipart, message/rfc822); RFC 2047,
+RFC 2231 by Python's email package.
 """
 
 from __future__ import annotations
@@ -21,7 +26,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,6 +37,7 @@ from typing import Any, ParamSpec
 
 from bridge.errors import Refused
 from bridge.records.exports.mime import media_type
+from bridge.records.transcript import ADVISOR, BRIDGE, CLIENT, Party
 
 Given = ParamSpec("Given")
 
@@ -40,19 +45,17 @@ VERSION = "weighbridge record 1"
 NOWHERE = "invalid"
 """Domain of addresses that nobody has (RFC 2606)."""
 
-_MAILBOX = re.compile(
-    r"[\w!#$%&'*+/=?^`{|}~-]+(\.[\w!#$%&'*+/=?^`{|}~-]+)*@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*", re.ASCII
-)
+NOBODY = "undisclosed-recipients:;"
+"""To, where it is not known who could read it (RFC 5322, section 3.4: a group without members)."""
 
+DIRECTIONS = {CLIENT: "inbound", ADVISOR: "outbound", BRIDGE: "notice"}
+"""Which way a message goes, by what its sender is."""
 
-@dataclass(frozen=True, slots=True)
-class End:
-    """Somebody at one end: network, the network's id, name and e-mail address ("" if unknown)."""
+REPLACES, RECALLS, SPEAKS_OF = "replaces", "takes back", "is about"
+"""What a message has to do with an earlier one."""
 
-    network: str
-    id: str
-    name: str = ""
-    address: str = ""
+_FAR = 253_402_300_800_000
+"""The first moment (milliseconds) that no date can have: the year 10000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +97,23 @@ class Fact:
 @dataclass(frozen=True, slots=True)
 class Record:
     """Everything recorded about message `number` of `installation`. `revision`: 1 as it was judged, 2 with
-    all that became of it. `said` is the archived message as plain values, `raw` its bytes."""
+    all that became of it. `said` is the archived message as plain values, `raw` its bytes. `readers` are
+    whom it was for, as far as is known. `conversation` is its key, `title` names it for people, `origin` is
+    its region. `earlier` is the earlier message that it has to do with, and what (0: none)."""
 
     installation: str
     number: int
     revision: int
     said: Mapping[str, Any]
     raw: bytes
-    sender: End
-    reader: End | None
+    sender: Party
+    readers: Sequence[Party]
     facts: Sequence[Fact]
     files: Sequence[Enclosed] = field(default=())
+    conversation: str = ""
+    title: str = ""
+    origin: str = ""
+    earlier: tuple[str, int] = ("", 0)
 
 
 def plain(record: Record) -> dict[str, Any]:
@@ -116,15 +125,21 @@ def plain(record: Record) -> dict[str, Any]:
         "revision": record.revision,
         "said": dict(record.said),
         "raw": base64.b64encode(record.raw).decode(),
-        "sender": _end(record.sender),
-        "reader": _end(record.reader) if record.reader else None,
+        "conversation": record.conversation,
+        "origin": record.origin,
+        "sender": _party(record.sender),
+        "readers": [_party(one) for one in record.readers],
+        "earlier": {"relation": record.earlier[0], "message": record.earlier[1]}
+        if record.earlier[1]
+        else None,
         "files": [_file(one) for one in record.files],
         "ledger": [_fact(one) for one in record.facts],
     }
 
 
-def _end(one: End) -> dict[str, str]:
-    return {"network": one.network, "id": one.id, "name": one.name, "address": one.address}
+def _party(one: Party) -> dict[str, str]:
+    told = {"network": one.network, "id": one.id, "name": one.name}
+    return told | {"address": one.address, "role": one.role}
 
 
 def _file(one: Enclosed) -> dict[str, Any]:
@@ -144,11 +159,7 @@ def _or_refused(write: Callable[Given, bytes]) -> Callable[Given, bytes]:
     def written(*args: Given.args, **named: Given.kwargs) -> bytes:
         try:
             return write(*args, **named)
-        except (
-            ValueError,
-            TypeError,
-            LookupError,
-        ) as error:  # what json and email raise for values they cannot take
+        except (ValueError, TypeError, LookupError) as error:  # what json and email raise for odd values
             raise Refused(
                 "unwritable", f"cannot be written as {write.__name__} ({type(error).__name__})"
             ) from None
@@ -192,8 +203,8 @@ def letter(record: Record, files: Sequence[bytes | None], sender: str, archive: 
     mail = EmailMessage(policy=SMTP)
     mail["From"], mail["To"] = sender, archive
     mail["Subject"] = f"weighbridge record {record.number}, revision {record.revision}"
-    mail["Date"] = _moment(record)
     mail["Message-ID"] = message_id(record)
+    _sort(mail, record, "<")
     mail["Auto-Submitted"] = "auto-generated"
     mail["Precedence"] = "bulk"
     meta = {key: value for key, value in plain(record).items() if key not in ("said", "raw", "ledger")}
@@ -207,7 +218,11 @@ def letter(record: Record, files: Sequence[bytes | None], sender: str, archive: 
 
 def message_id(record: Record) -> str:
     """The Message-ID of a record's letter."""
-    return f"<{record.installation}.{record.number}.{record.revision}@weighbridge.{NOWHERE}>"
+    return _id(record, record.number, record.revision)
+
+
+def _id(record: Record, number: int, revision: int, opening: str = "<") -> str:
+    return f"{opening}{record.installation}.{number}.{revision}@weighbridge.{NOWHERE}>"
 
 
 def _enclosing(outer: bytes, inner: bytes) -> bytes:
@@ -221,38 +236,66 @@ def _enclosing(outer: bytes, inner: bytes) -> bytes:
 def _headed(record: Record) -> EmailMessage:
     mail = EmailMessage(policy=SMTP)
     mail["From"] = _address(record.sender)
-    mail["To"] = _address(record.reader or End(record.sender.network, str(record.said.get("conversation"))))
-    mail["Subject"] = f"{record.sender.network} message {record.number}"
-    mail["Date"] = _moment(record)
-    mail["Message-ID"] = message_id(record).replace("<", "<record.")
+    mail["To"] = [_address(one) for one in record.readers] or NOBODY
+    relation, earlier = record.earlier
+    about = f" {relation} message {earlier}" if earlier else ""
+    title = _clean(record.title) or record.sender.network
+    mail["Subject"] = f"{title}: message {record.number}{about}"
+    mail["Message-ID"] = _id(record, record.number, record.revision, RECORD)
+    _sort(mail, record, RECORD)
     mail["X-Weighbridge-Message"] = str(record.number)
     mail["X-Weighbridge-Revision"] = str(record.revision)
     mail["X-Weighbridge-Leaf"] = record.facts[0].leaf if record.facts else ""
     return mail
 
 
-def _address(one: End) -> Address:
-    """Somebody's mailbox: his own, or one that is made of his id, always the same."""
-    name = _clean(one.name or one.id)
-    if _MAILBOX.fullmatch(one.address):
-        return Address(name, addr_spec=one.address)
-    digest = hashlib.sha256(f"{one.network}/{one.id}".encode("utf-8", "replace")).hexdigest()
-    return Address(name, digest[:16], f"{one.network or 'nobody'}.{NOWHERE}")
+RECORD = "<record."
+"""How Message-IDs of the eml form begin: a letter and the mail inside it are two."""
+
+
+def _sort(mail: EmailMessage, record: Record, opening: str) -> None:
+    """What an archive sorts mails by: when, what before it they are about, network, direction and
+    conversation."""
+    archived = record.facts[0].at if record.facts else 0
+    written = int(record.said.get("sent_at") or 0)
+    mail["Date"] = _moment(written if 0 < written < _FAR else archived)
+    mail["X-Weighbridge-Archived"] = _moment(archived).isoformat().replace("+00:00", "Z")
+    if before := _before(record, opening):
+        mail["In-Reply-To"] = before[-1]
+        mail["References"] = " ".join(before)
+    mail["X-Weighbridge-Network"] = record.sender.network
+    if direction := DIRECTIONS.get(record.sender.role):
+        mail["X-Weighbridge-Direction"] = direction
+    if record.conversation:
+        mail["X-Weighbridge-Conversation"] = _clean(record.conversation)
+
+
+def _before(record: Record, opening: str) -> list[str]:
+    """The Message-IDs of the mails that this one follows."""
+    _, earlier = record.earlier
+    found = [_id(record, earlier, 1, opening)] if earlier else []
+    return found + [_id(record, record.number, one, opening) for one in range(1, record.revision)]
+
+
+def _address(one: Party) -> Address:
+    return Address(_clean(one.name or one.id), addr_spec=one.address)
 
 
 def _clean(name: str) -> str:
     return "".join(sign if sign.isprintable() else " " for sign in name).strip()
 
 
-def _moment(record: Record) -> datetime:
-    """When it was archived, to the second: a mail's date."""
-    at = record.facts[0].at if record.facts else 0
+def _moment(at: int) -> datetime:
+    """Milliseconds as a date, to the second: a mail has no finer one."""
     return datetime.fromtimestamp(at // 1000, UTC)
 
 
 def _told(record: Record, files: Sequence[bytes | None]) -> str:
-    """What was said, as people read it; and each attachment, whether it is inside or beside."""
+    """What was said, as people read it; what it has to do with an earlier message; and each attachment,
+    whether it is inside or beside."""
     rows = [str(record.said.get("text", "")), ""]
+    relation, earlier = record.earlier
+    rows += [f"[{relation} message {earlier}]"] if earlier else []
     for number, one in enumerate(record.files):
         inside = number < len(files) and files[number] is not None
         where = "attached" if inside else "beside" if one.there else "could not be had"

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import orjson
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, select, true
 
 from bridge.message import SYMPHONY, WEIXIN
-from bridge.records.addresses import address_of, origin
+from bridge.records.addresses import origin, own_or_made
 from bridge.records.transcript import ADVISOR, BRIDGE, CLIENT, OTHER, Came, Party
 from bridge.search.document import Person
 from bridge.store import schema as s
@@ -101,7 +101,7 @@ class Naming:
 
     def party(self, person: Person, role: str = OTHER) -> Party:
         """Somebody whom no pair names."""
-        address = person.address or address_of(person.network, person.id, self.domain)
+        address = own_or_made(person.network, person.id, person.address, self.domain)
         return Party(person.network, person.id, person.name or person.id, address, role)
 
     def ours(self, network: str) -> Party:
@@ -110,14 +110,15 @@ class Naming:
 
 
 class Talks:
-    """All conversations of the directory."""
+    """All conversations of the directory, or those of the pairs `among` which somebody looks."""
 
-    def __init__(self, db: Connection, naming: Naming) -> None:
+    def __init__(self, db: Connection, naming: Naming, among: ColumnElement[bool] | None = None) -> None:
         self.db, self.naming = db, naming
         self.of_pair: dict[int, Talk] = {}
         self._of_chat: dict[tuple[str, str], Talk | None] = {}
         together: dict[tuple[str, str], list[object]] = {}
-        for row in db.execute(select(s.pairs).where(s.pairs.c.stream != "").order_by(s.pairs.c.id)):
+        chosen = select(s.pairs).where(s.pairs.c.stream != "", true() if among is None else among)
+        for row in db.execute(chosen.order_by(s.pairs.c.id)):
             together.setdefault((row.stream, row.contact), []).append(row)
         for (stream, contact), rows in together.items():
             talk = self._talk(rows)
@@ -170,3 +171,14 @@ class Talks:
                 why: str = orjson.loads(row.body).get("reason", "")
                 return why
         return ""
+
+
+def talk_of(db: Connection, naming: Naming, pair: int | None, network: str, conversation: str) -> Talk:
+    """The conversation of one message, as `Talks.find` gives it, without reading those of others."""
+    p = s.pairs.c
+    row = db.execute(select(p.stream, p.contact).where(p.id == pair, p.stream != "")).first()
+    if row is None:
+        among = (p.stream if network == SYMPHONY else p.contact) == conversation
+    else:
+        among = and_(p.stream == row.stream, p.contact == row.contact)
+    return Talks(db, naming, among).find(pair, network, conversation)

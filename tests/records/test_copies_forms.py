@@ -7,12 +7,14 @@ import email
 import email.policy
 import json
 from dataclasses import replace
+from email.message import EmailMessage
 
 import pytest
-from archives import PDF, record
+from archives import ALICE, PDF, record
 
 from bridge.errors import Refused
-from bridge.records.copies import FORMS, Enclosed, End, eml, letter, line, message_id, native
+from bridge.records.copies import FORMS, RECALLS, Enclosed, Record, eml, letter, line, message_id, native
+from bridge.records.transcript import BRIDGE, OTHER, Party
 
 FILE = Enclosed("报告.pdf", "application/pdf", len(PDF), "ab" * 32, "sealed")
 LOST = Enclosed("lost.png", "image/png", -1)
@@ -49,7 +51,7 @@ def test_mail_names_what_is_not_inside() -> None:
 
 def test_hostile_words_stay_words() -> None:
     """What people write, and what they are called, starts no header, and is in the record as it was."""
-    one = replace(record(7, text=HOSTILE), sender=End("weixin", "x", HOSTILE.replace("\ud800", "")))
+    one = replace(record(7, text=HOSTILE), sender=replace(ALICE, name=HOSTILE.replace("\ud800", "")))
     mail = email.message_from_bytes(eml(one), policy=email.policy.default)
     assert mail["Bcc"] is None
     whole = email.message_from_bytes(
@@ -67,17 +69,61 @@ def test_names_of_files_and_people_start_no_header() -> None:
     file = Enclosed(
         f"evil\r\nX-Bad: 1{HOSTILE}.pdf", "application/pdf\r\nX-Bad: y", len(PDF), "ab" * 32, "sealed"
     )
-    for address in ("alice.wong@bank.example", "alice\n@bank.example", ".@.", "a@b c"):
-        alice = End("symphony", "7001", HOSTILE, address)
-        one = replace(record(7, file), sender=alice, reader=alice)
-        data = letter(one, [PDF], "a@bank.example", "b@c.example")
-        whole = email.message_from_bytes(data, policy=email.policy.default)
-        mail = email.message_from_bytes(eml(one, [PDF]), policy=email.policy.default)
-        for part in (whole, *whole.walk(), *mail.walk()):
-            assert (part["X-Bad"], part["Bcc"]) == (None, None)
-        attached = next(mail.iter_attachments())
-        assert (attached.get_content_type(), attached.get_content()) == ("application/octet-stream", PDF)
-        assert (mail["From"].addresses[0].addr_spec == address) == (address == "alice.wong@bank.example")
+    alice = replace(ALICE, name=HOSTILE)
+    one = replace(record(7, file), sender=alice, readers=(alice,), title=HOSTILE, conversation=HOSTILE)
+    whole, mail = _read(letter(one, [PDF], "a@bank.example", "b@c.example")), _read(eml(one, [PDF]))
+    for part in (whole, *whole.walk(), *mail.walk()):
+        assert (part["X-Bad"], part["Bcc"]) == (None, None)
+    attached = next(mail.iter_attachments())
+    assert (attached.get_content_type(), attached.get_content()) == ("application/octet-stream", PDF)
+    assert mail["From"].addresses[0].addr_spec == ALICE.address
+
+
+def test_headers_are_those_an_archive_sorts_by() -> None:
+    """Letter and mail inside say when it was written and when archived, network, direction, conversation; a
+    time that no date can have is that of archiving."""
+    for mail in _both(record(7)):
+        assert mail["Date"].datetime.isoformat() == "2026-01-05T07:59:00+00:00"
+        assert mail["X-Weighbridge-Archived"] == "2026-01-05T08:00:00Z"
+        told = [mail[f"X-Weighbridge-{name}"] for name in ("Network", "Direction", "Conversation")]
+        assert told == ["weixin", "inbound", "pair/1"]
+        assert (mail["In-Reply-To"], mail["References"]) == (None, None)
+    for sent_at in (0, -5, 1 << 60):
+        odd = replace(record(7), said={"text": "", "sent_at": sent_at})
+        assert {str(mail["Date"]) for mail in _both(odd)} == {"Mon, 05 Jan 2026 08:00:00 +0000"}
+    assert str(_both(record(7))[1]["Subject"]) == "Alice Wong ↔ 李雷: message 7"
+    ours = replace(record(8), sender=replace(ALICE, role=BRIDGE))
+    assert [mail["X-Weighbridge-Direction"] for mail in _both(ours)] == ["notice", "notice"]
+    nobodys = Party("weixin", "wmX", "", "wmx-1@clients.bank.example", OTHER)
+    (outer, mail) = _both(replace(record(9), sender=nobodys, readers=(), conversation=""))
+    assert (outer["X-Weighbridge-Direction"], mail["X-Weighbridge-Conversation"]) == (None, None)
+    assert mail["To"].addresses == ()
+
+
+def test_what_a_mail_follows() -> None:
+    """A recall says what it takes back, and answers that message's mail; a second revision answers the first
+    one, so that nobody takes it for a second message. Letters answer letters, and mails mails."""
+    recall = replace(record(8, text=""), earlier=(RECALLS, 7))
+    assert "takes back message 7" in _both(recall)[1].get_body().get_content()
+    assert "takes back message 7" in _both(recall)[1]["Subject"]
+    assert json.loads(native(recall))["earlier"] == {"relation": "takes back", "message": 7}
+    again = replace(recall, revision=2)
+    for n in (0, 1):
+        first, second, later = (_both(one)[n] for one in (record(7), recall, again))
+        assert second["In-Reply-To"] == second["References"] == first["Message-ID"]
+        assert later["References"].split() == [first["Message-ID"], second["Message-ID"]]
+        assert later["In-Reply-To"] == second["Message-ID"] != later["Message-ID"]
+
+
+def _both(one: Record) -> tuple[EmailMessage, EmailMessage]:
+    """Its letter, and the mail inside."""
+    outer = _read(letter(one, (), "a@bank.example", "b@c.example"))
+    return outer, list(outer.iter_parts())[1].get_content()
+
+
+def _read(data: bytes) -> EmailMessage:
+    read: EmailMessage = email.message_from_bytes(data, policy=email.policy.default)
+    return read
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from rig import CONTACT, STREAM, Hands
+from sqlalchemy import Connection
+
+from bridge.message import SYMPHONY, WEIXIN
 from bridge.records.transcript import ADVISOR, CLIENT, Party
 from bridge.search.document import Person
-from bridge.store.talks import Member, Naming, Talk
+from bridge.store.talks import Member, Naming, Talk, Talks, talk_of
 
 ALICE = Party("symphony", "7001", "Alice Wong", "alice.wong@bank.example", ADVISOR)
 BOB = Party("symphony", "7002", "Bob Li", "bob.li@bank.example", ADVISOR)
@@ -53,4 +57,26 @@ def test_whoever_has_no_address_gets_one() -> None:
     naming = Naming("w.example")
     assert naming.party(Person("symphony", "7001", "Alice Wong", ALICE.address)).address == ALICE.address
     assert naming.party(Person("weixin", "wmX")).address.endswith("@w.example")
+    for odd in ("alice\n@bank.example", ".@.", "a@b c", "李雷@bank.example"):
+        assert naming.party(Person("weixin", "wmX", "", odd)) == naming.party(Person("weixin", "wmX"))
     assert naming.ours("symphony").address == "weighbridge@w.example"
+
+
+async def test_one_conversation_is_found_without_the_others(hands: Hands) -> None:
+    """By its pair, or by the chat where there is none; as all of them together give it."""
+    asked: list[tuple[int | None, str, str]] = [
+        (1, SYMPHONY, STREAM),
+        (None, SYMPHONY, STREAM),
+        (None, WEIXIN, CONTACT),
+        (None, WEIXIN, "wkDesk/nobody"),
+        (77, SYMPHONY, "elsewhere"),
+    ]
+    naming = Naming("w.example", ("weixin=CN",))
+
+    def found(db: Connection) -> list[tuple[Talk, Talk]]:
+        talks = Talks(db, naming)
+        return [(talk_of(db, naming, *one), talks.find(*one)) for one in asked]
+
+    both = await hands.store.read(found)
+    assert [one for one, _ in both] == [other for _, other in both]
+    assert [one.key for one, _ in both[:3]] == ["pair/1"] * 3
