@@ -37,6 +37,9 @@ LONGEST = (
 )  # fmt: skip
 
 
+gc.disable()  # until everything is imported: nearly all of it stays
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let the longest files begin first; everything else stays in its order."""
     places = {f"tests/{name}.py": place for place, name in enumerate(LONGEST)}
@@ -49,6 +52,7 @@ def pytest_collection_finish() -> None:
     What thousands of tests leave behind is more than a million things: to look at all of them takes a second,
     every few seconds, in the middle of whatever is being waited for.
     """
+    gc.enable()
     gc.collect()
     gc.freeze()
     gc.callbacks.append(_frozen)
