@@ -58,7 +58,8 @@ START = 120_000
 """Milliseconds that a new process has to read a network before anybody is told that it is not read."""
 
 OVERLAP = 3_600_000
-"""Milliseconds before a span of which a network is asked as well: what came late in the day before."""
+"""Milliseconds around a span of which a network is asked as well: what came late in the day before, and what
+a network whose clock is ahead has in the next."""
 
 WINDOW = 500
 """Sightings that are looked up at once."""
@@ -106,6 +107,7 @@ class _Run:
     faults: list[Fault] = field(default_factory=list)
     accounts: list[Account] = field(default_factory=list)
     unasked: list[str] = field(default_factory=list)
+    passed_over: dict[str, list[str]] = field(default_factory=dict)
     alerts: list[str] = field(default_factory=list)
     canaries: dict[str, str] = field(default_factory=dict)
     closed: list[str] = field(default_factory=list)
@@ -384,7 +386,7 @@ class Assurance:
     async def _sources(self, run: _Run, chosen: reconciling.Span) -> None:
         connectors = self.connectors()
         for network in sorted({*connectors, *self.captures}):
-            asked = reconciling.recount(chosen, network, MARGIN)
+            asked = reconciling.recount(chosen, network, MARGIN, OVERLAP)
             unasked: list[Unasked] = []
             try:
                 if network not in connectors:
@@ -392,7 +394,7 @@ class Assurance:
                 known = await self.database.read_apart(
                     partial(reconciling.conversations, chosen=chosen, network=network)
                 )
-                await self._ask(run, asked, connectors[network], known, unasked)
+                await self._ask(run, chosen, asked, connectors[network], known, unasked)
             except (NetworkError, _Closed) as error:
                 run.closed.append(network)
                 run.unasked.append(f"{network}: it could not be asked ({type(error).__name__.lstrip('_')})")
@@ -404,13 +406,18 @@ class Assurance:
     async def _ask(
         self,
         run: _Run,
+        chosen: reconciling.Span,
         asked: Recount,
         connector: Connector,
         known: Sequence[str],
         unasked: list[Unasked],
     ) -> None:
         """One network's recount, window by window."""
-        seen = connector.recount(max(run.since - OVERLAP, 0), run.until, known)
+        since = run.since
+        if connector.shows_ours:
+            first = partial(reconciling.first_tried, chosen=chosen, network=asked.network)
+            since = min(since, max(await self.database.read_apart(first), since - OLDEST * DAY))
+        seen = connector.recount(max(since - OVERLAP, 0), run.until + OVERLAP, known)
         async for window in _windows(seen, unasked):
             ids, permits = await self.database.read_apart(
                 lambda db, some=window: reconciling.look_up(db, asked.network, some)
@@ -438,7 +445,13 @@ class Assurance:
             run.faults += await self.database.read_apart(
                 lambda db: reconciling.unseen_deliveries(db, chosen, asked, gaps)
             )
-        run.accounts.append(Account("source", network, dict(asked.counts), *_ends(chosen)))
+        if passed := asked.passed_over:
+            run.passed_over[f"source {network} unasked"] = passed
+            run.alerts.append(
+                f"{len(passed)} of {network} could not be compared: it could not be asked for them"
+            )
+        counts = {**asked.counts, "unasked": len(passed)}
+        run.accounts.append(Account("source", network, counts, *_ends(chosen)))
 
     # --- canaries, and what is unusual
 
@@ -525,8 +538,9 @@ class Assurance:
     # --- drawn up, left, said
 
     async def _drawn_up(self, run: _Run, found: reconciling.Findings, head: tuple[int, bytes]) -> Certificate:
-        lists: dict[str, list[str]] = dict(found.lists)
-        totals: Counter[str] = Counter(found.totals)
+        passed = {name: items[:MOST] for name, items in run.passed_over.items()}
+        lists: dict[str, list[str]] = {**found.lists, **passed}
+        totals = found.totals + Counter({name: len(items) for name, items in run.passed_over.items()})
         for fault in run.faults:
             name = f"fault {fault.stage} {fault.what}"
             totals[name] += 1

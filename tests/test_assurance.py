@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -35,9 +36,10 @@ from bridge.assurance import Assurance, Plan
 from bridge.daemon import Daemon
 from bridge.in_force import Law
 from bridge.ledger.checkpoint import Signer
-from bridge.message import SYMPHONY, WEIXIN, Batch, Echo, Message, Sighting, Unasked
+from bridge.message import SYMPHONY, WEIXIN, Batch, Echo, Message, Receipt, Sighting, Unasked, sighting
 from bridge.pipeline import House, Pace
 from bridge.policy import PolicySet, Source, assemble
+from bridge.ports import Claim
 from bridge.records.certificate import Certificate, read
 from bridge.store import heartbeats
 from bridge.store.database import Database
@@ -116,10 +118,14 @@ class World:
         self.lines = {peer.network: Stalling(peer, self.clock, self.database) for peer in peers}
         self.lose, self.count = lose, 0
         self.policies = compiled(POLICY)
-        self.assurance = Assurance(
+        self.assurance = self.watching()
+
+    def watching(self) -> Assurance:
+        """The watch of a daemon."""
+        return Assurance(
             self.database,
             SIGNER,
-            Plan(folders=(folder / "certificates",), canary=0.05),
+            Plan(folders=(self.folder / "certificates",), canary=0.05),
             lambda: self.lines,
             policies=lambda: self.policies,
             plant=self.plant,
@@ -162,6 +168,21 @@ class World:
         await self.assurance.certify_due()
         (*_, last) = await self.database.read(heartbeats.certified)
         return await self.database.read(lambda db: heartbeats.certificate(db, last.day))
+
+    async def again(self) -> None:
+        """The daemon dies, and the next one begins."""
+        self.database.close()
+        self.database = opened(self.folder, self.clock)
+        self.hands = Hands(self.database, self.clock)
+        self.assurance = self.watching()
+        await self.database.own("the next daemon")
+        await self.assurance.begin()
+        self.heard()
+
+    def execute(self, statement: str) -> None:
+        """Change the database behind everybody's back."""
+        with contextlib.closing(sqlite3.connect(self.folder / "weighbridge.db", timeout=5)) as db, db:
+            db.execute(statement)
 
     async def notices(self, network: str) -> list[str]:
         """What goes out to a network now; of people's words, nothing else."""
@@ -385,6 +406,101 @@ async def test_a_network_that_is_closed_is_said_not_to_have_been_asked(world: Wo
     made = await world.certificate()
     assert "source symphony could not be recounted" in made.alerts
     assert any(one.startswith("symphony: it could not be asked") for one in made.unasked)
+
+
+async def test_a_room_that_could_not_be_asked_is_not_clean(world: World) -> None:
+    """A stream refuses its history: what the archive has of it and the pair that talks there are named, and
+    the day is not clean. Where nobody talks and nothing was said, a gap troubles nobody."""
+    await world.begin()
+    await world.notices(SYMPHONY), await world.notices(WEIXIN)
+    await world.talk(received=False)
+    room, refusing = world.lines[SYMPHONY].peer.stream[0].conversation, set[str]()
+
+    async def recount(since: int, until: int, known: Iterable[str] = ()) -> AsyncIterator[Unasked]:
+        for one in {*refusing, *known}:
+            yield Unasked(SYMPHONY, one, since, until, "history is refused: 403")
+
+    world.lines[SYMPHONY].recount = recount  # type: ignore[method-assign]
+    made = await world.certificate()
+    assert not made.clean and "could not be compared" in made.words()
+    assert made.lists["source symphony unasked"] == ["pair/1", "message/2"]
+    (source,) = [one for one in made.accounts if (one.kind, one.name) == ("source", SYMPHONY)]
+    assert source.counts["unasked"] == 2 and "alerts" in world.assurance.trouble()
+    quiet = await world.certificate()
+    assert quiet.lists["source symphony unasked"] == ["pair/1"], "a paired room that is closed to us"
+    world.execute("UPDATE pairs SET state = 'ended'")
+    refusing.add(room)
+    assert (await world.certificate()).clean
+
+
+def showing(world: World) -> list[Sighting]:
+    """Symphony shows what it has of ours as well: what is put in here."""
+    shown: list[Sighting] = []
+
+    async def recount(since: int, until: int, known: Iterable[str] = ()) -> AsyncIterator[Sighting]:
+        theirs = [sighting(one) for one in world.lines[SYMPHONY].peer.stream]
+        for one in (*theirs, *shown):
+            if since <= one.at < until:
+                yield one
+
+    world.lines[SYMPHONY].recount = recount  # type: ignore[method-assign, assignment]
+    world.lines[SYMPHONY].shows_ours = True
+    return shown
+
+
+def as_shown(claim: Claim, at: int) -> Sighting:
+    """What Symphony shows of a delivery that it took at a time of its clock."""
+    permit, text = claim.permit, f"Li Lei: {claim.permit.content.text}"
+    return Sighting(SYMPHONY, "room", f"id-of-{permit.id}", at, permit=permit.id, ours=True, text=text)
+
+
+async def test_a_network_whose_clock_is_ahead_is_not_accused(world: World) -> None:
+    """What Symphony took at a moment before midnight, and by its clock a moment after, is there; and is
+    neither counted nor missed in the next day."""
+    await world.begin()
+    world.clock.forward(16 * HOUR - 300)
+    claims = await world.database.claim(SYMPHONY, 9)
+    shown = showing(world)
+    for claim in claims:
+        shown.append(as_shown(claim, world.clock.now() + 500))
+        await world.hands.end(claim)
+    await world.notices(WEIXIN)
+    first, second = await world.certificate(), await world.certificate()
+    assert (first.faults, second.faults) == (0, 0), first.words() + second.words()
+
+
+async def test_what_is_coming_in_is_the_next_days(world: World) -> None:
+    """A network is asked beyond the end of a span; what it has there that the archive has not yet is no
+    difference of this one."""
+    await world.begin()
+    showing(world)
+    await world.notices(SYMPHONY), await world.notices(WEIXIN)
+    world.lines[SYMPHONY].shows_ours = False
+    world.clock.forward(DAY)
+    late = message(SYMPHONY, "just-said", sent_at=world.clock.now() - 7 * HOUR - 59 * 60_000)
+    world.lines[SYMPHONY].peer.stream.append(late)
+    assert (await world.assurance.certify_day(date(2026, 1, 5))).faults == 0
+    world.clock.forward(DAY)
+    assert (await world.assurance.certify_day(date(2026, 1, 6))).faults == 1
+
+
+async def test_what_was_found_hours_after_it_was_sent_is_not_missed(world: World) -> None:
+    """A power cut over midnight: Symphony took it at 22:30, at 00:30 it is found there. It is looked for at
+    the time of its first try."""
+    await world.begin()
+    shown = showing(world)
+    await world.notices(WEIXIN)
+    world.clock.forward(14 * HOUR + 30 * 60_000)
+    for claim in await world.database.claim(SYMPHONY, 9):
+        shown.append(as_shown(claim, world.clock.now()))
+    world.clock.forward(2 * HOUR)
+    await world.again()
+    (claim,) = await world.database.claim(SYMPHONY, 9)
+    assert claim.permit.uncertain
+    await world.hands.end(claim, receipt=Receipt((f"id-of-{claim.permit.id}",), found=True))
+    for _ in range(2):
+        made = await world.certificate()
+        assert made.faults == 0, made.words()
 
 
 async def test_a_day_of_which_a_network_was_not_asked_is_tried_again(world: World) -> None:

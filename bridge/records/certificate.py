@@ -35,7 +35,7 @@ MOST = 10_000
 """Items of a list that a certificate has at most; the count is always of all."""
 
 COUNTS = (
-    *("collected", "archived", "duplicate", "invalid", "failed", "unprocessed", "excluded"),
+    *("collected", "archived", "duplicate", "invalid", "failed", "unprocessed", "excluded", "unasked"),
     *("missing", "surplus", "altered", "reordered"),
 )
 """What is counted of every source, sink and kind of export, in the order in which it is told."""

@@ -10,6 +10,7 @@ about ("message/42", "delivery/0abc...", "symphony/ID"), never by what anybody w
 from __future__ import annotations
 
 import enum
+import sys
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -172,14 +173,23 @@ class Recount:
     """One network's recount, compared with the archive as it comes.
 
     `messages` and `deliveries` are the ranges (first, last) of numbers that can be expected to be seen. What
-    is older than `since` (milliseconds) is compared, and not counted.
+    is older than `since` (milliseconds) by up to `overlap` is compared, and not counted. What is older still,
+    or of `until` or later, is only noted as seen: it is another span's, and may be coming in just now.
+    `passed_over` are the items that the archive has and the network could not be asked for.
     """
 
     def __init__(
-        self, network: str, messages: tuple[int, int], deliveries: tuple[int, int], since: int = 0
+        self,
+        network: str,
+        messages: tuple[int, int],
+        deliveries: tuple[int, int],
+        since: int = 0,
+        until: int = sys.maxsize,
+        overlap: int = 0,
     ) -> None:
         self.network = network
-        self._since = since
+        self._since, self._until, self._overlap = since, until, overlap
+        self.passed_over: list[str] = []
         self.counts: Counter[str] = Counter(collected=0, archived=0, duplicate=0, own=0)
         self.seen = Seen(*messages)
         self.arrived = Seen(*deliveries)
@@ -191,10 +201,19 @@ class Recount:
     ) -> Iterator[Fault]:
         """The faults of one window. `known` is the archive by the network's ids, `permits` what is ours."""
         for one in sightings:
-            if one.ours:
+            if not self._since - self._overlap <= one.at < self._until:
+                self._note(one, known, permits)
+            elif one.ours:
                 yield from self._own(one, permits)
             else:
                 yield from self._theirs(one, known)
+
+    def _note(self, one: Sighting, known: Mapping[str, Known], permits: Mapping[str, Ours]) -> None:
+        """It is there: whose clock is ahead, or what was found again hours after it was sent."""
+        if found := known.get(one.id):
+            self.seen.add(found.number)
+        if ours := permits.get(one.permit):
+            self.arrived.add(ours.number)
 
     def _theirs(self, one: Sighting, known: Mapping[str, Known]) -> Iterator[Fault]:
         counted = one.at >= self._since
@@ -219,7 +238,7 @@ class Recount:
             yield from self._placed(Stage.SOURCE, one.conversation, place)
 
     def _own(self, one: Sighting, permits: Mapping[str, Ours]) -> Iterator[Fault]:
-        self.counts["own"] += 1
+        self.counts["own"] += one.at >= self._since
         ours = permits.get(one.permit)
         if ours is None or not (ours.number or ours.letters == letters(one.text)):
             detail = "said in the name of the bridge, by no permit of its"

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, and_, func, select
 from bridge.errors import StoreError
 from bridge.ledger.content import digest_of
 from bridge.ledger.entry import Entry, recall
-from bridge.message import Kind, Sighting, said_digest
+from bridge.message import SYMPHONY, Kind, Sighting, said_digest
 from bridge.ports import DIRECT
 from bridge.records.reconcile import (
     STATES,
@@ -552,11 +552,24 @@ def _name(entry: Entry) -> str:
 # --- a source -------------------------------------------------------------------------------------------
 
 
-def recount(chosen: Span, network: str, margin: int) -> Recount:
+def recount(chosen: Span, network: str, margin: int, overlap: int = 0) -> Recount:
     """An empty comparison with what `network` has. `margin` is how many messages around the span may be met
-    as well."""
+    as well, `overlap` for how many milliseconds before it what comes is compared."""
     first, last = chosen.messages
-    return Recount(network, (max(first - margin, 1), last + margin), chosen.deliveries, chosen.since)
+    numbers = (max(first - margin, 1), last + margin)
+    return Recount(network, numbers, chosen.deliveries, chosen.since, chosen.until, overlap)
+
+
+def first_tried(db: Connection, chosen: Span, network: str) -> int:
+    """When the deliveries that arrived in a span were first tried (milliseconds), the earliest of them; the
+    end of the span where there are none. A try of which nobody knew for hours whether it arrived is shown by
+    the network when it was made."""
+    d = s.deliveries.c
+    query = select(func.min(d.first_try_at)).where(
+        *(d.network == network, d.state == "sent", d.first_try_at > 0),
+        *(d.done_at >= chosen.since, d.done_at < chosen.until),
+    )
+    return db.execute(query).scalar() or chosen.until
 
 
 def look_up(
@@ -622,8 +635,17 @@ def _passed(db: Connection, row: Any) -> str:
     return visible(words_in(verdict, str(message.get("text", "")))[0])
 
 
+def paired(db: Connection, chosen: Span, network: str) -> dict[str, str]:
+    """The chats of a network in which people may talk, each with its pair: those that a span can have."""
+    p = s.pairs.c
+    chat = p.stream if network == SYMPHONY else p.contact
+    query = select(p.id, chat.label("chat")).where(p.state == "active", p.made_at < chosen.until)
+    return {row.chat: f"pair/{row.id}" for row in db.execute(query.order_by(p.id))}
+
+
 def conversations(db: Connection, chosen: Span, network: str) -> list[str]:
-    """The conversations of a network of which a span has a message, or a delivery that arrived."""
+    """The conversations of a network that a recount has to reach: those of pairs, and of which a span has a
+    message, or a delivery that arrived."""
     m, d = s.messages.c, s.deliveries.c
     messages = select(m.conversation).where(
         m.network == network, m.notice_for.is_(None), m.id >= chosen.messages[0], m.id < chosen.messages[1]
@@ -631,7 +653,7 @@ def conversations(db: Connection, chosen: Span, network: str) -> list[str]:
     sent = select(d.conversation).where(
         d.network == network, d.done_at >= chosen.since, d.done_at < chosen.until, d.state == "sent"
     )
-    found = db.execute(messages.union(sent)).scalars()
+    found = {*db.execute(messages.union(sent)).scalars(), *paired(db, chosen, network)}
     return sorted(one for one in found if one and not one.startswith(DIRECT))
 
 
@@ -650,9 +672,15 @@ def surplus(
 ) -> list[Fault]:
     """Messages of the span that a recount did not show, though it would have to.
 
-    Not those of kinds that history need not have, nor what its sender took back or wrote anew, nor what the
-    network could not be asked for: `unasked` has (conversation or account, since, until).
+    Not those of kinds that history need not have, nor what its sender took back or wrote anew. What the
+    network could not be asked for is no fault, and is noted as passed over, as are pairs of whose chat it
+    could not be asked at all: `unasked` has (conversation or account, since, until).
     """
+    asked.passed_over += [
+        pair
+        for chat, pair in paired(db, chosen, asked.network).items()
+        if _is_within(chat, chosen.since, unasked) and _is_within(chat, chosen.until - 1, unasked)
+    ]
     found = []
     first, last = chosen.messages
     m, named = s.messages.c, _Named(db)
@@ -661,25 +689,31 @@ def surplus(
             m.id >= start, m.id < min(start + CHUNK, last), m.network == asked.network, m.notice_for.is_(None)
         )
         for row in db.execute(query.order_by(m.id)):
-            if row.id not in asked.seen and _is_due(db, row, chosen, unasked, named):
+            if row.id in asked.seen or not (at := _due_at(db, row, chosen, named)):
+                continue
+            if _is_within(row.conversation, at, unasked):
+                asked.passed_over.append(f"message/{row.id}")
+            else:
                 detail = f"the archive has message/{row.id}, the network has not"
                 found.append(Fault(Stage.SOURCE, What.SURPLUS, f"{asked.network}/{row.source_id}", detail))
     return found
 
 
-def _is_due(
-    db: Connection, row: Any, chosen: Span, unasked: Sequence[tuple[str, int, int]], named: _Named
-) -> bool:
-    """Whether a recount has to show an archived message."""
+def _is_within(chat: str, at: int, unasked: Sequence[tuple[str, int, int]]) -> bool:
+    """Whether a network could not be asked for a moment of a conversation."""
+    account = chat.split("/")[0]
+    return any(account in (name, name.split("/")[0]) and a <= at < b for name, a, b in unasked)
+
+
+def _due_at(db: Connection, row: Any, chosen: Span, named: _Named) -> int:
+    """When an archived message was sent, if a recount has to show it; 0 if it need not."""
     if Kind(row.kind) in _TOLD:
-        return False
+        return 0
     message = _message(db, row.lane, row.entry)
-    if message is None or message.get("defect") or not chosen.since <= message["sent_at"] < chosen.until:
-        return False
-    chat, at = row.conversation, message["sent_at"]
-    if any(chat.split("/")[0] in (name, name.split("/")[0]) and a <= at < b for name, a, b in unasked):
-        return False
-    return not named.later(row)
+    if message is None or message.get("defect") or named.later(row):
+        return 0
+    at = int(message["sent_at"])
+    return at if chosen.since <= at < chosen.until else 0
 
 
 class _Named:
@@ -726,26 +760,29 @@ def _message(db: Connection, lane: int, seq: int) -> dict[str, Any] | None:
 def unseen_deliveries(
     db: Connection, chosen: Span, asked: Recount, unasked: Sequence[tuple[str, int, int]] = ()
 ) -> list[Fault]:
-    """Deliveries that the network took in the span, and does not show: for networks that show ours at all,
-    and conversations that could be asked."""
-    closed = [name for name, _, _ in unasked]
+    """Deliveries that the network took in the span, and does not show: for networks that show ours at all.
+    Those of conversations that could not be asked are noted as passed over."""
     d = s.deliveries.c
-    query = select(d.id, d.permit).where(
+    query = select(d.id, d.permit, d.conversation, d.done_at).where(
         d.network == asked.network, d.state == "sent", d.done_at >= chosen.since, d.done_at < chosen.until
     )
-    query = query.where(d.conversation.not_in(closed))
     detail = "the network took it, and does not have it"
-    return [
-        Fault(Stage.OUTBOX, What.MISSING, f"delivery/{row.permit}", detail)
-        for row in db.execute(query.order_by(d.id))
-        if row.id not in asked.arrived
-    ]
+    found = []
+    for row in db.execute(query.order_by(d.id)):
+        if row.id in asked.arrived:
+            continue
+        if _is_within(row.conversation, row.done_at, unasked):
+            asked.passed_over.append(f"delivery/{row.permit}")
+        else:
+            found.append(Fault(Stage.OUTBOX, What.MISSING, f"delivery/{row.permit}", detail))
+    return found
 
 
 __all__ = [
     "Findings",
     "Span",
     "conversations",
+    "first_tried",
     "last_number",
     "look_up",
     "reconcile",

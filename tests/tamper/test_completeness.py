@@ -213,7 +213,7 @@ def _symphony_lost_one(day: Day) -> str:
 def _source_has_another_order(day: Day) -> str:
     """Weixin has one message of a conversation at another time than all the others."""
     one = day.networks[WEIXIN][0]
-    day.networks[WEIXIN][0] = replace(one, at=FOREVER)
+    day.networks[WEIXIN][0] = replace(one, at=FOREVER - 1)
     number = day.scene.one("SELECT id FROM messages WHERE source_id = ?", one.id)
     return f"message/{number}"
 
@@ -270,7 +270,7 @@ def _ours_has_another_order(day: Day) -> str:
     """Symphony shows something of ours after what was sent later."""
     place = _ours(day)[0]
     one = day.networks[SYMPHONY][place]
-    day.networks[SYMPHONY][place] = replace(one, at=FOREVER)
+    day.networks[SYMPHONY][place] = replace(one, at=FOREVER - 1)
     return f"delivery/{one.permit}"
 
 
