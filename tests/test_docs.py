@@ -166,7 +166,7 @@ class Reader:
         else:
             ended = subprocess.run(
                 ["bash", "-c", command], cwd=self.folder, env=self.env, capture_output=True, text=True,
-                timeout=60, check=False,
+                timeout=PATIENCE, check=False,
             )  # fmt: skip
             assert ended.returncode == 0, f"$ {command}\n{ended.stdout}{ended.stderr}"
 
