@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from bridge import config
+from bridge.archivist import Destination
 from bridge.cli import compose
-from bridge.config import Settings
+from bridge.config import Archives, Settings, Symphony, Weixin
 from bridge.errors import ConfigError
 
 WRITTEN = """\
@@ -118,3 +119,23 @@ def test_locked_settings_are_refused() -> None:
     locked = config.parse(WRITTEN, {"WEIGHBRIDGE_SYMPHONY_PRIVATE_KEY_FILE": "key.pem"})
     with pytest.raises(ConfigError):
         compose.symphony(locked, NoBlobs())
+
+
+def test_letters_have_to_take_what_is_carried() -> None:
+    """Whoever names a mailbox is told where what is carried, larger in a letter, does not fit into one."""
+    journal = Destination("records/journal", "smtps://mail.example/j@a.example", "eml")
+    named = [Destination("records/drop", "file:///srv", "native"), journal]
+    for most, carried, fits in (
+        (50, 30, True),
+        (42, 30, True),
+        (41, 30, False),
+        (25, 18, True),
+        (25, 19, False),
+    ):
+        settings = Settings(
+            archives=Archives(mail_max_mb=most),
+            symphony=Symphony(max_file_mb=carried),
+            weixin=Weixin(max_file_mb=1),
+        )
+        found = [one for one, told in compose.doubts(settings, named) if "max_file_mb" in told]
+        assert found == ([] if fits else [journal])

@@ -212,8 +212,12 @@ def test_rehearse(terminal: Terminal, bucket: str) -> None:
 
 
 def test_doctor_tries_the_archives(terminal: Terminal, bucket: str) -> None:
-    """`doctor` says of each archive whether a copy could be kept there."""
+    """`doctor` says of each archive whether a copy could be kept there, and whether every one could."""
     (terminal.folder / "drop").rmdir()
+    with (terminal.folder / "records.yaml").open("a") as policy:
+        policy.write('  - { id: journal, to: "smtp://localhost:1/j@a.example" }\n')
+    with (terminal.folder / "weighbridge.toml").open("a") as settings:
+        settings.write("mail_max_mb = 25\n")
     rows = [row for row in terminal.type("doctor", "--json").records if row["check"] == "archives"]
-    assert [row["ok"] for row in rows] == [False, True]
-    assert "is it mounted" in rows[0]["detail"]
+    assert [row["ok"] for row in rows] == [False, False, True, False]
+    assert "max_file_mb" in rows[0]["detail"] and "is it mounted" in rows[1]["detail"]

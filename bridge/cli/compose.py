@@ -321,6 +321,21 @@ def destinations(found: PolicySet | None) -> list[Destination]:
     ]
 
 
+def doubts(settings: Settings, named: Sequence[Destination]) -> list[tuple[Destination, str]]:
+    """Archives that cannot take all that they are to have, by settings and policies alone, with what a person
+    does about it."""
+    from bridge.records.exports.mime import larger
+
+    part, carried = settings.archives, max(settings.symphony.max_file_mb, settings.weixin.max_file_mb)
+    needed = -(-larger(carried * 1_000_000) // 1_000_000)
+    small = (
+        f"letters of {part.mail_max_mb} MB (`[archives] mail_max_mb`) take no attachments of {carried} "
+        f"(`max_file_mb`), which are {needed} in one: raise the one, if the server does, or lower the other"
+    )
+    mailboxes = (one for one in named if one.to.startswith(("smtp:", "smtps:")))
+    return [(one, small) for one in mailboxes if part.mail_max_mb < needed]
+
+
 def sink(settings: Settings, destination: Destination) -> Sink:
     """What brings copies to an archive. Raises ConfigError when its address, or the settings for it, cannot
     be used."""

@@ -220,7 +220,8 @@ async def _archives(settings: Settings) -> list[Check]:
         named = compose.destinations(compose.policies(settings))
     except (ConfigError, PolicyError):
         return []  # said where the policies are looked at
-    return [await _archive(settings, one) for one in named]
+    doubts = [("archives", False, f"{one.name}: {doubt}") for one, doubt in compose.doubts(settings, named)]
+    return doubts + [await _archive(settings, one) for one in named]
 
 
 async def _archive(settings: Settings, destination: Destination) -> Check:

@@ -21,15 +21,10 @@ from typing import TYPE_CHECKING
 from bridge.errors import Refused, Unreachable
 from bridge.ports import DECLINED, Acknowledged, Blobs, Lock, Parcel
 from bridge.records.copies import letter, message_id
+from bridge.records.exports.mime import larger
 
 if TYPE_CHECKING:
     from aiosmtplib import SMTP
-
-GROWTH = 1.4
-"""How much larger bytes become in a mail, at most: base64 and its lines."""
-
-ROOM = 100_000
-"""Bytes that heads and metadata of a letter may take."""
 
 _NOT_LET_IN = (530, 534, 535, 538)
 """Replies to somebody who has not signed in as the server wants it (RFC 4954)."""
@@ -65,29 +60,30 @@ class MailSink:
     async def put(self, parcel: Parcel, blobs: Blobs) -> Acknowledged:
         """See `bridge.ports.Sink`. One letter is in memory at a time, however many wait for their turn."""
         async with self._turn:
-            files = await self._files(parcel, blobs)
-            sender, archive = self.box.sender, self.box.archive
-            data = await asyncio.to_thread(letter, parcel.record, files, sender, archive)
-            if len(data) > self.box.largest:
-                raise self._too_large(len(data))
+            there = [file.there for file in parcel.record.files]
+            frame = await self._written(parcel, [b"" if one else None for one in there])
+            inside = sum(larger(max(file.size, 0)) for file in parcel.record.files if file.there)
+            self._fit(len(frame) + inside)  # before any of them is read
+            data = await self._written(parcel, await self._files(parcel, blobs)) if any(there) else frame
+            self._fit(len(data))
             answer = await self._send(data)
         return Acknowledged((message_id(parcel.record),), answer)
 
+    async def _written(self, parcel: Parcel, files: Sequence[bytes | None]) -> bytes:
+        return await asyncio.to_thread(letter, parcel.record, files, self.box.sender, self.box.archive)
+
     async def _files(self, parcel: Parcel, blobs: Blobs) -> list[bytes | None]:
-        """The attachments, whole in memory: their sum is known to fit before any is read."""
-        there = [file for file in parcel.record.files if file.there]
-        size = sum(max(file.size, 0) for file in there) * GROWTH + len(parcel.data) * GROWTH + ROOM
-        if size > self.box.largest:
-            raise self._too_large(round(size))
+        """The attachments, whole in memory."""
         return [
             b"".join([piece async for piece in blobs.read(file.sealed)]) if file.there else None
             for file in parcel.record.files
         ]
 
-    def _too_large(self, size: int) -> Refused:
-        return Refused(
-            "too-large", f"{self.name}: a letter of {size} bytes, and {self.box.largest} are taken"
-        )
+    def _fit(self, size: int) -> None:
+        """Raises Refused where a letter of so many bytes is more than the server takes."""
+        if size > self.box.largest:
+            told = f"{self.name}: a letter of {size} bytes, and {self.box.largest} are taken"
+            raise Refused("too-large", told)
 
     async def _send(self, data: bytes) -> str:
         from aiosmtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseException

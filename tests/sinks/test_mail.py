@@ -7,15 +7,17 @@ import email
 import email.policy
 import ssl
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 from archives import PDF, Box, Held, mail_server, parcel, record
 
+from bridge.config import Archives, Symphony, Weixin
 from bridge.errors import Refused, Unreachable
 from bridge.ports import DECLINED
-from bridge.records.copies import Enclosed, native
+from bridge.records.copies import Enclosed, letter, native
+from bridge.records.exports.mime import larger
 from bridge.sinks.mail import MailBox, MailSink
 
 FILE = Enclosed("报告.pdf", "application/pdf", len(PDF), "", "sealed")
@@ -107,6 +109,28 @@ async def test_too_large(tmp_path: Path) -> None:
             await sink(box).put(parcel(record(1)), Held())
         assert refused.value.code == "too-large"
     assert box.letters == []
+
+
+async def test_the_size_is_known_exactly(tmp_path: Path) -> None:
+    """What just fits is taken, and one byte more is refused before a byte of it was read. By the settings as
+    they come, a file of 20 MB fits, and any that is carried."""
+    two = [
+        Enclosed("报告.pdf", "application/pdf", len(PDF), "", "sealed"),
+        Enclosed("lost.png", "image/png", -1),
+    ]
+    one = record(1, *two, replace(two[0], size=100_000, sealed="more"))
+    blobs = Held({"sealed": PDF, "more": b"x" * 100_000})
+    size = len(letter(one, [PDF, None, b"x" * 100_000], "weighbridge@bank.example", ARCHIVE))
+    async with mail_server(tmp_path) as box:
+        with pytest.raises(Refused, match=f" {size} bytes"):
+            await sink(box, largest=size - 1).put(parcel(one), Held())
+        there = sink(box, largest=size)
+        await there.put(parcel(one), blobs)
+        await there.close()
+    assert len(box.letters) == 1
+    for megabytes in (20, Symphony().max_file_mb, Weixin().max_file_mb):
+        most = Archives().mail_max_mb * 1_000_000
+        assert larger(megabytes * 1_000_000) + size < most
 
 
 async def test_replies(tmp_path: Path) -> None:
