@@ -6,7 +6,8 @@ archive has a loop of its own: a slow or dead one holds nobody else up. It reads
 thread of its own, and has no more records in hand than `Pace.at_once` for each archive.
 
 An archive that fails is tried with the copy that failed least, and a record that it declines again and again
-while it takes others is a person's matter: no record stands in the way of the rest. An archive's name is one
+is a person's matter, unless it declines others as well and takes none: no record stands in the way of the
+rest. An archive's name is one
 place for ever: what lies at one address is not looked for at another.
 
 Locks follow: what is under a legal hold, or is to live longer than an archive was told, is found by a look
@@ -72,7 +73,7 @@ class Destination(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How much at once, and how long to wait (seconds). `late`: from when on somebody is called; `tries`: how
-    often an archive may decline a record, while it takes others, before a person has to look."""
+    often an archive may decline a record before a person has to look."""
 
     at_once: int = 4
     batch: int = 64
@@ -101,14 +102,15 @@ class Lag(NamedTuple):
 @dataclass(slots=True)
 class _Place:
     """An archive under way. `failures`: in a row, without one that was kept; `next_try`: when it is tried
-    again; `unlocked`: what is to be said of locks that could not be changed; `next_check`: when copies may be
-    read back again."""
+    again; `took_at`: when it took a copy last, as far as is known here; `unlocked`: what is to be said of
+    locks that could not be changed; `next_check`: when copies may be read back again."""
 
     destination: Destination
     sink: Sink | None
     task: asyncio.Task[None] | None = None
     failures: int = 0
     next_try: int = 0
+    took_at: int = 0
     trouble: str = ""
     unlocked: str = ""
     next_check: int = 0
@@ -245,6 +247,7 @@ class Archivist:
         if kept:
             await self.database.write(lambda tx: copies.keep(tx, place.key, kept))
             place.failures, place.next_try, place.trouble = 0, 0, ""
+            place.took_at = self.database.clock.now()
             log.info("copy:kept", destination=_said(place.key), count=len(kept))
         return len(kept)
 
@@ -255,7 +258,7 @@ class Archivist:
             try:
                 return await self._put(place, copy)
             except Refused as error:
-                if error.code == DECLINED and (place.failures or copy.attempt + 1 < self.pace.tries):
+                if error.code == DECLINED and not await self._is_its_own(place, copy):
                     await self._fail(place, copy, error)
                 else:
                     await self._park(place, copy, error.code)
@@ -264,6 +267,14 @@ class Archivist:
             except Unreachable as error:
                 await self._fail(place, copy, error)
         return None
+
+    async def _is_its_own(self, place: _Place, copy: Due) -> bool:
+        """Whether a record is declined for its own sake, and often enough: the archive took another since
+        then, or there is no other that it did not take."""
+        if copy.attempt + 1 < self.pace.tries:
+            return False
+        others = partial(copies.others_failed, key=place.key, copy=copy)
+        return place.took_at >= copy.since or not await self._read(others)
 
     async def _put(self, place: _Place, copy: Due) -> Kept:
         assert place.sink is not None

@@ -149,8 +149,8 @@ class Lock(NamedTuple):
 
 
 DECLINED = "declined"
-"""Code of a refusal by an archive that may be about this record, or about all of them: a person's matter once
-others were taken and this one was not, several times."""
+"""Code of a refusal by an archive that may be about this record, or about all of them: a person's matter if
+it goes on, unless others are refused as well and none is taken."""
 
 
 class Sink(Protocol):

@@ -275,6 +275,34 @@ async def test_a_record_that_is_declined_stands_in_nobodys_way(hands: Hands) -> 
     assert (entry.subject, entry.facts["reason"]) == ("message/1", DECLINED)
 
 
+async def test_a_record_that_is_declined_alone_is_parked_too(hands: Hands) -> None:
+    """Whether or not another was taken meanwhile: after as many tries as there are, and not before."""
+    shelf = Shelf(refuses={1: Refused(DECLINED, "no to 1")})
+    work = archivist(hands, {VAULT.name: shelf})
+    await work.renew()
+    await say(hands, "one")
+    for tries in range(1, PACE.tries + 1):
+        await work.bring(VAULT.name)
+        hands.clock.at += 300_000
+        assert len(await hands.entries("copy:parked")) == (tries == PACE.tries)
+
+
+async def test_a_restart_parks_nothing_of_an_archive_that_declines_all(hands: Hands) -> None:
+    """What failed often enough is known after a restart, and so is that all did."""
+    shelf = Shelf(refuses={n: Refused(DECLINED, "no") for n in (1, 2, 3)})
+    await say(hands, "one", "two", "three")
+    await hands.store.write(lambda tx: tx.db.execute(s.copies.update().values(attempt=9)))
+    work = archivist(hands, {VAULT.name: shelf})
+    await work.renew()
+    await work.bring(VAULT.name)
+    assert await hands.entries("copy:parked") == []
+    hands.clock.at += 300_000
+    shelf.refuses.clear()
+    while await work.bring(VAULT.name):
+        pass
+    assert len(shelf.there) == 3
+
+
 async def test_a_record_that_cannot_be_written_is_parked(
     hands: Hands, monkeypatch: pytest.MonkeyPatch
 ) -> None:

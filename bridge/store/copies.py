@@ -128,6 +128,14 @@ def trial(db: Connection, key: str, now: int) -> list[Due]:
     return [Due(*row) for row in _TRIAL.one(db, {"b_destination": key, "b_now": now})]
 
 
+def others_failed(db: Connection, key: str, copy: Due) -> bool:
+    """Whether archive `key` has failed with copies of other messages that it is still to get."""
+    others = (C.destination == key, C.message != copy.message, C.attempt > 0)
+    return (
+        db.execute(select(C.message).where(states_in(C.state, WANTED), *others).limit(1)).first() is not None
+    )
+
+
 def due(db: Connection, key: str, now: int, limit: int, after: int = 0) -> list[Due]:
     """Copies that archive `key` is to get now, in the order of their messages, from message `after` on."""
     look = {"b_destination": key, "b_now": now, "b_limit": limit, "b_after": after}
