@@ -30,11 +30,12 @@ from bridge.message import SYMPHONY, WEIXIN, Batch, Sighting, Unasked
 from bridge.policy import PolicySet
 from bridge.ports import Connector
 from bridge.records import canaries, expectations
-from bridge.records.capture import Capture
+from bridge.records.capture import Capture, Instant, was_set
 from bridge.records.certificate import MOST, Account, Certificate, moment, signed
 from bridge.records.reconcile import Fault, Ours, Recount, Stage, What, letters
 from bridge.store import checkpoints, disposal, heartbeats, reconciling
 from bridge.store.database import Database
+from bridge.store.lease import elapsed
 from bridge.store.signing import write_whole
 from bridge.store.verify import Finding, verify_tree
 
@@ -53,6 +54,9 @@ DAY = 86_400_000
 
 SETTLE = 60_000
 """Milliseconds after which a message must have come into the archive."""
+
+SET = 60_000
+"""Milliseconds by which somebody set the clock of the machine from which on that is an alarm."""
 
 START = 120_000
 """Milliseconds that a new process has to read a network before anybody is told that it is not read."""
@@ -82,6 +86,11 @@ Plant = Callable[[str, str], Awaitable[object]]
 Trial = Callable[[PolicySet | None], Awaitable[Mapping[str, str]]]
 """Tries something on purpose under the policies in force (None: there are none); gives what came of it, by
 name: `canaries.WELL`, or what is wrong."""
+
+
+def ticks() -> int:
+    """Milliseconds of a clock that only counts: nobody sets it."""
+    return round(elapsed() * 1000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +128,8 @@ class Assurance:
 
     `connectors` gives the networks that are signed in now; `policies` those in force, None where there are
     none; `plant` puts the source's canary, None for none; `trials` are made once a day. `keys` are those that
-    checkpoints may be signed with, that of `signer` alone when none are given.
+    checkpoints may be signed with, that of `signer` alone when none are given. `ticks` counts milliseconds,
+    whatever becomes of the time of day.
     """
 
     def __init__(
@@ -134,16 +144,18 @@ class Assurance:
         trials: Sequence[Trial] = (),
         networks: Sequence[str] = (),
         keys: Sequence[Verifier] = (),
+        ticks: Callable[[], int] = ticks,
     ) -> None:
         self.database, self.signer, self.plan = database, signer, plan
         self.connectors, self.policies, self.plant, self.trials = connectors, policies, plant, trials
         self.keys = keys or [signer.verifier(database.lane)]
         self.paused = asyncio.Event()
-        now = database.clock.now()
+        self._ticks = ticks
+        now = self._instant()
         self.captures = {network: Capture(network, now) for network in networks}
         self.lags: dict[str, float] = dict.fromkeys(networks, 0.0)
         self.newest: heartbeats.Kept | None = None
-        self._began = now
+        self._began = self._looked = now
         self._heard: dict[str, int] = {}
         self._late: set[str] = set()
         self._beaten: dict[str, tuple[int, int]] = {}
@@ -151,6 +163,9 @@ class Assurance:
         self.overdue = False
         self.unwritten: dict[Path, str] = {}
         self._left: set[Path] = set()
+
+    def _instant(self) -> Instant:
+        return Instant(self.database.clock.now(), self._ticks())
 
     # --- the daemon's part
 
@@ -167,7 +182,8 @@ class Assurance:
         last = await self.database.read(reconciling.last_number)
         for network, capture in self.captures.items():
             heard = await self.database.read(lambda db, name=network: heartbeats.last_read(db, name))
-            capture.since = heard or now
+            if heard and not capture.go_on(heard, round(self.plan.lag_stop * 1000)):
+                log.error("clock:set", seconds=(now - heard) // 1000)
             self._beaten[network] = (now, last)
         if await self.database.read(heartbeats.paused):
             self.paused.set()
@@ -176,7 +192,7 @@ class Assurance:
     def heed(self, batch: Batch, fresh: int) -> None:
         """Every batch that comes in, `fresh` of it new: how old it is, whether the canary is in it."""
         if fresh and (capture := self.captures.get(batch.network)):
-            capture.heed(batch, self.database.clock.now())
+            capture.heed(batch, self._instant())
         if any(echo.permit == self._canary[0] for echo in batch.echoes):
             self._canary[1].set()
 
@@ -187,28 +203,32 @@ class Assurance:
 
     async def watch(self) -> None:
         """One look: say what is late, stop or go on, and note what was read."""
-        now = self.database.clock.now()
+        before, self._looked = self._looked, self._instant()
+        now = self._looked.at
+        if abs(moved := was_set(before, self._looked)) >= SET:
+            log.error("clock:set", seconds=moved // 1000)
         connectors = self.connectors()
         for network, capture in self.captures.items():
             heard = connectors[network].heard_at if network in connectors else 0
-            self.lags[network] = capture.look(heard, now)
+            self.lags[network] = capture.look(heard, self._looked)
+        for capture in self.captures.values():
             await self._beat(capture, now)
         await self._keep_heard()
-        self._call(now)
+        self._call()
         lost = [network for network, lag in self.lags.items() if lag >= self.plan.lag_stop]
         if lost and not self.paused.is_set():
             await self._stop(lost)
         elif self.paused.is_set() and self._all_read():
             await self._go_on()
-        if self.paused.is_set() and self._settled(now):
+        if self.paused.is_set() and self._settled():
             lane, epoch = self.database.lane, self.database.epoch
             await self.database.write(lambda tx: heartbeats.tell(tx, lane, epoch))
         await self._note_overdue(now)
 
-    def _settled(self, now: int) -> bool:
+    def _settled(self) -> bool:
         """Whether this process has had its time to read what was said while nobody did: before that nobody is
         troubled."""
-        return now - self._began >= START
+        return self._ticks() - self._began.ticks >= START
 
     async def _keep_heard(self) -> None:
         """Write down when each network was read last, so that a process that dies takes no lag with it."""
@@ -219,7 +239,9 @@ class Assurance:
 
     def _all_read(self) -> bool:
         """Whether every network was read since this process began, and is."""
-        fresh = all(capture.heard_at >= self._began for capture in self.captures.values())
+        fresh = all(
+            capture.read_at >= self._began.ticks and capture.heard_at for capture in self.captures.values()
+        )
         return fresh and all(lag < self.plan.lag_alarm for lag in self.lags.values())
 
     async def _stop(self, lost: Sequence[str]) -> None:
@@ -229,7 +251,7 @@ class Assurance:
         await db.write(lambda tx: heartbeats.pause(tx, db.lane, epoch, lost, seconds))
         for network in lost:
             lag = round(self.lags[network])
-            if self._settled(self.database.clock.now()):
+            if self._settled():
                 log.error("capture:stopped", network=network, seconds=lag)
             else:
                 log.warning("capture:stopped", network=network, seconds=lag)
@@ -240,9 +262,9 @@ class Assurance:
         self.paused.clear()
         log.info("capture:resumed")
 
-    def _call(self, now: int) -> None:
+    def _call(self) -> None:
         """Say once that a network has gone unread for too long."""
-        if not self._settled(now):
+        if not self._settled():
             return
         for network, lag in self.lags.items():
             late = lag >= self.plan.lag_alarm
@@ -463,6 +485,7 @@ class Assurance:
             run.canaries |= {f"detector {name}": said for name, said in sung.items()}
         await self._plant(run)
         run.canaries |= await disposal.trial(self.database)
+        run.alerts += await disposal.settle_again(self.database)
         for trial in self.trials:
             run.canaries |= await trial(policies)
         before = await self._before(run.day, 1)

@@ -163,14 +163,23 @@ class Clock:
     """A clock that a test moves."""
 
     def __init__(self, at: int = START) -> None:
-        self.at = at
+        self.at, self.passed = at, 0
 
     def now(self) -> int:
         """See `bridge.ports.Clock`."""
         return self.at
 
+    def ticks(self) -> int:
+        """Milliseconds that have passed, however the clock was set."""
+        return self.passed
+
     def forward(self, milliseconds: int) -> None:
         """Let time pass."""
+        self.at += milliseconds
+        self.passed += milliseconds
+
+    def set_by(self, milliseconds: int) -> None:
+        """Set the clock, forward or back: no time passes."""
         self.at += milliseconds
 
 

@@ -120,16 +120,17 @@ class World:
         self.policies = compiled(POLICY)
         self.assurance = self.watching()
 
-    def watching(self) -> Assurance:
+    def watching(self, plan: Plan | None = None) -> Assurance:
         """The watch of a daemon."""
         return Assurance(
             self.database,
             SIGNER,
-            Plan(folders=(self.folder / "certificates",), canary=0.05),
+            plan or Plan(folders=(self.folder / "certificates",), canary=0.05),
             lambda: self.lines,
             policies=lambda: self.policies,
             plant=self.plant,
             networks=(SYMPHONY, WEIXIN),
+            ticks=self.clock.ticks,
         )
 
     async def plant(self, key: str, note: str) -> None:
@@ -234,7 +235,7 @@ async def test_a_pause_outlives_the_daemon(world: World) -> None:
     await world.begin()
     world.clock.forward(5 * HOUR)
     await world.assurance.watch()
-    again = Assurance(world.database, SIGNER, Plan(), lambda: world.lines, networks=(SYMPHONY, WEIXIN))
+    again = world.watching(Plan())
     await again.begin()
     await again.watch()
     assert again.paused.is_set() and await world.database.read(heartbeats.paused) == "symphony weixin"
@@ -269,7 +270,7 @@ async def test_a_restart_after_a_quiet_night_troubles_nobody(world: World) -> No
     await world.notices(SYMPHONY), await world.notices(WEIXIN)
     await world.assurance.watch()
     world.clock.forward(9 * HOUR)
-    again = Assurance(world.database, SIGNER, Plan(), lambda: world.lines, networks=(SYMPHONY, WEIXIN))
+    again = world.watching(Plan())
     await again.begin()
     await again.watch()
     assert again.paused.is_set() and not again._late
@@ -288,11 +289,63 @@ async def test_a_daemon_that_keeps_dying_resets_no_lag(world: World) -> None:
     for _ in range(5):
         world.clock.forward(HOUR)
         world.heard(WEIXIN)
-        again = Assurance(world.database, SIGNER, Plan(), lambda: world.lines, networks=(SYMPHONY, WEIXIN))
+        again = world.watching(Plan())
         world.lines[SYMPHONY].heard_at = 0
         await again.begin()
         await again.watch()
     assert again.paused.is_set() and again.lags[SYMPHONY] >= 4 * 3600
+
+
+async def test_a_clock_that_was_ahead_hides_no_lag(world: World) -> None:
+    """The clock runs thirty hours ahead and is set back; then both feeds die. Four hours later nothing is
+    passed on, and a process that is started meanwhile believes no time that has not come."""
+    await world.begin()
+    with structlog.testing.capture_logs() as lines:
+        for hours in (30, -30):
+            world.clock.set_by(hours * HOUR)
+            world.clock.forward(10_000)
+            world.heard()
+            await world.assurance.watch()
+    assert [one["seconds"] for one in lines if one["event"] == "clock:set"] == [30 * 3600, -30 * 3600]
+    assert not world.assurance.paused.is_set() and max(world.assurance.lags.values()) == 0
+    world.clock.forward(4 * HOUR)
+    await world.assurance.watch()
+    assert world.assurance.paused.is_set()
+    assert set(world.assurance.lags.values()) == {4 * 3600}
+
+
+async def test_a_process_believes_no_reading_of_the_future(world: World) -> None:
+    """The clock was ahead when a network was read last, and is right when the next process begins: it passes
+    nothing on before it has read both, and says that the clock was set."""
+    await world.begin()
+    world.clock.set_by(30 * HOUR)
+    world.heard()
+    await world.assurance.watch()
+    world.clock.set_by(-30 * HOUR)
+    again = world.watching(Plan())
+    with structlog.testing.capture_logs() as lines:
+        await again.begin()
+        await again.watch()
+    assert again.paused.is_set() and {one["event"] for one in lines} == {"clock:set", "capture:stopped"}
+    world.clock.forward(10_000)
+    world.heard()
+    await again.watch()
+    assert not again.paused.is_set()
+
+
+async def test_a_clock_that_is_set_forward_stops_nobody(world: World) -> None:
+    """Both feeds are read, and the clock jumps by five hours: nobody is told that things are paused."""
+    await world.begin()
+    await world.assurance.watch()
+    world.clock.forward(300_000)
+    world.heard()
+    world.clock.set_by(5 * HOUR)
+    await world.assurance.watch()
+    assert not world.assurance.paused.is_set() and max(world.assurance.lags.values()) < 600
+    world.clock.forward(10_000)
+    world.heard()
+    await world.assurance.watch()
+    assert max(world.assurance.lags.values()) == 0
 
 
 async def test_each_day_is_certified_by_itself(world: World) -> None:
@@ -561,7 +614,7 @@ def test_the_daemon_stops_and_goes_on_by_itself(tmp_path: Path) -> None:
         peers = Peer(SYMPHONY, keys=False, ours=False), Peer(WEIXIN, keys=True, ours=True)
         lines = {peer.network: Stalling(peer, loop, database) for peer in peers}
         plan = Plan(lag_alarm=30.0, lag_stop=60.0, folders=(tmp_path / "certificates",))
-        assurance = Assurance(database, SIGNER, plan, dict, networks=(SYMPHONY, WEIXIN))
+        assurance = Assurance(database, SIGNER, plan, dict, networks=(SYMPHONY, WEIXIN), ticks=loop.now)
         house = House(database, loop, Counting(), pace=Pace(look=5.0))
         law = Law(lambda: compiled(POLICY))
         daemon = Daemon(house, database, list(lines.values()), law, None, assurance=assurance)
