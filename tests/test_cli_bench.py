@@ -19,10 +19,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from bridge.cli import bench_node, bench_relay, bench_traffic
-from bridge.cli.bench import bench
-from bridge.cli.bench_relay import BARE, BRIDGE, growth, percentile, summary
-from bridge.cli.bench_traffic import Arrival, BenchFailed, Networks, Pressure, carry, checked, text_of
+from bridge.cli.bench import bench, node, relay, traffic
+from bridge.cli.bench.relay import BARE, BRIDGE, growth, percentile, summary
+from bridge.cli.bench.traffic import Arrival, BenchFailed, Networks, Pressure, carry, checked, text_of
 from bridge.message import SYMPHONY, WEIXIN, Batch, Kind, Message, Permit, Receipt, Traffic
 
 MESSAGES = 150
@@ -102,7 +101,7 @@ def children(pid: int) -> list[str]:
 
 def test_people_get_tables(capsys: pytest.CaptureFixture[str]) -> None:
     """Without --json the rows become tables at the end, and progress goes to standard error."""
-    from bridge.cli.bench import Telling
+    from bridge.cli.bench.commands import Telling
 
     telling = Telling(as_json=False)
     for row in ROWS:
@@ -203,7 +202,7 @@ async def test_a_rate_is_kept() -> None:
 
 async def test_a_standstill_ends_the_bench(monkeypatch: pytest.MonkeyPatch) -> None:
     """When nothing arrives any more, the bench says so instead of waiting for ever."""
-    monkeypatch.setattr(bench_traffic, "PATIENCE", 0.05)
+    monkeypatch.setattr(traffic, "PATIENCE", 0.05)
     with pytest.raises(BenchFailed, match=r"scripted: nothing arrived .* 0 of 3"):
         await carry(Scripted(loses=True), range(3), Pressure(window=3))
 
@@ -213,8 +212,8 @@ async def test_the_measured_process_ends_with_whoever_started_it(tmp_path: Path)
     networks = Networks(2)
     async with networks.serve():
         networks.write_settings(tmp_path)
-        (tmp_path / bench_node.ROUTES).write_text("{}", encoding="utf-8")
-        async with bench_relay.node(BARE, tmp_path, None) as measured:
+        (tmp_path / node.ROUTES).write_text("{}", encoding="utf-8")
+        async with relay.started(BARE, tmp_path, None) as measured:
             await measured.told()
             assert measured.process.stdin is not None
             measured.process.stdin.close()
@@ -224,7 +223,7 @@ async def test_the_measured_process_ends_with_whoever_started_it(tmp_path: Path)
 async def test_a_process_that_dies_ends_the_bench(tmp_path: Path) -> None:
     """The bench does not wait for a process that is gone, and repeats its last words."""
     with pytest.raises(BenchFailed, match=r"the measured process ended.*weighbridge\.toml"):
-        async with bench_relay.node(BARE, tmp_path, None) as measured:
+        async with relay.started(BARE, tmp_path, None) as measured:
             await measured.told()
 
 
@@ -270,8 +269,8 @@ async def test_the_bare_relay_keeps_order_and_runs_conversations_side_by_side() 
     )
     note = Message(SYMPHONY, "n", "room-0", "1", 0, Kind.NOTE, "entered")
     symphony, weixin = Line(SYMPHONY, (*said, note)), Line(WEIXIN)
-    onward = {room: bench_node.Onward(WEIXIN, f"wk/{room}", "Alice Wong") for room in rooms}
-    carrying = asyncio.create_task(bench_node._carry(bench_node.Relay((symphony, weixin), onward, 2)))
+    onward = {room: node.Onward(WEIXIN, f"wk/{room}", "Alice Wong") for room in rooms}
+    carrying = asyncio.create_task(node._carry(node.Relay((symphony, weixin), onward, 2)))
     await asyncio.wait_for(weixin.full.wait(), 60)
     carrying.cancel()
     assert weixin.most_under_way == 2
@@ -287,7 +286,7 @@ async def test_settings_are_written_as_an_operator_writes_them(tmp_path: Path) -
     """The file passes the same reading as any other, and secrets are readable by their owner alone."""
     networks = Networks(3)
     async with networks.serve():
-        settings = bench_relay.unlock(bench_relay.load(networks.write_settings(tmp_path), {}))
+        settings = relay.unlock(relay.load(networks.write_settings(tmp_path), {}))
     assert settings.symphony.pod_url == networks.pod.url
     assert settings.weixin.secret.reveal() == networks.platform.secret
     secrets = ("private_key", "secret", "token", "aes_key")
@@ -331,7 +330,7 @@ def test_the_summary_compares_medians() -> None:
 
 def test_shares_tell_who_kept_the_machine_busy() -> None:
     """In 10 s, 8 of the process, 4 of the networks, 17 of everything: others took half a core."""
-    shares = bench_relay.Spent(10.0, 8.0, 4.0, 17.0).shares()
+    shares = relay.Spent(10.0, 8.0, 4.0, 17.0).shares()
     assert shares == {"cpu_share": 0.8, "networks_cpu_share": 0.4, "others_cpu_share": 0.5}
 
 
@@ -355,4 +354,4 @@ def test_growth_is_told_per_message() -> None:
 def test_the_file_system_is_named(folder: str, kind: str) -> None:
     """The innermost mount that holds the folder counts, by whole names."""
     mounts = "/dev/vda / ext4 rw 0 0\ntmpfs /mnt/deep tmpfs rw 0 0\n"
-    assert bench_relay.filesystem(Path(folder), mounts) == kind
+    assert relay.filesystem(Path(folder), mounts) == kind

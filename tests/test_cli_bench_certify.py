@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bridge.cli.bench import bench
-from bridge.cli.bench_certify import STORE, Plan, Row, run
-from bridge.cli.bench_traffic import BenchFailed
+from bridge.cli.bench import commands
+from bridge.cli.bench.certify import STORE, Plan, Row, run
+from bridge.cli.bench.traffic import BenchFailed
 
 
 def test_the_command_prints_a_row_for_each_part(tmp_path: Path) -> None:
     """As `weighbridge bench --help` promises."""
     typed = ["--messages", "60", "--folder", str(tmp_path), "--json"]
-    answer = CliRunner().invoke(bench.commands["certify"], typed)
+    answer = CliRunner().invoke(commands.certify, typed)
     assert answer.exit_code == 0
     rows = [json.loads(line) for line in answer.stdout.splitlines() if line.startswith("{")]
     assert [row["messages"] for row in rows] == [5, 60]

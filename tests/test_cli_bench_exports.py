@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from bridge.cli import bench_exports
+from bridge.cli.bench import exports
 from bridge.records.exports import FORMATS
 
 
 def test_it_measures_exports_of_the_whole_archive(tmp_path: Path) -> None:
     """All messages go out each time, the ratio is that of two times, and nothing is left behind."""
     rows: list[dict[str, Any]] = []
-    bench_exports.run(120, rows.append, tmp_path, ("jsonl", "eml"))
+    exports.run(120, rows.append, tmp_path, ("jsonl", "eml"))
     assert [row["format"] for row in rows] == ["jsonl", "eml"]
     for row in rows:
         assert row["messages"] == 120
@@ -23,4 +23,4 @@ def test_it_measures_exports_of_the_whole_archive(tmp_path: Path) -> None:
 
 def test_every_format_is_measured() -> None:
     """A format that is added is measured as well."""
-    assert set(bench_exports.FORMATS) == set(FORMATS)
+    assert set(exports.FORMATS) == set(FORMATS)

@@ -18,9 +18,8 @@ import pytest
 from click.testing import CliRunner
 from rival import stand_in
 
-from bridge.cli import bench_matter, bench_policy, bench_rivals
-from bridge.cli.bench import bench
-from bridge.cli.bench_traffic import BenchFailed
+from bridge.cli.bench import bench, matter, policy, rivals
+from bridge.cli.bench.traffic import BenchFailed
 from bridge.message import Outcome
 from bridge.policy import judge
 
@@ -30,7 +29,7 @@ FEW = ["policy", "--messages", "60", "--requests", "200", "--entries", "40", "--
 @pytest.fixture(autouse=True)
 def uncollected(monkeypatch: pytest.MonkeyPatch) -> None:
     """What other tests have left is not looked through before each figure: no figure matters here."""
-    monkeypatch.setattr(bench_policy, "gc", mock.Mock())
+    monkeypatch.setattr(policy, "gc", mock.Mock())
 
 
 @pytest.fixture
@@ -55,9 +54,9 @@ def test_rivals_stand_beside_ours_with_a_ratio(rival: Callable[[str], Path]) -> 
         "print(json.dumps({'kind': 'content', 'engine': 'other', 'us': 5.0, 'entries': 40,"
         " 'messages': 60, 'build_s': 0, 'found': found}))"
     )
-    plan = bench_policy.Plan(60, (), 200, python=bench_policy.rivals_python(folder))
+    plan = policy.Plan(60, (), 200, python=policy.rivals_python(folder))
     told: list[dict[str, Any]] = []
-    bench_policy._content(plan, 40, told.append)
+    policy._content(plan, 40, told.append)
     other = [row for row in told if row["engine"] == "other"]
     assert [(row["found"], row["ratio"] > 0) for row in other] == [(6, True)]
 
@@ -68,17 +67,17 @@ def test_an_engine_that_finds_something_else_is_refused(rival: Callable[[str], P
         "print(json.dumps({'kind': 'content', 'engine': 'other', 'us': 5.0, 'entries': 40,"
         " 'messages': 60, 'build_s': 0, 'found': [1]}))"
     )
-    plan = bench_policy.Plan(60, (40,), 200, words=300, python=bench_policy.rivals_python(folder))
+    plan = policy.Plan(60, (40,), 200, words=300, python=policy.rivals_python(folder))
     with pytest.raises(BenchFailed, match="found something in message"):
-        bench_policy.run(plan, lambda row: None)
+        policy.run(plan, lambda row: None)
 
 
 def test_an_engine_that_breaks_is_named(rival: Callable[[str], Path]) -> None:
     """What it said last is part of the error."""
     folder = rival("raise SystemExit('no such engine')")
-    plan = bench_policy.Plan(60, (40,), 200, words=300, python=bench_policy.rivals_python(folder))
+    plan = policy.Plan(60, (40,), 200, words=300, python=policy.rivals_python(folder))
     with pytest.raises(BenchFailed, match="no such engine"):
-        bench_policy.run(plan, lambda row: None)
+        policy.run(plan, lambda row: None)
 
 
 # --- what is weighed --------------------------------------------------------------------------------------
@@ -86,9 +85,9 @@ def test_an_engine_that_breaks_is_named(rival: Callable[[str], Path]) -> None:
 
 def test_no_two_messages_are_alike_and_one_in_ten_holds_an_entry() -> None:
     """Each has its size, and plain Python finds in every tenth what was put there."""
-    entries = bench_matter.entries(100)
-    texts = bench_matter.messages(500, entries)
-    assert len(set(texts)) == 500 and {len(text) for text in texts} == {bench_matter.SIZE}
+    entries = matter.entries(100)
+    texts = matter.messages(500, entries)
+    assert len(set(texts)) == 500 and {len(text) for text in texts} == {matter.SIZE}
     held = [
         number
         for number, text in enumerate(texts)
@@ -99,7 +98,7 @@ def test_no_two_messages_are_alike_and_one_in_ten_holds_an_entry() -> None:
 
 def test_smaller_sets_of_entries_are_part_of_larger_ones() -> None:
     """What changes from size to size is the number alone."""
-    small, large = bench_matter.entries(100), bench_matter.entries(1_000)
+    small, large = matter.entries(100), matter.entries(1_000)
     assert small.count == 100 and large.count == 1_000
     assert large.words[: len(small.words)] == small.words
     assert large.patterns[: len(small.patterns)] == small.patterns
@@ -107,10 +106,10 @@ def test_smaller_sets_of_entries_are_part_of_larger_ones() -> None:
 
 def test_walls_in_our_language_mean_what_they_mean() -> None:
     """The policy of the attribute bench stops a request exactly when a wall does."""
-    walls = bench_matter.walls(100)
-    policies = bench_policy.wall_policy(walls)
-    asked = bench_matter.requests(2_000, walls)
-    stopped = [judge(policies, *bench_policy._asked(one)).outcome is Outcome.BLOCK for one in asked]
+    walls = matter.walls(100)
+    policies = policy.wall_policy(walls)
+    asked = matter.requests(2_000, walls)
+    stopped = [judge(policies, *policy._asked(one)).outcome is Outcome.BLOCK for one in asked]
     assert stopped == [any(wall.stops(one) for wall in walls) for one in asked]
     assert 10 < sum(stopped) < 500
 
@@ -118,4 +117,4 @@ def test_walls_in_our_language_mean_what_they_mean() -> None:
 def test_every_rival_has_a_way_to_be_asked() -> None:
     """The engines that the run asks for are those that the script knows."""
     asked = {"hyperscan", "presidio", "cedarpy", "casbin"}
-    assert set(bench_rivals.ENGINES) == asked
+    assert set(rivals.ENGINES) == asked

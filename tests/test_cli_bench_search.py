@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bridge.cli import bench_corpus, bench_search
-from bridge.cli.bench import bench
-from bridge.cli.bench_search import Answers, Line, Question, plain
-from bridge.cli.bench_traffic import BenchFailed
+from bridge.cli.bench import bench, corpus, search
+from bridge.cli.bench.search import Answers, Line, Question, plain
+from bridge.cli.bench.traffic import BenchFailed
 
 MESSAGES = 600
 FEW = ["search", "--messages", str(MESSAGES), "--questions", "2", "--rounds", "1", "--json"]
@@ -42,7 +41,7 @@ def test_both_engines_find_everything_there_is(tmp_path: Path, archive: Path) ->
     found = [row for row in rows if row["kind"] == "found"]
     assert {row["engine"] for row in found} == {"weighbridge", "FTS5, plain text"}
     assert {row["window"] for row in found} == {"all", "30 days"}
-    assert {row["asked"] for row in found} == set(bench_search._KINDS)
+    assert {row["asked"] for row in found} == set(search._KINDS)
     assert all(row["recall"] == 1.0 for row in found)
     assert sum(row["hits"] for row in found) > 100
     again = rows_of([*FEW, "--archive", str(archive)], tmp_path)
@@ -52,9 +51,9 @@ def test_both_engines_find_everything_there_is(tmp_path: Path, archive: Path) ->
 
 def test_a_growing_archive_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """At each size: how fast it grew, how fast the index followed, and how long searches took."""
-    monkeypatch.setattr(bench_search, "SIZES", (100,))
-    monkeypatch.setattr(bench_corpus, "AT_ONCE", 1)
-    monkeypatch.setattr(bench_corpus, "TOGETHER", 50)
+    monkeypatch.setattr(search, "SIZES", (100,))
+    monkeypatch.setattr(corpus, "AT_ONCE", 1)
+    monkeypatch.setattr(corpus, "TOGETHER", 50)
     rows = rows_of(["search", "--grow", "--messages", "200", "--questions", "1", "--json"], tmp_path)
     assert [row["messages"] for row in rows] == [100, 200]
     assert all(row["index_per_second"] > 0 and row["recent_p50_ms"] > 0 for row in rows)
@@ -65,7 +64,7 @@ def test_a_search_that_is_wrong_has_no_figure() -> None:
     asked = [Question("phrase", "all", '"a b"', ("a", "b"))]
     answers = {"weighbridge": Answers({0: [3, 1]}, {0: [1.0]}, {0: [1.0]})}
     with pytest.raises(BenchFailed, match=r"weighbridge: '\"a b\"' is wrong about messages \[1, 2\]"):
-        list(bench_search._compared(answers, asked, [[3, 2]]))
+        list(search._compared(answers, asked, [[3, 2]]))
 
 
 def test_recall_of_the_others_is_told() -> None:
@@ -73,7 +72,7 @@ def test_recall_of_the_others_is_told() -> None:
     asked = [Question("phrase", "all", '"a b"', ("a", "b"))]
     ours = Answers({0: [3, 2]}, {0: [1.0]}, {0: [1.0]})
     answers = {"weighbridge": ours, "other": Answers({0: [3]}, {0: [2.0, 4.0]}, {0: [1.0, 2.0]})}
-    first, other = bench_search._compared(answers, asked, [[3, 2]])
+    first, other = search._compared(answers, asked, [[3, 2]])
     assert (first["recall"], other["recall"], other["p50_ms"], other["p99_ms"]) == (1.0, 0.5, 3.0, 4.0)
 
 

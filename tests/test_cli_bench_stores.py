@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bridge.cli import bench_postgres, bench_rival_stores
+from bridge.cli.bench import postgres, rival_stores
 
 
 def test_without_the_rivals_there_is_no_server(tmp_path: Path) -> None:
     """A bench without PostgreSQL goes on without it, and makes no folder for it."""
-    with bench_postgres.server(tmp_path / "none", tmp_path) as server:
+    with postgres.server(tmp_path / "none", tmp_path) as server:
         assert server is None
     assert list(tmp_path.iterdir()) == []
 
 
 def test_every_work_that_is_asked_for_is_known() -> None:
     """The script of the others knows what the benches ask for."""
-    assert set(bench_rival_stores.WORKS) == {"appends", "verify", "search"}
+    assert set(rival_stores.WORKS) == {"appends", "verify", "search"}

@@ -13,7 +13,7 @@ from typing import Any
 
 def run(copies: int, exported: int, report: Callable[[Mapping[str, Any]], None], folder: Path) -> None:
     """Bring `copies` records outside in each form, and export `exported` messages in each format."""
-    from bridge.cli import bench_exports, bench_sinks
+    from bridge.cli.bench import exports, sinks
 
-    bench_sinks.run(copies, report, folder)
-    bench_exports.run(exported, report, folder)
+    sinks.run(copies, report, folder)
+    exports.run(exported, report, folder)

@@ -15,7 +15,7 @@ from itertools import accumulate, islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bridge.cli.bench_matter import HAN, SOUNDS
+from bridge.cli.bench.matter import HAN, SOUNDS
 from bridge.cli.progress import Tell
 from bridge.message import SYMPHONY, WEIXIN, Message
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bridge.cli.bench_traffic import BenchFailed
+from bridge.cli.bench.traffic import BenchFailed
 
 _SETTINGS = {
     "listen_addresses": "",

@@ -1,6 +1,6 @@
 """The process that the audit bench measures while messages come: our store, or the bare database.
 
-    python -m bridge.cli.bench_appends SYSTEM FOLDER PRODUCERS MESSAGES BYTES [URL]
+    python -m bridge.cli.bench.appends SYSTEM FOLDER PRODUCERS MESSAGES BYTES [URL]
 
 Rules of this file: one JSON line on standard output says what was measured. Producers live on one loop; each
 hands in one message, waits until it is committed, and hands in the next.
@@ -62,7 +62,7 @@ def main() -> None:
 
 def said(count: int) -> Sequence[Message]:
     """`count` messages, each with the network's own bytes."""
-    from bridge.cli.bench_corpus import messages
+    from bridge.cli.bench.corpus import messages
 
     return [replace(message, raw=_raw(message)) for _, message in messages(count)]
 

@@ -1,7 +1,7 @@
 """How fast exports are written, beside copying the same bytes: every format over one archive.
 
 Rules of this file: one run a format, of which the ratio counts more than the rate. The archive comes from
-`bench_corpus`; each export goes the whole way of the command, recorded and proven. Memory is that of this
+`corpus`; each export goes the whole way of the command, recorded and proven. Memory is that of this
 process at its highest, so formats are run in the order of what they were seen to need.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from bridge.cli import bench_corpus
+from bridge.cli.bench import corpus
 
 if TYPE_CHECKING:
     from bridge.config import Settings
@@ -38,7 +38,7 @@ def run(messages: int, report: Report, folder: Path | None = None, formats: Sequ
         place = Path(made)
         settings = settings_in(place)
         keeper = compose.keeper(settings)
-        bench_corpus.fill(settings.store.url, settings.store.blobs, messages, keeper=keeper)
+        corpus.fill(settings.store.url, settings.store.blobs, messages, keeper=keeper)
         for form in formats:
             report(measured(settings, place / form, form))
             shutil.rmtree(place / form)
@@ -58,7 +58,7 @@ def measured(settings: Settings, out: Path, form: str) -> Row:
     began, busy = time.perf_counter(), time.process_time()
     exporting.begin(act, wanted, out, signer)
     with reading(settings) as db:
-        made = exporting.finish(act, db, settings, out, signer, who, bench_corpus.silent)
+        made = exporting.finish(act, db, settings, out, signer, who, corpus.silent)
     seconds, cpu = time.perf_counter() - began, time.process_time() - busy
     size, copied = _copied(out)
     count = len(made.account.written)

@@ -26,10 +26,10 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bridge.cli import bench_corpus
-from bridge.cli.bench_audit import rival
-from bridge.cli.bench_postgres import Server, server
-from bridge.cli.bench_traffic import BenchFailed
+from bridge.cli.bench import corpus
+from bridge.cli.bench.audit import rival
+from bridge.cli.bench.postgres import Server, server
+from bridge.cli.bench.traffic import BenchFailed
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -47,7 +47,7 @@ PAGE = 50
 DAYS = 30
 PATIENCE = 20.0
 """Seconds that an engine may take for one kind of question in one window; it is asked fewer then."""
-NOW = datetime.fromtimestamp((bench_corpus.START + bench_corpus.YEAR) / 1000, UTC)
+NOW = datetime.fromtimestamp((corpus.START + corpus.YEAR) / 1000, UTC)
 SIZES = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
 """Sizes at which a growing archive is looked at."""
 LAST = 20_000
@@ -144,7 +144,7 @@ def _filled(plan: Plan, archive: Path, tell: Report) -> None:
         return
     archive.mkdir(parents=True, exist_ok=True)
     began, busy = time.perf_counter(), time.process_time()
-    bench_corpus.fill(f"sqlite:///{archive / STORE}", archive / "blobs", plan.messages)
+    corpus.fill(f"sqlite:///{archive / STORE}", archive / "blobs", plan.messages)
     seconds, cpu = time.perf_counter() - began, time.process_time() - busy
     tell({"kind": "filled", "engine": OURS, "messages": plan.messages, **_rate(plan.messages, seconds, cpu),
           "bytes": (archive / STORE).stat().st_size / plan.messages})  # fmt: skip
@@ -160,7 +160,7 @@ def _on_server(plan: Plan, postgres: Server | None, folder: Path, tell: Report) 
         time.perf_counter(),
         time.process_time() + postgres.cpu_seconds(),
     )
-    bench_corpus.fill(url, folder / "blobs", plan.messages, keeper=_keeper(folder))
+    corpus.fill(url, folder / "blobs", plan.messages, keeper=_keeper(folder))
     seconds, cpu = time.perf_counter() - began, time.process_time() + postgres.cpu_seconds() - busy
     row = {"kind": "filled", "engine": ON_POSTGRESQL, "messages": plan.messages}
     tell({**row, **_rate(plan.messages, seconds, cpu)})
@@ -202,7 +202,7 @@ class Lines(NamedTuple):
 
 def questions(plan: Plan, known: Lines) -> list[Question]:
     """`plan.questions` of each kind, each in a window of 30 days and in all time."""
-    chance = random.Random(bench_corpus.SEED + 4)
+    chance = random.Random(corpus.SEED + 4)
     made: list[Question] = []
     for kind, write in _KINDS.items():
         for number in range(plan.questions):
@@ -221,7 +221,7 @@ def _word(kind: str, number: int, chance: random.Random, known: Lines) -> Questi
 
 def _terms() -> Mapping[str, list[str]]:
     if not _TERMS:
-        _TERMS.update(bench_corpus.terms())
+        _TERMS.update(corpus.terms())
     return _TERMS
 
 
@@ -327,7 +327,7 @@ class _Ours:
                 _write_texts(self._db, texts)
         times: list[tuple[int, int]] = []
         some: list[Line] = []
-        chance = random.Random(bench_corpus.SEED + 5)
+        chance = random.Random(corpus.SEED + 5)
         for line in lines(texts):
             times.append((line.at, line.number))
             if chance.random() < 0.01 or len(some) < 10:
@@ -645,9 +645,7 @@ def grow(plan: Plan, report: Report) -> None:
         archive.mkdir(parents=True, exist_ok=True)
         growing = _Growing(plan, archive, report)
         with contextlib.closing(growing):
-            bench_corpus.fill(
-                f"sqlite:///{archive / STORE}", archive / "blobs", plan.messages, growing.passed
-            )
+            corpus.fill(f"sqlite:///{archive / STORE}", archive / "blobs", plan.messages, growing.passed)
 
 
 class _Growing:
@@ -688,7 +686,7 @@ class _Growing:
 
     def _searched(self, ours: _Ours, done: int) -> dict[str, float]:
         """Waits of searches for words in the newest 30 days, and in all time."""
-        newest = bench_corpus.START + done * bench_corpus.YEAR // self._plan.messages
+        newest = corpus.START + done * corpus.YEAR // self._plan.messages
         since = (datetime.fromtimestamp(newest / 1000, UTC) - timedelta(DAYS)).date()
         row: dict[str, float] = {}
         for window, more in (("recent", f" after:{since}"), ("all", "")):

@@ -1,8 +1,7 @@
-"""`weighbridge bench`: what the relay carries, and what verdicts, records and searches cost here.
+"""What is typed for each bench, and what is printed of it.
 
-Rules of this file: options and printing; what is measured stands in `bench_relay`, `bench_policy`,
-`bench_audit`, `bench_search`, `bench_records` and `bench_certify`.
-Figures go to standard output, progress to standard error.
+Rules of this file: options and printing; what is measured stands in the file of the bench's name. Figures go
+to standard output, progress to standard error.
 """
 
 from __future__ import annotations
@@ -118,12 +117,7 @@ GROWING = {
 }  # fmt: skip
 
 
-@click.group()
-def bench() -> None:
-    """Measure on this machine, over loopback alone."""
-
-
-@bench.command()
+@click.command()
 @click.option("--messages", type=COUNT, default=20_000, show_default=True, help="Per measurement.")
 @click.option("--conversations", type=COUNT, default=64, show_default=True, help="Side by side.")
 @click.option("--rounds", type=COUNT, default=3, show_default=True, help="Bridge and bare relay in turn.")
@@ -154,12 +148,12 @@ def relay(
     import uvloop
 
     from bridge import telemetry
-    from bridge.cli import bench_relay
+    from bridge.cli.bench import relay
 
     telemetry.configure(level="error", form="console")
-    plan = bench_relay.Plan(memory or messages, conversations, rounds, seconds, folder)
+    plan = relay.Plan(memory or messages, conversations, rounds, seconds, folder)
     told = Telling(as_json)
-    measure = bench_relay.memory if memory else bench_relay.relay
+    measure = relay.memory if memory else relay.relay
     try:
         uvloop.run(_until_told_otherwise(measure(plan, told.row)))
     except asyncio.CancelledError:
@@ -167,7 +161,7 @@ def relay(
     told.end()
 
 
-@bench.command()
+@click.command()
 @click.option("--messages", type=COUNT, default=20_000, show_default=True, help="No two alike.")
 @click.option("--requests", type=COUNT, default=100_000, show_default=True, help="To decide by attributes.")
 @click.option(
@@ -192,14 +186,14 @@ def policy(
     All get the same messages, entries and requests in one run, and must agree on every one. Takes some
     minutes. Without the others' environment only our engine and the loop are measured.
     """
-    from bridge.cli import bench_policy
+    from bridge.cli.bench import policy
 
-    python = bench_policy.rivals_python(rivals)
+    python = policy.rivals_python(rivals)
     if python is None:
         output.note(f"no other engines in {rivals}: run `make rivals` to compare with them")
     told = Telling(as_json)
-    plan = bench_policy.Plan(messages, entries, requests, words=words, python=python)
-    bench_policy.run(plan, told.row)
+    plan = policy.Plan(messages, entries, requests, words=words, python=python)
+    policy.run(plan, told.row)
     told.end()
 
 
@@ -213,7 +207,7 @@ FOLDER = click.option(
 )  # fmt: skip
 
 
-@bench.command()
+@click.command()
 @click.option("--messages", type=COUNT, default=5_000, show_default=True, help="Appended in one run.")
 @click.option(
     "--producers", type=COUNT, multiple=True, default=(1, 16, 64), show_default=True,
@@ -243,16 +237,16 @@ def audit(
     index, which may follow behind. Takes some minutes; nothing is left behind. Without the others'
     environment only our store and the bare database are measured.
     """
-    from bridge.cli import bench_audit
+    from bridge.cli.bench import audit
 
     if not (rivals / "bin/python").exists():
         output.note(f"no PostgreSQL and no pymerkle in {rivals}: run `make rivals` to compare with them")
     told = Telling(as_json)
-    bench_audit.run(bench_audit.Plan(messages, producers, rounds, entries, rivals, folder), told.row)
+    audit.run(audit.Plan(messages, producers, rounds, entries, rivals, folder), told.row)
     told.end()
 
 
-@bench.command()
+@click.command()
 @click.option("--messages", type=COUNT, default=200_000, show_default=True, help="In the archive.")
 @click.option("--questions", type=COUNT, default=20, show_default=True, help="Of each kind, in each window.")
 @click.option("--rounds", type=COUNT, default=3, show_default=True, help="Everybody in turn.")
@@ -281,31 +275,31 @@ def search(
     Ours are sealed: what is found is opened, and tried once more. Every engine's answers are held against
     the truth. Takes about a minute for 20,000 messages; nothing is left behind but what --archive names.
     """
-    from bridge.cli import bench_search
+    from bridge.cli.bench import search
 
     if not grow and not (rivals / "bin/python").exists():
         output.note(f"no PostgreSQL and no tantivy in {rivals}: run `make rivals` to compare with them")
     told = Telling(as_json)
-    plan = bench_search.Plan(messages, questions, rounds, archive, rivals, folder)
-    (bench_search.grow if grow else bench_search.run)(plan, told.row)
+    plan = search.Plan(messages, questions, rounds, archive, rivals, folder)
+    (search.grow if grow else search.run)(plan, told.row)
     told.end()
 
 
-@bench.command()
+@click.command()
 @click.option("--messages", type=COUNT, default=10_000, show_default=True, help="Exported in each format.")
 @click.option("--copies", type=COUNT, default=2_000, show_default=True, help="Brought outside in each form.")
 @FOLDER
 @output.json_option
 def records(messages: int, copies: int, folder: Path, as_json: bool) -> None:
     """Hand records over: copies outside, exports, and plain copies."""
-    from bridge.cli import bench_records
+    from bridge.cli.bench import records
 
     told = Telling(as_json)
-    bench_records.run(copies, messages, told.row, folder)
+    records.run(copies, messages, told.row, folder)
     told.end()
 
 
-@bench.command()
+@click.command()
 @click.option("--messages", type=COUNT, default=100_000, show_default=True, help="In the archive.")
 @click.option(
     "--archive",
@@ -319,10 +313,10 @@ def certify(messages: int, archive: Path | None, folder: Path, as_json: bool) ->
 
     The networks show what it has, so nothing may be missing.
     """
-    from bridge.cli import bench_certify
+    from bridge.cli.bench import certify
 
     told = Telling(as_json)
-    bench_certify.run(bench_certify.Plan(messages, archive, folder), told.row)
+    certify.run(certify.Plan(messages, archive, folder), told.row)
     told.end()
 
 

@@ -28,9 +28,9 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from bridge.cli import bench_appends, bench_corpus
-from bridge.cli.bench_postgres import Server, server
-from bridge.cli.bench_traffic import BenchFailed
+from bridge.cli.bench import appends, corpus
+from bridge.cli.bench.postgres import Server, server
+from bridge.cli.bench.traffic import BenchFailed
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -52,7 +52,7 @@ SYSTEMS: Mapping[str, str] = {
 }
 """What each system does, and does not."""
 
-RIVALS = Path(__file__).with_name("bench_rival_stores.py")
+RIVALS = Path(__file__).with_name("rival_stores.py")
 PER_MESSAGE = 4
 """Entries that the bench's archive has of a message: archived, judged, permitted, sent."""
 PROOFS = 1_000
@@ -126,7 +126,7 @@ class _Appending:
         home = self.folder / f"run{self._number}"
         home.mkdir()
         kind = system.partition(" ")[0]
-        command = [*traced, sys.executable, "-m", bench_appends.__name__, kind, str(home), str(producers)]
+        command = [*traced, sys.executable, "-m", appends.__name__, kind, str(home), str(producers)]
         command += [str(count), str(self.bytes)]
         row = self._on_server(command) if system in ON_POSTGRESQL else _child(command)
         shutil.rmtree(home)
@@ -214,9 +214,9 @@ def rival(folder: Path, work: Row) -> Iterator[dict[str, Any]]:
 def _verification(plan: Plan, folder: Path, tell: Report) -> None:
     from bridge.store.engines import open_engine
 
-    path = folder / "archive" / bench_appends.STORE
+    path = folder / "archive" / appends.STORE
     path.parent.mkdir()
-    bench_corpus.fill(f"sqlite:///{path}", path.parent / "blobs", plan.entries // PER_MESSAGE)
+    corpus.fill(f"sqlite:///{path}", path.parent / "blobs", plan.entries // PER_MESSAGE)
     engine = open_engine(f"sqlite:///{path}")
     with engine.connect() as db, db.begin():
         size, root = _size_and_root(db)

@@ -1,6 +1,6 @@
 """The process that a bench measures: the bridge, a bare relay, or the database alone.
 
-    python -m bridge.cli.bench_node bridge|bare|commits FOLDER [CORE]
+    python -m bridge.cli.bench.node bridge|bare|commits FOLDER [CORE]
 
 Rules of this file: the bridge is composed as `run` composes it, from the settings file in FOLDER. The bare
 relay shares connectors, loop and concurrency with it and nothing else: no archive, no policy, no ledger, and

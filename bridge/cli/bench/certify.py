@@ -1,6 +1,6 @@
 """The certificate's bench: how long a day of so many messages takes to reconcile, and in how much memory.
 
-    python -m bridge.cli.bench_certify ARCHIVE SHARE     the process that is measured: one JSON line
+    python -m bridge.cli.bench.certify ARCHIVE SHARE     the process that is measured: one JSON line
 
 Rules of this file: the archive is that of the search bench, made through the store's own doors. Both networks
 are stood in for by the archive itself: they show every message that came from them, page by page, as a
@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bridge.cli.bench_traffic import BenchFailed
+from bridge.cli.bench.traffic import BenchFailed
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -47,21 +47,21 @@ class Plan:
 
 def run(plan: Plan, report: Report) -> None:
     """Measure a tenth and the whole, row by row. Raises BenchFailed when anything is found."""
-    from bridge.cli import bench_corpus
+    from bridge.cli.bench import corpus
 
     with tempfile.TemporaryDirectory(prefix="weighbridge-bench-", dir=plan.folder) as made:
         archive = plan.archive or Path(made, "archive")
         if not (archive / STORE).exists():
             archive.mkdir(parents=True, exist_ok=True)
             url = f"sqlite:///{archive / STORE}"
-            bench_corpus.fill(url, archive / "blobs", plan.messages)
+            corpus.fill(url, archive / "blobs", plan.messages)
         for share in (10, 1):
             report(_measured(archive, share))
 
 
 def _measured(archive: Path, share: int) -> Row:
     """What the process of its own says of the first of `share` equal parts."""
-    command = [sys.executable, "-m", "bridge.cli.bench_certify", str(archive), str(share)]
+    command = [sys.executable, "-m", "bridge.cli.bench.certify", str(archive), str(share)]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)
     row: Row = json.loads(answer.stdout)
     if row["faults"]:

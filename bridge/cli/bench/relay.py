@@ -26,8 +26,9 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from bridge import __version__
-from bridge.cli import bench_node, compose
-from bridge.cli.bench_traffic import (
+from bridge.cli import compose
+from bridge.cli.bench import node
+from bridge.cli.bench.traffic import (
     WAYS,
     BenchFailed,
     Direction,
@@ -85,7 +86,7 @@ class Cores(NamedTuple):
 
 
 class Node:
-    """A running `bench_node`, seen from outside by what the kernel knows about it (proc(5))."""
+    """A running `node`, seen from outside by what the kernel knows about it (proc(5))."""
 
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         self.process, self._log = process, log
@@ -125,10 +126,10 @@ class Node:
 
 
 @contextlib.asynccontextmanager
-async def node(kind: str, folder: Path, core: int | None) -> AsyncIterator[Node]:
-    """Start a `bench_node` of this kind; it is gone when the block is left, in whatever way."""
+async def started(kind: str, folder: Path, core: int | None) -> AsyncIterator[Node]:
+    """Start a `node` of this kind; it is gone when the block is left, in whatever way."""
     log = folder / "node.log"
-    command = [sys.executable, "-m", bench_node.__name__, kind, str(folder)]
+    command = [sys.executable, "-m", node.__name__, kind, str(folder)]
     command += [] if core is None else [str(core)]
     with log.open("wb") as errors:
         process = await asyncio.create_subprocess_exec(
@@ -177,7 +178,7 @@ class Session:
         self._next = 0
 
     async def measure(self, direction: Direction, count: int, pressure: Pressure) -> dict[str, Any]:
-        """Carry `count` messages (see `bench_traffic.carry`) and say how it went."""
+        """Carry `count` messages (see `traffic.carry`) and say how it went."""
         way = direction(self._networks)
         rss, before = self.node.rss_mb(), self._spent()
         accepted = await self._pass_over(way, count, pressure)
@@ -231,7 +232,7 @@ async def session(system: str, plan: Plan, cores: Cores) -> AsyncIterator[Sessio
         async with networks.serve():
             settings = unlock(load(networks.write_settings(folder), {}))
             await _introduce(system, settings, networks, folder)
-            async with node(system, folder, cores.measured) as measured:
+            async with started(system, folder, cores.measured) as measured:
                 networks.call_back((await measured.told())["port"])
                 between = Session(system, networks, measured)
                 await between.warm_up(plan)
@@ -242,7 +243,7 @@ async def session(system: str, plan: Plan, cores: Cores) -> AsyncIterator[Sessio
 async def _introduce(system: str, settings: Settings, networks: Networks, folder: Path) -> None:
     """Tell the system who talks to whom: pairs in the bridge's store, a file for the bare relay."""
     if system == BARE:
-        (folder / bench_node.ROUTES).write_text(json.dumps(_routes(networks)), encoding="utf-8")
+        (folder / node.ROUTES).write_text(json.dumps(_routes(networks)), encoding="utf-8")
         return
     database = compose.store(settings)
     try:
@@ -314,7 +315,7 @@ async def _limited() -> AsyncIterator[Cores]:
 
 async def _commits(plan: Plan, cores: Cores) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="weighbridge-bench-", dir=plan.folder) as folder:
-        async with node("commits", Path(folder), cores.measured) as measured:
+        async with started("commits", Path(folder), cores.measured) as measured:
             return await measured.told()
 
 

@@ -40,7 +40,7 @@ def run(messages: int, report: Report, folder: Path | None = None) -> None:
 async def _measured(messages: int, form: str, folder: Path) -> Row:
     from bridge.archivist import Destination
     from bridge.cli import compose
-    from bridge.cli.bench_exports import settings_in
+    from bridge.cli.bench.exports import settings_in
 
     settings = settings_in(folder)
     place = folder / "drop"

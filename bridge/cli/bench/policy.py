@@ -28,8 +28,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bridge.cli import bench_matter as matter
-from bridge.cli.bench_traffic import BenchFailed
+from bridge.cli.bench import matter
+from bridge.cli.bench.traffic import BenchFailed
 from bridge.cli.init import policy_source
 from bridge.message import SYMPHONY, WEIXIN, Context, Inspection, Kind, Message, Outcome, Party, Route
 from bridge.policy import PolicySet, Source, assemble, judge, load
@@ -43,7 +43,7 @@ CLIENT = Party(WEIXIN, "wmLiLei", "李雷", "", "zh-Hans")
 CONTEXT = Context("to_weixin", Route(ALICE, CLIENT, WEIXIN, "wkDesk/wmLiLei"))
 SECONDS = 1.0
 """Processor time that a slow engine may take for one size; it sees fewer messages then."""
-RIVALS = Path(__file__).with_name("bench_rivals.py")
+RIVALS = Path(__file__).with_name("rivals.py")
 
 
 @dataclass(frozen=True, slots=True)
