@@ -41,6 +41,7 @@ from story import (
     Story,
     Terminal,
     Ticking,
+    copy_of_the_story,
     held,
     passed_text,
     pieces,
@@ -576,6 +577,12 @@ def test_a_client_is_given_what_he_wrote_and_saw(terminal: Terminal) -> None:
         arrived = [SHOWN[d["permit"]].text for d in one["deliveries"] if d["state"] == "sent"]
         assert one["sender"] == f"weixin/{LI_LEI.id}" or one["text"] == arrived[-1]
     assert not any(one["notice_for"] for one in found.values())
+    for one in found.values():
+        assert (one["sent"], one["state"], one["copy"]) == ("", "", True)
+        assert not any(delivery["reason"] for delivery in one["deliveries"])
+    own = [one for one in found.values() if one["sender"] == f"weixin/{LI_LEI.id}"]
+    assert own
+    assert all((one["seen"], one["readers"], one["deliveries"]) == ("", [], []) for one in own)
     assert found[1]["text"] == "卡号 ************1111"
     secret = "4111111111111111"
     assert secret not in "".join(path.read_text("utf-8") for path in out_of(terminal).rglob("*.jsonl"))
@@ -618,6 +625,25 @@ def test_what_was_disposed_of_is_counted(tmp_path: Path, capsys: pytest.CaptureF
     assert export(terminal, "id:40..", name="later").code == Exit.DONE
     assert listed(out_of(terminal, "later"))["disposed"]["count"] < 24
     assert terminal.type("audit", "export", "--verify", str(out_of(terminal))).code == Exit.DONE
+
+
+def test_an_attachment_that_is_still_being_fetched_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not that the network did not give it; and the exit code says that something is not there yet."""
+    copy_of_the_story(tmp_path / "store")
+    terminal = Terminal(tmp_path / "store", capsys)
+    assert export(terminal).code == Exit.PARTIAL
+    (warned,) = [one for one in listed(out_of(terminal))["warnings"] if one["code"] == "attachment-pending"]
+    assert (warned["count"], "still being fetched" in warned["detail"]) == (1, True)
+    found = {one["text"]: one for one in lines(out_of(terminal), "messages")}
+    told = {text: found[text]["seen"] for text in ("to stay", "to be given up", "on its way", "next in line")}
+    assert list(told.values()) == ["in part", "in part", "not known yet", "nothing"]
+    assert export(terminal, "--client-copy", "李雷", name="copy").code in (Exit.DONE, Exit.PARTIAL)
+    copied = {one["text"]: one for one in lines(out_of(terminal, "copy"), "messages")}
+    assert copied["to stay"]["seen"] == "in part"
+    reasons = {one["reason"]: one for one in listed(out_of(terminal, "copy"))["exclusions"]}
+    assert reasons["it is not known yet whether the client saw it"]["count"] == 1
 
 
 @pytest.mark.parametrize("spoil", ["removed", "changed"])

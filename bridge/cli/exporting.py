@@ -22,6 +22,7 @@ import orjson
 
 from bridge.cli.progress import Tell
 from bridge.errors import ConfigError, Conflict, NotAllowed, StoreError
+from bridge.flow import DeliveryState
 from bridge.records.exports import known, opened
 from bridge.records.exports.manifest import (
     LATER,
@@ -29,6 +30,7 @@ from bridge.records.exports.manifest import (
     NAME,
     NOT_GIVEN,
     NOTE,
+    PENDING,
     Account,
     Terms,
     counted,
@@ -50,6 +52,7 @@ from bridge.store.parcel import Parcel, parcel
 from bridge.store.searching import every
 from bridge.store.talks import Naming, Talk
 from bridge.store.transcripts import NEVER_HAD, Transcripts
+from bridge.store.transcripts import PENDING as STILL_FETCHED
 from bridge.store.vault import vault_of
 from bridge.store.volume import PARTIAL, Part, Volume, add, on_disk, told
 
@@ -67,7 +70,11 @@ GONE = "record-gone"
 """The code of the warning that there is nothing to read of a message any more."""
 
 UNSEEN = "the client neither wrote nor saw it"
+UNKNOWN = "it is not known yet whether the client saw it"
 """Why a message is not in a client's copy of his own conversation."""
+
+_CODES = {NEVER_HAD: NOT_GIVEN, STILL_FETCHED: PENDING}
+"""Codes of warnings, by why an attachment is not there."""
 
 _PIECE = 1 << 20
 
@@ -111,7 +118,7 @@ class Made:
     @property
     def lacking(self) -> list[str]:
         """The codes of warnings about what should have been handed over."""
-        return sorted({code for code, _ in self.account.warned if code in (MISSING, GONE)})
+        return sorted({code for code, _ in self.account.warned if code in (MISSING, PENDING, GONE)})
 
 
 # --- beginning, and going on ----------------------------------------------------------------------------
@@ -277,7 +284,7 @@ class _Work:
         for numbers in (self.account.found, self._found):
             numbers.add(line.number)
         shown = as_client(line) if self.wanted.terms.client_copy else line
-        reason = self._barred(line, talk) or ("" if shown else UNSEEN)
+        reason = self._barred(line, talk) or ("" if shown else UNKNOWN if line.unknown else UNSEEN)
         if reason or shown is None:
             self.account.exclude(line.number, reason)
             self._excluded.setdefault(reason, Numbers()).add(line.number)
@@ -365,14 +372,25 @@ class _Work:
 
 
 def as_client(line: Line) -> Line | None:
-    """A message as a client wrote it or saw it, without decisions; None where he did neither."""
+    """A message as a client wrote it or saw it, and nothing of what the firm did with it; None where he did
+    neither."""
     later = tuple(_later_as_client(one) for one in line.later if one.sender.role == CLIENT or one.shown)
+    bare = replace(line, sent="", offered="", sent_quote="", state="", decisions=(), later=later, copy=True)
     if line.sender.role == CLIENT:
-        return replace(line, decisions=(), later=later)
-    if not line.delivered or all(reader.role != CLIENT for reader in line.readers):
+        return replace(bare, readers=(), deliveries=())
+    if not (line.delivered or line.partly) or all(reader.role != CLIENT for reader in line.readers):
         return None
-    words = {"text": line.sent, "quote": line.sent_quote, "taken": line.sent_quote}
-    return replace(line, **words, later=later, decisions=())
+    return replace(
+        bare,
+        text=line.sent if line.delivered else line.offered,
+        quote=line.sent_quote,
+        taken=line.sent_quote,
+        deliveries=tuple(
+            replace(one, reason="", state=one.state if one.state == DeliveryState.SENT else "")
+            for one in line.deliveries
+            if one.partly or one.state == DeliveryState.SENT
+        ),
+    )
 
 
 def _later_as_client(one: Later) -> Later:
@@ -396,8 +414,7 @@ def _warn(part: Part, line: Line) -> None:
             part.warn(LATER, line.number, f"{done} by a later message that is not in this export")
     for file in line.files:
         if file.missing:
-            code = NOT_GIVEN if file.missing == NEVER_HAD else MISSING
-            part.warn(code, line.number, file.missing)
+            part.warn(_CODES.get(file.missing, MISSING), line.number, file.missing)
 
 
 # --- one file -------------------------------------------------------------------------------------------

@@ -60,12 +60,31 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """One permit and where it stands, as in `bridge.flow.DeliveryState`."""
+    """One permit and where it stands, as in `bridge.flow.DeliveryState`; `at`: since when.
+
+    `receipts` are the network's own ids of the parts that it took: what it knows them by. `doubtful`: an
+    attempt ended without an answer.
+    """
 
     permit: str
     state: str
     at: int = 0
     reason: str = ""
+    receipts: tuple[str, ...] = ()
+    doubtful: bool = False
+
+    @property
+    def partly(self) -> bool:
+        """Whether the network took some of it, and not all."""
+        return bool(self.receipts) and self.state not in ("sent", "failed")
+
+    @property
+    def unknown(self) -> bool:
+        """Whether it, or some of it, may have arrived: under way, without an answer, or of several parts of
+        which the network took all and said of some that they did not arrive."""
+        if self.state in ("sent", "failed"):
+            return self.state == "failed" and len(self.receipts) > 1
+        return not self.partly and (self.doubtful or self.state == "claimed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +107,7 @@ class Later:
 @dataclass(frozen=True, slots=True)
 class Line:
     """A message. `text` is as written, `sent` what the other side saw below `sent_quote` ("" if nothing).
+    `offered` are the words of which it saw a part, or of which nobody knows yet whether it saw them.
 
     `edits` and `recalls` are the number of the earlier message that this one replaces or takes back, as far
     as the archive has that one; `replaces` and `refers_to` name it as the network did. `taken` are the words
@@ -95,6 +115,8 @@ class Line:
     that replaces it or takes it back, wherever that lies.
     `notice_for` is the number of the message that the bridge's own words are about. `gone` says why there is
     nothing to read: "disposed 2033-04-02 under hk-equities/records, disposal 4".
+
+    In a client's `copy`, `text` is what the client wrote, or was shown, and nothing else is said of either.
     """
 
     number: int
@@ -108,6 +130,7 @@ class Line:
     readers: tuple[Party, ...]
     text: str
     sent: str = ""
+    offered: str = ""
     sent_quote: str = ""
     quote: str = ""
     defect: str = ""
@@ -126,11 +149,23 @@ class Line:
     entry: int = 0
     leaf: bytes = b""
     gone: str = ""
+    copy: bool = False
 
     @property
     def delivered(self) -> bool:
         """Whether the other side was shown it."""
         return any(passed.state == "sent" for passed in self.deliveries)
+
+    @property
+    def partly(self) -> bool:
+        """Whether the other side was shown some of it, and no more as far as is known."""
+        return not self.delivered and any(passed.partly for passed in self.deliveries)
+
+    @property
+    def unknown(self) -> bool:
+        """Whether the other side may have been shown it."""
+        doubtful = any(passed.unknown for passed in self.deliveries)
+        return doubtful and not self.delivered and not self.partly
 
     @property
     def earlier(self) -> int | None:

@@ -37,6 +37,7 @@ class Attached:
     digest: str = ""  # of its sealed file
     found: Inspection | None = None
     own: str = ""  # SHA-256 of its own bytes, where the record has it
+    wanted: bool = False  # it is still being fetched
 
 
 @dataclass(frozen=True, slots=True)

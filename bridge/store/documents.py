@@ -121,7 +121,9 @@ def _reviews() -> Select[Any]:
 
 def _files() -> Select[Any]:
     f = s.files.c
-    query = select(f.message, _M.lane, f.entry, f.n, f.size, f.digest).join(s.messages, _M.id == f.message)
+    query = select(f.message, _M.lane, f.entry, f.n, f.size, f.digest, f.state).join(
+        s.messages, _M.id == f.message
+    )
     return _with_content(query, _M.lane, f.entry).order_by(f.n)
 
 
@@ -129,6 +131,12 @@ def _deliveries() -> Select[Any]:
     d = s.deliveries.c
     columns = (d.message, d.permit, d.network, d.state, d.done_at, d.reason, d.verdict, d.marks)
     return select(*columns).order_by(d.id)
+
+
+def _arrivals() -> Select[Any]:
+    d, r = s.deliveries.c, s.receipts.c
+    query = select(d.message, d.permit, d.uncertain, r.id).outerjoin(s.receipts, r.permit == d.permit)
+    return query.order_by(d.id, r.id)
 
 
 def _leaves() -> Select[Any]:
@@ -149,6 +157,7 @@ _VERDICTS = _of_page(_verdicts, s.verdicts.c.message)
 _REVIEWS = _of_page(_reviews, s.reviews.c.message)
 _FILES = _of_page(_files, s.files.c.message)
 _DELIVERIES = _of_page(_deliveries, s.deliveries.c.message)
+_ARRIVALS = _of_page(_arrivals, s.deliveries.c.message)
 _LEAVES = _of_page(_leaves, _M.id)
 _CHAT = Prepared(
     _later()
@@ -294,9 +303,22 @@ class _Page:
         return self._rows(_DELIVERIES)
 
     @cached_property
+    def arrivals(self) -> dict[int, list[Any]]:
+        """What networks have of permits, by message, in order."""
+        return self._rows(_ARRIVALS)
+
+    @cached_property
     def leaves(self) -> dict[int, list[Any]]:
         """Hashes of the entries that testify to messages."""
         return self._rows(_LEAVES)
+
+
+class Arrival(NamedTuple):
+    """What a network has of what was permitted: its own `ids` of the parts that it took. `doubtful`: an
+    attempt ended without an answer, so that it may have more than is known."""
+
+    ids: tuple[str, ...]
+    doubtful: bool
 
 
 class _Recorded:
@@ -559,6 +581,21 @@ class Stored:
         return [Delivered(*row[1:6]) for row in self._page.deliveries.get(self.number, ())]
 
     @property
+    def arrivals(self) -> dict[str, Arrival]:
+        """What the networks have of each permit, as far as is known."""
+        found: dict[str, Arrival] = {}
+        for _, permit, uncertain, one in self._page.arrivals.get(self.number, ()):
+            ids = found[permit].ids if permit in found else ()
+            found[permit] = Arrival((*ids, one) if one else ids, bool(uncertain))
+        return found
+
+    def offered(self, permit: str) -> str:
+        """The words of one permit, whatever became of it."""
+        rows = self._page.deliveries.get(self.number, ())
+        content = self._content([row for row in rows if row[1] == permit])
+        return content.text if content else ""
+
+    @property
     def files(self) -> list[Attached]:
         """See `Document`."""
         if self._files is None:
@@ -571,11 +608,11 @@ class Stored:
         name, kind, size = offered["name"], offered["kind"], offered.get("size", -1)
         if row is None:
             return Attached(name, kind, size)
-        _, lane, seq, _, stored, digest, wrapped, sealed = row
+        _, lane, seq, _, stored, digest, state, wrapped, sealed = row
         value = self._page.reading.open(lane, seq, wrapped, sealed) if sealed else None
         found = inspection_from(orjson.dumps(value)) if value else None
         own = value.get("sha256", "") if value else ""
-        return Attached(name, kind, stored if stored >= 0 else size, digest, found, own)
+        return Attached(name, kind, stored if stored >= 0 else size, digest, found, own, state == "wanted")
 
     @property
     def edits(self) -> list[int]:

@@ -8,7 +8,7 @@ here, because one that is gone has to be known before anything is written; their
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, tzinfo
 
@@ -34,6 +34,7 @@ _REMARKS = (Kind.NOTE, Kind.FAILED)
 """What a network tells the bridge, and nobody else."""
 
 NEVER_HAD = "the network did not give it"
+PENDING = "it was still being fetched from the network"
 GONE = "its file is no longer in the archive"
 CHANGED = "its file is not what was archived: run `weighbridge audit verify`"
 
@@ -199,7 +200,7 @@ class Transcripts:
 
     def line(self, one: Stored, talk: Talk) -> Line:
         """A document as a line of an export."""
-        value, sender = one.value, self._sender(one, talk)
+        value, sender, deliveries = one.value, self._sender(one, talk), self._passed(one)
         edits, recalls = self._earlier(one)
         line = Line(
             number=one.number,
@@ -210,9 +211,10 @@ class Transcripts:
             kind=one.kind,
             state=one.state,
             sender=sender,
-            readers=self._readers(one, talk, sender),
+            readers=self._readers(one, talk, sender, deliveries),
             text=one.text,
             sent=one.sent,
+            offered=_offered(one, deliveries),
             sent_quote=one.sent_quote,
             quote=one.quote,
             defect=one.defect,
@@ -221,7 +223,7 @@ class Transcripts:
                 for file, offered in zip(one.files, value.get("files", ()), strict=True)
             ),
             decisions=tuple(_judged(decision) for decision in one.decisions),
-            deliveries=tuple(Passed(d.permit, d.state, d.done_at, d.reason) for d in one.deliveries),
+            deliveries=deliveries,
             edits=edits,
             recalls=recalls,
             taken=self._taken(one, recalls),
@@ -242,8 +244,25 @@ class Transcripts:
         person = one.sender
         return talk.by_id.get((person.network, person.id)) or self.naming.party(person)
 
-    def _readers(self, one: Stored, talk: Talk, sender: Party) -> tuple[Party, ...]:
-        """Who could read it: whoever was there on its own network, and on another once it was delivered."""
+    def _passed(self, one: Stored) -> tuple[Passed, ...]:
+        """Its permits, each with what its network is known to have."""
+        arrivals = one.arrivals
+        return tuple(
+            Passed(d.permit, d.state, d.done_at or self._since(d.permit), d.reason, *arrivals[d.permit])
+            for d in one.deliveries
+        )
+
+    def _since(self, permit: str) -> int:
+        """When something last became of a permit that is not done with; 0 where nothing has."""
+        le = s.ledger.c
+        query = select(le.lane, le.seq, le.entry).where(le.subject == f"delivery/{permit}")
+        return max((testimony(*row).at for row in self.db.execute(query)), default=0)
+
+    def _readers(
+        self, one: Stored, talk: Talk, sender: Party, deliveries: Sequence[Passed]
+    ) -> tuple[Party, ...]:
+        """Who could read it: whoever was there on its own network, and on another once it was delivered, be
+        it in part."""
         if one.notice_for is not None and one.conversation.startswith(DIRECT):
             address = one.conversation.removeprefix(DIRECT)
             staff = self.naming.party(Person(one.network, address, address=address))
@@ -251,9 +270,9 @@ class Transcripts:
         found: list[Party] = []
         if one.notice_for is None and one.kind not in _REMARKS:
             found += (party for party in talk.present(one.at) if party.network == one.network)
-        for delivery in one.deliveries:
-            if delivery.state == DeliveryState.SENT:
-                there = talk.present(max(one.at, delivery.done_at))
+        for delivery, passed in zip(one.deliveries, deliveries, strict=True):
+            if passed.state == DeliveryState.SENT or passed.partly:
+                there = talk.present(max(one.at, passed.at))
                 found += (party for party in there if party.network == delivery.network)
         return tuple(dict.fromkeys(party for party in found if party != sender))
 
@@ -303,7 +322,7 @@ class Transcripts:
         media = _MEDIA.get(file.found.type, "") if file.found else ""
         media = media or (offered if _plain_media(offered) else _ANYTHING)
         if not file.digest:
-            return Enclosure(file.name, media, file.size, missing=NEVER_HAD)
+            return Enclosure(file.name, media, file.size, missing=PENDING if file.wanted else NEVER_HAD)
         if not self.attachments.is_here(file.digest):
             return Enclosure(file.name, media, file.size, missing=GONE)
         try:
@@ -311,6 +330,14 @@ class Transcripts:
         except StoreError:
             return Enclosure(file.name, media, file.size, missing=CHANGED)
         return Enclosure(file.name, media, file.size, own)
+
+
+def _offered(one: Stored, deliveries: Sequence[Passed]) -> str:
+    """The words of the last permit of which a part arrived, or all may have."""
+    if any(passed.state == DeliveryState.SENT for passed in deliveries):
+        return ""
+    open_ = [passed.permit for passed in deliveries if passed.partly or passed.unknown]
+    return one.offered(open_[-1]) if open_ else ""
 
 
 def _plain_media(offered: str) -> bool:

@@ -100,6 +100,10 @@ SENT = Passed("0p5xw2c3r8k1m4z7q9ab", "sent", START + 20)
 FAILED = Passed("0p5xw2c3r8k1m4z7q9ac", "failed", START + 30, "window")
 
 
+PART = Passed("0p5xw2c3r8k1m4z7q9ad", "parked", START + 40, "too-large", ("x7", "x8"), doubtful=True)
+CLAIMED = Passed("0p5xw2c3r8k1m4z7q9ae", "claimed", START + 50)
+
+
 def line(number: int, text: str, **more: object) -> Line:
     """A message of 李雷's, or whoever else is named."""
     at = START + number * 1000

@@ -8,6 +8,8 @@ import corpus
 
 from bridge.records.exports.telling import changed, duration, remarks, said, seen, utc
 
+UNSURE = (corpus.PART, corpus.CLAIMED)
+
 
 def test_times_are_utc_and_say_so() -> None:
     """To the millisecond; 0 is never, and what no calendar has is no time."""
@@ -17,11 +19,30 @@ def test_times_are_utc_and_say_so() -> None:
     assert duration(3_723_999) == "1:02:03"
 
 
-def test_what_the_other_side_saw_is_one_of_three() -> None:
-    """A changed text is never called the same."""
+def test_what_the_other_side_saw_is_one_of_five() -> None:
+    """A changed text is never called the same, and what arrived in part, or may have, never nothing."""
     masked, told, *_ = corpus.slices()[0].lines
     assert (seen(masked), seen(told)) == ("changed", "as written")
     assert seen(corpus.line(1, "x", sent="")) == "nothing"
+    part, under_way = (corpus.line(1, "x", sent="", offered="x", deliveries=(one,)) for one in UNSURE)
+    assert (seen(part), seen(under_way)) == ("in part", "not known yet")
+    told = dict(remarks(part))
+    assert told["Sent, and not known to have arrived whole"] == "x"
+    assert told["Delivery"].endswith("too-large; network's ids x7, x8; in part")
+    assert dict(remarks(under_way))["Delivery"].endswith("may have arrived")
+    sent = corpus.line(1, "x", deliveries=(corpus.PART, corpus.SENT))
+    assert seen(sent) == "as written"
+    failed = replace(corpus.PART, state="failed")
+    assert seen(corpus.line(1, "x", sent="", deliveries=(failed,))) == "not known yet"
+    one_part = replace(failed, receipts=("x7",))
+    assert seen(corpus.line(1, "x", sent="", deliveries=(one_part,))) == "nothing"
+
+
+def test_a_clients_copy_says_nothing_of_the_firm() -> None:
+    """No state, no readers of what he wrote, no word about what others saw of it."""
+    told = dict(remarks(corpus.line(1, "x", sent="", state="", readers=(), copy=True)))
+    assert told["State"] == "text"
+    assert not told.keys() & {"Read by", "The other side saw", "Sent"}
 
 
 def test_remarks_leave_nothing_out() -> None:

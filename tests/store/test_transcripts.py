@@ -16,7 +16,7 @@ from bridge.store.attachments import Attachments
 from bridge.store.documents import documents, last_number
 from bridge.store.engines import open_engine
 from bridge.store.talks import Naming
-from bridge.store.transcripts import NEVER_HAD, Transcripts
+from bridge.store.transcripts import NEVER_HAD, PENDING, Transcripts
 from bridge.store.vault import vault_of
 
 NAMING = Naming("w.example", ("weixin=CN",))
@@ -91,8 +91,33 @@ def test_nobody_reads_what_did_not_arrive(db: Connection) -> None:
     """Blocked, held, rejected, taken back, or a remark of the network: nobody on the other side."""
     for one in (line for slice in slices(db) for line in slice.lines):
         other = {reader.network for reader in one.readers} - {one.network}
-        assert bool(other) == (one.delivered and one.notice_for is None)
+        assert bool(other) == ((one.delivered or one.partly) and one.notice_for is None)
         assert one.kind != "note" or not one.readers
+
+
+def test_what_arrived_in_part_is_neither_seen_nor_unseen(db: Connection) -> None:
+    """The network's ids of what it took, the words, since when, and who could read it; dropped or not."""
+    for text, state in (("to stay", "parked"), ("to be given up", "dropped")):
+        one = line(db, text)
+        (passed,) = one.deliveries
+        assert (passed.state, passed.partly, one.partly, one.unknown) == (state, True, True, False)
+        assert [word[:4] for word in passed.receipts] == ["part"]
+        assert passed.at > one.at
+        assert one.offered == text
+        assert (one.sent, [reader.name for reader in one.readers]) == ("", [LI_LEI.name])
+
+
+def test_what_is_under_way_may_have_arrived(db: Connection) -> None:
+    """Claimed, or with an attempt that ended without an answer: nobody knows. What is due has not gone."""
+    one, due, lost = (line(db, text) for text in ("on its way", "next in line", "lost on the way"))
+    assert (one.unknown, one.offered, one.readers) == (True, "on its way", ())
+    assert [(other.unknown, other.offered) for other in (due, lost)] == [(False, ""), (False, "")]
+
+
+def test_receipts_are_what_the_networks_know_a_delivery_by(db: Connection) -> None:
+    """Every delivery that arrived has its ids."""
+    for one in (line for slice in slices(db) for line in slice.lines):
+        assert all(passed.receipts for passed in one.deliveries if passed.state == "sent")
 
 
 def test_a_notice_stands_in_the_conversation_that_it_is_about(db: Connection) -> None:
@@ -134,6 +159,10 @@ def test_attachments_are_there_or_say_why_not(db: Connection) -> None:
     report, lost = line(db, "The report").files[0], line(db, "And this").files[0]
     assert (len(report.digest), report.missing) == (64, "")
     assert (lost.digest, lost.missing) == ("", NEVER_HAD)
+    fetched = [
+        file for one in slices(db) for line in one.lines for file in line.files if file.name == "photo.jpg"
+    ]
+    assert [file.missing for file in fetched] == [PENDING]
 
 
 def test_days_are_those_of_the_desk(db: Connection) -> None:

@@ -80,7 +80,9 @@ FORMATS: Mapping[str, Known] = {
             "XML as Smarsh Vantage (Actiance) takes it, zipped with attachments",
             options={"unit": "of times: `ms` or `s`", "perspective": "one word for all conversations"},
             lacks=_SPELLED
-            | {"sent-beside": "what the other side saw, where it was changed: in records.jsonl"},
+            | {
+                "sent-beside": "what the other side saw, where that is not what was written: in records.jsonl"
+            },
         ),
         Known(
             "rsmf",

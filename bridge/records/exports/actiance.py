@@ -18,7 +18,7 @@ from bridge.records.exports.legible import FORBIDDEN, altered
 from bridge.records.exports.markup import Markup
 from bridge.records.exports.naming import attachment
 from bridge.records.exports.natives import account, native, native_change, native_slice
-from bridge.records.exports.telling import said, seen
+from bridge.records.exports.telling import IN_PART, UNKNOWN, said, seen
 from bridge.records.exports.zipping import Zip, zipped
 from bridge.records.transcript import BRIDGE, Came, Enclosure, Later, Line, Output, Party, Request, Slice
 
@@ -103,7 +103,7 @@ class _Dump:
     def _warn_of(self, line: Line) -> None:
         if altered(line.text, FORBIDDEN):
             self.warn("spelled", line.number, "signs that XML cannot write; unchanged in records.jsonl")
-        if seen(line) == "changed":
+        if seen(line) in ("changed", IN_PART, UNKNOWN):
             self.warn("sent-beside", line.number, "what the other side saw stands in records.jsonl")
 
     def _update(self, line: Line) -> None:

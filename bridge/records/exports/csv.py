@@ -28,7 +28,7 @@ from bridge.records.transcript import Came, Enclosure, Line, Output, Party, Requ
 COLUMNS = (
     *("type", "time", "at", "sent_time", "sent_at", "conversation", "title", "day"),
     *("participant", "name", "address", "role", "network", "source_id", "message", "kind", "state"),
-    *("text", "sent", "sent_quote", "quote", "defect", "edits", "recalls"),
+    *("text", "seen", "sent", "offered", "sent_quote", "quote", "defect", "edits", "recalls"),
     *("taken", "later", "replaces", "refers_to"),
     *("notice_for", "readers", "origin", "gone"),
     *("file", "file_name", "media_type", "size", "sha256", "missing", "reason"),

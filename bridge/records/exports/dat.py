@@ -15,7 +15,7 @@ from bridge.records.exports.choices import text, word
 from bridge.records.exports.docset import CONVERSATION, Shelf, Stored, documents
 from bridge.records.exports.legible import one_break, spelled
 from bridge.records.exports.mime import mailbox_text
-from bridge.records.exports.telling import became, decided, delivered, moment, seen, utc
+from bridge.records.exports.telling import became, decided, delivered, moment, seen, state, utc
 from bridge.records.transcript import Line, Output, Request, Slice
 
 
@@ -124,10 +124,10 @@ VALUES: Mapping[str, Column] = {
     ),
     "network": lambda one: _of(one, lambda line: line.network),
     "source": lambda one: _of(one, lambda line: line.source_id),
-    "state": lambda one: _of(one, lambda line: f"{line.kind}, {line.state}"),
+    "state": lambda one: _of(one, state),
     "message": lambda one: _of(one, lambda line: line.text),
     "seen": lambda one: _of(one, seen),
-    "sent": lambda one: _of(one, lambda line: line.sent),
+    "sent": lambda one: _of(one, lambda line: line.sent or line.offered),
     "refers": lambda one: _of(one, lambda line: _number(line.earlier)),
     "later": lambda one: _of(one, lambda line: "\n".join(f"{verb} {who}" for verb, who in became(line))),
     "about": lambda one: _of(one, lambda line: _number(line.notice_for)),

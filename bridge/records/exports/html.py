@@ -16,7 +16,7 @@ from bridge.records.exports.chatlog import ALLOWED, exact, marked
 from bridge.records.exports.choices import word
 from bridge.records.exports.labels import LANGUAGES, label
 from bridge.records.exports.naming import attachment, of_slice
-from bridge.records.exports.reading import Pair, became, change, facts, heading, other_side
+from bridge.records.exports.reading import Pair, became, change, facts, heading, sides
 from bridge.records.transcript import Came, Enclosure, Line, Output, Request, Slice
 
 
@@ -79,9 +79,7 @@ def _message(line: Line, language: str, pages: Mapping[int, str]) -> str:
     for name, value in became(line, language):
         parts.append(f'<p class="became">{escape(name)} {marked(value)}</p>\n')
     parts.append(_links(line, language, pages))
-    sides = [("quote", line.quote)] if line.quote else []
-    sides += [("written", line.text), ("delivered", other_side(line, language))]
-    for key, value in sides:
+    for key, value in sides(line, language):
         parts.append(f'<h3>{escape(label(key, language))}</h3>\n<p class="{key}">{marked(value)}</p>\n')
     parts += [_file(line, place, file, language) for place, file in enumerate(line.files)]
     return "".join([*parts, _table(facts(line, language)), "</article>\n"])
@@ -115,7 +113,7 @@ body{font:15px/1.5 system-ui,"Noto Sans CJK SC","PingFang SC","Microsoft YaHei",
 margin:2rem auto;padding:0 1rem;color:#1a1a1a;background:#fff}
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin:0}h3{font-size:.8rem;margin:.6rem 0 0;color:#555}
 article{border-top:2px solid #1a1a1a;padding:1rem 0;margin-top:1rem}
-p.written,p.delivered,p.quote{white-space:pre-wrap;overflow-wrap:anywhere;margin:.2rem 0}
+p.written,p.delivered,p.shown,p.quote{white-space:pre-wrap;overflow-wrap:anywhere;margin:.2rem 0}
 p.became{font-weight:600;color:#8a1c1c;margin:.2rem 0}
 p.quote{border-left:3px solid #999;padding-left:.6rem}p.came{color:#555}
 table{border-collapse:collapse;font-size:.85rem;margin:.6rem 0}

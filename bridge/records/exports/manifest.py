@@ -28,6 +28,9 @@ NOT_GIVEN = "attachment-not-given"
 """The code of the warning that the archive never had an attachment: its network did not give it."""
 
 
+PENDING = "attachment-pending"
+"""The code of the warning that an attachment was not in the archive yet: the exit code says so too."""
+
 LATER = "later-version"
 """The code of the warning that a message was replaced, or taken back, by one that is not in the export."""
 

@@ -43,7 +43,7 @@ SCHEMAS: Mapping[str, Any] = {
             ("day", pyarrow.date32()),
             *((name, _TEXT) for name in ("network", "source_id", "kind", "state", "sender")),
             ("readers", _TEXTS),
-            *((name, _TEXT) for name in ("text", "sent", "sent_quote", "quote", "defect")),
+            *((name, _TEXT) for name in ("text", "seen", "sent", "offered", "sent_quote", "quote", "defect")),
             *((name, _WHOLE) for name in ("edits", "recalls", "notice_for")),
             *((name, _TEXT) for name in ("taken", "replaces", "refers_to", "origin", "gone")),
             ("later", _TEXTS),
@@ -101,7 +101,9 @@ def _messages(slices: Sequence[Slice]) -> Iterator[Row]:
     for one in slices:
         for line in one.lines:
             deliveries = [
-                f"{passed.permit} {passed.state} {utc(passed.at)} {passed.reason}".rstrip()
+                " ".join(
+                    [passed.permit, passed.state, utc(passed.at), passed.reason, *passed.receipts]
+                ).rstrip()
                 for passed in line.deliveries
             ]
             where = {"conversation": one.key, "day": one.day, "deliveries": deliveries}

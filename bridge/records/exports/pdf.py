@@ -15,7 +15,7 @@ from bridge.records.exports.choices import word
 from bridge.records.exports.labels import LANGUAGES, label
 from bridge.records.exports.legible import DECEIVING, one_break, spelled
 from bridge.records.exports.naming import attachment, of_slice
-from bridge.records.exports.reading import Pair, became, change, facts, heading, other_side
+from bridge.records.exports.reading import Pair, became, change, facts, heading, sides
 from bridge.records.transcript import Came, Line, Output, Request, Slice
 from bridge.typesetting import LATIN, build, code, font_of, paragraph
 
@@ -67,9 +67,7 @@ def _message(line: Line, language: str) -> Iterator[Flowable]:
     yield HRFlowable(width="100%", color="black", spaceBefore=8, spaceAfter=4)
     yield from _paragraphs(f"{label('message', language)} {line.number}", 12)
     yield from _pairs(became(line, language))
-    sides = [("quote", line.quote)] if line.quote else []
-    sides += [("written", line.text), ("delivered", other_side(line, language))]
-    for key, value in sides:
+    for key, value in sides(line, language):
         yield from _paragraphs(label(key, language), 7)
         yield from _paragraphs(value, 10)
     for place, file in enumerate(line.files):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from bridge.records.exports.telling import said, utc
+from bridge.records.exports.telling import said, seen, utc
 from bridge.records.transcript import Came, Enclosure, Judged, Later, Line, Party, Passed, Slice
 
 
@@ -77,6 +77,10 @@ def passed(one: Passed) -> dict[str, Any]:
         "at": one.at,
         "time": utc(one.at),
         "reason": one.reason,
+        "receipts": list(one.receipts),
+        "partly": one.partly,
+        "unknown": one.unknown,
+        "doubtful": one.doubtful,
     }
 
 
@@ -119,7 +123,9 @@ def line(one: Line) -> dict[str, Any]:
         "sender": who(one.sender),
         "readers": [who(reader) for reader in one.readers],
         "text": one.text,
+        "seen": seen(one),
         "sent": one.sent,
+        "offered": one.offered,
         "sent_quote": one.sent_quote,
         "quote": one.quote,
         "defect": one.defect,
@@ -132,6 +138,7 @@ def line(one: Line) -> dict[str, Any]:
         "notice_for": one.notice_for,
         "origin": one.origin,
         "gone": one.gone,
+        "copy": one.copy,
         "lane": one.lane,
         "entry": one.entry,
         "leaf": one.leaf.hex(),

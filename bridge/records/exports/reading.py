@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bridge.records.exports.labels import label
-from bridge.records.exports.telling import decided, delivered, follower, utc, who
-from bridge.records.transcript import Came, Line, Party, Request, Slice
+from bridge.records.exports.telling import decided, delivered, follower, state, utc, who
+from bridge.records.transcript import CLIENT, Came, Line, Party, Request, Slice
 
 Pair = tuple[str, str]
 
@@ -46,7 +46,7 @@ def facts(line: Line, language: str) -> Iterator[Pair]:
     yield label("sent_at", language), utc(line.sent_at)
     yield label("at", language), utc(line.at)
     yield label("network", language), f"{line.network} {line.source_id}"
-    yield label("state", language), f"{line.kind}, {line.state}"
+    yield label("state", language), state(line)
     yield label("origin", language), line.origin
     for key, number, outside in (
         ("edits", line.edits, line.replaces),
@@ -71,8 +71,27 @@ def became(line: Line, language: str) -> Iterator[Pair]:
         yield label("taken_back" if later.recall else "replaced", language), told
 
 
+def sides(line: Line, language: str) -> Iterator[Pair]:
+    """The words of a message under what they are: what it answers, as written, as the other side saw it. In a
+    client's copy they stand once, as the client wrote them or was shown them."""
+    if line.quote:
+        yield "quote", line.quote
+    if not line.copy:
+        yield "written", line.text
+        yield "delivered", other_side(line, language)
+    elif line.sender.role == CLIENT:
+        yield "written", line.text
+    else:
+        yield "shown", f"{label('partly', language)}: {line.text}" if line.partly else line.text
+
+
 def other_side(line: Line, language: str) -> str:
-    """What the other side saw: its words, or that these were the same, or nothing."""
+    """What the other side saw: its words, that these were the same, a part of them, perhaps, or nothing."""
+    if line.partly:
+        ids = ", ".join(one for passed in line.deliveries if passed.partly for one in passed.receipts)
+        return f"{label('partly', language)} ({ids}): {line.offered}"
+    if line.unknown:
+        return f"{label('unknown', language)}: {line.offered}"
     if not line.delivered:
         return label("nothing", language)
     return label("same", language) if line.sent == line.text else line.sent

@@ -14,6 +14,10 @@ YEAR_10000 = 253_402_300_800_000
 """The first moment that no calendar here has; a foreign clock may say anything."""
 
 
+IN_PART, UNKNOWN = "in part", "not known yet"
+"""What the other side saw of what a network took some parts of, or gave no answer about."""
+
+
 def utc(milliseconds: int) -> str:
     """ISO 8601 with milliseconds and "Z"; "" for 0, which means never, and for what no calendar has."""
     if not milliseconds:
@@ -47,10 +51,17 @@ def who(party: Party) -> str:
 
 
 def seen(line: Line) -> str:
-    """What the other side saw, in one of three words: "as written", "changed" or "nothing"."""
-    if not line.delivered:
-        return "nothing"
-    return "as written" if line.sent == line.text else "changed"
+    """What the other side saw, in a word or two; "" in a client's copy, whose text is what he saw."""
+    if line.delivered:
+        return "" if line.copy else "as written" if line.sent == line.text else "changed"
+    if line.partly:
+        return IN_PART
+    return "" if line.copy else UNKNOWN if line.unknown else "nothing"
+
+
+def state(line: Line) -> str:
+    """Its kind, and where it stands."""
+    return ", ".join(filter(None, (line.kind, line.state)))
 
 
 def remarks(line: Line) -> Iterator[tuple[str, str]]:
@@ -58,7 +69,7 @@ def remarks(line: Line) -> Iterator[tuple[str, str]]:
     yield "Record", f"message/{line.number}"
     yield "Archived", utc(line.at)
     yield "Network", f"{line.network} {line.source_id}".strip()
-    yield "State", f"{line.kind}, {line.state}"
+    yield "State", state(line)
     if line.origin:
         yield "Origin", line.origin
     yield from _links(line)
@@ -69,10 +80,14 @@ def remarks(line: Line) -> Iterator[tuple[str, str]]:
         yield "Defect", line.defect
     if line.quote:
         yield "Quote", line.quote
-    yield "Read by", ", ".join(who(one) for one in line.readers) or "nobody"
-    yield "The other side saw", seen(line)
+    if line.readers or not line.copy:
+        yield "Read by", ", ".join(who(one) for one in line.readers) or "nobody"
+    if seen(line):
+        yield "The other side saw", seen(line)
     if seen(line) == "changed":
         yield "Sent", line.sent
+    if line.offered:
+        yield "Sent, and not known to have arrived whole", line.offered
     if line.sent_quote:
         yield "Sent below the quote", line.sent_quote
     for file in line.files:
@@ -131,6 +146,8 @@ def decided(judged: Judged) -> str:
 def delivered(passed: Passed) -> str:
     """One delivery and where it stands."""
     parts = [utc(passed.at), passed.state, f"permit {passed.permit}", passed.reason]
+    parts += [f"network's ids {', '.join(passed.receipts)}"] if passed.receipts else []
+    parts += ["in part"] if passed.partly else ["may have arrived"] if passed.unknown else []
     return "; ".join(part for part in parts if part)
 
 
