@@ -11,8 +11,8 @@ rest. An archive's name is one
 place for ever: what lies at one address is not looked for at another.
 
 Locks follow: what is under a legal hold, or is to live longer than an archive was told, is found by a look
-through all copies that lock, whenever holds or terms change and once an hour. One object that cannot be
-locked keeps no other from it.
+through all copies that lock, whenever holds or terms change and once an hour; a copy that was on its way by
+then is looked at as soon as it is recorded. One object that cannot be locked keeps no other from it.
 """
 
 from __future__ import annotations
@@ -102,8 +102,9 @@ class Lag(NamedTuple):
 @dataclass(slots=True)
 class _Place:
     """An archive under way. `failures`: in a row, without one that was kept; `next_try`: when it is tried
-    again; `took_at`: when it took a copy last, as far as is known here; `unlocked`: what is to be said of
-    locks that could not be changed; `next_check`: when copies may be read back again."""
+    again; `took_at`: when it took a copy last, as far as is known here; `behind`: whether locks may lag, so
+    that all are looked through again soon; `unlocked`: what is to be said of locks that could not be changed;
+    `next_check`: when copies may be read back again."""
 
     destination: Destination
     sink: Sink | None
@@ -112,6 +113,7 @@ class _Place:
     next_try: int = 0
     took_at: int = 0
     trouble: str = ""
+    behind: bool = False
     unlocked: str = ""
     next_check: int = 0
     late: bool = False
@@ -249,7 +251,18 @@ class Archivist:
             place.failures, place.next_try, place.trouble = 0, 0, ""
             place.took_at = self.database.clock.now()
             log.info("copy:kept", destination=_said(place.key), count=len(kept))
+            await self._catch_up(place, kept)
         return len(kept)
+
+    async def _catch_up(self, place: _Place, kept: Sequence[Kept]) -> None:
+        """Lock what was just recorded as it has to be by now: a hold may have come or gone since it was put,
+        and the look through all copies passed it by while it was on its way."""
+        if place.sink is None or not place.sink.locks:
+            return
+        numbers = [one.copy.message for one in kept]
+        for change in await self._read(partial(locks.changes_of, key=place.key, numbers=numbers)):
+            if await self._change(place, place.sink, change):
+                place.behind = True
 
     async def _one(self, place: _Place, copy: Due, turn: asyncio.Semaphore) -> Kept | None:
         async with turn:
@@ -325,6 +338,7 @@ class Archivist:
             now = self.database.clock.now()
             mark = await self._read(locks.mark)
             due = mark != seen or now - swept > self.pace.sweep * 1000
+            due |= any(place.behind for place in self.places.values())
             if due and await self.follow_locks():
                 seen, swept = mark, now
             await asyncio.sleep(self.pace.follow)
@@ -370,9 +384,11 @@ class Archivist:
 
     async def _follow_place(self, place: _Place, sink: Sink) -> bool:
         after, more, undone, why = 0, True, 0, ""
+        place.behind = False
         while more:
             page = await self._read(partial(locks.changes, key=place.key, after=after))
             for change in page.changes:
+                place.behind = True  # and more may be: an order about many is carried out in parts
                 if trouble := await self._change(place, sink, change):
                     undone, why = undone + 1, trouble
                     if not await _answers(sink):

@@ -69,8 +69,8 @@ async def whole(pieces: AsyncIterator[bytes]) -> bytes:
 @dataclass
 class Shelf:
     """An archive in memory that locks: what lies there by name, with its lock. `errors` come first; messages
-    in `refuses` always get theirs; locks of what is `locked_away` never change; a check says why it is
-    `away`."""
+    in `refuses` always get theirs; `coming` is set once something is; locks of what is `locked_away` never
+    change, and none while it is `stuck`; a check says why it is `away`."""
 
     name: str = "records/vault"
     recalls: bool = True
@@ -82,14 +82,17 @@ class Shelf:
     errors: list[Exception] = field(default_factory=list)
     refuses: dict[int, Exception] = field(default_factory=dict)
     locked_away: set[str] = field(default_factory=set)
+    stuck: bool = False
     away: str = ""
     at_once: int = 0
     most: int = 0
     gate: asyncio.Event | None = None
+    coming: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def put(self, parcel: Parcel, blobs: Blobs) -> Acknowledged:
         """Keep it."""
         self.at_once += 1
+        self.coming.set()
         self.most = max(self.most, self.at_once)
         try:
             await asyncio.to_thread(str)  # as long as a thread takes
@@ -128,7 +131,7 @@ class Shelf:
 
     def _ask(self, names: Sequence[str]) -> None:
         for name in names:
-            if name in self.locked_away:
+            if self.stuck or name in self.locked_away:
                 raise Unreachable(f"{name} is locked away", certain=False)
             if name not in self.there:
                 raise Refused("gone", "it is gone")

@@ -205,6 +205,80 @@ async def test_locks_follow(hands: Hands) -> None:
     assert shelf.until == {name: 9000}
 
 
+async def test_a_hold_that_moves_while_a_copy_is_on_its_way(hands: Hands) -> None:
+    """Its lock is what it has to be as soon as it is recorded, though the look through all copies could not
+    see it yet: a hold that came is on it, and one that went is off."""
+    for until, others in ((None, 5_000), (5_000, None)):
+        shelf = Shelf(gate=asyncio.Event())
+        work = archivist(hands, {VAULT.name: shelf})
+        await work.renew()
+        await say(hands, "slow")
+        (number,) = (await hands.rows("SELECT max(id) FROM messages"))[0]
+        await term(hands, number, until)
+        bringing = asyncio.create_task(work.bring(VAULT.name))
+        await shelf.coming.wait()
+        await term(hands, number, others)
+        assert await work.follow_locks()
+        shelf.gate.set()  # type: ignore[union-attr]
+        assert await bringing == 1
+        assert list(shelf.held.values()) == [others is None]
+        assert not work.places[VAULT.name].behind
+
+
+async def test_a_lock_that_could_not_follow_is_tried_again(hands: Hands) -> None:
+    """Where the archive does not change the lock of a copy that was just recorded, the next look through all
+    copies comes within its usual minute, not within the hour."""
+    shelf = Shelf(gate=asyncio.Event())
+    work = archivist(hands, {VAULT.name: shelf})
+    await work.renew()
+    await say(hands, "slow")
+    bringing = asyncio.create_task(work.bring(VAULT.name))
+    await shelf.coming.wait()
+    await term(hands, 1, 5_000)
+    shelf.stuck = True
+    shelf.gate.set()  # type: ignore[union-attr]
+    await bringing
+    (name,) = shelf.there
+    assert (shelf.held[name], work.places[VAULT.name].behind) == (True, True)
+    shelf.stuck = False
+    assert await work.follow_locks()
+    assert (shelf.held[name], work.places[VAULT.name].behind) == (False, True)
+    assert await work.follow_locks()
+    assert not work.places[VAULT.name].behind
+
+
+async def test_locks_are_looked_through_until_nothing_is_behind(
+    hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look comes again as long as the last one found something, or a lock could not follow: an order about
+    many records is carried out in parts."""
+    work = archivist(hands, {VAULT.name: Shelf()})
+    await work.renew()
+    looks, enough = iter((True, True, False)), asyncio.Event()
+
+    async def look() -> bool:
+        if (behind := next(looks, None)) is None:
+            pytest.fail("looked again, though nothing was behind")
+        work.places[VAULT.name].behind = behind
+        if not behind:
+            enough.set()
+        return True
+
+    monkeypatch.setattr(work, "follow_locks", look)
+    following = asyncio.create_task(work._follow())
+    await asyncio.wait_for(enough.wait(), 20)
+    following.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await following
+
+
+async def term(hands: Hands, number: int, until: int | None) -> None:
+    """This record is to live until then."""
+    row = {"message": number, "entry": number, "key": "p/c", "start": "creation", "until": until}
+    await hands.store.write(lambda tx: tx.db.execute(s.terms.delete().where(s.terms.c.message == number)))
+    await hands.store.write(lambda tx: tx.db.execute(insert(s.terms).values(**row)))
+
+
 async def test_the_second_revision(hands: Hands) -> None:
     """When all has become of a message what can, the archive gets it again, with what became of it."""
     shelf = Shelf()

@@ -68,19 +68,20 @@ def changes(db: Connection, key: str, after: int) -> Page:
     numbers = list(db.scalars(chosen))
     if not numbers:
         return Page([], after, False)
+    return Page(changes_of(db, key, numbers), numbers[-1], len(numbers) == PAGE)
+
+
+def changes_of(db: Connection, key: str, numbers: Sequence[int]) -> list[Change]:
+    """What archive `key` is to be told about copies of these messages that it has."""
     due = {one.message: one for one in wanted(db, numbers)}
-    rows = db.execute(
-        select(*(C[name] for name in Due._fields), C.held, C.until, C.entry).where(
-            *which, C.message <= numbers[-1]
-        )
-    )
-    found = [
+    columns = (*(C[name] for name in Due._fields), C.held, C.until, C.entry)
+    rows = db.execute(select(*columns).where(C.destination == key, C.state == KEPT, C.message.in_(numbers)))
+    return [
         Change(Due(*row[: len(Due._fields)]), _objects(db, row.lane, row.entry), until, held)
         for row in rows
         for until, held in [_differs(due[row.message], row.until, bool(row.held))]
         if until or held is not None
     ]
-    return Page(found, numbers[-1], len(numbers) == PAGE)
 
 
 def _differs(due: Wanted, until: int, held: bool) -> tuple[int, bool | None]:
