@@ -119,6 +119,25 @@ def test_status_says_why(brought: Terminal) -> None:
     policy.write_text(before.replace(", object_lock: compliance", ""))
     rows = {row["name"]: row for row in brought.type("sinks", "status", "--json").records}
     assert rows["records/vault"]["why"] == "s3://vault is away"
+    assert brought.type("sinks", "status").code == Exit.NO
+
+
+def test_status_counts_locks_that_lag(brought: Terminal) -> None:
+    """A copy that is not locked as it has to be by now is counted, and is an answer of no."""
+    asyncio.run(_locked_until_yesterday(brought.folder))
+    answer = brought.type("sinks", "status", "--json")
+    rows = {row["name"]: row for row in answer.records}
+    assert (rows["records/vault"]["kept"], rows["records/vault"]["unlocked"]) == (1, 1)
+    assert (rows["records/drop"]["unlocked"], answer.code) == (0, Exit.NO)
+
+
+async def _locked_until_yesterday(folder: Path) -> None:
+    """The vault got its copy, and was told no hold for a record without an end."""
+    story = Story(folder)
+    (one,) = await story.store.read(lambda db: copies.due(db, "records/vault", 1 << 60, 9))
+    kept = copies.Kept(one, "ab" * 32, ("o",), "yes", until=1, held=False, to="s3://vault")
+    await story.store.write(lambda tx: copies.keep(tx, "records/vault", [kept]))
+    story.store.close()
 
 
 async def _failed(folder: Path) -> None:

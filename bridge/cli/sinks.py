@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 _NAME = click.argument("name", callback=words)
 _LISTED = {"name": "NAME", "to": "WHERE", "form": "FORM", "lock": "LOCK", "region": "REGION"}
 _STANDING = {
-    "name": "NAME", "kept": "KEPT", "wanted": "WANTED", "parked": "PARKED", "late": "OLDEST",
-    "why": "WHY",
+    "name": "NAME", "kept": "KEPT", "wanted": "WANTED", "parked": "PARKED", "unlocked": "UNLOCKED",
+    "late": "OLDEST", "why": "WHY",
 }  # fmt: skip
 _CHECKED = {"name": "NAME", "checked": "CHECKED", "lost": "LOST", "unlocked": "UNLOCKED", "detail": "DETAIL"}
 
@@ -62,10 +62,10 @@ def list_(root: Root, as_json: bool) -> None:
 @output.json_option
 @pass_root
 def status(root: Root, as_json: bool) -> int:
-    """What each archive has, lacks and refused, and why.
+    """What each archive has, lacks, refused and did not lock yet, and why.
 
-    Exit code 1 where one refused, has lacked copies too long, or lacks some and is not named any more or not
-    let.
+    Exit code 1 where one refused copies, did not take or lock them the last time, has lacked them too long,
+    or is not named any more or not let.
     """
     from bridge.cli.compose import WallClock
     from bridge.store import copies
@@ -73,16 +73,16 @@ def status(root: Root, as_json: bool) -> int:
 
     settings = root.settings()
     named, now = {key_of(one.name): one for one in _named(settings)}, WallClock().now()
-    found, barred = root.read(lambda db: _backlogs(db, named))
+    found, barred, unlocked = root.read(lambda db: _backlogs(db, named))
     rows, troubled = [], False
     for key in sorted({*found, *named}):
         one = found.get(key, copies.Backlog(0, 0, 0))
         late = now - one.since > settings.archives.late_seconds * 1000 if one.since else False
-        why = barred.get(key, "")
-        troubled = troubled or late or bool(one.parked or why)
+        why, behind = barred.get(key) or one.reason, unlocked.get(key, 0)
+        troubled = troubled or late or bool(one.parked or behind or why)
         age = output.span(now - one.since) if one.since else ""
         row = {"name": name_of(key), "kept": one.kept, "wanted": one.wanted, "parked": one.parked}
-        row |= {"why": why or one.reason}
+        row |= {"unlocked": behind, "why": why}
         rows.append(row | ({"since": one.since, "late": late} if as_json else {"late": age}))
     output.listing(rows, _STANDING, as_json=as_json, empty="No archive was ever named.")
     return Exit.NO if troubled else Exit.DONE
@@ -90,13 +90,16 @@ def status(root: Root, as_json: bool) -> int:
 
 def _backlogs(
     db: Connection, named: Mapping[str, Destination]
-) -> tuple[Mapping[str, Backlog], dict[str, str]]:
-    """What each archive has and lacks; and of those that lack anything, what keeps it from them."""
-    from bridge.store import copies
+) -> tuple[Mapping[str, Backlog], dict[str, str], dict[str, int]]:
+    """What each archive has and lacks; of those that lack anything, what keeps it from them; and of those
+    that lock, how many copies are not locked yet as they have to be."""
+    from bridge.store import copies, locks
 
     found = copies.backlogs(db)
     lacking = (key for key, one in found.items() if one.wanted or one.parked)
-    return found, {key: _barred(db, named.get(key)) for key in lacking}
+    locking = (key for key, one in named.items() if one.lock)
+    barred = {key: _barred(db, named.get(key)) for key in lacking}
+    return found, barred, {key: locks.behind(db, key) for key in locking}
 
 
 def _barred(db: Connection, named: Destination | None) -> str:

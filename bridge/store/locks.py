@@ -71,6 +71,16 @@ def changes(db: Connection, key: str, after: int) -> Page:
     return Page(changes_of(db, key, numbers), numbers[-1], len(numbers) == PAGE)
 
 
+def behind(db: Connection, key: str) -> int:
+    """How many copies archive `key` has that are not locked or held as they have to be by now; looks through
+    all of them."""
+    page, count = changes(db, key, 0), 0
+    while page.changes or page.more:
+        count += len(page.changes)
+        page = changes(db, key, page.last)
+    return count
+
+
 def changes_of(db: Connection, key: str, numbers: Sequence[int]) -> list[Change]:
     """What archive `key` is to be told about copies of these messages that it has."""
     due = {one.message: one for one in wanted(db, numbers)}

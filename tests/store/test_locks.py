@@ -60,9 +60,11 @@ async def test_an_end_frees_and_locks(hands: Hands) -> None:
     found = await changes(hands)
     told = [(one.copy.message, one.copy.revision, *one[1:]) for one in found]
     assert told == [(1, 1, ("o1",), 5000, False), (2, 1, ("o2",), 5000, False)]
+    assert await hands.store.read(lambda db: locks.behind(db, KEY)) == 2
     for one in found:
         await hands.store.write(lambda tx, one=one: locks.told(tx, KEY, one))
     assert await changes(hands) == []
+    assert await hands.store.read(lambda db: locks.behind(db, KEY)) == 0
     await hands.store.write(lambda tx: tx.db.execute(update(s.terms).values(until=4000)))
     assert await changes(hands) == []
     await hands.store.write(lambda tx: tx.append(0, "retention:extended", "retention", {"query": 1}, b"{}"))
