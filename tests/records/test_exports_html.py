@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html.parser import HTMLParser
 from urllib.parse import unquote
 
@@ -96,6 +97,21 @@ def test_links_lead_to_what_is_there(out: corpus.Memory) -> None:
     anchors = {link.partition("#")[2] for link in links} - {""}
     assert anchors == {"m2", "m3", "m4"}
     assert all(f'id="{anchor}"' in out.files[PAGES[0]].decode() for anchor in anchors)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a.html", "a.SVG", "a.xhtml", "a.hta", "a.js", "a.mht", "a.html ", "a.html.", "page", ".html", "a.url"],
+)
+def test_no_attachment_runs_where_a_link_leads(name: str) -> None:
+    """A page's policy ends at its own edge: what a browser may run is a file of bytes, and that is said."""
+    line = corpus.line(1, "x", files=(corpus.enclosure(name, corpus.SMALL, "text/html"),))
+    memory = corpus.Memory()
+    HTML.write(corpus.request(), [replace(corpus.slices()[1], items=(line,))], {"language": "en"}, memory)
+    (link,) = [one for one in read(memory, PAGES[1]).links if "attachments" in one]
+    assert link.endswith(".bin")
+    assert memory.files[link.removeprefix("../")] == corpus.SMALL
+    assert "saved with .bin" in memory.files[PAGES[1]].decode()
 
 
 def test_what_was_replaced_or_taken_back_says_so_before_its_words(out: corpus.Memory) -> None:

@@ -2,7 +2,8 @@
 
 Rules of this file: pure. No script and nothing from a network: the page's own policy forbids both. Whatever
 people wrote is escaped, once, in `marked`; signs that steer or deceive are printed as codes, and that is a
-warning, because then the page does not have the very signs.
+warning, because then the page does not have the very signs. A page's policy ends where a link leads: what a
+browser might run has a name under which it runs nowhere (`naming.passive`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from bridge.records.exports.attaching import attach
 from bridge.records.exports.chatlog import ALLOWED, exact, marked
 from bridge.records.exports.choices import word
 from bridge.records.exports.labels import LANGUAGES, label
-from bridge.records.exports.naming import attachment, of_slice
+from bridge.records.exports.naming import attachment, of_slice, passive
 from bridge.records.exports.reading import Pair, became, change, facts, heading, sides
 from bridge.records.transcript import Came, Enclosure, Line, Output, Request, Slice
 
@@ -41,7 +42,7 @@ class Html:
         with out.file(f"index-{out.part:05d}.html") as file:
             for part in _page(label("title", language), language, _index(slices)):
                 file.write(part.encode("utf-8", "replace"))
-        attach(out, slices)
+        attach(out, slices, passive)
 
 
 def _page(title: str, language: str, body: Iterable[str]) -> Iterator[str]:
@@ -98,9 +99,11 @@ def _file(line: Line, place: int, file: Enclosure, language: str) -> str:
     head = f"<b>{escape(label('attachment', language))}</b> {marked(file.name)}"
     if not file.digest:
         return f"<p>{head}: {escape(label('missing', language))} ({marked(file.missing)})</p>\n"
-    there = quote(f"../{attachment(line, place, file)}")
+    usual = attachment(line, place, file)
+    there = passive(usual)
     about = f"{marked(file.media)}, {file.size:,}, <code>{file.digest}</code>"
-    return f'<p><a href="{there}">{head}</a> {about}</p>\n'
+    renamed = "" if there == usual else f" {escape(label('renamed', language))}"
+    return f'<p><a href="{quote(f"../{there}")}">{head}</a> {about}{renamed}</p>\n'
 
 
 def _table(pairs: Iterable[Pair]) -> str:

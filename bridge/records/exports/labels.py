@@ -44,6 +44,11 @@ _WORDS: Mapping[str, tuple[str, str, str]] = {
     "delivery": ("Delivery", "送达", "送達"),
     "attachment": ("Attachment", "附件", "附件"),
     "missing": ("missing", "缺失", "缺失"),
+    "renamed": (
+        "(might act if opened in a browser: saved with .bin at the end of its name)",
+        "（在浏览器中打开可能执行：文件名末尾加了 .bin）",
+        "（在瀏覽器中開啟可能執行：檔名末尾加了 .bin）",
+    ),
     "state": ("State", "状态", "狀態"),
     "network": ("Network", "网络", "網絡"),
     "origin": ("Region", "地区", "地區"),

@@ -48,6 +48,22 @@ def attachment(line: Line, place: int, file: Enclosure) -> str:
     return f"attachments/{line.number:09d}-{place + 1}-{safe(file.name)}"
 
 
+PASSIVE = frozenset(
+    (
+        *("pdf", "txt", "csv", "json", "zip", "doc", "docx", "xls", "xlsx", "ppt", "pptx"),
+        *("png", "jpg", "jpeg", "gif", "webp", "bmp", "tif", "tiff", "mp4", "mp3", "m4a", "wav", "bin"),
+    )
+)
+"""Endings that every browser knows, and of whose files it runs nothing: shown, played, or saved."""
+
+
+def passive(name: str) -> str:
+    """`name` as a page may lead to it: what is not known to be harmless in a browser is a file of bytes, for
+    a page of markup would run its scripts, and what has no ending is looked into and guessed."""
+    stem, _, ending = name.rpartition(".")
+    return name if stem and ending.lower() in PASSIVE else f"{name}.bin"
+
+
 def of_slice(one: Slice, ending: str) -> str:
     """The file of one slice: day, conversation, piece."""
     piece = f"-{one.piece}" if one.piece > 1 else ""
