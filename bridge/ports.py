@@ -209,6 +209,9 @@ class Sink(Protocol):
 DIRECT = "im:"
 """How a conversation of Symphony begins that an e-mail address names: the direct chat with that person."""
 
+WENT = "bridge-went-"
+"""How the id of a note begins that says that the bridge's own account is not in a conversation any more."""
+
 
 class Connector(Protocol):
     """One network, spoken to. An asynchronous context manager: entering signs in, leaving hangs up.

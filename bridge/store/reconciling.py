@@ -20,7 +20,7 @@ from bridge.errors import StoreError
 from bridge.ledger.content import digest_of
 from bridge.ledger.entry import Entry, recall
 from bridge.message import SYMPHONY, Kind, Sighting, said_digest
-from bridge.ports import DIRECT
+from bridge.ports import DIRECT, WENT
 from bridge.records.reconcile import (
     STATES,
     Fault,
@@ -590,20 +590,32 @@ def look_up(
     vault = vault_of(db)
     known = {row[0]: Known(row[1], _said(vault, *row[3:]), row[2]) for row in db.execute(query)}
     strange = [one for one in theirs if one.id not in known]
-    begun = {chat: _begun(db, network, chat) for chat in {one.conversation for one in strange}}
-    known |= {one.id: Known(0, "") for one in strange if one.at < begun[one.conversation]}
+    out = {chat: _outside(db, network, chat) for chat in {one.conversation for one in strange}}
+    known |= {
+        one.id: Known(0, "") for one in strange if any(a <= one.at < b for a, b in out[one.conversation])
+    }
     return known, _ours(db, network, {one.permit for one in sightings if one.permit})
 
 
-def _begun(db: Connection, network: str, conversation: str) -> int:
-    """When the bridge came into a conversation: the network's time of the first that the archive has of it,
-    if that is a note (somebody joined, a room was made); 0 where it is not known."""
+def _outside(db: Connection, network: str, conversation: str) -> list[tuple[int, int]]:
+    """When the bridge was not in a conversation, by the network's time, as far as the archive knows: before
+    the first that it has of it, if that is a note (somebody joined, a room was made), and from each note
+    that the bridge's own account left to whatever came next."""
     m = s.messages.c
-    query = select(m.kind, m.lane, m.entry).where(m.network == network, m.conversation == conversation)
-    row = db.execute(query.where(m.notice_for.is_(None)).order_by(m.id).limit(1)).first()
-    if row is None or row.kind != Kind.NOTE:
-        return 0
-    return int((_message(db, row.lane, row.entry) or {}).get("sent_at", 0))
+    ours = select(m.id, m.kind, m.lane, m.entry).where(
+        m.network == network, m.conversation == conversation, m.notice_for.is_(None)
+    )
+
+    def sent_at(row: Any) -> int:
+        return int((_message(db, row.lane, row.entry) or {}).get("sent_at", 0))
+
+    first = db.execute(ours.order_by(m.id).limit(1)).first()
+    found = [(0, sent_at(first))] if first is not None and first.kind == Kind.NOTE else []
+    for went in db.execute(ours.where(m.source_id.startswith(WENT)).order_by(m.id)).all():
+        after = db.execute(ours.where(m.id > went.id).order_by(m.id).limit(1)).first()
+        if after is not None:
+            found.append((sent_at(went), sent_at(after)))
+    return found
 
 
 def _ours(db: Connection, network: str, permits: Collection[str]) -> dict[str, Ours]:

@@ -24,6 +24,7 @@ import orjson
 
 from bridge.errors import NetworkError, Refused, Unreachable
 from bridge.message import SYMPHONY, Content, Echo, File, Kind, Message
+from bridge.ports import WENT
 from connectors.symphony import markup
 from connectors.symphony.markup import Unreadable
 
@@ -353,9 +354,10 @@ def _told_message(told: _Told, event: Json, raw: bytes, own_id: str) -> Message:
     sender = _user_id(user)
     stream = payload.get("stream") or {}
     own_recall = told.kind is Kind.RECALL and sender and sender == own_id
+    went = told.key == "userLeftRoom" and _user_id(payload.get("affectedUser") or {}) == own_id != ""
     return Message(
         network=SYMPHONY,
-        id=_stable_id(event["type"], event.get("timestamp"), payload),
+        id=(WENT if went else "") + _stable_id(event["type"], event.get("timestamp"), payload),
         conversation=normal_id(stream["streamId"]) if stream.get("streamId") else "",
         sender=sender,
         sent_at=_time(event.get("timestamp")),

@@ -14,6 +14,7 @@ from proportion import in_proportion
 
 from bridge.errors import NetworkError, Refused, Unreachable
 from bridge.message import SYMPHONY, Blob, Content, Echo, Kind, Message
+from bridge.ports import WENT
 from connectors.symphony import wire
 from connectors.symphony.wire import Reply, Unreadable
 
@@ -286,6 +287,17 @@ def test_events_without_a_safe_id_get_a_stable_one() -> None:
     other = event("USERLEFTROOM", {"userLeftRoom": {"stream": STREAM, "affectedUser": BOB}})
     assert one(joined).id == one(again).id
     assert len({one(joined).id, one(later).id, one(other).id}) == 3
+
+
+def test_that_the_bridge_itself_left_a_room_shows_in_the_id() -> None:
+    """Of nobody else, and not when it comes: what is said while it is away is nothing that it has to have."""
+    left, came = (
+        event(kind, {key: {"stream": STREAM, "affectedUser": BRIDGE}})
+        for kind, key in (("USERLEFTROOM", "userLeftRoom"), ("USERJOINEDROOM", "userJoinedRoom"))
+    )
+    other = event("USERLEFTROOM", {"userLeftRoom": {"stream": STREAM, "affectedUser": BOB}})
+    assert [one(it).id.startswith(WENT) for it in (left, came, other)] == [True, False, False]
+    assert one(left).id == one(left | {"id": "other"}).id
 
 
 def test_an_event_without_initiator_or_stream_is_still_told() -> None:

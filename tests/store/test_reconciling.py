@@ -12,7 +12,8 @@ from story import START, copy_of_the_story
 
 from bridge.keepers import KeyFile
 from bridge.message import SYMPHONY, WEIXIN, Kind, Sighting, sighting
-from bridge.records.reconcile import Stage, What
+from bridge.ports import WENT
+from bridge.records.reconcile import Recount, Stage, What
 from bridge.store import reconciling
 from bridge.store import schema as s
 from bridge.store.database import open_engine
@@ -138,3 +139,22 @@ async def test_what_was_taken_back_or_said_anew_need_not_be_shown(hands: Hands) 
         return [one.name for one in reconciling.surplus(db, day, asked, ())]
 
     assert await hands.store.read(look) == ["weixin/w2", "weixin/w4"]
+
+
+async def test_what_was_said_while_the_bridge_was_away_is_excluded(hands: Hands) -> None:
+    """It was removed from a room and added again: what was said between is nothing that it could have. What was
+    said before and after is missing; and so is all of it while nobody says that it is back."""
+    told = ((f"{WENT}userleftroom-1", 1000), ("userjoinedroom-1", 2000))
+    went, came = (message(SYMPHONY, id, "", kind=Kind.NOTE, sent_at=at) for id, at in told)
+    await hands.say(message(SYMPHONY, "s1", sent_at=100), went)
+    room = went.conversation
+    shown = [Sighting(SYMPHONY, room, f"at {at}", at) for at in (999, 1500, 2000)]
+
+    async def missing() -> list[str]:
+        known, permits = await hands.store.read(lambda db: reconciling.look_up(db, SYMPHONY, shown))
+        asked = Recount(SYMPHONY, (1, 9), (1, 9))
+        return [one.name for one in asked.compare(shown, known, permits)]
+
+    assert len(await missing()) == 3
+    await hands.say(came)
+    assert await missing() == ["symphony/at 999", "symphony/at 2000"]
