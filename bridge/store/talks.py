@@ -105,8 +105,10 @@ class Naming:
         return Party(person.network, person.id, person.name or person.id, address, role)
 
     def ours(self, network: str) -> Party:
-        """The bridge itself, as the author of notices."""
-        return Party(network, WORDS_OF_OURS, WORDS_OF_OURS, f"{WORDS_OF_OURS}@{self.domain}", BRIDGE)
+        """The bridge itself, as the author of notices: on each network somebody else, to whoever goes by
+        addresses."""
+        address = f"{WORDS_OF_OURS}-{network}@{self.domain}"
+        return Party(network, WORDS_OF_OURS, WORDS_OF_OURS, address, BRIDGE)
 
 
 class Talks:

@@ -44,7 +44,7 @@ HOSTILE = Party(
     "wm-b-11223344@weixin.bank.example",
     OTHER,
 )
-OURS = Party("symphony", "weighbridge", "weighbridge", "weighbridge@weixin.bank.example", BRIDGE)
+OURS = Party("symphony", "weighbridge", "weighbridge", "weighbridge-symphony@weixin.bank.example", BRIDGE)
 
 TEXTS = (
     "",

@@ -115,6 +115,15 @@ def _presences(dump: ElementTree.Element, name: str) -> list[tuple[str | None, s
     return [(one.findtext("LoginName"), one.findtext("DateTimeUTC")) for one in dump.iter(name)]
 
 
+def test_two_accounts_of_one_address_are_one_participant() -> None:
+    """A reader that knows people by their address sees nobody enter who is there, or leave twice."""
+    twin = replace(corpus.ALICE, network="weixin", id="wmAlice")
+    told = replace(corpus.slices()[0], present=(corpus.ALICE,), items=(corpus.line(1, "x", sender=twin),))
+    (dump,) = _dump(_zip(told))
+    for name in ("ParticipantEntered", "ParticipantLeft"):
+        assert [one for one, _ in _presences(dump, name)] == [corpus.ALICE.address]
+
+
 def test_events_are_in_the_order_of_time(place: zipfile.ZipFile) -> None:
     """As the format demands."""
     for one in _dump(place):

@@ -59,7 +59,8 @@ def test_whoever_has_no_address_gets_one() -> None:
     assert naming.party(Person("weixin", "wmX")).address.endswith("@w.example")
     for odd in ("alice\n@bank.example", ".@.", "a@b c", "李雷@bank.example"):
         assert naming.party(Person("weixin", "wmX", "", odd)) == naming.party(Person("weixin", "wmX"))
-    assert naming.ours("symphony").address == "weighbridge@w.example"
+    assert naming.ours("symphony").address == "weighbridge-symphony@w.example"
+    assert naming.ours("weixin").address != naming.ours("symphony").address
 
 
 async def test_one_conversation_is_found_without_the_others(hands: Hands) -> None:

@@ -38,7 +38,7 @@ class _Dump:
     unit: int
     perspective: str
     warn: Callable[[str, int, str], None]
-    inside: dict[tuple[str, str], Party] = field(default_factory=dict)
+    inside: dict[tuple[str, str], Party] = field(default_factory=dict)  # by account
 
     def conversation(self, one: Slice, zone: ZoneInfo) -> None:
         """One conversation on one day, everything in it in the order of time."""
@@ -70,12 +70,18 @@ class _Dump:
 
     def _entered(self, party: Party, at: int) -> None:
         if account(party) not in self.inside:
+            known = self._is_inside(party.address)
             self.inside[account(party)] = party
-            self._presence("ParticipantEntered", party, at)
+            if not known:
+                self._presence("ParticipantEntered", party, at)
 
     def _left(self, party: Party, at: int) -> None:
-        if self.inside.pop(account(party), None) is not None:
+        if self.inside.pop(account(party), None) is not None and not self._is_inside(party.address):
             self._presence("ParticipantLeft", party, at)
+
+    def _is_inside(self, address: str) -> bool:
+        """Whether somebody of this address is there: a reader of this format knows people by it alone."""
+        return any(one.address == address for one in self.inside.values())
 
     def _presence(self, name: str, party: Party, at: int) -> None:
         with self.markup.within(name):

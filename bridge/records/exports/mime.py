@@ -86,8 +86,8 @@ def mailbox_text(name: str, address: str) -> str:
 
 
 def mailboxes(name: str, boxes: Sequence[str]) -> bytes:
-    """A header that lists mailboxes, one on a line; an empty group where there are none."""
-    value = ",\r\n ".join(boxes) or "undisclosed-recipients:;"
+    """A header that lists mailboxes, each once and one on a line; an empty group where there are none."""
+    value = ",\r\n ".join(dict.fromkeys(boxes)) or "undisclosed-recipients:;"
     return f"{name}: {value}".encode("ascii") + CRLF
 
 
