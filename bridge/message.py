@@ -449,6 +449,7 @@ class Archived:
     earlier: tuple[Earlier, ...] = ()
     consent: Mapping[str, int] = field(default_factory=dict)
     said: Mapping[str, int] = field(default_factory=dict)
+    entry: int = -1  # the place of what testifies to it
     seal: object = field(repr=False, default=None)
 
     def __post_init__(self) -> None:

@@ -20,6 +20,7 @@ from bridge.store.copies import outstanding
 from bridge.store.directory import Directory
 from bridge.store.following import remember_said
 from bridge.store.judging import Rulings, drop_unpaired, tell_sender, was_read
+from bridge.store.permits import BESIDE, SPENT, Letter, letter_of, objection
 from bridge.store.policies import keep_sources
 from bridge.store.rows import (
     MESSAGE_CONTENT,
@@ -148,9 +149,9 @@ def decide_hold(
     set_message(tx, number, MessageState.HELD, "release" if passed else "reject")
     if passed:
         target = _target(tx.db, row)
-        marks = ("late", "edited") if was_read(tx.db, message) else ("late",)
+        marks = "late edited" if was_read(tx.db, message) else "late"
         waits = verdict.after_archives and bool(outstanding(tx.db, [number]))
-        work.permit(number, decided, *target, marks, waits=waits)
+        work.permit(Letter(number, row.entry, *decided, *target, marks), waits=waits)
         remember_said(work, *target, below)
     work.write()
     tell_sender(work, number, "released" if passed else "rejected")
@@ -193,6 +194,12 @@ def _target(db: object, row: object) -> tuple[str, str]:
     return route.network, route.conversation
 
 
+_TO_RETRY = (
+    select(s.deliveries, *BESIDE)
+    .join(s.messages, s.messages.c.id == s.deliveries.c.message)
+    .join(s.verdicts, s.verdicts.c.id == s.deliveries.c.verdict)
+)
+
 # A claimed delivery is being sent at this moment: only the room that sends it may put it back.
 _A_PERSONS_TO_RETRY = (DeliveryState.PARKED, DeliveryState.WAITING, DeliveryState.FAILED)
 
@@ -204,7 +211,7 @@ def retry_delivery(tx: Tx, lane: int, permit: str, act: bytes) -> None:
     key for a repetition of what it has.
     """
     d = s.deliveries.c
-    row = tx.db.execute(select(s.deliveries).where(d.permit == permit)).first()
+    row = tx.db.execute(_TO_RETRY.where(d.permit == permit)).first()
     if row is None or row.state not in _A_PERSONS_TO_RETRY:
         states = ", ".join(state.value for state in _A_PERSONS_TO_RETRY)
         raise Conflict(f"delivery {permit} does not exist, or is not {states}")
@@ -212,8 +219,10 @@ def retry_delivery(tx: Tx, lane: int, permit: str, act: bytes) -> None:
     if row.state != DeliveryState.FAILED:
         set_delivery(tx, permit, "retry", next_at=tx.now, attempt=0, reason="")
         return
+    if objection(tx.db, tx.vault, row) != SPENT:
+        raise Conflict(f"delivery {permit} is not as it was permitted: `weighbridge audit verify` names what")
     work = Rulings(tx, lane)
-    work.permit(row.message, row.verdict, row.network, row.conversation, tuple(row.marks.split()))
+    work.permit(letter_of(row))
     work.write()
     set_delivery(tx, permit, "drop", done_at=tx.now, reason="sent anew")
 
@@ -233,9 +242,8 @@ def make_pair(tx: Tx, lane: int, pair: Mapping[str, object], person: str, reason
             raise Conflict(f"these two are paired already (pair {row.id})")
     number = next_number(tx, p.id)
     keys = ("advisor", "stream", "contact")
-    names = {key: value for key, value in pair.items() if key not in keys}
     act = dump({"person": person, "reason": reason, **pair})
-    entry, sealed = tx.append_pair(lane, f"pair/{number}", {"pair": number}, act, dump(names))
+    entry, sealed = tx.append_pair(lane, f"pair/{number}", {"pair": number}, act, dump(pair))
     tx.db.execute(
         insert(s.pairs).values(
             id=number,

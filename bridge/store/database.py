@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy import Connection, insert, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from bridge import telemetry
 from bridge.errors import Conflict, StoreError
 from bridge.ledger.tree import Frontier
 from bridge.message import Archived, Batch, Blob, Inspection
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
     from bridge.policy import Source
 
 Result = TypeVar("Result")
+
+log = telemetry.log()
 
 SCHEMA = "0001"
 """The newest migration."""
@@ -303,9 +306,15 @@ class Database:
             lambda db: sending.anything_due(db, network, self.lane, self.clock.now())
         ):
             return ()
-        return await self.write(
-            lambda tx: sending.claim(tx, self._directory, network, self.lane, self.epoch, chats)
+        stopped: list[tuple[str, str]] = []
+        claims = await self.write(
+            lambda tx: sending.claim(
+                tx, self._directory, network, self.lane, self.epoch, chats, stopped.append
+            )
         )
+        for permit, why in stopped:
+            log.error("delivery:altered", network=network, permit=permit, code=why)
+        return claims
 
     async def record_attempts(self, attempts: Sequence[Attempt]) -> None:
         """Write what became of claimed deliveries."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import orjson
 from sqlalchemy import literal_column, select
@@ -35,16 +36,16 @@ class Directory:
                 for network in ("weixin", "symphony"):
                     self._routes.pop((row.id, network), None)
                 continue
-            inward, outward = _routes(row)
+            pair = orjson.loads(row.body)
+            inward, outward = _routes(pair)
             self._routes[row.id, "weixin"], self._routes[row.id, "symphony"] = inward, outward
             if row.state == "ended":
                 self._ended.add(row.id)
             if row.state == "active":
-                self._by_source["symphony", row.stream, row.advisor] = row.id, outward
+                stream, contact = pair["stream"], pair["contact"]
+                self._by_source["symphony", stream, pair["advisor"]] = row.id, outward
                 # With several advisors in one stream, the first pair names the recipient.
-                self._by_source.setdefault(
-                    ("weixin", row.contact, row.contact.partition("/")[2]), (row.id, inward)
-                )
+                self._by_source.setdefault(("weixin", contact, contact.partition("/")[2]), (row.id, inward))
         self._version = version
 
     def find(self, message: Message) -> tuple[int | None, Route | None]:
@@ -68,15 +69,15 @@ class Directory:
         return pair in self._ended
 
 
-def _routes(row: object) -> tuple[Route, Route]:
-    body = orjson.loads(row.body)
+def _routes(pair: Mapping[str, Any]) -> tuple[Route, Route]:
+    """Both ways of a pair, from what is sealed of it: the columns beside that are there to search by."""
+    stream, contact = pair["stream"], pair["contact"]
     advisor = Party(
-        "symphony", row.advisor, body["advisor_name"], body["advisor_address"], body["advisor_language"],
-        frozenset(body["advisor_tags"]),
+        "symphony", pair["advisor"], pair["advisor_name"], pair["advisor_address"], pair["advisor_language"],
+        frozenset(pair["advisor_tags"]),
     )  # fmt: skip
-    contact = Party(
-        "weixin", row.contact.partition("/")[2], body["contact_name"], "", body["contact_language"],
-        frozenset(body["contact_tags"]),
+    client = Party(
+        "weixin", contact.partition("/")[2], pair["contact_name"], "", pair["contact_language"],
+        frozenset(pair["contact_tags"]),
     )  # fmt: skip
-    inward = Route(contact, advisor, "symphony", row.stream)
-    return inward, Route(advisor, contact, "weixin", row.contact)
+    return Route(client, advisor, "symphony", stream), Route(advisor, client, "weixin", contact)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from operator import itemgetter
+from typing import NamedTuple
 
 import orjson
 from sqlalchemy import and_, bindparam, exists, insert, literal_column, not_, or_, select, update
@@ -22,6 +23,7 @@ from bridge.store import schema as s
 from bridge.store.codec import Known, message_body, message_from, verdict_body
 from bridge.store.context import Memory, earlier
 from bridge.store.directory import Directory
+from bridge.store.permits import Letter, seal_of
 from bridge.store.prepared import Prepared
 from bridge.store.rows import (
     FAR,
@@ -133,6 +135,7 @@ def _whole(db: object, directory: Directory, memory: Memory, row: object, reach:
         earlier=earlier(db, row.id, message, reach),
         consent=memory.consent(message, route),
         said=memory.said(route),
+        entry=row.entry,
         seal=_SEAL,
     )
 
@@ -156,6 +159,13 @@ def record_rulings(tx: Tx, rulings: Iterable[Ruling], lane: int, epoch: int) -> 
     for ruling in rulings:
         work.add(ruling)
     work.write()
+
+
+class Decided(NamedTuple):
+    """A verdict that was given: its number, and the place of its entry in the ledger."""
+
+    number: int
+    entry: int
 
 
 class Rulings:
@@ -235,11 +245,11 @@ class Rulings:
         more |= {"samples": len(verdict.samples)} if goes and verdict.samples else {}
         more |= copies.want(self, archived.seq, verdict.archives)
         more |= kept.said_of(verdict, archived.archived_at)
-        number = self.verdict(archived.seq, verdict, archived.message.text, _known(ruling), more)
+        decided = self.verdict(archived.seq, verdict, archived.message.text, _known(ruling), more)
         if goes:
-            self._pass(archived, verdict, number)
+            self._pass(archived, verdict, decided)
         if step == "hold":
-            self._hold(archived, verdict, number)
+            self._hold(archived, verdict, decided.number)
         if ruling.notice:
             self.notice(archived.seq, archived.message.network, archived.message.conversation, ruling.notice)
         if verdict.notify:
@@ -265,16 +275,16 @@ class Rulings:
         self.tx.append(self.lane, "record:joined", f"message/{original}", facts)
         return {"of": original}
 
-    def _pass(self, archived: Archived, verdict: Verdict, number: int) -> None:
-        route = archived.route
+    def _pass(self, archived: Archived, verdict: Verdict, decided: Decided) -> None:
+        route, number = archived.route, archived.seq
         waits = bool(verdict.after_archives and verdict.archives)
-        self.permit(
-            archived.seq, number, route.network, route.conversation, self._marks(archived), waits=waits
-        )
+        target = route.network, route.conversation
+        letter = Letter(number, archived.entry, *decided, *target, " ".join(self._marks(archived)))
+        self.permit(letter, waits=waits)
         if verdict.annotations:
             following.remember_said(self, route.network, route.conversation, verdict.annotations)
         if verdict.samples:
-            following.note_samples(self, archived.seq, number, verdict)
+            following.note_samples(self, number, decided.number, verdict)
 
     def _hold(self, archived: Archived, verdict: Verdict, number: int) -> None:
         self.any_held = True
@@ -303,8 +313,8 @@ class Rulings:
         text: str,
         known: Known | None = None,
         more: Mapping[str, object] = NOTHING_MORE,
-    ) -> int:
-        """A verdict row and its entry, with `more` facts; gives the verdict's number."""
+    ) -> Decided:
+        """A verdict row and its entry, with `more` facts."""
         facts = {"message": number, "outcome": verdict.outcome.value, "cause": verdict.cause.value}
         facts["policies"] = [digest for _, digest in verdict.policies]
         body = verdict_body(verdict, text, known)
@@ -313,22 +323,15 @@ class Rulings:
         row = {"id": self.next_verdict, "message": number, "entry": entry, "at": self.tx.now}
         self.verdicts.append(row | {"outcome": verdict.outcome.value, "cause": verdict.cause.value})
         self.next_verdict += 1
-        return self.next_verdict - 1
+        return Decided(self.next_verdict - 1, entry)
 
-    def permit(
-        self,
-        number: int,
-        verdict: int,
-        network: str,
-        conversation: str,
-        marks: tuple = (),
-        *,
-        waits: bool = False,
-    ) -> None:
-        """The right to send message `number` once, as `verdict` allows it; one that `waits` is for when all
-        its archives have a copy, and until then nothing behind it in its conversation goes out either."""
+    def permit(self, letter: Letter, *, waits: bool = False) -> None:
+        """The right to send a message once, as its verdict allows it; one that `waits` is for when all its
+        archives have a copy, and until then nothing behind it in its conversation goes out either."""
         permit = permit_id(self.tx.now, self.tx.chance(8))
-        facts = {"message": number, "network": network} | ({"marks": " ".join(marks)} if marks else {})
+        facts: dict[str, object] = {"message": letter.message, "network": letter.network}
+        facts["bound"] = seal_of(self.tx.vault, permit, letter)
+        facts |= {"marks": letter.marks} if letter.marks else {}
         facts |= {"after": "copies"} if waits else {}
         self.tx.append(self.lane, "delivery:permitted", f"delivery/{permit}", facts)
         self.next_delivery = self.next_delivery or next_number(self.tx, s.deliveries.c.id)
@@ -336,12 +339,12 @@ class Rulings:
             {
                 "id": self.next_delivery,
                 "permit": permit,
-                "message": number,
-                "verdict": verdict,
+                "message": letter.message,
+                "verdict": letter.verdict,
                 "lane": self.lane,
-                "network": network,
-                "conversation": conversation,
-                "marks": " ".join(marks),
+                "network": letter.network,
+                "conversation": letter.conversation,
+                "marks": letter.marks,
                 "state": DeliveryState.READY.value,
                 "next_at": FAR if waits else self.tx.now,
             }
@@ -365,7 +368,8 @@ class Rulings:
         reason = "the bridge's own notice"
         verdict = Verdict(Outcome.DELIVER, Cause.DEFAULT, text, reason)
         more = copies.want_beside(self, number, about)
-        self.permit(number, self.verdict(number, verdict, text, more=more), network, conversation)
+        decided = self.verdict(number, verdict, text, more=more)
+        self.permit(Letter(number, entry, *decided, network, conversation))
 
     def language(self, network: str) -> str:
         """The language of people of a network who are paired with nobody."""

@@ -152,6 +152,10 @@ class Opener:
         direct = conversation != address
         return DIRECT + sealing.token(self._token_key, address) if direct else conversation
 
+    def bound(self, *parts: Any) -> str:
+        """The seal over what a permit stands for."""
+        return sealing.bound(self._token_key, *parts)
+
     def place(self, lane: int, seq: int) -> bytes:
         """Where a record belongs."""
         return sealing.place(self._installation, lane, seq)

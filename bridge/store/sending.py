@@ -7,7 +7,7 @@ attempt that may have been made. Only here are permits put together (with the re
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from sqlalchemy import and_, bindparam, case, func, literal_column, select, update
@@ -20,6 +20,7 @@ from bridge.store import schema as s
 from bridge.store.codec import message_from, verdict_words
 from bridge.store.directory import Directory
 from bridge.store.judging import Rulings, drop_unpaired, fail_delivery, tell_sender
+from bridge.store.permits import ALTERED, BESIDE, objection, story
 from bridge.store.prepared import Prepared
 from bridge.store.rows import (
     FAR,
@@ -32,6 +33,7 @@ from bridge.store.rows import (
     is_paused,
     plan_chats,
     quoted_text,
+    set_delivery,
     states_in,
     upserting,
 )
@@ -85,6 +87,7 @@ _CLAIMED = (
         s.messages.c.notice_for,
         s.messages.c.archived_at,
         s.messages.c.pair.label("pair_of_message"),
+        *BESIDE,
         MESSAGE_CONTENT.c.body,
         VERDICT_CONTENT.c.body.label("verdict_body"),
         func.coalesce(s.chats.c.last_inbound_at, 0).label("last_inbound_at"),
@@ -134,8 +137,18 @@ def anything_due(db: object, network: str, lane: int, now: int) -> bool:
     return _DUE_CHATS.value(db, look) is not None
 
 
-def claim(tx: Tx, directory: Directory, network: str, lane: int, epoch: int, chats: int) -> list[Claim]:
+def claim(
+    tx: Tx,
+    directory: Directory,
+    network: str,
+    lane: int,
+    epoch: int,
+    chats: int,
+    stopped: Callable[[tuple[str, str]], object] = lambda one: None,
+) -> list[Claim]:
     """Take deliveries that are due, from `chats` conversations at most, and make their permits.
+
+    What is not as the ledger has it is parked, and handed to `stopped`: its permit, and why.
 
     Of each conversation the first ones are taken, in order, up to one whose time has not come. Nothing is
     taken while a person has frozen the bridge: asked here, so that no claim can follow the freeze.
@@ -160,7 +173,30 @@ def claim(tx: Tx, directory: Directory, network: str, lane: int, epoch: int, cha
     if len(rows) < len(found):
         # It was in hand when its pair was ended, and has come back.
         drop_unpaired(tx, lane, (row for row in found if directory.ended(row.pair_of_message)))
-    return [_claimed(tx, directory, row, epoch) for row in rows]
+    wrong = {row.id: why for row in rows if (why := objection(tx.db, tx.vault, row))}
+    if wrong:
+        _stop(tx, lane, [(row, wrong[row.id]) for row in rows if row.id in wrong], stopped)
+    return [_claimed(tx, directory, row, epoch) for row in rows if row.id not in wrong]
+
+
+def _stop(
+    tx: Tx,
+    lane: int,
+    rows: Iterable[tuple[object, str]],
+    stopped: Callable[[tuple[str, str]], object],
+) -> None:
+    """Park what is not as the ledger has it, each with why; whose words have not gone out is told."""
+    work = Rulings(tx, lane)
+    for row, why in rows:
+        said = story(tx.db, row)
+        number = said[0].facts.get("message", row.message) if said else row.message
+        facts = {"message": number, "attempt": row.attempt + 1, "reason": why}
+        tx.append(lane, "delivery:parked", f"delivery/{row.permit}", facts)
+        set_delivery(tx, row.permit, "park", reason=why)
+        if why == ALTERED:
+            tell_sender(work, number, "undelivered")
+        stopped((row.permit, why))
+    work.write()
 
 
 def _take(tx: Tx, network: str, lane: int, chats: int) -> list[list[int]]:

@@ -73,7 +73,7 @@ def _pair(work: Work, row: AnyRow, entries: Sequence[Entry], act: Mapping[str, A
     work.compare("pairs", key, [*words, ("body", parsed(sealed), names)], "the act in the archive")
 
 
-_NOT_NAMES = ("person", "reason", "advisor", "stream", "contact")
+_NOT_NAMES = ("person", "reason")
 
 
 def check_consents(work: Work) -> None:
@@ -597,6 +597,9 @@ _DELIVERED = {
     "delivery:dropped": ("dropped",),
 }
 
+DELIVERED = frozenset(_DELIVERED)
+"""Kinds of entries about a delivery."""
+
 _ENDED = ("sent", "failed", "dropped")
 
 _TRIED = ("delivery:sent", "delivery:found", "delivery:waiting", "delivery:parked")
@@ -665,10 +668,14 @@ class Deliveries:
         self._state(row, entries)
         self._receipts(row, entries)
         self._after_copies(row, entries, permitted)
-        for entry in entries:
-            if entry.kind in ("delivery:sent", "delivery:found") and entry.seq < permitted.seq:
+        went = [entry for entry in entries if entry.kind in ("delivery:sent", "delivery:found")]
+        for entry in went:
+            if entry.seq < permitted.seq:
                 meaning = f"{place_of(entry)}: it was sent before it was permitted"
                 self.work.report("deliveries", f"permit {row.permit}", "", meaning)
+        for entry in went[1:]:
+            meaning = f"{place_of(entry)}: it was sent a second time by one permit"
+            self.work.report("deliveries", f"permit {row.permit}", "", meaning)
 
     def _copied(self) -> dict[int, list[Entry]]:
         """The entries of messages whose deliveries wait for their copies."""
@@ -721,6 +728,7 @@ class Deliveries:
             self.work.compare("deliveries", key, [("conversation", row.conversation, "")], "its disposal")
             return
         self._target(key, row)
+        self._bound(key, row, permitted)
         self._marks(key, row)
 
     def _order(self, key: str, row: AnyRow, permitted: Entry) -> None:
@@ -746,6 +754,16 @@ class Deliveries:
         if (row.network, row.conversation) not in chats:
             meaning = "is not the chat that its people were paired in"
             self.work.report("deliveries", key, "conversation", meaning)
+
+    def _bound(self, key: str, row: AnyRow, permitted: Entry) -> None:
+        """Message, verdict and chat are those that the permit was made for."""
+        if self.work.sealed:
+            return
+        places = row.message, number(row.archived), number(row.decided)
+        seal = self.work.opener.bound(row.permit, *places, row.marks, row.network, row.conversation)
+        if seal != permitted.facts.get("bound"):
+            meaning = "is not what the permit was made for: that message, that verdict, that chat"
+            self.work.report("deliveries", key, "message, verdict, conversation", meaning)
 
     def _marks(self, key: str, row: AnyRow) -> None:
         """The entry has the marks; that a message came late, or is an edit, follows from what was archived

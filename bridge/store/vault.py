@@ -193,6 +193,12 @@ class Vault:
             self._load_apart()
         return sealing.token(self._token_key, address)
 
+    def bound(self, *parts: Any) -> str:
+        """The seal over what a permit stands for (`sealing.bound`): whoever has no master key makes none."""
+        if not self._token_key:
+            self._load_apart()
+        return sealing.bound(self._token_key, *parts)
+
     def search_key(self, part: str) -> bytes:
         """The key under which words stand in one `part` of the search index. Raises ConfigError without the
         master key."""

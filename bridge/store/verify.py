@@ -39,7 +39,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +71,7 @@ from bridge.store.schema import metadata
 from bridge.store.stamps import check_stamps
 from bridge.store.testimony import (
     ARCHIVED,
+    DELIVERED,
     DELIVERIES,
     Deliveries,
     Messages,
@@ -361,23 +362,23 @@ ORDINARY = frozenset({"message:judged", "delivery:permitted", "delivery:sent"})
 
 def _rows_of(work: Work, entries: Sequence[Entry]) -> None:
     """Every row that these entries speak of must be there."""
-    for kind, table, column, name in _NAMED:
-        named = {name(entry): entry for entry in entries if entry.kind == kind}
+    for kinds, table, column, name in _NAMED:
+        named = {name(entry): entry for entry in entries if entry.kind in kinds}
         if named:
             statement = f"SELECT {column} FROM {table} WHERE {column} IN :names"
             gone(work, table, column, named, set(work.column(statement, names=list(named))))
 
 
-_NAMED: tuple[tuple[str, str, str, Callable[[Entry], Any]], ...] = (
-    ("delivery:permitted", "deliveries", "permit", lambda entry: entry.subject.partition("/")[2]),
-    ("pair:made", "pairs", "id", lambda entry: number(entry.facts.get("pair"))),
-    ("policy:stored", "policies", "hash", lambda entry: str(entry.facts.get("sha256"))),
-    ("policy:proposed", "changes", "id", lambda entry: number(entry.facts.get("change"))),
-    ("record:disposed", "disposed", "message", lambda entry: number(entry.facts.get("message"))),
-    ("disposal:planned", "disposals", "id", lambda entry: number(entry.facts.get("disposal"))),
-    ("erasure:asked", "erasures", "id", lambda entry: number(entry.facts.get("erasure"))),
+_NAMED: tuple[tuple[Collection[str], str, str, Callable[[Entry], Any]], ...] = (
+    (DELIVERED, "deliveries", "permit", lambda entry: entry.subject.partition("/")[2]),
+    ({"pair:made"}, "pairs", "id", lambda entry: number(entry.facts.get("pair"))),
+    ({"policy:stored"}, "policies", "hash", lambda entry: str(entry.facts.get("sha256"))),
+    ({"policy:proposed"}, "changes", "id", lambda entry: number(entry.facts.get("change"))),
+    ({"record:disposed"}, "disposed", "message", lambda entry: number(entry.facts.get("message"))),
+    ({"disposal:planned"}, "disposals", "id", lambda entry: number(entry.facts.get("disposal"))),
+    ({"erasure:asked"}, "erasures", "id", lambda entry: number(entry.facts.get("erasure"))),
 )
-"""Kinds of entries that speak of a row: its table, its key there, and how the entry names it."""
+"""Kinds of entries that speak of a row; its table, its key there, and how an entry names it."""
 
 
 def _orphans(work: Work) -> None:
