@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from story import Answer, Terminal, copy_of_the_story
+
+from bridge.cli import certify
 
 DAY = "2026-09-21"
 """The day of the story."""
@@ -197,3 +200,10 @@ def test_a_certificate_that_was_changed_is_refused(desk: Terminal, change: str |
         db.execute(f"UPDATE content SET {change} {where}" if change else f"DELETE FROM content {where}")
     answer = desk.type("certify", "show", DAY)
     assert answer.code == 5 and answer.err.isascii() and "not what the ledger testifies to" in answer.err
+
+
+@pytest.mark.parametrize(("minute", "day"), [(0, "2026-11-21"), (1, "2026-11-22")])
+def test_yesterday_is_a_day_that_has_settled(minute: int, day: str) -> None:
+    """Within a minute of midnight the day before the last one: nobody is told that half of a day is missing."""
+    name, since, until = certify._span(None, None, None, datetime(2026, 11, 23, 0, minute, tzinfo=UTC))
+    assert (name, until - since) == (day, 86_400_000)

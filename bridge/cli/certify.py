@@ -93,7 +93,7 @@ def certify(
         return Exit.DONE
     if day and (since or until):
         raise click.UsageError("write either --day, or --since and --until")
-    span = _span(day, since, until)
+    span = _span(day, since, until, datetime.now(UTC))
     settings = root.settings() if offline else root.unlocked()
     telemetry.configure(level="critical")  # what is found is said below, and once
     made, unwritten = asyncio.run(_made(settings, span, offline))
@@ -103,9 +103,13 @@ def certify(
     return code or (Exit.PARTIAL if unwritten else Exit.DONE)
 
 
-def _span(day: date | None, since: date | None, until: date | None) -> tuple[str, int, int]:
-    """What to call a span, and its two ends in milliseconds."""
-    today = datetime.now(UTC).date()
+def _span(day: date | None, since: date | None, until: date | None, now: datetime) -> tuple[str, int, int]:
+    """What to call a span, and its two ends in milliseconds.
+
+    "Yesterday" is the last day of which all has settled: for a moment after midnight, the day before."""
+    from bridge.assurance import SETTLE
+
+    today = now.date() if day or since or until else (now - timedelta(milliseconds=SETTLE)).date()
     if not (since or until):
         since = day or today - timedelta(days=1)
         name, until = since.isoformat(), since + timedelta(days=1)
