@@ -204,6 +204,6 @@ def test_a_certificate_that_was_changed_is_refused(desk: Terminal, change: str |
 
 @pytest.mark.parametrize(("minute", "day"), [(0, "2026-11-21"), (1, "2026-11-22")])
 def test_yesterday_is_a_day_that_has_settled(minute: int, day: str) -> None:
-    """Within a minute of midnight the day before the last one: nobody is told that half of a day is missing."""
+    """Within a minute of midnight, the day before the last: nobody is told that half of a day is missing."""
     name, since, until = certify._span(None, None, None, datetime(2026, 11, 23, 0, minute, tzinfo=UTC))
     assert (name, until - since) == (day, 86_400_000)
