@@ -19,7 +19,7 @@ from bridge.search.diagnostics import NEAREST, nearest
 from bridge.search.document import Document, Span, Token
 from bridge.search.facets import HASH_DIGITS
 from bridge.search.grammar import Piece
-from bridge.search.moments import DAYS, NAMED, Period, period
+from bridge.search.moments import DAYS, NAMED, Period, period, written_at
 from bridge.search.terms import Term
 from bridge.search.tree import Condition
 from bridge.search.writing import quoted
@@ -308,6 +308,17 @@ def before(value: Value) -> c.Within:
 
 def _within(value: Value, since: int, until: int) -> c.Within:
     return c.Within(Span(since=since, until=until), value.asked)
+
+
+def written(value: Value) -> c.Opened:
+    """A span of the network's clock. Nothing is known of when that was archived, so all is looked at."""
+    span = during(value).span
+
+    def holds(document: Document) -> bool:
+        at = written_at(document.sent_at, document.at)
+        return span.since <= at and (not span.until or at < span.until)
+
+    return c.Opened(value.asked, holds)
 
 
 def hour(value: Value) -> c.Opened:

@@ -27,6 +27,16 @@ _LAST = re.compile(r"last-(\d{1,4})(min|h|d|w|m|y)", re.IGNORECASE)
 _UNITS = {"min": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400, "m": 30 * 86_400, "y": 365 * 86_400}
 
 
+YEAR_10000 = 253_402_300_800_000
+"""The first moment, in milliseconds, that no calendar here has; a foreign clock may say anything."""
+
+
+def written_at(sent_at: int, at: int) -> int:
+    """When a message was written: `sent_at` by its network's clock, or `at`, when it was archived, where that
+    cannot be."""
+    return sent_at if 0 < sent_at < YEAR_10000 else at
+
+
 class Period(NamedTuple):
     """From `since` up to, and without, `until`."""
 

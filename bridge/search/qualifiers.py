@@ -103,6 +103,8 @@ ROWS: tuple[Row, ...] = (
     Row("at", "when", "the same", "at:2026-11-22T14:30", make.during, _COMPARISONS, ranges=True),
     Row("after", "when", "archived from the beginning of this on", "after:2026-11", make.after),
     Row("before", "when", "archived before the beginning of this", "before:2026-12-24", make.before),
+    Row("written", "when", "written in a span of time, by the network's clock", "written:2026-11-22",
+        make.written, _COMPARISONS, ranges=True),
     Row("hour", "when", "by the clock; the last hour is not included", "hour:18..08", make.hour, ranges=True),
     Row("day", "when", "day of the week", "day:weekend", make.day, ranges=True,
         values=("weekend", "weekday", *DAYS)),

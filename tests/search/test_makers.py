@@ -6,7 +6,7 @@ import pytest
 from specimens import ask, finds, wrote
 
 from bridge.errors import QueryError
-from bridge.search.document import Attached
+from bridge.search.document import Attached, Span
 
 
 @pytest.mark.parametrize(
@@ -50,6 +50,19 @@ def test_sizes_are_exact() -> None:
     assert finds("size:1.1MB size:1100KB size:<1.1mib", message)
     assert not finds("size:>=0", wrote("", files=[Attached("a", "file", -1)]))
     assert finds("size:0..0B", wrote("", files=[Attached("a", "file", 0)]))
+
+
+def test_what_was_written_may_be_archived_on_another_day() -> None:
+    """`written:` goes by the network's clock, `during:` by the archive's; a clock that cannot be is none."""
+    archived = 1_795_339_800_000  # 2026-11-22 in Hong Kong
+    late = wrote("a", at=archived, sent_at=archived - 86_400_000)
+    assert finds("written:2026-11-21 during:2026-11-22", late)
+    assert not finds("written:2026-11-22", late)
+    assert not finds("during:2026-11-21", late)
+    assert finds("written:<2026-11-22 written:2026-11-20..2026-11-21", late)
+    for sent_at in (0, -1, 10**18):
+        assert finds("written:2026-11-22", wrote("a", at=archived, sent_at=sent_at))
+    assert ask("written:2026-11-21").span == Span()
 
 
 def test_a_number_may_be_ours_or_the_networks() -> None:

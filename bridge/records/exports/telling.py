@@ -9,10 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from bridge.records.transcript import Came, Enclosure, Judged, Later, Line, Party, Passed
-
-YEAR_10000 = 253_402_300_800_000
-"""The first moment that no calendar here has; a foreign clock may say anything."""
-
+from bridge.search.moments import written_at
 
 IN_PART, UNKNOWN = "in part", "not known yet"
 """What the other side saw of what a network took some parts of, or gave no answer about."""
@@ -36,7 +33,7 @@ def moment(milliseconds: int) -> datetime:
 
 def said(line: Line | Later) -> int:
     """When a message was written: by the network's clock, or when it was archived if that cannot be."""
-    return line.sent_at if 0 < line.sent_at < YEAR_10000 else line.at
+    return written_at(line.sent_at, line.at)
 
 
 def duration(milliseconds: int) -> str:
