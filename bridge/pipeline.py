@@ -333,13 +333,16 @@ class _Delivery:
         store, network = self.house.store, self.connector.network
         _, claims = await asyncio.gather(
             store.record_attempts(results) if results else _nothing(),
-            store.claim(network, free, look=not results) if free else _nothing(),
+            store.claim(network, free, look=not results, stopped=self._stopped) if free else _nothing(),
         )
         for conversation in _by_conversation(claims):
             self.busy += 1
             self.tasks.create_task(self._converse(conversation))
         if results:
             self._tell(results)
+
+    def _stopped(self, permit: str, why: str) -> None:
+        log.error("delivery:altered", network=self.connector.network, permit=permit, code=why)
 
     def _tell(self, results: Sequence[Attempt]) -> None:
         now = self.house.clock.now()

@@ -339,6 +339,14 @@ class Late(NamedTuple):
     expired: bool
 
 
+Stopped = Callable[[str, str], object]
+"""Told of a delivery that was stopped because its row is not as it was permitted: its permit, and why."""
+
+
+def ignore(permit: str, why: str) -> None:
+    """Whom nothing is told."""
+
+
 class Claim(NamedTuple):
     """A permit in our hands, and what counts against the reply window of its conversation."""
 
@@ -409,10 +417,13 @@ class Store(Protocol):
     async def settle_late(self) -> Sequence[Late]:
         """Escalate, or block for good, the holds whose time is over; MUST release none."""
 
-    async def claim(self, network: str, chats: int, *, look: bool = True) -> Sequence[Claim]:
+    async def claim(
+        self, network: str, chats: int, *, look: bool = True, stopped: Stopped = ignore
+    ) -> Sequence[Claim]:
         """Take deliveries that are due from `chats` conversations at most, each one's in order.
 
         `look`: see first, without writing, whether there are any; False where a transaction is made anyway.
+        `stopped` is told of each that is not as it was permitted; such a one MUST NOT be among the claims.
         """
 
     async def record_attempts(self, attempts: Sequence[Attempt]) -> None:

@@ -30,6 +30,8 @@ from rig import (
     pause,
     run_virtually,
 )
+from sqlalchemy import text
+from structlog.testing import capture_logs
 
 from bridge import pipeline, words
 from bridge.errors import Damaged, Refused, SignedOut, StoreError, Unreachable
@@ -356,6 +358,24 @@ def test_an_outage_keeps_the_order_and_doubles_its_pauses(tmp_path: Path) -> Non
         assert world.platform.texts() == ["first", "second"]
         assert world.loop.time() > 0.5 + 1.0 + 2.0
         assert world.tally.counts["attempted retry"] == 3
+
+    in_world(test, tmp_path)
+
+
+def test_what_was_changed_on_its_way_is_not_sent_and_somebody_is_called(tmp_path: Path) -> None:
+    """A row that names another chat than its permit stays here: its sender is told, and so is the house."""
+
+    async def test(world: World) -> None:
+        await world.hands.say(message(SYMPHONY, 1))
+        change = text("UPDATE deliveries SET marks = 'late' WHERE message = 1")
+        await world.store.write(lambda tx: tx.db.execute(change) and None)
+        rooms = world.delivery(world.line(WEIXIN)), world.delivery(world.line(SYMPHONY))
+        with capture_logs() as lines:
+            await world.run(*rooms, until=lambda: bool(world.pod.shown))
+        assert world.pod.texts(notices=True) == [words.say("undelivered", "en")]
+        assert not world.platform.shown
+        (line,) = [line for line in lines if line["log_level"] == "error"]
+        assert (line["event"], line["code"]) == ("delivery:altered", "altered")
 
     in_world(test, tmp_path)
 

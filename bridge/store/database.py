@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, TypeVar
 from sqlalchemy import Connection, insert, inspect, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from bridge import telemetry
 from bridge.errors import Conflict, StoreError
 from bridge.ledger.tree import Frontier
 from bridge.message import Archived, Batch, Blob, Inspection
@@ -32,7 +31,9 @@ from bridge.ports import (
     Order,
     Placing,
     Ruling,
+    Stopped,
     Wanted,
+    ignore,
 )
 from bridge.proposals import Approval, Bar, Proposal
 from bridge.store import acts, deadlines, holds, intake, judging, proposals, samples, sending, terms
@@ -52,8 +53,6 @@ if TYPE_CHECKING:
     from bridge.policy import Source
 
 Result = TypeVar("Result")
-
-log = telemetry.log()
 
 SCHEMA = "0001"
 """The newest migration."""
@@ -300,21 +299,17 @@ class Database:
             return ()
         return await self.write(lambda tx: deadlines.settle_late(tx, self.lane, self.epoch))
 
-    async def claim(self, network: str, chats: int, *, look: bool = True) -> Sequence[Claim]:
+    async def claim(
+        self, network: str, chats: int, *, look: bool = True, stopped: Stopped = ignore
+    ) -> Sequence[Claim]:
         """Take deliveries that are due, in the order of their conversations."""
         if look and not await self.read(
             lambda db: sending.anything_due(db, network, self.lane, self.clock.now())
         ):
             return ()
-        stopped: list[tuple[str, str]] = []
-        claims = await self.write(
-            lambda tx: sending.claim(
-                tx, self._directory, network, self.lane, self.epoch, chats, stopped.append
-            )
+        return await self.write(
+            lambda tx: sending.claim(tx, self._directory, network, self.lane, self.epoch, chats, stopped)
         )
-        for permit, why in stopped:
-            log.error("delivery:altered", network=network, permit=permit, code=why)
-        return claims
 
     async def record_attempts(self, attempts: Sequence[Attempt]) -> None:
         """Write what became of claimed deliveries."""

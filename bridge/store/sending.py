@@ -7,7 +7,7 @@ attempt that may have been made. Only here are permits put together (with the re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 
 from sqlalchemy import and_, bindparam, case, func, literal_column, select, update
@@ -15,7 +15,7 @@ from sqlalchemy import and_, bindparam, case, func, literal_column, select, upda
 from bridge import words
 from bridge.flow import DeliveryState, after
 from bridge.message import _SEAL, Content, Permit, Receipt, Traffic
-from bridge.ports import DIRECT, Attempt, Claim, Step
+from bridge.ports import DIRECT, Attempt, Claim, Step, Stopped, ignore
 from bridge.store import schema as s
 from bridge.store.codec import message_from, verdict_words
 from bridge.store.directory import Directory
@@ -144,11 +144,11 @@ def claim(
     lane: int,
     epoch: int,
     chats: int,
-    stopped: Callable[[tuple[str, str]], object] = lambda one: None,
+    stopped: Stopped = ignore,
 ) -> list[Claim]:
     """Take deliveries that are due, from `chats` conversations at most, and make their permits.
 
-    What is not as the ledger has it is parked, and handed to `stopped`: its permit, and why.
+    What is not as the ledger has it is parked, and `stopped` is told.
 
     Of each conversation the first ones are taken, in order, up to one whose time has not come. Nothing is
     taken while a person has frozen the bridge: asked here, so that no claim can follow the freeze.
@@ -183,7 +183,7 @@ def _stop(
     tx: Tx,
     lane: int,
     rows: Iterable[tuple[object, str]],
-    stopped: Callable[[tuple[str, str]], object],
+    stopped: Stopped,
 ) -> None:
     """Park what is not as the ledger has it, each with why; whose words have not gone out is told."""
     work = Rulings(tx, lane)
@@ -195,7 +195,7 @@ def _stop(
         set_delivery(tx, row.permit, "park", reason=why)
         if why == ALTERED:
             tell_sender(work, number, "undelivered")
-        stopped((row.permit, why))
+        stopped(row.permit, why)
     work.write()
 
 

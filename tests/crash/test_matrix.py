@@ -29,7 +29,7 @@ from stories import STORIES, Story
 from bridge import telemetry
 from bridge.message import SYMPHONY, WEIXIN, Batch, Permit, Receipt, Traffic
 from bridge.pipeline import House
-from bridge.ports import Attempt, Claim
+from bridge.ports import Attempt, Claim, Stopped, ignore
 from bridge.store import sending
 from bridge.store.database import Database
 from bridge.store.writer import Tx
@@ -189,12 +189,12 @@ class _StoreThatClaimsLate(Database):
         self.out: dict[str, set[str]] = {SYMPHONY: set(), WEIXIN: set()}
 
     async def claim(  # type: ignore[override]
-        self, network: str, chats: int, *, look: bool = True
+        self, network: str, chats: int, *, look: bool = True, stopped: Stopped = ignore
     ) -> list[Claim]:
         taken: list[Claim] = []
 
         def peek(tx: Tx) -> None:
-            taken.extend(sending.claim(tx, self._directory, network, self.lane, self.epoch, chats))
+            taken.extend(sending.claim(tx, self._directory, network, self.lane, self.epoch, chats, stopped))
             raise _Undo
 
         if self.out[network]:
