@@ -22,6 +22,7 @@ import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from email import policy
 from pathlib import Path
 from typing import Any
@@ -376,6 +377,45 @@ def _events(path: Path) -> list[dict[str, Any]]:
     with zipfile.ZipFile(io.BytesIO(attachment.get_payload(decode=True))) as archive:
         found: list[dict[str, Any]] = json.loads(archive.read("rsmf_manifest.json"))["events"]
     return found
+
+
+async def _tell_of_an_outage(folder: Path) -> None:
+    story = Story(folder)
+    await story.begin()
+    story.clock.at += 86_400_000 - story.clock.at % 86_400_000 + 10_000  # after midnight, UTC
+    chat = f"{ACCOUNT}/{LI_LEI.id}"
+    for text, ago in (("said yesterday", 43_200_000), ("said today", 500), ("of another kind", 43_200_000)):
+        at = story.clock.at - ago
+        await story.archive(Message(WEIXIN, text.replace(" ", "-"), chat, LI_LEI.id, at, text=text))
+        await story.judge()
+    await story.sign()
+    story.store.close()
+
+
+def test_what_was_written_on_another_day_than_archived_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Days are those of archiving: what the day of writing lacks stands in the manifest, and what it has."""
+    (tmp_path / "store").mkdir()
+    asyncio.run(_tell_of_an_outage(tmp_path / "store"))
+    terminal = Terminal(tmp_path / "store", capsys)
+
+    def warned(name: str) -> dict[str, str]:
+        return {one["code"]: one["messages"] for one in listed(out_of(terminal, name))["warnings"]}
+
+    with archived(terminal) as messages:
+        late, on_time, other = (one.number for one in messages)
+        day = datetime.fromtimestamp(messages[0].sent_at / 1000, UTC).date()
+    assert export(terminal, f"during:{day} said", "--tz", "UTC", name="of-the-day").code == Exit.DONE
+    assert warned("of-the-day") == {"archived-later": str(late)}
+    assert export(terminal, f"written:{day} said", "--tz", "UTC", name="written").code == Exit.DONE
+    assert warned("written") == {"other-day": str(late)}
+    assert listed(out_of(terminal, "written"))["messages"] == str(late)
+    assert "time of archiving" in listed(out_of(terminal, "written"))["days"]
+    assert export(terminal, f"during:{day + timedelta(1)}", "--tz", "UTC", name="after").code == Exit.DONE
+    assert warned("after") == {"other-day": f"{late},{other}"}
+    assert listed(out_of(terminal, "after"))["messages"] == f"{late}-{other}"
+    assert on_time == late + 1
 
 
 # --- the same bytes, whatever happens on the way --------------------------------------------------------

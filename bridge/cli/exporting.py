@@ -13,7 +13,7 @@ import os
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -25,11 +25,13 @@ from bridge.errors import ConfigError, Conflict, NotAllowed, StoreError
 from bridge.flow import DeliveryState
 from bridge.records.exports import known, opened
 from bridge.records.exports.manifest import (
+    ARCHIVED_LATER,
     LATER,
     MISSING,
     NAME,
     NOT_GIVEN,
     NOTE,
+    OTHER_DAY,
     PENDING,
     Account,
     Terms,
@@ -40,7 +42,10 @@ from bridge.records.exports.manifest import (
 )
 from bridge.records.exports.numbers import Numbers
 from bridge.records.exports.packing import cut, packed
+from bridge.records.exports.telling import said
 from bridge.records.transcript import CLIENT, Came, Later, Line, Request, Slice
+from bridge.search.document import Document, Need, Span
+from bridge.search.moments import YEAR_10000, written_at
 from bridge.search.query import Query, parse
 from bridge.store import exports
 from bridge.store.attachments import Attachments
@@ -75,6 +80,10 @@ UNKNOWN = "it is not known yet whether the client saw it"
 
 _CODES = {NEVER_HAD: NOT_GIVEN, STILL_FETCHED: PENDING}
 """Codes of warnings, by why an attachment is not there."""
+
+DAY = 86_400_000
+CATCH_UP = 4 * DAY
+"""How long after it was written a message may come, in milliseconds: Weixin has what is three days old."""
 
 _PIECE = 1 << 20
 
@@ -314,11 +323,29 @@ class _Work:
         with part.file(f"proofs/{number:05d}.jsonl") as file:
             for proof in self.prover.lines(lines, self._veiled(lines)):
                 file.write(proof)
-        for line in lines:
-            _warn(part, line)
+        for one in slices:
+            for line in one.lines:
+                _warn(part, line)
+                if self._day(said(line)) != one.day:
+                    part.warn(OTHER_DAY, line.number, "archived on another day than it was written")
         for _ in slices:
             self._positions.popleft()
         self._note(part, slices)
+
+    def _day(self, at: int) -> date:
+        # The last day of all may be another year where the clocks are ahead: no calendar has that.
+        return datetime.fromtimestamp(min(at, YEAR_10000 - DAY) / 1000, self.transcripts.zone).date()
+
+    def _late(self) -> Iterator[int]:
+        """The messages that the query would find, had they been archived when they were written: what a
+        network shows after an outage, it shows within days."""
+        until = self.query.span.until
+        for one in every(self.db, None, _Behind(until, until + CATCH_UP)) if until else ():
+            at = written_at(one.sent_at, one.at)
+            if at < until and self.state.has(one.lane, one.entry) and self.query.accepts(_AsWritten(one, at)):
+                talk = self.transcripts.talk(one)
+                if self.pairs is None or talk.pairs & self.pairs:
+                    yield one.number
 
     def _veiled(self, lines: Sequence[Line]) -> frozenset[int]:
         """The messages whose record a client is not shown: all but what he wrote himself."""
@@ -346,6 +373,8 @@ class _Work:
             raise StoreError("what was written is not what was found: this is a bug, nothing is handed over")
         for number in exports.gone(self.db, self.state, self.query.span):
             self.account.gone.add(number)
+        for number in self._late():
+            self.account.warn(ARCHIVED_LATER, number, "written in the span of the query, archived behind it")
         notes = {}
         for lane, (_, _, note) in sorted(self.state.lanes.items()):
             notes[lane] = f"proofs/checkpoint-{lane}.note"
@@ -369,6 +398,39 @@ class _Work:
             os.replace(self.volume.folder / f"{NAME}{PARTIAL}", self.volume.folder / NAME)
         if not self.wanted.zipped:
             self.volume.end()
+
+
+@dataclass(frozen=True, slots=True)
+class _Behind:
+    """Everything that was archived from `since` up to, and without, `until`: a query of `every`."""
+
+    since: int
+    until: int
+    newest_first: bool = False
+
+    @property
+    def need(self) -> Need:
+        """The span itself."""
+        return self.span
+
+    @property
+    def span(self) -> Span:
+        """When it was archived."""
+        return Span(since=self.since, until=self.until)
+
+    def accepts(self, document: Document) -> bool:
+        """Whether it was archived then."""
+        return self.since <= document.at < self.until
+
+
+class _AsWritten:  # a `Document`, by what it has of another one
+    """A message as if it had been archived at another time."""
+
+    def __init__(self, document: Document, at: int) -> None:
+        self._document, self.at = document, at
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._document, name)
 
 
 def as_client(line: Line) -> Line | None:

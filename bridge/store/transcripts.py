@@ -148,7 +148,7 @@ class Transcripts:
                     yield from self._given(day)
                     latest = max(latest, day.day.toordinal())
                 day = self._day(one.at, last, latest)
-            talk = self._talk(one)
+            talk = self.talk(one)
             last = one.number
             if (line := keep(self.line(one, talk), talk)) is None:
                 continue
@@ -190,7 +190,7 @@ class Transcripts:
 
     # one message
 
-    def _talk(self, one: Stored) -> Talk:
+    def talk(self, one: Stored) -> Talk:
         """The conversation of a message; a notice's is that of the message it is about."""
         if one.notice_for is None:
             return self.talks.find(one.pair, one.network, one.conversation)

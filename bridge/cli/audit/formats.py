@@ -26,12 +26,15 @@ def formats(*, as_json: bool) -> None:
         for row in [*_formats(), *_profiles()]:
             output.json_line(row)
         return
+    from bridge.records.exports.manifest import DAYS
+
     click.echo("Formats (--format)")
     for one in _formats():
         _told(_format_line(one), _FORMATS)
     click.echo("\nProfiles (--profile)")
     for one in _profiles():
         _told({**one, "read": "yes" if one["confirmed"] else "no"}, _PROFILES)
+    click.echo("\n" + _lines(f"Days: {DAYS}; for when something was written, ask with written:", ""))
 
 
 def _formats() -> Iterator[dict[str, Any]]:

@@ -31,6 +31,15 @@ NOT_GIVEN = "attachment-not-given"
 PENDING = "attachment-pending"
 """The code of the warning that an attachment was not in the archive yet: the exit code says so too."""
 
+OTHER_DAY = "other-day"
+"""The code of the warning that a message was archived on another day than it was written."""
+
+ARCHIVED_LATER = "archived-later"
+"""The code of the warning that a message was written in the query's span of time, archived behind it, and
+therefore not found."""
+
+DAYS = "conversations and the spans of a query go by the time of archiving"
+
 LATER = "later-version"
 """The code of the warning that a message was replaced, or taken back, by one that is not in the export."""
 
@@ -149,6 +158,7 @@ def manifest(
         "approval": terms.approval,
         "client": terms.client,
         "times": TIMES,
+        "days": DAYS,
         "counts": counts(account),
         "first": runs[0][0] if runs else None,
         "last": runs[-1][1] if runs else None,
