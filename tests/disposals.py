@@ -91,13 +91,14 @@ class Firm:
         return gone
 
     async def finish(self, number: int, *, asks: Ask = disposal.ask) -> None:
-        """What follows the steps: files, index, certificate, log."""
+        """What follows the steps: files, index, certificate, the database's own files."""
         digests = await self.store.read(lambda db: destruction.leftovers(db, number))
         destruction.remove_files(self.store.blobs, digests)
         with closing(self.index()) as index:
             await asyncio.to_thread(destruction.forget, self.store.engine, index, number)
         await self.store.write(lambda tx: disposal.certify(tx, 0, number, PLANNER, asks=asks))
-        assert destruction.settle(self.store.engine)
+        assert destruction.settle(self.store.engine) == ""
+        await self.store.write(lambda tx: disposal.note_settled(tx, 0, PLANNER))
 
     async def dispose(self) -> int:
         """From the plan to the certificate; gives its number."""

@@ -14,7 +14,9 @@ from story import START, Terminal
 
 from bridge.cli import compose
 from bridge.cli.output import Exit
+from bridge.errors import StoreError
 from bridge.evidence.package import entries_name
+from bridge.store import destruction, sqlite
 
 ALICE, BOB, CAROL = "alice.wong@bank.example", "bob.li@bank.example", "carol@bank.example"
 
@@ -92,6 +94,45 @@ def disposes(terminal: Terminal) -> None:
     for person in (BOB, CAROL):
         terminal.type("disposal", "approve", "1", *because(person))
     assert terminal.type("disposal", "run", "1", "--as", ALICE).code == Exit.DONE
+
+
+def test_a_run_that_is_not_at_its_end_is_said_everywhere(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Begun and killed; then certified, while the database's files could not be written anew."""
+    terminal.type("disposal", "plan", *because(ALICE))
+    for person in (BOB, CAROL):
+        terminal.type("disposal", "approve", "1", *because(person))
+    with monkeypatch.context() as other:
+        other.setattr(destruction, "leftovers", lambda *_: (_ for _ in ()).throw(StoreError("killed")))
+        assert terminal.type("disposal", "run", "1", "--as", ALICE).code != Exit.DONE
+        assert "✗ disposal   disposal 1 was begun and is not finished" in terminal.type("status").out
+        assert "disposal 1 was begun and is not finished" in terminal.type("doctor", "--offline").out
+        other.undo()
+        other.setattr(destruction, "settle", lambda *_: sqlite.READ)
+        ran = terminal.type("disposal", "run", "1", "--as", ALICE)
+        assert (ran.code, sqlite.READ in ran.err) == (Exit.DONE, True)
+        assert "Disposal 1, done, not settled: 22 of 22 records destroyed" in ran.out
+    assert "done, not settled" in terminal.type("disposal", "list").out
+    assert "Not settled" in terminal.type("disposal", "show", "1", "--certificate").out
+    assert "✗ disposal   what disposal 1 destroyed may still lie" in terminal.type("status").out
+    assert terminal.type("disposal", "run", "1", "--json", "--as", ALICE).records[0]["state"] == "done"
+    assert "disposal 1" not in terminal.type("status").out
+    assert "own files have nothing of it" in terminal.type("disposal", "show", "1", "--certificate").out
+
+
+def test_what_stayed_after_all_is_shown_before_the_plan(terminal: Terminal) -> None:
+    """A list of which nothing went says so first, and its certificate claims no destruction."""
+    terminal.type("disposal", "plan", *because(ALICE))
+    for person in (BOB, CAROL):
+        terminal.type("disposal", "approve", "1", *because(person))
+    terminal.type("retention", "extend", "--query", "", "--keep", "2y", "--yes", *because(ALICE))
+    ran = terminal.type("disposal", "run", "1", "--as", ALICE).out
+    assert "Disposal 1, done: 0 of 22 records destroyed" in ran
+    assert ran.index("stayed retention: 22") < ran.index("so it had been planned:")
+    text = terminal.type("disposal", "show", "1", "--certificate").out
+    assert "Nothing was destroyed" in text
+    assert "Destroyed: the data keys" not in text
 
 
 @pytest.fixture

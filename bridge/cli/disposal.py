@@ -145,15 +145,15 @@ def run(root: Root, number: int, rotate: bool, person: str, as_json: bool) -> No
     from bridge.cli.keys import rotate_keys
 
     with progress("destroying") as tell:
-        clean = asyncio.run(_run(root, number, person, tell))
+        left = asyncio.run(_run(root, number, person, tell))
     if rotate:
         with progress("wrapping keys anew") as tell:
             asyncio.run(rotate_keys(root, person, f"disposal {number}", tell))
     _show(root, number, as_json=as_json)
-    if not clean:
+    if left:
         output.note(
-            "What was destroyed still lies in the database's own files, because somebody reads there who "
-            f"began before: repeat `weighbridge disposal run {number}` when nobody does."
+            f"What was destroyed may still lie in the database's own files: {left}. Repeat `weighbridge "
+            f"disposal run {number}` afterwards; until then, `weighbridge status` and `doctor` say so."
         )
     if not rotate:
         output.note(
@@ -162,8 +162,11 @@ def run(root: Root, number: int, rotate: bool, person: str, as_json: bool) -> No
         )
 
 
-async def _run(root: Root, number: int, person: str, tell: Tell) -> bool:
+async def _run(root: Root, number: int, person: str, tell: Tell) -> str:
+    """Carry a plan out; gives why what it destroyed may still lie in the database's files, "" if it does
+    not."""
     from bridge.store import destruction
+    from bridge.store import disposal as store
 
     async with opened(root.settings()) as database:
         await asyncio.to_thread(database.unlock)
@@ -172,7 +175,10 @@ async def _run(root: Root, number: int, person: str, tell: Tell) -> bool:
         await asyncio.to_thread(destruction.remove_files, database.blobs, digests)
         await asyncio.to_thread(_forget, root, database, number)
         await database.write(lambda tx: _conclude(tx, database.lane, number, person))
-        return await asyncio.to_thread(destruction.settle, database.engine)
+        left = await asyncio.to_thread(destruction.settle, database.engine)
+        if not left:
+            await database.write(lambda tx: store.note_settled(tx, database.lane, person))
+        return left
 
 
 def _conclude(tx: Tx, lane: int, number: int, person: str) -> None:
@@ -265,9 +271,8 @@ def _line(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _record(one: Plan, now: int) -> dict[str, Any]:
-    state = "stale" if one.stale(now) else one.state.value
     pairs = {str(pair): count for pair, count in one.counts.pairs.items()}
-    return {**asdict(one), "state": state, "counts": {**asdict(one.counts), "pairs": pairs}}
+    return {**asdict(one), "state": one.standing(now), "counts": {**asdict(one.counts), "pairs": pairs}}
 
 
 @disposal.command()
@@ -291,7 +296,7 @@ def show(root: Root, number: int, records: bool, kept: str, certificate: bool, a
         one = root.read(lambda db: store.disposal(db, number))
         told = list(lines(one))
         if as_json:
-            output.json_line({"digest": one.digest, **(one.certified or {})})
+            output.json_line({"digest": one.digest, "settled_at": one.settled_at, **(one.certified or {})})
             return
         for line in told:
             click.echo(output.cell(line))
@@ -345,8 +350,14 @@ def _people(pair: Mapping[str, Any]) -> str:
     return output.cell(f"{pair['advisor_name']} – {pair['contact_name']}")
 
 
+def _how_many(one: Plan) -> str:
+    if not one.certified:
+        return f"{one.records:,} records"
+    return f"{one.certified['records']:,} of {one.records:,} records destroyed"
+
+
 def _lines(one: Plan, state: str, people: Mapping[int, str]) -> Iterator[str]:
-    yield click.style(f"Disposal {one.number}, {state}: {one.records:,} records", bold=True)
+    yield click.style(f"Disposal {one.number}, {state}: {_how_many(one)}", bold=True)
     yield f"  planned {output.when(one.at)} by {output.cell(one.person)}: {output.cell(one.reason)}"
     if one.query:
         yield f"  of what {output.cell(one.query)} finds"
@@ -355,6 +366,12 @@ def _lines(one: Plan, state: str, people: Mapping[int, str]) -> Iterator[str]:
         yield f"  approved {output.when(agreed.at)} by {who}: {why}"
     if state == "planned":
         yield f"  {one.lacking} more to approve; good until {output.when(one.expires_at)}"
+    if one.certified:
+        yield from _carried_out(one, one.certified)
+    if one.unfinished:
+        yield f"  {one.unfinished}"
+    if one.certified:
+        yield "  so it had been planned:"
     for title, counts in (
         ("by class", one.counts.classes),
         ("by conversation", {people.get(pair, f"pair {pair}"): n for pair, n in one.counts.pairs.items()}),
@@ -364,8 +381,15 @@ def _lines(one: Plan, state: str, people: Mapping[int, str]) -> Iterator[str]:
         if counts:
             yield f"  {title}"
             yield from (f"    {output.cell(name)}: {count:,}" for name, count in counts.items())
-    if said := one.certified:
-        yield (
-            f"  certified {output.when(said['at'])} by {output.cell(said['person'])}: {said['records']:,} "  # type: ignore[arg-type]
-            f"destroyed, {said['kept']:,} stayed; entry {said['place']}"
-        )
+
+
+def _carried_out(one: Plan, said: Mapping[str, Any]) -> Iterator[str]:
+    """What went, and what stayed after all."""
+    yield (
+        f"  certified {output.when(said['at'])} by {output.cell(said['person'])}: {said['records']:,} "
+        f"destroyed, {said['kept']:,} stayed; entry {said['place']}"
+    )
+    yield from (f"    went {output.cell(name)}: {count:,}" for name, count in said["classes"].items())
+    yield from (f"    stayed {output.cell(why)}: {count:,}" for why, count in said["reasons"].items())
+    if one.settled_at:
+        yield f"  settled {output.when(one.settled_at)}: the database's own files have nothing of it"

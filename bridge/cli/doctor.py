@@ -126,6 +126,7 @@ def _retention(loaded: PolicySet) -> Check:
 
 def _store(settings: Settings) -> Iterator[Check]:
     from bridge.cli import compose
+    from bridge.store.disposal import unfinished
     from bridge.store.engines import doubts, place
 
     try:
@@ -135,8 +136,10 @@ def _store(settings: Settings) -> Iterator[Check]:
         return
     with database.engine.connect() as db:
         unwise = doubts(db)
+        begun = unfinished(db)
     yield "store", True, ": ".join([place(settings.store.url), *filter(None, ["; ".join(unwise)])])
     yield _master_key(database)
+    yield from (("disposal", False, str(one)) for one in begun)
     database.close()
     for what, path in (("disk of blobs", settings.store.blobs),):
         free = shutil.disk_usage(path).free

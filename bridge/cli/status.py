@@ -63,6 +63,7 @@ def ask(url: str) -> dict[str, Any] | None:
 
 def _store(db: Connection) -> dict[str, Any]:
     from bridge.store import proposals, views
+    from bridge.store.disposal import unfinished
     from bridge.store.holds import standing
 
     return {
@@ -71,6 +72,7 @@ def _store(db: Connection) -> dict[str, Any]:
         "policies": views.policies(db),
         "frozen_at": proposals.frozen_at(db),
         "legal_holds": len(standing(db)),
+        "disposals": [str(one) for one in unfinished(db)],
     }
 
 
@@ -157,6 +159,7 @@ def _store_lines(store: Mapping[str, Any] | None, trouble: str, now: int) -> Ite
     yield f"  policies   {names or 'none yet: the daemon has not run'}"
     if store["legal_holds"]:
         yield f"  holds      {store['legal_holds']} placed by people stand: `weighbridge hold list`"
+    yield from (f"✗ disposal   {one}" for one in store["disposals"])
     yield ""
     yield from (f"  {line}" for line in output.table(list(_waiting(store, now)), [False, True, False, False]))
 

@@ -6,7 +6,7 @@ that it may go. What people agreed to is that list and no rule, so a plan is goo
 change of policy makes it wrong: each record is asked again, in the transaction that would destroy it, and
 whatever keeps it by then wins.
 
-    planned ── first record destroyed ──► running ── certificate ──► done
+    planned ── first record destroyed ──► running ── certificate ──► done ── files written anew: settled
        └── withdraw ──► withdrawn
 """
 
@@ -68,7 +68,8 @@ class Counts:
 class Plan:
     """A plan as it stands: who made it, when and why; of which records (`query`, archived before `before`,
     milliseconds, 0: now); how many, by the digest of their list. `erasure` is the request that it answers, 0
-    for none. `certified` is what its certificate says."""
+    for none. `certified` is what its certificate says; `settled_at` since when nothing of what it destroyed
+    lies in the database's own files any more (0: it may)."""
 
     number: int
     state: State
@@ -84,10 +85,24 @@ class Plan:
     counts: Counts = Counts()
     agreed: tuple[Agreed, ...] = ()
     certified: Mapping[str, object] | None = None
+    settled_at: int = 0
 
     def stale(self, now: int) -> bool:
         """Whether it was never begun and its time is over."""
         return self.state is State.PLANNED and now >= self.expires_at
+
+    @property
+    def unfinished(self) -> str:
+        """What is still to be done about a plan that was begun, as a sentence; "" for nothing."""
+        return remaining(self.number, self.state, settled=bool(self.settled_at))
+
+    def standing(self, now: int) -> str:
+        """Where it stands at a time (milliseconds), in words."""
+        if self.stale(now):
+            return "stale"
+        if self.state is State.DONE and not self.settled_at:
+            return "done, not settled"
+        return self.state.value
 
     @property
     def lacking(self) -> int:
@@ -97,6 +112,16 @@ class Plan:
             if not any(is_same(one.person, other) for other in counted):
                 counted.append(one.person)
         return max(0, APPROVALS + 1 - len(counted))
+
+
+def remaining(number: int, state: State, *, settled: bool) -> str:
+    """What is still to be done about a plan that was begun, as a sentence; "" for nothing."""
+    again = f"`weighbridge disposal run {number}` goes on"
+    if state is State.RUNNING:
+        return f"disposal {number} was begun and is not finished: {again}"
+    if state is State.DONE and not settled:
+        return f"what disposal {number} destroyed may still lie in the database's own files: {again}"
+    return ""
 
 
 def allow_approval(plan: Plan, person: str, now: int, approvers: Sequence[str] = ()) -> None:
@@ -227,9 +252,27 @@ def certificate(plan: Plan) -> Iterator[str]:
     yield f"SHA-256 of what was destroyed     {said['sha256']}"
     yield f"Ledger entry                      {said['place']}, in a tree of {said['size']} entries"
     yield ""
-    yield "Destroyed: the data keys and the sealed content of these records, their attachments, and what"
-    yield "named people beside them. The ledger's entries remain; `weighbridge audit verify` checks that each"
-    yield "record that is gone was on the approved list, and did not go before its time."
+    if said["records"]:
+        yield "Destroyed: the data keys and the sealed content of these records, their attachments, and what"
+        yield "named people beside them. The ledger's entries remain; `weighbridge audit verify` checks that"
+        yield "each record that is gone was on the approved list, and did not go before its time."
+        yield from _settled(plan)
+    else:
+        yield "Nothing was destroyed: all that was approved had to stay when its turn came."
+
+
+def _settled(plan: Plan) -> Iterator[str]:
+    yield ""
+    if plan.settled_at:
+        yield f"Since {_day(plan.settled_at)} the database's own files have nothing of it. Backups, and a"
+        yield "server's log, have what they have until they are recycled, or the master key is changed."
+    else:
+        yield "Not settled: what was destroyed may still lie in the database's own files, which could not be"
+        yield f"written anew yet. {_upper(plan.unfinished.partition(': ')[2])}."
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def _number(said: Mapping[str, object], name: str) -> int:

@@ -8,7 +8,7 @@ words in the index, which are keyed tokens. Whoever runs the disposal again find
 
     in the transaction     content, data keys, keys of attachments, receipts; columns blanked; an entry
     after it               files of attachments (`remove_files`); words in the search index (`forget`)
-    at the end             SQLite: the log; PostgreSQL: dead rows, by writing the tables anew (`settle`)
+    at the end             what the engine keeps of old rows: its files are written anew (`settle`)
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ from sqlalchemy import (
 )
 
 from bridge.store import schema as s
+from bridge.store import sqlite
 from bridge.store.acts import note_pairs
 from bridge.store.blobs import BlobFolder
 from bridge.store.holds import asked
 from bridge.store.index import Index, month_of
 from bridge.store.index.following import Follower
 from bridge.store.prepared import Prepared
-from bridge.store.rotation import clear_log
 from bridge.store.rows import is_gone
 from bridge.store.writer import Tx
 
@@ -231,21 +231,25 @@ def forget(engine: Engine, index: Index, disposal: int) -> None:
             pass
 
 
-def settle(engine: Engine, patience: float = 5.0) -> bool:
-    """Let nothing that was destroyed linger where the engine keeps old rows; whether that could be done now.
+def settle(engine: Engine, patience: float = 5.0, brief: float = 0.0) -> str:
+    """Let nothing that was destroyed linger where the engine keeps old rows; gives why that could not be done
+    now, "" when it is done.
 
-    SQLite writes zeros over what is deleted (`secure_delete`), and its log is cut off here. PostgreSQL only
-    marks rows as dead, and what a plain VACUUM frees is not overwritten: so each table is written anew
-    (VACUUM FULL), which locks it meanwhile, and so are the samples that the planner keeps of its columns.
-    Rows that somebody's older snapshot may still see are copied along by that; so it is waited for
-    `patience` seconds until there is none, and then nothing is done. The server's log and backups have
-    what they have until they are recycled: there, only a new master key makes it final (`keys rotate`).
+    SQLite writes zeros over what is deleted (`secure_delete`), but not over what it left behind when it moved
+    rows within and between pages; PostgreSQL only marks rows as dead, and what a plain VACUUM frees is not
+    overwritten. What is sealed opens no more; wrapped keys and networks' ids in clear are what matters. So
+    SQLite's file is written anew (`sqlite.rewrite`), and of PostgreSQL each table (VACUUM FULL), which locks
+    it meanwhile, with the samples that the planner keeps of its columns. Rows that somebody's older snapshot
+    may still see survive that: it is waited for `patience` seconds until there is none. No table may take
+    longer than `brief` seconds, if that is said. The server's log and
+    backups have what they have until they are recycled: there, only a new master key makes it final
+    (`keys rotate`).
     """
     if engine.dialect.name == "sqlite":
-        return clear_log(engine)
+        return sqlite.rewrite(engine, patience, brief)
     connection = engine.raw_connection()
     try:
-        return _rewrite(connection.driver_connection, patience)
+        return _rewrite(connection.driver_connection, patience, brief)
     finally:
         connection.close()
 
@@ -259,26 +263,43 @@ _LEFT_IN = (
 _SAMPLES = "pg_catalog.pg_statistic"
 """Where the planner keeps values out of columns; whoever owns the database may write it anew."""
 
+NOT_OWNED = "the role of the store does not own its database: ALTER DATABASE … OWNER TO that role"
+"""Why the samples of a server's planner cannot be written anew."""
 
-def _rewrite(connection: Any, patience: float) -> bool:
+
+def _rewrite(connection: Any, patience: float, brief: float) -> str:
     """Write the tables anew, outside of any transaction: a server does it nowhere else."""
-    from psycopg.errors import LockNotAvailable
+    from psycopg.errors import InsufficientPrivilege, LockNotAvailable, QueryCanceled
 
     connection.rollback()
     before, connection.autocommit = connection.autocommit, True
+    skipped: list[str] = []
+
+    def hear(said: Any) -> None:
+        if said.severity_nonlocalized == "WARNING":  # so a server says what it does not let a role do
+            skipped.append(said.message_primary)
+
+    connection.add_notice_handler(hear)
     try:
         if not _unseen(connection, patience):
-            return False
+            return sqlite.READ
+        connection.execute(f"SET statement_timeout = {round(brief * 1000)}")
         for table in (*_LEFT_IN, _SAMPLES):
             there = connection.execute("SELECT to_regclass(%s)", (table,)).fetchone()[0]
             if there is not None:
                 analyze = ", ANALYZE" * (table != _SAMPLES)
                 connection.execute(f"VACUUM (FULL{analyze}) {table}")
     except LockNotAvailable:
-        return False
+        return sqlite.READ
+    except QueryCanceled:
+        return sqlite.WORKED
+    except InsufficientPrivilege:
+        return NOT_OWNED
     finally:
+        connection.execute("RESET statement_timeout")
+        connection.remove_notice_handler(hear)
         connection.autocommit = before
-    return True
+    return NOT_OWNED if skipped else ""
 
 
 def _unseen(connection: Any, patience: float) -> bool:

@@ -7,6 +7,7 @@ between any two steps, and goes on where it stopped: what is done is in the tabl
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -30,12 +31,13 @@ from bridge.records.disposal import (
     allow_run,
     allow_withdrawal,
     digest_of,
+    remaining,
     require_time,
     sort_of,
 )
 from bridge.store import schema as s
 from bridge.store.codec import dump
-from bridge.store.destruction import Doomed, destroy
+from bridge.store.destruction import Doomed, destroy, settle
 from bridge.store.holds import place, prepare, standing_holds
 from bridge.store.kept import key_of, name_of
 from bridge.store.proving import acts_about, testimony
@@ -57,6 +59,9 @@ CHUNK = 500
 
 BATCH = 100
 """Records that one transaction destroys at most: the rooms wait for it."""
+
+PATIENCE, BRIEF = 1.0, 3.0
+"""Seconds that a daemon waits for readers, and that one table may take, when it settles by itself."""
 
 
 def ask(db: Connection, numbers: Sequence[int], now: int) -> Sequence[Standing]:
@@ -300,6 +305,29 @@ def certify(tx: Tx, lane: int, number: int, person: str, *, asks: Ask = ask) -> 
     return disposal(tx.db, number)
 
 
+def note_settled(tx: Tx, lane: int, person: str) -> list[int]:
+    """Write down, for every certified plan of which that is not said, that nothing of what it destroyed lies
+    in the database's own files any more; gives their numbers."""
+    tx.flush()
+    numbers = [one.number for one in unfinished(tx.db) if one.state is State.DONE]
+    for number in numbers:
+        act = dump({"person": person})
+        tx.append(lane, "disposal:settled", _subject(number), {"disposal": number}, act)
+    return numbers
+
+
+async def settle_again(store: Database) -> list[str]:
+    """Try once more, where the files could not be written anew after a run; gives what is still to be done
+    about plans that were begun, as sentences."""
+    begun = await store.read_apart(unfinished)
+    if any(one.state is State.DONE for one in begun):
+        left = await asyncio.to_thread(settle, store.engine, PATIENCE, BRIEF)
+        if not left:
+            await store.write(lambda tx: note_settled(tx, store.lane, "weighbridge"))
+            begun = await store.read_apart(unfinished)
+    return [str(one) for one in begun]
+
+
 def _size(tx: Tx, lane: int) -> int:
     """How many entries the tree had when this transaction began."""
     size: int = tx.db.execute(select(s.lanes.c.size).where(s.lanes.c.lane == lane)).scalar_one()
@@ -360,6 +388,32 @@ def disposals(db: Connection) -> list[Plan]:
     return [disposal(db, number) for number in numbers.all()]
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A plan that was begun and is not at its end, by its entries alone, and what is to be done about it."""
+
+    number: int
+    state: State
+
+    def __str__(self) -> str:
+        return remaining(self.number, self.state, settled=False)
+
+
+def unfinished(db: Connection) -> list[Begun]:
+    """The plans that were begun and are not at their end, the oldest first. Takes no key."""
+    numbers = db.scalars(select(s.disposals.c.id).order_by(s.disposals.c.id)).all()
+    stories = {number: _kinds(db, number) for number in numbers}
+    left = {number: kinds for number, kinds in stories.items() if "disposal:settled" not in kinds}
+    found = (Begun(number, _state(db, number, kinds)) for number, kinds in left.items())
+    return [one for one in found if str(one)]
+
+
+def _kinds(db: Connection, number: int) -> set[str]:
+    le = s.ledger.c
+    query = select(le.lane, le.seq, le.entry).where(le.subject == _subject(number))
+    return {testimony(*row).kind for row in db.execute(query)}
+
+
 def disposal(db: Connection, number: int) -> Plan:
     """A plan by its number. Raises Missing when there is none."""
     steps = acts_about(db, _subject(number))
@@ -390,6 +444,7 @@ def disposal(db: Connection, number: int) -> Plan:
         certified=next(
             (_certified(entry, said) for entry, said in steps if entry.kind == "disposal:certified"), None
         ),
+        settled_at=next((entry.at for entry, _ in steps if entry.kind == "disposal:settled"), 0),
     )
 
 

@@ -215,11 +215,18 @@ def _key(installation: str, lane: int) -> int:
 
 def doubts(db: Connection) -> list[str]:
     """A role that may do everything, or the server's own database: whoever has our password, or restores
-    another's backup, reaches further than this store."""
-    superuser, database = db.exec_driver_sql(
-        "SELECT current_setting('is_superuser'), current_database()"
+    another's backup, reaches further than this store. And one that does not own the database: it cannot take
+    what was destroyed out of the planner's samples."""
+    superuser, database, owns = db.exec_driver_sql(
+        "SELECT current_setting('is_superuser'), current_database(), pg_has_role(datdba, 'USAGE') "
+        "FROM pg_database WHERE datname = current_database()"
     ).one()
     found = []
+    if not owns:
+        found.append(
+            f"the role does not own the database: after a disposal, ids of networks stay readable in its "
+            f"statistics, and the disposal is never settled (ALTER DATABASE {database} OWNER TO the role)"
+        )
     if superuser == "on":
         found.append("the role is a superuser: give the store one that owns its database and nothing else")
     if database == "postgres":

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sqlite3
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -110,6 +112,55 @@ def hold(engine: Engine, lane: int) -> _Lock | None:
         os.close(handle)
         raise Conflict("another daemon works this store; stop it first (`weighbridge status`)") from None
     return _Lock(handle)
+
+
+READ = "somebody reads in the database since before"
+"""Why nothing can be written anew: what such a reader sees has to stay."""
+
+WORKED = "a daemon works the store, and would wait for it too long: stop the daemon meanwhile"
+FULL = "there is no room for the file once more"
+
+_BRIEF = 3.0
+"""Seconds that the first half of writing a file anew may take while a daemon waits: it waits ten in all."""
+
+
+def rewrite(engine: Engine, patience: float, brief: float = 0.0) -> str:
+    """Write the file anew, from what is in its tables alone, and cut its log off; gives why that could not be
+    done, "" when it is done. Readers are waited for `patience` seconds; `brief` is how many its first half
+    may take (0: any).
+
+    It takes the room of the file twice more, in a folder for temporary files and in the log, and a second or
+    so for 100 MB. Nobody writes meanwhile. While a daemon works the store, a file that is too large for the
+    time that a daemon waits is left as it is.
+    """
+    try:
+        held = hold(engine, 0)
+    except Conflict:
+        return _rewrite(engine, patience, min(brief or _BRIEF, _BRIEF))
+    try:
+        return _rewrite(engine, patience, brief or float("inf"))
+    finally:
+        if held is not None:
+            held.release()
+
+
+def _rewrite(engine: Engine, patience: float, limit: float) -> str:
+    connection = engine.raw_connection()
+    driver: Any = connection.driver_connection
+    until = time.monotonic() + limit
+    try:
+        driver.execute("PRAGMA temp_store=FILE")  # not in memory, as the small things
+        driver.execute(f"PRAGMA busy_timeout={round(patience * 1000)}")
+        driver.set_progress_handler(lambda: time.monotonic() > until, 10_000)
+        driver.execute("VACUUM")
+        driver.set_progress_handler(None, 0)
+        busy, *_ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    except sqlite3.OperationalError as error:
+        return {sqlite3.SQLITE_INTERRUPT: WORKED, sqlite3.SQLITE_FULL: FULL}.get(error.sqlite_errorcode, READ)
+    finally:
+        connection.invalidate()  # its settings are not those of the others
+        connection.close()
+    return READ if busy else ""
 
 
 def doubts(_: Connection) -> list[str]:

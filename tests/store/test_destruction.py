@@ -18,12 +18,14 @@ from story import CHAT, STREAM
 from bridge import sealing
 from bridge.errors import Damaged, KeyMissing
 from bridge.keepers import KeyFile
+from bridge.records.disposal import certificate
 from bridge.search.tokens import tokens_of
-from bridge.store import destruction, disposal, rotation, views
+from bridge.store import destruction, disposal, rotation, sqlite, views
 from bridge.store import schema as s
 from bridge.store.copying import Order, Tell, copy, roots, source_of
 from bridge.store.database import Database
 from bridge.store.documents import documents
+from bridge.store.engines import doubts
 from bridge.store.index import month_of
 from bridge.store.index.checking import hidden
 from bridge.store.index.following import Follower
@@ -83,6 +85,49 @@ async def test_nothing_of_it_is_left_in_any_file(old: Firm) -> None:
 def archive(db: object) -> list[dict]:
     """Every message that there is."""
     return views.archive(db, views.Filter(), 500)
+
+
+async def test_what_sqlite_left_behind_goes_as_well(old: Firm) -> None:
+    """Copies that `secure_delete` did not reach: a connection without it leaves them here."""
+    with closing(sqlite3.connect(old.folder / "weighbridge.db")) as db:
+        db.execute("PRAGMA secure_delete=OFF")
+        db.execute("UPDATE messages SET conversation = 'left-behind-' || id")
+        db.rollback()
+        db.execute("INSERT INTO receipts SELECT network, 'left-behind-' || id, permit FROM receipts")
+        db.execute("DELETE FROM receipts WHERE id LIKE 'left-behind-%'")
+        db.commit()
+    await old.dispose()
+    assert [path for path, data in old.files() if b"left-behind-" in data] == []
+
+
+async def test_until_the_files_are_written_anew_a_run_is_not_settled(old: Firm) -> None:
+    """Somebody reads since before: the keys of what went are still there, and the plan says so, until the
+    file could be written anew."""
+    parts = sealed_parts(old.folder / "weighbridge.db", list(range(1, TALK)))
+    number = await old.plan()
+    await old.approve(number)
+    with closing(sqlite3.connect(old.folder / "weighbridge.db", isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM data_keys").fetchone()
+        await old.steps(number)
+        (said,) = await disposal.settle_again(old.store)
+        assert said.startswith("disposal 1 was begun and is not finished")
+        await old.store.write(lambda tx: disposal.certify(tx, 0, number, "bob.li@bank.example"))
+        (said,) = await disposal.settle_again(old.store)
+        assert "may still lie in the database's own files" in said
+        plan = await old.store.read(lambda db: disposal.disposal(db, number))
+        assert (plan.standing(0), "Not settled" in "\n".join(certificate(plan))) == (
+            "done, not settled",
+            True,
+        )
+    assert await disposal.settle_again(old.store) == []
+    plan = await old.store.read(lambda db: disposal.disposal(db, number))
+    assert (plan.standing(0), "Not settled" in "\n".join(certificate(plan))) == ("done", False)
+    left = sealed_parts(old.folder / "weighbridge.db", list(range(1, TALK)))
+    gone = set(parts).difference(left)
+    assert len(gone) > 40
+    assert not any(part in data for _, data in old.files() for part in gone)
+    assert [one.meaning for one in await old.findings() if one.table != "blobs"] == []
 
 
 async def test_rows_of_what_went_name_nobody(old: Firm) -> None:
@@ -257,13 +302,31 @@ async def test_on_a_server_somebody_with_an_older_snapshot_is_said(
     superuser.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
     superuser.execute("SELECT count(*) FROM data_keys")
     await on_server.steps(number)
-    assert not destruction.settle(on_server.store.engine, patience=0.0)
+    assert destruction.settle(on_server.store.engine, patience=0.0) == sqlite.READ
     superuser.execute("COMMIT")
     await on_server.finish(number)
     gone = [parts[0] for place, parts in before.items() if place not in parts_of(superuser)]
     data = table_files(superuser, postgres)
     assert len(gone) > 20
     assert not any(key in data for key in gone)
+
+
+async def test_on_a_server_a_role_that_does_not_own_the_database_is_said(
+    on_server: Firm, superuser: psycopg.Connection
+) -> None:
+    """The server only warns that the planner's samples stay: the run is not settled, `doctor` says why."""
+    engine = on_server.store.engine
+    superuser.execute(f"ALTER DATABASE {engine.url.database} OWNER TO postgres")
+    assert destruction.settle(engine) == destruction.NOT_OWNED
+    superuser.execute("GRANT ALL ON SCHEMA public TO PUBLIC")
+    assert destruction.settle(engine) == destruction.NOT_OWNED
+    with engine.connect() as db:
+        (doubt,) = doubts(db)
+    assert "does not own the database" in doubt
+    superuser.execute(f"ALTER DATABASE {engine.url.database} OWNER TO {engine.url.username}")
+    assert destruction.settle(engine) == ""
+    with engine.connect() as db:
+        assert doubts(db) == []
 
 
 async def rotated(one: Firm) -> None:
