@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 import corpus
 import pytest
@@ -40,13 +42,34 @@ def test_every_message_is_a_row_with_its_very_text(out: corpus.Memory) -> None:
     assert json.loads(found[1]["decisions"])[1]["person"] == corpus.RELEASED.person
 
 
+SIGNS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+HOSTILE = (
+    *("＝HYPERLINK(1)", "＠SUM(1)", "ok;=cmd|' /C calc'!A0;x", "a;b;'=1", ";'", "''", ";;''=1;'"),
+    *("line\n=2+2", "line\r\n-1", "\r\n.\r\n", "\n\n'=", "- item\n- item", ";-)"),
+)
+
+
 def test_no_cell_can_become_a_formula(out: corpus.Memory) -> None:
-    """A spreadsheet computes nothing of what people wrote, in whatever column it stands."""
+    """A spreadsheet computes nothing of what people wrote, in whatever column it stands, and whichever sign
+    it takes for the one between cells."""
     text = out.files["posts-00001.csv"].decode("utf-8-sig")
     for cells in csv.reader(io.StringIO(text, newline="")):
-        assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells)
+        assert not any(cell.startswith((*SIGNS, "\t", "\r")) for cell in cells)
+    for text in HOSTILE:
+        for cell in re.split(r"[;\r\n]", harmless(text)):
+            assert not cell.startswith(SIGNS), text
+        assert as_written(harmless(text)) == text
     assert all(as_written(harmless(text)) == text for text in corpus.TEXTS)
     assert as_written(harmless("'quoted")) == "'quoted"
+
+
+def test_what_a_spreadsheet_cannot_hold_is_a_warning() -> None:
+    """A program reads all of it; a spreadsheet cuts it off, or ends at a NUL."""
+    memory = corpus.Memory()
+    items = (corpus.line(1, "x" * 32_768), corpus.line(2, "\x00=1"), corpus.line(3, "plain"))
+    CSV.write(corpus.request(), [replace(corpus.slices()[0], items=items)], {}, memory)
+    assert [(code, number) for code, number, _ in memory.warnings] == [("long", 1), ("control", 2)]
+    assert [row["text"] for row in rows(memory) if row["type"] == "message"] == [one.text for one in items]
 
 
 def test_who_was_there_and_what_was_attached(out: corpus.Memory) -> None:

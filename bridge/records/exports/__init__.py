@@ -47,7 +47,14 @@ FORMATS: Mapping[str, Known] = {
     one.name: one
     for one in (
         Known("jsonl", "everything, as typed lines of JSON, with attachments"),
-        Known("csv", "a table for spreadsheets and loaders, attachments beside it"),
+        Known(
+            "csv",
+            "a table for spreadsheets and loaders, attachments beside it",
+            lacks={
+                "long": "more than 32,767 characters: spreadsheets cut a cell off there, programs do not",
+                "control": "control signs, such as NUL: some programs end a cell or the table there",
+            },
+        ),
         Known(
             "html",
             "pages to read, without a network, with attachments",

@@ -1,8 +1,9 @@
 """A table for spreadsheets and loaders (RFC 4180, UTF-8 with a mark), one row for each thing that happened.
 
-Rules of this file: pure. Nothing that people wrote can become a formula: a cell that begins with a sign that
-a spreadsheet would compute gets an apostrophe before it, and so does one that begins with an apostrophe, so
-that a program takes one away from every cell that begins with one. What is nested stands as JSON in one cell.
+Rules of this file: pure. Nothing that people wrote can become a formula: wherever a spreadsheet may see the
+beginning of a cell (of this one, and, where lists are separated by semicolons and the quotes around it count
+for nothing, after each semicolon and break inside) an apostrophe stands before a sign that it would compute,
+and before an apostrophe. So a program takes one away in each of these places. What is nested stands as JSON.
 
     posts-00001.csv      previously-joined, enter, leave, message, attachment, deleted-attachment
     metadata-00001.json  for each conversation and day: counts, first and last time
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -36,18 +38,25 @@ COLUMNS = (
 )
 """What a row has: the words of `plainly`; times are ISO 8601 UTC (`time`) and milliseconds (`at`)."""
 
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
+_COMPUTED = "=+\\-@＝＋－＠−﹢﹣﹦﹫"  # half-width, full-width, small, and the minus sign
+_BEGINS = re.compile(rf"\A(?=[{_COMPUTED}\t\r\n'])|(?<=[;\r\n])(?=[{_COMPUTED}'])")
+_TAKEN = re.compile(r"\A'|(?<=[;\r\n])'")
 _MARK = b"\xef\xbb\xbf"
+
+LONGEST = 32_767
+"""Characters of a cell that spreadsheets keep: what is above is cut off in silence (limits of Excel)."""
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 def harmless(value: str) -> str:
     """A cell that no spreadsheet computes."""
-    return f"'{value}" if value.startswith(_DANGEROUS) else value
+    return _BEGINS.sub("'", value)
 
 
 def as_written(cell: str) -> str:
     """What `harmless` was given."""
-    return cell.removeprefix("'")
+    return _TAKEN.sub("", cell)
 
 
 class Csv:
@@ -63,7 +72,9 @@ class Csv:
             file.write(_MARK + _row(COLUMNS))
             for one in slices:
                 for row in _rows(one):
-                    file.write(_row([harmless(_cell(row.get(name))) for name in COLUMNS]))
+                    cells = [harmless(_cell(row.get(name))) for name in COLUMNS]
+                    _warn(out, row.get("message"), cells)
+                    file.write(_row(cells))
         with out.file(f"metadata-{out.part:05d}.json") as file:
             file.write(orjson.dumps([_about(one) for one in slices], option=orjson.OPT_INDENT_2) + b"\n")
         if missing := [*_missing(slices)]:
@@ -72,9 +83,18 @@ class Csv:
         attach(out, slices)
 
 
+def _warn(out: Output, number: int | None, cells: Sequence[str]) -> None:
+    if number is None:
+        return
+    if any(len(cell) > LONGEST for cell in cells):
+        out.warn("long", number, "more than a cell of a spreadsheet keeps; a program reads all of it")
+    if any(map(_CONTROLS.search, cells)):
+        out.warn("control", number, "control signs: some programs end a cell, or the table, at one")
+
+
 def _row(cells: Iterable[str]) -> bytes:
     line = io.StringIO()
-    csv.writer(line).writerow(cells)
+    csv.writer(line, quoting=csv.QUOTE_ALL).writerow(cells)
     return line.getvalue().encode()
 
 
