@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -155,6 +155,7 @@ class Assurance:
         self.captures = {network: Capture(network, now) for network in networks}
         self.lags: dict[str, float] = dict.fromkeys(networks, 0.0)
         self.newest: heartbeats.Kept | None = None
+        self.unsettled: list[heartbeats.Kept] = []
         self._began = self._looked = now
         self._heard: dict[str, int] = {}
         self._late: set[str] = set()
@@ -187,7 +188,12 @@ class Assurance:
             self._beaten[network] = (now, last)
         if await self.database.read(heartbeats.paused):
             self.paused.set()
+        await self._recall()
+
+    async def _recall(self) -> None:
+        """What certificates say by now, and what of them nobody has settled."""
         self.newest = await self.database.read(heartbeats.standing)
+        self.unsettled = await self.database.read(heartbeats.unsettled)
 
     def heed(self, batch: Batch, fresh: int) -> None:
         """Every batch that comes in, `fresh` of it new: how old it is, whether the canary is in it."""
@@ -293,6 +299,7 @@ class Assurance:
         now = self.database.clock.now()
         for day in await self.database.read(lambda db: self._due(db, now)):
             await self.certify_day(day)
+        await self._recall()
         await self.leave()
 
     def _due(self, db: Connection, now: int) -> list[date]:
@@ -342,10 +349,12 @@ class Assurance:
             return f"certificates cannot be written to {folder}: {why}"
         if self.overdue:
             return "a day that has ended is not certified, or not with every network asked"
-        one = self.newest
-        if one is None or not (one.differences or one.alerts):
+        if not self.unsettled:
             return ""
-        return f"{one.day}: {one.differences} differences, {one.alerts} alerts: `weighbridge certify show`"
+        *earlier, one = self.unsettled
+        others = f" (and {len(earlier)} days before)" if earlier else ""
+        found = f"{one.day}: {one.differences} differences, {one.alerts} alerts{others}"
+        return f"{found}: `weighbridge certify alerts`"
 
     def status(self) -> dict[str, object]:
         """The same for the status page."""
@@ -388,12 +397,12 @@ class Assurance:
             run.closed += [SYMPHONY, WEIXIN]
             run.alerts.append("no network was asked")
         await self._try(run)
-        await self._unusual(run, found.hits, since)
+        await self._unusual(run, found.hits)
         certificate = await self._drawn_up(run, found, head or (0, b""))
         await self.database.write(lambda tx: heartbeats.certify(tx, lane, certificate))
         await self.leave()
         self._say(certificate)
-        self.newest = await self.database.read(heartbeats.standing)
+        await self._recall()
         return certificate
 
     def _tree(self, db: Connection) -> list[Fault]:
@@ -521,30 +530,34 @@ class Assurance:
     def _canary_note(self, key: str) -> Ours:
         return Ours(0, letters(self._canary_text(key)))
 
-    async def _unusual(self, run: _Run, hits: Mapping[str, int], since: int) -> None:
-        """Too few, too many, and who fell silent."""
-        day = since // DAY
-        weeks = self.plan.weeks
-        volumes = await self.database.read_apart(
-            lambda db: heartbeats.volumes(db, day - 7 * weeks - self.plan.silent_days * 7, day)
-        )
-        if not volumes:
+    async def _unusual(self, run: _Run, hits: Mapping[str, int]) -> None:
+        """Too few, too many, and who fell silent: of whole days, because there is no other measure."""
+        if run.partial or run.until - run.since != DAY:
             return
-        begun = min(one.day for one in volumes)
-        by_network: defaultdict[str, Counter[int]] = defaultdict(Counter)
-        by_person: defaultdict[str, set[int]] = defaultdict(set)
-        for one in volumes:
-            by_network[one.network][one.day] += one.count
-            by_person[f"{one.network}/{one.sender}"].add(one.day)
-        for network, counts in sorted(by_network.items()):
-            earlier = expectations.same_weekday(counts, day, weeks, begun)
-            if said := expectations.unusual(f"messages from {network}", counts[day], earlier):
-                run.alerts.append(said)
-        for person, days in sorted(by_person.items()):
-            if count := expectations.silent(days, day, self.plan.silent_days, weeks):
-                run.alerts.append(f"silent: {person} has not written on {count} usual days")
+        day = run.since // DAY
+        for network in (SYMPHONY, WEIXIN):
+            run.alerts += await self.database.read_apart(partial(self._turnout, network=network, day=day))
+        run.alerts += await self.database.read_apart(lambda db: list(self._silent(db, day)))
+        weeks = self.plan.weeks
         before = [one.hits if one else None for one in await self._before(run.day, weeks, step=7)]
         run.alerts += expectations.surprises("hits of", hits, before)
+
+    def _turnout(self, db: Connection, network: str, day: int) -> list[str]:
+        lane, weeks = self.database.lane, self.plan.weeks
+        earlier = heartbeats.usual_days(db, lane, network, day, weeks)
+        quiet = heartbeats.silence(db, lane, network, day, self.plan.silent_days, weeks)
+        count = heartbeats.written(db, lane, network, day)
+        return list(expectations.turnout(network, count, earlier, quiet))
+
+    def _silent(self, db: Connection, day: int) -> Iterator[str]:
+        """Who has not written on his usual days."""
+        weeks, most = self.plan.weeks, self.plan.silent_days
+        by_person: defaultdict[str, set[int]] = defaultdict(set)
+        for one in heartbeats.volumes(db, day - 7 * weeks - most * 7, day):
+            by_person[f"{one.network}/{one.sender}"].add(one.day)
+        for person, days in sorted(by_person.items()):
+            if count := expectations.silent(days, day, most, weeks):
+                yield f"silent: {person} has not written on {count} usual days"
 
     async def _before(self, day: str, count: int, step: int = 1) -> list[Certificate | None]:
         """The certificates of earlier days, None where there is none."""

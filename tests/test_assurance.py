@@ -11,7 +11,8 @@ import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ from rig import (
 from bridge import telemetry, words
 from bridge.assurance import Assurance, Plan
 from bridge.daemon import Daemon
+from bridge.errors import Missing
 from bridge.in_force import Law
 from bridge.ledger.checkpoint import Signer
 from bridge.message import SYMPHONY, WEIXIN, Batch, Echo, Message, Receipt, Sighting, Unasked, sighting
@@ -437,6 +439,70 @@ async def test_somebody_who_falls_silent_is_told(world: World) -> None:
     (*_, last) = await world.database.read(heartbeats.certified)
     made = await world.database.read(lambda db: heartbeats.certificate(db, last.day))
     assert "silent: symphony/7001 has not written on 3 usual days" in made.alerts
+
+
+async def test_a_dead_feed_never_becomes_usual(world: World) -> None:
+    """For two weeks people write every day, and then nobody does in Symphony, though it is read. Two months
+    later it is told like in the first week; until somebody settles a day and says why."""
+    await world.begin()
+    for _ in range(14):
+        world.clock.forward(DAY)
+        await world.talk()
+
+    async def a_week_later() -> Certificate:
+        for _ in range(7):
+            world.clock.forward(DAY)
+            world.count += 1
+            await world.hands.say(message(WEIXIN, f"w{world.count}", sent_at=world.clock.now()))
+        ended = datetime.fromtimestamp(world.clock.now() / 1000, UTC).date() - timedelta(days=1)
+        return await world.assurance.certify_day(ended)
+
+    weeks = [await a_week_later() for _ in range(8)]
+    for made in weeks:
+        assert "too few: messages from symphony 0, usual are 1 to 5" in made.alerts, made.day
+    assert "silent: nobody has written in symphony on 7 usual days" in weeks[-1].alerts
+    settle = partial(heartbeats.settle, lane=world.database.lane, day=weeks[-1].day)
+    await world.database.write(lambda tx: settle(tx, person="alice.wong@bank.example", reason="closed"))
+    assert (await a_week_later()).alerts == ()
+
+
+async def test_what_a_day_found_stands_until_somebody_settles_it(world: World) -> None:
+    """A message was lost, and the days after it were clean: the status goes on to say so, until a person says
+    why. What was unusual stands for a week; a difference for as long as it takes."""
+    await world.begin()
+    await world.talk(received=False)
+    await world.certificate()
+    for _ in range(9):
+        await world.talk()
+        assert (await world.certificate()).faults == 0
+    assert world.assurance.trouble().startswith("2026-01-05: 1 differences, 0 alerts: ")
+    lane, who = world.database.lane, ("alice.wong@bank.example", "a test of the feed")
+    await world.database.write(lambda tx: heartbeats.settle(tx, lane, "2026-01-05", *who))
+    await world.assurance.certify_due()
+    assert world.assurance.trouble() == ""
+    with pytest.raises(Missing, match="2026-01-05"):
+        await world.database.write(lambda tx: heartbeats.settle(tx, lane, "2026-01-05", *who))
+    world.lose = True
+    await world.certificate()
+    world.lose = False
+    for day in range(7):
+        assert "0 differences, 1 alerts" in world.assurance.trouble(), day
+        await world.talk()
+        assert (await world.certificate()).clean
+    assert world.assurance.trouble() == ""
+
+
+async def test_a_morning_is_not_compared_with_whole_days(world: World) -> None:
+    """Who certifies today at nine is not told that there are too few messages."""
+    await world.begin()
+    for _ in range(21):
+        for _ in range(4):
+            await world.talk()
+        world.clock.forward(DAY)
+        world.heard()
+    await world.assurance.certify_due()
+    made = await world.assurance.certify_day(datetime.fromtimestamp(world.clock.now() / 1000, UTC).date())
+    assert made.partial and made.alerts == ()
 
 
 async def test_silence_is_signed(world: World) -> None:

@@ -112,6 +112,18 @@ def test_alerts_of_a_quiet_certificate_are_none(desk: Terminal) -> None:
     assert row == {"day": DAY, "alert": "no network was asked"}
 
 
+def test_what_stands_is_settled_by_a_person_with_a_reason(desk: Terminal) -> None:
+    """The alerts are gone, and who said why is in the ledger; there is nothing to settle twice."""
+    certified(desk)
+    answer = desk.type("certify", "settle", DAY, "--reason", "made while both were away")
+    assert answer.code == 0 and DAY in answer.out, answer.err
+    assert desk.type("certify", "alerts").code == 0
+    again = desk.type("certify", "settle", DAY, "--reason", "once more")
+    assert again.code == 1 and "certify alerts" in again.err
+    certified(desk)
+    assert desk.type("certify", "alerts").code == 1, "a later run is another finding"
+
+
 def test_a_span_is_reconciled_whole(desk: Terminal) -> None:
     """Days together are one certificate, called by both ends; a day and a span exclude each other."""
     answer = desk.type("certify", "--offline", "--since", "2026-09-20", "--until", "2026-09-25", "--json")

@@ -7,7 +7,7 @@ code 5 says that something is missing, altered, or there without a right to be; 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ import click
 
 from bridge.cli import output
 from bridge.cli.output import Exit
-from bridge.cli.root import Root, opened, pass_root
+from bridge.cli.root import Root, opened, pass_root, person_option, reason_option
 from bridge.errors import Damaged, Missing
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from bridge.config import Settings
     from bridge.records.certificate import Certificate
+    from bridge.store.database import Database
+    from bridge.store.heartbeats import Kept
 
 _RUNS = {
     "day": "DAY", "run": "RUN", "archived": "ARCHIVED", "differences": "DIFFERENCES", "alerts": "ALERTS",
@@ -246,14 +248,49 @@ def _others(root: Root, made: Certificate) -> list[str]:
 @output.json_option
 @pass_root
 def alerts(root: Root, as_json: bool) -> int:
-    """What is unusual by the certificate of the last whole day. Exit code 1 when there is anything."""
+    """What certificates found that nobody has settled: differences of any day, and what was unusual in the
+    last week. Exit code 1 when there is anything."""
     from bridge.store import heartbeats
 
-    last = root.read(heartbeats.standing)
-    if last is None:
+    if root.read(heartbeats.standing) is None:
         raise Missing("no day is certified yet: `weighbridge certify`")
-    made = root.read(lambda db: heartbeats.certificate(db, last.day, last.run))
-    found = [*made.alerts, *(f"canary {name}: {made.canaries[name]}" for name in made.failed)]
-    rows = [{"day": made.day, "alert": one} for one in found]
-    output.listing(rows, {"day": "DAY", "alert": "ALERT"}, as_json=as_json, empty=f"{made.day}: no alerts")
+    days = root.read(lambda db: [(one, _unusual(db, one)) for one in heartbeats.unsettled(db)])
+    rows = [{"day": one.day, "alert": said} for one, alerts in days for said in alerts]
+    output.listing(rows, {"day": "DAY", "alert": "ALERT"}, as_json=as_json, empty="no alerts")
     return Exit.NO if rows else Exit.DONE
+
+
+def _unusual(db: Connection, one: Kept) -> list[str]:
+    """What stands of a day."""
+    from bridge.store import heartbeats
+
+    found = (
+        [f"{one.differences} differences: `weighbridge certify show {one.day}`"] if one.differences else []
+    )
+    try:
+        made = heartbeats.certificate(db, one.day, one.run)
+    except Damaged as damaged:
+        return [*found, str(damaged)]
+    return [*found, *made.alerts, *(f"canary {name}: {made.canaries[name]}" for name in made.failed)]
+
+
+@certify.command()
+@click.argument("day", type=DAY)
+@reason_option
+@person_option
+@pass_root
+def settle(root: Root, day: date, reason: str, person: str) -> int:
+    """Say why what the certificate of a DAY found is as it is: it is no alarm any more.
+
+    The certificate stays as it is. Days before it on which too few had been written in a network are taken
+    as usual from then on.
+    """
+    from bridge.store import heartbeats
+
+    def settled(store: Database) -> Awaitable[Kept]:
+        return store.write(lambda tx: heartbeats.settle(tx, store.lane, str(day), person, reason))
+
+    one = root.act(settled)
+    found = f"{one.differences} differences, {one.alerts} alerts"
+    click.echo(f"{one.day}, run {one.run}: {found}; settled by {output.cell(person)}.")
+    return Exit.DONE

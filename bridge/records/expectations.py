@@ -2,7 +2,8 @@
 
 Rules of this file: pure. A range comes from the same day of the week in the weeks before; where there are
 too few of those, nothing is expected and nobody is accused. FCA Market Watch 79 is about a feed that was dead
-for three years while totals looked normal: so ranges are kept for each network, person and rule.
+for three years while totals looked normal: so ranges are kept for each network, person and rule, and of a
+network what was missed does not become usual by being missed for long.
 """
 
 from __future__ import annotations
@@ -40,10 +41,26 @@ def unusual(name: str, count: int, earlier: Sequence[int]) -> str:
     return f"too many: {name} {count}, usual are {low} to {high}" if count > high else ""
 
 
-def same_weekday(counts: Mapping[int, int], day: int, weeks: int, begun: int) -> list[int]:
-    """The counts of the same weekday in the weeks before `day` (days since the epoch), from day `begun`."""
-    days = (day - 7 * week for week in range(1, weeks + 1))
-    return [counts.get(one, 0) for one in days if one >= begun]
+def turnout(network: str, count: int, earlier: Sequence[int], quiet: int) -> Iterator[str]:
+    """What there is to say of a network's day: how much was written, and for how many usual days nothing."""
+    if said := unusual(_messages(network), count, earlier):
+        yield said
+    if quiet:
+        yield f"{_nobody(network)} on {quiet} usual days"
+
+
+def is_missed(alerts: Iterable[str], network: str) -> bool:
+    """Whether a day was told to have too little of a network: it is no measure for others then."""
+    ways = f"too few: {_messages(network)} ", f"{_nobody(network)} "
+    return any(one.startswith(ways) for one in alerts)
+
+
+def _messages(network: str) -> str:
+    return f"messages from {network}"
+
+
+def _nobody(network: str) -> str:
+    return f"silent: nobody has written in {network}"
 
 
 def silent(days: Iterable[int], day: int, most: int, weeks: int) -> int:

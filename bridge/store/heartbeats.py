@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import orjson
@@ -17,9 +18,12 @@ from bridge import words
 from bridge.errors import Damaged, Missing, StoreError
 from bridge.ledger.entry import Entry, recall
 from bridge.message import SYMPHONY, WEIXIN
+from bridge.records import expectations
 from bridge.records.certificate import Certificate, from_value, moment
 from bridge.sealing import BODY
+from bridge.store import reconciling
 from bridge.store import schema as s
+from bridge.store.codec import dump
 from bridge.store.judging import Rulings, language_of
 from bridge.store.rows import WORDS_OF_OURS, drop_delivery, is_paused, next_number, upserting
 from bridge.store.vault import apart, vault_of
@@ -31,6 +35,15 @@ WINDOW = 2 * DAY
 
 REST = 3_600_000
 """Milliseconds after which a chat may be told of another pause."""
+
+RECENT = 7
+"""Days for which what was unusual stands."""
+
+FAR = 53
+"""Weeks back to which a usual day is looked for."""
+
+SETTLED = "settled/"
+"""How subjects of entries begin that say of a day why it is as it is."""
 
 _SET_META = upserting(s.meta, ("key", "value"), ("key",), value=lambda new: new.value)
 
@@ -254,10 +267,54 @@ def _day_of(entry: Entry) -> str:
     return entry.subject.removeprefix("day/")
 
 
+def settle(tx: Tx, lane: int, day: str, person: str, reason: str) -> Kept:
+    """Somebody looked into what stands of a day, and says why it is as it is. Raises Missing when nothing
+    stands of it."""
+    found = [one for one in unsettled(tx.db) if one.day == day]
+    if not found:
+        raise Missing(f"nothing of {day} is to be settled; `weighbridge certify alerts` says what is")
+    body = dump({"person": person, "reason": reason})
+    tx.append(lane, "day:settled", f"{SETTLED}{day}", {"run": found[0].run}, body)
+    return found[0]
+
+
+def settled(db: Connection) -> dict[str, int]:
+    """The days that somebody settled, each with the run that was."""
+    c = s.ledger.c
+    which = c.subject >= SETTLED, c.subject < f"{SETTLED[:-1]}0"
+    rows = db.execute(select(c.entry).where(*which).order_by(c.lane, c.seq)).scalars()
+    return {entry.subject.removeprefix(SETTLED): int(str(entry.facts["run"])) for entry in map(recall, rows)}
+
+
+def standings(db: Connection) -> list[Kept]:
+    """What holds of each day that was certified whole, in the order of days: of its runs, the last of those
+    that asked most."""
+    best: dict[str, Kept] = {}
+    for one in certified(db):
+        before = best.get(one.day)
+        if one.whole and (before is None or len(one.unasked) <= len(before.unasked)):
+            best[one.day] = one
+    return [best[day] for day in sorted(best)]
+
+
 def standing(db: Connection) -> Kept | None:
-    """What holds of the last day that was certified whole: of its runs, the last of those that asked most."""
-    whole = [one for one in certified(db) if one.whole]
-    return max(whole, key=lambda one: (one.day, -len(one.unasked), one.run), default=None)
+    """What holds of the last day that was certified whole."""
+    return (standings(db) or [None])[-1]
+
+
+def unsettled(db: Connection) -> list[Kept]:
+    """The days of which something stands, the oldest first: differences until somebody settles them, what is
+    unusual until then or for a week."""
+    days, done = standings(db), settled(db)
+    if not days:
+        return []
+    recent = date.fromisoformat(days[-1].day) - timedelta(days=RECENT)
+    return [
+        one
+        for one in days
+        if one.run > done.get(one.day, 0)
+        and (one.differences or (one.alerts and date.fromisoformat(one.day) > recent))
+    ]
 
 
 def begun(db: Connection) -> int:
@@ -316,6 +373,64 @@ def volumes(db: Connection, first: int, last: int) -> list[Volume]:
     query = query.where(m.sender != WORDS_OF_OURS, m.kind.not_in(("note", "failed")))
     grouped = query.group_by(m.network, m.sender, m.archived_at - m.archived_at % DAY)
     return [Volume(row[0], row[1], row[2] // DAY, row[3]) for row in db.execute(grouped)]
+
+
+def written(db: Connection, lane: int, network: str, day: int) -> int:
+    """How many messages people wrote in a network on a day (days since the epoch), by the ledger's time."""
+    m = s.messages.c
+    first, last = reconciling.span(db, lane, day * DAY, (day + 1) * DAY).messages
+    query = select(func.count()).where(m.id >= first, m.id < last, *_by_people(network))
+    return int(db.execute(query).scalar() or 0)
+
+
+def last_written(db: Connection, network: str) -> int:
+    """The day on which somebody wrote in a network last, -1 when nobody ever did."""
+    m, e = s.messages.c, s.ledger.c
+    query = select(e.entry).join(s.messages, and_(m.lane == e.lane, m.entry == e.seq))
+    found = db.execute(query.where(*_by_people(network)).order_by(m.id.desc()).limit(1)).scalar()
+    return -1 if found is None else recall(found).at // DAY
+
+
+def _by_people(network: str) -> tuple[Any, ...]:
+    m = s.messages.c
+    ours = m.notice_for.is_not(None) | (m.sender == WORDS_OF_OURS)
+    return m.network == network, ~ours, m.kind.not_in(("note", "failed"))
+
+
+def usual_days(db: Connection, lane: int, network: str, day: int, weeks: int) -> list[int]:
+    """What was written in a network on the same weekday before: of the last `weeks` of them that were as
+    usual. Days on which too few had been written, and nobody has settled that since, are none."""
+    first, done = max(day - 7 * FAR, begun(db) // DAY), max(settled(db), default="")
+    found: list[int] = []
+    for one in range(day - 7, first - 1, -7):
+        if len(found) < weeks and not _is_missed(db, _date(one), network, done):
+            found.append(written(db, lane, network, one))
+    return found
+
+
+def silence(db: Connection, lane: int, network: str, day: int, most: int, weeks: int) -> int:
+    """For how many usual days in a row nobody has written in a network, up to `day`; 0 when fewer than
+    `most`, and when somebody settled a day since. However long ago the last word was."""
+    last = last_written(db, network)
+    if last < 0 or last >= day or max(settled(db), default="") > _date(last):
+        return 0
+    before = range(max(last - 7 * weeks + 1, begun(db) // DAY), last + 1)
+    days = [one for one in before if written(db, lane, network, one)]
+    return expectations.silent(days, day, most, weeks)
+
+
+def _is_missed(db: Connection, day: str, network: str, done: str) -> bool:
+    """Whether a certificate misses messages of a network, and nobody has settled that day or a later one."""
+    if day <= done:
+        return False
+    try:
+        return expectations.is_missed(certificate(db, day).alerts, network)
+    except (Missing, Damaged):
+        return False
+
+
+def _date(day: int) -> str:
+    return datetime.fromtimestamp(day * DAY / 1000, UTC).date().isoformat()
 
 
 def sent_on(db: Connection, networks: Iterable[str], since: int, until: int) -> dict[str, int]:

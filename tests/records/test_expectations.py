@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bridge.records.expectations import same_weekday, silent, surprises, unusual, usual
+from bridge.message import SYMPHONY, WEIXIN
+from bridge.records.expectations import is_missed, silent, surprises, turnout, unusual, usual
 
 
 def test_without_a_history_nothing_is_expected() -> None:
@@ -34,10 +35,15 @@ def test_a_rule_that_hit_every_week_and_hits_nothing_is_told() -> None:
     assert list(surprises("hits of", {}, [None, None])) == []
 
 
-def test_only_days_on_which_the_house_ran_count() -> None:
-    """Weeks before the first day are not weeks of silence."""
-    counts = {70: 9, 77: 8}
-    assert same_weekday(counts, 84, 4, 70) == [8, 9]
+def test_what_is_missed_is_told_and_known_again() -> None:
+    """Too few from a network, and none for days: both say of their day that it is no measure."""
+    few, none = turnout(SYMPHONY, 0, [9, 8], 5)
+    assert few.startswith("too few: messages from symphony 0")
+    assert none == "silent: nobody has written in symphony on 5 usual days"
+    for said in (few, none):
+        assert is_missed([said], SYMPHONY) and not is_missed([said], WEIXIN)
+    (many,) = turnout(SYMPHONY, 900, [9, 8], 0)
+    assert not is_missed([many, "silent: symphony/7001 has not written on 3 usual days"], SYMPHONY)
 
 
 def test_somebody_who_always_wrote_falls_silent() -> None:

@@ -142,8 +142,8 @@ async def test_what_was_taken_back_or_said_anew_need_not_be_shown(hands: Hands) 
 
 
 async def test_what_was_said_while_the_bridge_was_away_is_excluded(hands: Hands) -> None:
-    """It was removed from a room and added again: what was said between is nothing that it could have. What was
-    said before and after is missing; and so is all of it while nobody says that it is back."""
+    """It was removed from a room and added again: what was said between is nothing that it could have. What
+    was said before and after is missing; and so is all of it while nobody says that it is back."""
     told = ((f"{WENT}userleftroom-1", 1000), ("userjoinedroom-1", 2000))
     went, came = (message(SYMPHONY, id, "", kind=Kind.NOTE, sent_at=at) for id, at in told)
     await hands.say(message(SYMPHONY, "s1", sent_at=100), went)
