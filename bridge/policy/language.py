@@ -862,10 +862,19 @@ class ArchiveTo(Section):
     object_lock: Literal["governance", "compliance"] | None = Field(
         default=None, description="how the destination keeps them from being changed"
     )
-    region: Name | None = Field(default=None, description="the region of the store")
+    region: Name | None = Field(default=None, description="the region of the store, such as CN")
+    approval: Text | None = Field(
+        default=None, description="the id of what allows records of a walled region to go there"
+    )
     for_: Annotated[tuple[Name, ...], BeforeValidator(_everybody)] = Field(
         default=(), alias="for", description="groups of which somebody takes part; without it, everybody"
     )
+
+    @model_validator(mode="after")
+    def _locks_where_it_can(self) -> ArchiveTo:
+        if self.object_lock is not None and not self.to.startswith("s3://"):
+            raise _refuse("P014.lock", at="object_lock")
+        return self
 
 
 class LegalHold(Section):

@@ -297,7 +297,11 @@ KEYS: Mapping[type[lang.Section], Mapping[str, How | _Within]] = {
         "worm": _ranked(False, True),
         "first": number(1),
     },
-    lang.ArchiveTo: {"for_": _WIDER, "object_lock": _ranked(None, "governance", "compliance")},
+    lang.ArchiveTo: {
+        "for_": _WIDER,
+        "object_lock": _ranked(None, "governance", "compliance"),
+        "approval": _absent,  # it lets records leave, and is no further archive
+    },
     lang.LegalHold: {
         "people": members(1),
         "since": number(-1),

@@ -211,6 +211,10 @@ _ACROSS: Mapping[type[lang.Section], dict[str, Any]] = {
         ]
     },
     lang.Keep: {"oneOf": [{**_has("preset"), **_has_none("start")}, _has("keep")]},
+    lang.ArchiveTo: {
+        "if": _has("object_lock"),
+        "then": {"properties": {"to": {"pattern": "^s3://"}}},
+    },
 }
 
 # Which key names something that is defined elsewhere in the file.

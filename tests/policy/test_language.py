@@ -158,6 +158,8 @@ def test_values_with_units_are_written_one_way(
         (lang.Keep, {}, "P014.keep"),
         (lang.Keep, {"keep": "7y", "for": []}, "P013.empty"),
         (lang.Keep, {"preset": "hk-sfc-im-order", "start": "creation"}, "P014.preset"),
+        (lang.ArchiveTo, {"id": "a", "to": "file:///srv", "object_lock": "governance"}, "P014.lock"),
+        (lang.ArchiveTo, {"id": "a", "to": "smtp://a.b/c@d", "object_lock": "compliance"}, "P014.lock"),
         (lang.Dates, {}, "P014.dates"),
         (lang.WordList, {"words": ["x"], "dates": {"until": "u"}}, "P014.dated"),
     ],

@@ -94,7 +94,8 @@ retention:
   - { id: seven, keep: 7y, start: end-of-relationship, for: desk, direction: to_weixin, kind: text,
       worm: true, first: 2y }
   - { preset: hk-sfo-books }
-archive: [{ id: vault, to: s3://vault, format: eml, object_lock: compliance, region: HK, for: desk }]
+archive: [{ id: vault, to: s3://vault, format: eml, object_lock: compliance, region: HK,
+            approval: CSRC-1, for: desk }]
 legal_holds: [{ id: case, people: alice.wong@bank.example, since: 2026-01-31,
                 approved_by: bob.li@bank.example, because: order 7 }]
 exceptions: [{ id: alice, rule: rule, for: alice.wong@bank.example, only: 并购, expires: 2027-01-31,

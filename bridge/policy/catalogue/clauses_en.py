@@ -199,6 +199,7 @@ CLAUSES_EN: Mapping[str, str] = {
     "ArchiveTo.format": "Their form is {value}",
     "ArchiveTo.object_lock": "They are locked in the mode {value}",
     "ArchiveTo.region": "They lie in {value}",
+    "ArchiveTo.approval": "Records may leave their region for it by {value}",
     "ArchiveTo.for": "Only messages of {value}",
     "LegalHold.people": "Nothing of {value} is disposed of",
     "LegalHold.since": "It is about records since {value}",

@@ -199,6 +199,7 @@ CLAUSES_ZH_HANS: Mapping[str, str] = {
     "ArchiveTo.format": "格式：{value}",
     "ArchiveTo.object_lock": "锁定方式：{value}",
     "ArchiveTo.region": "存放地：{value}",
+    "ArchiveTo.approval": "记录可凭 {value} 离开其所属地区存放于此",
     "ArchiveTo.for": "只限 {value} 的消息",
     "LegalHold.people": "{value} 的记录一律不得销毁",
     "LegalHold.since": "涉及 {value} 起的记录",

@@ -199,6 +199,7 @@ CLAUSES_ZH_HANT: Mapping[str, str] = {
     "ArchiveTo.format": "格式：{value}",
     "ArchiveTo.object_lock": "鎖定方式：{value}",
     "ArchiveTo.region": "存放地：{value}",
+    "ArchiveTo.approval": "記錄可憑 {value} 離開其所屬地區存放於此",
     "ArchiveTo.for": "只限 {value} 的訊息",
     "LegalHold.people": "{value} 的記錄一律不得銷毀",
     "LegalHold.since": "涉及 {value} 起的記錄",

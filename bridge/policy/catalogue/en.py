@@ -245,6 +245,11 @@ EN: Mapping[str, Text] = {
         "the preset says it",
         "delete `start`, or write the period with `keep`",
     ),
+    "P014.lock": Text(
+        "only a bucket locks what lies in it",
+        "this locks nothing",
+        "delete `object_lock`, or name an s3:// address",
+    ),
     "P014.deliver": Text("a rule cannot `deliver` and `{other}`", "both are here", "keep one of the two"),
     "P014.nothing": Text(
         "the rule says nothing that follows",

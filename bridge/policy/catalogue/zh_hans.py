@@ -132,6 +132,7 @@ ZH_HANS: Mapping[str, Text] = {
     ),
     "P014.keep": Text("保存期只能写 `keep` 或 `preset` 其中之一", "这一项", "写其中一个"),
     "P014.preset": Text("预设已规定从何时起算", "预设已有规定", "删除 `start`，或用 `keep` 写明期限"),
+    "P014.lock": Text("只有存储桶能锁定其中的内容", "此处无法锁定", "删除 `object_lock`，或改用 s3:// 地址"),
     "P014.deliver": Text("规则不能同时 `deliver` 和 `{other}`", "两者都在这里", "只保留一个"),
     "P014.nothing": Text(
         "规则没有写明后果", "没有后果", "加上 redact、hold、block、deliver、tag 或 tell_sender"

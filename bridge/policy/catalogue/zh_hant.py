@@ -130,6 +130,7 @@ ZH_HANT: Mapping[str, Text] = {
     ),
     "P014.keep": Text("保存期只能寫 `keep` 或 `preset` 其中之一", "這一項", "寫其中一個"),
     "P014.preset": Text("預設已規定由何時起計", "預設已有規定", "刪除 `start`，或用 `keep` 寫明期限"),
+    "P014.lock": Text("只有儲存桶能鎖定其中的內容", "此處無法鎖定", "刪除 `object_lock`，或改用 s3:// 位址"),
     "P014.deliver": Text("規則不能同時 `deliver` 和 `{other}`", "兩者都在此", "只保留一個"),
     "P014.nothing": Text(
         "規則沒有寫明後果", "沒有後果", "加上 redact、hold、block、deliver、tag 或 tell_sender"
