@@ -10,6 +10,9 @@ is a person's matter, unless it declines others as well and takes none: no recor
 rest. An archive's name is one
 place for ever: what lies at one address is not looked for at another.
 
+A record of a walled region is taken to no archive outside of that region without an approval: it is refused
+here, before anybody is asked, and that is a person's matter too.
+
 Locks follow: what is under a legal hold, or is to live longer than an archive was told, is found by a look
 through all copies that lock, whenever holds or terms change and once an hour; a copy that was on its way by
 then is looked at as soon as it is recorded. One object that cannot be locked keeps no other from it.
@@ -31,6 +34,7 @@ from bridge.errors import ConfigError, Damaged, NetworkError, Refused, Unreachab
 from bridge.flow import Patience, retry_at
 from bridge.ports import DECLINED, Acknowledged, Parcel, Sink
 from bridge.reading_back import read_back
+from bridge.records.addresses import may_lie
 from bridge.records.copies import FORMS, MEDIA
 from bridge.sinks.naming import digest_in, name_of
 from bridge.store import copies, locks, whole
@@ -57,17 +61,22 @@ MOVED = (
     "has copies at {there}, and its policy now says {to}. What lies in one place is not looked for in "
     "another: give the new place an id of its own"
 )
+WALLED = "{name} is not in {origin}, and its policy names no approval by which records may leave that region"
 UNLOCKED = "{name}: {count} copies are not locked or held yet as they have to be by now ({why})"
 LATE = "{name} has lacked copies for {seconds} s: see `weighbridge sinks status`"
 
 
 class Destination(NamedTuple):
-    """An archive as policies name it: full name, address, form of the copies, mode of the lock."""
+    """An archive as policies name it: full name, address, form of the copies, mode of the lock, region, and
+    the approval by which records of another region may go there; whether it is for everybody's."""
 
     name: str
     to: str
     form: str
     lock: str = ""
+    region: str = ""
+    approval: str = ""
+    everybodys: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +134,8 @@ class _Place:
 
 class Archivist:
     """Brings what `database` says is wanted to the archives that `named` gives (by the policies in force),
-    through the sinks that `make` makes of them, with people under the addresses of `naming`."""
+    through the sinks that `make` makes of them, with people and regions as `naming` has them. Records of the
+    regions in `walls` leave those only by an approval."""
 
     def __init__(
         self,
@@ -134,9 +144,10 @@ class Archivist:
         make: Callable[[Destination], Sink],
         pace: Pace | None = None,
         naming: Naming = UNNAMED,
+        walls: Sequence[str] = (),
     ) -> None:
         self.database, self.named, self.make = database, named, make
-        self.pace, self.naming = pace or Pace(), naming
+        self.pace, self.naming, self.walls = pace or Pace(), naming, walls
         self.places: dict[str, _Place] = {}
         self.waiting: Mapping[str, tuple[int, int]] = {}
         self._thread = ThreadPoolExecutor(1, "archivist")
@@ -291,13 +302,16 @@ class Archivist:
 
     async def _put(self, place: _Place, copy: Due) -> Kept:
         assert place.sink is not None
-        look = partial(_parcel, copy=copy, destination=place.destination, naming=self.naming)
-        parcel = await self._read(look)
+        to = place.destination
+        parcel = await self._read(partial(_parcel, copy=copy, destination=to, naming=self.naming))
+        origin = parcel.record.origin
+        if not may_lie(origin, self.walls, to.region, to.approval):
+            raise Refused("region", WALLED.format(name=to.name, origin=origin))
+        approval = "" if may_lie(origin, self.walls, to.region, "") else to.approval
         answer: Acknowledged = await place.sink.put(parcel, self.database.blobs)
         digest = digest_in(parcel.name)
-        return Kept(
-            copy, digest, answer.objects, answer.answer, answer.until, answer.held, place.destination.to
-        )
+        told = (digest, answer.objects, answer.answer, answer.until, answer.held)
+        return Kept(copy, *told, to.to, approval)
 
     async def _park(self, place: _Place, copy: Due, reason: str) -> None:
         await self.database.write(lambda tx: copies.park(tx, place.key, copy, reason))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import AsyncMock
@@ -13,7 +15,7 @@ import pytest
 from archives import Shelf
 from daemon_rig import within
 from rig import LANGUAGES, Clock, Hands, judge, message, new_store, opened
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 import bridge.archivist as archivist_module
 from bridge import pipeline
@@ -475,6 +477,39 @@ async def test_a_database_that_fails_is_the_stores_error(hands: Hands) -> None:
     """Whoever runs the archivist meets the same error as elsewhere, in words without the statement."""
     with pytest.raises(StoreError, match=r"no such table: nowhere$"):
         await archivist(hands, {})._read(lambda db: db.exec_driver_sql("SELECT 'hush' FROM nowhere"))
+
+
+async def test_no_record_leaves_its_region_in_silence(hands: Hands) -> None:
+    """What is of a walled region is refused before the archive is asked, a person sees it and the ledger says
+    it; by the approval that the policy names it goes there, and the receipt says by which. The others go."""
+    us, by = VAULT._replace(region="us-east-1"), VAULT._replace(region="us-east-1", approval="CSRC-2026-9")
+    shelf, walled = Shelf(), Settings(exports=Exports(origins=("weixin=CN",)))
+    await say(hands, "one")
+
+    async def brought(destination: Destination, settings: Settings) -> int:
+        work = compose.archivist(settings, hands.store, lambda: (destination,))
+        work.make = lambda _: shelf
+        await work.renew()
+        return await work.bring(VAULT.name)
+
+    async def again() -> None:
+        retry = partial(copies.retry, lane=0, key=VAULT.name, person="bob", reason="approved")
+        await hands.store.write(lambda tx: retry(tx))
+
+    for n in range(2):
+        assert await brought((us, us._replace(region=""))[n], walled) == 0
+        assert [entry.facts["reason"] for entry in await hands.entries("copy:parked")] == ["region"] * (n + 1)
+        await again()
+    assert shelf.there == {}
+    assert await brought(by, walled) == 1
+    await say(hands, "two")
+    assert await brought(VAULT._replace(region="CN"), walled) == 1
+    await say(hands, "three")
+    assert await brought(us, Settings(exports=Exports(origins=("weixin=HK",)))) == 1
+    c, k = s.content.c, s.copies.c
+    query = select(c.body).join(s.copies, (k.lane == c.lane) & (k.entry == c.seq)).order_by(k.message)
+    receipts = await hands.store.read(lambda db: [json.loads(body) for body in db.scalars(query)])
+    assert [one.get("approval") for one in receipts] == ["CSRC-2026-9", None, None]
 
 
 async def test_people_are_named_as_in_exports(hands: Hands) -> None:

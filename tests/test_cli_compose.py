@@ -11,7 +11,7 @@ import pytest
 from bridge import config
 from bridge.archivist import Destination
 from bridge.cli import compose
-from bridge.config import Archives, Settings, Symphony, Weixin
+from bridge.config import Archives, Exports, Settings, Symphony, Weixin
 from bridge.errors import ConfigError
 
 WRITTEN = """\
@@ -119,6 +119,28 @@ def test_locked_settings_are_refused() -> None:
     locked = config.parse(WRITTEN, {"WEIGHBRIDGE_SYMPHONY_PRIVATE_KEY_FILE": "key.pem"})
     with pytest.raises(ConfigError):
         compose.symphony(locked, NoBlobs())
+
+
+def test_an_archive_beyond_a_wall_is_told() -> None:
+    """Where records of a walled region would be refused, whoever names the archive is told; of one that is
+    for some people only, nobody can say."""
+    folder = Destination("records/drop", "file:///srv", "native")
+    told = {
+        "nowhere": folder,
+        "us": folder._replace(region="us-east-1"),
+        "cn": folder._replace(region="cn"),
+        "approved": folder._replace(approval="CSRC-1"),
+        "some": folder._replace(everybodys=False),
+    }
+    for exports, outside in (
+        (Exports(), {"nowhere", "us"}),
+        (Exports(walls=()), set()),
+        (Exports(walls=("CN",), origins=("weixin=HK", "tag:hk=CN")), {"nowhere", "us"}),
+        (Exports(walls=("CN",), origins=("weixin=HK",)), set()),
+    ):
+        found = compose.doubts(Settings(exports=exports), list(told.values()))
+        assert {name for name, one in told.items() if any(one == doubted for doubted, _ in found)} == outside
+        assert all("CN" in words for _, words in found)
 
 
 def test_letters_have_to_take_what_is_carried() -> None:

@@ -26,8 +26,8 @@ language: 1
 title: Copies outside
 owner: compliance@bank.example
 archive:
-  - { id: drop, to: "file://FOLDER", format: jsonl }
-  - { id: vault, to: "s3://vault", object_lock: compliance }
+  - { id: drop, to: "file://FOLDER", format: jsonl, region: CN }
+  - { id: vault, to: "s3://vault", object_lock: compliance, region: CN }
 """
 
 
@@ -168,6 +168,26 @@ def test_check_of_what_cannot_be_used(brought: Terminal, bucket: str) -> None:
     assert (answer.code, "records/drop has copies at file://" in answer.err) == (Exit.WRONG, True)
 
 
+def test_check_of_a_policy_knows_the_walls(terminal: Terminal) -> None:
+    """An archive to which records of a walled region would not be taken is a warning, and none where the
+    settings wall nothing, or there are no settings."""
+    policy = terminal.folder / "records.yaml"
+
+    def checked(*options: str) -> tuple[int, bool]:
+        with pytest.raises(SystemExit) as answer:
+            terminal.type("policy", "check", str(policy), *options)
+        told = terminal.capsys.readouterr().out
+        return int(answer.value.code or 0), "warning: archive records/vault: lies in us-east-1" in told
+
+    assert checked() == (0, False)
+    policy.write_text(policy.read_text().replace("compliance, region: CN", "compliance, region: us-east-1"))
+    assert [checked(), checked("--strict")] == [(0, True), (1, True)]
+    terminal.settings("[exports]\nwalls = []\n")
+    assert checked() == (0, False)
+    (terminal.folder / "weighbridge.toml").unlink()
+    assert checked() == (0, False)
+
+
 def test_waive(brought: Terminal) -> None:
     """Where nothing waits for an archive, nothing is waived."""
     answer = brought.type("sinks", "waive", "records/vault", *WHY)
@@ -234,7 +254,7 @@ def test_doctor_tries_the_archives(terminal: Terminal, bucket: str) -> None:
     """`doctor` says of each archive whether a copy could be kept there, and whether every one could."""
     (terminal.folder / "drop").rmdir()
     with (terminal.folder / "records.yaml").open("a") as policy:
-        policy.write('  - { id: journal, to: "smtp://localhost:1/j@a.example" }\n')
+        policy.write('  - { id: journal, to: "smtp://localhost:1/j@a.example", region: CN }\n')
     with (terminal.folder / "weighbridge.toml").open("a") as settings:
         settings.write("mail_max_mb = 25\n")
     rows = [row for row in terminal.type("doctor", "--json").records if row["check"] == "archives"]

@@ -315,7 +315,15 @@ def destinations(found: PolicySet | None) -> list[Destination]:
     from bridge.archivist import Destination
 
     return [
-        Destination(f"{one.name}/{to.id}", to.to, to.format, to.object_lock or "")
+        Destination(
+            f"{one.name}/{to.id}",
+            to.to,
+            to.format,
+            to.object_lock or "",
+            to.region or "",
+            to.approval or "",
+            not to.for_,
+        )
         for one in (found.policies if found is not None else ())
         for to in one.model.archive
     ]
@@ -333,7 +341,25 @@ def doubts(settings: Settings, named: Sequence[Destination]) -> list[tuple[Desti
         f"(`max_file_mb`), which are {needed} in one: raise the one, if the server does, or lower the other"
     )
     mailboxes = (one for one in named if one.to.startswith(("smtp:", "smtps:")))
-    return [(one, small) for one in mailboxes if part.mail_max_mb < needed]
+    found = [(one, small) for one in mailboxes if part.mail_max_mb < needed]
+    return found + [(one, told) for one in named if (told := _walled(settings, one))]
+
+
+def _walled(settings: Settings, one: Destination) -> str:
+    """What keeps records of a walled region from an archive that is for everybody's; "" if nothing does."""
+    from bridge.records.addresses import may_lie
+
+    walls, given = settings.exports.walls, (rule.rpartition("=")[2] for rule in settings.exports.origins)
+    kept_out = [
+        origin for origin in dict.fromkeys(given) if not may_lie(origin, walls, one.region, one.approval)
+    ]
+    if not kept_out or not one.everybodys:
+        return ""
+    where = f"lies in {one.region}" if one.region else "says no `region`"
+    return (
+        f"{where}, so no records of {', '.join(kept_out)} are taken there (`[exports] walls`): name its "
+        "`region`, or the `approval` by which they may go"
+    )
 
 
 def sink(settings: Settings, destination: Destination) -> Sink:
@@ -409,7 +435,7 @@ def archivist(
     part = settings.archives
     pace = Pace(at_once=part.at_once, late=part.late_seconds, sample=part.check_sample)
     naming = Naming(settings.exports.address_domain, settings.exports.origins)
-    return Archivist(database, named, partial(sink, settings), pace, naming)
+    return Archivist(database, named, partial(sink, settings), pace, naming, settings.exports.walls)
 
 
 def assurance(settings: Settings, database: Database, *, resident: bool = True) -> Assurance:

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from bridge.store.database import Database
 
 _NAME = click.argument("name", callback=words)
-_LISTED = {"name": "NAME", "to": "WHERE", "form": "FORM", "lock": "LOCK", "region": "REGION"}
+_LISTED = {
+    "name": "NAME", "to": "WHERE", "form": "FORM", "lock": "LOCK", "region": "REGION", "approval": "APPROVAL"
+}  # fmt: skip
 _STANDING = {
     "name": "NAME", "kept": "KEPT", "wanted": "WANTED", "parked": "PARKED", "unlocked": "UNLOCKED",
     "late": "OLDEST", "why": "WHY",

@@ -38,6 +38,12 @@ def address_of(network: str, id: str, domain: str) -> str:
     return f"{words}-{digest}@{domain}" if words else f"{network}-{digest}@{domain}"
 
 
+def may_lie(origin: str, walls: Sequence[str], region: str, approval: str) -> bool:
+    """Whether records of region `origin` may lie in `region` ("": nobody said which, so it is another one): a
+    walled region's may leave it only by an approval."""
+    return origin not in walls or region.upper() == origin or bool(approval)
+
+
 def origin(rules: Sequence[str], parties: Iterable[Party], tags: Iterable[str]) -> str:
     """The region of a conversation: `rules` are those of the settings; "" where none fits."""
     found = [rule.rpartition("=")[::2] for rule in rules]

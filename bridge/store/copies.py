@@ -280,8 +280,8 @@ class Kept(NamedTuple):
     """An archive has a copy: `sha256` of its bytes, and what was answered.
 
     `objects` are the names of all that lies there of it, its attachments among them; `to` is the archive's
-    address. `until` is when their lock ends (milliseconds, 0: none), `held` whether they are under a legal
-    hold.
+    address, `approval` the id of what let the record leave its region ("" where it did not). `until` is when
+    their lock ends (milliseconds, 0: none), `held` whether they are under a legal hold.
     """
 
     copy: Due
@@ -291,6 +291,7 @@ class Kept(NamedTuple):
     until: int = 0
     held: bool = False
     to: str = ""
+    approval: str = ""
 
 
 def keep(tx: Tx, key: str, kept: Sequence[Kept]) -> None:
@@ -300,8 +301,9 @@ def keep(tx: Tx, key: str, kept: Sequence[Kept]) -> None:
         if _state(tx.db, key, one.copy) != WANTED:
             continue
         facts = _facts(key, one.copy) | {"sha256": one.sha256}
-        body = dump({"objects": list(one.objects), "answer": one.answer, "to": one.to})
-        entry = tx.append(one.copy.lane, "copy:kept", f"message/{one.copy.message}", facts, body)
+        body = {"objects": list(one.objects), "answer": one.answer, "to": one.to}
+        body |= {"approval": one.approval} if one.approval else {}
+        entry = tx.append(one.copy.lane, "copy:kept", f"message/{one.copy.message}", facts, dump(body))
         told = {"b_sha256": one.sha256, "b_entry": entry, "b_until": one.until, "b_held": int(one.held)}
         _KEEP.many(tx.db, [_place(key, one.copy) | told])
         if one.copy.revision == AS_JUDGED:

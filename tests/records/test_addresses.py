@@ -6,7 +6,7 @@ import re
 
 import corpus
 
-from bridge.records.addresses import address_of, origin
+from bridge.records.addresses import address_of, may_lie, origin
 
 RULES = ("weixin=CN", "tag:hk-client=HK")
 
@@ -37,3 +37,10 @@ def test_a_label_counts_more_than_a_network() -> None:
     assert origin(RULES, (corpus.ALICE, corpus.LI_LEI), ()) == "CN"
     assert origin(RULES, (corpus.ALICE, corpus.LI_LEI), ("hk-client",)) == "HK"
     assert origin(RULES, (corpus.ALICE,), ()) == ""
+
+
+def test_a_wall_is_passed_by_region_or_approval() -> None:
+    """Records of a walled region may lie in it, or elsewhere by an approval; nobody's word is no region."""
+    assert may_lie("CN", ("CN",), "cn", "") and may_lie("CN", ("CN",), "", "CSRC-1")
+    assert not any(may_lie("CN", ("HK", "CN"), region, "") for region in ("", "HK", "CN-11", "us-east-1"))
+    assert may_lie("HK", ("CN",), "", "") and may_lie("", ("CN",), "US", "")

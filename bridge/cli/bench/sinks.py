@@ -45,10 +45,11 @@ async def _measured(messages: int, form: str, folder: Path) -> Row:
     settings = settings_in(folder)
     place = folder / "drop"
     place.mkdir()
+    there = Destination(NAME, f"file://{place}", form, region="CN")
     store = compose.store(settings)
     try:
         await _owed(store, messages)
-        return await _brought(settings, store, Destination(NAME, f"file://{place}", form), messages)
+        return await _brought(settings, store, there, messages)
     finally:
         store.close()
 

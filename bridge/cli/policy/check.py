@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bridge.cli import output
 from bridge.cli.policy.files import files_argument, looked_at
 from bridge.cli.policy.speech import language_option
 from bridge.cli.root import Root, pass_root
@@ -65,10 +66,24 @@ def check(
     if shown := render(diagnostics, form, language):
         click.echo(shown)
     errors = sum(1 for diagnostic in diagnostics if diagnostic.severity == "error")
-    warnings = len(diagnostics) - errors
+    doubts = [] if errors or form != "text" else _doubts(root, paths)
+    warnings = len(diagnostics) - errors + len(doubts)
     if form == "text":
+        for doubt in doubts:
+            click.echo(f"warning: {output.cell(doubt)}")
         click.echo(_COUNT[language].format(files=len(paths), errors=errors, warnings=warnings))
     raise SystemExit(_exit_code(diagnostics, errors + warnings if strict else errors))
+
+
+def _doubts(root: Root, paths: Sequence[Path]) -> list[str]:
+    """What these files say of archives and the settings do not agree with; nothing where there are none."""
+    from bridge.cli import compose
+    from bridge.policy import assemble, read
+
+    if not root.config.exists():
+        return []
+    named = compose.destinations(assemble(read(paths)[0])[0])
+    return [f"archive {one.name}: {told}" for one, told in compose.doubts(root.examined().settings, named)]
 
 
 def _exit_code(diagnostics: Sequence[Diagnostic], counted: int) -> int:
