@@ -147,8 +147,9 @@ def export(
 ) -> Any:
     """Type an export."""
     where = ("--to-region", region) if region else ()
+    needed = ("--option", "msgtype=Chat") if form == "globalrelay" else ()
     out = str(out_of(terminal, name))
-    return terminal.type("audit", "export", *typed, "--format", form, "--out", out, *where, *WHO)
+    return terminal.type("audit", "export", *typed, "--format", form, "--out", out, *where, *needed, *WHO)
 
 
 def listed(folder: Path) -> dict[str, Any]:
@@ -741,6 +742,37 @@ def test_an_option_that_no_format_knows_is_refused(terminal: Terminal) -> None:
         answer = export(terminal, "--option", option, form="actiance")
         assert (answer.code, word in answer.err) == (Exit.WRONG, True)
         assert not out_of(terminal).exists()
+
+
+@pytest.mark.parametrize(
+    ("typed", "word"),
+    [
+        (("--profile", "globalrelay"), "msgtype"),
+        (("--format", "globalrelay", "--option", "msgtype= "), "msgtype"),
+        (("--profile", "doj"), "company"),
+        (("--format", "dat", "--option", "profile=doj"), "company"),
+        (("--profile", "relativity", "--format", "dat"), "rsmf"),
+    ],
+)
+def test_what_nobody_would_take_is_refused(terminal: Terminal, typed: tuple[str, ...], word: str) -> None:
+    """A vendor's type, a producing party, a format that is not the profile's: asked for before anything is
+    opened."""
+    answer = terminal.type("audit", "export", *typed, "--out", str(out_of(terminal)), *WHO)
+    assert (answer.code, word in answer.err) == (Exit.WRONG, True), answer
+    assert not out_of(terminal).exists()
+    assert entries(terminal, "export:begun") == []
+
+
+def test_addresses_that_an_archive_sorts_out_are_said(terminal: Terminal) -> None:
+    """Where the domain was left as it comes: of the formats that archives take, by number; doctor as well."""
+    for form, expected in (("actiance", True), ("globalrelay", True), ("jsonl", False)):
+        assert export(terminal, "id:1", form=form, name=form).code == Exit.DONE
+        codes = [one["code"] for one in listed(out_of(terminal, form))["warnings"]]
+        assert ("made-up-domain" in codes) == expected
+    assert "weixin.invalid: archives sort out" in terminal.type("doctor", "--offline").out
+    terminal.settings('[exports]\naddress_domain = "clients.bank.example"\n')
+    assert export(terminal, "id:1", form="actiance", name="own").code == Exit.DONE
+    assert "made-up-domain" not in [one["code"] for one in listed(out_of(terminal, "own"))["warnings"]]
 
 
 def test_an_export_has_all_that_is_found(terminal: Terminal) -> None:

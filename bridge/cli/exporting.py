@@ -27,6 +27,7 @@ from bridge.records.exports import known, opened
 from bridge.records.exports.manifest import (
     ARCHIVED_LATER,
     LATER,
+    MADE_UP,
     MISSING,
     NAME,
     NOT_GIVEN,
@@ -326,6 +327,8 @@ class _Work:
         for one in slices:
             for line in one.lines:
                 _warn(part, line)
+                if self.known.archive and _made_up(line):
+                    part.warn(MADE_UP, line.number, "archives sort it out: set [exports] address_domain")
                 if self._day(said(line)) != one.day:
                     part.warn(OTHER_DAY, line.number, "archived on another day than it was written")
         for _ in slices:
@@ -464,6 +467,11 @@ def _without_reasons(one: Slice) -> Slice:
     """A conversation in which nobody is told why the firm made a pair, or ended it."""
     items = (replace(item, reason="") if isinstance(item, Came) else item for item in one.items)
     return replace(one, items=tuple(items))
+
+
+def _made_up(line: Line) -> bool:
+    """Whether somebody in it has an address of a domain that nobody can have (RFC 2606)."""
+    return any(party.address.endswith(".invalid") for party in (line.sender, *line.readers))
 
 
 def _warn(part: Part, line: Line) -> None:

@@ -127,19 +127,24 @@ def _reason(typed: str) -> str:
 
 def _terms(given: Mapping[str, Any], usual_region: str) -> tuple[Terms, bool]:
     from bridge.cli.exporting import options_of
-    from bridge.records.exports import known
+    from bridge.records.exports import demand, known
     from bridge.records.exports.manifest import Terms
 
     profile = _profile(given["profile"])
     form = given["form"] or (profile.format if profile else "")
     if not form:
         raise click.UsageError("say in which format with --format, or for whom with --profile")
-    known(form)
+    if profile and form != profile.format:
+        raise click.UsageError(
+            f"profile {profile.name} is {profile.format}: leave --format out, or --profile"
+        )
+    options = options_of(form, given["options"], profile.options if profile else {})
+    demand(known(form), options)
     approval = approval_of(given["approval"])
     terms = Terms(
         form,
         given["profile"],
-        options_of(form, given["options"], profile.options if profile else {}),
+        options,
         region(given["to_region"], profile, approval) or usual_region,
         approval,
         given["client_copy"] or given["client"],

@@ -13,7 +13,7 @@ import click
 
 from bridge.cli import output
 
-_FORMATS = {"limit": "at most", "options": "options", "lost": "lacks"}
+_FORMATS = {"limit": "at most", "options": "options", "needed": "needs", "lost": "lacks"}
 _PROFILES = {"format": "format", "region": "goes to", "basis": "from", "read": "read there"}
 
 
@@ -51,6 +51,7 @@ def _formats() -> Iterator[dict[str, Any]]:
             "slice_items": limits.slice_items,
             "slice_bytes": limits.slice_bytes,
             "options": dict(one.options),
+            "needs": dict(one.needs),
             "lacks": dict(one.lacks),
         }
 
@@ -81,6 +82,7 @@ def _format_line(one: Mapping[str, Any]) -> dict[str, Any]:
         **one,
         "limit": f"{one['part_items']:,} items a part{letter}",
         "options": ", ".join(one["options"]),
+        "needed": ", ".join(f"{name} with {when}" if when else name for name, when in one["needs"].items()),
         "lost": ", ".join(one["lacks"]),
     }
 

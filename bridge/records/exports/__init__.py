@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 
-from bridge.errors import Missing
+from bridge.errors import ConfigError, Missing
 from bridge.records.exports.packing import GIGABYTE, MEGABYTE, Limits
 from bridge.records.transcript import Format
 
@@ -28,13 +28,17 @@ _PART = Limits(part_items=EVENTS, part_bytes=GIGABYTE)
 @dataclass(frozen=True, slots=True)
 class Known:
     """One format: what it is, its limits; `options` by name with what they mean; `lacks` by code of the
-    warning, with what is lost. It stands in the module of its name, under its name in capitals."""
+    warning, with what is lost. `needs`: options that have to be given, always ("") or with another one
+    ("profile=doj"). `archive`: it is sent to one that knows people by addresses of the firm. It stands in the
+    module of its name, under its name in capitals."""
 
     name: str
     what: str
     limits: Limits = _PART
     options: Mapping[str, str] = field(default_factory=dict)
     lacks: Mapping[str, str] = field(default_factory=dict)
+    needs: Mapping[str, str] = field(default_factory=dict)
+    archive: bool = False
 
 
 _MAIL = Limits(EVENTS, GIGABYTE, EVENTS, LETTER)
@@ -81,10 +85,13 @@ FORMATS: Mapping[str, Known] = {
             _MAIL,
             {"msgtype": "the type that the vendor assigned at enrolment", **_MAILED},
             _SPELLED | _LARGE,
+            {"msgtype": ""},
+            archive=True,
         ),
         Known(
             "actiance",
             "XML as Smarsh Vantage (Actiance) takes it, zipped with attachments",
+            archive=True,
             options={"unit": "of times: `ms` or `s`", "perspective": "one word for all conversations"},
             lacks=_SPELLED
             | {
@@ -114,6 +121,7 @@ FORMATS: Mapping[str, Known] = {
                 "prefix": "of document ids",
                 "company": "the producing party",
             },
+            needs={"company": "profile=doj"},
             lacks=_SPELLED | {"delimiters": "delimiters in texts: printed as codes, the native is unchanged"},
         ),
     )
@@ -125,6 +133,19 @@ def known(name: str) -> Known:
     if name not in FORMATS:
         raise Missing(f"there is no format {name!r}: one of {', '.join(FORMATS)}.")
     return FORMATS[name]
+
+
+def demand(one: Known, options: Mapping[str, object]) -> None:
+    """Raises ConfigError where an option is empty without which nobody takes the export."""
+    for name, when in one.needs.items():
+        other, _, value = when.partition("=")
+        if (not when or options.get(other) == value) and not str(options.get(name, "")).strip():
+            where = f" with {when}" if when else ""
+            raise ConfigError(
+                [
+                    f"{one.name}{where} needs --option {name}=…: {one.options[name]}; without it nobody takes it."
+                ]
+            )
 
 
 def opened(one: Known) -> Format:

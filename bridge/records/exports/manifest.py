@@ -40,6 +40,9 @@ therefore not found."""
 
 DAYS = "conversations and the spans of a query go by the time of archiving"
 
+MADE_UP = "made-up-domain"
+"""The code of the warning that somebody in a message has an address under a domain that nobody has."""
+
 LATER = "later-version"
 """The code of the warning that a message was replaced, or taken back, by one that is not in the export."""
 
