@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+from urllib.request import Request, urlopen
 
 import pytest
 from story import REVIEWER, Terminal, copy_of_the_story
@@ -28,11 +31,26 @@ def terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Terminal:
     return Terminal(tmp_path, capsys)
 
 
-@pytest.fixture
-def online(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], mock_process: MockProcess
-) -> Iterator[tuple[Terminal, str]]:
+@dataclass
+class Pod:
     """A terminal with both mocks behind it and no store yet, and the contact that the platform knows."""
+
+    terminal: Terminal
+    contact: str
+    url: str
+    bot: str
+
+    def remove_bridge(self, stream: str) -> None:
+        """Take the bridge's account out of a room."""
+        body = json.dumps({"user": self.bot, "act": "remove"}).encode()
+        url = f"{self.url}/_mock/streams/{stream}/members"
+        request = Request(url, body, {"content-type": "application/json"})
+        urlopen(request, timeout=10).close()
+
+
+@pytest.fixture
+def pod(tmp_path: Path, capsys: pytest.CaptureFixture[str], mock_process: MockProcess) -> Iterator[Pod]:
+    """Both networks."""
     key, secret = tmp_path / "bot.pem", tmp_path / "secret"
     secret.write_text("mock-app-secret")
     secret.chmod(0o600)
@@ -45,7 +63,13 @@ def online(
             f'secret_file = "{secret}"\ntoken_file = "{secret}"\naes_key_file = "{_aes_key(tmp_path)}"\n'
         )
         (customer,) = parse_qs(urlsplit(wecom["chats"]["李雷"]).query)["customer"]
-        yield terminal, f"{wecom['account']}/{customer}"
+        yield Pod(terminal, f"{wecom['account']}/{customer}", pod["url"], pod["bot"])
+
+
+@pytest.fixture
+def online(pod: Pod) -> tuple[Terminal, str]:
+    """A terminal that asks them, and the contact."""
+    return pod.terminal, pod.contact
 
 
 def _aes_key(folder: Path) -> Path:
@@ -99,6 +123,22 @@ def test_people_who_parted_find_their_room_again(online: tuple[Terminal, str]) -
     first, second = listed(terminal, "--ended")
     assert (first["state"], second["state"]) == ("ended", "active")
     assert first["stream"] == second["stream"]
+
+
+def test_a_room_that_the_bridge_is_not_in_is_not_taken_again(pod: Pod) -> None:
+    """Somebody removed the bridge from the room of two who parted: paired again they get a new one, as in the
+    old one nothing would arrive. Who names it is told to add the account there."""
+    terminal, arguments = pod.terminal, ("people", "pair", "alice.wong@bank.example", pod.contact)
+    arguments = (*arguments, "--reason", "client")
+    assert terminal.type(*arguments).code == Exit.DONE
+    (first,) = listed(terminal)
+    assert terminal.type("people", "unpair", "1", "--reason", "left").code == Exit.DONE
+    pod.remove_bridge(first["stream"])
+    refused = terminal.type(*arguments, "--stream", first["stream"])
+    assert (refused.code, first["stream"] in refused.err) == (Exit.WRONG, True)
+    assert terminal.type(*arguments).code == Exit.DONE
+    (second,) = listed(terminal)
+    assert second["stream"] not in ("", first["stream"])
 
 
 def test_an_account_that_is_not_ours_is_refused(online: tuple[Terminal, str]) -> None:

@@ -7,7 +7,7 @@ the networks unless they are given; ids bind, names do not.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -175,14 +175,12 @@ async def _asked(settings: Settings, store: Database, wish: _Wish) -> Pair:
                 "one of them stands in `weighbridge audit search`."
             )
         name = wish.contact_name or contact.name
-        stream = (
-            wish.stream or rooms.get(advisor.id) or await _open_room(networks[SYMPHONY], advisor, name, wish)
-        )
+        stream = await _room(networks[SYMPHONY], rooms.get(advisor.id, []), advisor, name, wish)
     return _two(wish, advisor.id, advisor.name, name, stream)
 
 
-async def _earlier_rooms(store: Database, wish: _Wish) -> dict[str, str]:
-    """The streams, by advisor, that this contact had in pairs that have ended.
+async def _earlier_rooms(store: Database, wish: _Wish) -> dict[str, list[str]]:
+    """The streams, by advisor and each once, that this contact had in pairs that have ended.
 
     Raises Conflict while the contact is in a pair: he talks in one stream, whoever the advisors are.
     """
@@ -200,7 +198,10 @@ async def _earlier_rooms(store: Database, wish: _Wish) -> dict[str, str]:
                 f"{contact} is in pair {row['id']} already; to let another advisor join that chat, say "
                 f"--stream {row['stream']}."
             )
-    return {row["advisor"]: row["stream"] for row in rows}
+    streams: dict[str, dict[str, None]] = {}
+    for row in rows:
+        streams.setdefault(row["advisor"], {})[row["stream"]] = None
+    return {advisor: list(some) for advisor, some in streams.items()}
 
 
 async def _require_account(weixin: WeixinConnector, account: str) -> None:
@@ -211,10 +212,31 @@ async def _require_account(weixin: WeixinConnector, account: str) -> None:
         )
 
 
-async def _open_room(symphony: SymphonyConnector, advisor: Party, name: str, wish: _Wish) -> str:
-    """A room for the two. Symphony takes no two rooms of one name (under 50 characters), and neither names
-    nor nicknames are unique."""
+async def _room(
+    symphony: SymphonyConnector, earlier: Sequence[str], advisor: Party, name: str, wish: _Wish
+) -> str:
+    """The stream that was typed, the last one that the two had, or a new room.
+
+    Raises ConfigError when the bridge is not in the one that was typed: nothing would ever go through it.
+    """
+    if wish.stream and not await symphony.is_in(wish.stream):
+        raise ConfigError(
+            f"--stream: the bridge's account is not in {wish.stream}, or it is closed: add the account there."
+        )
+    if wish.stream:
+        return wish.stream
+    if earlier and await symphony.is_in(earlier[-1]):
+        return earlier[-1]
+    return await _open_room(symphony, len(earlier), advisor, name, wish)
+
+
+async def _open_room(
+    symphony: SymphonyConnector, earlier: int, advisor: Party, name: str, wish: _Wish
+) -> str:
+    """A room for the two, who had some `earlier` ones. Symphony takes no two rooms of one name (under 50
+    characters), and neither names nor nicknames are unique."""
     title = f"{name[:16]} · Weixin · {advisor.name[:14]} {wish.contact[-6:]}"
+    title += f" {earlier + 1}" if earlier else ""
     stream: str = await symphony.open_room(title, [advisor.id])
     return stream
 

@@ -453,10 +453,10 @@ class SymphonyConnector:
                 await pauses.after(error)
         return await call()
 
-    async def _own_streams(self) -> list[str]:
-        """Every stream that the bridge's account is a member of, closed ones too."""
+    async def _own_streams(self, *, closed: bool = True) -> list[str]:
+        """Every stream that the bridge's account is a member of, those that were `closed` too."""
         kinds = [{"type": kind} for kind in ("IM", "MIM", "ROOM")]
-        wanted = {"streamTypes": kinds, "includeInactiveStreams": True}
+        wanted = {"streamTypes": kinds, "includeInactiveStreams": closed}
         found: list[str] = []
         for skip in itertools.count(0, STREAMS_LISTED):
             query = f"?skip={skip}&limit={STREAMS_LISTED}"
@@ -651,6 +651,10 @@ class SymphonyConnector:
                 self._pod(f"v1/room/{stream}/membership/add"), "adding a member", {"id": int(user_id)}
             )
         return stream
+
+    async def is_in(self, stream: str) -> bool:
+        """Whether the bridge's account can write in a stream: it is a member, and the stream is open."""
+        return wire.normal_id(stream) in await self._own_streams(closed=False)
 
     async def check(self) -> list[tuple[str, bool, str]]:
         """What a doctor wants to know, in order: what was tried, whether it went well, and a detail."""
