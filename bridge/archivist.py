@@ -58,8 +58,8 @@ UNCLEARED = (
     "{name} --i-understand`"
 )
 MOVED = (
-    "has copies at {there}, and its policy now says {to}. What lies in one place is not looked for in "
-    "another: give the new place an id of its own"
+    "has copies at {there}, and policy and settings now say {to}. What lies in one place is not looked for "
+    "in another: give the new place an id of its own"
 )
 WALLED = "{name} is not in {origin}, and its policy names no approval by which records may leave that region"
 UNLOCKED = "{name}: {count} copies are not locked or held yet as they have to be by now ({why})"
@@ -225,7 +225,7 @@ class Archivist:
             return
         try:
             sink = self.make(place.destination)
-            await self._read(partial(is_there, destination=place.destination))
+            await self._read(partial(is_there, destination=place.destination, host=sink.host))
             place.sink, place.trouble = sink, ""
         except ConfigError as error:
             place.trouble = f"{name}: {error}"
@@ -311,7 +311,7 @@ class Archivist:
         answer: Acknowledged = await place.sink.put(parcel, self.database.blobs)
         digest = digest_in(parcel.name)
         told = (digest, answer.objects, answer.answer, answer.until, answer.held)
-        return Kept(copy, *told, to.to, approval)
+        return Kept(copy, *told, to.to, approval, place.sink.host)
 
     async def _park(self, place: _Place, copy: Due, reason: str) -> None:
         await self.database.write(lambda tx: copies.park(tx, place.key, copy, reason))
@@ -445,14 +445,19 @@ class Archivist:
             self._db.close()
 
 
-def is_there(db: Connection, destination: Destination) -> None:
-    """Whether what an archive has lies where its policy says. Raises ConfigError when it lies elsewhere; a
-    mailbox, which has no more to show than receipts, may move."""
-    if destination.to.startswith(("smtp:", "smtps:")):
-        return
+def is_there(db: Connection, destination: Destination, host: str | None = None) -> None:
+    """Whether what an archive has lies where its policy says, and on `host`, where somebody knows which.
+    Raises ConfigError when it lies elsewhere; a mailbox, of which there are only receipts, may move."""
     there = copies.address(db, key_of(destination.name))
-    if there and there.rstrip("/") != destination.to.rstrip("/"):
-        raise ConfigError(MOVED.format(there=there, to=destination.to))
+    if there is None or destination.to.startswith(("smtp:", "smtps:")):
+        return
+    now = destination.to, there[1] if host is None else host
+    if (there[0].rstrip("/"), there[1]) != (now[0].rstrip("/"), now[1]):
+        raise ConfigError(MOVED.format(there=_at(*there), to=_at(*now)))
+
+
+def _at(to: str, host: str) -> str:
+    return f"{to} on {host}" if host else to
 
 
 async def _answers(sink: Sink) -> bool:

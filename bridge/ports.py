@@ -156,9 +156,10 @@ it goes on, unless others are refused as well and none is taken."""
 class Sink(Protocol):
     """An archive outside that keeps copies of records.
 
-    `name` is what people know it by; MUST hold no secret. `recalls` says that it can be asked for what it
-    has, `locks` that it keeps what it has from being deleted, `collected` that others fetch what lies there,
-    so that what is gone is no loss.
+    `name` is what people know it by; MUST hold no secret. `host` is where its address leads to by the
+    settings and not by itself, "" where it says all. `recalls` says that it can be asked for what it has,
+    `locks` that it keeps what it has from being deleted, `collected` that others fetch what lies there, so
+    that what is gone is no loss.
 
     Every method MAY raise `Unreachable`, when another try makes sense, with what a person has to do where it
     is not the network's fault; and `Refused`, when it will never take this record as it is ("too-large"), or
@@ -167,6 +168,7 @@ class Sink(Protocol):
     """
 
     name: str
+    host: str
     recalls: bool
     locks: bool
     collected: bool

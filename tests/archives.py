@@ -76,6 +76,7 @@ class Shelf:
     recalls: bool = True
     locks: bool = True
     collected: bool = False
+    host: str = ""
     there: dict[str, Parcel] = field(default_factory=dict)
     held: dict[str, bool] = field(default_factory=dict)
     until: dict[str, int] = field(default_factory=dict)

@@ -445,6 +445,10 @@ async def test_an_archive_that_moved_is_another_one(hands: Hands) -> None:
     await moved.renew()
     assert "s3://vault" in moved.trouble() and "id of its own" in moved.trouble()
     assert moved.places[VAULT.name].sink is None
+    elsewhere = archivist(hands, {VAULT.name: Shelf(host="minio.bank.example")})
+    await elsewhere.renew()
+    assert "s3://vault on minio.bank.example" in elsewhere.trouble()
+    assert elsewhere.places[VAULT.name].sink is None
     same = archivist(hands, {VAULT.name: shelf}, VAULT._replace(to="s3://vault/"))
     await same.renew()
     assert same.trouble() == ""

@@ -163,7 +163,7 @@ async def _check(
     from bridge.reading_back import read_back
 
     async with compose.at_sink(settings, one) as sink:
-        await store.read(lambda db: is_there(db, one))
+        await store.read(lambda db: is_there(db, one, sink.host))
         return await read_back(store, sink, sample, person, reason)
 
 

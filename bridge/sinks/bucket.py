@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, BinaryIO
+from urllib.parse import urlsplit
 
 from bridge.buckets import Service, place_in
 from bridge.errors import Refused, Unreachable
@@ -54,6 +55,7 @@ class BucketSink:
     def __init__(self, name: str, address: str, mode: str, *, endpoint: str = "", proxy: str = "") -> None:
         self.name, self.address, self.mode = name, address, mode.upper()
         self.locks = bool(mode)
+        self.host = urlsplit(endpoint).hostname or ""
         self.bucket, self.prefix = place_in(address)
         self._service = Service(address, _Away, endpoint=endpoint, proxy=proxy)
 

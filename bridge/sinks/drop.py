@@ -29,7 +29,7 @@ MANIFESTS = "manifests"
 class DropSink:
     """`bridge.ports.Sink` on a folder, which has to be there: one that is not mounted is not made."""
 
-    recalls, locks, collected = True, False, True
+    recalls, locks, collected, host = True, False, True, ""
 
     def __init__(self, name: str, folder: Path) -> None:
         self.name, self.folder = name, folder

@@ -50,7 +50,7 @@ class MailBox:
 class MailSink:
     """`bridge.ports.Sink` on a mailbox: one connection, which is kept open between letters."""
 
-    recalls, locks, collected = False, False, False
+    recalls, locks, collected, host = False, False, False, ""
 
     def __init__(self, name: str, box: MailBox) -> None:
         self.name, self.box = name, box

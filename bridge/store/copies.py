@@ -249,8 +249,9 @@ def draw(db: Connection, key: str, count: int) -> list[Drawn]:
     return [Drawn(Due(*row[:-3]), row[-3], row[-2], bool(row[-1])) for row in db.execute(query)]
 
 
-def address(db: Connection, key: str) -> str:
-    """Where the newest copy lies that archive `key` has and that still stands here; "" when it has none."""
+def address(db: Connection, key: str) -> tuple[str, str] | None:
+    """Where the newest copy lies that archive `key` has and that still stands here: its address, and the host
+    where that leads to by the settings. None when it has none."""
     c = s.content.c
     query = (
         select(c.body)
@@ -260,7 +261,10 @@ def address(db: Connection, key: str) -> str:
         .limit(1)
     )
     body = db.execute(query).scalar()
-    return str(orjson.loads(body)["to"]) if body else ""
+    if not body:
+        return None
+    told = orjson.loads(body)
+    return told["to"], told.get("host", "")
 
 
 def unchecked(db: Connection, key: str, before: int) -> bool:
@@ -280,8 +284,9 @@ class Kept(NamedTuple):
     """An archive has a copy: `sha256` of its bytes, and what was answered.
 
     `objects` are the names of all that lies there of it, its attachments among them; `to` is the archive's
-    address, `approval` the id of what let the record leave its region ("" where it did not). `until` is when
-    their lock ends (milliseconds, 0: none), `held` whether they are under a legal hold.
+    address, `host` where that leads to by the settings; `approval` the id of what let the record leave its
+    region ("" where it did not). `until` is when their lock ends (milliseconds, 0: none), `held` whether they
+    are under a legal hold.
     """
 
     copy: Due
@@ -292,6 +297,7 @@ class Kept(NamedTuple):
     held: bool = False
     to: str = ""
     approval: str = ""
+    host: str = ""
 
 
 def keep(tx: Tx, key: str, kept: Sequence[Kept]) -> None:
@@ -303,6 +309,7 @@ def keep(tx: Tx, key: str, kept: Sequence[Kept]) -> None:
         facts = _facts(key, one.copy) | {"sha256": one.sha256}
         body = {"objects": list(one.objects), "answer": one.answer, "to": one.to}
         body |= {"approval": one.approval} if one.approval else {}
+        body |= {"host": one.host} if one.host else {}
         entry = tx.append(one.copy.lane, "copy:kept", f"message/{one.copy.message}", facts, dump(body))
         told = {"b_sha256": one.sha256, "b_entry": entry, "b_until": one.until, "b_held": int(one.held)}
         _KEEP.many(tx.db, [_place(key, one.copy) | told])

@@ -43,6 +43,12 @@ def head(address: str, name: str, bucket: str = "locked") -> Any:
     return client(address).head_object(Bucket=bucket, Key=key, VersionId=version)
 
 
+def test_where_its_address_leads() -> None:
+    """A bucket's name says where it is at Amazon; elsewhere the endpoint's host belongs to it."""
+    hosts = [sink(one).host for one in ("", "https://minio.bank.example:9000", "http://MINIO.bank.example")]
+    assert hosts == ["", "minio.bank.example", "minio.bank.example"]
+
+
 async def test_record_and_attachment_are_locked(address: str) -> None:
     """Each object has length, digest in its name, lock until the record's end; a repetition adds none."""
     file = Enclosed("报告.pdf", "application/pdf", len(PDF), "", "sealed")
