@@ -8,15 +8,18 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from disposals import firm
+from disposals import LONG, SHORT, firm
 from rig import LANGUAGES, START, Clock, judge, message, new_store, opened
-from story import Terminal
+from story import Terminal, passed
 
 from bridge import pipeline
 from bridge.cli.output import Exit
 from bridge.message import SYMPHONY, WEIXIN, Archived, Retention, Verdict
 from bridge.policy import Source
+from bridge.ports import Ruling
 from bridge.records.terms import end
+from bridge.store import erasure
+from bridge.store.documents import last_number
 
 POLICY = b"""\
 policy: hk-equities
@@ -100,6 +103,33 @@ def test_explain_what_has_no_end(terminal: Terminal) -> None:
     assert "kept without an end; no class of retention" in terminal.type("retention", "explain", "5").out
     assert "shares the fate of message 2" in terminal.type("retention", "explain", "3").out
     assert terminal.type("retention", "explain", "99").code == Exit.NO
+
+
+def test_explain_what_an_edit_keeps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The end is that of the one which keeps both, and it is named; the answer to a request says it too."""
+    old = firm(tmp_path)
+
+    async def said() -> None:
+        await old.store.own("daemon")
+        first = old.story.says("the first words")
+        for one, keep in ((first, SHORT), (old.story.says("the second", replaces=first.id), LONG)):
+            await old.story.archive(one)
+            for waiting in await old.store.unjudged(9):
+                verdict = replace(passed(waiting), retention=(keep,))
+                await old.store.record_rulings([Ruling(waiting, verdict, "")])
+        await old.story.deliver()
+
+    asyncio.run(said())
+    (first, second) = asyncio.run(old.store.read(lambda db: [last_number(db) - 1, last_number(db)]))
+    answers, _ = asyncio.run(old.store.read(lambda db: erasure.answers(db, [first], old.store.clock.now())))
+    old.store.close()
+    terminal = Terminal(tmp_path, capsys)
+    text = terminal.type("retention", "explain", str(first)).out
+    because = f"because of message {second}, with which it is joined (cards/long)."
+    assert text.startswith(f"Message {first} is kept until 2033-11-01 {because}"), text
+    (one,) = terminal.type("retention", "explain", str(first), "--json").records
+    assert one["last"]["number"] == second
+    assert (answers[0].until, answers[0].because) == (one["last"]["until"], LONG.key)
 
 
 def test_explain_what_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

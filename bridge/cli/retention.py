@@ -100,14 +100,19 @@ def _sentence(found: Life) -> str:
     one = found.standing
     if not one.kept:
         return f"Message {one.number} may be disposed of: its term ended on {_day(one.until or 0)}."
-    until = "without an end" if one.until is None else f"until {_day(one.until)}"
+    until = "without an end" if one.last.until is None else f"until {_day(one.last.until)}"
     others = [reason for reason in one.kept if not reason.startswith("retention until")]
     why = "".join(f"; {output.cell(reason)}" for reason in others)
     return f"Message {one.number} is kept {until}{_because(found)}{why}."
 
 
 def _because(found: Life) -> str:
-    """What its end comes from: a class, or somebody's order."""
+    """What its end comes from: a class, or somebody's order; or that of an edit, of a recall, of what it
+    edits."""
+    last = found.standing.last
+    if last.number not in (found.standing.number, found.about):
+        with_class = f" ({output.cell(last.because)})" if last.because else ""
+        return f" because of message {last.number}, with which it is joined{with_class}"
     if order := found.governing:
         person, reason = output.cell(order.person), output.cell(order.reason)
         return f" because {person} extended it on {_day(order.at)} ({reason})"
@@ -163,6 +168,7 @@ def _as_record(found: Life) -> dict[str, Any]:
         "archived_at": found.archived_at,
         "until": one.until,
         "because": one.because,
+        "last": one.last._asdict(),
         "kept": list(one.kept),
         "classes": classes,
         "happened": found.happened,

@@ -164,6 +164,8 @@ def _kept(request: Request) -> Mapping[tuple[int, str, str], int]:
 def _words_for(one: Answer) -> tuple[int, str, str]:
     if not any(reason.startswith("retention") for reason in one.reasons):
         return 0, "", "now"
+    if one.until is None and not any(reason.startswith("retention:") for reason in one.reasons):
+        return 0, "", "now"
     if one.until is None:
         return 0, one.rule, "law-open" if one.rule else "house-open"
     return one.until, one.rule, "law" if one.rule else "house"

@@ -52,6 +52,13 @@ def _end(day: int, keep: str) -> int:
         return _LAST
 
 
+def end_of(one: Retention, created: int, happened: Mapping[str, int]) -> int | None:
+    """When the period of one class is over for a record that was archived at `created`; None while its event
+    has not happened. For what happened before there was a record, its period is the record's own."""
+    begin = created if one.start == CREATION else happened.get(one.start)
+    return None if begin is None else end(max(begin, created), one.keep)
+
+
 def term(
     classes: Iterable[Retention], created: int, happened: Mapping[str, int], extended: int = 0
 ) -> Term | None:
@@ -63,10 +70,7 @@ def term(
     """
     found: Term | None = None
     for one in sorted(classes, key=lambda one: (-usual_days(one.keep), one.key)):
-        begin = created if one.start == CREATION else happened.get(one.start)
-        # What happened before there was a record: its period is the record's own.
-        until = None if begin is None else end(max(begin, created), one.keep)
-        found = longer(found, Term(one.key, one.start, until))
+        found = longer(found, Term(one.key, one.start, end_of(one, created, happened)))
     if found is not None and found.until is not None and found.until < extended:
         return replace(found, until=extended)
     return found

@@ -137,11 +137,10 @@ def _named(entries: Sequence[Entry]) -> set[str]:
 
 
 def _outlasts(entries: Sequence[Entry], gone: Entry) -> bool:
-    """Whether a message's term went beyond the time at which another was destroyed."""
-    if not any("kept" in entry.facts for entry in entries):
-        return False
+    """Whether a message's term went beyond the time at which another was destroyed; without a class it has
+    no end."""
     until = _term(entries)
-    return until is None or until > gone.at
+    return bool(entries) and (until is None or until > gone.at)
 
 
 def _lacking(entries: Sequence[Entry], gone: Entry) -> list[str]:
@@ -208,7 +207,7 @@ class _Asked:
     def __init__(self, work: Work) -> None:
         self.work = work
         acts = [*work.entries(["policy"])["policy"], *(e for some in work.legal.values() for e in some)]
-        self._acts = sorted(acts, key=lambda entry: (entry.at, entry.lane, entry.seq))
+        self._acts = sorted(acts, key=lambda entry: (entry.lane, entry.seq))
 
     def check(self, disposal: int, runs: Sequence[Entry]) -> None:
         """What was asked before each part of a plan was carried out is what stood by then."""
@@ -222,17 +221,18 @@ class _Asked:
 
     def _stood(self, run: Entry) -> tuple[list[str], object]:
         holds: set[str] = set()
-        policies: object = []
+        activated: dict[int, Entry] = {}  # by lane: a clock may be put right between two of one
         for act in self._acts:
-            if act.at > run.at or not _precedes(act, run):
+            if not _precedes(act, run):
                 continue
             if act.kind == "policy:activated":
-                policies = act.facts.get("policies")
+                activated[act.lane] = act
             elif act.kind == "legal:lifted":
                 holds.discard(str(act.facts.get("hold")))
             elif act.kind == "legal:placed":
                 holds.add(str(act.facts.get("hold")))
-        return sorted(holds), policies
+        last = max(activated.values(), key=lambda entry: (entry.at, entry.lane), default=None)
+        return sorted(holds), last.facts.get("policies") if last else []
 
 
 def _precedes(act: Entry, run: Entry) -> bool:

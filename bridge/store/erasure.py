@@ -58,7 +58,8 @@ def answers(
 
 
 def _answer(one: Standing, rule: str) -> Answer:
-    return Answer(one.number, KEPT if one.kept else ERASED, one.until, one.because, one.kept, rule)
+    _, until, because = one.last
+    return Answer(one.number, KEPT if one.kept else ERASED, until, because, one.kept, rule)
 
 
 def _rules(db: Connection, standings: Sequence[Standing]) -> dict[int, str]:
@@ -66,11 +67,13 @@ def _rules(db: Connection, standings: Sequence[Standing]) -> dict[int, str]:
     its policy or by an order, are not among them."""
     from bridge.policy.presets import PRESETS
 
-    waiting = [one for one in standings if one.because and one.kept]
-    numbers = [one.number for one in waiting]
+    last = {one.number: one.last for one in standings if one.last.because and one.kept}
+    numbers = sorted({one.number for one in last.values()})
     presets, resting = presets_of(db, numbers), claims(db, numbers)
-    found = {one.number: PRESETS.get(presets[one.number].get(one.because, "")) for one in waiting}
-    ordered = {one.number for one in waiting if one.until and one.until == resting[one.number].extended}
+    found = {number: PRESETS.get(presets[one.number].get(one.because, "")) for number, one in last.items()}
+    ordered = {
+        number for number, one in last.items() if one.until and one.until == resting[one.number].extended
+    }
     return {number: one.rule for number, one in found.items() if one and number not in ordered}
 
 

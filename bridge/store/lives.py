@@ -15,7 +15,7 @@ from sqlalchemy import Connection, and_, func, not_, select
 from bridge.errors import Missing, StoreError
 from bridge.message import Retention
 from bridge.ports import Order
-from bridge.records.terms import CREATION, end, is_write_once, readable_until
+from bridge.records.terms import end_of, is_write_once, readable_until
 from bridge.search.document import Document
 from bridge.store import schema as s
 from bridge.store.documents import Stored, documents
@@ -81,16 +81,13 @@ def life(db: Connection, number: int, now: int) -> Life:
     (root,) = families(db, [number])
     known = claims(db, [root])[root]
     presets = presets_of(db, [root])[root]
-    begins = [
-        known.created if one.start == CREATION else known.happened.get(one.start) for one in known.classes
-    ]
     return Life(
         standing,
         root if root != number else 0,
         known.created,
         tuple(
-            Claim(one, None if begin is None else end(begin, one.keep), presets.get(one.key, ""))
-            for one, begin in zip(known.classes, begins, strict=True)
+            Claim(one, end_of(one, known.created, known.happened), presets.get(one.key, ""))
+            for one in known.classes
         ),
         known.happened,
         _extension(db, root, known.extended),

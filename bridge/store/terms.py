@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, case, func, not_, or_, select
@@ -155,15 +155,26 @@ def carry_out(tx: Tx, *, order: Order, place: str, numbers: Sequence[int]) -> in
 # --- what keeps a record --------------------------------------------------------------------------------
 
 
+class Last(NamedTuple):
+    """Of a record, its edits, its recall and what it edits itself the one that stays longest: until when
+    (milliseconds; None: not known, or never), and because of which class ("" if none)."""
+
+    number: int
+    until: int | None
+    because: str
+
+
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Whether a record may go. `until` is when its term is over (milliseconds; None: not known, or never),
-    `because` the class that governs ("" if none). `kept` are all reasons why it may not go now; without any
+    """Whether a record may go. `until` is when its own term is over (milliseconds; None: not known, or
+    never), `because` the class that governs ("" if none), `last` the same of the one among those that are
+    joined with it which keeps all of them longest. `kept` are all reasons why it may not go now; without any
     it may."""
 
     number: int
     until: int | None
     because: str
+    last: Last
     kept: tuple[str, ...]
 
 
@@ -200,10 +211,15 @@ def _standings(db: Connection, numbers: Sequence[int], now: int, holds: Holds) -
         kept[root].extend(f"hold {name}" for name in names)
     asked = set(numbers)
     chains = _chains(family, said)
+    ends = {
+        root: Last(root, rows[root].until, name_of(rows[root].key or "")) for root in family if root in rows
+    }
     return {
-        one: Standing(one, rows[root].until, name_of(rows[root].key or ""), _reasons(root, chains, kept))
+        one: Standing(
+            one, ends[root].until, ends[root].because, _last(root, chains, ends), _reasons(root, chains, kept)
+        )
         for one, root in root_of.items()
-        if one in asked and root in rows
+        if one in asked and root in ends
     }
 
 
@@ -214,10 +230,16 @@ NO_CLASS = "no class of retention"
 def _reasons(
     root: int, chains: Mapping[int, Sequence[int]], kept: Mapping[int, Sequence[str]]
 ) -> tuple[str, ...]:
-    """What keeps a record, and what keeps an edit of it, a recall, or what it edits itself. That one of those
-    has no class keeps that one alone."""
+    """What keeps a record, and what keeps an edit of it, a recall, or what it edits itself."""
     others = (why for one in chains.get(root, ()) if one != root for why in kept.get(one, ()))
-    return tuple(dict.fromkeys([*kept.get(root, ()), *(why for why in others if why != NO_CLASS)]))
+    return tuple(dict.fromkeys([*kept.get(root, ()), *others]))
+
+
+def _last(root: int, chains: Mapping[int, Sequence[int]], ends: Mapping[int, Last]) -> Last:
+    """The one of a chain that ends last: one without an end before all, and the record itself before its
+    likes."""
+    chain = [ends[root], *(ends[one] for one in chains.get(root, ()) if one != root and one in ends)]
+    return max(chain, key=lambda one: float("inf") if one.until is None else one.until)
 
 
 def _joined(db: Connection, numbers: Sequence[int]) -> tuple[dict[int, list[int]], dict[int, list[Entry]]]:

@@ -15,6 +15,7 @@ from disposals import DAY, FIRST, LONG, PLANNER, SHORT, Firm, firm
 from sqlalchemy import insert, update
 from story import passed
 
+from bridge.message import Retention
 from bridge.ports import Placing, Ruling
 from bridge.store import destruction, disposal, holds, terms
 from bridge.store import schema as s
@@ -142,10 +143,8 @@ def trusting(db: object, numbers: object, now: int) -> list[disposal.Standing]:
     """Terms as the rows have them, and nothing else asked: an engine that was tampered with."""
     c = s.terms.c
     rows = db.execute(c.message.table.select().where(c.message.in_(list(numbers))))  # type: ignore[attr-defined]
-    return [
-        disposal.Standing(row.message, row.until, row.key, () if row.until <= now else ("retention until",))
-        for row in rows
-    ]
+    ends = (terms.Last(row.message, row.until, row.key) for row in rows)
+    return [disposal.Standing(*one, one, () if one.until <= now else ("retention until",)) for one in ends]
 
 
 @pytest.mark.usefixtures("careless")
@@ -184,6 +183,18 @@ async def test_policies_that_were_not_asked_are_found(old: Firm, monkeypatch: py
     assert "were destroyed without asking the policies that stood then" in await words(old)
 
 
+async def test_a_clock_that_was_put_right_accuses_nobody(old: Firm) -> None:
+    """What stood when a run asked is what its lane had before it, whatever the clock said meanwhile."""
+    await old.store.activate_policy([("cards", "ab" * 32)], FIRST, "tried")
+    placing = Placing("CASE-7", "somethingelse", "somethingelse", FIRST, "a letter")
+    await old.store.write(lambda tx: holds.place(tx, 0, placing))
+    old.story.clock.at -= 600_000
+    await old.store.activate_policy([], FIRST, "put back")
+    await old.dispose()
+    assert await old.store.read(lambda db: db.execute(s.disposed.select()).all())
+    assert await words(old) == ""
+
+
 async def test_a_clock_that_went_forward_and_back_is_found(old: Firm) -> None:
     """What went in a time that was none went too early: the entries after it are older."""
     old.story.clock.at += 8 * 366 * DAY
@@ -212,16 +223,17 @@ async def test_a_record_that_an_archive_lacked_is_found(old: Firm, monkeypatch: 
     assert "the archive records/vault had not acknowledged its copy" in await words(old)
 
 
+@pytest.mark.parametrize("later", [(LONG,), ()])
 async def test_an_original_that_went_before_its_edit_is_found(
-    old: Firm, monkeypatch: pytest.MonkeyPatch
+    old: Firm, monkeypatch: pytest.MonkeyPatch, later: tuple[Retention, ...]
 ) -> None:
     """What joins the two stands in the entries of each."""
     await old.store.own("daemon")
     first = old.story.says("the first words")
-    for message, keep in ((first, SHORT), (old.story.says("harmless", replaces=first.id), LONG)):
+    for message, keep in ((first, (SHORT,)), (old.story.says("harmless", replaces=first.id), later)):
         await old.story.archive(message)
         for one in await old.store.unjudged(100):
-            await old.store.record_rulings([Ruling(one, replace(passed(one), retention=(keep,)), "")])
+            await old.store.record_rulings([Ruling(one, replace(passed(one), retention=keep), "")])
         await old.story.deliver()
     old.story.clock.at += 40 * DAY
     await old.store.write(lambda tx: beat(tx, 0, "weixin", tx.now, 0))

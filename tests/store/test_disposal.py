@@ -95,9 +95,7 @@ async def test_what_is_held_retained_or_not_in_its_archives_is_not_planned(old: 
 
     def asks(db: object, numbers: list[int], now: int) -> list[Standing]:
         return [
-            Standing(
-                one.number, one.until, one.because, (*one.kept, *(["not yet in vault"] * (one.number == 41)))
-            )
+            replace(one, kept=(*one.kept, *(["not yet in vault"] * (one.number == 41))))
             for one in disposal.ask(db, numbers, now)
         ]
 
@@ -210,7 +208,7 @@ async def test_an_engine_that_would_destroy_what_must_stay_is_told(old: Firm) ->
     """If nothing refused, all is undone, and the ledger says that it failed."""
 
     def careless(db: object, numbers: list[int], now: int) -> list[Standing]:
-        return [Standing(one, now, "none", ()) for one in numbers]
+        return [Standing(one, now, "none", terms.Last(one, now, "none"), ()) for one in numbers]
 
     trial = await old.store.write(lambda tx: disposal.try_canary(tx, 0, asks=careless))
     assert not trial.refused

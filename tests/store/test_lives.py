@@ -51,6 +51,14 @@ async def test_a_life_says_everything(hands: Hands) -> None:
         await hands.store.read(lambda db: lives.life(db, 99, START))
 
 
+async def test_an_event_of_long_ago_counts_from_the_record(hands: Hands) -> None:
+    """What is said of a class is what its record is kept by."""
+    await say(hands, message(SYMPHONY, 1), keep=(SWAP,))
+    await hands.store.lengthen(Order(**WHO, event="deal-termination", at=START - 400 * 86_400_000), [1])
+    one = await hands.store.read(lambda db: lives.life(db, 1, START))
+    assert [claim.until for claim in one.classes] == [one.standing.until] == [end(START, "5y")]
+
+
 async def test_what_an_order_would_do_is_foreseen(hands: Hands) -> None:
     """How many live longer by it, how many long enough anyway, how many have no end; nothing changes."""
     await say(hands, message(SYMPHONY, 1), keep=(SEVEN,))

@@ -98,6 +98,32 @@ async def test_without_a_class_a_record_stays(hands: Hands) -> None:
     assert await kept(hands, 1, later=99 * YEAR) == [("no class of retention",)]
 
 
+@pytest.mark.parametrize(("first", "second"), [((SEVEN,), ()), ((), (SEVEN,))])
+async def test_what_is_joined_stays_with_what_has_no_class(
+    hands: Hands, first: tuple[Retention, ...], second: tuple[Retention, ...]
+) -> None:
+    """An original whose edit has no end has none either, and the other way round; so with a recall."""
+    await say(hands, message(SYMPHONY, 1), message(SYMPHONY, 3), keep=first)
+    await say(hands, message(SYMPHONY, 2, "edited", replaces="1"), keep=second)
+    await say(hands, message(SYMPHONY, 4, "", kind=Kind.RECALL, refers_to="3"), keep=second)
+    await hands.send(WEIXIN)
+    standings = await hands.store.read(
+        lambda db: terms.standings(db, [1, 2, 3, 4], START + 99 * YEAR, Holds(()))
+    )
+    assert ["no class of retention" in one.kept for one in standings] == [True] * 4
+    assert [one.last.until for one in standings] == [None] * 4
+
+
+async def test_the_longest_of_what_is_joined_is_known(hands: Hands) -> None:
+    """Each has an end of its own, and the one that keeps all of them is named with it."""
+    short = Retention("cards/short", "30d")
+    await say(hands, message(SYMPHONY, 1), keep=(short,))
+    await say(hands, message(SYMPHONY, 2, "edited", replaces="1"), keep=(SEVEN,))
+    first, second = await hands.store.read(lambda db: terms.standings(db, [1, 2], START, Holds(())))
+    assert (first.until, first.because) == (end(START, "30d"), short.key)
+    assert first.last == second.last == (2, end(START, "7y"), SEVEN.key)
+
+
 async def test_a_row_that_was_shortened_keeps_its_record(hands: Hands) -> None:
     """The term is believed only as far as the ledger says the same."""
     await say(hands, message(SYMPHONY, 1))
