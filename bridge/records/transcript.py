@@ -16,6 +16,9 @@ from typing import IO, Protocol
 ADVISOR, CLIENT, BRIDGE, OTHER = "advisor", "client", "bridge", "other"
 """What somebody is in a conversation: the firm's, the firm's client, our own voice, or anybody else."""
 
+BOTH_WAYS = " ↔ "
+"""What stands between the two sides in the title of a conversation."""
+
 
 @dataclass(frozen=True, slots=True)
 class Party:

@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Connection, and_, select, true
 
 from bridge.message import SYMPHONY, WEIXIN
 from bridge.records.addresses import origin, own_or_made
-from bridge.records.transcript import ADVISOR, BRIDGE, CLIENT, OTHER, Came, Party
+from bridge.records.transcript import ADVISOR, BOTH_WAYS, BRIDGE, CLIENT, OTHER, Came, Party
 from bridge.search.document import Person
 from bridge.store import schema as s
 from bridge.store.proving import testimony
@@ -146,7 +146,7 @@ class Talks:
         parties = dict.fromkeys(one.party for one in members)
         names = [", ".join(p.name for p in parties if p.role == role) for role in (ADVISOR, CLIENT)]
         region = origin(self.naming.origins, parties, tags)
-        return Talk(f"pair/{rows[0].id}", " ↔ ".join(names), tuple(members), region)  # type: ignore[attr-defined]
+        return Talk(f"pair/{rows[0].id}", BOTH_WAYS.join(names), tuple(members), region)  # type: ignore[attr-defined]
 
     def _members(self, row: object, body: dict[str, str]) -> list[Member]:
         who = row.advisor, row.contact.partition("/")[2]  # type: ignore[attr-defined]

@@ -111,12 +111,16 @@ def test_families_and_presence(out: corpus.Memory) -> None:
     assert group["PRESENT"].startswith("Alice Wong <alice.wong@bank.example>; 李雷 <")
 
 
-def test_the_opt_file_names_a_text_for_each_document(out: corpus.Memory) -> None:
-    """Key, volume, path, begin of a document, folder, box, pages."""
-    lines = [line.split(",") for line in out.files["data/WB0001.opt"].decode().split("\r\n")[:-1]]
-    assert [line[0] for line in lines] == list(_rows(out))
-    assert all(_path(line[2]) in out.files for line in lines)
-    assert {(line[1], *line[3:]) for line in lines} == {("WB0001", "Y", "", "", "1")}
+@pytest.mark.parametrize("prefix", ["A,B", "þ", "", "a/b", "..", "x" * 21, "A\n"])
+def test_a_prefix_is_of_signs_that_stand_for_themselves(prefix: str) -> None:
+    """In a load file, in a path, in whatever somebody's loader splits."""
+    with pytest.raises(ConfigError, match="prefix"):
+        _written({"prefix": prefix})
+
+
+def test_no_texts_are_listed_as_pages(out: corpus.Memory) -> None:
+    """An OPT file lists images, and there are none."""
+    assert {name.rpartition(".")[2] for name in out.files if name.startswith("data/")} == {"dat"}
 
 
 def test_utf_16_says_the_same(out: corpus.Memory) -> None:

@@ -36,6 +36,13 @@ def test_messages_are_on_paper(out: corpus.Memory) -> None:
     assert "term[U+202E]sheet.pdf" in read
 
 
+def test_no_sign_of_ours_is_printed_as_a_code(out: corpus.Memory) -> None:
+    """The arrow of a title is in no font of paper."""
+    read = words(out, "2026-09-21/pair-1.pdf")
+    assert "[U+2194]" not in read
+    assert "AliceWong–李雷" in read
+
+
 def test_every_plain_text_is_on_paper(out: corpus.Memory) -> None:
     """Whatever needs no code is there as it was written, apart from where lines break."""
     read = words(out, "2026-09-22/pair-1.pdf")

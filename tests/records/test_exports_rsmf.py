@@ -157,6 +157,21 @@ def test_who_was_there_decides_the_type(files: list[Opened]) -> None:
     assert (last["type"], last["participants"]) == ("direct", ["symphony/7001", "weixin/wmLiLei"])
 
 
+def test_whose_record_it_is_stands_there_though_nobody_was_there_at_first() -> None:
+    """A custodian has to be there at the beginning: where he came later, a property names him. What an edit
+    of another day is about is one as well, for a parent cannot lead out of a file."""
+    items = (Came(corpus.START, corpus.ALICE, True), corpus.line(9, "anew", edits=2, sender=corpus.ALICE))
+    one = replace(corpus.slices()[0], present=(), items=items, participants=(corpus.ALICE,))
+    (octets,) = _written(one).values()
+    manifest = Opened(octets).manifest
+    (conversation,) = manifest["conversations"]
+    assert (conversation["participants"], "custodian" in conversation) == ([], False)
+    assert _custom(conversation, "Custodian") == ["symphony/7001"]
+    edit = manifest["events"][1]
+    assert ("parent" in edit, _custom(edit, "Replaces")) == (False, ["message/2"])
+    jsonschema.validate(manifest, SCHEMA)
+
+
 def test_attachments_are_inside_by_digest(files: list[Opened]) -> None:
     """A missing one is a file that says why: reviewers see that there was something."""
     stored = {one["id"]: one for one in files[0].manifest["events"]}["message/6"]["attachments"]

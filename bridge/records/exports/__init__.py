@@ -113,7 +113,7 @@ FORMATS: Mapping[str, Known] = {
         ),
         Known(
             "dat",
-            "Concordance load file (DAT and OPT), with natives and texts",
+            "Concordance load file (DAT), with natives and texts",
             options={
                 "profile": "columns: `weighbridge`, `doj`, `ftc` or `sec`",
                 "delimiters": "`concordance` or `pipe`",
@@ -141,10 +141,9 @@ def demand(one: Known, options: Mapping[str, object]) -> None:
         other, _, value = when.partition("=")
         if (not when or options.get(other) == value) and not str(options.get(name, "")).strip():
             where = f" with {when}" if when else ""
+            what = one.options[name]
             raise ConfigError(
-                [
-                    f"{one.name}{where} needs --option {name}=…: {one.options[name]}; without it nobody takes it."
-                ]
+                [f"{one.name}{where} needs --option {name}=…: {what}. Nobody takes it without."]
             )
 
 

@@ -5,6 +5,7 @@ Rules of this file: pure. A value that cannot be used is an error with those tha
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from bridge.errors import ConfigError
@@ -27,6 +28,20 @@ def word(options: Mapping[str, object], name: str, among: Sequence[str]) -> str:
     value = str(options.get(name, among[0]))
     if value not in among:
         raise ConfigError([f"option {name}: {value!r} is none of {', '.join(among)}."])
+    return value
+
+
+_PREFIX = re.compile(r"[A-Za-z0-9_-]{1,20}", re.ASCII)
+
+
+def prefix(options: Mapping[str, object]) -> str:
+    """The beginning of document ids: signs that stand for themselves in every load file and file name.
+    Raises ConfigError."""
+    value = str(options.get("prefix", "WB"))
+    if not _PREFIX.fullmatch(value):
+        raise ConfigError(
+            [f"option prefix: {value!r} is not 1 to 20 of A-Z, a-z, 0-9, - and _."]
+        )
     return value
 
 

@@ -1,4 +1,5 @@
-r"""Concordance load file (DAT), with natives, texts and an OPT file that names the texts.
+r"""Concordance load file (DAT), with natives and texts. There are no page images, so there is no OPT file,
+which lists nothing else.
 
 Rules of this file: pure. Fields stand in þ, between them \x14, a break inside is ®, a row ends with CRLF
 (Concordance's own delimiters: 254, 020, 174). None of the three is left inside a value: it is spelled out
@@ -11,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bridge.records.exports.choices import text, word
+from bridge.records.exports.choices import prefix, text, word
 from bridge.records.exports.docset import CONVERSATION, Shelf, Stored, documents
 from bridge.records.exports.legible import one_break, spelled
 from bridge.records.exports.mime import mailbox_text
@@ -191,22 +192,15 @@ class Dat:
         profile = PROFILES[word(options, "profile", tuple(PROFILES))]
         encoding, mark = ENCODINGS[word(options, "encoding", tuple(ENCODINGS))]
         signs = DELIMITERS[word(options, "delimiters", tuple(DELIMITERS))]
-        prefix = text(options, "prefix", "WB")
+        beginning = prefix(options)
         values = dict(VALUES) | {"company": lambda one: text(options, "company")}
-        volume = f"{prefix}{out.part:04d}"
         shelf = Shelf(request, out)
-        with out.file(f"data/{volume}.dat") as dat, out.file(f"data/{volume}.opt") as opt:
+        with out.file(f"data/{beginning}{out.part:04d}.dat") as dat:
             dat.write(mark + signs.row(name for name, _ in profile).encode(encoding))
-            for document in documents(slices, prefix):
+            for document in documents(slices, beginning):
                 stored = shelf.store(document)
                 _warn(stored, signs, out)
                 dat.write(signs.row(values[source](stored) for _, source in profile).encode(encoding))
-                opt.write(_image(stored, volume))
-
-
-def _image(stored: Stored, volume: str) -> bytes:
-    """A line of the OPT file: key, volume, path, begin of a document, folder, box, pages."""
-    return f"{stored.document.id},{volume},{_path(stored.text)},Y,,,1\r\n".encode()
 
 
 def _warn(stored: Stored, signs: Delimiters, out: Output) -> None:

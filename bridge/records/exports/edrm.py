@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from bridge.records.exports.choices import text, word
+from bridge.records.exports.choices import prefix, word
 from bridge.records.exports.docset import ATTACHMENT, MESSAGE, Document, Shelf, Stored, documents
 from bridge.records.exports.legible import FORBIDDEN, altered
 from bridge.records.exports.markup import Markup
@@ -58,7 +58,7 @@ class Edrm:
         version = word(options, "version", _VERSIONS)
         shelf = Shelf(request, out)
         with out.file(f"edrm-{out.part:04d}.xml") as file:
-            load = _Load(Markup(file), shelf, text(options, "prefix", "WB"))
+            load = _Load(Markup(file), shelf, prefix(options))
             with load.markup.within("Root", _root(version)):
                 if version == "1.2":
                     load.fields()

@@ -7,6 +7,7 @@ that no font has is printed as its code, and that is a warning.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bridge.records.exports.attaching import attach
@@ -16,7 +17,7 @@ from bridge.records.exports.labels import LANGUAGES, label
 from bridge.records.exports.legible import DECEIVING, one_break, spelled
 from bridge.records.exports.naming import attachment, of_slice
 from bridge.records.exports.reading import Pair, became, change, facts, heading, sides
-from bridge.records.transcript import Came, Line, Output, Request, Slice
+from bridge.records.transcript import BOTH_WAYS, Came, Line, Output, Request, Slice
 from bridge.typesetting import LATIN, build, code, font_of, paragraph
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Pdf:
         language = word(options, "language", LANGUAGES)
         for one in slices:
             with out.file(of_slice(one, "pdf")) as file:
-                build(file, spelled(one.title), _flow(request, one, language), str, LATIN)
+                build(file, spelled(_title(one)), _flow(request, one, language), str, LATIN)
             for line in one.lines:
                 _warn(out, line)
         attach(out, slices)
@@ -51,9 +52,14 @@ def _warn(out: Output, line: Line) -> None:
         out.warn("signs", line.number, "signs that no font has are printed as codes")
 
 
+def _title(one: Slice) -> str:
+    """A conversation's title with signs that fonts have: the arrow in it is ours."""
+    return one.title.replace(BOTH_WAYS, " – ")
+
+
 def _flow(request: Request, one: Slice, language: str) -> Iterator[Flowable]:
-    yield from _paragraphs(one.title, 15)
-    yield from _pairs(heading(request, one, language))
+    yield from _paragraphs(_title(one), 15)
+    yield from _pairs(heading(request, replace(one, title=_title(one)), language))
     for item in one.items:
         if isinstance(item, Came):
             yield from _paragraphs(change(item, language), 8)

@@ -113,15 +113,18 @@ class _Thread:
     def _conversation(self) -> dict[str, object]:
         everyone, keeper = everybody(self.conversation), custodian(self.conversation)
         inside = everyone if self._steady() else self.conversation.present
+        inner = keeper is not None and account(keeper) in map(account, inside)
+        facts = [("Day", f"{self.conversation.day.isoformat()} {self.request.zone}")]
+        facts += [("Custodian", plainly.who(keeper))] if keeper and not inner else []
         found: dict[str, object] = {
             "id": self.conversation.key,
             "display": self.conversation.title,
             "platform": self._platform(),
             "type": "direct" if self._steady() else "channel",
             "participants": [plainly.who(one) for one in inside],
-            "custom": _custom([("Day", f"{self.conversation.day.isoformat()} {self.request.zone}")]),
+            "custom": _custom(facts),
         }
-        if keeper and account(keeper) in map(account, inside):
+        if keeper and inner:
             found["custodian"] = plainly.who(keeper)
         return found
 
