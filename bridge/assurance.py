@@ -15,7 +15,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -497,11 +506,19 @@ class Assurance:
         run.alerts += await disposal.settle_again(self.database)
         for trial in self.trials:
             run.canaries |= await trial(policies)
-        before = await self._before(run.day, 1)
-        gone = [name for one in before if one for name in one.canaries if name not in run.canaries]
-        run.alerts += [f"{name} is no longer tried" for name in gone if name.startswith("detector ")]
+        for one in filter(None, await self._before(run.day, 1)):
+            run.alerts += await self._no_longer_tried(one, run.canaries)
         run.unasked += [f"{name}: {said}" for name, said in run.canaries.items() if _untried(said)]
         run.canaries = {name: said for name, said in run.canaries.items() if not _untried(said)}
+
+    async def _no_longer_tried(self, before: Certificate, tried: Collection[str]) -> list[str]:
+        """The detectors of the day before that are gone, and whether other policies are in force since."""
+        gone = [name for name in before.canaries if name.startswith("detector ") and name not in tried]
+        changed = await self.database.read_apart(lambda db: heartbeats.policies_since(db, before.made_at))
+        why = (
+            f"other policies are in force since {moment(changed)}" if changed else "the policies are the same"
+        )
+        return [f"{name} is no longer tried, and {why}" for name in gone]
 
     async def _plant(self, run: _Run) -> None:
         """A marked message of ours has to come back."""

@@ -418,7 +418,14 @@ async def test_a_silenced_detector_is_an_alarm_within_a_day(world: World) -> Non
     world.policies = replace(sound, engine=replace(sound.engine, by_owner={}))
     assert (await world.certificate()).failed == ["detector desk/promise"]
     world.policies = compiled(POLICY.replace(b"promise", b"pledge"))
-    assert "detector desk/promise is no longer tried" in (await world.certificate()).alerts
+    gone = "detector desk/promise is no longer tried, and "
+    assert f"{gone}the policies are the same" in (await world.certificate()).alerts
+    world.policies = sound
+    await world.certificate()
+    world.policies = compiled(POLICY.replace(b"promise", b"pledge"))
+    facts = {"policies": []}
+    await world.database.write(lambda tx: tx.append(0, "policy:activated", "policy", facts, b"{}"))
+    assert f"{gone}other policies are in force since" in (await world.certificate()).alerts[0]
 
 
 async def test_somebody_who_falls_silent_is_told(world: World) -> None:
@@ -569,8 +576,9 @@ def showing(world: World) -> list[Sighting]:
 
 def as_shown(claim: Claim, at: int) -> Sighting:
     """What Symphony shows of a delivery that it took at a time of its clock."""
-    permit, text = claim.permit, f"Li Lei: {claim.permit.content.text}"
-    return Sighting(SYMPHONY, "room", f"id-of-{permit.id}", at, permit=permit.id, ours=True, text=text)
+    one = claim.permit
+    ids, text = (one.conversation, f"id-of-{one.id}"), f"Li Lei: {one.content.text}"
+    return Sighting(SYMPHONY, *ids, at, permit=one.id, ours=True, text=text)
 
 
 async def test_a_network_whose_clock_is_ahead_is_not_accused(world: World) -> None:

@@ -11,6 +11,7 @@ import pytest
 from story import Answer, Terminal, copy_of_the_story
 
 from bridge.cli import certify
+from bridge.message import SYMPHONY, WEIXIN
 
 DAY = "2026-09-21"
 """The day of the story."""
@@ -73,6 +74,8 @@ def test_runs_of_a_day_are_listed(desk: Terminal) -> None:
     certified(desk)
     rows = desk.type("certify", "list", "--json").records
     assert [(row["day"], row["run"]) for row in rows] == [(DAY, 1), (DAY, 2)]
+    assert [(row["of"], row["unasked"]) for row in rows] == [("a whole day", [SYMPHONY, WEIXIN])] * 2
+    assert f"{SYMPHONY}, {WEIXIN}" in desk.type("certify", "list").out
     assert json.loads(desk.type("certify", "show", DAY, "--json").out)["run"] == 2
 
 
@@ -122,6 +125,14 @@ def test_what_stands_is_settled_by_a_person_with_a_reason(desk: Terminal) -> Non
     assert again.code == 1 and "certify alerts" in again.err
     certified(desk)
     assert desk.type("certify", "alerts").code == 1, "a later run is another finding"
+
+
+def test_days_that_cannot_be_are_refused(desk: Terminal) -> None:
+    """The last day that a calendar has is none that anybody certifies; one to come is said to be that."""
+    assert desk.type("certify", "--offline", "--day", "9999-12-31").code == 2
+    assert desk.type("certify", "--offline", "--day", "2999-12-31").code == 2
+    answer = desk.type("certify", "show", "2999-12-31")
+    assert answer.code == 1 and "has not begun" in answer.err
 
 
 def test_a_span_is_reconciled_whole(desk: Terminal) -> None:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _RUNS = {
     "day": "DAY", "run": "RUN", "archived": "ARCHIVED", "differences": "DIFFERENCES", "alerts": "ALERTS",
+    "of": "OF", "unasked": "NOT ASKED",
 }  # fmt: skip
 
 ARCHIVED = "archived"
@@ -44,8 +45,8 @@ class _Day(click.ParamType):
             day = value if isinstance(value, date) else date.fromisoformat(str(value))
         except ValueError:
             self.fail("write a day, like 2026-11-21", param, ctx)
-        if day < FIRST:
-            self.fail(f"no day before {FIRST} can have been certified", param, ctx)
+        if not FIRST <= day <= LAST:
+            self.fail(f"no day before {FIRST} or after {LAST} can have been certified", param, ctx)
         return day
 
 
@@ -58,7 +59,7 @@ class _Span(_Day):
         return "..".join(str(one) for one in ends)
 
 
-FIRST = date(2000, 1, 1)
+FIRST, LAST = date(2000, 1, 1), date(2999, 12, 31)
 DAY, SPAN = _Day(), _Span()
 
 
@@ -79,10 +80,10 @@ def certify(
     offline: bool,
     as_json: bool,
 ) -> int:
-    """Reconcile a day: networks, archive, verdicts, outbox, archives outside. Exit code 5 when something is
-    missing or altered.
+    """Reconcile a day: networks, archive, verdicts, outbox, archives outside.
 
-    The daemon does this every night by itself.
+    Exit code 5 when something is missing or altered; 1 when something is unusual, could not be compared, or
+    was not asked, and when the day has not ended. The daemon does this every night by itself.
 
     \b
     weighbridge certify                        yesterday, now
@@ -171,12 +172,17 @@ def _code(made: Certificate) -> int:
 @output.json_option
 @pass_root
 def list_(root: Root, as_json: bool) -> int:
-    """Every certificate, and what it found."""
+    """Every certificate: what it found, whether it is of a whole day, and which networks were not asked."""
     from bridge.store import heartbeats
 
-    rows = [one._asdict() for one in root.read(heartbeats.certified)]
+    rows = [{**one._asdict(), "of": _extent(one)} for one in root.read(heartbeats.certified)]
+    rows = rows if as_json else [{**row, "unasked": ", ".join(row["unasked"])} for row in rows]
     output.listing(rows, _RUNS, as_json=as_json, empty="no day is certified yet: `weighbridge certify`")
     return Exit.DONE
+
+
+def _extent(one: Kept) -> str:
+    return "a whole day" if one.whole else "days" if ".." in one.day else "a part"
 
 
 @certify.command()
@@ -188,6 +194,8 @@ def show(root: Root, day: str, name: str | None, as_json: bool) -> int:
     """The last certificate of a DAY, or one list of it."""
     from bridge.store import heartbeats
 
+    if day > str(datetime.now(UTC).date()):
+        raise Missing(f"{day} has not begun: nobody can say what is missing of it")
     made = root.read(lambda db: heartbeats.certificate(db, day))
     if name is None:
         return _shown(made, as_json)

@@ -433,6 +433,15 @@ def _date(day: int) -> str:
     return datetime.fromtimestamp(day * DAY / 1000, UTC).date().isoformat()
 
 
+def policies_since(db: Connection, at: int) -> int:
+    """When other policies came into force last, if not before a time (milliseconds); 0 if not since."""
+    c = s.ledger.c
+    query = select(c.entry).where(c.subject == "policy").order_by(c.lane, c.seq)
+    entries = map(recall, db.execute(query).scalars())
+    times = [entry.at for entry in entries if entry.kind == "policy:activated" and entry.at >= at]
+    return max(times, default=0)
+
+
 def sent_on(db: Connection, networks: Iterable[str], since: int, until: int) -> dict[str, int]:
     """How many messages of each network were archived in a span."""
     m = s.messages.c
