@@ -27,10 +27,12 @@ from sqlalchemy import (
     exists,
     insert,
     literal_column,
+    or_,
     select,
     update,
 )
 
+from bridge.flow import DeliveryState
 from bridge.store import schema as s
 from bridge.store import sqlite
 from bridge.store.acts import note_pairs
@@ -39,7 +41,7 @@ from bridge.store.holds import asked
 from bridge.store.index import Index, month_of
 from bridge.store.index.following import Follower
 from bridge.store.prepared import Prepared
-from bridge.store.rows import is_gone
+from bridge.store.rows import drop_delivery, is_gone, is_open, states_in
 from bridge.store.writer import Tx
 
 STAYING = frozenset({"consent:asked", "consent:given"})
@@ -71,6 +73,7 @@ def destroy(tx: Tx, disposal: int, doomed: Sequence[Doomed]) -> int:
     if not numbers:
         return 0
     permits = _permits(tx.db, numbers)
+    _drop_notices(tx, numbers)
     _destroy_content(tx.db, numbers, permits)
     _destroy_file_keys(tx.db, numbers)
     _blank(tx.db, numbers, permits)
@@ -90,6 +93,15 @@ def _members(db: Connection, numbers: Sequence[int]) -> Sequence[Any]:
 def _permits(db: Connection, numbers: Sequence[int]) -> list[str]:
     d = s.deliveries.c
     return list(db.scalars(select(d.permit).where(d.message.in_(numbers))))
+
+
+def _drop_notices(tx: Tx, numbers: Sequence[int]) -> None:
+    """What is still to be sent of these messages never is: only notices are not sent by now (`terms`)."""
+    d = s.deliveries.c
+    stuck = states_in(d.state, DeliveryState.PARKED.value, DeliveryState.FAILED.value)
+    query = select(d.lane, d.permit, d.message).where(d.message.in_(numbers))
+    for row in tx.db.execute(query.where(or_(is_open(s.deliveries), stuck))).all():
+        drop_delivery(tx, row.lane, row.permit, {"message": row.message, "reason": "disposed"})
 
 
 def _destroy_content(db: Connection, numbers: Sequence[int], permits: Sequence[str]) -> None:

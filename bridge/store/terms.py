@@ -360,8 +360,16 @@ _UNDECIDED = (MessageState.NEW.value, MessageState.FETCHING.value, MessageState.
 _M, _T = s.messages.c, s.terms.c
 _TERMS = select(_M.id, _M.state, _T.key, _T.start, _T.until, _T.entry).outerjoin(s.terms, _T.message == _M.id)
 _STUCK = states_in(s.deliveries.c.state, DeliveryState.PARKED.value, DeliveryState.FAILED.value)
+_SENDING = states_in(s.deliveries.c.state, DeliveryState.CLAIMED.value)
+_OPEN = (
+    select(s.deliveries.c.message)
+    .join(s.messages, _M.id == s.deliveries.c.message)
+    .where(or_(is_open(s.deliveries), _STUCK))
+    # A notice that nobody may ever be able to send (its window is closed) keeps nobody's record.
+    .where(or_(_M.notice_for.is_(None), _SENDING))
+)
 _UNFINISHED: tuple[tuple[str, Any], ...] = (
-    ("delivery open", select(s.deliveries.c.message).where(or_(is_open(s.deliveries), _STUCK))),
+    ("delivery open", _OPEN),
     ("drawn for review", select(s.samples.c.message).where(states_in(s.samples.c.state, "drawn"))),
 )
 """What is still to be done with a record, and the messages of which that is so."""

@@ -6,18 +6,20 @@ import contextlib
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
-from disposals import DAY, TALK, Firm, firm
+from disposals import DAY, SHORT, TALK, Firm, firm
 from postgres import Server
 from sqlalchemy import Connection, select, text
-from story import CHAT, STREAM
+from story import CHAT, STREAM, passed
 
 from bridge import sealing
 from bridge.errors import Damaged, KeyMissing
 from bridge.keepers import KeyFile
+from bridge.ports import Ruling
 from bridge.records.disposal import certificate
 from bridge.search.tokens import tokens_of
 from bridge.store import destruction, disposal, rotation, sqlite, views
@@ -26,6 +28,7 @@ from bridge.store.copying import Order, Tell, copy, roots, source_of
 from bridge.store.database import Database
 from bridge.store.documents import documents
 from bridge.store.engines import doubts
+from bridge.store.heartbeats import beat
 from bridge.store.index import month_of
 from bridge.store.index.checking import hidden
 from bridge.store.index.following import Follower
@@ -128,6 +131,26 @@ async def test_until_the_files_are_written_anew_a_run_is_not_settled(old: Firm) 
     assert len(gone) > 40
     assert not any(part in data for _, data in old.files() for part in gone)
     assert [one.meaning for one in await old.findings() if one.table != "blobs"] == []
+
+
+async def test_a_notice_that_nobody_can_send_keeps_no_record(old: Firm) -> None:
+    """It waits for a client who writes no more, whose pair has ended: it is dropped with its message."""
+    await old.store.own("daemon")
+    await old.story.archive(old.story.answers("never delivered"))
+    for one in await old.store.unjudged(9):
+        verdict = replace(passed(one), retention=(SHORT,))
+        await old.store.record_rulings([Ruling(one, verdict, "")])
+    await old.store.end_pair(1, "bob.li@bank.example", "left the firm")
+    said = "SELECT state, reason FROM deliveries ORDER BY id DESC LIMIT 1"
+    with closing(sqlite3.connect(old.folder / "weighbridge.db")) as db:
+        assert db.execute(said).fetchone() == ("ready", "")
+    old.story.clock.at += 40 * DAY
+    await old.store.write(lambda tx: beat(tx, 0, "weixin", tx.now, 0))
+    await old.dispose()
+    with closing(sqlite3.connect(old.folder / "weighbridge.db")) as db:
+        assert db.execute(said).fetchone() == ("dropped", "disposed")
+        assert db.execute("SELECT count(*) FROM messages WHERE conversation = ?", (CHAT,)).fetchone() == (10,)
+    assert await old.findings() == []
 
 
 async def test_rows_of_what_went_name_nobody(old: Firm) -> None:

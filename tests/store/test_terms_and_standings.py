@@ -12,7 +12,7 @@ from rig import LANGUAGES, START, Hands, judge, message
 from bridge import desk, pipeline
 from bridge.errors import ConfigError
 from bridge.message import SYMPHONY, WEIXIN, Archived, Kind, Message, Retention, Verdict
-from bridge.ports import Order
+from bridge.ports import Order, Step
 from bridge.records.terms import Term, end
 from bridge.store import kept as kept_rows
 from bridge.store import terms
@@ -75,14 +75,19 @@ async def test_remarks_and_what_was_taken_back_have_terms_too(hands: Hands) -> N
 
 
 async def test_what_keeps_a_record(hands: Hands) -> None:
-    """Its term, an open delivery, a decision to come; after all that, nothing. Its notice goes with it."""
+    """Its term, an open delivery, a decision to come; after all that, nothing. Its notice goes with it, sent
+    or not, and is left alone while it is being sent."""
     await say(hands, message(SYMPHONY, 1), message(SYMPHONY, 2, "HOLD"), message(SYMPHONY, 3, "BLOCK"))
     until = "retention until 2033-01-06"
     assert await kept(hands, 1, 2, 3) == [
         (until, "delivery open"),
-        ("undecided", until, "delivery open"),
-        (until, "delivery open"),
+        ("undecided", until),
+        (until,),
     ]
+    notices = await hands.claim(SYMPHONY)
+    assert await kept(hands, 2, 3) == [("undecided", until, "delivery open"), (until, "delivery open")]
+    for claim in notices:
+        await hands.end(claim, Step.GIVE_BACK)
     await hands.send(WEIXIN)
     await hands.send(SYMPHONY)
     assert await kept(hands, 1, 2, 3, later=8 * YEAR) == [(), ("undecided",), ()]
