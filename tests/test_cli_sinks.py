@@ -119,6 +119,12 @@ def test_status_says_why(brought: Terminal) -> None:
     policy.write_text(before.replace(", object_lock: compliance", ""))
     rows = {row["name"]: row for row in brought.type("sinks", "status", "--json").records}
     assert rows["records/vault"]["why"] == "s3://vault is away"
+    policy.write_text(
+        before.replace('"s3://vault", object_lock: compliance', '"smtp://localhost/j@a.example"')
+    )
+    rows = {row["name"]: row for row in brought.type("sinks", "status", "--json").records}
+    assert "mail_sender" in rows["records/vault"]["why"]
+    policy.write_text(before.replace(", object_lock: compliance", ""))
     assert brought.type("sinks", "status").code == Exit.NO
 
 

@@ -75,7 +75,7 @@ def status(root: Root, as_json: bool) -> int:
 
     settings = root.settings()
     named, now = {key_of(one.name): one for one in _named(settings)}, WallClock().now()
-    found, barred, unlocked = root.read(lambda db: _backlogs(db, named))
+    found, barred, unlocked = root.read(lambda db: _backlogs(db, settings, named))
     rows, troubled = [], False
     for key in sorted({*found, *named}):
         one = found.get(key, copies.Backlog(0, 0, 0))
@@ -91,7 +91,7 @@ def status(root: Root, as_json: bool) -> int:
 
 
 def _backlogs(
-    db: Connection, named: Mapping[str, Destination]
+    db: Connection, settings: Settings, named: Mapping[str, Destination]
 ) -> tuple[Mapping[str, Backlog], dict[str, str], dict[str, int]]:
     """What each archive has and lacks; of those that lack anything, what keeps it from them; and of those
     that lock, how many copies are not locked yet as they have to be."""
@@ -100,12 +100,14 @@ def _backlogs(
     found = copies.backlogs(db)
     lacking = (key for key, one in found.items() if one.wanted or one.parked)
     locking = (key for key, one in named.items() if one.lock)
-    barred = {key: _barred(db, named.get(key)) for key in lacking}
+    barred = {key: _barred(db, settings, named.get(key)) for key in lacking}
     return found, barred, {key: locks.behind(db, key) for key in locking}
 
 
-def _barred(db: Connection, named: Destination | None) -> str:
+def _barred(db: Connection, settings: Settings, named: Destination | None) -> str:
     """Why an archive gets nothing, whatever it would answer."""
+    from bridge.archivist import is_there
+    from bridge.cli import compose
     from bridge.store import locks
     from bridge.store.kept import key_of
 
@@ -114,6 +116,10 @@ def _barred(db: Connection, named: Destination | None) -> str:
     key = key_of(named.name)
     if named.lock == "compliance" and not locks.cleared(db, key):
         return f"compliance mode waits for `weighbridge sinks rehearse {named.name} --i-understand`"
+    try:
+        is_there(db, named, compose.sink(settings, named).host)
+    except ConfigError as error:
+        return str(error)
     return ""
 
 
