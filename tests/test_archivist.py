@@ -24,7 +24,7 @@ from bridge.cli import compose
 from bridge.config import Exports, Settings
 from bridge.errors import ConfigError, Refused, StoreError, Unreachable
 from bridge.message import SYMPHONY, WEIXIN, Archived, Blob, File, Kind, Verdict
-from bridge.ports import DECLINED
+from bridge.ports import DECLINED, Acknowledged, Blobs, Parcel
 from bridge.sinks.drop import DropSink
 from bridge.store import copies
 from bridge.store import schema as s
@@ -92,6 +92,30 @@ async def test_the_loop_brings_everything(hands: Hands, monkeypatch: pytest.Monk
     assert 1 <= shelf.most <= 2
     assert len(await hands.entries("copy:kept")) == 9
     assert closed.is_set()
+
+
+async def test_what_an_archive_answered_is_kept(hands: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its receipt, by which its owner finds the record again, stands beside the entry with the digest of what
+    was brought: word for word, sealed, and under the digest of the entry."""
+    shelf, said = Shelf(), "250 2.0.0 Ok: queued as 4BpQz71nq3z"
+    take = shelf.put
+
+    async def put(parcel: Parcel, blobs: Blobs) -> Acknowledged:
+        return (await take(parcel, blobs))._replace(answer=said)
+
+    monkeypatch.setattr(shelf, "put", put)
+    await say(hands, "one")
+    work = archivist(hands, {VAULT.name: shelf})
+    await work.renew()
+    assert await work.bring(VAULT.name) == 1
+    ((sha256, entry),) = await hands.rows("SELECT sha256, entry FROM copies WHERE state = 'kept'")
+    (kept,) = await hands.entries("copy:kept")
+    assert (kept.seq, kept.facts["sha256"]) == (entry, sha256) and kept.digest
+    query = select(s.content.c.body).where(s.content.c.seq == entry)
+    receipt = json.loads(await hands.store.read(lambda db: db.scalar(query)))
+    assert (receipt["answer"], receipt["objects"]) == (said, list(shelf.there))
+    ((sealed,),) = await hands.rows(f"SELECT body FROM content WHERE seq = {entry}")
+    assert b"4BpQz71nq3z" not in bytes(sealed)
 
 
 async def test_a_crash_between_put_and_record(hands: Hands) -> None:
