@@ -399,6 +399,7 @@ class Assurance:
         blobs = self.database.blobs.root
         found = await self.database.read_apart(lambda db: reconciling.reconcile(db, chosen, blobs))
         run.faults += found.faults
+        run.alerts += found.alerts
         run.faults += await self.database.read_apart(self._tree)
         if ask:
             await self._sources(run, chosen)

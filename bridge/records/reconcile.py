@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import enum
 import sys
+import unicodedata
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -140,25 +141,50 @@ LATE = 60_000
 
 class Known(NamedTuple):
     """What the archive has under an id: the message's number, the digest of what it says ("" where that was
-    destroyed, as it was due), and when it came in. Number 0 is what was said before the bridge came."""
+    destroyed, as it was due), when it came in, and its conversation ("" where that is not known). Number 0 is
+    what was said before the bridge came."""
 
     number: int
     digest: str
     at: int = 0
+    conversation: str = ""
 
 
 class Ours(NamedTuple):
     """What may be shown in our name under a permit: a delivery's number (0 for a note of the house), the
-    letters that have to be in it, and when it was sent at its first try, 0 where that is not known."""
+    letters that have to be in it, when it was sent at its first try (0 where that is not known), and where it
+    goes ("" where that is not known)."""
 
     number: int
     letters: str
     at: int = 0
+    conversation: str = ""
 
 
 def letters(text: str) -> str:
-    """Letters and digits alone: what markup, marks and another network's white space leave as it was."""
-    return "".join(filter(str.isalnum, text))
+    """The words of a text, signs and all, between single spaces: networks set white space as they like, and
+    how a sign is drawn. A price without its point, or behind a minus, or another emoji is another text."""
+    words = unicodedata.normalize("NFC", text).translate(_DRAWN).split()
+    return f" {' '.join(words)} " if words else ""
+
+
+_DRAWN = dict.fromkeys((0xFE0E, 0xFE0F))
+
+
+def _joined(text: str) -> str:
+    """A note without its white space: it is signed, so nothing else of it can be another."""
+    return "".join(letters(text).split())
+
+
+def _alike(passed: str, shown: str) -> bool:
+    """Whether a text is there by its letters and digits, whatever became of its signs."""
+    words = "".join(filter(str.isalnum, passed))
+    return bool(words) and words in "".join(filter(str.isalnum, unicodedata.normalize("NFC", shown)))
+
+
+def _elsewhere(one: Sighting, conversation: str) -> bool:
+    """Whether a network shows something in another conversation than the archive has it in."""
+    return bool(conversation and one.conversation) and one.conversation != conversation
 
 
 class _Place(NamedTuple):
@@ -233,6 +259,9 @@ class Recount:
         if found.digest and found.digest != one.digest:
             detail = f"the network says something else than message/{found.number}"
             yield Fault(Stage.SOURCE, What.ALTERED, name, detail)
+        if _elsewhere(one, found.conversation):
+            detail = f"the network has it in another conversation than message/{found.number}"
+            yield Fault(Stage.SOURCE, What.ALTERED, name, detail)
         if found.at - one.at <= LATE:
             place = _Place(one.at, (found.number,), f"message/{found.number}")
             yield from self._placed(Stage.SOURCE, one.conversation, place)
@@ -240,7 +269,7 @@ class Recount:
     def _own(self, one: Sighting, permits: Mapping[str, Ours]) -> Iterator[Fault]:
         self.counts["own"] += one.at >= self._since
         ours = permits.get(one.permit)
-        if ours is None or not (ours.number or ours.letters == letters(one.text)):
+        if ours is None or not (ours.number or _joined(ours.letters) == _joined(one.text)):
             detail = "said in the name of the bridge, by no permit of its"
             yield Fault(Stage.OUTBOX, What.SURPLUS, f"{self.network}/{one.id}", detail)
         elif ours.number:
@@ -249,7 +278,11 @@ class Recount:
     def _delivered(self, one: Sighting, ours: Ours) -> Iterator[Fault]:
         name = f"delivery/{one.permit}"
         if ours.letters not in letters(one.text):
-            yield Fault(Stage.OUTBOX, What.ALTERED, name, "the network does not show what passed")
+            only = " (its letters, and not its signs)" if _alike(ours.letters, one.text) else ""
+            yield Fault(Stage.OUTBOX, What.ALTERED, name, f"the network does not show what passed{only}")
+        if _elsewhere(one, ours.conversation):
+            detail = "the network shows it in another conversation than it was permitted for"
+            yield Fault(Stage.OUTBOX, What.ALTERED, name, detail)
         if not self.arrived.add(ours.number):
             yield Fault(Stage.OUTBOX, What.DUPLICATE, name, f"again as {one.id}")
         elif ours.at:
@@ -304,6 +337,36 @@ STATES: Mapping[str, frozenset[str]] = {
     "delivery:failed": frozenset({"failed"}),
     "delivery:dropped": frozenset({"dropped"}),
 }
+
+
+_JUDGED = {
+    **dict.fromkeys(("deliver", "annotate", "redact"), "passed"),
+    "hold": "held",
+    "block": "blocked",
+}
+
+_DECIDED = {
+    "message:noted": "noted",
+    "message:recalled": "recalled",
+    "notice:archived": "passed",
+    "hold:released": "released",
+    "hold:rejected": "rejected",
+    "hold:expired": "blocked",
+    "hold:lifted": "new",
+}
+
+WAITING = frozenset({"new", "fetching"})
+"""The states of messages that nobody has decided about."""
+
+
+def decided(steps: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
+    """What has become of a message by the ledger: `steps` are kind and facts of the entries about it."""
+    state = "new"
+    for kind, facts in steps:
+        if kind == "message:judged" and "by" not in facts and state != "passed":
+            state = _JUDGED.get(str(facts.get("outcome")), "")
+        state = _DECIDED.get(kind, state)
+    return state
 
 
 def rising(stage: Stage, name: str, rows: Sequence[tuple[object, int]]) -> Iterator[Fault]:

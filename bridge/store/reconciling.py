@@ -7,6 +7,7 @@ asks more, of everything and by another door; this asks of one day what a certif
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from bridge.message import SYMPHONY, Kind, Sighting, said_digest
 from bridge.ports import DIRECT, WENT
 from bridge.records.reconcile import (
     STATES,
+    WAITING,
     Fault,
     Known,
     Numbers,
@@ -32,6 +34,7 @@ from bridge.records.reconcile import (
     Stage,
     What,
     against,
+    decided,
     letters,
     rising,
 )
@@ -40,20 +43,20 @@ from bridge.store import checkpoints
 from bridge.store import schema as s
 from bridge.store.codec import message_from, words_in
 from bridge.store.documents import last_number
-from bridge.store.rows import chunks
+from bridge.store.permits import BESIDE, PERMITTED, STOPPED, letter_of, seal_of
+from bridge.store.permits import WENT as SENT
+from bridge.store.rows import chunks, is_open, states_in
 from bridge.store.vault import Vault, apart, vault_of
 from bridge.words import visible
 
 CHUNK = 1000
 
 ARCHIVED = ("message:archived", "notice:archived")
-SENT = ("delivery:sent", "delivery:found")
-
 NOBODY = frozenset({"unknown-user", "gone-user"})
 """Reasons of deliveries whose address is nobody's."""
 
-SENT_ANEW = "sent anew"
-"""The reason of a delivery in whose place there is another."""
+DAY = 86_400_000
+"""Milliseconds after which a message comes late: by then a recount no longer asks for when it was sent."""
 
 #: Kinds that a network's history need not have: nobody wrote them.
 _TOLD = frozenset({Kind.NOTE, Kind.RECALL, Kind.FAILED, Kind.APP, Kind.UNKNOWN})
@@ -143,6 +146,13 @@ class Findings:
     totals: Counter[str] = field(default_factory=Counter)
     hits: Counter[str] = field(default_factory=Counter)
 
+    @property
+    def alerts(self) -> list[str]:
+        """What is no fault, and somebody has to look at."""
+        late = self.totals["archive late archived"]
+        said = f"{late} messages came a day or more after they were sent: `--list 'archive late archived'`"
+        return [said] if late else []
+
     def note(self, account: tuple[str, str], count: str, name: str, most: int = 10_000) -> None:
         """One item of a count that has its list."""
         self.counts[account][count] += 1
@@ -161,6 +171,7 @@ def reconcile(db: Connection, chosen: Span, blobs: Path | None = None) -> Findin
     first, last = chosen.messages
     for start in range(first, last, CHUNK):
         work.rows(start, min(start + CHUNK, last))
+    work.left_over()
     return work.found
 
 
@@ -185,7 +196,7 @@ class _Work:
         bodies = self._contents(page, gone)
         self._archived(archived, bodies, gone)
         self._judged(by_kind["message:judged"], bodies)
-        self._permitted(by_kind["delivery:permitted"])
+        self._permitted(by_kind["delivery:permitted"], gone)
         self._stepped([entry for entry in page if entry.kind in STATES])
         self._sent([entry for kind in SENT for entry in by_kind[kind]])
         self._files(by_kind["file:archived"], gone)
@@ -253,12 +264,16 @@ class _Work:
             if wrong := self.numbers.take(number):
                 self._fault(Stage.ARCHIVE, wrong, f"message/{number}", "its number is not the next one")
             said: dict[str, object] = {"entry": entry.seq, "network": entry.facts["network"]}
+            said |= {"archived_at": entry.at, "notice_for": entry.facts.get("about")}
             if "kind" in entry.facts:
                 said["kind"] = entry.facts["kind"]
-            if (body := bodies.get(entry.seq)) and number not in gone and entry.kind == ARCHIVED[0]:
+            if (body := bodies.get(entry.seq)) and number not in gone:
                 said |= {"source_id": body.get("id", ""), "sender": body.get("sender", "")}
-                said |= {"conversation": body.get("conversation", "")}
+                said["conversation"] = self.vault.hidden(str(body.get("conversation", "")))
             self._against(Stage.ARCHIVE, f"message/{number}", said, rows.get(number))
+            sent_at = _whole(body.get("sent_at")) if body else 0
+            if sent_at and entry.at - sent_at >= DAY:
+                self.found.note(("archive", "late"), "archived", f"message/{number}")
 
     def _judged(self, entries: Sequence[Entry], bodies: Mapping[int, Any]) -> None:
         numbers = {_number(entry) for entry in entries}
@@ -282,31 +297,71 @@ class _Work:
         query = select(c.message, c.destination).where(c.message.in_(list(numbers)), c.revision == 1)
         return {(row.message, row.destination) for row in self.db.execute(query)}
 
-    def _permitted(self, entries: Sequence[Entry]) -> None:
-        rows = self._by(s.deliveries, s.deliveries.c.permit, [_permit(entry) for entry in entries])
+    def _permitted(self, entries: Sequence[Entry], gone: set[int]) -> None:
+        rows = self._letters([_permit(entry) for entry in entries])
         for entry in entries:
+            permit, (row, seal) = _permit(entry), rows.get(_permit(entry), (None, ""))
             said = {name: entry.facts[name] for name in ("message", "network")}
             said["marks"] = entry.facts.get("marks", "")
-            self._against(Stage.OUTBOX, entry.subject, said, rows.get(_permit(entry)))
-
-    def _stepped(self, entries: Sequence[Entry]) -> None:
-        """The state of each delivery that an entry is about is what its last entry says."""
-        permits = sorted({_permit(entry) for entry in entries})
-        rows = self._by(s.deliveries, s.deliveries.c.permit, permits)
-        last = self._last_steps(permits)
-        for permit in permits:
-            row, step = rows.get(permit), last.get(permit)
-            if row is not None and step is not None and row["state"] not in STATES[step.kind]:
-                detail = f"it is {row['state']}, and the last that is testified to is {step.kind}"
+            self._against(Stage.OUTBOX, entry.subject, said, row)
+            if seal and _number(entry) not in gone and seal != entry.facts.get("bound"):
+                detail = "its message, verdict or conversation is not what was permitted"
                 self._fault(Stage.OUTBOX, What.ALTERED, f"delivery/{permit}", detail)
 
-    def _last_steps(self, permits: Sequence[str]) -> dict[str, Entry]:
-        c, found = s.ledger.c, {}
+    def _letters(self, permits: Sequence[str]) -> dict[str, tuple[Row, str]]:
+        """Deliveries by their permits, each with the seal over what its row stands for; "" where its message
+        or verdict is gone, which is named by itself."""
+        d, m, v = s.deliveries.c, s.messages.c, s.verdicts.c
+        join = s.deliveries.outerjoin(s.messages, m.id == d.message).outerjoin(s.verdicts, v.id == d.verdict)
+        query = select(s.deliveries, *BESIDE[:2]).select_from(join).where(d.permit.in_(permits))
+        rows = self.db.execute(query).all()
+        return {row.permit: (row._mapping, self._sealed(row)) for row in rows}
+
+    def _sealed(self, row: Any) -> str:
+        whole = None not in (row.archived, row.judged)
+        return seal_of(self.vault, row.permit, letter_of(row)) if whole else ""
+
+    def _stepped(self, entries: Sequence[Entry]) -> None:
+        """Each delivery that an entry is about was permitted before, went out once, and stands where its last
+        entry says."""
+        permits = sorted({_permit(entry) for entry in entries})
+        rows = self._by(s.deliveries, s.deliveries.c.permit, permits)
+        stories = self._stories(permits)
+        for entry in entries:
+            self._in_turn(entry, stories[_permit(entry)])
+        for permit in permits:
+            if permit in rows and stories[permit]:
+                self._stands(f"delivery/{permit}", rows[permit], stories[permit][-1])
+
+    def _in_turn(self, entry: Entry, story: Sequence[Entry]) -> None:
+        """An entry against what the ledger says of the same permit before it."""
+        before = [one for one in story if one.seq < entry.seq]
+        if entry.kind != PERMITTED and not any(one.kind == PERMITTED for one in before):
+            detail = f"{entry.kind}, and no entry permits it"
+            self._fault(Stage.OUTBOX, What.SURPLUS, entry.subject, detail)
+        if entry.kind in SENT and any(one.kind in SENT for one in before):
+            self._fault(Stage.OUTBOX, What.DUPLICATE, entry.subject, "it was sent again by the same permit")
+        if entry.kind == "delivery:parked" and (why := entry.facts.get("reason")) in STOPPED:
+            detail = f"its row was not as permitted when it was to go out ({why}): it was stopped"
+            self._fault(Stage.OUTBOX, What.ALTERED, entry.subject, detail)
+
+    def _stands(self, name: str, row: Row, last: Entry) -> None:
+        if row["state"] not in STATES[last.kind]:
+            detail = f"it is {row['state']}, and the last that is testified to is {last.kind}"
+            self._fault(Stage.OUTBOX, What.ALTERED, name, detail)
+        elif row["done_at"] != (last.at if row["state"] in ("sent", "failed", "dropped") else 0):
+            self._fault(Stage.OUTBOX, What.ALTERED, name, "done_at: not as the ledger testifies")
+
+    def _stories(self, permits: Iterable[object]) -> defaultdict[str, list[Entry]]:
+        """What the ledger says of deliveries, by permit, in its order."""
+        c = s.ledger.c
         subjects = [f"delivery/{permit}" for permit in permits]
-        query = select(c.entry).where(c.subject.in_(subjects)).order_by(c.lane, c.seq)
-        for entry in map(recall, self.db.execute(query).scalars()):
+        query = select(c.lane, c.seq, c.entry).where(c.subject.in_(subjects))
+        found: defaultdict[str, list[Entry]] = defaultdict(list)
+        for *_, data in sorted(self.db.execute(query)):
+            entry = recall(data)
             if entry.kind in STATES:
-                found[_permit(entry)] = entry
+                found[_permit(entry)].append(entry)
         return found
 
     def _sent(self, entries: Sequence[Entry]) -> None:
@@ -330,8 +385,35 @@ class _Work:
             name = f"file {n} of message/{number}"
             said = {"digest": digest, "size": entry.facts["size"], "state": "archived"}
             self._against(Stage.ARCHIVE, name, said, rows.get((number, n)))
-            if self.blobs and not (self.blobs / digest[:2] / digest[2:4] / digest).is_file():
+        digests = {str(entry.facts["sha256"]): entry for entry in kept}
+        if self.blobs:
+            self._blobs(self.blobs, digests)
+        self._file_keys(digests)
+
+    def _blobs(self, folder: Path, digests: Mapping[str, Entry]) -> None:
+        """The bytes of a page's attachments are on the disk, and are those that were archived."""
+        for digest, entry in digests.items():
+            name = f"file {entry.facts['file']} of message/{_number(entry)}"
+            try:
+                with (folder / digest[:2] / digest[2:4] / digest).open("rb") as file:
+                    is_ = hashlib.file_digest(file, "sha256").hexdigest()
+            except OSError:
                 self._fault(Stage.ARCHIVE, What.MISSING, name, "its bytes are gone")
+                continue
+            if is_ != digest:
+                self._fault(Stage.ARCHIVE, What.ALTERED, name, "its bytes are not what was archived")
+
+    def _file_keys(self, digests: Mapping[str, Entry]) -> None:
+        """Each attachment can be opened: without its key it is lost."""
+        k = s.file_keys.c
+        query = select(k.digest, k.wrapped).where(k.digest.in_(list(digests)))
+        keys = {row.digest: bytes(row.wrapped) for row in self.db.execute(query)}
+        for digest, entry in digests.items():
+            name = f"file {entry.facts['file']} of message/{_number(entry)}"
+            if digest not in keys:
+                self._fault(Stage.ARCHIVE, What.MISSING, name, "its key is gone")
+            elif not self.vault.opens_file(digest, keys[digest]):
+                self._fault(Stage.ARCHIVE, What.ALTERED, name, "its key does not open it")
 
     def _copies(self, entries: Sequence[Entry], gone: set[int]) -> None:
         kept = [entry for entry in entries if _number(entry) not in gone]
@@ -367,6 +449,17 @@ class _Work:
         for number in self.numbers.rest():
             self._fault(Stage.ARCHIVE, What.MISSING, f"message/{number}", "no entry speaks of its number")
 
+    def left_over(self) -> None:
+        """What came before the span and is not done: named every day, until somebody sees to it."""
+        m, d, first = s.messages.c, s.deliveries.c, self.span.messages[0]
+        for state in sorted(WAITING):  # each has an index
+            new = select(m.id).where(states_in(m.state, state), m.lane == self.span.lane, m.id < first)
+            for number in self.db.execute(new.order_by(m.id)).scalars():
+                self.found.note(("archive", "left over"), "unprocessed", f"message/{number}")
+        unsent = select(d.permit).where(is_open(s.deliveries), d.state != "waiting", d.message < first)
+        for permit in self.db.execute(unsent.order_by(d.id)).scalars():
+            self.found.note(("outbox", "left over"), "unprocessed", f"delivery/{permit}")
+
     # rows: each has its entry
 
     def rows(self, first: int, last: int) -> None:
@@ -378,8 +471,9 @@ class _Work:
         outbox = self._rows(select(s.deliveries).where(d.message >= first, d.message < last).order_by(d.id))
         gone = self._disposed(s.disposed.c.message >= first, s.disposed.c.message < last)
         self._testified(messages, verdicts)
-        permitted = self._permits(outbox)
-        self._twice(outbox)
+        stories = self._stories(row["permit"] for row in outbox)
+        permitted = self._permits(outbox, stories)
+        self._twice(outbox, stories)
         self._order(messages, verdicts, outbox, permitted)
         self._complete(messages, verdicts, outbox, gone)
         self._sinks(first, last)
@@ -399,25 +493,25 @@ class _Work:
                     called = subject if stage is Stage.ARCHIVE else f"verdict {row['id']} of {subject}"
                     self._fault(stage, What.SURPLUS, called, "no entry of the ledger speaks of it")
 
-    def _permits(self, outbox: Sequence[Row]) -> dict[str, int]:
+    def _permits(self, outbox: Sequence[Row], stories: Mapping[str, Sequence[Entry]]) -> dict[str, int]:
         """Where each delivery was permitted; those that never were are faults."""
-        c, found = s.ledger.c, {}
-        subjects = [f"delivery/{row['permit']}" for row in outbox]
-        query = select(c.entry).where(c.subject.in_(subjects)).order_by(c.lane, c.seq)
-        for entry in map(recall, self.db.execute(query).scalars()):
-            if entry.kind == "delivery:permitted":
-                found.setdefault(_permit(entry), entry.seq)
+        found = {}
         for row in outbox:
-            if row["permit"] not in found:
-                name = f"delivery/{row['permit']}"
-                self._fault(Stage.OUTBOX, What.SURPLUS, name, "no entry of the ledger permits it")
+            permit = str(row["permit"])
+            places = [entry.seq for entry in stories.get(permit, ()) if entry.kind == PERMITTED]
+            if places:
+                found[permit] = places[0]
+            else:
+                detail = "no entry of the ledger permits it"
+                self._fault(Stage.OUTBOX, What.SURPLUS, f"delivery/{permit}", detail)
         return found
 
-    def _twice(self, outbox: Sequence[Row]) -> None:
-        """One verdict permits one delivery."""
+    def _twice(self, outbox: Sequence[Row], stories: Mapping[str, Sequence[Entry]]) -> None:
+        """One verdict permits one delivery, and another in the place of one that arrived nowhere."""
         by_verdict: defaultdict[object, list[Row]] = defaultdict(list)
         for row in outbox:
-            if row["reason"] != SENT_ANEW:
+            kinds = [entry.kind for entry in stories.get(str(row["permit"]), ())]
+            if kinds[-2:] != ["delivery:failed", "delivery:retried"]:
                 by_verdict[row["verdict"]].append(row)
         for rows in by_verdict.values():
             for row in rows[1:]:
@@ -443,22 +537,35 @@ class _Work:
     def _complete(
         self, messages: Sequence[Row], verdicts: Sequence[Row], outbox: Sequence[Row], gone: set[int]
     ) -> None:
-        """Every message was judged, and what may pass has its delivery."""
-        judged = {row["message"] for row in verdicts}
-        passing = {row["message"] for row in verdicts if row["outcome"] in ("deliver", "annotate", "redact")}
+        """Every message was judged, by the ledger and not by its row, and what may pass has its delivery."""
+        with_verdict = {row["message"] for row in verdicts}
         permitted = {row["message"] for row in outbox}
+        became = self._became([str(row["id"]) for row in messages])
         for row in messages:
-            number, state = row["id"], row["state"]
+            number, state = row["id"], became[str(row["id"])]
             name = f"message/{number}"
-            if state in ("fetching", "new"):
+            if row["state"] != state and not {str(row["state"]), state} <= WAITING:
+                detail = f"it is {row['state']}, and {state} by the ledger"
+                self._fault(Stage.VERDICT, What.ALTERED, name, detail)
+            if state in WAITING:
                 self.found.note(("archive", "judgement"), "unprocessed", name)
-            elif state not in ("noted", "recalled") and number not in judged and number not in gone:
+            elif state not in ("noted", "recalled") and number not in with_verdict and number not in gone:
                 self._fault(Stage.VERDICT, What.MISSING, f"verdict of {name}", f"it is {state}")
-            goes = state in ("passed", "released") and number in passing and number not in gone
+            goes = state in ("passed", "released") and number not in gone
             if goes and (row["pair"] or row["notice_for"]) and number not in permitted:
                 self._fault(Stage.OUTBOX, What.MISSING, f"delivery of {name}", "it may pass, and is not sent")
         for row in outbox:
             self._delivered(row)
+
+    def _became(self, numbers: Sequence[str]) -> dict[str, str]:
+        """What has become of messages, by the entries about them."""
+        c = s.ledger.c
+        query = select(c.lane, c.seq, c.entry).where(c.subject.in_([f"message/{one}" for one in numbers]))
+        steps: defaultdict[str, list[tuple[str, Mapping[str, Any]]]] = defaultdict(list)
+        for *_, data in sorted(self.db.execute(query)):
+            entry = recall(data)
+            steps[entry.subject.partition("/")[2]].append((entry.kind, entry.facts))
+        return {one: decided(steps[one]) for one in numbers}
 
     def _delivered(self, row: Row) -> None:
         account, state = ("sink", str(row["network"])), row["state"]
@@ -478,17 +585,31 @@ class _Work:
     def _sinks(self, first: int, last: int) -> None:
         c = s.copies.c
         query = select(s.copies).where(c.message >= first, c.message < last, c.revision == 1)
-        for row in self._rows(query.order_by(c.message, c.destination)):
+        rows = self._rows(query.order_by(c.message, c.destination))
+        kept = self._kept([row["entry"] for row in rows if row["state"] == "kept"])
+        for row in rows:
             account, name = ("sink", str(row["destination"])), f"message/{row['message']}"
             self.found.counts[account]["collected"] += 1
             if row["state"] == "kept":
                 self.found.counts[account]["archived"] += 1
-                if row["entry"] < 0:
+                if kept.get(row["entry"]) != (name, row["destination"], 1, row["sha256"]):
                     called = f"copy {row['destination']} of {name}"
                     self._fault(Stage.SINK, What.SURPLUS, called, "no entry of the ledger speaks of it")
             else:
                 count = "failed" if row["state"] == "parked" else "unprocessed"
                 self.found.note(account, count, name)
+
+    def _kept(self, places: Sequence[object]) -> dict[int, tuple[object, ...]]:
+        """What entries at these places say of a copy that an archive outside has acknowledged."""
+        c = s.ledger.c
+        query = select(c.entry).where(c.lane == self.span.lane, c.seq.in_(places))
+        entries = [recall(data) for data in self.db.execute(query).scalars()]
+        names = ("destination", "revision", "sha256")
+        return {
+            entry.seq: (entry.subject, *(entry.facts.get(name) for name in names))
+            for entry in entries
+            if entry.kind == "copy:kept"
+        }
 
     # small things
 
@@ -579,7 +700,7 @@ def look_up(
     m, c, k = s.messages.c, s.content.c, s.data_keys.c
     theirs = [one for one in sightings if not one.ours]
     query = (
-        select(m.source_id, m.id, m.archived_at, m.lane, m.entry, k.wrapped, apart(c.body))
+        select(m.source_id, m.id, m.archived_at, m.conversation, m.lane, m.entry, k.wrapped, apart(c.body))
         .select_from(
             s.messages.outerjoin(s.content, and_(c.lane == m.lane, c.seq == m.entry)).outerjoin(
                 s.data_keys, and_(k.lane == m.lane, k.seq == m.entry)
@@ -588,7 +709,9 @@ def look_up(
         .where(m.network == network, m.source_id.in_([one.id for one in theirs]))
     )
     vault = vault_of(db)
-    known = {row[0]: Known(row[1], _said(vault, *row[3:]), row[2]) for row in db.execute(query)}
+    known = {
+        row[0]: Known(row[1], _said(vault, *row[4:]), row[2], _where(row[3])) for row in db.execute(query)
+    }
     strange = [one for one in theirs if one.id not in known]
     out = {chat: _outside(db, network, chat) for chat in {one.conversation for one in strange}}
     known |= {
@@ -622,14 +745,15 @@ def _ours(db: Connection, network: str, permits: Collection[str]) -> dict[str, O
     """What may be shown in our name by these permits: deliveries with what passed, and signed checkpoints."""
     d, m, v = s.deliveries.c, s.messages.c, s.verdicts.c
     query = (
-        select(d.permit, d.id, d.attempt, d.done_at, d.state, m.lane, m.entry, v.entry.label("verdict"))
+        select(d.permit, d.id, d.attempt, d.done_at, d.state, d.conversation)
+        .add_columns(m.lane, m.entry, v.entry.label("verdict"))
         .select_from(s.deliveries.join(s.messages, m.id == d.message).join(s.verdicts, v.id == d.verdict))
         .where(d.permit.in_(permits), d.network == network)
     )
     found = {}
     for row in db.execute(query):
         at = row.done_at if row.state == "sent" and row.attempt <= 1 else 0
-        found[row.permit] = Ours(row.id, letters(_passed(db, row)), at)
+        found[row.permit] = Ours(row.id, letters(_passed(db, row)), at, _where(row.conversation))
     for permit in permits:
         name, _, place = permit.partition("/")
         lane, _, size = place.partition("/")
@@ -637,6 +761,11 @@ def _ours(db: Connection, network: str, permits: Collection[str]) -> dict[str, O
         if named and (note := checkpoints.note_of(db, int(lane), int(size))):
             found[permit] = Ours(0, letters(note))
     return found
+
+
+def _where(conversation: str) -> str:
+    """A conversation as a network names it; "" for one that is found by somebody's address."""
+    return "" if conversation.startswith(DIRECT) else conversation
 
 
 def _passed(db: Connection, row: Any) -> str:

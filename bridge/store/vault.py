@@ -151,6 +151,15 @@ class Vault:
         belongs = sealing.place_of_file(self.installation, digest)
         return sealing.wrap(self.key(number), number, belongs, os.urandom(sealing.NONCE_BYTES), secret)
 
+    def opens_file(self, digest: str, wrapped: bytes) -> bool:
+        """Whether a wrapped data key is that of an attachment, and opens."""
+        belongs = sealing.place_of_file(self.installation, digest)
+        try:
+            sealing.unwrap(self.key(sealing.wrapped_by(wrapped)), belongs, wrapped)
+        except (sealing.Broken, StoreError):
+            return False
+        return True
+
     def file_key(self, digest: str) -> bytes:
         """The data key of an attachment. Raises Damaged when there is none (any more)."""
         if digest in self.fresh:

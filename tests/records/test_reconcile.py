@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from bridge.message import SYMPHONY, Sighting
 from bridge.records.reconcile import Known, Numbers, Ours, Recount, Seen, What, letters, out_of_place, rising
 
@@ -113,4 +115,46 @@ def test_rows_rise_as_the_ledger_does() -> None:
 
     assert [one.name for one in rising(Stage.OUTBOX, "delivery", [("a", 4), ("b", 9), ("c", 5)])] == [
         "delivery/b"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("USD 1.5m at -3%", "USD 15m at 3%"),
+        ("\N{THUMBS UP SIGN}", "\N{THUMBS DOWN SIGN}"),
+        ("yes!", "yes?"),
+        ("5", "-5"),
+    ],
+)
+def test_a_sign_is_part_of_what_was_said(said: str, shown: str) -> None:
+    """A point, a minus or an emoji says as much as a word: whoever shows another one has altered it."""
+    asked = Recount("symphony", (1, 9), (1, 9))
+    ours = {"p": Ours(1, letters(said))}
+    one = Sighting("symphony", "room", "a", 1, permit="p", ours=True, text=shown)
+    assert [fault.what for fault in asked.compare([one], {}, ours)] == [What.ALTERED]
+
+
+def test_white_space_and_the_drawing_of_a_sign_are_the_networks() -> None:
+    """Lines that are broken elsewhere, and an emoji that is drawn in colour, are as they were said."""
+    assert letters("one\n two \u2764\ufe0f") == letters("one two\u00a0\u2764")
+    assert letters("caf\u00e9") == letters("cafe\u0301")
+
+
+def test_another_conversation_is_another_fault() -> None:
+    """A message that a network has in another chat is altered, ours as well as theirs; nobody is accused
+    where the archive does not know the chat."""
+    asked = Recount("symphony", (1, 9), (1, 9))
+    known = {"a": Known(1, "d", 0, "room"), "b": Known(2, "d", 0, "")}
+    ours = {"p": Ours(1, "", 0, "room"), "q": Ours(2, "")}
+    seen = [
+        Sighting("symphony", "elsewhere", "a", 1, "d"),
+        Sighting("symphony", "elsewhere", "b", 1, "d"),
+        Sighting("symphony", "elsewhere", "c", 1, permit="p", ours=True),
+        Sighting("symphony", "elsewhere", "e", 1, permit="q", ours=True),
+    ]
+    faults = list(asked.compare(seen, known, ours))
+    assert [(fault.what, fault.name) for fault in faults] == [
+        (What.ALTERED, "symphony/a"),
+        (What.ALTERED, "delivery/p"),
     ]

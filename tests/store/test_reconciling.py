@@ -63,6 +63,33 @@ def test_what_waits_is_listed(db: Connection) -> None:
             assert counts[count] == len(found.lists[f"{kind} {name} {count}"])
 
 
+@pytest.mark.parametrize("state", ["noted", "recalled", "passed"])
+def test_what_nobody_judged_waits_whatever_its_row_says(db: Connection, state: str) -> None:
+    """Whether a message was judged is for the ledger to say: no row takes one out of what has to come."""
+    db.exec_driver_sql(f"UPDATE messages SET state = '{state}' WHERE id = 59")
+    found = reconciling.reconcile(db, reconciling.span(db, 0, 0, 1 << 61))
+    assert found.lists["archive judgement unprocessed"] == ["message/59", "message/60"]
+    assert [one[:3] for one in found.faults] == [(Stage.VERDICT, What.ALTERED, "message/59")]
+
+
+def test_what_an_earlier_day_left_over_is_named_every_day(db: Connection) -> None:
+    """What was never judged, and what never went out, does not vanish with the day on which it came."""
+    never = "UPDATE deliveries SET state = 'ready', next_at = 1 << 60 WHERE id = 1"
+    db.exec_driver_sql(never)
+    found = reconciling.reconcile(db, reconciling.span(db, 0, START + 20 * DAY, 1 << 61))
+    assert found.lists["archive left over unprocessed"] == ["message/59", "message/60"]
+    assert any(one.startswith("delivery/") for one in found.lists["outbox left over unprocessed"])
+
+
+def test_what_came_long_after_it_was_sent_is_listed(db: Connection) -> None:
+    """History of then is not asked any more: what is said to be of then is looked at by somebody."""
+    found = reconciling.reconcile(db, reconciling.span(db, 0, 0, 1 << 61))
+    assert found.lists["archive late archived"] == ["message/56"]
+    assert found.alerts == [
+        "1 messages came a day or more after they were sent: `--list 'archive late archived'`"
+    ]
+
+
 def test_a_surplus_that_could_not_be_asked_for_is_none(db: Connection) -> None:
     """Weixin keeps three days: what is older is said to be unasked, and not called surplus."""
     day = reconciling.span(db, 0, 0, 1 << 61)

@@ -17,6 +17,8 @@ from sqlalchemy import select
 from story import Story, Ticking, copy_of_the_story, passed, pieces
 
 from bridge.keepers import KeyFile
+from bridge.ledger.entry import Entry, encode
+from bridge.ledger.tree import leaf_hash
 from bridge.message import SYMPHONY, WEIXIN, Blob, File, Kind, Sighting, sighting
 from bridge.records.reconcile import Fault, Stage, What
 from bridge.store import copies, reconciling
@@ -103,12 +105,13 @@ def _shown(folder: Path) -> dict[str, list[Sighting]]:
             message = message_from(body, b"")
             if message.kind not in (Kind.NOTE, Kind.RECALL, Kind.FAILED):
                 shown[message.network].append(sighting(message))
-        ours = select(d.permit, r.id, d.done_at, m.lane, m.entry, s.verdicts.c.entry.label("verdict"))
+        ours = select(d.permit, d.conversation, r.id, d.done_at, m.lane, m.entry)
+        ours = ours.add_columns(s.verdicts.c.entry.label("verdict"))
         ours = ours.join(s.receipts, r.permit == d.permit).join(s.messages, m.id == d.message)
         ours = ours.join(s.verdicts, s.verdicts.c.id == d.verdict).order_by(d.done_at, d.id)
         for at, row in enumerate(db.execute(ours.where(d.network == SYMPHONY, d.state == "sent"))):
             text = f"Li Lei: {reconciling._passed(db, row)}"
-            one = Sighting(SYMPHONY, "room-li-lei", row.id, at, permit=row.permit, ours=True, text=text)
+            one = Sighting(SYMPHONY, row.conversation, row.id, at, permit=row.permit, ours=True, text=text)
             shown[SYMPHONY].append(one)
     engine.dispose()
     return shown
@@ -201,6 +204,14 @@ def _weixin_says_else(day: Day) -> str:
     return f"weixin/{one.id}"
 
 
+@fault(Stage.SOURCE, What.ALTERED)
+def _source_has_another_chat(day: Day) -> str:
+    """Weixin has a message in another client's chat than the archive."""
+    one = day.networks[WEIXIN][0]
+    day.networks[WEIXIN][0] = replace(one, conversation="wkWealth/wmSomebodyElse")
+    return f"weixin/{one.id}"
+
+
 @fault(Stage.SOURCE, What.SURPLUS)
 def _symphony_lost_one(day: Day) -> str:
     """The archive has a message that Symphony does not have."""
@@ -265,6 +276,15 @@ def _ours_reads_otherwise(day: Day) -> str:
     return f"delivery/{one.permit}"
 
 
+@fault(Stage.OUTBOX, What.ALTERED)
+def _ours_is_elsewhere(day: Day) -> str:
+    """Symphony shows something of ours in another client's room."""
+    place = _ours(day)[0]
+    one = day.networks[SYMPHONY][place]
+    day.networks[SYMPHONY][place] = replace(one, conversation="room-of-another-client")
+    return f"delivery/{one.permit}"
+
+
 @fault(Stage.OUTBOX, What.REORDERED)
 def _ours_has_another_order(day: Day) -> str:
     """Symphony shows something of ours after what was sent later."""
@@ -295,6 +315,13 @@ def _row_twice(day: Day) -> str:
     return "message/900"
 
 
+sql(Stage.ARCHIVE, What.ALTERED, "A message is said to have come at another time.", "message/1",
+    "UPDATE messages SET archived_at = 1 << 50 WHERE id = 1")  # fmt: skip
+sql(Stage.ARCHIVE, What.ALTERED, "A client's message is said to be the bridge's own.", f"message/{FILED}",
+    f"UPDATE messages SET notice_for = 1 WHERE id = {FILED}")  # fmt: skip
+for _column in ("conversation", "sender", "source_id"):
+    sql(Stage.ARCHIVE, What.ALTERED, f"The column {_column} of the bridge's own word is changed.",
+        "message/4", f"UPDATE messages SET {_column} = 'other' WHERE id = 4")  # fmt: skip
 for _column in ("source_id", "sender", "conversation", "kind", "network"):
     sql(Stage.ARCHIVE, What.ALTERED, f"The column {_column} of a message is changed.", f"message/{FILED}",
         f"UPDATE messages SET {_column} = 'voice' WHERE id = {FILED}")  # fmt: skip
@@ -336,6 +363,40 @@ def _blob_dropped(day: Day) -> str:
     return f"file 0 of message/{FILED}"
 
 
+@fault(Stage.ARCHIVE, What.ALTERED)
+def _blob_changed(day: Day) -> str:
+    """One byte of an attachment is changed."""
+    path = day.scene.blob(FILED)
+    data = bytearray(path.read_bytes())
+    data[-3] ^= 1
+    path.chmod(0o600)
+    path.write_bytes(data)
+    return f"file 0 of message/{FILED}"
+
+
+@fault(Stage.ARCHIVE, What.ALTERED)
+def _blob_emptied(day: Day) -> str:
+    """An attachment is there, and empty."""
+    path = day.scene.blob(FILED)
+    path.chmod(0o600)
+    path.write_bytes(b"")
+    return f"file 0 of message/{FILED}"
+
+
+sql(Stage.ARCHIVE, What.MISSING, "The key of an attachment is deleted.", f"file 0 of message/{FILED}",
+    "DELETE FROM file_keys")  # fmt: skip
+
+
+@fault(Stage.ARCHIVE, What.ALTERED)
+def _file_key_flipped(day: Day) -> str:
+    """One byte of the key of an attachment is changed."""
+    day.scene.flip("file_keys", "wrapped", f"digest = (SELECT digest FROM files WHERE message = {FILED})")
+    return f"file 0 of message/{FILED}"
+
+
+for _state in ("noted", "recalled", "blocked"):
+    sql(Stage.VERDICT, What.ALTERED, f"A message that passed is said to be {_state}.", f"message/{FILED}",
+        f"UPDATE messages SET state = '{_state}' WHERE id = {FILED}")  # fmt: skip
 sql(Stage.VERDICT, What.MISSING, "A verdict is deleted.", f"verdict of message/{FILED}",
     f"DELETE FROM verdicts WHERE message = {FILED}")  # fmt: skip
 sql(Stage.VERDICT, What.ALTERED, "A verdict is another one.", f"verdict of message/{FILED}",
@@ -408,6 +469,61 @@ def _delivery_set_back(day: Day) -> str:
     return f"delivery/{permit}"
 
 
+for _change, _how in (
+    ("conversation = 'wkWealth/wmSomebodyElse'", "names another client's chat"),
+    ("verdict = 1", "rests on another verdict"),
+    ("marks = 'late'", "has other marks"),
+    ("done_at = 5", "was done at another time"),
+):
+
+    def _delivery_changed(day: Day, change: str = _change) -> str:
+        permit = _permit(day)
+        day.sql(f"UPDATE deliveries SET {change} WHERE permit = ?", permit)
+        return f"delivery/{permit}"
+
+    _delivery_changed.__doc__ = f"A delivery {_how}."
+    fault(Stage.OUTBOX, What.ALTERED)(_delivery_changed)
+
+
+@fault(Stage.OUTBOX, What.DUPLICATE)
+def _said_to_be_anew(day: Day) -> str:
+    """A second delivery is there, and the first is said to have been sent anew."""
+    name = _delivery_twice(day)
+    day.sql(f"UPDATE deliveries SET reason = 'sent anew' WHERE message = {FILED}")
+    return name
+
+
+def _told_again(day: Day, kind: str, permit: object, **facts: object) -> str:
+    """The house wrote one more entry about a delivery."""
+    last = day.scene.entry(int(str(day.scene.one("SELECT max(seq) FROM ledger"))))
+    subject, seq = f"delivery/{permit}", last.seq + 1
+    entry = Entry(0, seq, last.at, kind, subject, {"message": FILED, "attempt": 1} | facts, "")
+    data = encode(entry)
+    day.sql("INSERT INTO ledger VALUES (0, ?, ?, ?, ?)", seq, subject, data, leaf_hash(data))
+    return subject
+
+
+@fault(Stage.OUTBOX, What.DUPLICATE)
+def _sent_again(day: Day) -> str:
+    """A delivery was sent a second time by its permit, and its row put back."""
+    return _told_again(day, "delivery:sent", _permit(day), ids=[])
+
+
+@fault(Stage.OUTBOX, What.SURPLUS)
+def _sent_by_no_permit(day: Day) -> str:
+    """A delivery was sent by another name, and its row put back."""
+    return _told_again(day, "delivery:sent", "q" * 20, ids=[])
+
+
+@fault(Stage.OUTBOX, What.ALTERED)
+def _stopped(day: Day) -> str:
+    """A delivery was stopped because its row had been changed, and the row put back."""
+    permit = _permit(day)
+    _told_again(day, "delivery:parked", permit, reason="altered")
+    day.sql("UPDATE deliveries SET state = 'parked', done_at = 0 WHERE permit = ?", permit)
+    return f"delivery/{permit}"
+
+
 @fault(Stage.OUTBOX, What.REORDERED)
 def _deliveries_trade(day: Day) -> str:
     """Two deliveries trade their places in the outbox."""
@@ -434,6 +550,16 @@ sql(Stage.SINK, What.ALTERED, "A copy outside is said to be another one.",
     COPY, f"UPDATE copies SET sha256 = 'cd' WHERE message = {FILED}")  # fmt: skip
 sql(Stage.SINK, What.SURPLUS, "An archive is said to have a copy that it never acknowledged.",
     COPY, f"UPDATE copies SET entry = -1 WHERE message = {FILED}")  # fmt: skip
+sql(Stage.SINK, What.SURPLUS, "An archive is said to have a copy that another entry is about.",
+    COPY, f"UPDATE copies SET entry = 3 WHERE message = {FILED}")  # fmt: skip
+sql(
+    Stage.SINK,
+    What.SURPLUS,
+    "A copy that is still wanted is said to have been kept.",
+    "copy cards/other of message/1",
+    "INSERT INTO copies (message, destination, revision, lane, state, since, upto, sha256, entry) SELECT 1, "
+    f"'cards/other', revision, lane, state, since, upto, sha256, entry FROM copies WHERE message = {FILED}",
+)
 sql(Stage.ARCHIVE, What.MISSING, "A message is gone, and a row says that it was disposed of, by no entry.",
     "message/2",
     "DELETE FROM content WHERE seq = (SELECT entry FROM messages WHERE id = 2)",
