@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from bridge.cli import compose
-from bridge.config import Settings
+from bridge.config import Archives, Settings
 from bridge.errors import Refused
 from bridge.policy import Source, assemble
 
@@ -19,7 +19,7 @@ owner: compliance@bank.example
 timezone: UTC
 defaults: { mode: enforce, unmatched: deliver, unpaired: hold }
 archive:
-  - { id: folder, to: "file:///srv/records", object_lock: governance }
+  - { id: vault, to: "s3://vault", object_lock: governance }
   - { id: plain, to: "file:///srv/plain" }
 """
 
@@ -67,8 +67,7 @@ async def test_the_archives_are_those_of_the_policies_that_decide() -> None:
     at all is told like one that deleted, and keeps no certificate from being made."""
     found, problems = assemble([Source("desk.yaml", POLICY, {})])
     assert found is not None, problems
-    said = await compose.try_locks(Settings(), found)
-    assert said == {
-        "archive desk/folder": "file:///srv/records locks nothing: `object_lock` is for s3:// addresses"
-    }
-    assert await compose.try_locks(Settings(), None) == {}
+    nowhere = Settings(archives=Archives(s3_endpoint="http://127.0.0.1:9"))
+    (told,) = (await compose.try_locks(nowhere, found)).items()
+    assert told[0] == "archive desk/vault" and told[1].startswith("s3://vault answers")
+    assert await compose.try_locks(nowhere, None) == {}
