@@ -80,6 +80,30 @@ def test_a_slip_of_the_pen_is_no_hold(terminal: Terminal, options: tuple[str, ..
     assert counted(terminal) == ["CASE-9"]
 
 
+def test_a_case_is_what_was_looked_at_for_it(terminal: Terminal) -> None:
+    """Searches as they were asked, for what comes too; of one with times in it, what it finds; what was shown
+    alone. Of another case nothing, and a case that nobody worked on is no hold."""
+    asked = ("--reason", "a letter", "--as", "carol")
+    assert terminal.type("audit", "search", "swap OR with:李雷", "--case", "CASE-7", *asked).code == Exit.DONE
+    assert (
+        terminal.type("audit", "search", "with:李雷 before:today", "--case", "case-7", *asked).code
+        == Exit.DONE
+    )
+    assert terminal.type("audit", "show", "1", "--case", "CASE-7", *asked).code == Exit.DONE
+    assert terminal.type("audit", "show", "2", "--case", "CASE-8", *asked).code == Exit.DONE
+    (counts,) = terminal.type("hold", "preview", "--case", "CASE-7", *asked, "--json").records
+    (placed,) = terminal.type("hold", "place", "HOLD-7", "--case", "CASE-7", *asked, "--json").records
+    assert counts["query"] == placed["query"]
+    assert placed["query"].startswith("(swap OR with:李雷) OR id:1..")
+    assert placed["messages"] >= counts["messages"] > 5
+    (one,) = terminal.type("hold", "place", "HOLD-8", "--case", "CASE-8", *asked, "--json").records
+    assert (one["query"], one["messages"]) == ("id:2", 1)
+    for more in ((), ("--unknown",)):
+        refused = terminal.type("hold", "place", "HOLD-9", "--case", "CASE-9", *more, *asked)
+        assert (refused.code, "CASE-9" in refused.err) == (Exit.NO, True)
+    assert counted(terminal) == ["HOLD-7", "HOLD-8"]
+
+
 def test_a_query_that_covers_nothing_is_said(terminal: Terminal) -> None:
     """It stands, for what is to come; whoever placed it is asked to look at it."""
     placed = terminal.type("hold", "place", "CASE-9", "--query", "unheardof", *WHY)

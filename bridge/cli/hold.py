@@ -6,8 +6,8 @@ asks how much one would cover looks into the archive, and that is written down f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,7 +33,7 @@ _NAME = click.argument("name", metavar="NAME")
 
 @dataclass(frozen=True, slots=True)
 class What:
-    """What a hold is to cover, as it was typed: one of the four, and a first day."""
+    """What a hold is to cover, as it was typed: one of the five, and a first day."""
 
     people: Sequence[str]
     conversations: Sequence[str]
@@ -41,6 +41,7 @@ class What:
     messages: Sequence[int]
     since: str
     unknown: bool
+    case: str = ""
 
 
 @dataclass(slots=True)
@@ -98,6 +99,7 @@ def hold() -> None:
 
     \b
     weighbridge hold preview --person alice.wong@bank.example --reason CASE-7
+    weighbridge hold preview --case CASE-7 --reason letter
     weighbridge hold place CASE-7 --person alice.wong@bank.example --reason letter
     weighbridge hold list
     weighbridge hold lift CASE-7 --reason "settled"
@@ -113,13 +115,14 @@ def hold() -> None:
 def preview(root: Root, /, *, as_json: bool, person: str, reason: str, case: str, **options: Any) -> None:
     """How much a hold would cover: messages, conversations, people. Nothing is placed.
 
-    Who asks is written into the ledger first.
+    Who asks is written into the ledger first. With --case alone: how much a hold on that case would.
     """
     from bridge.cli.audit.looking import recorder_of
     from bridge.store.looks import Search
 
     settings = root.settings()
     what = What(**options)
+    what = what if any(_kinds(what)) else replace(what, case=case)
     covering = _covered(root, what)
     counts = _counted(root, covering)
     recorder = recorder_of(root, settings, person, reason, case)
@@ -131,16 +134,20 @@ def preview(root: Root, /, *, as_json: bool, person: str, reason: str, case: str
 @hold.command()
 @_NAME
 @_covering
+@click.option(
+    "--case", default="", metavar="NUMBER", callback=words, help="What was looked for or handed over for it."
+)
 @reason_option
 @person_option
 @output.json_option
 @pass_root
 def place(root: Root, /, name: str, *, reason: str, person: str, as_json: bool, **options: Any) -> None:
-    """Place hold NAME, at once. It is on people, conversations, messages, or what a query finds.
+    """Place hold NAME, at once. It is on people, conversations, messages, a case, or what a query finds.
 
     It covers what was archived before as well as what comes; what somebody wrote, and what was written to
     them, under every id that the archive knows them by. Whom and what nobody has heard of is refused: a
-    slip of the pen would hold nothing. Times in a query are UTC unless it says `tz:`.
+    slip of the pen would hold nothing. Times in a query are UTC unless it says `tz:`. A case is what people
+    searched for, were shown, or handed over with --case.
     """
     from bridge import desk
     from bridge.ports import Placing
@@ -241,14 +248,61 @@ def lift(root: Root, name: str, approve: bool, refuse: bool, reason: str, person
 
 def _covered(root: Root, what: What) -> Covering:
     """What was typed, as a query. Raises UsageError unless it is one kind of thing."""
-    kinds = [bool(one) for one in (what.people, what.conversations, what.query, what.messages)]
-    if sum(kinds) != 1:
-        raise click.UsageError("say one of --person, --conversation, --query, --message")
-    with archive(root.settings(), None, indexed=not what.people) as asked:
-        found = _of_people(asked, what.people) if what.people else _of_things(asked, what)
+    if sum(_kinds(what)) != 1:
+        raise click.UsageError("say one of --person, --conversation, --query, --message, --case")
+    with archive(root.settings(), None, indexed=not (what.people or what.case)) as asked:
+        if what.case:
+            found = _of_case(asked, what.case)
+        else:
+            found = _of_people(asked, what.people) if what.people else _of_things(asked, what)
     if what.since:
         found.query = f"({found.query}) after:{what.since}"
     return found
+
+
+def _kinds(what: What) -> list[bool]:
+    """Of the kinds of thing that a hold can be on, which were typed."""
+    return [bool(one) for one in (what.people, what.conversations, what.query, what.messages, what.case)]
+
+
+def _of_case(asked: Archive, case: str) -> Covering:
+    """All that people searched for, were shown or handed over for a case, as the record has it. A query
+    covers what comes as well; one with times in it meant those of its day: of that, what it finds.
+
+    Raises Missing when nobody did anything for that case.
+    """
+    from bridge.errors import Missing
+    from bridge.search.qualifiers import names_time
+    from bridge.search.query import parse
+    from bridge.store.looks import looks_for
+    from bridge.store.policies import moment
+
+    numbers: set[int] = set()
+    queries: dict[str, None] = {}
+    for look in looks_for(asked.db, case):
+        numbers.update(look["shown"])
+        if not look["asks"]:
+            continue
+        query = parse(look["asks"], moment(look["at"]), asked.zone)
+        if names_time(look["asks"]):
+            with progress("looking at records") as tell:
+                numbers.update(one.number for one in asked.every(query, tell))
+        elif query.node is not None:
+            queries[f"({query.node})"] = None
+    if not (numbers or queries):
+        raise Missing(f"nobody searched, showed or handed anything over with --case {case}")
+    return Covering(" OR ".join([*queries, *_ranges(sorted(numbers))]))
+
+
+def _ranges(numbers: Sequence[int]) -> Iterator[str]:
+    """Conditions for these numbers, which rise."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][-1] + 1:
+            runs[-1][-1:] = [runs[-1][-1], number] if len(runs[-1]) == 1 else [number]
+        else:
+            runs.append([number])
+    return (f"id:{'..'.join(map(str, run))}" for run in runs)
 
 
 def _of_people(asked: Archive, people: Sequence[str]) -> Covering:

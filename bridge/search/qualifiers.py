@@ -5,6 +5,7 @@ Rules of this file: pure. Manual, completion, suggestions and checks are made fr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -131,6 +132,13 @@ SHAPES: Mapping[str, tuple[str, str]] = {
 #: Names that the language will know, and that this version has nothing to answer with.
 LATER = ("case", "hold", "export", "region", "event", "py", "desk", "severity")
 LATER_VALUES = {"is": ("exported", "on-hold")}
+
+_TIME = re.compile(rf"\b(?:{'|'.join(row.name for row in ROWS if row.group == 'when')}):", re.IGNORECASE)
+
+
+def names_time(text: str) -> bool:
+    """Whether a query may have a condition of time: the same words mean others on another day."""
+    return _TIME.search(text) is not None
 
 
 # --- from what was written to nodes ---------------------------------------------------------------------

@@ -79,6 +79,18 @@ def looks_at(db: Connection, number: int) -> list[dict[str, Any]]:
     return [one for one in _read(db, chosen) if number in one["shown"]][::-1]
 
 
+_SEARCHES = frozenset({"search", "tail", "timeline", "stats", "export", "evidence"})
+"""Commands that were asked for what people wrote by a query."""
+
+
+def looks_for(db: Connection, case: str) -> list[dict[str, Any]]:
+    """All looks for a case, the oldest first; `asks` is the query of messages that was asked, "" for none
+    (or for all)."""
+    wanted = case.strip().casefold()
+    found = (one for one in looks(db) if one["case"].casefold() == wanted)
+    return [{**one, "asks": one["query"].strip() * (one["command"] in _SEARCHES)} for one in found][::-1]
+
+
 def _read(db: Connection, chosen: Any) -> Iterator[dict[str, Any]]:
     le, c = s.ledger.c, s.content.c
     query = (

@@ -8,7 +8,7 @@ from specimens import ask
 from bridge.errors import QueryError
 from bridge.search.conditions import LOOKS_INTO
 from bridge.search.manual import GROUPS
-from bridge.search.qualifiers import BY_NAME, LATER, ROWS, SHAPES
+from bridge.search.qualifiers import BY_NAME, LATER, ROWS, SHAPES, names_time
 
 
 def code(query: str) -> str:
@@ -61,3 +61,11 @@ def test_listed_values_are_all_there_are(row) -> None:
 def test_names_may_be_written_in_capitals() -> None:
     """People write From: as in a letter."""
     assert ask("From:alice DIR:to_weixin") == ask("from:alice dir:to_weixin")
+
+
+def test_a_query_that_names_a_time_is_known() -> None:
+    """In any place and case; a word that only looks like it is taken for one rather than not."""
+    for text in ("after:yesterday", "swap OR (x -Before:7d)", "written:2026"):
+        assert names_time(text)
+    for text in ("", "swap", "with:alice", "size:>7"):
+        assert not names_time(text)
