@@ -473,6 +473,43 @@ async def test_a_dead_feed_never_becomes_usual(world: World) -> None:
     assert (await a_week_later()).alerts == ()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        f"UPDATE messages SET archived_at = {1 << 50} WHERE id = 1",
+        "DELETE FROM messages",
+        "UPDATE ledger SET subject = 'message/0' WHERE subject = 'message/1'",
+        "UPDATE ledger SET entry = replace(CAST(entry AS TEXT), '\"at\":17', '\"at\":97') "
+        "WHERE subject = 'message/1'",
+    ],
+)
+async def test_no_row_ends_the_certificates(world: World, change: str) -> None:
+    """Days are counted from the ledger: whoever changes what came first puts off no certificate."""
+    await world.begin()
+    await world.certificate()
+    with sqlite3.connect(world.folder / "weighbridge.db") as db:
+        db.execute("PRAGMA foreign_keys = OFF")
+        db.execute(change)
+    world.clock.forward(2 * DAY)
+    world.heard()
+    made = len(await world.database.read(heartbeats.certified))
+    await world.assurance.certify_due()
+    assert len(await world.database.read(heartbeats.certified)) >= made + 2
+
+
+async def test_an_archive_without_messages_is_not_certified(tmp_path: Path) -> None:
+    """Before the first message there is no day of which anything could be missing."""
+    world = World(tmp_path)
+    try:
+        assert await world.database.read(heartbeats.begun) == 0
+        world.clock.forward(3 * DAY)
+        await world.database.own("a daemon")
+        await world.assurance.certify_due()
+        assert await world.database.read(heartbeats.certified) == []
+    finally:
+        world.database.close()
+
+
 async def test_what_a_day_found_stands_until_somebody_settles_it(world: World) -> None:
     """A message was lost, and the days after it were clean: the status goes on to say so, until a person says
     why. What was unusual stands for a week; a difference for as long as it takes."""

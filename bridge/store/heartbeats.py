@@ -317,10 +317,28 @@ def unsettled(db: Connection) -> list[Kept]:
     ]
 
 
+LONG_AGO = 1
+"""A time before every message: where the ledger does not say when the first one came."""
+
+
 def begun(db: Connection) -> int:
-    """When the first message came into the archive (milliseconds), 0 while there is none."""
-    m = s.messages.c
-    return db.execute(select(m.archived_at).order_by(m.id).limit(1)).scalar() or 0
+    """When the first message came into the archive (milliseconds), 0 while there is none.
+
+    By the ledger, between its first time and its last: no row, and no entry that was changed, puts off what
+    counts days from there. Where its entry is gone, or lies, `LONG_AGO`.
+    """
+    c = s.ledger.c
+    lanes = select(c.entry, c.subject).order_by(c.lane)
+    first = db.execute(lanes.where(c.subject == "message/1").order_by(c.seq).limit(1)).first()
+    ends = [db.execute(lanes.order_by(place).limit(1)).first() for place in (c.seq, c.seq.desc())]
+    if first is None:
+        anything = db.execute(select(s.messages.c.id).limit(1)).first() or certified(db)
+        return LONG_AGO if anything else 0
+    try:
+        at, (since, until) = recall(first.entry).at, (recall(one.entry).at for one in ends if one)
+    except ValueError:  # no entry any more: `audit verify` says so
+        return LONG_AGO
+    return at if since <= at <= until else LONG_AGO
 
 
 def certificate(db: Connection, day: str, run: int = 0) -> Certificate:
