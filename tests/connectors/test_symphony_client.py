@@ -31,6 +31,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: E402
 from bridge.errors import Refused, SignedOut, StoreError, Unreachable  # noqa: E402
 from bridge.ledger.checkpoint import Signer  # noqa: E402
 from bridge.message import SYMPHONY, Batch, Content, File, Kind, Message, Sighting, Traffic, Unasked  # noqa: E402
+from bridge.ports import WENT  # noqa: E402
 from bridge.records.reconcile import letters  # noqa: E402
 from bridge.store.gathering import notes_in  # noqa: E402
 from bridge.store.signing import drawn  # noqa: E402
@@ -847,6 +848,27 @@ async def test_a_stream_that_the_account_has_left_is_said(harness: PodHarness) -
     async with harness.connector() as connector:
         seen = [item async for item in connector.recount(5, 9, [harness.conversation, "left"])]
     assert [one.conversation for one in seen if isinstance(one, Unasked)] == ["left"]
+
+
+async def test_its_own_leaving_is_told_apart_from_other_peoples(harness: PodHarness) -> None:
+    """The bridge is removed from a room and added again, and so is somebody else: by the id of the first note
+    a recount knows that what was said meanwhile never was for the bridge."""
+    pod = harness.pod
+    harness.conversation = pod.create_room("Hers", [ALICE, BOT])
+    room, owner = pod.stream(harness.conversation), pod.user(ALICE)
+    pod.add_user("bob.li", "bob.li@bank.example", "Bob Li")
+
+    def changes(batches: list[Batch]) -> list[tuple[str, bool]]:
+        notes = [one for one in messages(batches) if one.kind is Kind.NOTE]
+        ways = [(one.text.split()[-4], one.id.startswith(WENT)) for one in notes]
+        return [one for one in ways if one[0] in ("joined", "left")]
+
+    async with harness.connector() as connector:
+        cursors = await settle(harness, connector)
+        for act, user in ((pod.join, "bob.li"), (pod.leave, "bob.li"), (pod.leave, BOT), (pod.join, BOT)):
+            act(room, pod.user(user), by=owner)
+        batches = await batches_until(connector, cursors, lambda batches: len(changes(batches)) == 4)
+    assert changes(batches) == [("joined", False), ("left", False), ("left", True), ("joined", False)]
 
 
 async def test_a_stream_whose_history_is_refused_is_said(harness: PodHarness) -> None:
