@@ -579,7 +579,7 @@ class Assurance:
         300.0, number(1, 3600), "How long that message may take to come back, in seconds."
     )
     silent_days: int = setting(
-        3, whole(1, 60), "Usual days of writing in a row without a word after which a person is reported."
+        3, whole(1, 60), "Usual days in a row without a word after which a person, or a network, is reported."
     )
     weeks: int = setting(
         4, whole(2, 26), "How many weeks before a day say what is usual on that day of the week."

@@ -385,8 +385,8 @@ class Daemon:
             gauges.capture_lag.labels(network).set(lag)
         gauges.capture_paused.set(assurance.paused.is_set())
         gauges.uncertified.set(assurance.overdue)
-        gauges.differences.set(assurance.newest.differences if assurance.newest else 0)
-        gauges.alerts.set(assurance.newest.alerts if assurance.newest else 0)
+        gauges.differences.set(sum(one.differences for one in assurance.unsettled))
+        gauges.alerts.set(sum(one.alerts for one in assurance.unsettled))
 
 
 def _first(group: BaseExceptionGroup) -> SignedOut:

@@ -124,7 +124,7 @@ class Metrics:
         )
 
     def _watch_completeness(self) -> None:
-        """Whether networks are read, and what the newest certificate says."""
+        """Whether networks are read, and what of certificates stands."""
         self.capture_lag = self._gauge(
             "capture_lag_seconds", "Seconds for which a network has not been read to its end.", "network"
         )
@@ -134,10 +134,11 @@ class Metrics:
         self.uncertified = self._gauge("day_uncertified", "1 while a day that has ended is not certified.")
         self.differences = self._gauge(
             "certificate_differences",
-            "Items that the newest certificate names as missing, altered or surplus.",
+            "Items that certificates name as missing, altered or surplus, and nobody has settled.",
         )
         self.alerts = self._gauge(
-            "certificate_alerts", "What the newest certificate names as unusual, lost canaries among it."
+            "certificate_alerts",
+            "What those of the last week name as unusual, lost canaries among it, and nobody has settled.",
         )
 
     def _counter(self, name: str, help_text: str, *labels: str) -> Counter:

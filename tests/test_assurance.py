@@ -520,6 +520,8 @@ async def test_what_a_day_found_stands_until_somebody_settles_it(world: World) -
         await world.talk()
         assert (await world.certificate()).faults == 0
     assert world.assurance.trouble().startswith("2026-01-05: 1 differences, 0 alerts: ")
+    Daemon._measure_assurance(None, world.assurance)  # type: ignore[arg-type]
+    assert telemetry.metrics.differences._value.get() == 1
     lane, who = world.database.lane, ("alice.wong@bank.example", "a test of the feed")
     await world.database.write(lambda tx: heartbeats.settle(tx, lane, "2026-01-05", *who))
     await world.assurance.certify_due()
