@@ -8,8 +8,10 @@ asks more, of everything and by another door; this asks of one day what a certif
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -97,18 +99,17 @@ def _first_from(db: Connection, lane: int, at: int) -> int:
     low, high = 0, 0 if size is None else size + 1
     while low < high:
         middle = (low + high) // 2
-        if _entry_from(db, lane, middle).at < at:
+        if _time_from(db, lane, middle) < at:
             low = middle + 1
         else:
             high = middle
     return low
 
 
-def _entry_from(db: Connection, lane: int, place: int) -> Entry:
-    """The entry at a place, or the first after it."""
-    c = s.ledger.c
-    query = select(c.entry).where(c.lane == lane, c.seq >= place).order_by(c.seq).limit(1)
-    return recall(db.execute(query).scalar_one())
+def _time_from(db: Connection, lane: int, place: int) -> int:
+    """The time of the entry at a place, or of the first after it that can be read."""
+    after = next(_entries(db, lane, place, sys.maxsize, 1), None)
+    return sys.maxsize if after is None else after.at
 
 
 def _first_number(db: Connection, lane: int, place: int) -> int:
@@ -120,17 +121,24 @@ def _first_number(db: Connection, lane: int, place: int) -> int:
     return (db.execute(select(func.max(c.id)).where(c.lane == lane, c.entry < place)).scalar() or 0) + 1
 
 
-def _entries(db: Connection, lane: int, first: int, last: int) -> Iterator[Entry]:
+def _entries(db: Connection, lane: int, first: int, last: int, chunk: int = CHUNK) -> Iterator[Entry]:
     """The entries of places `first` up to, but without, `last`."""
     c = s.ledger.c
     while first < last:
         query = select(c.seq, c.entry).where(c.lane == lane, c.seq >= first, c.seq < last)
-        rows = db.execute(query.order_by(c.seq).limit(CHUNK)).all()
+        rows = db.execute(query.order_by(c.seq).limit(chunk)).all()
         if not rows:
             return
-        for row in rows:
-            yield recall(row.entry)
+        yield from _readable(row.entry for row in rows)
         first = rows[-1].seq + 1
+
+
+def _readable(entries: Iterable[bytes]) -> Iterator[Entry]:
+    """Entries, but for those that are none any more: the look at the ledger itself names them, and here what
+    they testified to is missing."""
+    for data in entries:
+        with suppress(ValueError, TypeError):
+            yield recall(data)
 
 
 # --- what came of it ------------------------------------------------------------------------------------
@@ -214,10 +222,10 @@ class _Work:
         c, e = s.disposed.c, s.ledger.c
         join = s.disposed.join(s.ledger, and_(e.lane == self.span.lane, e.seq == c.entry))
         rows = self.db.execute(select(c.message, e.entry).select_from(join).where(*which))
-        entries = {message: recall(entry) for message, entry in rows}
         return {
             message
-            for message, entry in entries.items()
+            for message, data in rows
+            for entry in _readable([data])
             if (entry.kind, entry.subject) == ("record:disposed", f"message/{message}")
         }
 
@@ -309,17 +317,12 @@ class _Work:
                 self._fault(Stage.OUTBOX, What.ALTERED, f"delivery/{permit}", detail)
 
     def _letters(self, permits: Sequence[str]) -> dict[str, tuple[Row, str]]:
-        """Deliveries by their permits, each with the seal over what its row stands for; "" where its message
-        or verdict is gone, which is named by itself."""
+        """Deliveries by their permits, each with the seal over what its row stands for."""
         d, m, v = s.deliveries.c, s.messages.c, s.verdicts.c
         join = s.deliveries.outerjoin(s.messages, m.id == d.message).outerjoin(s.verdicts, v.id == d.verdict)
         query = select(s.deliveries, *BESIDE[:2]).select_from(join).where(d.permit.in_(permits))
         rows = self.db.execute(query).all()
-        return {row.permit: (row._mapping, self._sealed(row)) for row in rows}
-
-    def _sealed(self, row: Any) -> str:
-        whole = None not in (row.archived, row.judged)
-        return seal_of(self.vault, row.permit, letter_of(row)) if whole else ""
+        return {row.permit: (row._mapping, seal_of(self.vault, row.permit, letter_of(row))) for row in rows}
 
     def _stepped(self, entries: Sequence[Entry]) -> None:
         """Each delivery that an entry is about was permitted before, went out once, and stands where its last
@@ -358,8 +361,7 @@ class _Work:
         subjects = [f"delivery/{permit}" for permit in permits]
         query = select(c.lane, c.seq, c.entry).where(c.subject.in_(subjects))
         found: defaultdict[str, list[Entry]] = defaultdict(list)
-        for *_, data in sorted(self.db.execute(query)):
-            entry = recall(data)
+        for entry in _readable(data for *_, data in sorted(self.db.execute(query))):
             if entry.kind in STATES:
                 found[_permit(entry)].append(entry)
         return found
@@ -485,8 +487,8 @@ class _Work:
             (verdicts, Stage.VERDICT, "{message}", ("message:judged", "hold:released")),
         ):
             places = [row["entry"] for row in rows]
-            query = select(c.seq, c.entry).where(c.lane == self.span.lane, c.seq.in_(places))
-            entries = {row.seq: recall(row.entry) for row in self.db.execute(query)}
+            query = select(c.entry).where(c.lane == self.span.lane, c.seq.in_(places))
+            entries = {entry.seq: entry for entry in _readable(self.db.execute(query).scalars())}
             for row in rows:
                 entry, subject = entries.get(row["entry"]), f"message/{name.format(**row)}"
                 if entry is None or entry.subject != subject or entry.kind not in kinds:
@@ -525,9 +527,9 @@ class _Work:
         outbox: Sequence[Row],
         permitted: Mapping[str, int],
     ) -> None:
-        pairs = [(row["id"], int(str(row["entry"]))) for row in messages]
+        pairs = [(row["id"], _place(row["entry"])) for row in messages]
         self.found_all(rising(Stage.ARCHIVE, "message", pairs))
-        pairs = [(row["id"], int(str(row["entry"]))) for row in verdicts]
+        pairs = [(row["id"], _place(row["entry"])) for row in verdicts]
         self.found_all(rising(Stage.VERDICT, "verdict", pairs))
         pairs = [
             (row["permit"], permitted[str(row["permit"])]) for row in outbox if row["permit"] in permitted
@@ -562,8 +564,7 @@ class _Work:
         c = s.ledger.c
         query = select(c.lane, c.seq, c.entry).where(c.subject.in_([f"message/{one}" for one in numbers]))
         steps: defaultdict[str, list[tuple[str, Mapping[str, Any]]]] = defaultdict(list)
-        for *_, data in sorted(self.db.execute(query)):
-            entry = recall(data)
+        for entry in _readable(data for *_, data in sorted(self.db.execute(query))):
             steps[entry.subject.partition("/")[2]].append((entry.kind, entry.facts))
         return {one: decided(steps[one]) for one in numbers}
 
@@ -603,7 +604,7 @@ class _Work:
         """What entries at these places say of a copy that an archive outside has acknowledged."""
         c = s.ledger.c
         query = select(c.entry).where(c.lane == self.span.lane, c.seq.in_(places))
-        entries = [recall(data) for data in self.db.execute(query).scalars()]
+        entries = _readable(self.db.execute(query).scalars())
         names = ("destination", "revision", "sha256")
         return {
             entry.seq: (entry.subject, *(entry.facts.get(name) for name in names))
@@ -640,6 +641,11 @@ def _number(entry: Entry) -> int:
 
 def _permit(entry: Entry) -> str:
     return entry.subject.removeprefix("delivery/")
+
+
+def _place(value: object) -> int:
+    """A place in the ledger; SQLite keeps anything in a column."""
+    return value if isinstance(value, int) else -1
 
 
 def _texts(value: object) -> list[str]:

@@ -306,6 +306,12 @@ sql(Stage.ARCHIVE, What.MISSING, "The row of a message is deleted.", "message/7"
     "DELETE FROM messages WHERE id = 7")  # fmt: skip
 
 
+sql(Stage.ARCHIVE, What.SURPLUS, "An entry of the ledger can no longer be read.", "message/7",
+    "UPDATE ledger SET entry = x'00' WHERE seq = (SELECT entry FROM messages WHERE id = 7)")  # fmt: skip
+sql(Stage.ARCHIVE, What.ALTERED, "The place of a message's entry is no number.", "message/7",
+    "UPDATE messages SET entry = 'x' WHERE id = 7")  # fmt: skip
+
+
 @fault(Stage.ARCHIVE, What.SURPLUS)
 def _row_twice(day: Day) -> str:
     """The row of a message is there twice, under another number and id."""
@@ -472,6 +478,7 @@ def _delivery_set_back(day: Day) -> str:
 for _change, _how in (
     ("conversation = 'wkWealth/wmSomebodyElse'", "names another client's chat"),
     ("verdict = 1", "rests on another verdict"),
+    ("verdict = 9999", "rests on a verdict that is not there"),
     ("marks = 'late'", "has other marks"),
     ("done_at = 5", "was done at another time"),
 ):
