@@ -188,6 +188,8 @@ def test_check_of_a_policy_knows_the_walls(terminal: Terminal) -> None:
     assert checked() == (0, False)
     policy.write_text(policy.read_text().replace("compliance, region: CN", "compliance, region: us-east-1"))
     assert [checked(), checked("--strict")] == [(0, True), (1, True)]
+    answer = terminal.type("policy", "propose", str(policy), *WHY)
+    assert "warning: archive records/vault: lies in us-east-1" in answer.err
     terminal.settings("[exports]\nwalls = []\n")
     assert checked() == (0, False)
     (terminal.folder / "weighbridge.toml").unlink()

@@ -67,7 +67,7 @@ def status(root: Root, as_json: bool) -> int:
     """What each archive has, lacks, refused and did not lock yet, and why.
 
     Exit code 1 where one refused copies, did not take or lock them the last time, has lacked them too long,
-    or is not named any more or not let.
+    or is not named any more or not let. Every copy in an archive that locks is looked at.
     """
     from bridge.cli.compose import WallClock
     from bridge.store import copies

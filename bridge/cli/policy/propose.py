@@ -60,6 +60,8 @@ def propose(
     settings = root.settings()
     paths = list(files) or compose.policy_files(settings)
     sources, policies, warnings = _read(paths, language)
+    for one, doubt in compose.doubts(settings, compose.destinations(policies)):
+        output.note(f"warning: archive {one.name}: {doubt}")
     commit = _commit([*paths, *_lists(paths, sources)]) if from_git else ""
 
     async def work() -> tuple[int, Proposal]:
