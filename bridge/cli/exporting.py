@@ -23,6 +23,7 @@ import orjson
 from bridge.cli.progress import Tell
 from bridge.errors import ConfigError, Conflict, NotAllowed, StoreError
 from bridge.flow import DeliveryState
+from bridge.records.addresses import may_lie
 from bridge.records.exports import known, opened
 from bridge.records.exports.manifest import (
     ARCHIVED_LATER,
@@ -305,7 +306,7 @@ class _Work:
         terms = self.wanted.terms
         if self.pairs is not None and not talk.pairs & self.pairs:
             return "of another client"
-        if line.origin not in self.walls or line.origin == terms.region or terms.approval:
+        if may_lie(line.origin, self.walls, terms.region, terms.approval):
             return ""
         if terms.leave_out:
             return f"region {line.origin}: no approval"
