@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -274,12 +275,14 @@ def _step(one: Record, entry: Mapping[str, Any]) -> Step:
         kind=entry["kind"],
         place=f"{entry['lane']}/{entry['seq']}",
         leaf=leaf_hash(one["entry"].encode()).hex(),
-        facts=", ".join(f"{name} {_short(value)}" for name, value in facts.items()),
+        facts=", ".join(f"{name} {_short(name, value)}" for name, value in facts.items()),
         person=fields.get("person"),
         reason=fields.get("reason") if entry["kind"] != "message:judged" else "",
         withheld=tuple(fields.withheld),
     )
 
 
-def _short(value: Any) -> str:
+def _short(name: str, value: Any) -> str:
+    if name == "until" and isinstance(value, int):
+        return f"{datetime.fromtimestamp(value / 1000, UTC):%Y-%m-%d %H:%M} UTC"
     return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -7,7 +7,7 @@ from evidence_rig import PDF, POLICY, case_store, key_of
 from story import REVIEWER
 
 from bridge.evidence import package
-from bridge.evidence.account import Account, account
+from bridge.evidence.account import Account, _step, account
 from bridge.evidence.disclosure import disclosing, named
 from bridge.evidence.exhibits import Case, Making
 from bridge.store import exhibits
@@ -88,3 +88,10 @@ def test_a_message_that_is_withheld_whole_has_nobody_in_it(case: Case) -> None:
     other = next(one for one in account_.messages if one.number == 8)
     assert other.sender == "李雷"
     assert other.written == "再见"
+
+
+def test_a_fact_that_is_a_time_reads_as_one() -> None:
+    """Until when a record is kept stands in its entry in milliseconds; a reader gets a date."""
+    record = {"entry": "", "fields": []}
+    entry = {"at": 1, "kind": "message:judged", "lane": 0, "seq": 2, "facts": {"until": 2016403200000}}
+    assert _step(record, entry).facts == "until 2033-11-24 00:00 UTC"
