@@ -132,6 +132,23 @@ def test_explain_what_an_edit_keeps(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert (answers[0].until, answers[0].because) == (one["last"]["until"], LONG.key)
 
 
+def test_two_people_give_a_class_to_what_has_none(terminal: Terminal) -> None:
+    """Counted first, proposed, agreed to by another person; a record with a class keeps it."""
+    typed = ("retention", "assign", "old", "--query", "", "--keep", "3y")
+    assert "Nothing was changed" in terminal.type(*typed, *WHY).err
+    (proposed,) = terminal.type(*typed, "--yes", "--json", *WHY).records
+    assert (proposed["records"], proposed["changed"]) == (1, 0)
+    assert terminal.type("retention", "assign", "old", "--approve", "--yes", *WHY).code == Exit.FORBIDDEN
+    again = ("retention", "assign", "old", "--approve", "--reason", "seen", "--as", "bob.li@bank.example")
+    assert "Nothing was changed" in terminal.type(*again).err
+    (given,) = terminal.type(*again, "--yes", "--json").records
+    assert (given["records"], given["changed"]) == (1, 1)
+    assert "until 2029-01-06 because assigned/old" in terminal.type("retention", "explain", "5").out
+    (repeated,) = terminal.type(*again, "--yes", "--json").records
+    assert repeated["changed"] == 0
+    assert terminal.type("retention", "assign", "old", *WHY).code == Exit.WRONG
+
+
 def test_explain_what_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Under which class it lived, until when, and which disposal it went by; it is counted no more."""
     old = firm(tmp_path)

@@ -10,6 +10,7 @@ from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +22,7 @@ from bridge.cli.root import Root, pass_root, person_option, reason_option, words
 
 if TYPE_CHECKING:
     from bridge.ports import Order
+    from bridge.store.database import Database
     from bridge.store.lives import Claim, Foreseen, Life
 
 _CLASSES = {
@@ -50,6 +52,9 @@ def retention() -> None:
         --at 2026-11-22 --reason "the swap ended"
     weighbridge retention extend --query "from:alice.wong" --keep 7y \\
         --reason "asked by the authority"
+    weighbridge retention assign old --query "before:2026-01-01" --keep 7y \\
+        --reason "from before there was a rule"
+    weighbridge retention assign old --approve --reason "seen the counts"
     weighbridge retention presets
     """
 
@@ -275,6 +280,98 @@ def extend(
         raise click.UsageError("say one of --keep, --until")
     order = Order(person, reason, query, until=moment, keep=_period(keep))
     return _order(root, order, yes=yes, as_json=as_json)
+
+
+@retention.command()
+@click.argument("name", metavar="NAME")
+@click.option("--query", default="", metavar="QUERY", callback=words, help="Which records, as a search.")
+@click.option("--keep", default="", metavar="PERIOD", help="For so long from their creation: 7y, 18m, 90d.")
+@click.option("--approve", is_flag=True, help="Agree to what another person proposed.")
+@_yes_option
+@reason_option
+@person_option
+@output.json_option
+@pass_root
+def assign(
+    root: Root,
+    name: str,
+    query: str,
+    keep: str,
+    approve: bool,
+    yes: bool,
+    reason: str,
+    person: str,
+    as_json: bool,
+) -> int:
+    """Propose class NAME for the records that have none. With --approve, agree to that.
+
+    Without a class a record is kept without an end. One person proposes a period for what a query finds,
+    another one gives it, to those that were archived before. A record that has a class keeps it.
+    """
+    if approve == bool(keep):
+        raise click.UsageError("say --keep, or --approve what another person proposed")
+    period = _period(keep)
+    if approve:
+        count, done = _agree(root, name, person, reason, yes=yes)
+    else:
+        count, done = _propose(root, name, query, period, person, reason, yes=yes)
+    if as_json:
+        output.json_line({"class": name, "records": count, "changed": done})
+    else:
+        output.details(
+            [("records without a class", f"{count:,}"), ("given it now", f"{done:,}")], as_json=False
+        )
+    if not yes:
+        output.note("Nothing was changed: repeat it with --yes.")
+    elif not approve:
+        output.note(f"It takes another person: `weighbridge retention assign {name} --approve`.")
+    return Exit.DONE
+
+
+def _propose(
+    root: Root, name: str, query: str, keep: str, person: str, reason: str, *, yes: bool
+) -> tuple[int, int]:
+    from bridge.store import assigning
+
+    count = len(_classless(root, query, person, reason))
+    wanted = assigning.Assignment(name, query, keep, person, reason)
+    if yes:
+        root.act(lambda one: one.write(lambda tx: assigning.propose(tx, one.lane, wanted, count)))
+    return count, 0
+
+
+def _agree(root: Root, name: str, person: str, reason: str, *, yes: bool) -> tuple[int, int]:
+    from bridge.store import assigning
+    from bridge.store.rows import chunks
+    from bridge.store.terms import CHUNK
+
+    wanted = root.read(lambda db: assigning.assignment(db, name))
+    numbers = _classless(root, wanted.query, person, reason)
+    if not yes:
+        return len(numbers), 0
+    among = root.settings().policy.approvers
+
+    async def job(one: Database) -> int:
+        await one.write(lambda tx: assigning.agree(tx, one.lane, name, person, reason, among))
+        done = 0
+        for some in chunks(numbers, CHUNK):
+            done += await one.write(partial(assigning.carry_out, name=name, numbers=some))
+        return done
+
+    return len(numbers), root.act(job)
+
+
+def _classless(root: Root, query: str, person: str, reason: str) -> list[int]:
+    """Of the records that a query finds those without a class; who asks is written down first."""
+    from bridge.cli.audit.finding import matching
+    from bridge.cli.audit.looking import Recorder
+    from bridge.store.assigning import classless
+    from bridge.store.looks import Looker, Search
+
+    found = root.read(lambda db: classless(db, [one.number for one in matching(db, query)]))
+    searched = Search("retention", query, len(found), indexed=False)
+    Recorder(root, Looker(person, reason)).searched(searched)
+    return found
 
 
 def _period(text: str) -> str:

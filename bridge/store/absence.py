@@ -111,6 +111,9 @@ def check_gone(work: Work, row: AnyRow, entries: Sequence[Entry], gone: Entry) -
         _too_early(work, gone, "it was still to be kept when it was destroyed")
     elif number(gone.facts.get("until")) != until:
         _too_early(work, gone, "it was kept until another time than this says")
+    for one in (e for e in entries if "given" in e.facts):
+        if not _is_given(work, one):
+            _too_early(work, gone, "two people did not give it the class that it went by")
     run = work.runs.get((number(gone.facts.get("disposal")), number(gone.facts.get("by"))))
     if run is None or run.at != gone.at:
         _too_early(work, gone, "no entry says which holds were asked before")
@@ -118,6 +121,21 @@ def check_gone(work: Work, row: AnyRow, entries: Sequence[Entry], gone: Entry) -
         _too_early(work, gone, "an edit of it, or what it edits, was still to be kept")
     for name in _lacking(entries, gone):
         _too_early(work, gone, f"the archive {name} had not acknowledged its copy")
+
+
+def _is_given(work: Work, kept: Entry) -> bool:
+    """Whether two people gave a record, which had none, the class that an entry says."""
+    lane, _, seq = str(kept.facts.get("by")).partition("/")
+    said = work.rows(
+        "SELECT entry FROM ledger WHERE lane = :lane AND seq = :seq", lane=int(lane), seq=int(seq)
+    )
+    given = readable(said[0].entry) if said else None
+    if given is None or given.kind != "retention:assigned" or given.facts.get("keep") != kept.facts["given"]:
+        return False
+    story = work.entries([given.subject])[given.subject]
+    proposed = [e for e in story if e.kind == "retention:proposed" and e.seq < given.seq]
+    people = _people(work, proposed[:1], [given])
+    return bool(proposed) and (people is None or people == 1) and given.seq < kept.seq
 
 
 def _joined(work: Work, message: int, entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:

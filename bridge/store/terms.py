@@ -6,6 +6,7 @@ a record gets every reason; whatever cannot be found out is a reason as well.
 
     message:judged, message:noted, message:recalled   the classes (content) and the term they give (facts)
     retention:started, retention:extended             who ordered what, for which query
+    retention:proposed, retention:assigned            two people gave a class to records that had none
     record:kept                                       what that order made of one record's term
 """
 
@@ -62,7 +63,10 @@ class Claims:
         return term(self.classes, self.created, self.happened, self.extended)
 
     def heard(self, facts: Mapping[str, Any]) -> None:
-        """Take what an order said: an event, or a day. Of two times of one event, the later counts."""
+        """Take what an order said: an event, a day, or a class for a record that had none. Of two times of
+        one event, the later counts."""
+        if "given" in facts:
+            self.classes.append(Retention(name_of(facts["kept"]), facts["given"]))
         if "event" in facts:
             event = name_of(facts["event"])
             self.happened[event] = max(self.happened.get(event, 0), facts["at"])

@@ -17,9 +17,10 @@ from story import passed
 
 from bridge.message import Retention
 from bridge.ports import Placing, Ruling
-from bridge.store import destruction, disposal, holds, terms
+from bridge.store import assigning, destruction, disposal, holds, terms
 from bridge.store import schema as s
 from bridge.store.destruction import Doomed, destroy, erase_pair
+from bridge.store.documents import last_number
 from bridge.store.heartbeats import beat
 from bridge.store.writer import Tx
 
@@ -181,6 +182,32 @@ async def test_policies_that_were_not_asked_are_found(old: Firm, monkeypatch: py
         tampered.setattr(destruction, "asked", holds.asked)
         await old.dispose()
     assert "were destroyed without asking the policies that stood then" in await words(old)
+
+
+@pytest.mark.parametrize("second", ["carol@bank.example", FIRST])
+async def test_a_class_that_one_person_gave_is_found(
+    old: Firm, monkeypatch: pytest.MonkeyPatch, second: str
+) -> None:
+    """What had no class went by one that two people gave; the same person twice is not two."""
+    await old.store.own("daemon")
+    await old.story.archive(old.story.says("without a rule"))
+    for one in await old.store.unjudged(9):
+        await old.store.record_rulings([Ruling(one, passed(one), "")])
+    await old.story.deliver()
+    number = await old.store.read(last_number)
+    wanted = assigning.Assignment("old", "", "30d", FIRST, "from before there was a rule")
+    await old.store.write(lambda tx: assigning.propose(tx, 0, wanted, 1))
+    with monkeypatch.context() as tampered:
+        tampered.setattr(assigning, "is_same", lambda *_: False)
+        await old.store.write(lambda tx: assigning.agree(tx, 0, "old", second, "seen"))
+    assert await old.store.write(lambda tx: assigning.carry_out(tx, "old", [number])) == 1
+    old.story.clock.at += 40 * DAY
+    await old.store.write(lambda tx: beat(tx, 0, "weixin", tx.now, 0))
+    await old.dispose()
+    assert await old.store.read(lambda db: disposal.fate(db, number))
+    found = await words(old)
+    assert ("two people did not give it the class" in found) == (second == FIRST)
+    assert (found == "") == (second != FIRST)
 
 
 async def test_a_clock_that_was_put_right_accuses_nobody(old: Firm) -> None:

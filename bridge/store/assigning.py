@@ -1,0 +1,126 @@
+"""A class for records that have none: one person proposes it, another one gives it.
+
+Rules of this file: without a class a record has no end, because nobody said that it may go; two people say
+so here, for what a query finds. Only records that no class fits get one, and only those that were archived
+before it was agreed: a policy is for those that come. It counts from their creation and is as good as any:
+it may be lengthened, never shortened. The act can be repeated: whoever is killed in it does it again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import Connection, select
+
+from bridge.errors import ConfigError, Conflict, Missing, NotAllowed
+from bridge.flow import MessageState
+from bridge.message import Retention
+from bridge.proposals import is_same
+from bridge.records.terms import term
+from bridge.store import schema as s
+from bridge.store.codec import dump
+from bridge.store.kept import REPLACE_TERM, facts_of, row_of
+from bridge.store.proving import acts_about
+from bridge.store.rows import chunks, is_gone
+from bridge.store.terms import CHUNK, claims
+from bridge.store.writer import Tx
+
+PROPOSED, GIVEN = "retention:proposed", "retention:assigned"
+
+ASSIGNED = "assigned/"
+"""How the names of classes begin that people gave, where those of a policy's begin with the policy's."""
+
+_UNJUDGED = (MessageState.NEW.value, MessageState.FETCHING.value)
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A class as it was proposed: its name, the query that finds its records, their period from creation
+    ("7y"), who proposed it and why. `place` is where it was agreed to ("" while it is not), `at` when, in
+    milliseconds."""
+
+    name: str
+    query: str
+    keep: str
+    person: str
+    reason: str
+    place: str = ""
+    at: int = 0
+
+
+def subject_of(name: str) -> str:
+    """Whose the entries about a class are that people gave."""
+    return f"assignment/{name}"
+
+
+def classless(db: Connection, numbers: Sequence[int], before: int = 0) -> list[int]:
+    """Those of these records that were judged and that no class fits; only those archived before a time, if
+    one is said."""
+    m, t = s.messages.c, s.terms.c
+    query = (
+        select(m.id)
+        .outerjoin(s.terms, t.message == m.id)
+        .where(t.message.is_(None), m.notice_for.is_(None), ~is_gone(m.id), m.state.not_in(_UNJUDGED))
+        .order_by(m.id)
+    )
+    if before:
+        query = query.where(m.archived_at < before)
+    return [one for some in chunks(numbers, CHUNK) for one in db.scalars(query.where(m.id.in_(some)))]
+
+
+def propose(tx: Tx, lane: int, wanted: Assignment, records: int) -> None:
+    """Propose a class for `records` records. Raises ConfigError for a name that is none, Conflict for one
+    that was used, Missing when there are no such records."""
+    if not _NAME.fullmatch(wanted.name):
+        raise ConfigError([f"{wanted.name!r} names no class: letters, digits, '.', '_' and '-', 64 at most"])
+    if acts_about(tx.db, subject_of(wanted.name)):
+        raise Conflict(f"a class {wanted.name} was proposed before: choose another name")
+    if not records:
+        raise Missing("that finds no record without a class: nothing is proposed")
+    said = {name: value for name, value in asdict(wanted).items() if name not in ("name", "place", "at")}
+    tx.append(lane, PROPOSED, subject_of(wanted.name), {"keep": wanted.keep, "records": records}, dump(said))
+
+
+def assignment(db: Connection, name: str) -> Assignment:
+    """A class that was proposed. Raises Missing when there is none."""
+    acts = acts_about(db, subject_of(name))
+    if not acts:
+        raise Missing(f"nobody proposed a class {name}: `weighbridge retention assign {name} --query …` does")
+    given = next((entry for entry, _ in acts if entry.kind == GIVEN), None)
+    place, at = (f"{given.lane}/{given.seq}", given.at) if given else ("", 0)
+    return Assignment(name, place=place, at=at, **acts[0][1])
+
+
+def agree(tx: Tx, lane: int, name: str, person: str, reason: str, approvers: Sequence[str] = ()) -> None:
+    """Another person agrees, one of `approvers` if any are named. Raises NotAllowed for whoever may not;
+    nothing happens when somebody has agreed already."""
+    tx.flush()
+    found = assignment(tx.db, name)
+    if found.place:
+        return
+    if is_same(person, found.person):
+        raise NotAllowed("who proposed a class cannot agree to it: another person must")
+    if approvers and not any(is_same(person, one) for one in approvers):
+        raise NotAllowed(f"{person} is not in [policy] approvers")
+    tx.append(lane, GIVEN, subject_of(name), {"keep": found.keep}, dump({"person": person, "reason": reason}))
+
+
+def carry_out(tx: Tx, name: str, numbers: Sequence[int]) -> int:
+    """Give the class to those of these records that have none; gives to how many. Raises Conflict before two
+    people have agreed."""
+    tx.flush()
+    found = assignment(tx.db, name)
+    if not found.place:
+        raise Conflict(f"nobody has agreed to class {name} yet")
+    one = Retention(f"{ASSIGNED}{name}", found.keep)
+    chosen = classless(tx.db, numbers, found.at)
+    for number, claim in claims(tx.db, chosen).items():
+        facts: dict[str, object] = {"message": number, "by": found.place, "given": found.keep}
+        facts |= facts_of(term([one], claim.created, {}, claim.extended))
+        entry = tx.append(claim.lane, "record:kept", f"message/{number}", facts)
+        REPLACE_TERM.one(tx.db, row_of(number, entry, facts))
+    return len(chosen)

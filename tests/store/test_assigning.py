@@ -1,0 +1,131 @@
+"""Classes that people give to records which have none: by two people, for what was there, and no shorter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+import pytest
+from rig import LANGUAGES, START, Hands, judge, message
+from store.test_terms_and_standings import sound
+
+from bridge import pipeline
+from bridge.errors import ConfigError, Conflict, Missing, NotAllowed
+from bridge.message import SYMPHONY, WEIXIN, Archived, Message, Retention, Verdict
+from bridge.ports import Order
+from bridge.records.terms import end
+from bridge.store import assigning, lives, terms
+from bridge.store.holds import Holds
+
+YEAR = 366 * 86_400_000
+LONG = Retention("hk-equities/records", "9y")
+OLD = assigning.Assignment("old", "", "2y", "alice.wong@bank.example", "from before there was a rule")
+
+
+async def say(hands: Hands, *messages: Message, keep: tuple[Retention, ...] = ()) -> None:
+    """Archive, judge with these classes, deliver."""
+
+    def judging(archived: Archived, now: datetime) -> Verdict:
+        return replace(judge(archived, now), retention=keep)
+
+    await hands.archive(*messages)
+    rulings = pipeline.decide(await hands.store.unjudged(100), judging, hands.clock.now(), LANGUAGES)
+    await hands.store.record_rulings(rulings)
+    await hands.send(WEIXIN)
+    await hands.send(SYMPHONY)
+
+
+async def propose(hands: Hands, wanted: assigning.Assignment = OLD, records: int = 1) -> None:
+    """Somebody proposes it."""
+    await hands.store.write(lambda tx: assigning.propose(tx, 0, wanted, records))
+
+
+async def agree(hands: Hands, person: str = "bob.li@bank.example", approvers: tuple[str, ...] = ()) -> None:
+    """Another one agrees."""
+    await hands.store.write(lambda tx: assigning.agree(tx, 0, "old", person, "seen", approvers))
+
+
+async def give(hands: Hands, *numbers: int) -> int:
+    """It is given to these records."""
+    return await hands.store.write(lambda tx: assigning.carry_out(tx, "old", numbers))
+
+
+async def kept(hands: Hands, *numbers: int, later: int) -> list[tuple[str, ...]]:
+    """What keeps these messages, so many milliseconds from now."""
+    now = hands.clock.now() + later
+    found = await hands.store.read(lambda db: terms.standings(db, numbers, now, Holds(())))
+    return [one.kept for one in found]
+
+
+async def test_two_people_give_an_end_to_what_has_none(hands: Hands) -> None:
+    """From its creation, once, to records without a class that were there when it was agreed; an auditor has
+    nothing to say, and what it rests on is told."""
+    await say(hands, message(SYMPHONY, 1), message(WEIXIN, 2, "BLOCK"))
+    await say(hands, message(SYMPHONY, 3), keep=(LONG,))
+    await propose(hands)
+    with pytest.raises(Conflict):
+        await give(hands, 1, 2, 3)
+    hands.clock.forward(1)
+    await agree(hands)
+    hands.clock.forward(1)
+    await say(hands, message(SYMPHONY, 4, "later"))
+    (later,) = await hands.rows("SELECT max(id) FROM messages")
+    numbers = [1, 2, 4, later[0]]  # 3 is a notice
+    assert [await give(hands, *numbers), await give(hands, *numbers)] == [2, 0]
+    rows = await hands.rows("SELECT message, key, until FROM terms ORDER BY message")
+    given = [(one, "assigned/old", end(START, "2y")) for one in (1, 2)]
+    assert rows == [*given, (4, LONG.key, end(START, LONG.keep))]
+    assert await kept(hands, *numbers, later=3 * YEAR) == [
+        (),
+        (),
+        ("retention until 2035-01-06",),
+        ("no class of retention",),
+    ]
+    one = await hands.store.read(lambda db: lives.life(db, 1, START))
+    assert [(claim.retention.key, claim.until) for claim in one.classes] == [given[0][1:]]
+    assert await sound(hands) == []
+
+
+async def test_a_class_that_was_given_can_be_lengthened(hands: Hands) -> None:
+    """It is as good as any other."""
+    await say(hands, message(SYMPHONY, 1))
+    await propose(hands)
+    hands.clock.forward(1)
+    await agree(hands)
+    await give(hands, 1)
+    order = Order("carol", "CASE-7", "hello", keep="5y")
+    assert await hands.store.lengthen(order, [1]) == 1
+    assert await hands.rows("SELECT until FROM terms") == [(end(START, "5y"),)]
+    assert await sound(hands) == []
+
+
+async def test_one_person_alone_gives_nothing(hands: Hands) -> None:
+    """Nor does somebody who may not, where the settings name who may; a name is used once."""
+    with pytest.raises(Missing):
+        await agree(hands)
+    for wanted, records, wrong in (
+        (replace(OLD, name="a/b"), 1, ConfigError),
+        (OLD, 0, Missing),
+    ):
+        with pytest.raises(wrong):
+            await propose(hands, wanted, records)
+    await propose(hands)
+    with pytest.raises(Conflict):
+        await propose(hands)
+    with pytest.raises(NotAllowed):
+        await agree(hands, "Alice.Wong@bank.example ")
+    with pytest.raises(NotAllowed):
+        await agree(hands, approvers=("carol",))
+    await agree(hands)
+    await agree(hands, "carol")
+    found = await hands.store.read(lambda db: assigning.assignment(db, "old"))
+    assert (found.person, found.keep, bool(found.place)) == (OLD.person, "2y", True)
+    assert [entry.kind for entry in await hands.entries("retention:assigned")] == ["retention:assigned"]
+
+
+async def test_what_nobody_has_judged_has_no_class_yet(hands: Hands) -> None:
+    """A policy may still give it one; of records that have one, none is without."""
+    await say(hands, message(SYMPHONY, 1))
+    await say(hands, message(SYMPHONY, 2), keep=(LONG,))
+    await hands.archive(message(SYMPHONY, 3))
+    assert await hands.store.read(lambda db: assigning.classless(db, [1, 2, 3, 4])) == [1]
