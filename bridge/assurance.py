@@ -126,6 +126,7 @@ class _Run:
     accounts: list[Account] = field(default_factory=list)
     unasked: list[str] = field(default_factory=list)
     passed_over: dict[str, list[str]] = field(default_factory=dict)
+    totals: Counter[str] = field(default_factory=Counter)
     alerts: list[str] = field(default_factory=list)
     canaries: dict[str, str] = field(default_factory=dict)
     closed: list[str] = field(default_factory=list)
@@ -488,10 +489,15 @@ class Assurance:
             )
         if passed := asked.passed_over:
             run.passed_over[f"source {network} unasked"] = passed
+            run.totals[f"source {network} unasked"] = len(passed)
             run.alerts.append(
                 f"{len(passed)} of {network} could not be compared: it could not be asked for them"
             )
         counts = {**asked.counts, "unasked": len(passed)}
+        for count, items in asked.lists.items():
+            if items:
+                run.passed_over[f"source {network} {count}"] = items
+                run.totals[f"source {network} {count}"] = asked.counts[count]
         run.accounts.append(Account("source", network, counts, *_ends(chosen)))
 
     # --- canaries, and what is unusual
@@ -594,7 +600,7 @@ class Assurance:
     async def _drawn_up(self, run: _Run, found: reconciling.Findings, head: tuple[int, bytes]) -> Certificate:
         passed = {name: items[:MOST] for name, items in run.passed_over.items()}
         lists: dict[str, list[str]] = {**found.lists, **passed}
-        totals = found.totals + Counter({name: len(items) for name, items in run.passed_over.items()})
+        totals = found.totals + run.totals
         for fault in run.faults:
             name = f"fault {fault.stage} {fault.what}"
             totals[name] += 1

@@ -573,6 +573,22 @@ async def test_a_network_that_is_closed_is_said_not_to_have_been_asked(world: Wo
     assert any(one.startswith("symphony: it could not be asked") for one in made.unasked)
 
 
+async def test_what_is_counted_is_listed_and_what_came_late_is_looked_at(world: World) -> None:
+    """A network that shows a message twice is counted and listed. A message of weeks ago, which no history is
+    asked for any more, is named, and the day is not clean."""
+    await world.begin()
+    await world.notices(SYMPHONY), await world.notices(WEIXIN)
+    stream = world.lines[WEIXIN].peer.stream
+    stream.append(stream[0])
+    await world.hands.say(message(WEIXIN, "backdated", sent_at=world.clock.now() - 20 * DAY))
+    await world.notices(SYMPHONY)
+    made = await world.certificate()
+    assert made.lists["source weixin duplicate"] == ["message/1 weixin/w1"]
+    assert made.totals["source weixin duplicate"] == 1 and not made.faults
+    assert made.lists["archive late archived"] == ["message/3"]
+    assert not made.clean and any("after they were sent" in one for one in made.alerts)
+
+
 async def test_a_room_that_could_not_be_asked_is_not_clean(world: World) -> None:
     """A stream refuses its history: what the archive has of it and the pair that talks there are named, and
     the day is not clean. Where nobody talks and nothing was said, a gap troubles nobody."""

@@ -187,24 +187,28 @@ def _extent(one: Kept) -> str:
 
 @certify.command()
 @click.argument("day", type=SPAN)
-@click.option("--list", "name", help='What stands behind a count: "fault source missing", or "archived".')
+@click.option(
+    "--list", "name", help='What stands behind a count: "fault source missing", "sink weixin archived".'
+)
 @output.json_option
 @pass_root
 def show(root: Root, day: str, name: str | None, as_json: bool) -> int:
     """The last certificate of a DAY, or one list of it."""
     from bridge.store import heartbeats
+    from bridge.store.counted import behind, names
 
     if day > str(datetime.now(UTC).date()):
         raise Missing(f"{day} has not begun: nobody can say what is missing of it")
     made = root.read(lambda db: heartbeats.certificate(db, day))
     if name is None:
         return _shown(made, as_json)
-    if name == ARCHIVED:
-        items = root.read(lambda db: list(_archived(db, made)))
-    elif name in made.lists:
-        items = list(made.lists[name])
-    else:
-        raise Missing(f"the certificate has no list {name!r}; it has: {', '.join([ARCHIVED, *made.lists])}")
+    try:
+        items = root.read(
+            lambda db: list(_archived(db, made) if name == ARCHIVED else behind(db, made, name))
+        )
+    except LookupError:
+        there = ", ".join([ARCHIVED, *names(made)])
+        raise Missing(f"the certificate has no list {name!r}; it has: {there}") from None
     output.listing([{"item": item} for item in items], {"item": name.upper()}, as_json=as_json, empty="none")
     return Exit.DONE
 

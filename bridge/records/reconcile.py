@@ -22,6 +22,9 @@ from bridge.message import Sighting
 WINDOW = 4096
 """Items of one conversation whose order is compared at once."""
 
+LISTED = 10_000
+"""Items of a list behind a count; the count is always of all."""
+
 BUFFERED = 65_536
 """Items that may wait for a comparison of their order, of all conversations together."""
 
@@ -201,7 +204,8 @@ class Recount:
     `messages` and `deliveries` are the ranges (first, last) of numbers that can be expected to be seen. What
     is older than `since` (milliseconds) by up to `overlap` is compared, and not counted. What is older still,
     or of `until` or later, is only noted as seen: it is another span's, and may be coming in just now.
-    `passed_over` are the items that the archive has and the network could not be asked for.
+    `passed_over` are the items that the archive has and the network could not be asked for; `lists` has, by
+    the name of a count, what stands behind it.
     """
 
     def __init__(
@@ -216,6 +220,7 @@ class Recount:
         self.network = network
         self._since, self._until, self._overlap = since, until, overlap
         self.passed_over: list[str] = []
+        self.lists: dict[str, list[str]] = {"duplicate": [], "excluded": []}
         self.counts: Counter[str] = Counter(collected=0, archived=0, duplicate=0, own=0)
         self.seen = Seen(*messages)
         self.arrived = Seen(*deliveries)
@@ -250,10 +255,10 @@ class Recount:
             yield Fault(Stage.SOURCE, What.MISSING, name, "the network has it, the archive has not")
             return
         if not found.number:
-            self.counts["excluded"] += counted
+            self._listed("excluded", name, counted)
             return
         if not self.seen.add(found.number):
-            self.counts["duplicate"] += counted
+            self._listed("duplicate", f"message/{found.number} {name}", counted)
             return
         self.counts["archived"] += counted
         if found.digest and found.digest != one.digest:
@@ -265,6 +270,12 @@ class Recount:
         if found.at - one.at <= LATE:
             place = _Place(one.at, (found.number,), f"message/{found.number}")
             yield from self._placed(Stage.SOURCE, one.conversation, place)
+
+    def _listed(self, count: str, name: str, counted: bool) -> None:
+        """One more of a count that has its list, which goes on for `LISTED` items."""
+        self.counts[count] += counted
+        if counted and len(self.lists[count]) < LISTED:
+            self.lists[count].append(name)
 
     def _own(self, one: Sighting, permits: Mapping[str, Ours]) -> Iterator[Fault]:
         self.counts["own"] += one.at >= self._since
