@@ -38,8 +38,9 @@ COLUMNS = (
 )
 """What a row has: the words of `plainly`; times are ISO 8601 UTC (`time`) and milliseconds (`at`)."""
 
-_COMPUTED = "=+\\-@＝＋－＠−﹢﹣﹦﹫"  # half-width, full-width, small, and the minus sign
-_BEGINS = re.compile(rf"\A(?=[{_COMPUTED}\t\r\n'])|(?<=[;\r\n])(?=[{_COMPUTED}'])")
+_COMPUTED = "=+-@＝＋－＠−﹢﹣﹦﹫"  # half-width, full-width, small, and the minus sign
+_DANGEROUS = (*_COMPUTED, "\t", "\r", "\n", "'")
+_BEGINS = re.compile(rf"(?<=[;\r\n])(?=[{re.escape(_COMPUTED)}'])")
 _TAKEN = re.compile(r"\A'|(?<=[;\r\n])'")
 _MARK = b"\xef\xbb\xbf"
 
@@ -51,7 +52,9 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 def harmless(value: str) -> str:
     """A cell that no spreadsheet computes."""
-    return _BEGINS.sub("'", value)
+    shown = f"'{value}" if value.startswith(_DANGEROUS) else value
+    inside = ";" in value or "\n" in value or "\r" in value
+    return _BEGINS.sub("'", shown) if inside else shown
 
 
 def as_written(cell: str) -> str:
@@ -72,7 +75,7 @@ class Csv:
             file.write(_MARK + _row(COLUMNS))
             for one in slices:
                 for row in _rows(one):
-                    cells = [harmless(_cell(row.get(name))) for name in COLUMNS]
+                    cells = [_cell(row.get(name)) for name in COLUMNS]
                     _warn(out, row.get("message"), cells)
                     file.write(_row(cells))
         with out.file(f"metadata-{out.part:05d}.json") as file:
@@ -86,9 +89,9 @@ class Csv:
 def _warn(out: Output, number: int | None, cells: Sequence[str]) -> None:
     if number is None:
         return
-    if any(len(cell) > LONGEST for cell in cells):
+    if max(map(len, cells)) > LONGEST:
         out.warn("long", number, "more than a cell of a spreadsheet keeps; a program reads all of it")
-    if any(map(_CONTROLS.search, cells)):
+    if _CONTROLS.search("".join(cells)):
         out.warn("control", number, "control signs: some programs end a cell, or the table, at one")
 
 
@@ -99,9 +102,9 @@ def _row(cells: Iterable[str]) -> bytes:
 
 
 def _cell(value: Any) -> str:
-    if value is None:
+    if value is None or value == "":
         return ""
-    return value if isinstance(value, str) else orjson.dumps(value).decode()
+    return harmless(value if isinstance(value, str) else orjson.dumps(value).decode())
 
 
 # --- rows -----------------------------------------------------------------------------------------------
