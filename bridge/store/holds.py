@@ -29,7 +29,7 @@ from bridge.search.document import Document, Person
 from bridge.store import schema as s
 from bridge.store.codec import dump
 from bridge.store.documents import Reading, Stored
-from bridge.store.identities import everybody, the_same
+from bridge.store.identities import Same, everybody, same_people
 from bridge.store.policies import moment, sources_of
 from bridge.store.proposals import in_force
 from bridge.store.proving import acts_about, testimony
@@ -241,8 +241,8 @@ def _about_people(db: Connection, one: LegalHold) -> Callable[[Document], bool]:
         return people in roster.of(party)
 
     @functools.cache
-    def known() -> tuple[frozenset[tuple[str, str]], frozenset[str]]:
-        return the_same(everybody(db), is_named)
+    def known() -> Same:
+        return same_people(db, frozenset(one.people), is_named)
 
     def is_meant(person: Person) -> bool:
         ids, addresses = known()

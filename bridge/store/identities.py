@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
+from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, and_, bindparam, literal_column, select
@@ -118,29 +119,61 @@ def pairs_of(db: Connection, people: Sequence[Identity]) -> list[int]:
 Key = tuple[str, str]
 """A network, and the id under which it knows somebody."""
 
+
+class Same(NamedTuple):
+    """Ids and addresses (folded) that are the same people's."""
+
+    ids: frozenset[Key]
+    addresses: frozenset[str]
+
+
+NOBODY = Same(frozenset(), frozenset())
+
+
 _MANY = 1_000
 """Messages that are opened together."""
 
 
 class _Seen:
-    """The addresses that were seen beside each id, in all messages up to a number: what a message says of its
-    sender never changes, so none is opened twice."""
+    """Who was seen, with every address, in all messages up to a number: what a message says of its sender
+    never changes, so none is opened twice. And what followed from that, while nobody new is seen."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._addresses: defaultdict[Key, set[str]] = defaultdict(set)
+        self._directory = Directory()
         self._upto = 0
+        self._seen: dict[Person, None] = {}
+        self._same: dict[frozenset[str], tuple[int, Same]] = {}
 
     def people(self, db: Connection) -> list[Person]:
-        """All of them, in as many shapes as there are addresses."""
+        """All of them, in as many shapes as they have."""
         with self._lock:
-            reading = Reading(db)
-            while rows := _SENDERS.rows(db, {"b_after": self._upto}):
-                for number, network, sender, lane, seq, wrapped, sealed in rows:
-                    said = reading.open(lane, seq, wrapped, sealed) or {}
-                    self._addresses[network, sender].add(said.get("address", ""))
-                    self._upto = number
-            return [Person(*key, "", one) for key, every in self._addresses.items() for one in every]
+            self._look(db)
+            return list(self._seen)
+
+    def same(self, db: Connection, names: frozenset[str], is_meant: Callable[[Person], bool]) -> Same:
+        """See `same_people`."""
+        with self._lock:
+            self._look(db)
+            size, known = self._same.get(names, (-1, NOBODY))
+            if size != len(self._seen):
+                known = the_same(list(self._seen), is_meant)
+                self._same[names] = len(self._seen), known
+            return known
+
+    def _look(self, db: Connection) -> None:
+        # What a transaction reads that writes may never come to be true: it is not remembered as read.
+        directory = Directory() if db.get_execution_options().get("writes") else self._directory
+        directory.refresh(db)
+        for route in directory.routes():
+            for one in (route.sender, route.recipient):
+                self._seen[Person(one.network, one.id, one.name, one.address, one.tags)] = None
+        reading = Reading(db)
+        while rows := _SENDERS.rows(db, {"b_after": self._upto}):
+            for number, network, sender, lane, seq, wrapped, sealed in rows:
+                said = reading.open(lane, seq, wrapped, sealed) or {}
+                self._seen[Person(network, sender, "", said.get("address", ""))] = None
+                self._upto = number
 
 
 _M, _C, _K = s.messages.c, s.content.c, s.data_keys.c
@@ -159,19 +192,15 @@ _SEEN: WeakKeyDictionary[Vault, _Seen] = WeakKeyDictionary()
 def everybody(db: Connection) -> list[Person]:
     """Everybody whom a pair or a message knows, once with each address. The first time in a process every
     message is opened for it, afterwards those that came since."""
-    directory = Directory()
-    directory.refresh(db)
-    paired = [
-        Person(one.network, one.id, one.name, one.address, one.tags)
-        for route in directory.routes()
-        for one in (route.sender, route.recipient)
-    ]
-    return [*paired, *_SEEN.setdefault(vault_of(db), _Seen()).people(db)]
+    return _SEEN.setdefault(vault_of(db), _Seen()).people(db)
 
 
-def the_same(
-    people: Sequence[Person], is_meant: Callable[[Person], bool]
-) -> tuple[frozenset[Key], frozenset[str]]:
+def same_people(db: Connection, names: frozenset[str], is_meant: Callable[[Person], bool]) -> Same:
+    """`the_same` of everybody; remembered by the `names` that `is_meant` rests on alone."""
+    return _SEEN.setdefault(vault_of(db), _Seen()).same(db, names, is_meant)
+
+
+def the_same(people: Sequence[Person], is_meant: Callable[[Person], bool]) -> Same:
     """The ids and addresses (folded) of all that are meant among `people`, and of all that share an id or an
     address with one of them."""
     ids: set[Key] = set()
@@ -181,7 +210,7 @@ def the_same(
         ids.update(map(_key, found))
         addresses.update(fold(one.address) for one in found if one.address)
         found = [one for one in people if _is_new(one, ids, addresses)]
-    return frozenset(ids), frozenset(addresses)
+    return Same(frozenset(ids), frozenset(addresses))
 
 
 def _is_new(one: Person, ids: set[Key], addresses: set[str]) -> bool:
