@@ -683,6 +683,10 @@ def test_an_attachment_that_is_still_being_fetched_is_said(
     assert export(terminal, "--client-copy", "李雷", name="copy").code in (Exit.DONE, Exit.PARTIAL)
     copied = {one["text"]: one for one in lines(out_of(terminal, "copy"), "messages")}
     assert copied["to stay"]["seen"] == "in part"
+    assert not {one["kind"] for one in copied.values()} & {"note", "failed"}
+    assert not any(one["taken"] for one in copied.values())
+    anew = copied["lost, then sent anew"]["deliveries"]
+    assert [delivery["state"] for delivery in anew] == ["sent"]
     reasons = {one["reason"]: one for one in listed(out_of(terminal, "copy"))["exclusions"]}
     assert reasons["it is not known yet whether the client saw it"]["count"] == 1
 

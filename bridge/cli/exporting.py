@@ -23,6 +23,7 @@ import orjson
 from bridge.cli.progress import Tell
 from bridge.errors import ConfigError, Conflict, NotAllowed, StoreError
 from bridge.flow import DeliveryState
+from bridge.message import Kind
 from bridge.records.addresses import may_lie
 from bridge.records.exports import known, opened
 from bridge.records.exports.manifest import (
@@ -442,6 +443,8 @@ def as_client(line: Line) -> Line | None:
     neither."""
     later = tuple(_later_as_client(one) for one in line.later if one.sender.role == CLIENT or one.shown)
     bare = replace(line, sent="", offered="", sent_quote="", state="", decisions=(), later=later, copy=True)
+    if line.kind in (Kind.NOTE, Kind.FAILED):
+        return None  # what a network tells the bridge, in a client's name
     if line.sender.role == CLIENT:
         return replace(bare, readers=(), deliveries=())
     if not (line.delivered or line.partly) or all(reader.role != CLIENT for reader in line.readers):
@@ -450,7 +453,7 @@ def as_client(line: Line) -> Line | None:
         bare,
         text=line.sent if line.delivered else line.offered,
         quote=line.sent_quote,
-        taken=line.sent_quote,
+        taken=line.sent_quote if line.kind == Kind.RECALL else "",
         deliveries=tuple(
             replace(one, reason="", state=one.state if one.state == DeliveryState.SENT else "")
             for one in line.deliveries

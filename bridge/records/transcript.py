@@ -66,7 +66,8 @@ class Passed:
     """One permit and where it stands, as in `bridge.flow.DeliveryState`; `at`: since when.
 
     `receipts` are the network's own ids of the parts that it took: what it knows them by. `doubtful`: an
-    attempt ended without an answer.
+    attempt ended without an answer. `failed`: it took all, and said afterwards of a part that it never
+    arrived, whatever was done with the permit then.
     """
 
     permit: str
@@ -75,18 +76,19 @@ class Passed:
     reason: str = ""
     receipts: tuple[str, ...] = ()
     doubtful: bool = False
+    failed: bool = False
 
     @property
     def partly(self) -> bool:
         """Whether the network took some of it, and not all."""
-        return bool(self.receipts) and self.state not in ("sent", "failed")
+        return bool(self.receipts) and self.state != "sent" and not self.failed
 
     @property
     def unknown(self) -> bool:
         """Whether it, or some of it, may have arrived: under way, without an answer, or of several parts of
         which the network took all and said of some that they did not arrive."""
-        if self.state in ("sent", "failed"):
-            return self.state == "failed" and len(self.receipts) > 1
+        if self.state == "sent" or self.failed:
+            return self.state != "sent" and len(self.receipts) > 1
         return not self.partly and (self.doubtful or self.state == "claimed")
 
 

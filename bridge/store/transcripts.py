@@ -19,7 +19,7 @@ from bridge.flow import DeliveryState
 from bridge.message import Kind
 from bridge.ports import DIRECT
 from bridge.records.transcript import Came, Enclosure, Judged, Later, Line, Party, Passed, Slice
-from bridge.search.document import Attached, Decided, Person
+from bridge.search.document import Attached, Decided, Delivered, Person
 from bridge.store import schema as s
 from bridge.store.attachments import Attachments
 from bridge.store.documents import Stored
@@ -246,17 +246,18 @@ class Transcripts:
 
     def _passed(self, one: Stored) -> tuple[Passed, ...]:
         """Its permits, each with what its network is known to have."""
-        arrivals = one.arrivals
-        return tuple(
-            Passed(d.permit, d.state, d.done_at or self._since(d.permit), d.reason, *arrivals[d.permit])
-            for d in one.deliveries
-        )
+        return tuple(self._permit(delivery, *one.arrivals[delivery.permit]) for delivery in one.deliveries)
 
-    def _since(self, permit: str) -> int:
-        """When something last became of a permit that is not done with; 0 where nothing has."""
+    def _permit(self, one: Delivered, ids: tuple[str, ...], doubtful: bool) -> Passed:
+        """One permit; of one that did not just arrive, the ledger says since when, and whether it failed."""
+        if one.state == DeliveryState.SENT:
+            return Passed(one.permit, one.state, one.done_at, one.reason, ids, doubtful)
         le = s.ledger.c
-        query = select(le.lane, le.seq, le.entry).where(le.subject == f"delivery/{permit}")
-        return max((testimony(*row).at for row in self.db.execute(query)), default=0)
+        query = select(le.lane, le.seq, le.entry).where(le.subject == f"delivery/{one.permit}")
+        told = [testimony(*row) for row in self.db.execute(query)]
+        at = one.done_at or max((entry.at for entry in told), default=0)
+        failed = any(entry.kind == "delivery:failed" for entry in told)
+        return Passed(one.permit, one.state, at, one.reason, ids, doubtful, failed)
 
     def _readers(
         self, one: Stored, talk: Talk, sender: Party, deliveries: Sequence[Passed]

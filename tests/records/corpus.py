@@ -97,7 +97,7 @@ RELEASED = Judged(
     policies=(("cards", "a" * 64),),
 )
 SENT = Passed("0p5xw2c3r8k1m4z7q9ab", "sent", START + 20)
-FAILED = Passed("0p5xw2c3r8k1m4z7q9ac", "failed", START + 30, "window")
+FAILED = Passed("0p5xw2c3r8k1m4z7q9ac", "failed", START + 30, "window", failed=True)
 
 
 PART = Passed("0p5xw2c3r8k1m4z7q9ad", "parked", START + 40, "too-large", ("x7", "x8"), doubtful=True)

@@ -32,7 +32,7 @@ def test_what_the_other_side_saw_is_one_of_five() -> None:
     assert dict(remarks(under_way))["Delivery"].endswith("may have arrived")
     sent = corpus.line(1, "x", deliveries=(corpus.PART, corpus.SENT))
     assert seen(sent) == "as written"
-    failed = replace(corpus.PART, state="failed")
+    failed = replace(corpus.PART, state="dropped", failed=True)
     assert seen(corpus.line(1, "x", sent="", deliveries=(failed,))) == "not known yet"
     one_part = replace(failed, receipts=("x7",))
     assert seen(corpus.line(1, "x", sent="", deliveries=(one_part,))) == "nothing"

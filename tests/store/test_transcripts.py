@@ -114,6 +114,13 @@ def test_what_is_under_way_may_have_arrived(db: Connection) -> None:
     assert [(other.unknown, other.offered) for other in (due, lost)] == [(False, ""), (False, "")]
 
 
+def test_what_failed_is_not_seen_in_part_by_dropping_it(db: Connection) -> None:
+    """The network said that it never arrived: it stays so, whatever became of the permit."""
+    failed, _ = line(db, "lost, then sent anew").deliveries
+    assert (failed.state, failed.failed, failed.partly, failed.unknown) == ("dropped", True, False, False)
+    assert failed.receipts
+
+
 def test_receipts_are_what_the_networks_know_a_delivery_by(db: Connection) -> None:
     """Every delivery that arrived has its ids."""
     for one in (line for slice in slices(db) for line in slice.lines):

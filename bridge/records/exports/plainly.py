@@ -81,6 +81,7 @@ def passed(one: Passed) -> dict[str, Any]:
         "partly": one.partly,
         "unknown": one.unknown,
         "doubtful": one.doubtful,
+        "failed": one.failed,
     }
 
 
