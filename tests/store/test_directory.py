@@ -74,7 +74,7 @@ async def test_it_is_read_again_only_when_somebody_changed_it(tmp_path: Path) ->
     directory = Directory()
     await store.read(directory.refresh)
     with sqlite3.connect(path) as db:
-        db.execute("UPDATE pairs SET stream = 'elsewhere'")
+        db.execute("UPDATE pairs SET state = 'ended'")
     await store.read(directory.refresh)
     assert directory.find(message(SYMPHONY, 1))[0] == 1
     await store.make_pair(PAIR | {"stream": "s2", "contact": "wkDesk/wmHan"}, "carol", "second")
