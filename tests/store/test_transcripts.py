@@ -8,9 +8,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from postgres import Server
 from sqlalchemy import Connection
 from story import ALICE, LI_LEI, SHOWN, copy_of_the_story
+from test_copying import move
 
+from bridge.keepers import KeyFile
 from bridge.records.transcript import BRIDGE, Came, Line, Slice
 from bridge.store.attachments import Attachments
 from bridge.store.documents import documents, last_number
@@ -219,6 +222,17 @@ def test_people_are_named_as_the_directory_names_them(db: Connection) -> None:
     assert (alice.address, client.name) == (ALICE.address, LI_LEI.name)
     assert client.address.endswith("@w.example")
     assert (talk.title, talk.origin) == ("Alice Wong ↔ 李雷", "CN")
+
+
+def test_a_server_tells_the_same(db: Connection, tmp_path: Path, postgres: Server) -> None:
+    """Arrivals, versions and files are asked in its own words: the same conversations come out."""
+    server, path = postgres.fresh(), copy_of_the_story(tmp_path)
+    move(tmp_path, f"sqlite:///{path}", server)
+    engine = open_engine(server, KeyFile(tmp_path / "secrets/store-key"))
+    with engine.connect() as connection:
+        connection.info["blobs"] = tmp_path / "blobs"
+        assert slices(connection) == slices(db)
+    engine.dispose()
 
 
 def test_what_became_of_a_message_is_known_wherever_it_lies(db: Connection) -> None:
