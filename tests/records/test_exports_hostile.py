@@ -20,7 +20,7 @@ import pytest
 import xmlschema
 
 from bridge.records.exports import known, opened
-from bridge.records.transcript import Came, Enclosure, Judged, Line, Party, Passed, Slice
+from bridge.records.transcript import Came, Enclosure, Judged, Later, Line, Party, Passed, Slice
 
 SIGNS = (
     "ab \t\r\n\x00\x0b\x1b\x85\u2028\u202e\ufeff\ufffe\ud800\udfffþ®\x14|^~\"'<>&;,:@=?_+-/\\..%*[](){}#長😀"
@@ -65,11 +65,21 @@ class _Chance:
             decisions=(
                 Judged(at, self.text(), self.text(), self.text(), self.text(), ((self.text(), "x"),)),
             ),
-            deliveries=(Passed(self.text(), self.text(), at, self.text()),),
+            deliveries=(Passed(self.text(), self.text(), at, self.text(), (self.text(), "x")),),
+            offered=self.text(),
+            taken=self.text(),
+            later=tuple(self.later(number + n) for n in range(self._random.randrange(3))),
             edits=other,
             notice_for=self._random.choice((None, 1)),
             gone=self._random.choice(("", self.text())),
         )
+
+    def later(self, number: int) -> Later:
+        """Something that replaces a message or takes it back, here or elsewhere."""
+        recall, here = self._random.random() < 0.5, self._random.random() < 0.5
+        sent_at = self._random.choice((corpus.START, 0, -5, 10**18))
+        text = self.text() if here else ""
+        return Later(number, corpus.START, sent_at, self.text(), recall, self.party(), here, text)
 
     def slices(self) -> list[Slice]:
         """Two days, with numbers that no two messages share."""
