@@ -171,9 +171,6 @@ class Life:
                 await self.decide(self.record(one.archived.message.id))
         await self.deliver()
         await self.copy()
-        self.clock.at += 61_000  # what is complete for a minute gets its second copy
-        await self.archivist.close_lives()
-        await self.copy()
 
     def written(self, line: Line) -> Message:
         """A line as its network shows it, and as the clerk writes it down."""
@@ -254,7 +251,10 @@ class Life:
     # archives outside
 
     async def copy(self) -> None:
-        """What the archives lack is brought there, as far as they can be reached."""
+        """What the archives lack is brought there, if they can be reached: records as they are judged, and
+        once more those that are complete for a minute."""
+        self.clock.at += 61_000
+        await self.archivist.close_lives()
         for name in (DROP, VAULT):
             while await self.archivist.bring(name):
                 pass

@@ -305,8 +305,6 @@ def decided(years: Years) -> None:
     for one in (slow, stuck):
         one.open.clear()
     years.run(life.deliver())
-    life.clock.at += 61_000
-    years.run(life.archivist.close_lives())
     years.run(life.copy())
 
 
