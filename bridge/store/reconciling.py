@@ -290,7 +290,7 @@ class _Work:
         wanted = self._copied(numbers)
         for entry in entries:
             number = _number(entry)
-            said = {name: entry.facts[name] for name in ("message", "outcome", "cause")}
+            said = {name: entry.facts[name] for name in ("message", "outcome", "cause")} | {"at": entry.at}
             self._against(Stage.VERDICT, f"verdict of message/{number}", said, rows.get(entry.seq))
             for match in bodies.get(entry.seq, {}).get("matches", ()):
                 self.found.hits[f"{match['policy']}/{match['rule']}"] += 1

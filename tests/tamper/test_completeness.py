@@ -409,6 +409,10 @@ sql(Stage.VERDICT, What.ALTERED, "A verdict is another one.", f"verdict of messa
     f"UPDATE verdicts SET outcome = 'block' WHERE message = {FILED}")  # fmt: skip
 
 
+sql(Stage.VERDICT, What.ALTERED, "A verdict was given at another time.", f"verdict of message/{FILED}",
+    f"UPDATE verdicts SET at = 1 WHERE message = {FILED}")  # fmt: skip
+
+
 @fault(Stage.VERDICT, What.ALTERED)
 def _verdict_body_changed(day: Day) -> str:
     """What a verdict rested on is changed."""
