@@ -39,9 +39,7 @@ def prefix(options: Mapping[str, object]) -> str:
     Raises ConfigError."""
     value = str(options.get("prefix", "WB"))
     if not _PREFIX.fullmatch(value):
-        raise ConfigError(
-            [f"option prefix: {value!r} is not 1 to 20 of A-Z, a-z, 0-9, - and _."]
-        )
+        raise ConfigError([f"option prefix: {value!r} is not 1 to 20 of A-Z, a-z, 0-9, - and _."])
     return value
 
 
