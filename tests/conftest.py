@@ -32,8 +32,9 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 #: Files that take longest, longest first. Two workers share them: who begins one of these last, ends last.
 LONGEST = (
     "crash/test_kill", "crash/test_server", "crash/test_matrix_postgresql", "crash/test_matrix",
-    "faults/test_weixin_faults", "faults/test_symphony_faults", "test_docs", "store/test_verify",
-    "test_cli_bench", "clients/test_symphony_bdk", "test_house", "faults/test_garbage", "test_sealed",
+    "faults/test_weixin_faults", "records/test_seven_years", "faults/test_symphony_faults", "test_docs",
+    "store/test_verify", "test_cli_bench", "clients/test_symphony_bdk", "test_house", "faults/test_garbage",
+    "test_sealed",
 )  # fmt: skip
 
 
