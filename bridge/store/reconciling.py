@@ -490,7 +490,7 @@ class _Work:
             query = select(c.entry).where(c.lane == self.span.lane, c.seq.in_(places))
             entries = {entry.seq: entry for entry in _readable(self.db.execute(query).scalars())}
             for row in rows:
-                entry, subject = entries.get(row["entry"]), f"message/{name.format(**row)}"
+                entry, subject = entries.get(_place(row["entry"])), f"message/{name.format(**row)}"
                 if entry is None or entry.subject != subject or entry.kind not in kinds:
                     called = subject if stage is Stage.ARCHIVE else f"verdict {row['id']} of {subject}"
                     self._fault(stage, What.SURPLUS, called, "no entry of the ledger speaks of it")
@@ -593,7 +593,7 @@ class _Work:
             self.found.counts[account]["collected"] += 1
             if row["state"] == "kept":
                 self.found.counts[account]["archived"] += 1
-                if kept.get(row["entry"]) != (name, row["destination"], 1, row["sha256"]):
+                if kept.get(_place(row["entry"])) != (name, row["destination"], 1, row["sha256"]):
                     called = f"copy {row['destination']} of {name}"
                     self._fault(Stage.SINK, What.SURPLUS, called, "no entry of the ledger speaks of it")
             else:
