@@ -172,7 +172,9 @@ def _code(made: Certificate) -> int:
 @output.json_option
 @pass_root
 def list_(root: Root, as_json: bool) -> int:
-    """Every certificate: what it found, whether it is of a whole day, and which networks were not asked."""
+    """Every certificate, and what it found.
+
+    Whether it is of a whole day, and which networks were not asked for it."""
     from bridge.store import heartbeats
 
     rows = [{**one._asdict(), "of": _extent(one)} for one in root.read(heartbeats.certified)]
@@ -260,8 +262,9 @@ def _others(root: Root, made: Certificate) -> list[str]:
 @output.json_option
 @pass_root
 def alerts(root: Root, as_json: bool) -> int:
-    """What certificates found that nobody has settled: differences of any day, and what was unusual in the
-    last week. Exit code 1 when there is anything."""
+    """What certificates found that nobody has settled.
+
+    Differences of any day, and what was unusual in the last week. Exit code 1 when there is anything."""
     from bridge.store import heartbeats
 
     if root.read(heartbeats.standing) is None:
@@ -292,9 +295,9 @@ def _unusual(db: Connection, one: Kept) -> list[str]:
 @person_option
 @pass_root
 def settle(root: Root, day: date, reason: str, person: str) -> int:
-    """Say why what the certificate of a DAY found is as it is: it is no alarm any more.
+    """Say why a DAY's certificate found what it found.
 
-    The certificate stays as it is. Days before it on which too few had been written in a network are taken
+    It is no alarm any more. The certificate stays as it is. Days before it on which too few had been written in a network are taken
     as usual from then on.
     """
     from bridge.store import heartbeats

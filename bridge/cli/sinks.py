@@ -64,9 +64,9 @@ def list_(root: Root, as_json: bool) -> None:
 @output.json_option
 @pass_root
 def status(root: Root, as_json: bool) -> int:
-    """What each archive has, lacks, refused and did not lock yet, and why.
+    """What each archive has and lacks, and why.
 
-    Exit code 1 where one refused copies, did not take or lock them the last time, has lacked them too long,
+    How much it refused, and did not lock yet as it has to be. Exit code 1 where one refused copies, did not take or lock them the last time, has lacked them too long,
     or is not named any more or not let. Every copy in an archive that locks is looked at.
     """
     from bridge.cli.compose import WallClock
