@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-SCHEMA = "0001"
+SCHEMA = "0002"
 """The newest migration."""
 
 CLOSED_SCHEMA = f"closed-{SCHEMA}"
@@ -63,7 +63,7 @@ CLOSED_SCHEMA = f"closed-{SCHEMA}"
 
 def migrate(url: str, keeper: KeyKeeper | None = None) -> None:
     """Bring the tables up to `SCHEMA`. Alembic is loaded only when there is something to do."""
-    engine = open_engine(url, keeper)
+    engine, version = open_engine(url, keeper), None
     try:
         with engine.connect() as db:
             if inspect(db).has_table("alembic_version"):
@@ -81,8 +81,11 @@ def migrate(url: str, keeper: KeyKeeper | None = None) -> None:
             config.attributes["connection"] = db
             try:
                 command.upgrade(config, "head")
-            except CommandError as error:
-                raise StoreError(f"{place(url)} is of another version of this program: {error}") from None
+            except CommandError:
+                raise StoreError(
+                    f"{place(url)} is of another version of this program: its tables are {version}, and this "
+                    f"one reads {SCHEMA}. Nothing was changed. Use the program that made it, or begin anew."
+                ) from None
             db.commit()
     except SQLAlchemyError as error:
         raise StoreError(f"{place(url)} cannot be opened or migrated: {cause(error)}") from None

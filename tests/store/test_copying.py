@@ -220,7 +220,7 @@ async def test_a_program_that_knows_nothing_of_closing_refuses_too(
     """The tables of the closed store are of a version that it has not; those of the copy are as they were."""
     move(tmp_path, source, target)
     monkeypatch.setattr(database_module, "CLOSED_SCHEMA", "unheard of")
-    with pytest.raises(StoreError, match=r"another version of this program: .*closed-0001"):
+    with pytest.raises(StoreError, match=r"another version of this program: .*closed-0002"):
         create(source, START, 1, keeper(tmp_path))
     await own(tmp_path, target)
 

@@ -74,3 +74,17 @@ def test_making_a_store_again_keeps_its_locks(tmp_path: Path) -> None:
         create(f"sqlite:///{path}", 2)
         assert subprocess.run(command, capture_output=True, check=False).returncode == 1
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def test_a_store_of_the_preview_is_refused(tmp_path: Path) -> None:
+    """Its records were not sealed: it is named for what it is, and stays as it was."""
+    path = tmp_path / "w.db"
+    with sqlite3.connect(path) as db:
+        db.execute("CREATE TABLE alembic_version (version_num TEXT)")
+        db.execute("INSERT INTO alembic_version VALUES ('0001')")
+    with pytest.raises(StoreError, match="tables are 0001, and this one reads 0002"):
+        create(f"sqlite:///{path}", 1)
+    with sqlite3.connect(path) as db:
+        assert db.execute("SELECT name, version_num FROM sqlite_master, alembic_version").fetchall() == [
+            ("alembic_version", "0001")
+        ]

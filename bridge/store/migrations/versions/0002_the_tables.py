@@ -1,13 +1,13 @@
-"""The first tables
+"""The tables
 
-Revision ID: 0001
-Revises: nothing
+Revision ID: 0002
+Revises: nothing. Tables of 0001, before records were sealed, are not read.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001"
+revision = "0002"
 down_revision = None
 
 WORD = sa.String().with_variant(sa.String(collation="C"), "postgresql")
