@@ -471,14 +471,16 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Placing:
-    """A legal hold that somebody places: on what `query` finds, in its canonical form; `written` is how that
-    was typed."""
+    """A legal hold that somebody places: on what `query` finds, in its canonical form, and on
+    messages by their `numbers` ("1-17,20"; without a query, on these alone); `written` is how that was
+    typed."""
 
     name: str
     query: str
     written: str
     person: str
     reason: str
+    numbers: str = ""
 
 
 class Acts(Protocol):

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from story import CHAT, CONTACT, STREAM, Terminal, copy_of_the_story
 
+from bridge.cli.compose import WallClock
 from bridge.cli.output import Exit
+from bridge.records.exports.numbers import numbers_of
+from bridge.store import exports
+from bridge.store.database import Database
+from bridge.store.documents import last_number
 from bridge.store.holds import UNREADABLE
+from bridge.store.looks import Looker, Search, record_search
+from bridge.store.writer import Tx
 
 ALICE = ("--person", "alice.wong@bank.example")
 WHY = ("--reason", "a complaint", "--as", "carol")
@@ -94,14 +102,96 @@ def test_a_case_is_what_was_looked_at_for_it(terminal: Terminal) -> None:
     (counts,) = terminal.type("hold", "preview", "--case", "CASE-7", *asked, "--json").records
     (placed,) = terminal.type("hold", "place", "HOLD-7", "--case", "CASE-7", *asked, "--json").records
     assert counts["query"] == placed["query"]
-    assert placed["query"].startswith("(swap OR with:李雷) OR id:1..")
+    assert placed["query"] == "(swap OR with:李雷)"
+    assert placed["numbers"].startswith("1-")
     assert placed["messages"] >= counts["messages"] > 5
     (one,) = terminal.type("hold", "place", "HOLD-8", "--case", "CASE-8", *asked, "--json").records
-    assert (one["query"], one["messages"]) == ("id:2", 1)
+    assert (one["query"], one["numbers"], one["messages"]) == ("", "2", 1)
     for more in ((), ("--unknown",)):
         refused = terminal.type("hold", "place", "HOLD-9", "--case", "CASE-9", *more, *asked)
         assert (refused.code, "CASE-9" in refused.err) == (Exit.NO, True)
     assert counted(terminal) == ["HOLD-7", "HOLD-8"]
+
+
+def writable(terminal: Terminal) -> Database:
+    """The terminal's store, now."""
+    return Database(f"sqlite:///{terminal.folder / 'weighbridge.db'}", terminal.folder / "blobs", WallClock())
+
+
+def placed_on(terminal: Terminal, case: str, *more: str) -> dict:
+    """A hold on a case, of the case's name."""
+    (one,) = terminal.type("hold", "place", case, "--case", case, *more, *WHY, "--json").records
+    return one
+
+
+def holding(terminal: Terminal, number: int) -> str:
+    """What keeps a message."""
+    return terminal.type("retention", "explain", str(number)).out
+
+
+def test_a_case_holds_what_went_out_as_evidence(terminal: Terminal) -> None:
+    """By number, as the package has it; its query covers what comes as well."""
+    out = ("audit", "evidence", *WHY, "--case")
+    terminal.type(*out, "E-1", "--message", "5,6", "--out", str(terminal.folder / "1.zip"))
+    terminal.type(*out, "E-2", "with:李雷", "--message", "5", "--out", str(terminal.folder / "2.zip"))
+    one = placed_on(terminal, "E-1")
+    assert (one["query"], one["numbers"], one["messages"]) == ("", "5-7", 3)  # with the notice about 6
+    assert "hold E-1" in holding(terminal, 5) and "hold E-1" in holding(terminal, 6)
+    two = placed_on(terminal, "E-2")
+    assert (two["query"], 5 in numbers_of(two["numbers"])) == ("(with:李雷)", True)
+
+
+def test_a_case_holds_what_was_exported(terminal: Terminal) -> None:
+    """All that an export without a query handed over, whatever else was looked for; what one found stays held
+    when a later state takes it out of the query."""
+    export = ("audit", "export", "--format", "jsonl", "--to-region", "CN", *WHY, "--case")
+    terminal.type(*export, "X-1", "--out", str(terminal.folder / "x1"))
+    terminal.type("audit", "search", "unheardof", "--case", "X-1", *WHY)
+    (made, *_) = terminal.type("audit", "exports", "--json").records
+    one = placed_on(terminal, "X-1")
+    assert one["numbers"] == made["numbers"] and one["messages"] == made["messages"] > 5
+    assert one["query"] == "(unheardof)"
+    terminal.type(*export, "X-2", "-is:held id:3", "--out", str(terminal.folder / "x2"))
+    two = placed_on(terminal, "X-2")
+    assert (two["query"], two["numbers"]) == ("(-is:held id:3)", "3")
+
+
+def test_a_case_of_an_export_that_nobody_finished(terminal: Terminal) -> None:
+    """What it would have handed over by then is held: nobody knows what of it was."""
+    who = Looker("carol", "a letter", "X-3")
+    store = writable(terminal)
+    asyncio.run(store.write(lambda tx: exports.go_on(tx, 0, who, "")))
+    count = asyncio.run(store.read(last_number))
+    store.close()
+    assert placed_on(terminal, "X-3")["numbers"] == f"1-{count}"
+
+
+def test_a_case_has_no_limit(terminal: Terminal) -> None:
+    """More queries than anybody may type at once, and messages that lie apart."""
+    store = writable(terminal)
+    shown = tuple(range(1, 3000, 2))
+    who = Looker("carol", "a letter", "BIG")
+
+    def many(tx: Tx) -> None:
+        for number in range(60):
+            text = " OR ".join(f"word{number}x{other}" for other in range(10))
+            record_search(tx, 0, who, Search("search", text, 0, shown))
+
+    asyncio.run(store.write(many))
+    store.close()
+    one = placed_on(terminal, "BIG")
+    assert len(one["query"]) > 4096 and len(one["numbers"]) > 4096
+    assert "hold BIG" in holding(terminal, 1) and "hold BIG" not in holding(terminal, 2)
+    assert "1, 3, 5" in terminal.type("hold", "show", "BIG").out
+
+
+def test_a_case_from_a_day_on(terminal: Terminal) -> None:
+    """Leaves out what was archived before, of what is held by number as well; where nothing is left, that is
+    no hold."""
+    terminal.type("audit", "show", "1", "--case", "DAY", *WHY)
+    late = terminal.type("hold", "place", "DAY", "--case", "DAY", "--since", "2999-01-01", *WHY)
+    assert (late.code, "2999-01-01" in late.err) == (Exit.NO, True)
+    assert placed_on(terminal, "DAY", "--since", "2001-01-01")["numbers"] == "1"
 
 
 def test_a_query_that_covers_nothing_is_said(terminal: Terminal) -> None:

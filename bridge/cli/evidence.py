@@ -68,7 +68,8 @@ async def make(
         box.add("manifest.note", signer.note(lane, package.signed_text(listed)).encode())
         (digest, size), counts = box.end(), package.counts(case, disclosure, found)
         await store.write(
-            lambda tx: exhibits.record_made(tx, store.lane, making, counts, digest, wanted.words)
+        numbers = [life.number for life in case.lives]
+            lambda tx: exhibits.record_made(tx, store.lane, making, counts, digest, wanted.words, numbers)
         )
         box.settle()
     return {"package": str(out), "sha256": digest, "bytes": size, **counts}

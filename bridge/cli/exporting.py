@@ -218,6 +218,7 @@ def _record(act: Act, work: _Work, looker: Looker, sha: str) -> None:
     facts: dict[str, Any] = {"id": work.request.id, "format": wanted.terms.format, "sha256": sha}
     facts |= {"messages": told["written"], "excluded": told["excluded"]}
     terms = wanted.terms
+    looker = replace(looker, case=looker.case or wanted.looker.case)
     body = {
         "query": wanted.query,
         "profile": terms.profile,

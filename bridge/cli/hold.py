@@ -6,14 +6,14 @@ asks how much one would cover looks into the archive, and that is written down f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from bridge.cli import output
-from bridge.cli.audit.finding import archive, in_utc
+from bridge.cli.audit.finding import PAGE, archive, composed, in_utc
 from bridge.cli.audit.looking import looking
 from bridge.cli.output import Exit
 from bridge.cli.progress import progress
@@ -21,6 +21,8 @@ from bridge.cli.root import Root, pass_root, person_option, reason_option, words
 
 if TYPE_CHECKING:
     from bridge.cli.audit.finding import Archive
+    from bridge.records.exports.numbers import Numbers
+    from bridge.store.documents import Stored
     from bridge.store.identities import Identity
 
 _COLUMNS = {
@@ -46,9 +48,12 @@ class What:
 
 @dataclass(slots=True)
 class Covering:
-    """What that comes to: one query, the people whom it names, and what nobody here has heard of."""
+    """What that comes to: one query, messages by their `numbers` (without a query these alone), the people
+    whom it names, and what nobody here has heard of. `said` is how it is told, if not as the query."""
 
     query: str
+    numbers: Numbers = field(default_factory=lambda: _numbers())
+    said: str = ""
     meant: list[Identity] = field(default_factory=list)
     unheard: list[str] = field(default_factory=list)
 
@@ -126,7 +131,7 @@ def preview(root: Root, /, *, as_json: bool, person: str, reason: str, case: str
     covering = _covered(root, what)
     counts = _counted(root, covering)
     recorder = recorder_of(root, settings, person, reason, case)
-    recorder.searched(Search("hold preview", covering.query, counts["messages"]))
+    recorder.searched(Search("hold preview", covering.said or covering.query, counts["messages"]))
     _check(covering, what)
     _show(covering, counts, as_json=as_json)
 
@@ -147,7 +152,8 @@ def place(root: Root, /, name: str, *, reason: str, person: str, as_json: bool, 
     It covers what was archived before as well as what comes; what somebody wrote, and what was written to
     them, under every id that the archive knows them by. Whom and what nobody has heard of is refused: a
     slip of the pen would hold nothing. Times in a query are UTC unless it says `tz:`. A case is what people
-    searched for, were shown, or handed over with --case.
+    searched for, were shown, or handed over with --case: what that finds now stays held whatever becomes
+    of it, and what it will find is held as well.
     """
     from bridge import desk
     from bridge.ports import Placing
@@ -155,7 +161,9 @@ def place(root: Root, /, name: str, *, reason: str, person: str, as_json: bool, 
     what = What(**options)
     covering = _covered(root, what)
     _check(covering, what)
-    placing = Placing(name, str(in_utc(covering.query)), covering.query, person, reason)
+    query = str(composed(covering.query)) if covering.query else ""
+    written = covering.said or covering.query
+    placing = Placing(name, query, written, person, reason, str(covering.numbers))
     root.act(lambda store: desk.place_hold(store, placing))
     output.note(f"Hold {name} stands, placed by {output.cell(person)}.")
     counts = _counted(root, covering)
@@ -203,6 +211,7 @@ def show(root: Root, name: str, as_json: bool) -> None:
         return
     pairs = [
         *(("hold", one.name), ("state", one.state), ("covers", one.written), ("as a query", one.query)),
+        ("messages by number", one.numbers.replace(",", ", ")),
         *(("placed by", one.person), ("because", one.reason), ("placed", output.when(one.placed_at))),
         *(("lift proposed by", one.proposed_by), ("because ", one.why), ("lifted by", one.lifted_by)),
         ("lifted", output.when(one.ended_at)),
@@ -255,9 +264,28 @@ def _covered(root: Root, what: What) -> Covering:
             found = _of_case(asked, what.case)
         else:
             found = _of_people(asked, what.people) if what.people else _of_things(asked, what)
-    if what.since:
-        found.query = f"({found.query}) after:{what.since}"
+        if what.since:
+            _narrow(asked, found, what.since)
     return found
+
+
+def _numbers(numbers: Iterable[int] = ()) -> Numbers:
+    from bridge.records.exports.numbers import Numbers
+
+    return Numbers(numbers)
+
+
+def _narrow(asked: Archive, found: Covering, since: str) -> None:
+    """Leave out what was archived before a day. Raises Missing when nothing is left."""
+    from bridge.errors import Missing
+    from bridge.store.holds import archived
+
+    later = archived(asked.db, since=in_utc(f"after:{since}").span.since) if found.numbers else ()
+    found.numbers = _numbers(number for number in later if number in found.numbers)
+    if not (found.query or found.numbers):
+        raise Missing(f"nothing of that was archived from {since} on")
+    found.query = f"({found.query}) after:{since}" if found.query else ""
+    found.said = f"{found.said} after:{since}" if found.said else ""
 
 
 def _kinds(what: What) -> list[bool]:
@@ -266,43 +294,37 @@ def _kinds(what: What) -> list[bool]:
 
 
 def _of_case(asked: Archive, case: str) -> Covering:
-    """All that people searched for, were shown or handed over for a case, as the record has it. A query
-    covers what comes as well; one with times in it meant those of its day: of that, what it finds.
+    """All that people searched for, were shown or handed over for a case, as the record has it: by number,
+    with what its queries find now, because a later state may take that out of them; and the queries, which
+    cover what comes as well. One with times in it meant those of its day, and is not asked again.
 
     Raises Missing when nobody did anything for that case.
     """
     from bridge.errors import Missing
     from bridge.search.qualifiers import names_time
-    from bridge.search.query import parse
+    from bridge.search.query import Query, parse
+    from bridge.search.tree import Or, joined
+    from bridge.store.holds import archived
     from bridge.store.looks import looks_for
     from bridge.store.policies import moment
 
-    numbers: set[int] = set()
-    queries: dict[str, None] = {}
-    for look in looks_for(asked.db, case):
-        numbers.update(look["shown"])
-        if not look["asks"]:
-            continue
-        query = parse(look["asks"], moment(look["at"]), asked.zone)
-        if names_time(look["asks"]):
-            with progress("looking at records") as tell:
-                numbers.update(one.number for one in asked.every(query, tell))
-        elif query.node is not None:
-            queries[f"({query.node})"] = None
+    numbers, looks = looks_for(asked.db, case)
+    once: dict[str, Query] = {}
+    live: dict[str, Query] = {}
+    for look in looks:
+        query = parse(look.query, moment(look.at), asked.zone)
+        if str(query.node):
+            asks = once if names_time(look.query) else live
+            asks[str(query.node)] = query
+        elif look.whole:
+            numbers.extend(archived(asked.db, until=look.at))
+    if queries := [*once.values(), *live.values()]:
+        whole = Query(joined(Or, [query.node for query in queries]))
+        with progress("looking at records") as tell:
+            numbers.extend(one.number for one in asked.every(whole, tell))
     if not (numbers or queries):
         raise Missing(f"nobody searched, showed or handed anything over with --case {case}")
-    return Covering(" OR ".join([*queries, *_ranges(sorted(numbers))]))
-
-
-def _ranges(numbers: Sequence[int]) -> Iterator[str]:
-    """Conditions for these numbers, which rise."""
-    runs: list[list[int]] = []
-    for number in numbers:
-        if runs and number == runs[-1][-1] + 1:
-            runs[-1][-1:] = [runs[-1][-1], number] if len(runs[-1]) == 1 else [number]
-        else:
-            runs.append([number])
-    return (f"id:{'..'.join(map(str, run))}" for run in runs)
+    return Covering(" OR ".join(f"({text})" for text in live), numbers, f"case {case}")
 
 
 def _of_people(asked: Archive, people: Sequence[str]) -> Covering:
@@ -316,7 +338,7 @@ def _of_people(asked: Archive, people: Sequence[str]) -> Covering:
     for name in people:
         typed = f"with:{quoted(name)}"
         with progress("looking for people") as tell:
-            meant = identities(asked.db, name, asked.every(in_utc(typed), tell), whole=False)
+            meant = identities(asked.db, name, asked.every(composed(typed), tell), whole=False)
         found.meant += [one for one in meant if one not in found.meant]
         found.unheard += [] if meant else [f"nobody is known as {name!r}"]
         parts += [typed, *conditions(meant)]
@@ -330,6 +352,7 @@ def _of_things(asked: Archive, what: What) -> Covering:
     from bridge.store import views
 
     if what.query:
+        in_utc(what.query)  # what a person types has limits
         return Covering(what.query)
     pairs = views.pairs(asked.db, ended=True)
     paired = {pair[key] for pair in pairs for key in ("stream", "contact")}
@@ -358,17 +381,31 @@ def _counted(root: Root, covering: Covering) -> dict[str, int]:
     from bridge.store.lives import reach
 
     with archive(root.settings(), None) as asked:
-        return reach(asked.db, asked.every(in_utc(covering.query)), WallClock().now()).counts()
+        return reach(asked.db, _messages(asked, covering), WallClock().now()).counts()
+
+
+def _messages(asked: Archive, covering: Covering) -> Iterator[Stored]:
+    """Every message that is covered now, each once."""
+    from bridge.store.documents import Reading
+    from bridge.store.rows import chunks
+
+    for some in chunks(covering.numbers, PAGE):
+        yield from Reading(asked.db).documents(some)
+    if covering.query or not covering.numbers:
+        found = asked.every(composed(covering.query))
+        yield from (one for one in found if one.number not in covering.numbers)
 
 
 def _show(covering: Covering, counts: dict[str, int], *, as_json: bool) -> None:
+    numbers = str(covering.numbers)
     if as_json:
-        output.json_line(
-            {"query": covering.query, "meant": [asdict(one) for one in covering.meant], **counts}
-        )
+        meant = [asdict(one) for one in covering.meant]
+        output.json_line({"query": covering.query, "numbers": numbers, "meant": meant, **counts})
         return
+    by_number = f"{len(covering.numbers):,}: {numbers.replace(',', ', ')}" if numbers else ""
     pairs = [
-        ("covers", covering.query),
+        *([("covers", covering.query)] if covering.query else []),
+        *([("and these" if covering.query else "covers", by_number)] if numbers else []),
         *(("who is", str(one)) for one in covering.meant),
         *(("messages", f"{counts['messages']:,}"), ("conversations", f"{counts['conversations']:,}")),
         *(("people", f"{counts['people']:,}"), ("first", output.when(counts["first_at"]))),

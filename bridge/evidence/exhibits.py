@@ -110,7 +110,7 @@ class Case:
 @dataclass(frozen=True, slots=True)
 class Making:
     """How a package came about: `at` in milliseconds, who, why, the name of the case ("" if none), and what
-    was asked for. `zone` is the desk's time zone."""
+    was asked for: in words, and `asks`, the query in it ("" if none). `zone` is the desk's time zone."""
 
     at: int
     person: str
@@ -119,6 +119,7 @@ class Making:
     query: str = ""
     zone: tzinfo = UTC
     language: str = "en"
+    asks: str = ""
 
 
 Open = Mapping[str, Path]

@@ -19,10 +19,26 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 LONGEST = 4096  # characters
 DEEPEST = 32  # levels
 MOST_TERMS = 256
+
+
+class Limits(NamedTuple):
+    """How much is read at all: characters, levels of parentheses, terms."""
+
+    longest: int
+    deepest: int
+    most_terms: int
+
+
+TYPED = Limits(LONGEST, DEEPEST, MOST_TERMS)
+"""What a person may type."""
+# Twice the levels of what was typed: the canonical text writes parentheses for both words of "a b OR c".
+COMPOSED = Limits(1 << 24, 2 * DEEPEST + 8, 1 << 20)
+"""What the program itself may write, out of many queries that were typed."""
 
 _ASCII = {0xFF01 + n: 0x21 + n for n in range(94)}
 _SIGNS = _ASCII | dict.fromkeys(map(ord, "“”„‟〝〞"), '"') | {0x3001: ",", 0x3000: " ", 0x2212: "-"}
@@ -90,8 +106,9 @@ class TooMuch(Exception):
 class Grammar:
     """One text while it is read: `complain(code, start, end, **values)` is told of all that is wrong."""
 
-    def __init__(self, text: str, complain: Complain) -> None:
+    def __init__(self, text: str, complain: Complain, limits: Limits = TYPED) -> None:
         self.text = text
+        self.limits = limits
         self.plain = text.translate(_SIGNS)
         self.complain = complain
         self._at = 0
@@ -100,8 +117,9 @@ class Grammar:
 
     def read(self) -> Written | None:
         """What was written, None if nothing was. Raises `TooMuch` beyond the limits."""
-        if len(self.text) > LONGEST:
-            self.complain("Q001", LONGEST, len(self.text), most=LONGEST)
+        most = self.limits.longest
+        if len(self.text) > most:
+            self.complain("Q001", most, len(self.text), most=most)
             raise TooMuch
         found: list[Written] = []
         while self._more():
@@ -176,8 +194,8 @@ class Grammar:
         opened = self._at
         self._at += 1
         self._depth += 1
-        if self._depth > DEEPEST:
-            self.complain("Q002", opened, opened + 1, most=DEEPEST)
+        if self._depth > self.limits.deepest:
+            self.complain("Q002", opened, opened + 1, most=self.limits.deepest)
             raise TooMuch
         inner = self._or()
         self._depth -= 1
@@ -191,8 +209,8 @@ class Grammar:
 
     def _count(self) -> None:
         self._terms += 1
-        if self._terms > MOST_TERMS:
-            self.complain("Q003", self._at, len(self.text), most=MOST_TERMS)
+        if self._terms > self.limits.most_terms:
+            self.complain("Q003", self._at, len(self.text), most=self.limits.most_terms)
             raise TooMuch
 
     # --- atoms ---

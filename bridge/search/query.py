@@ -18,7 +18,7 @@ from bridge.search.conditions import Near as NearEachOther
 from bridge.search.conditions import Says
 from bridge.search.diagnostics import Problem, nearest
 from bridge.search.document import EVERYTHING, Document, Need, Span
-from bridge.search.grammar import Asked, Close, Grammar, Group, Piece, TooMuch, Written
+from bridge.search.grammar import TYPED, Asked, Close, Grammar, Group, Limits, Piece, TooMuch, Written
 from bridge.search.makers import Around, Near, trimmed
 from bridge.search.near import DISTANCE, FARTHEST
 from bridge.search.qualifiers import BY_NAME, LATER, SHAPES, build
@@ -111,27 +111,29 @@ def _merged(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return merged
 
 
-def parse(text: str, now: datetime, zone: tzinfo, near: Near = nobody) -> Query:
-    """The query that `text` writes. Times are on the clocks of `zone` unless it says `tz:`.
+def parse(text: str, now: datetime, zone: tzinfo, near: Near = nobody, *, limits: Limits = TYPED) -> Query:
+    """The query that `text` writes. Times are on the clocks of `zone` unless it says `tz:`. For what no
+    person typed `limits` are wider.
 
     `near(qualifier, value)` gives the known names nearest to one that nobody has, and nothing for one that
     somebody has. Raises `QueryError` with every problem found.
     """
-    return _Reader(text, now, zone, near).query()
+    return _Reader(text, now, zone, near, limits).query()
 
 
 class _Reader:
     """One text on its way to a query."""
 
-    def __init__(self, text: str, now: datetime, zone: tzinfo, near: Near) -> None:
+    def __init__(self, text: str, now: datetime, zone: tzinfo, near: Near, limits: Limits) -> None:
         self.text = text
+        self.limits = limits
         self.problems: list[Problem] = []
         self.shape: dict[str, Any] = {}
         self.around = Around(now, zone, near, self._complain)
 
     def query(self) -> Query:
         try:
-            written = Grammar(self.text, self._complain).read()
+            written = Grammar(self.text, self._complain, self.limits).read()
             written = self._shaped(written) if written else None
             node = self._node(written) if written else None
         except TooMuch:

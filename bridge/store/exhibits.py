@@ -18,6 +18,7 @@ from bridge.ledger.content import digest_of
 from bridge.ledger.entry import Entry
 from bridge.ledger.proofs import consistent, includes, prove_consistency, prove_inclusion
 from bridge.ledger.tree import leaf_hash
+from bridge.records.exports.numbers import Numbers
 from bridge.store import checkpoints
 from bridge.store import schema as s
 from bridge.store.codec import dump, inspection_from
@@ -292,15 +293,23 @@ def sign_uncovered(tx: Tx, signer: Signer, numbers: Sequence[int]) -> None:
 
 
 def record_made(
-    tx: Tx, lane: int, making: Making, counts: Mapping[str, int], digest: str, blacked: Sequence[str]
+    tx: Tx,
+    lane: int,
+    making: Making,
+    counts: Mapping[str, int],
+    digest: str,
+    blacked: Sequence[str],
+    numbers: Sequence[int],
 ) -> None:
-    """Write down who made which package, and why: its digest is in the entry, so that the firm can say of any
-    package whether it is one that it made."""
+    """Write down who made which package of which messages, and why: its digest is in the entry, so that the
+    firm can say of any package whether it is one that it made."""
     body = {
         "person": making.person,
         "reason": making.reason,
         "case": making.case,
         "query": making.query,
+        "asks": making.asks,
+        "numbers": str(Numbers(numbers)),
         "counts": dict(counts),
         "black_out": list(blacked),
     }

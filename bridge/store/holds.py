@@ -25,6 +25,7 @@ from bridge.policy.folding import fold
 from bridge.policy.members import Roster
 from bridge.ports import Placing
 from bridge.proposals import is_same
+from bridge.records.exports.numbers import Numbers, numbers_of
 from bridge.search.document import Document, Person
 from bridge.store import schema as s
 from bridge.store.codec import dump
@@ -33,6 +34,7 @@ from bridge.store.identities import Same, everybody, same_people
 from bridge.store.policies import moment, sources_of
 from bridge.store.proposals import in_force
 from bridge.store.proving import acts_about, testimony
+from bridge.store.rows import is_gone
 from bridge.store.writer import Tx
 
 if TYPE_CHECKING:
@@ -269,8 +271,10 @@ def prepare(db: Connection) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A hold as it stands. `query` is what it covers, `written` how that was typed; times are milliseconds,
-    0 for never. `proposed_by` wants it lifted because of `why`, `lifted_by` agreed ("" for nobody)."""
+    """A hold as it stands. It covers what `query` finds, and messages by their `numbers` ("1-17,20"),
+    whatever becomes of them; with numbers and no query, these alone. `written` is how that was typed. Times
+    are milliseconds, 0 for never. `proposed_by` wants it lifted because of `why`, `lifted_by` agreed ("" for
+    nobody)."""
 
     name: str
     state: str
@@ -283,12 +287,23 @@ class Hold:
     proposed_by: str = ""
     lifted_by: str = ""
     why: str = ""
+    numbers: str = ""
 
 
 def _accepting(one: Hold) -> Callable[[Document], bool]:
+    from bridge.search.grammar import COMPOSED
     from bridge.search.query import parse
 
-    return parse(one.query, moment(one.placed_at), UTC).accepts
+    numbered = _numbered(one.numbers)
+    if one.numbers and not one.query:
+        return lambda document: document.number in numbered
+    asked = parse(one.query, moment(one.placed_at), UTC, limits=COMPOSED)
+    return lambda document: document.number in numbered or asked.accepts(document)
+
+
+@functools.lru_cache(maxsize=64)
+def _numbered(text: str) -> Numbers:
+    return numbers_of(text)
 
 
 def holds(db: Connection) -> list[Hold]:
@@ -326,6 +341,14 @@ def _hold(db: Connection, row: Any) -> Hold:
     )
 
 
+def archived(db: Connection, since: int = 0, until: int = 0) -> Iterator[int]:
+    """The messages that were archived at these times (milliseconds, both included; 0: without an end) and
+    are still there."""
+    m = s.messages.c
+    query = select(m.id).where(m.archived_at >= since, ~is_gone(m.id)).order_by(m.id)
+    yield from db.scalars(query.where(m.archived_at <= until) if until else query)
+
+
 def place(tx: Tx, lane: int, placing: Placing) -> None:
     """Place a hold: it covers from this transaction on.
 
@@ -337,7 +360,7 @@ def place(tx: Tx, lane: int, placing: Placing) -> None:
         )
     if tx.db.execute(select(s.holds.c.name).where(s.holds.c.name == placing.name)).first():
         raise Conflict(f"a hold was placed as {placing.name} before: choose another name")
-    said = {name: getattr(placing, name) for name in ("query", "written", "person", "reason")}
+    said = {name: getattr(placing, name) for name in ("query", "numbers", "written", "person", "reason")}
     entry = tx.append(lane, "legal:placed", f"legal/{placing.name}", {"hold": placing.name}, dump(said))
     row = {"name": placing.name, "lane": lane, "entry": entry, "state": STANDING, "placed_at": tx.now}
     tx.db.execute(insert(s.holds).values(**row))

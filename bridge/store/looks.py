@@ -7,13 +7,14 @@ everybody, and those at one message, among millions of other entries.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection, and_, or_, select
 
+from bridge.records.exports.numbers import Numbers
 from bridge.store import schema as s
 from bridge.store.codec import dump
 from bridge.store.proving import testimony
@@ -25,6 +26,10 @@ KINDS = ("search:made", "message:shown", "audit:replayed", "evidence:made", "exp
 """The entries of those who looked, or took a package of evidence or an export away."""
 
 _EVIDENCE = "evidence"
+_EXPORTS = "export"
+_BEGUN = "export:begun"
+_ENDED = ("export:made", "export:refused")
+"""How an export ends that is not interrupted for good."""
 
 _CHUNK = 500
 
@@ -66,11 +71,16 @@ def _about(number: int) -> str:
     return f"{SUBJECT}/message/{number}"
 
 
+# Between two words of letters only: every collation puts "audit" and "audit/message/17" there.
+_LOOKED = or_(
+    and_(s.ledger.c.subject >= SUBJECT, s.ledger.c.subject < "audiu"), s.ledger.c.subject == _EVIDENCE
+)
+_HANDED = and_(s.ledger.c.subject >= _EXPORTS, s.ledger.c.subject < f"{_EXPORTS}0")
+
+
 def looks(db: Connection) -> Iterator[dict[str, Any]]:
     """All looks, the newest first: place and time of the entry, who, why, what was asked and found."""
-    # Between two words of letters only: every collation puts "audit" and "audit/message/17" there.
-    looked = and_(s.ledger.c.subject >= SUBJECT, s.ledger.c.subject < "audiu")
-    return _read(db, or_(looked, s.ledger.c.subject == _EVIDENCE))
+    return _read(db, _LOOKED)
 
 
 def looks_at(db: Connection, number: int) -> list[dict[str, Any]]:
@@ -83,15 +93,39 @@ _SEARCHES = frozenset({"search", "tail", "timeline", "stats", "export", "evidenc
 """Commands that were asked for what people wrote by a query."""
 
 
-def looks_for(db: Connection, case: str) -> list[dict[str, Any]]:
-    """All looks for a case, the oldest first; `asks` is the query of messages that was asked, "" for none
-    (or for all)."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What somebody asked for a case: a query as it was written, at a time (milliseconds). `whole`: it was to
+    be handed over, and no entry says what of it was."""
+
+    query: str
+    at: int
+    whole: bool = False
+
+
+def looks_for(db: Connection, case: str) -> tuple[Numbers, list[Asked]]:
+    """What was looked at for a case: the messages that were shown or handed over, and what was asked, the
+    oldest first."""
     wanted = case.strip().casefold()
-    found = (one for one in looks(db) if one["case"].casefold() == wanted)
-    return [{**one, "asks": one["query"].strip() * (one["command"] in _SEARCHES)} for one in found][::-1]
+    found = _read(db, or_(_LOOKED, _HANDED), (*KINDS, *_ENDED))
+    looked = [one for one in found if one["case"].casefold() == wanted][::-1]
+    numbers = Numbers()
+    ended: dict[str, int] = {}
+    for one in looked:
+        numbers.update(one["numbers"])
+        for number in one["shown"]:
+            numbers.add(number)
+        if one["kind"] in _ENDED:
+            ended[one["query"]] = max(one["at"], ended.get(one["query"], 0))
+    asked = [
+        Asked(one["asks"], one["at"], one["kind"] == _BEGUN and one["at"] > ended.get(one["query"], 0))
+        for one in looked
+        if one["command"] in _SEARCHES
+    ]
+    return numbers, asked
 
 
-def _read(db: Connection, chosen: Any) -> Iterator[dict[str, Any]]:
+def _read(db: Connection, chosen: Any, kinds: Container[str] = KINDS) -> Iterator[dict[str, Any]]:
     le, c = s.ledger.c, s.content.c
     query = (
         select(le.lane, le.seq, le.entry, le.leaf, c.body)
@@ -101,15 +135,15 @@ def _read(db: Connection, chosen: Any) -> Iterator[dict[str, Any]]:
         .execution_options(yield_per=_CHUNK)
     )
     with db.execute(query) as rows:
-        yield from (one for row in rows if (one := _look(row)))
+        yield from (one for row in rows if (one := _look(row, kinds)))
 
 
 _COMMANDS = {"audit:replayed": "replay", "evidence:made": "evidence"}
 
 
-def _look(row: Any) -> dict[str, Any] | None:
+def _look(row: Any, kinds: Container[str]) -> dict[str, Any] | None:
     entry = testimony(row.lane, row.seq, row.entry)
-    if entry.kind not in KINDS:
+    if entry.kind not in kinds:
         return None
     body = orjson.loads(row.body) if row.body else {}
     shown = [entry.facts["message"]] if "message" in entry.facts else body.get("shown", [])
@@ -123,6 +157,8 @@ def _look(row: Any) -> dict[str, Any] | None:
         "query": body.get("query", ""),
         "found": body.get("found", entry.facts.get("messages", len(shown))),
         "shown": shown,
+        "asks": body.get("asks", body.get("query", "")).strip(),
+        "numbers": body.get("numbers", ""),
         "indexed": body.get("indexed", False),
         "lane": entry.lane,
         "seq": entry.seq,

@@ -22,7 +22,10 @@ def test_numbers_come_back(numbers: set[int]) -> None:
 
 def test_runs_are_written_as_people_write_them() -> None:
     """Rows without a gap by their ends."""
-    assert str(Numbers([3, 1, 2, 7, 9, 8, 20])) == "1-3,7-9,20"
+    found = Numbers([3, 1, 2, 7, 9])
+    found.extend([8, 20])
+    assert str(found) == "1-3,7-9,20"
+    assert list(found) == [1, 2, 3, 7, 8, 9, 20]
 
 
 def test_what_no_message_has_is_refused() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from specimens import ask
+from specimens import HONG_KONG, NOW, ask
 
 from bridge.errors import QueryError
+from bridge.search.grammar import COMPOSED, DEEPEST
+from bridge.search.query import parse
 
 
 @pytest.mark.parametrize(
@@ -76,3 +78,14 @@ def test_says_what_is_wrong_where(text: str, problems: list[tuple[str, str]]) ->
     with pytest.raises(QueryError) as caught:
         ask(text)
     assert [(one.code, text[one.start : one.end]) for one in caught.value.problems] == problems
+
+
+def test_what_is_composed_has_room_for_what_was_typed() -> None:
+    """The canonical text of the deepest and longest that may be typed, many times over, reads back."""
+    deep = "a OR b c"
+    for _ in range(DEEPEST):
+        deep = f"d OR e ({deep})"
+    whole = " OR ".join(f"({ask(deep).node})" for _ in range(12))
+    with pytest.raises(QueryError):
+        ask(whole)
+    assert str(parse(whole, NOW, HONG_KONG, limits=COMPOSED).node)

@@ -153,7 +153,9 @@ async def test_the_making_is_in_the_record(folder: Path) -> None:
     store = Database(f"sqlite:///{folder / 'weighbridge.db'}", folder / "blobs", Clock(1_790_000_900_000))
     making = Making(1, "auditor@bank.example", "the regulator asked", "2026/17", "from:李雷")
     counts = {"messages": 3}
-    await store.write(lambda tx: exhibits.record_made(tx, 0, making, counts, "ab" * 32, ["text"]))
+    await store.write(
+        lambda tx: exhibits.record_made(tx, 0, making, counts, "ab" * 32, ["text"], [1, 2, 3, 7])
+    )
     query = "SELECT entry FROM ledger ORDER BY seq DESC LIMIT 1"
     entry = decode(await store.read(lambda db: db.exec_driver_sql(query).scalar_one()))
     assert (entry.kind, entry.facts) == ("evidence:made", {"messages": 3, "sha256": "ab" * 32})

@@ -84,3 +84,28 @@ async def test_packages_that_were_taken_away_are_listed(looked: Database) -> Non
     await looked.write(lambda tx: tx.append(0, "evidence:made", "evidence", facts, body))
     made = await looked.read(lambda db: next(looks.looks(db)))
     assert (made["command"], made["found"], made["query"], made["case"]) == ("evidence", 4, "id:1..4", "9")
+
+
+async def test_what_was_looked_at_for_a_case(looked: Database) -> None:
+    """The messages that were shown or handed over, and what was asked: an export that no entry ends may have
+    handed over all of it."""
+    body = dump(
+        {"person": REVIEWER, "case": "2026/17", "query": "x messages 7", "asks": "x", "numbers": "7-9"}
+    )
+    await looked.write(lambda tx: tx.append(0, "evidence:made", "evidence", {"messages": 3}, body))
+    begun = dump({"command": "export", "person": REVIEWER, "case": "2026/17", "query": ""})
+    made = dump({"person": REVIEWER, "case": "2026/17", "query": "", "numbers": "20,22"})
+    for kind, subject, said in (
+        ("export:begun", looks.SUBJECT, begun),
+        ("export:made", "export/1", made),
+        ("export:begun", looks.SUBJECT, begun),
+    ):
+        await looked.write(lambda tx, k=kind, s=subject, b=said: tx.append(0, k, s, {}, b))
+    numbers, asked = await looked.read(lambda db: looks.looks_for(db, " 2026/17"))
+    assert str(numbers) == "1,3,7-9,20,22"
+    assert [(one.query, one.whole) for one in asked] == [
+        (ASKED.query, False),
+        ("x", False),
+        ("", False),
+        ("", True),
+    ]

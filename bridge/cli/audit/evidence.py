@@ -140,6 +140,7 @@ def _making(root: Root, given: dict[str, Any]) -> Making:
         reason=given["reason"],
         case=given["case"],
         query=asked,
+        asks=given["query"],
         zone=desk_zone(given["zone"], root.settings().audit.timezone),
         language=given["lang"],
     )

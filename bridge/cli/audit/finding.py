@@ -75,6 +75,14 @@ def in_utc(text: str) -> Query:
     return parse(text, datetime.now(UTC), UTC)
 
 
+def composed(text: str) -> Query:
+    """The same of a query that was put together here: as long as it comes to."""
+    from bridge.search.grammar import COMPOSED
+    from bridge.search.query import parse
+
+    return parse(text, datetime.now(UTC), UTC, limits=COMPOSED)
+
+
 def matching(db: Connection, text: str) -> Iterator[Stored]:
     """What such a query accepts. No index is asked: an index may hide, and what it hides would stay for
     ever."""

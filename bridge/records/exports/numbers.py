@@ -13,8 +13,7 @@ class Numbers:
 
     def __init__(self, numbers: Iterable[int] = ()) -> None:
         self._bits = bytearray()
-        for number in numbers:
-            self.add(number)
+        self.extend(numbers)
 
     def add(self, number: int) -> None:
         """Take a number in. Raises ValueError for what no message has."""
@@ -29,8 +28,17 @@ class Numbers:
         place = number >> 3
         return 0 <= place < len(self._bits) and bool(self._bits[place] >> (number & 7) & 1)
 
+    def __iter__(self) -> Iterator[int]:
+        for first, last in self.runs():
+            yield from range(first, last + 1)
+
     def __len__(self) -> int:
         return int.from_bytes(self._bits).bit_count()
+
+    def extend(self, numbers: Iterable[int]) -> None:
+        """Take numbers in."""
+        for number in numbers:
+            self.add(number)
 
     def runs(self) -> Iterator[tuple[int, int]]:
         """First and last of each row of numbers without a gap, in order."""
