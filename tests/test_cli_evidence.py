@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sqlite3
 import zipfile
@@ -9,11 +10,14 @@ from pathlib import Path
 
 import pytest
 from evidence_rig import case_store, files_of, key_of, make, verified
-from story import Terminal, copy_of_the_story
+from pypdf import PdfReader
+from sqlalchemy import and_, select
+from story import CONTACT, Terminal, copy_of_the_story
 
 from bridge.cli.output import Exit
 from bridge.errors import StoreError
-from bridge.store import exhibits
+from bridge.store import exhibits, schema
+from bridge.store.engines import open_engine
 
 
 @pytest.fixture
@@ -70,6 +74,35 @@ def test_a_query_says_which_messages(terminal: Terminal) -> None:
     wrong = terminal.type("audit", "evidence", "nobody:knows", "--out", f"{out}2", "--reason", "asked")
     assert wrong.code == Exit.WRONG
     assert "^" in wrong.err
+
+
+def test_a_client_is_not_told_who_looks_into_him(terminal: Terminal) -> None:
+    """Neither list nor reports of a client's copy say by whom, for which case and why; the record does."""
+    out = terminal.folder / "copy.zip"
+    asked = (
+        "--message",
+        "1",
+        "--case",
+        "STR-9",
+        "--as",
+        "mlro@bank.example",
+        "--reason",
+        "a report was filed",
+    )
+    answer = terminal.type("audit", "evidence", *asked, "--client-copy", CONTACT, "--out", str(out))
+    assert answer.code == Exit.DONE, answer.err
+    files = files_of(out)
+    paper = "".join(page.extract_text() for page in PdfReader(io.BytesIO(files["report.pdf"])).pages)
+    said = b"".join(files.values()).decode("utf-8", "replace") + paper
+    assert not [secret for secret in ("STR-9", "mlro@", "a report was filed") if secret in said]
+    assert verified(out, key_of(terminal.folder))[0] == 0
+    engine = open_engine(f"sqlite:///{terminal.folder}/weighbridge.db")
+    with engine.connect() as db:
+        le, c = schema.ledger.c, schema.content.c
+        sealed = select(c.body).join(schema.ledger, and_(le.lane == c.lane, le.seq == c.seq))
+        (body,) = db.execute(sealed.where(le.subject == "evidence")).scalars()
+    engine.dispose()
+    assert json.loads(body)["case"] == "STR-9"
 
 
 def test_a_package_rests_on_no_index(terminal: Terminal) -> None:

@@ -55,6 +55,7 @@ from bridge.errors import StoreError
 from bridge.message import SYMPHONY, WEIXIN, Blob, File, Inspection, Kind, Message, Outcome, Party
 from bridge.people import Pair
 from bridge.records import exports as formats
+from bridge.records.exports.manifest import Terms
 from bridge.records.exports.numbers import numbers_of
 from bridge.records.exports.packing import Limits
 from bridge.records.exports.profiles import PROFILES
@@ -62,6 +63,7 @@ from bridge.store import exports as recorded
 from bridge.store.database import Database
 from bridge.store.documents import documents, last_number
 from bridge.store.engines import open_engine
+from bridge.store.looks import Looker
 from bridge.store.volume import Volume
 
 HAN = Party(WEIXIN, "wmHanMei", "韩梅梅", "", "zh-Hans")
@@ -630,6 +632,57 @@ def test_a_client_is_given_what_he_wrote_and_saw(terminal: Terminal) -> None:
     reasons = {one["reason"] for one in listed(out_of(terminal))["exclusions"]}
     assert reasons == {"of another client", "the client neither wrote nor saw it"}
     assert terminal.type("audit", "export", "--verify", str(out_of(terminal))).code == Exit.DONE
+
+
+def _printed(path: Path) -> str:
+    """What a file says to whoever opens it."""
+    data = path.read_bytes()
+    if data.startswith(b"%PDF") and data != SMALL:
+        return "".join(page.extract_text() for page in PdfReader(io.BytesIO(data)).pages)
+    if data.startswith(b"From ") or path.suffix == ".eml":
+        parts = email.message_from_bytes(data, policy=policy.default).walk()
+        texts = [str(part.get_content()) for part in parts if part.get_content_maintype() == "text"]
+        return "".join([data.decode("latin-1"), *texts])
+    return data.decode("utf-8", "replace") + data.decode("utf-16", "replace")
+
+
+def _unzipped(folder: Path) -> str:
+    """All that a folder says, ZIP files in it opened."""
+    for path in folder.rglob("*"):
+        if path.is_file() and zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as box:
+                box.extractall(path.with_suffix(".opened"))
+    return "".join(_printed(path) for path in folder.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize(
+    "form", ["csv", "html", "pdf", "eml", "globalrelay", "actiance", "rsmf", "edrm", "dat"]
+)
+def test_a_client_is_not_told_that_he_is_looked_into(terminal: Terminal, form: str) -> None:
+    """No file of his copy, manifest and id included, says what was asked for, why, for which case, by whom;
+    the ledger does."""
+    asked = ("NOT", "secretword", "--case", "STR-2026-9", "--approval", "MLRO-7", "--client-copy", "李雷")
+    assert export(terminal, *asked, form=form).code == Exit.DONE
+    said = _unzipped(out_of(terminal))
+    for secret in ("secretword", "STR-2026-9", "MLRO-7", "auditor@bank", "the regulator asked"):
+        assert secret not in said, secret
+    told = listed(out_of(terminal))
+    assert (set(told["asked"]), told["client_copy"]) == ({"as_of", "timezone"}, True)
+    (one,) = terminal.type("audit", "exports", "--json").records
+    assert (one["id"], one["case"], one["query"]) == (told["id"], "STR-2026-9", "NOT secretword")
+    assert one["reason"] == "the regulator asked"
+
+
+def test_a_copy_has_an_id_that_says_nothing_of_the_question() -> None:
+    """Two questions to one record have one id: no question can be tried out on it."""
+    terms = Terms("jsonl", client=LI_LEI.id, client_copy=True)
+    wanted = exporting.Wanted(Looker("a@bank.example", "why", "CASE-7"), "secretword", 1, "UTC", terms)
+    other = replace(wanted, looker=Looker("b@bank.example"), query="other")
+    state = recorded.State(1, {0: (1, b"root", "")})
+    assert wanted.request(state) == other.request(state)
+    whole = replace(terms, client_copy=False)
+    ids = {replace(one, terms=whole).request(state).id for one in (wanted, other)}
+    assert len(ids) == 2
 
 
 def test_a_name_that_two_clients_have_is_refused(terminal: Terminal) -> None:

@@ -6,7 +6,7 @@ package; if it cannot be written down, there is no package."""
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files as resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,18 +61,25 @@ async def make(
         await store.write(lambda tx: exhibits.sign_uncovered(tx, signer, wanted.numbers))
         case = await store.read(lambda db: exhibits.gather(db, wanted.numbers, keys, tell))
         disclosure = await store.read(lambda db: _disclosure(db, case, wanted))
-        found = await _fill(box, store, case, making, disclosure, keys)
-        listed = package.manifest(case, making, disclosure, found, box.files, __version__)
+        said = _said(making, wanted)
+        found = await _fill(box, store, case, said, disclosure, keys)
+        listed = package.manifest(case, said, disclosure, found, box.files, __version__)
         box.add("manifest.json", listed)
         lane = min(one.number for one in case.lanes)
         box.add("manifest.note", signer.note(lane, package.signed_text(listed)).encode())
         (digest, size), counts = box.end(), package.counts(case, disclosure, found)
-        await store.write(
         numbers = [life.number for life in case.lives]
+        await store.write(
             lambda tx: exhibits.record_made(tx, store.lane, making, counts, digest, wanted.words, numbers)
         )
         box.settle()
     return {"package": str(out), "sha256": digest, "bytes": size, **counts}
+
+
+def _said(making: Making, wanted: Wanted) -> Making:
+    """What a package says of its making: to a client not who made it for which case, which may tell him that
+    he is looked into. The record of the making has it all."""
+    return replace(making, person="", case="", query="", reason="") if wanted.as_client else making
 
 
 def _disclosure(db: Any, case: Case, wanted: Wanted) -> Disclosure:

@@ -110,12 +110,16 @@ class Wanted:
         return replace(found, newest_first=False)
 
     def request(self, state: State) -> Request:
-        """The same for formats. Its id follows from what is asked, not from when."""
+        """The same for formats. Its id follows from what is asked, not from when.
+
+        A client's copy is not told who asked, for what and why: that may say what the copy keeps back, or
+        that he is looked into. Its id does not follow from these either, or they could be guessed by it.
+        """
         heads = {lane: (size, root.hex()) for lane, (size, root, _) in state.lanes.items()}
-        told = [asdict(self.looker), self.query, self.zone, asdict(self.terms), sorted(heads.items())]
+        asking, query = (Looker(""), "") if self.terms.client_copy else (self.looker, self.query)
+        told = [asdict(asking), query, self.zone, asdict(self.terms), sorted(heads.items())]
         id = hashlib.sha256(orjson.dumps(told, option=orjson.OPT_SORT_KEYS)).hexdigest()[:16]
-        look = self.looker
-        return Request(id, state.at, look.person, look.reason, look.case, self.query, self.zone, heads)
+        return Request(id, state.at, asking.person, asking.reason, asking.case, query, self.zone, heads)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,11 +218,11 @@ def _finished(
 
 def _record(act: Act, work: _Work, looker: Looker, sha: str) -> None:
     wanted, account = work.wanted, work.account
+    looker = replace(looker, case=looker.case or wanted.looker.case)
     told = counts(account)
     facts: dict[str, Any] = {"id": work.request.id, "format": wanted.terms.format, "sha256": sha}
     facts |= {"messages": told["written"], "excluded": told["excluded"]}
     terms = wanted.terms
-    looker = replace(looker, case=looker.case or wanted.looker.case)
     body = {
         "query": wanted.query,
         "profile": terms.profile,

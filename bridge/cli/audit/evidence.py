@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out", required=True, type=click.Path(dir_okay=False, path_type=Path), help="The file to make."
 )
-@click.option("--case", default="", metavar="TEXT", help="The case it is for; stands in the package.")
+@click.option("--case", default="", metavar="TEXT", help="The case it is for; no client's copy has it.")
 @click.option(
     "--black-out",
     "blacked",

@@ -149,17 +149,11 @@ def manifest(
         "export": terms.format,
         "profile": terms.profile,
         "options": dict(sorted(terms.options.items())),
-        "asked": {
-            "query": request.query,
-            "case": request.case,
-            "by": request.person,
-            "reason": request.reason,
-            "as_of": request.at,
-            "timezone": request.zone,
-        },
+        "asked": _asked(request, terms),
         "region": terms.region,
-        "approval": terms.approval,
+        "approval": "" if terms.client_copy else terms.approval,
         "client": terms.client,
+        "client_copy": terms.client_copy,
         "times": TIMES,
         "days": DAYS,
         "counts": counts(account),
@@ -178,6 +172,15 @@ def manifest(
         "files": {name: {"sha256": sha, "size": size} for name, (sha, size) in sorted(account.files.items())},
     }
     return orjson.dumps(value, option=orjson.OPT_INDENT_2) + b"\n"
+
+
+def _asked(request: Request, terms: Terms) -> Mapping[str, Any]:
+    """What was asked; in a client's copy nothing that says who asked for what, or why."""
+    about = {"as_of": request.at, "timezone": request.zone}
+    if terms.client_copy:
+        return about
+    said = {"query": request.query, "case": request.case, "by": request.person, "reason": request.reason}
+    return said | about
 
 
 def _listed(excluded: Mapping[str, Numbers]) -> Sequence[Mapping[str, Any]]:
