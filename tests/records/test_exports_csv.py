@@ -46,6 +46,18 @@ SIGNS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 HOSTILE = (
     *("＝HYPERLINK(1)", "＠SUM(1)", "ok;=cmd|' /C calc'!A0;x", "a;b;'=1", ";'", "''", ";;''=1;'"),
     *("line\n=2+2", "line\r\n-1", "\r\n.\r\n", "\n\n'=", "- item\n- item", ";-)"),
+    *(
+        'x;"=1+1;y',
+        'x;""=1',
+        'x\n"=1',
+        ";  =1+1",
+        ";\t=1+1",
+        '; " "＝1',
+        "; '=1",
+        "\u3000=1",
+        '  "=1',
+        " \"'=1",
+    ),
 )
 
 
@@ -59,6 +71,10 @@ def test_no_cell_can_become_a_formula(out: corpus.Memory) -> None:
         for cell in re.split(r"[;\r\n]", harmless(text)):
             assert not cell.startswith(SIGNS), text
         assert as_written(harmless(text)) == text
+        table = io.StringIO(newline="")
+        csv.writer(table, quoting=csv.QUOTE_ALL).writerow(["message", harmless(text), "end"])
+        for cells in csv.reader(io.StringIO(table.getvalue(), newline=""), delimiter=";"):
+            assert not any(cell.strip().startswith(SIGNS) for cell in cells), text
     assert all(as_written(harmless(text)) == text for text in corpus.TEXTS)
     assert as_written(harmless("'quoted")) == "'quoted"
 

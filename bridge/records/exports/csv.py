@@ -3,7 +3,8 @@
 Rules of this file: pure. Nothing that people wrote can become a formula: wherever a spreadsheet may see the
 beginning of a cell (of this one, and, where lists are separated by semicolons and the quotes around it count
 for nothing, after each semicolon and break inside) an apostrophe stands before a sign that it would compute,
-and before an apostrophe. So a program takes one away in each of these places. What is nested stands as JSON.
+be it behind quotes and blanks, which a reader may take away, and before an apostrophe. So a program takes one
+away in each of these places. What is nested stands as JSON.
 
     posts-00001.csv      previously-joined, enter, leave, message, attachment, deleted-attachment
     metadata-00001.json  for each conversation and day: counts, first and last time
@@ -39,8 +40,9 @@ COLUMNS = (
 """What a row has: the words of `plainly`; times are ISO 8601 UTC (`time`) and milliseconds (`at`)."""
 
 _COMPUTED = "=+-@＝＋－＠−﹢﹣﹦﹫"  # half-width, full-width, small, and the minus sign
-_DANGEROUS = (*_COMPUTED, "\t", "\r", "\n", "'")
-_BEGINS = re.compile(rf"(?<=[;\r\n])(?=[{re.escape(_COMPUTED)}'])")
+_COMPUTES = rf"(?=(?:[^\S\r\n]|\")*[{re.escape(_COMPUTED)}]|')"
+_DANGEROUS = re.compile(rf"{_COMPUTES}|(?=[\t\r\n])")
+_BEGINS = re.compile(rf"(?<=[;\r\n]){_COMPUTES}")
 _TAKEN = re.compile(r"\A'|(?<=[;\r\n])'")
 _MARK = b"\xef\xbb\xbf"
 
@@ -52,7 +54,7 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 def harmless(value: str) -> str:
     """A cell that no spreadsheet computes."""
-    shown = f"'{value}" if value.startswith(_DANGEROUS) else value
+    shown = f"'{value}" if _DANGEROUS.match(value) else value
     inside = ";" in value or "\n" in value or "\r" in value
     return _BEGINS.sub("'", shown) if inside else shown
 
