@@ -63,6 +63,16 @@ MOVED = (
 )
 WALLED = "{name} is not in {origin}, and its policy names no approval by which records may leave that region"
 UNLOCKED = "{name}: {count} copies are not locked or held yet as they have to be by now ({why})"
+REFUSES = "{name} refuses {count} copies ({why}); after that: `weighbridge sinks retry {name}`"
+REMEDIES = {
+    "region": "region: its policy has to say that it is in theirs, or the `approval` by which they leave it",
+    "too-large": "too-large: raise `[archives] mail_max_mb`, and what the server takes",
+    "declined": "declined: the log of the server says why",
+    "unwritable": "unwritable: its `format` cannot say what they hold",
+    "differs": "differs: other bytes lie under their names; find out who wrote there",
+    "damaged": "damaged: they do not open any more; `weighbridge audit verify`",
+}
+"""What a person does about copies that are parked, by reason."""
 LATE = "{name} has lacked copies for {seconds} s: see `weighbridge sinks status`"
 
 
@@ -99,13 +109,14 @@ class Pace:
 
 class Lag(NamedTuple):
     """How an archive stands: copies wanted, seconds since the oldest is, whether that is too long, what is
-    wrong."""
+    wrong, and how many copies wait for a person."""
 
     name: str
     wanted: int
     seconds: float
     late: bool
     trouble: str
+    parked: int = 0
 
 
 @dataclass(slots=True)
@@ -150,6 +161,7 @@ class Archivist:
         self.pace, self.naming, self.walls = pace or Pace(), naming, walls
         self.places: dict[str, _Place] = {}
         self.waiting: Mapping[str, tuple[int, int]] = {}
+        self.refused: Mapping[str, Mapping[str, int]] = {}
         self._thread = ThreadPoolExecutor(1, "archivist")
         self._db: Connection | None = None
 
@@ -183,8 +195,10 @@ class Archivist:
     def lags(self) -> list[Lag]:
         """How each archive stands, with those that nobody names any more and that still lack copies."""
         now = self.database.clock.now()
-        keys = sorted({*self.places, *self.waiting})
-        return [self._lag(key, now) for key in keys]
+        return [self._lag(key, now) for key in self._known()]
+
+    def _known(self) -> list[str]:
+        return sorted({*self.places, *self.waiting, *self.refused})
 
     def trouble(self) -> str:
         """What a person has to know; "" when all is as it should be."""
@@ -202,7 +216,9 @@ class Archivist:
             else f"{name} lacks copies, and no policy in force names it"
         )
         told = LATE.format(name=name, seconds=round(seconds)) if late else ""
-        return Lag(name, count, seconds, late, trouble or told)
+        parked = self.refused.get(key, {})
+        trouble = "; ".join(filter(None, (trouble or told, refusal(name, parked))))
+        return Lag(name, count, seconds, late, trouble, sum(parked.values()))
 
     # --- which archives
 
@@ -333,10 +349,11 @@ class Archivist:
     # --- lateness, second revisions, locks
 
     async def _measure(self) -> None:
-        self.waiting = await self._read(copies.waiting)
+        self.waiting, self.refused = await self._read(lambda db: (copies.waiting(db), copies.refused(db)))
         gauges = telemetry.metrics
-        for key, lag in zip(sorted({*self.places, *self.waiting}), self.lags(), strict=True):
+        for key, lag in zip(self._known(), self.lags(), strict=True):
             gauges.copies_wanted.labels(_said(key)).set(lag.wanted)
+            gauges.copies_parked.labels(_said(key)).set(lag.parked)
             gauges.copies_lag.labels(_said(key)).set(lag.seconds)
             place = self.places.get(key)
             if place is not None:
@@ -443,6 +460,15 @@ class Archivist:
     def _close(self) -> None:
         if self._db is not None:
             self._db.close()
+
+
+def refusal(name: str, parked: Mapping[str, int]) -> str:
+    """What a person has to know of copies that an archive will not take as they are (how many, by reason); ""
+    for none."""
+    if not parked:
+        return ""
+    why = "; ".join(REMEDIES.get(reason, reason) for reason in sorted(parked))
+    return REFUSES.format(name=name, count=sum(parked.values()), why=why)
 
 
 def is_there(db: Connection, destination: Destination, host: str | None = None) -> None:

@@ -109,6 +109,9 @@ class Metrics:
         self.copies_wanted = self._gauge(
             "copies_wanted", "Copies that an archive outside has not acknowledged yet.", "destination"
         )
+        self.copies_parked = self._gauge(
+            "copies_parked", "Copies that an archive outside refused: for a person.", "destination"
+        )
         self.copies_lag = self._gauge(
             "copies_lag_seconds", "Seconds for which an archive outside has lacked a copy.", "destination"
         )

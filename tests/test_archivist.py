@@ -18,7 +18,7 @@ from rig import LANGUAGES, Clock, Hands, judge, message, new_store, opened
 from sqlalchemy import insert, select
 
 import bridge.archivist as archivist_module
-from bridge import pipeline
+from bridge import pipeline, telemetry
 from bridge.archivist import Archivist, Destination, Pace
 from bridge.cli import compose
 from bridge.config import Exports, Settings
@@ -169,6 +169,40 @@ async def test_refused_is_parked_and_alarmed(hands: Hands) -> None:
     assert await hands.store.read(lambda db: copies.outstanding(db, [1, 2])) == {1: [VAULT.name]}
     (entry,) = await hands.entries("copy:parked")
     assert entry.facts["reason"] == "too-large"
+
+
+async def test_what_waits_for_a_person_is_trouble(hands: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An archive that refused copies has not everything: how many, why, and what a person does about it, for
+    as long as they are owed; also of one that no policy names any more."""
+    gauges = telemetry.Metrics()
+    monkeypatch.setattr(telemetry, "metrics", gauges)
+    named = [VAULT]
+    work = Archivist(hands.store, lambda: named, lambda _: shelf, PACE)
+    shelf = Shelf(errors=[Refused("region", ""), Refused("region", ""), Refused("odd", "")])
+    await work.renew()
+    await say(hands, "one", "two", "three", "four")
+
+    async def stands() -> tuple[int, int, str]:
+        await work._measure()
+        (lag,) = work.lags()
+        return lag.wanted, lag.parked, lag.trouble
+
+    assert await stands() == (4, 0, "")
+    await work.bring(VAULT.name)
+    wanted, parked, said = await stands()
+    assert (wanted, parked) == (0, 3)
+    assert said.startswith("records/vault refuses 3 copies (odd; region: its policy has to say")
+    assert said.endswith("after that: `weighbridge sinks retry records/vault`")
+    assert 'weighbridge_copies_parked{destination="records/vault"} 3.0' in gauges.render().decode()
+    named.clear()
+    await work.renew()
+    wanted, parked, other = await stands()
+    assert (parked, other) == (3, f"records/vault lacks copies, and no policy in force names it; {said}")
+    named.append(VAULT)
+    await work.renew()
+    await hands.store.write(lambda tx: copies.retry(tx, 0, VAULT.name, "bob.li@bank.example", "mended"))
+    assert await work.bring(VAULT.name) == 3
+    assert await stands() == (0, 0, "")
 
 
 async def test_delivery_after_a_late_answer(hands: Hands) -> None:

@@ -18,6 +18,7 @@ from bridge.cli.output import Exit
 from bridge.config import load
 from bridge.errors import ConfigError
 from bridge.store import copies
+from bridge.store.rows import FAR
 
 WHY = ("--as", "bob.li@bank.example", "--reason", "a drill")
 POLICY = """\
@@ -126,6 +127,38 @@ def test_status_says_why(brought: Terminal) -> None:
     assert "mail_sender" in rows["records/vault"]["why"]
     policy.write_text(before.replace(", object_lock: compliance", ""))
     assert brought.type("sinks", "status").code == Exit.NO
+
+
+def test_status_says_what_a_person_does_about_what_was_refused(brought: Terminal) -> None:
+    """Copies that are parked are an answer of no with the remedy; the delivery that waits for one says so,
+    and those that wait for nothing do not. What was waived holds nothing up."""
+    policy = brought.folder / "records.yaml"
+    policy.write_text(policy.read_text().replace(", object_lock: compliance", ""))
+    asyncio.run(_walled(brought.folder))
+    answer = brought.type("sinks", "status", "--json")
+    (row,) = (row for row in answer.records if row["name"] == "records/vault")
+    assert (answer.code, row["wanted"], row["parked"]) == (Exit.NO, 0, 1)
+    assert "the `approval` by which they leave it" in row["why"]
+    assert row["why"].endswith("after that: `weighbridge sinks retry records/vault`")
+    listed = brought.type("outbox", "list", "--state", "ready")
+    assert listed.out.rstrip().endswith(" records/vault refused its copy: `weighbridge sinks status`")
+    rows = brought.type("outbox", "list", "--state", "ready", "--json").records
+    assert [row["refused_by"] for row in rows if row["refused_by"]] == [["records/vault"]]
+    assert len(rows) > 1
+    assert brought.type("sinks", "waive", "records/vault", *WHY).code == Exit.DONE
+    other = ("--as", "carol@bank.example", "--reason", "agreed")
+    assert brought.type("sinks", "waive", "records/vault", "--approve", *other).code == Exit.DONE
+    assert "refused its copy" not in brought.type("outbox", "list", "--state", "ready").out
+
+
+async def _walled(folder: Path) -> None:
+    """The vault refused its copy, and somebody waits for it."""
+    story = Story(folder)
+    (one,) = await story.store.read(lambda db: copies.due(db, "records/vault", 1 << 60, 9))
+    await story.store.write(lambda tx: copies.park(tx, "records/vault", one, "region"))
+    query = "UPDATE deliveries SET next_at = ? WHERE message = ?"
+    await story.store.write(lambda tx: tx.db.exec_driver_sql(query, (FAR, one.message)))
+    story.store.close()
 
 
 def test_status_counts_locks_that_lag(brought: Terminal) -> None:

@@ -5,14 +5,17 @@ Rules of this file: no logic; questions go to `bridge.store.views`, acts to `bri
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from bridge.cli import output
 from bridge.cli.root import Root, pass_root, person_option, reason_option
 from bridge.flow import DeliveryState
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 _PERMIT = click.argument("permit")
 
@@ -48,7 +51,7 @@ def list_(root: Root, states: tuple[str, ...], limit: int, as_json: bool) -> Non
     from bridge.cli.compose import WallClock
     from bridge.store import views
 
-    rows = root.read(lambda db: views.outbox(db, states or views.UNDER_WAY, limit))
+    rows = root.read(lambda db: _held_up(db, views.outbox(db, states or views.UNDER_WAY, limit)))
     now = WallClock().now()
     stuck: set[tuple[str, str]] = set()
     shown = rows if as_json else [_line(row, now, stuck) for row in rows]
@@ -57,13 +60,28 @@ def list_(root: Root, states: tuple[str, ...], limit: int, as_json: bool) -> Non
         output.note(f"There may be more than these {limit}: use --limit.")
 
 
-def _line(row: Mapping[str, Any], now: int, stuck: set[tuple[str, str]]) -> dict[str, Any]:
-    """One row; `stuck` gathers the conversations in which a row before it waits for its archives."""
+def _held_up(db: Connection, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The same, each with the archives that it waits for and that refused its copy."""
+    from bridge.store import copies
+
+    waiting = [row["message"] for row in rows if _waits(row)]
+    refused = copies.held_up(db, waiting)
+    return [{**row, "refused_by": refused.get(row["message"], []) if _waits(row) else []} for row in rows]
+
+
+def _waits(row: Mapping[str, Any]) -> bool:
+    """Whether a delivery waits for its archives."""
     from bridge.store.rows import FAR
 
+    return bool(row["state"] == "ready" and row["next_at"] >= FAR)
+
+
+def _line(row: Mapping[str, Any], now: int, stuck: set[tuple[str, str]]) -> dict[str, Any]:
+    """One row; `stuck` gathers the conversations in which a row before it waits for its archives."""
     what, chat = row["reason"], (row["network"], row["conversation"])
-    if row["state"] == "ready" and row["next_at"] >= FAR:
-        what = "waits for its archives"
+    if _waits(row):
+        names = ", ".join(row["refused_by"])
+        what = f"{names} refused its copy: `weighbridge sinks status`" if names else "waits for its archives"
         stuck.add(chat)
     elif row["state"] == "ready" and chat in stuck:
         what = "behind one that waits for its archives"

@@ -66,9 +66,11 @@ def list_(root: Root, as_json: bool) -> None:
 def status(root: Root, as_json: bool) -> int:
     """What each archive has and lacks, and why.
 
-    How much it refused, and did not lock yet as it has to be. Exit code 1 where one refused copies, did not take or lock them the last time, has lacked them too long,
-    or is not named any more or not let. Every copy in an archive that locks is looked at.
+    How much it refused, and did not lock yet as it has to be. Exit code 1 where one refused copies, did not
+    take or lock them the last time, has lacked them too long, or is not named any more or not let. Every copy
+    in an archive that locks is looked at.
     """
+    from bridge.archivist import refusal
     from bridge.cli.compose import WallClock
     from bridge.store import copies
     from bridge.store.kept import key_of, name_of
@@ -78,13 +80,14 @@ def status(root: Root, as_json: bool) -> int:
     found, barred, unlocked = root.read(lambda db: _backlogs(db, settings, named))
     rows, troubled = [], False
     for key in sorted({*found, *named}):
-        one = found.get(key, copies.Backlog(0, 0, 0))
+        one = found.get(key, copies.Backlog(0, 0, {}))
         late = now - one.since > settings.archives.late_seconds * 1000 if one.since else False
-        why, behind = barred.get(key) or one.reason, unlocked.get(key, 0)
-        troubled = troubled or late or bool(one.parked or behind or why)
+        refused, behind = refusal(name_of(key), one.parked), unlocked.get(key, 0)
+        why = "; ".join(filter(None, (barred.get(key) or one.reason, refused)))
+        troubled = troubled or late or bool(behind or why)
         age = output.span(now - one.since) if one.since else ""
-        row = {"name": name_of(key), "kept": one.kept, "wanted": one.wanted, "parked": one.parked}
-        row |= {"unlocked": behind, "why": why}
+        row = {"name": name_of(key), "kept": one.kept, "wanted": one.wanted}
+        row |= {"parked": sum(one.parked.values()), "unlocked": behind, "why": why}
         rows.append(row | ({"since": one.since, "late": late} if as_json else {"late": age}))
     output.listing(rows, _STANDING, as_json=as_json, empty="No archive was ever named.")
     return Exit.NO if troubled else Exit.DONE

@@ -143,12 +143,12 @@ def due(db: Connection, key: str, now: int, limit: int, after: int = 0) -> list[
 
 
 class Backlog(NamedTuple):
-    """What an archive lacks: how many copies, since when the oldest is asked for (milliseconds, 0: none), and
-    what it said last of one that it did not take."""
+    """What an archive lacks: how many copies, since when the oldest is asked for (milliseconds, 0: none), how
+    many are `parked` by reason, and what the archive said last of one that it is still to get."""
 
     wanted: int
     since: int
-    parked: int
+    parked: Mapping[str, int]
     kept: int = 0
     reason: str = ""
 
@@ -176,6 +176,22 @@ def waiting(db: Connection) -> dict[str, tuple[int, int]]:
     }
 
 
+_REFUSED = Prepared(
+    select(C.destination, C.reason, func.count())
+    .where(states_in(C.state, PARKED))
+    .group_by(C.destination, C.reason)
+    .order_by(C.destination, C.reason)
+)
+
+
+def refused(db: Connection) -> dict[str, dict[str, int]]:
+    """By archive: how many copies are parked for which reason. Archives that refused none are left out."""
+    found: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for key, reason, count in _REFUSED.one(db, {}).all():
+        found[key][reason] = count
+    return dict(found)
+
+
 def backlogs(db: Connection) -> dict[str, Backlog]:
     """How every archive stands that was ever named; reads the whole table."""
     found: defaultdict[str, dict[str, int]] = defaultdict(dict)
@@ -183,21 +199,21 @@ def backlogs(db: Connection) -> dict[str, Backlog]:
         select(C.destination, C.state, func.count()).group_by(C.destination, C.state)
     ):
         found[key][state] = count
-    since = {key: oldest for key, (_, oldest) in waiting(db).items()}
+    since, parked = {key: oldest for key, (_, oldest) in waiting(db).items()}, refused(db)
     return {
         key: Backlog(
             counts.get(WANTED, 0),
             since.get(key, 0),
-            counts.get(PARKED, 0),
+            parked.get(key, {}),
             counts.get(KEPT, 0),
-            _reason(db, key) if counts.keys() - {KEPT} else "",
+            _reason(db, key) if WANTED in counts else "",
         )
         for key, counts in sorted(found.items())
     }
 
 
 def _reason(db: Connection, key: str) -> str:
-    lacking = (C.destination == key, C.state != KEPT, C.reason != "")
+    lacking = (states_in(C.state, WANTED), C.destination == key, C.reason != "")
     newest = select(C.reason).where(*lacking).order_by(C.next_at.desc(), C.message.desc()).limit(1)
     return str(db.execute(newest).scalar() or "")
 
@@ -210,6 +226,20 @@ def outstanding(db: Connection, numbers: Iterable[int]) -> dict[int, list[str]]:
         for number, key in db.execute(query):
             found[number].add(name_of(key))
     return {number: sorted(names) for number, names in found.items()}
+
+
+def held_up(db: Connection, numbers: Iterable[int]) -> dict[int, list[str]]:
+    """Of these messages, whose deliveries wait for their copies, those that no time lets out: each with the
+    archives by name that refused its copy, and that nobody waived."""
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    for part in chunks(numbers, 500):
+        query = select(C.message, C.destination, C.upto).where(
+            C.message.in_(part), C.revision == AS_JUDGED, C.state == PARKED
+        )
+        for number, key, upto in db.execute(query.order_by(C.message, C.destination)):
+            if upto > _waived(db, key):
+                found[number].append(name_of(key))
+    return dict(found)
 
 
 def unacknowledged(said: Iterable[Entry]) -> list[str]:

@@ -410,6 +410,7 @@ copies = Table(
     PrimaryKeyConstraint("message", "destination", "revision"),
 )
 _partial("ix_copies_wanted", copies.c.destination, copies.c.message, where="state = 'wanted'")
+_partial("ix_copies_parked", copies.c.destination, copies.c.reason, where="state = 'parked'")
 _partial("ix_copies_open", copies.c.message, where="revision = 1 AND closed = 0")
 
 #: Policy files that decided or were proposed: each once, by its hash. Their bytes are content.

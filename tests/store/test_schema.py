@@ -162,7 +162,7 @@ async def _copied(hands: Hands) -> None:
     due = await read(lambda db: copies.due(db, "records/vault", hands.clock.now(), 9))
     kept = [copies.Kept(one, "ab", ("o",), "") for one in due]
     await write(lambda tx: copies.keep(tx, "records/vault", kept))
-    await read(copies.waiting)
+    await read(lambda db: (copies.waiting(db), copies.refused(db)))
     await read(lambda db: (copies.outstanding(db, [1]), copies.any_complete(db, 1 << 60)))
     await write(lambda tx: copies.close(tx, 1 << 60, 9))
 

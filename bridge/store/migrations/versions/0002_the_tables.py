@@ -301,6 +301,14 @@ def upgrade() -> None:
         postgresql_where=sa.text("revision = 1 AND closed = 0"),
     )
     op.create_index(
+        "ix_copies_parked",
+        "copies",
+        ["destination", "reason"],
+        unique=False,
+        sqlite_where=sa.text("state = 'parked'"),
+        postgresql_where=sa.text("state = 'parked'"),
+    )
+    op.create_index(
         "ix_copies_wanted",
         "copies",
         ["destination", "message"],
