@@ -52,8 +52,9 @@ from story import (
 from bridge.cli import exporting
 from bridge.cli.output import Exit
 from bridge.errors import StoreError
-from bridge.message import SYMPHONY, WEIXIN, Blob, File, Inspection, Kind, Message, Outcome, Party
+from bridge.message import SYMPHONY, WEIXIN, Blob, File, Inspection, Kind, Message, Outcome, Party, Receipt
 from bridge.people import Pair
+from bridge.ports import Step
 from bridge.records import exports as formats
 from bridge.records.exports.manifest import Terms
 from bridge.records.exports.numbers import numbers_of
@@ -683,6 +684,63 @@ def test_a_copy_has_an_id_that_says_nothing_of_the_question() -> None:
     whole = replace(terms, client_copy=False)
     ids = {replace(one, terms=whole).request(state).id for one in (wanted, other)}
     assert len(ids) == 2
+
+
+async def _tell_of_a_part(folder: Path) -> None:
+    story = Story(folder)
+    await story.begin()
+    await story.archive(story.says("see file", files=(File("r", "INTERNAL.pdf", Kind.FILE),)))
+    await _attach(story, SMALL)
+    await story.judge()
+    await story.refuse(Step.PARK, "too-large", receipt=Receipt(("part1",)))
+    await story.sign()
+    story.store.close()
+
+
+def test_a_client_is_given_no_file_that_perhaps_never_reached_him(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its network took a part of the message, and nobody says which: neither bytes, nor name, nor digest."""
+    folder = tmp_path / "store"
+    folder.mkdir()
+    asyncio.run(_tell_of_a_part(folder))
+    terminal = Terminal(folder, capsys)
+    assert export(terminal, "--client-copy", "李雷", form="eml").code == Exit.DONE
+    assert not list(out_of(terminal).rglob("*attachments*"))
+    assert "INTERNAL" not in _unzipped(out_of(terminal))
+    assert hashlib.sha256(SMALL).hexdigest() not in _unzipped(out_of(terminal))
+    (warned,) = [one for one in listed(out_of(terminal))["warnings"] if one["code"].startswith("attachment")]
+    assert (warned["code"], warned["messages"]) == ("attachment-not-shown", "1")
+    assert export(terminal, name="whole").code == Exit.DONE
+    assert list(out_of(terminal, "whole").rglob("*INTERNAL.pdf"))
+
+
+def test_a_client_whom_nobody_knows_takes_no_folder(terminal: Terminal) -> None:
+    """A name that is mistyped: nothing is there and nothing in the record, and the right one goes on."""
+    for option in ("--client", "--client-copy"):
+        answer = export(terminal, option, "nobody")
+        assert (answer.code, "no contact 'nobody'" in answer.err) == (Exit.NO, True)
+        assert not out_of(terminal).exists()
+    assert entries(terminal, "export:begun") == []
+    assert export(terminal, "--client-copy", "韩梅梅").code == Exit.DONE
+
+
+def test_a_place_that_cannot_be_is_refused_before_anything_is_written_down(terminal: Terminal) -> None:
+    """A folder below one that is not there, or below a file: what is wrong is the option."""
+    out_of(terminal, "file").write_bytes(b"")
+    for above in ("missing", "file"):
+        answer = export(terminal, name=f"{above}/out")
+        assert (answer.code, "name another with --out" in answer.err) == (Exit.WRONG, True)
+    assert entries(terminal, "export:begun") == []
+
+
+def test_an_export_of_nothing_says_so(terminal: Terminal) -> None:
+    """Nothing is found, or all of it is left out: it is an answer, and is said as one."""
+    answer = export(terminal, "before:2000-01-01")
+    assert (answer.code, "Nothing is found" in answer.err) == (Exit.DONE, True)
+    answer = export(terminal, "--leave-out", region="US", name="out2")
+    assert (answer.code, "All that is found is left out" in answer.err) == (Exit.DONE, True)
+    assert "found" not in export(terminal, "id:1", name="out3").err
 
 
 def test_a_name_that_two_clients_have_is_refused(terminal: Terminal) -> None:

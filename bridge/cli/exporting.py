@@ -33,6 +33,7 @@ from bridge.records.exports.manifest import (
     MISSING,
     NAME,
     NOT_GIVEN,
+    NOT_SHOWN,
     NOTE,
     OTHER_DAY,
     PENDING,
@@ -46,7 +47,7 @@ from bridge.records.exports.manifest import (
 from bridge.records.exports.numbers import Numbers
 from bridge.records.exports.packing import cut, packed
 from bridge.records.exports.telling import said
-from bridge.records.transcript import CLIENT, Came, Later, Line, Request, Slice
+from bridge.records.transcript import CLIENT, Came, Enclosure, Later, Line, Request, Slice
 from bridge.search.document import Document, Need, Span
 from bridge.search.moments import YEAR_10000, written_at
 from bridge.search.query import Query, parse
@@ -77,11 +78,14 @@ Act = Callable[[Callable[["Database"], Any]], Any]
 GONE = "record-gone"
 """The code of the warning that there is nothing to read of a message any more."""
 
+NOT_REACHED = "not known to have reached the client"
+"""Why a client's copy has nothing of a file: his network took a part of the message, nobody says which."""
+
 UNSEEN = "the client neither wrote nor saw it"
 UNKNOWN = "it is not known yet whether the client saw it"
 """Why a message is not in a client's copy of his own conversation."""
 
-_CODES = {NEVER_HAD: NOT_GIVEN, STILL_FETCHED: PENDING}
+_CODES = {NEVER_HAD: NOT_GIVEN, STILL_FETCHED: PENDING, NOT_REACHED: NOT_SHOWN}
 """Codes of warnings, by why an attachment is not there."""
 
 DAY = 86_400_000
@@ -143,12 +147,15 @@ class Made:
 def begin(act: Act, wanted: Wanted, folder: Path, signer: Signer) -> None:
     """Write down who is about to be handed what, and make the folder.
 
-    Raises Conflict where something is, Missing for what is not installed, and StoreError.
+    Raises Conflict where something is, or for a client whom nobody knows by that name alone, Missing for what
+    is not installed, and StoreError.
     """
     for path in (folder, zip_of(folder)):
         if path.exists():
             raise Conflict(f"{path} is there already: name another place with --out, or go on with --resume.")
     opened(known(wanted.terms.format))
+    if client := wanted.terms.client:
+        act(lambda store: store.read(lambda db: _pairs(db, client)))
     state: State = act(
         lambda store: store.write(
             lambda tx: exports.begin(tx, store.lane, wanted.looker, wanted.query, signer)
@@ -156,6 +163,13 @@ def begin(act: Act, wanted: Wanted, folder: Path, signer: Signer) -> None:
     )
     lanes = [[lane, size, root.hex(), note] for lane, (size, root, note) in sorted(state.lanes.items())]
     Volume(folder, signer).begin({"wanted": asdict(wanted), "at": state.at, "lanes": lanes})
+
+
+def _pairs(db: Connection, client: str) -> frozenset[int]:
+    """The pairs of a client. Raises Conflict where there is none of this name, or there are several."""
+    if found := pairs_of(db, client):
+        return found
+    raise Conflict(f"there is no contact {client!r}: give a name or an id.")
 
 
 def resume(act: Act, folder: Path, looker: Looker, signer: Signer) -> None:
@@ -256,7 +270,7 @@ class _Work:
         self.transcripts = Transcripts(db, naming, self.attachments, ZoneInfo(wanted.zone), self._has)
         self.prover = Prover(db, state)
         client = wanted.terms.client
-        self.pairs = pairs_of(db, client) if client else None
+        self.pairs = _pairs(db, client) if client else None
         parts = volume.lines()[1:]
         self.account = volume.restore(parts)
         self.next: list[int] | None = parts[-1]["next"] if parts else [0, 0, 0, 0]
@@ -265,8 +279,6 @@ class _Work:
 
     def write(self, tell: Tell) -> None:
         """Write every part that is not there yet. Raises NotAllowed and StoreError."""
-        if self.pairs is not None and not self.pairs:
-            raise Conflict(f"there is no contact {self.wanted.terms.client!r}: give a name or an id.")
         if self.next is not None:
             for slices in packed(self._slices(tell), self.known.limits):
                 self._part(slices)
@@ -459,12 +471,18 @@ def as_client(line: Line) -> Line | None:
         text=line.sent if line.delivered else line.offered,
         quote=line.sent_quote,
         taken=line.sent_quote if line.kind == Kind.RECALL else "",
+        files=_files_in_part(line) if line.partly else line.files,
         deliveries=tuple(
             replace(one, reason="", state=one.state if one.state == DeliveryState.SENT else "")
             for one in line.deliveries
             if one.partly or one.state == DeliveryState.SENT
         ),
     )
+
+
+def _files_in_part(line: Line) -> tuple[Enclosure, ...]:
+    """The files of a message of which the client's network took a part: that there are any, and no more."""
+    return tuple(Enclosure("", one.media, -1, missing=NOT_REACHED) for one in line.files)
 
 
 def _later_as_client(one: Later) -> Later:

@@ -215,7 +215,8 @@ def as_client(case: Case, disclosure: Disclosure) -> Disclosure:
     """The same, and nothing that a client on the other network neither wrote nor was shown.
 
     Of what others wrote, the words are those of the verdict by which they reached him; what they were before
-    something was masked is kept back, with the bytes that the network sent. What never reached him, and what
+    something was masked is kept back, with the bytes that the network sent, and so are the files of what
+    reached him in part: nobody knows whether they did. What never reached him, and what
     the bridge told the firm's people, is kept back whole. Of his own messages, what others got to see is."""
     shown, unseen, more = set[Place](), [], dict[Place, frozenset[str]]()
     for life in case.lives:
@@ -247,9 +248,13 @@ def _kept_from_client(life: list[Exhibit]) -> Mapping[Place, frozenset[str]] | N
     if not reached or (told and not own):
         return None
     shown = [one for one in judged if one.place in reached]
+    taken = {one.entry.subject for one in life if one.entry.kind in _LET_OUT}
+    taken -= {one.entry.subject for one in life if one.entry.kind == "delivery:failed"}
+    files = frozenset() if taken else frozenset({FILE})
     kept = {one.place: _WORDS for one in judged if one not in shown}
     whole = all(_as_written(one, first) for one in shown)
-    return kept | {first.place: NAMES["quote"] if whole else _WORDS}
+    found = {one.place: files for one in life if one.entry.kind == "file:archived" and files}
+    return kept | found | {first.place: files | (NAMES["quote"] if whole else _WORDS)}
 
 
 def _reached(life: list[Exhibit]) -> set[Place | None]:

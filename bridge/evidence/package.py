@@ -117,7 +117,8 @@ def attached(case: Case, life: Life, disclosure: Disclosure) -> list[Attachment]
     """The attachments of a message that are in the package: what proves nothing stays out."""
     if not disclosure.shows_files(life):
         return []
-    return [file for file in life.files if own_digest(case.exhibits[file.place])]
+    proven = (file for file in life.files if own_digest(case.exhibits[file.place]))
+    return [file for file in proven if disclosure.shows(case.exhibits[file.place], "sha256")]
 
 
 def checkpoints(lane: Lane) -> Iterator[tuple[str, bytes]]:
@@ -232,10 +233,13 @@ def exclusions(case: Case, disclosure: Disclosure, found: Mapping[Place, Record]
             if exhibit.body is None and exhibit.entry.digest:
                 reason = _absent(case, life)
                 listed.append({"message": life.number, "what": _place(exhibit.place), "reason": reason})
-        if disclosure.shows_files(life) and len(attached(case, life, disclosure)) < len(life.files):
+        open_ = disclosure.shows_files(life) and all(
+            disclosure.shows(case.exhibits[file.place], "sha256") for file in life.files
+        )
+        if open_ and len(attached(case, life, disclosure)) < len(life.files):
             reason = "the record does not commit to its own bytes, only to those of the sealed file"
             listed.append({"message": life.number, "what": "attachment", "reason": reason})
-        if life.files and not disclosure.shows_files(life):
+        if life.files and not open_:
             listed.append(
                 {"message": life.number, "what": "attachments", "reason": "withheld by whoever made this"}
             )

@@ -8,6 +8,7 @@ from evidence_rig import NAMES, SECRETS, files_of, key_of, leaks, make, verified
 from story import CHAT, CONTACT, REVIEWER, Terminal
 
 from bridge.errors import Conflict
+from bridge.evidence import package
 from bridge.evidence.disclosure import (
     CONTAINS,
     EVERYTHING,
@@ -19,7 +20,7 @@ from bridge.evidence.disclosure import (
     named,
 )
 from bridge.evidence.disclosure import NAMES as CHOICES
-from bridge.evidence.exhibits import Case, Exhibit, Life
+from bridge.evidence.exhibits import Attachment, Case, Exhibit, Life
 from bridge.ledger.content import written
 from bridge.ledger.entry import Entry, encode
 from bridge.message import Inspection, Message, Verdict
@@ -214,6 +215,38 @@ def test_a_client_gets_what_he_was_shown(fate: str) -> None:
     what did not reach him."""
     steps, words = IN_CLIENTS_COPY[fate]
     assert shown_to_client(*steps) == words
+
+
+@pytest.mark.parametrize(("end", "whole"), [(SENT, True), (PARKED, False)])
+def test_a_client_gets_no_file_that_perhaps_never_reached_him(end: str, whole: bool) -> None:
+    """Of what arrived in part: neither name nor bytes nor what was found in them, and that is listed."""
+    steps: list[tuple[str, dict[str, object], dict[str, object] | None]] = [
+        (ARCHIVED, {"network": "symphony"}, {"text": "see file", "files": [{"name": "internal.pdf"}]}),
+        ("file:archived", {}, {"sha256": "ab", "name": "internal.pdf", "text": "inside"}),
+        (JUDGED, {}, {}),
+        (PERMITTED, {}, None),
+        (end, {"ids": ["1"]}, None),
+    ]
+    exhibits = [
+        Exhibit(
+            encode(Entry(0, seq, 2, step, "delivery/p" if said is None else "message/1", facts)),
+            (),
+            b"s",
+            None if said is None else written(said),
+        )
+        for seq, (step, facts, said) in enumerate(steps, 1)
+    ]
+    places = {one.place: one for one in exhibits}
+    file = Attachment(0, exhibits[1].place, "sealed", 3, "pdf")
+    life = Life(1, 1, "asked for", 1, tuple(places), (file,))
+    case = Case(places, (life,), ())
+    disclosure = as_client(case, disclosing(case, frozenset(), frozenset()))
+    named = [one for one in exhibits[:2] for name, _ in one.pieces if disclosure.shows(one, name)]
+    assert disclosure.shows(exhibits[0], "text")
+    assert disclosure.shows(exhibits[0], "files") == disclosure.shows(exhibits[1], "name") == whole
+    assert (exhibits[1] in named, bool(package.attached(case, life, disclosure))) == (whole, whole)
+    told = package.exclusions(case, disclosure, package.records(case, disclosure))
+    assert [one["what"] for one in told] == ([] if whole else ["attachments"])
 
 
 def test_a_client_gets_his_own_words() -> None:

@@ -43,6 +43,12 @@ def test_two_attachments_never_share_a_name() -> None:
     assert naming.of_slice(told, "eml") == "2026-09-21/pair-1.eml"
 
 
+@pytest.mark.parametrize("name", ["voice.amr", "a.HEIC", "a.mov", "a.ogg", "a.pdf"])
+def test_what_no_browser_runs_keeps_its_name(name: str) -> None:
+    """Voice and pictures of phones open with a click."""
+    assert naming.passive(name) == name
+
+
 @pytest.mark.parametrize(("one", "other"), [(f"w/{'x' * 80}1", f"w/{'x' * 80}2"), ("w/aB", "w/ab")])
 def test_two_conversations_never_share_a_name(one: str, other: str) -> None:
     """Ids may be long and alike, or differ in case alone: not every disk tells such two apart."""

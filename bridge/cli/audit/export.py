@@ -5,6 +5,7 @@ Rules of this file: options become values, and what was made becomes lines; the 
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
@@ -101,6 +102,8 @@ def _folder(out: Path | None) -> Path:
     """The folder of a new export, of which a ZIP file is made afterwards."""
     if out is None:
         raise click.UsageError("say where with --out FOLDER")
+    if not os.access(out.parent, os.W_OK | os.X_OK) or not out.parent.is_dir():
+        raise click.UsageError(f"{out.parent} is no folder to write in: make it, or name another with --out")
     return out.with_suffix("") if out.suffix == ".zip" else out
 
 
@@ -217,6 +220,10 @@ def _say(made: Made, *, as_json: bool) -> int:
         f"{made.place}: {told['written']:,} messages, {told['attachments']:,} attachments, "
         f"{made.account.parts:,} parts"
     )
+    if not told["found"]:
+        output.note("Nothing is found: the export has no message.")
+    elif not told["written"]:
+        output.note("All that is found is left out: the export has no message.")
     for reason, numbers in sorted(made.account.excluded.items()):
         click.echo(f"  left out: {len(numbers):,} ({reason})")
     if made.account.gone:

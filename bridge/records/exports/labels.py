@@ -45,9 +45,9 @@ _WORDS: Mapping[str, tuple[str, str, str]] = {
     "attachment": ("Attachment", "附件", "附件"),
     "missing": ("missing", "缺失", "缺失"),
     "renamed": (
-        "(might act if opened in a browser: saved with .bin at the end of its name)",
-        "（在浏览器中打开可能执行：文件名末尾加了 .bin）",
-        "（在瀏覽器中開啟可能執行：檔名末尾加了 .bin）",
+        "(not known to be harmless in a browser: saved with .bin at the end of its name)",
+        "（不确定在浏览器中打开是否无害：文件名末尾加了 .bin）",
+        "（不確定在瀏覽器中開啟是否無害：檔名末尾加了 .bin）",
     ),
     "state": ("State", "状态", "狀態"),
     "network": ("Network", "网络", "網絡"),

@@ -28,6 +28,10 @@ NOT_GIVEN = "attachment-not-given"
 """The code of the warning that the archive never had an attachment: its network did not give it."""
 
 
+NOT_SHOWN = "attachment-not-shown"
+"""The code of the warning that a client's copy has nothing of an attachment, because he was perhaps never
+shown it."""
+
 PENDING = "attachment-pending"
 """The code of the warning that an attachment was not in the archive yet: the exit code says so too."""
 

@@ -51,10 +51,11 @@ def attachment(line: Line, place: int, file: Enclosure) -> str:
 PASSIVE = frozenset(
     (
         *("pdf", "txt", "csv", "json", "zip", "doc", "docx", "xls", "xlsx", "ppt", "pptx"),
-        *("png", "jpg", "jpeg", "gif", "webp", "bmp", "tif", "tiff", "mp4", "mp3", "m4a", "wav", "bin"),
+        *("png", "jpg", "jpeg", "gif", "webp", "bmp", "tif", "tiff", "heic", "bin"),
+        *("mp4", "mov", "mp3", "m4a", "wav", "ogg", "amr"),
     )
 )
-"""Endings that every browser knows, and of whose files it runs nothing: shown, played, or saved."""
+"""Endings of whose files no browser runs anything: shown, played, or saved for the program of their kind."""
 
 
 def passive(name: str) -> str:
