@@ -87,7 +87,15 @@ OLDEST = 7
 """Days back that are certified when nobody did in time."""
 
 AGAIN = 4 * 3_600_000
-"""Milliseconds after which a day is certified again of which a network was not asked."""
+"""Milliseconds after which a day is certified again of which a network was not asked, or that failed."""
+
+SPOILED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
+"""What reading a value raises that is of no form that was ever written."""
+
+
+class NotBegun(ValueError):
+    """A span of which no moment has passed yet."""
+
 
 Plant = Callable[[str, str], Awaitable[object]]
 """Posts a signed note under a key where it must come back from."""
@@ -131,6 +139,7 @@ class _Run:
     canaries: dict[str, str] = field(default_factory=dict)
     closed: list[str] = field(default_factory=list)
     partial: bool = False
+    gaps: int = 0
 
 
 class Assurance:
@@ -172,6 +181,8 @@ class Assurance:
         self._beaten: dict[str, tuple[int, int]] = {}
         self._canary = ("", asyncio.Event())
         self.overdue = False
+        self.spoiled: list[str] = []
+        self.failed: dict[str, int] = {}
         self.unwritten: dict[Path, str] = {}
         self._left: set[Path] = set()
 
@@ -204,6 +215,9 @@ class Assurance:
         """What certificates say by now, and what of them nobody has settled."""
         self.newest = await self.database.read(heartbeats.standing)
         self.unsettled = await self.database.read(heartbeats.unsettled)
+        before, self.spoiled = self.spoiled, await self.database.read(heartbeats.spoiled)
+        if len(self.spoiled) > len(before):
+            log.error("certificate:spoiled", count=len(self.spoiled))
 
     def heed(self, batch: Batch, fresh: int) -> None:
         """Every batch that comes in, `fresh` of it new: how old it is, whether the canary is in it."""
@@ -305,10 +319,17 @@ class Assurance:
             await self.certify_due()
 
     async def certify_due(self) -> None:
-        """Certify every day that has ended and was not certified yet."""
+        """Certify every day that has ended and was not certified yet. One that cannot be is an alarm, and is
+        tried again later."""
         now = self.database.clock.now()
         for day in await self.database.read(lambda db: self._due(db, now)):
-            await self.certify_day(day)
+            if self.failed.get(str(day), 0) > now - AGAIN:
+                continue
+            try:
+                await self.certify_day(day)
+            except Damaged:
+                self.failed[str(day)] = now
+                log.error("certificate:failed", count=len(self.failed))
         await self._recall()
         await self.leave()
 
@@ -357,8 +378,12 @@ class Assurance:
         if self.unwritten:
             folder, why = next(iter(self.unwritten.items()))
             return f"certificates cannot be written to {folder}: {why}"
-        if self.overdue:
+        if self.overdue and not self.failed:
             return "a day that has ended is not certified, or not with every network asked"
+        if self.failed:
+            return f"{min(self.failed)} cannot be certified: `weighbridge audit verify` says what was changed"
+        if self.spoiled:
+            return f"the ledger's entry {self.spoiled[0]} is none any more: `weighbridge audit verify`"
         if not self.unsettled:
             return ""
         *earlier, one = self.unsettled
@@ -387,13 +412,22 @@ class Assurance:
         """Reconcile a span (milliseconds), sign what was found, write it down, and leave it outside.
 
         `ask`: ask the networks as well. A span that has not ended is reconciled up to now, and the
-        certificate says so. Folders that cannot be written to are in `unwritten`. Raises StoreError, and
-        ValueError for a span that has not begun.
+        certificate says so. Folders that cannot be written to are in `unwritten`. Raises StoreError, Damaged
+        among it where something in the store has no form that was ever written, and NotBegun.
         """
         whole, until = until, min(until, self.database.clock.now() - SETTLE)
         if until <= since:
-            raise ValueError(f"{day} has not begun")
-        run = _Run(day, since, until, partial=until < whole)
+            raise NotBegun(f"{day} has not begun")
+        try:
+            made = await self._certify(_Run(day, since, until, partial=until < whole), ask)
+        except SPOILED as error:
+            why = f"something in the store is not as it was ever written ({type(error).__name__})"
+            raise Damaged(f"{day} cannot be certified: {why}; `weighbridge audit verify`") from error
+        self.failed.pop(day, None)
+        return made
+
+    async def _certify(self, run: _Run, ask: bool) -> Certificate:
+        since, until = run.since, run.until
         lane = self.database.lane
         head = await self.database.read(lambda db: checkpoints.head(db, lane))
         chosen = await self.database.read_apart(lambda db: reconciling.span(db, lane, since, until))
@@ -407,6 +441,7 @@ class Assurance:
         else:
             run.closed += [SYMPHONY, WEIXIN]
             run.alerts.append("no network was asked")
+        await self._still_missing(run)
         await self._try(run)
         await self._unusual(run, found.hits)
         certificate = await self._drawn_up(run, found, head or (0, b""))
@@ -415,6 +450,13 @@ class Assurance:
         self._say(certificate)
         await self._recall()
         return certificate
+
+    async def _still_missing(self, run: _Run) -> None:
+        """What an earlier run of the day missed, and is not there: a network need not show it for ever."""
+        before = await self.database.read_apart(lambda db: heartbeats.still_missing(db, run.day))
+        named = {one.name for one in run.faults if (one.stage, one.what) == (Stage.SOURCE, What.MISSING)}
+        detail = "the network had it when an earlier run asked, the archive has not"
+        run.faults += [Fault(Stage.SOURCE, What.MISSING, one, detail) for one in before if one not in named]
 
     def _tree(self, db: Connection) -> list[Fault]:
         """The ledger itself: no entry is missing or another, and its roots are those that were signed."""
@@ -478,6 +520,7 @@ class Assurance:
     ) -> None:
         network = asked.network
         gaps = [(one.conversation, one.since, one.until) for one in unasked]
+        run.gaps += len(gaps)
         run.unasked += [
             f"{network} {one.conversation}, {moment(one.since)} to {moment(one.until)}: {one.reason}"
             for one in unasked
@@ -610,12 +653,13 @@ class Assurance:
         accounts = [_with_faults(one, run.faults) for one in run.accounts]
         accounts += [Account(*name, dict(counts)) for name, counts in sorted(found.counts.items())]
         runs = await self.database.read(lambda db: heartbeats.certified(db, run.day))
+        number = await self.database.read(lambda db: heartbeats.next_run(db, run.day))
         counts = await self.database.read_apart(
             lambda db: heartbeats.sent_on(db, sorted(self.captures), run.since, run.until)
         )
         return Certificate(
             day=run.day,
-            run=len(runs) + 1,
+            run=number,
             since=run.since,
             until=run.until,
             made_at=self.database.clock.now(),
@@ -632,6 +676,7 @@ class Assurance:
             closed=tuple(run.closed),
             partial=run.partial,
             earlier=tuple(one.told() for one in runs),
+            gaps=run.gaps,
         )
 
     async def leave(self) -> None:

@@ -733,6 +733,158 @@ async def test_certificates_are_brought_to_where_they_lack(world: World) -> None
     assert [one["event"] for one in lines] == ["certificate:gone"]
 
 
+WHO = ("alice.wong@bank.example", "a test of the feed")
+
+
+async def settled(world: World, day: str) -> None:
+    """A person says why a day is as it is."""
+    await world.database.write(lambda tx: heartbeats.settle(tx, world.database.lane, day, *WHO))
+
+
+def forgetting(world: World, network: str, day_after: int) -> None:
+    """From a moment on a network no longer has what is older than that."""
+
+    async def recount(since: int, until: int, known: Iterable[str] = ()) -> AsyncIterator[Sighting | Unasked]:
+        for chat in known if since < day_after else ():
+            yield Unasked(network, chat, since, min(day_after, until), "kept for three days only")
+        for one in world.lines[network].peer.stream:
+            if max(since, day_after) <= one.sent_at < until:
+                yield sighting(one)
+
+    world.lines[network].recount = recount  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize("says_so", [True, False])
+async def test_no_later_run_washes_a_lost_message(world: World, says_so: bool) -> None:
+    """A message was lost; when the day is certified again its network keeps it no longer, and says so, or
+    does not even that: the difference stands."""
+    await world.begin()
+    await world.notices(SYMPHONY), await world.notices(WEIXIN)
+    lost = await world.talk(received=False)
+    await world.certificate()
+    if says_so:
+        forgetting(world, SYMPHONY, world.clock.now())
+    else:
+        world.lines[SYMPHONY].peer.stream.remove(lost)
+    made = await world.assurance.certify_day(date(2026, 1, 5))
+    assert made.run == 2 and any(lost.id in one for one in made.lists["fault source missing"])
+    assert world.assurance.trouble().startswith("2026-01-05: 1 differences")
+
+
+async def test_a_run_that_could_not_ask_washes_nothing(world: World) -> None:
+    """A delivery was not shown; then the network could not be asked for that time: the first run stands."""
+    await world.begin()
+    await world.notices(SYMPHONY), await world.notices(WEIXIN)
+    said = world.lines[WEIXIN].peer.stream.pop()
+    assert (await world.certificate()).lists["fault source surplus"]
+    forgetting(world, WEIXIN, world.clock.now())
+    world.lines[SYMPHONY], away = world.lines[SYMPHONY], world.lines.pop(SYMPHONY)
+    await world.assurance.certify_day(date(2026, 1, 5))
+    world.lines[SYMPHONY] = away
+    made = await world.assurance.certify_day(date(2026, 1, 5))
+    assert not made.faults and made.gaps
+    assert world.assurance.trouble().startswith("2026-01-05: 1 differences")
+    world.lines[WEIXIN] = Stalling(world.lines[WEIXIN].peer, world.clock, world.database)
+    world.lines[WEIXIN].peer.stream.append(said)
+    assert (await world.assurance.certify_day(date(2026, 1, 5))).clean
+    assert world.assurance.trouble() == "", "asked for, and well"
+
+
+async def test_what_was_settled_is_not_opened_by_a_run_that_finds_the_same(world: World) -> None:
+    """A settled day is certified again and finds what it found: no alarm. Another message is gone: one."""
+    await world.begin()
+    await world.talk(received=False)
+    await world.certificate()
+    await settled(world, "2026-01-05")
+    await world.assurance.certify_day(date(2026, 1, 5))
+    assert world.assurance.trouble() == ""
+    early = world.lines[SYMPHONY].peer.stream[0]
+    world.lines[SYMPHONY].peer.stream.append(replace(early, id="another"))
+    await world.assurance.certify_day(date(2026, 1, 5))
+    assert world.assurance.trouble().startswith("2026-01-05: 2 differences")
+
+
+async def test_what_a_span_found_stands(world: World) -> None:
+    """Days reconciled together: what they lack stands until somebody settles the span."""
+    await world.begin()
+    await world.talk(received=False)
+    world.clock.forward(2 * DAY)
+    since = round(datetime(2026, 1, 5, tzinfo=UTC).timestamp() * 1000)
+    await world.assurance.certify("2026-01-05..2026-01-06", since, since + 2 * DAY)
+    assert world.assurance.trouble().startswith("2026-01-05..2026-01-06: 1 differences")
+    await settled(world, "2026-01-05..2026-01-06")
+    await world.assurance._recall()
+    assert world.assurance.trouble() == ""
+
+
+@pytest.mark.parametrize(
+    ("subject", "value"),
+    [
+        ("day/%", "'x'"),
+        ("day/%", "'{}'"),
+        ("settled/%", "'x'"),
+        ("capture", "'x'"),
+        ("message/%", "x'00ff'"),
+        ("%", "'[1]'"),
+    ],
+)
+async def test_no_spoiled_entry_ends_the_watch(world: World, subject: str, value: str) -> None:
+    """Whatever is written over an entry: the daemon begins, looks, and certifies; and it is told."""
+    await world.begin()
+    await world.talk(received=False)
+    await world.certificate()
+    await settled(world, "2026-01-05")
+    world.clock.forward(5 * HOUR)
+    await world.assurance.watch()
+    await world.database.write(lambda tx: tx.append(0, "policy:activated", "policy", {"policies": []}, b"{}"))
+    world.execute(f"UPDATE ledger SET entry = {value} WHERE subject LIKE '{subject}'")
+    await world.again()
+    await world.assurance.watch()
+    world.clock.forward(DAY)
+    await world.assurance.certify_due()
+    await world.assurance.watch()
+    assert world.assurance.trouble()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE meta SET value = 'x' WHERE key LIKE 'heard.%'",
+        "UPDATE messages SET archived_at = 'x' WHERE id = 1",
+        "UPDATE deliveries SET conversation = x'00ff'",
+        "UPDATE messages SET conversation = x'00ff' WHERE id = 1",
+        "UPDATE messages SET kind = 'what' WHERE id = 1",
+    ],
+)
+async def test_no_spoiled_row_ends_the_watch(world: World, change: str) -> None:
+    """Whatever stands in a column: the daemon begins, looks and certifies, or says that it cannot."""
+    await world.begin()
+    await world.notices(SYMPHONY), await world.notices(WEIXIN)
+    await world.assurance.watch()
+    world.execute(change)
+    await world.again()
+    await world.assurance.watch()
+    world.clock.forward(DAY)
+    await world.assurance.certify_due()
+    assert "meta" in change or world.assurance.trouble()
+    if "meta" in change:
+        assert await world.database.read(lambda db: heartbeats.last_read(db, SYMPHONY))
+
+
+async def test_a_certificate_that_fails_is_an_alarm(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of a day can be read: the daemon lives, says so, and tries again after four hours."""
+    await world.begin()
+    with monkeypatch.context() as broken:
+        broken.setattr("bridge.store.reconciling.reconcile", lambda *_: 1 + "x")  # type: ignore[operator]
+        world.clock.forward(DAY)
+        for _ in range(2):
+            await world.assurance.certify_due()
+    assert "2026-01-05 cannot be certified" in world.assurance.trouble()
+    world.clock.forward(4 * HOUR)
+    await world.assurance.certify_due()
+    assert "cannot be certified" not in world.assurance.trouble()
+
+
 def test_the_daemon_stops_and_goes_on_by_itself(tmp_path: Path) -> None:
     """In the running daemon: a stalled network is told by readyz and the metrics, what is in the outbox
     stays there, and goes out when the network answers again."""

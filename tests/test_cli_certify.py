@@ -131,7 +131,20 @@ def test_what_stands_is_settled_by_a_person_with_a_reason(desk: Terminal) -> Non
     again = desk.type("certify", "settle", DAY, "--reason", "once more")
     assert again.code == 1 and "certify alerts" in again.err
     certified(desk)
-    assert desk.type("certify", "alerts").code == 1, "a later run is another finding"
+    assert desk.type("certify", "alerts").code == 0, "a later run that finds the same opens nothing"
+
+
+@pytest.mark.parametrize("value", ["'x'", "'{}'"])
+def test_an_entry_that_is_none_any_more_is_an_error_line(desk: Terminal, value: str) -> None:
+    """Somebody wrote over what the ledger says of a certificate: every command says so in a line, and the
+    day can be certified once more."""
+    certified(desk)
+    with sqlite3.connect(desk.folder / "weighbridge.db") as db:
+        db.execute(f"UPDATE ledger SET entry = {value} WHERE subject LIKE 'day/%'")
+    for command in (("list",), ("alerts",), ("show", DAY)):
+        answer = desk.type("certify", *command)
+        assert answer.code == 5 and DAY in answer.err and "Traceback" not in answer.err, answer.err
+    assert certified(desk, "--json").records[0]["run"] == 2
 
 
 def test_days_that_cannot_be_are_refused(desk: Terminal) -> None:

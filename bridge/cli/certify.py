@@ -138,6 +138,7 @@ async def _made(
     settings: Settings, span: tuple[str, int, int], offline: bool
 ) -> tuple[Certificate, Mapping[Path, str]]:
     """A certificate of a span, beside the daemon or without one; and what could not be written where."""
+    from bridge.assurance import NotBegun
     from bridge.cli import compose
 
     async with opened(settings) as store:
@@ -149,7 +150,7 @@ async def _made(
             async with compose.networks(settings, store.blobs) as both:
                 assurance.connectors = lambda: both
                 return await assurance.certify(*span), assurance.unwritten
-        except ValueError as error:
+        except NotBegun as error:
             raise click.UsageError(str(error)) from None
 
 
@@ -180,7 +181,16 @@ def list_(root: Root, as_json: bool) -> int:
     rows = [{**one._asdict(), "of": _extent(one)} for one in root.read(heartbeats.certified)]
     rows = rows if as_json else [{**row, "unasked": ", ".join(row["unasked"])} for row in rows]
     output.listing(rows, _RUNS, as_json=as_json, empty="no day is certified yet: `weighbridge certify`")
-    return Exit.DONE
+    return _spoiled(root) or Exit.DONE
+
+
+def _spoiled(root: Root) -> int:
+    """Say which entries about certificates are none any more; 0 when all are."""
+    from bridge.store import heartbeats
+
+    for subject in (found := root.read(heartbeats.spoiled)):
+        output.note(f"the ledger's entry {output.cell(subject)} is none any more: `weighbridge audit verify`")
+    return Exit.INTEGRITY if found else Exit.DONE
 
 
 def _extent(one: Kept) -> str:
@@ -267,12 +277,13 @@ def alerts(root: Root, as_json: bool) -> int:
     Differences of any day, and what was unusual in the last week. Exit code 1 when there is anything."""
     from bridge.store import heartbeats
 
-    if root.read(heartbeats.standing) is None:
+    spoiled = _spoiled(root)
+    if not spoiled and root.read(heartbeats.standing) is None:
         raise Missing("no day is certified yet: `weighbridge certify`")
     days = root.read(lambda db: [(one, _unusual(db, one)) for one in heartbeats.unsettled(db)])
     rows = [{"day": one.day, "alert": said} for one, alerts in days for said in alerts]
     output.listing(rows, {"day": "DAY", "alert": "ALERT"}, as_json=as_json, empty="no alerts")
-    return Exit.NO if rows else Exit.DONE
+    return spoiled or (Exit.NO if rows else Exit.DONE)
 
 
 def _unusual(db: Connection, one: Kept) -> list[str]:
@@ -290,20 +301,20 @@ def _unusual(db: Connection, one: Kept) -> list[str]:
 
 
 @certify.command()
-@click.argument("day", type=DAY)
+@click.argument("day", type=SPAN)
 @reason_option
 @person_option
 @pass_root
-def settle(root: Root, day: date, reason: str, person: str) -> int:
-    """Say why a DAY's certificate found what it found.
+def settle(root: Root, day: str, reason: str, person: str) -> int:
+    """Say why the certificate of a DAY, or of a span (FIRST..LAST), found what it found.
 
-    It is no alarm any more. The certificate stays as it is. Days before it on which too few had been written in a network are taken
-    as usual from then on.
+    It is no alarm any more. The certificate stays as it is. Where it missed messages of a network, the days
+    before it are taken as usual for that network; if it stays silent, that is told again.
     """
     from bridge.store import heartbeats
 
     def settled(store: Database) -> Awaitable[Kept]:
-        return store.write(lambda tx: heartbeats.settle(tx, store.lane, str(day), person, reason))
+        return store.write(lambda tx: heartbeats.settle(tx, store.lane, day, person, reason))
 
     one = root.act(settled)
     found = f"{one.differences} differences, {one.alerts} alerts"

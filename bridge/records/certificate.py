@@ -65,7 +65,8 @@ class Certificate:
     for, `alerts` what is unusual, `canaries` what was tried on purpose and what came of it, `capture` by
     network how long it was not read at most (seconds), `quiet` which networks had nothing to say. `closed`
     are the networks that were not asked at all; `partial` says that the span had not ended; `earlier` has a
-    line for each run of the same day before this one, so that a later run hides nothing.
+    line for each run of the same day before this one, so that a later run hides nothing. `gaps` is how many
+    of `unasked` are conversations or times of networks that were asked.
     """
 
     day: str
@@ -86,6 +87,7 @@ class Certificate:
     closed: tuple[str, ...] = ()
     partial: bool = False
     earlier: tuple[str, ...] = ()
+    gaps: int = 0
     v: int = VERSION
 
     @property
@@ -102,6 +104,15 @@ class Certificate:
     def failed(self) -> list[str]:
         """The canaries that did not come back."""
         return [name for name, said in self.canaries.items() if said != "well"]
+
+    @property
+    def findings(self) -> frozenset[tuple[str, str]]:
+        """What is to be looked at, item by item, and how many there are where not all are listed."""
+        faults = {name: items for name, items in self.lists.items() if name.startswith("fault ")}
+        found = {(name, item.partition(": ")[0]) for name, items in faults.items() for item in items}
+        cut = {(name, str(self.totals[name])) for name in faults if self.totals.get(name, 0) > MOST}
+        alerts = {("alert", one) for one in self.alerts}
+        return frozenset(found | cut | alerts | {("canary", name) for name in self.failed})
 
     @property
     def clean(self) -> bool:

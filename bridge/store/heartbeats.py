@@ -39,6 +39,9 @@ REST = 3_600_000
 RECENT = 7
 """Days for which what was unusual stands."""
 
+FEW = 100
+"""Entries among which the last that can be read is looked for."""
+
 FAR = 53
 """Weeks back to which a usual day is looked for."""
 
@@ -69,8 +72,9 @@ def keep_read(tx: Tx, heard: Mapping[str, int]) -> None:
 
 
 def last_read(db: Connection, network: str) -> int:
-    """When a network was read last; 0 when it never was."""
-    return int(_meta(db, f"heard.{network}") or 0)
+    """When a network was read last; 0 when it never was. By the ledger where what was kept is no time."""
+    said = _meta(db, f"heard.{network}")
+    return int(said) if said.isdecimal() else last_heard(db, network)
 
 
 def _meta(db: Connection, key: str) -> str:
@@ -78,10 +82,10 @@ def _meta(db: Connection, key: str) -> str:
 
 
 def _last(db: Connection, subject: str) -> Entry | None:
+    """The last entry of a subject that is one still."""
     c = s.ledger.c
-    query = select(c.entry).where(c.subject == subject).order_by(c.lane, c.seq.desc()).limit(1)
-    found = db.execute(query).scalar()
-    return None if found is None else recall(found)
+    query = select(c.entry).where(c.subject == subject).order_by(c.lane, c.seq.desc()).limit(FEW)
+    return next(reconciling.readable(db.execute(query).scalars()), None)
 
 
 def came(db: Connection, network: str, since: int) -> int:
@@ -128,12 +132,13 @@ class _Told(NamedTuple):
 
 
 def _told(db: Connection) -> _Told:
-    return _Told(*map(int, _meta(db, "capture.told").split()))
+    said = _meta(db, "capture.told").split()
+    return _Told(*map(int, said)) if len(said) == 3 and all(map(str.isdecimal, said)) else _Told()
 
 
 def _is_of_this_pause(db: Connection, told: _Told) -> bool:
     stopped = _last(db, "capture")
-    return stopped is not None and told.at >= stopped.at
+    return told.at >= (stopped.at if stopped else 0)
 
 
 def resume(tx: Tx, lane: int, epoch: int) -> bool:
@@ -203,7 +208,7 @@ def _reaches(db: Connection, network: str, chat: str, now: int) -> bool:
 
 class Kept(NamedTuple):
     """A certificate in the ledger: its day, run, when it was made, its span (`since` <= time < `until`), its
-    digest, what it found, and the networks that were not asked."""
+    digest, what it found, the networks that were not asked, and for how much the others could not be."""
 
     day: str
     run: int
@@ -215,6 +220,17 @@ class Kept(NamedTuple):
     differences: int
     alerts: int
     unasked: tuple[str, ...]
+    gaps: int = 0
+
+    @property
+    def thorough(self) -> bool:
+        """Whether every network was asked for all of it."""
+        return not self.unasked and not self.gaps
+
+    @property
+    def last_day(self) -> date:
+        """The last day that it is of."""
+        return date.fromisoformat(self.day.rpartition("..")[2])
 
     @property
     def whole(self) -> bool:
@@ -244,6 +260,7 @@ def certify(tx: Tx, lane: int, certificate: Certificate) -> None:
         "differences": certificate.faults,
         "alerts": len(certificate.alerts) + len(certificate.failed),
         "unasked": list(certificate.closed),
+        "gaps": certificate.gaps,
     }
     tx.append(lane, "day:certified", f"day/{certificate.day}", facts, certificate.canonical())
 
@@ -253,14 +270,45 @@ def certified(db: Connection, day: str = "", first: str = "") -> list[Kept]:
     c = s.ledger.c
     which = c.subject == f"day/{day}" if day else and_(c.subject >= f"day/{first}", c.subject < "day0")
     rows = db.execute(select(c.entry).where(which).order_by(c.lane, c.seq)).scalars()
-    return [_kept(recall(entry)) for entry in rows]
+    return [one for entry in reconciling.readable(rows) if (one := _kept(entry))]
 
 
-def _kept(entry: Entry) -> Kept:
+def next_run(db: Connection, day: str) -> int:
+    """The number of the next run of a day: one more than there are entries, also where one cannot be read."""
+    which = s.ledger.c.subject == f"day/{day}"
+    return int(db.execute(select(func.count()).select_from(s.ledger).where(which)).scalar() or 0) + 1
+
+
+def spoiled(db: Connection) -> list[str]:
+    """The days of whose certificates, or settling, the ledger has an entry that is none any more."""
+    c = s.ledger.c
+    found = []
+    for first, last, read in (("day/", "day0", _kept), (SETTLED, f"{SETTLED[:-1]}0", _run_of)):
+        which = c.subject >= first, c.subject < last
+        rows = db.execute(select(c.subject, c.entry).where(*which).order_by(c.lane, c.seq))
+        found += [row.subject for row in rows if not any(map(read, reconciling.readable([row.entry])))]
+    return found
+
+
+_NUMBERS = ("since", "until", "sha256", "archived", "differences", "alerts")
+_TYPES = {**dict.fromkeys(_NUMBERS, int), "sha256": str, "run": int, "unasked": list}
+
+
+def _kept(entry: Entry) -> Kept | None:
+    """What an entry says of a certificate; None where it is not of one any more."""
     facts: Mapping[str, Any] = entry.facts
-    names = ("since", "until", "sha256", "archived", "differences", "alerts")
-    values = (facts[name] for name in names)
-    return Kept(_day_of(entry), facts["run"], entry.at, *values, tuple(facts["unasked"]))
+    typed = all(isinstance(facts.get(name), of) for name, of in _TYPES.items())
+    if entry.kind != "day:certified" or not typed or not isinstance(entry.at, int):
+        return None
+    values = (facts[name] for name in _NUMBERS)
+    unasked, gaps = tuple(map(str, facts["unasked"])), facts.get("gaps", 0)
+    return Kept(_day_of(entry), facts["run"], entry.at, *values, unasked, gaps)
+
+
+def _run_of(entry: Entry) -> int:
+    """The run that an entry says was settled, 0 where it says nothing of that any more."""
+    run = entry.facts.get("run")
+    return run if entry.kind == "day:settled" and isinstance(run, int) else 0
 
 
 def _day_of(entry: Entry) -> str:
@@ -283,38 +331,56 @@ def settled(db: Connection) -> dict[str, int]:
     c = s.ledger.c
     which = c.subject >= SETTLED, c.subject < f"{SETTLED[:-1]}0"
     rows = db.execute(select(c.entry).where(*which).order_by(c.lane, c.seq)).scalars()
-    return {entry.subject.removeprefix(SETTLED): int(str(entry.facts["run"])) for entry in map(recall, rows)}
+    found = ((entry.subject.removeprefix(SETTLED), _run_of(entry)) for entry in reconciling.readable(rows))
+    return {day: run for day, run in found if run}
 
 
 def standings(db: Connection) -> list[Kept]:
-    """What holds of each day that was certified whole, in the order of days: of its runs, the last of those
-    that asked most."""
-    best: dict[str, Kept] = {}
+    """What holds of each day that was certified whole, and of each span that differs, in the order of days.
+
+    Of the runs, the last of those that asked most. Differences stay until a run asked every network for all
+    of it, or found more: whoever was not asked says nothing of them.
+    """
+    holds: dict[str, Kept] = {}
     for one in certified(db):
-        before = best.get(one.day)
-        if one.whole and (before is None or len(one.unasked) <= len(before.unasked)):
-            best[one.day] = one
-    return [best[day] for day in sorted(best)]
+        before = holds.get(one.day)
+        if (one.whole or ".." in one.day) and (before is None or _replaces(one, before)):
+            holds[one.day] = one
+    return [holds[day] for day in sorted(holds) if holds[day].whole or holds[day].differences]
+
+
+def _replaces(one: Kept, before: Kept) -> bool:
+    if before.differences:
+        return one.thorough or one.differences > before.differences
+    return bool(one.differences) or len(one.unasked) <= len(before.unasked)
 
 
 def standing(db: Connection) -> Kept | None:
     """What holds of the last day that was certified whole."""
-    return (standings(db) or [None])[-1]
+    return ([one for one in standings(db) if one.whole] or [None])[-1]
 
 
 def unsettled(db: Connection) -> list[Kept]:
-    """The days of which something stands, the oldest first: differences until somebody settles them, what is
-    unusual until then or for a week."""
+    """The days and spans of which something stands, the oldest first: differences until somebody settles
+    them, what is unusual until then or for a week. A run that found nothing but what was settled of its day
+    before stands no more than that."""
     days, done = standings(db), settled(db)
     if not days:
         return []
-    recent = date.fromisoformat(days[-1].day) - timedelta(days=RECENT)
-    return [
-        one
-        for one in days
-        if one.run > done.get(one.day, 0)
-        and (one.differences or (one.alerts and date.fromisoformat(one.day) > recent))
-    ]
+    recent = max(one.last_day for one in days) - timedelta(days=RECENT)
+    found = [one for one in days if one.differences or (one.alerts and one.last_day > recent)]
+    return [one for one in found if not _is_settled(db, one, done.get(one.day, 0))]
+
+
+def _is_settled(db: Connection, one: Kept, run: int) -> bool:
+    """Whether somebody settled a run of this day that found all of what this one did."""
+    if not run or one.run <= run:
+        return one.run <= run
+    try:
+        before, now = (certificate(db, one.day, number) for number in (run, one.run))
+    except (Missing, Damaged):
+        return False
+    return now.findings <= before.findings
 
 
 LONG_AGO = 1
@@ -336,16 +402,19 @@ def begun(db: Connection) -> int:
         return LONG_AGO if anything else 0
     try:
         at, (since, until) = recall(first.entry).at, (recall(one.entry).at for one in ends if one)
-    except ValueError:  # no entry any more: `audit verify` says so
+        return at if since <= at <= until else LONG_AGO
+    except (ValueError, TypeError):  # no entry any more: `audit verify` says so
         return LONG_AGO
-    return at if since <= at <= until else LONG_AGO
 
 
 def certificate(db: Connection, day: str, run: int = 0) -> Certificate:
     """A run of a day, or its last. Raises Missing when there is none, Damaged when it was changed."""
     c = s.ledger.c
     rows = db.execute(select(c.entry).where(c.subject == f"day/{day}").order_by(c.lane, c.seq)).scalars()
-    entries = [entry for entry in map(recall, rows) if run in (0, entry.facts["run"])]
+    kept = (entry for entry in reconciling.readable(rows) if _kept(entry))
+    entries = [entry for entry in kept if run in (0, entry.facts["run"])]
+    if not entries and f"day/{day}" in spoiled(db):
+        raise Damaged(f"what the ledger says of the certificate of {day} is no entry any more")
     if not entries:
         option = "--since FIRST --until AFTER" if ".." in day else f"--day {day}"
         raise Missing(f"{day} was not certified; `weighbridge certify {option}` does it")
@@ -357,6 +426,22 @@ def certificate(db: Connection, day: str, run: int = 0) -> Certificate:
     except (StoreError, ValueError, TypeError):
         pass
     raise Damaged(f"the certificate of {day}, run {entry.facts['run']}, is not what the ledger testifies to")
+
+
+def still_missing(db: Connection, day: str) -> list[str]:
+    """What the last run of a day missed of its networks ("symphony/ID"), and the archive has not by now:
+    a network that shows it no longer has not brought it."""
+    try:
+        items = certificate(db, day).lists.get("fault source missing", ())
+    except (Missing, Damaged):
+        return []
+    names = [item.partition(": ")[0].partition("/") for item in items]
+    m, lacking = s.messages.c, []
+    for network, _, source_id in names:
+        had = select(m.id).where(m.network == network, m.source_id == source_id).limit(1)
+        if db.execute(had).first() is None:
+            lacking.append(f"{network}/{source_id}")
+    return lacking
 
 
 def _body(db: Connection, entry: Entry) -> bytes:
@@ -405,8 +490,9 @@ def last_written(db: Connection, network: str) -> int:
     """The day on which somebody wrote in a network last, -1 when nobody ever did."""
     m, e = s.messages.c, s.ledger.c
     query = select(e.entry).join(s.messages, and_(m.lane == e.lane, m.entry == e.seq))
-    found = db.execute(query.where(*_by_people(network)).order_by(m.id.desc()).limit(1)).scalar()
-    return -1 if found is None else recall(found).at // DAY
+    rows = db.execute(query.where(*_by_people(network)).order_by(m.id.desc()).limit(FEW)).scalars()
+    found = next(reconciling.readable(rows), None)
+    return -1 if found is None else found.at // DAY
 
 
 def _by_people(network: str) -> tuple[Any, ...]:
@@ -455,7 +541,7 @@ def policies_since(db: Connection, at: int) -> int:
     """When other policies came into force last, if not before a time (milliseconds); 0 if not since."""
     c = s.ledger.c
     query = select(c.entry).where(c.subject == "policy").order_by(c.lane, c.seq)
-    entries = map(recall, db.execute(query).scalars())
+    entries = reconciling.readable(db.execute(query).scalars())
     times = [entry.at for entry in entries if entry.kind == "policy:activated" and entry.at >= at]
     return max(times, default=0)
 

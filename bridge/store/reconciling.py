@@ -129,16 +129,18 @@ def _entries(db: Connection, lane: int, first: int, last: int, chunk: int = CHUN
         rows = db.execute(query.order_by(c.seq).limit(chunk)).all()
         if not rows:
             return
-        yield from _readable(row.entry for row in rows)
+        yield from readable(row.entry for row in rows)
         first = rows[-1].seq + 1
 
 
-def _readable(entries: Iterable[bytes]) -> Iterator[Entry]:
+def readable(entries: Iterable[bytes]) -> Iterator[Entry]:
     """Entries, but for those that are none any more: the look at the ledger itself names them, and here what
     they testified to is missing."""
     for data in entries:
         with suppress(ValueError, TypeError):
-            yield recall(data)
+            entry = recall(data)
+            if isinstance(entry.facts, dict) and isinstance(entry.at, int):
+                yield entry
 
 
 # --- what came of it ------------------------------------------------------------------------------------
@@ -225,7 +227,7 @@ class _Work:
         return {
             message
             for message, data in rows
-            for entry in _readable([data])
+            for entry in readable([data])
             if (entry.kind, entry.subject) == ("record:disposed", f"message/{message}")
         }
 
@@ -361,7 +363,7 @@ class _Work:
         subjects = [f"delivery/{permit}" for permit in permits]
         query = select(c.lane, c.seq, c.entry).where(c.subject.in_(subjects))
         found: defaultdict[str, list[Entry]] = defaultdict(list)
-        for entry in _readable(data for *_, data in sorted(self.db.execute(query))):
+        for entry in readable(data for *_, data in sorted(self.db.execute(query))):
             if entry.kind in STATES:
                 found[_permit(entry)].append(entry)
         return found
@@ -488,7 +490,7 @@ class _Work:
         ):
             places = [row["entry"] for row in rows]
             query = select(c.entry).where(c.lane == self.span.lane, c.seq.in_(places))
-            entries = {entry.seq: entry for entry in _readable(self.db.execute(query).scalars())}
+            entries = {entry.seq: entry for entry in readable(self.db.execute(query).scalars())}
             for row in rows:
                 entry, subject = entries.get(_place(row["entry"])), f"message/{name.format(**row)}"
                 if entry is None or entry.subject != subject or entry.kind not in kinds:
@@ -564,7 +566,7 @@ class _Work:
         c = s.ledger.c
         query = select(c.lane, c.seq, c.entry).where(c.subject.in_([f"message/{one}" for one in numbers]))
         steps: defaultdict[str, list[tuple[str, Mapping[str, Any]]]] = defaultdict(list)
-        for entry in _readable(data for *_, data in sorted(self.db.execute(query))):
+        for entry in readable(data for *_, data in sorted(self.db.execute(query))):
             steps[entry.subject.partition("/")[2]].append((entry.kind, entry.facts))
         return {one: decided(steps[one]) for one in numbers}
 
@@ -604,7 +606,7 @@ class _Work:
         """What entries at these places say of a copy that an archive outside has acknowledged."""
         c = s.ledger.c
         query = select(c.entry).where(c.lane == self.span.lane, c.seq.in_(places))
-        entries = _readable(self.db.execute(query).scalars())
+        entries = readable(self.db.execute(query).scalars())
         names = ("destination", "revision", "sha256")
         return {
             entry.seq: (entry.subject, *(entry.facts.get(name) for name in names))
@@ -716,7 +718,8 @@ def look_up(
     )
     vault = vault_of(db)
     known = {
-        row[0]: Known(row[1], _said(vault, *row[4:]), row[2], _where(row[3])) for row in db.execute(query)
+        row[0]: Known(row[1], _said(vault, *row[4:]), _whole(row[2]), _where(row[3]))
+        for row in db.execute(query)
     }
     strange = [one for one in theirs if one.id not in known]
     out = {chat: _outside(db, network, chat) for chat in {one.conversation for one in strange}}
@@ -771,7 +774,7 @@ def _ours(db: Connection, network: str, permits: Collection[str]) -> dict[str, O
 
 def _where(conversation: str) -> str:
     """A conversation as a network names it; "" for one that is found by somebody's address."""
-    return "" if conversation.startswith(DIRECT) else conversation
+    return "" if str(conversation).startswith(DIRECT) else str(conversation)
 
 
 def _passed(db: Connection, row: Any) -> str:
@@ -801,7 +804,7 @@ def conversations(db: Connection, chosen: Span, network: str) -> list[str]:
         d.network == network, d.done_at >= chosen.since, d.done_at < chosen.until, d.state == "sent"
     )
     found = {*db.execute(messages.union(sent)).scalars(), *paired(db, chosen, network)}
-    return sorted(one for one in found if one and not one.startswith(DIRECT))
+    return sorted(one for one in found if isinstance(one, str) and one and not one.startswith(DIRECT))
 
 
 def _said(vault: Vault, lane: int, seq: int, wrapped: bytes | None, sealed: bytes | None) -> str:
@@ -932,6 +935,7 @@ __all__ = [
     "first_tried",
     "last_number",
     "look_up",
+    "readable",
     "reconcile",
     "recount",
     "span",
