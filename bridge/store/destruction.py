@@ -16,7 +16,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import (
     Connection,
@@ -32,6 +32,7 @@ from sqlalchemy import (
     update,
 )
 
+from bridge.errors import StoreError
 from bridge.flow import DeliveryState
 from bridge.store import schema as s
 from bridge.store import sqlite
@@ -43,6 +44,9 @@ from bridge.store.index.following import Follower
 from bridge.store.prepared import Prepared
 from bridge.store.rows import drop_delivery, is_gone, is_open, states_in
 from bridge.store.writer import Tx
+
+if TYPE_CHECKING:
+    import psycopg
 
 STAYING = frozenset({"consent:asked", "consent:given"})
 """Kinds of entries about a message whose content stays: what a client agreed to is a record of the client."""
@@ -259,11 +263,38 @@ def settle(engine: Engine, patience: float = 5.0, brief: float = 0.0) -> str:
     """
     if engine.dialect.name == "sqlite":
         return sqlite.rewrite(engine, patience, brief)
-    connection = engine.raw_connection()
+    from psycopg import Error
+
+    try:
+        connection = engine.raw_connection()
+    except Error as error:
+        return _why(error)
+    except StoreError as error:
+        return str(error)
     try:
         return _rewrite(connection.driver_connection, patience, brief)
+    except Error as error:
+        connection.invalidate()  # it may be lost, or set up as others are not
+        return _why(error)
     finally:
         connection.close()
+
+
+def _why(error: psycopg.Error) -> str:
+    """What a server's error means for whoever waits for the tables to be written anew."""
+    from psycopg.errors import DiskFull, InsufficientPrivilege, LockNotAvailable, QueryCanceled
+
+    reasons: dict[type[psycopg.Error], str] = {
+        LockNotAvailable: USED,
+        QueryCanceled: sqlite.WORKED,
+        InsufficientPrivilege: NOT_OWNED,
+        DiskFull: sqlite.FULL,
+    }
+    name, said = type(error).__name__, error.diag.message_primary or "the connection was lost"
+    return next(
+        (reason for kind, reason in reasons.items() if isinstance(error, kind)),
+        sqlite.FAILED.format(name=name, said=said),
+    )
 
 
 _LEFT_IN = (
@@ -279,10 +310,12 @@ NOT_OWNED = "the role of the store does not own its database: ALTER DATABASE …
 """Why the samples of a server's planner cannot be written anew."""
 
 
-def _rewrite(connection: Any, patience: float, brief: float) -> str:
-    """Write the tables anew, outside of any transaction: a server does it nowhere else."""
-    from psycopg.errors import InsufficientPrivilege, LockNotAvailable, QueryCanceled
+USED = "somebody uses a table of the database since before, and it cannot be locked"
 
+
+def _rewrite(connection: Any, patience: float, brief: float) -> str:
+    """Write the tables anew, outside of any transaction: a server does it nowhere else. Raises
+    psycopg.Error."""
     connection.rollback()
     before, connection.autocommit = connection.autocommit, True
     skipped: list[str] = []
@@ -301,14 +334,8 @@ def _rewrite(connection: Any, patience: float, brief: float) -> str:
             if there is not None:
                 analyze = ", ANALYZE" * (table != _SAMPLES)
                 connection.execute(f"VACUUM (FULL{analyze}) {table}")
-    except LockNotAvailable:
-        return sqlite.READ
-    except QueryCanceled:
-        return sqlite.WORKED
-    except InsufficientPrivilege:
-        return NOT_OWNED
-    finally:
         connection.execute("RESET statement_timeout")
+    finally:
         connection.remove_notice_handler(hear)
         connection.autocommit = before
     return NOT_OWNED if skipped else ""

@@ -319,13 +319,14 @@ def note_settled(tx: Tx, lane: int, person: str) -> list[int]:
 async def settle_again(store: Database) -> list[str]:
     """Try once more, where the files could not be written anew after a run; gives what is still to be done
     about plans that were begun, as sentences."""
-    begun = await store.read_apart(unfinished)
+    begun, left = await store.read_apart(unfinished), ""
     if any(one.state is State.DONE for one in begun):
         left = await asyncio.to_thread(settle, store.engine, PATIENCE, BRIEF)
         if not left:
             await store.write(lambda tx: note_settled(tx, store.lane, "weighbridge"))
             begun = await store.read_apart(unfinished)
-    return [str(one) for one in begun]
+    because = {State.DONE: f" ({left})"} if left else {}
+    return [f"{one}{because.get(one.state, '')}" for one in begun]
 
 
 def _size(tx: Tx, lane: int) -> int:

@@ -5,6 +5,7 @@ Rules of this file: only what `engines` asks of both kinds. No table is known he
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -117,8 +118,11 @@ def hold(engine: Engine, lane: int) -> _Lock | None:
 READ = "somebody reads in the database since before"
 """Why nothing can be written anew: what such a reader sees has to stay."""
 
+WRITTEN = "somebody writes to the database, and does not end"
 WORKED = "a daemon works the store, and would wait for it too long: stop the daemon meanwhile"
-FULL = "there is no room for the file once more"
+FULL = "there is no room to write all of it once more"
+FAILED = "the database failed: {name} ({said})"
+"""Why it could not be done, where it is nobody else's doing: the engine's name of it, and its words."""
 
 _BRIEF = 3.0
 """Seconds that the first half of writing a file anew may take while a daemon waits: it waits ten in all."""
@@ -126,8 +130,8 @@ _BRIEF = 3.0
 
 def rewrite(engine: Engine, patience: float, brief: float = 0.0) -> str:
     """Write the file anew, from what is in its tables alone, and cut its log off; gives why that could not be
-    done, "" when it is done. Readers are waited for `patience` seconds; `brief` is how many its first half
-    may take (0: any).
+    done, "" when it is done. Readers, and whoever else brings the log into the file, are
+    waited for `patience` seconds; `brief` is how many its first half may take (0: any).
 
     It takes the room of the file twice more, in a folder for temporary files and in the log, and a second or
     so for 100 MB. Nobody writes meanwhile. While a daemon works the store, a file that is too large for the
@@ -137,6 +141,8 @@ def rewrite(engine: Engine, patience: float, brief: float = 0.0) -> str:
         held = hold(engine, 0)
     except Conflict:
         return _rewrite(engine, patience, min(brief or _BRIEF, _BRIEF))
+    except OSError as error:
+        return FAILED.format(name=errno.errorcode.get(error.errno or 0, "OSError"), said=error.strerror)
     try:
         return _rewrite(engine, patience, brief or float("inf"))
     finally:
@@ -145,7 +151,10 @@ def rewrite(engine: Engine, patience: float, brief: float = 0.0) -> str:
 
 
 def _rewrite(engine: Engine, patience: float, limit: float) -> str:
-    connection = engine.raw_connection()
+    try:
+        connection = engine.raw_connection()
+    except sqlite3.Error as error:
+        return _why(error)
     driver: Any = connection.driver_connection
     until = time.monotonic() + limit
     try:
@@ -154,13 +163,47 @@ def _rewrite(engine: Engine, patience: float, limit: float) -> str:
         driver.set_progress_handler(lambda: time.monotonic() > until, 10_000)
         driver.execute("VACUUM")
         driver.set_progress_handler(None, 0)
-        busy, *_ = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-    except sqlite3.OperationalError as error:
-        return {sqlite3.SQLITE_INTERRUPT: WORKED, sqlite3.SQLITE_FULL: FULL}.get(error.sqlite_errorcode, READ)
+        return _cut(driver, patience)
+    except sqlite3.Error as error:
+        return _why(error)
     finally:
         connection.invalidate()  # its settings are not those of the others
         connection.close()
-    return READ if busy else ""
+
+
+def _cut(driver: Any, patience: float) -> str:
+    """Bring the log into the file and cut it off; gives who kept it from that, "" for nobody.
+
+    Whoever commits much does the same at once, for as long as that takes, and SQLite waits for no such one by
+    itself (its documentation, sqlite3_wal_checkpoint_v2): so it is tried until the patience is over.
+    """
+    until = time.monotonic() + patience
+    while driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+        if time.monotonic() >= until:
+            driver.execute("PRAGMA busy_timeout=0")
+            driver.execute("BEGIN IMMEDIATE")  # SQLITE_BUSY where the other one writes
+            driver.execute("ROLLBACK")
+            return READ
+        time.sleep(_PAUSE)
+    return ""
+
+
+_PAUSE = 0.05
+"""Seconds between two tries."""
+
+_REASONS = {
+    sqlite3.SQLITE_INTERRUPT: WORKED,
+    sqlite3.SQLITE_FULL: FULL,
+    sqlite3.SQLITE_BUSY: WRITTEN,
+    sqlite3.SQLITE_LOCKED: WRITTEN,
+}
+
+
+def _why(error: sqlite3.Error) -> str:
+    """What an error means for whoever waits for the file to be written anew."""
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    primary = getattr(error, "sqlite_errorcode", 0) & 0xFF  # without what an extended code adds
+    return _REASONS.get(primary, FAILED.format(name=name, said=error))
 
 
 def doubts(_: Connection) -> list[str]:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import Mock
 
 import psycopg
 import pytest
@@ -118,6 +119,7 @@ async def test_until_the_files_are_written_anew_a_run_is_not_settled(old: Firm) 
         await old.store.write(lambda tx: disposal.certify(tx, 0, number, "bob.li@bank.example"))
         (said,) = await disposal.settle_again(old.store)
         assert "may still lie in the database's own files" in said
+        assert said.endswith(f"({sqlite.READ})")
         plan = await old.store.read(lambda db: disposal.disposal(db, number))
         assert (plan.standing(0), "Not settled" in "\n".join(certificate(plan))) == (
             "done, not settled",
@@ -332,6 +334,23 @@ async def test_on_a_server_somebody_with_an_older_snapshot_is_said(
     data = table_files(superuser, postgres)
     assert len(gone) > 20
     assert not any(key in data for key in gone)
+
+
+async def test_on_a_server_an_error_is_a_reason(on_server: Firm, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No room, a failing disk, a connection that was lost: said, never raised, and the next try is clean."""
+    engine = on_server.store.engine
+    for error, why in (
+        (psycopg.errors.DiskFull(), sqlite.FULL),
+        (psycopg.errors.LockNotAvailable(), destruction.USED),
+        (psycopg.errors.IoError(), "the database failed: IoError"),
+    ):
+        with monkeypatch.context() as failing:
+            failing.setattr(destruction, "_unseen", Mock(side_effect=error))
+            assert destruction.settle(engine).startswith(why)
+    with monkeypatch.context() as failing:
+        failing.setattr(destruction, "_unseen", lambda connection, _: connection.close())
+        assert destruction.settle(engine).startswith("the database failed: OperationalError")
+    assert destruction.settle(engine) == ""
 
 
 async def test_on_a_server_a_role_that_does_not_own_the_database_is_said(

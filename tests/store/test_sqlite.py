@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import random
 import sqlite3
+import subprocess
+import sys
+import time
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -94,6 +98,60 @@ def test_who_reads_since_before_is_said(deleted: tuple[Path, list[bytes]]) -> No
     assert sqlite.rewrite(engine, 0.01) == ""
     assert left(path, gone) == 0
     engine.dispose()
+
+
+_ANOTHERS_CHECKPOINT = """
+import fcntl, sys
+with open(sys.argv[1], "r+b") as shared:
+    fcntl.lockf(shared, fcntl.LOCK_EX, 1, 121)  # WAL_CKPT_LOCK (SQLite documentation, WAL-mode file format)
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_anothers_checkpoint_is_waited_for(
+    deleted: tuple[Path, list[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever writes much brings the log into the file by himself, and SQLite waits for none of these: it is
+    tried again until that is over."""
+    path, gone = deleted
+    engine = open_engine(f"sqlite:///{path}")
+    with closing(sqlite3.connect(path)) as other:
+        other.execute("SELECT count(*) FROM names").fetchone()
+        command = [sys.executable, "-c", _ANOTHERS_CHECKPOINT, f"{path}-shm"]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+            assert process.stdout is not None and process.stdout.readline() == b"held\n"
+            ended = SimpleNamespace(monotonic=time.monotonic, sleep=lambda _: process.communicate())
+            monkeypatch.setattr(sqlite, "time", ended)
+            assert sqlite.rewrite(engine, 10.0) == ""
+            assert process.returncode == 0
+    assert left(path, gone) == 0
+    engine.dispose()
+
+
+def test_who_writes_and_does_not_end_is_said(deleted: tuple[Path, list[bytes]]) -> None:
+    """A writer is not called a reader."""
+    path, _ = deleted
+    engine = open_engine(f"sqlite:///{path}")
+    with closing(sqlite3.connect(path, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        assert sqlite.rewrite(engine, 0.01) == sqlite.WRITTEN
+    engine.dispose()
+
+
+def test_a_file_that_is_damaged_is_a_reason(deleted: tuple[Path, list[bytes]]) -> None:
+    """What the engine cannot do is said by its name, and never raised."""
+    path, _ = deleted
+    engine = open_engine(f"sqlite:///{path}")
+    data = bytearray(path.read_bytes())
+    data[8192:] = b"\xa5" * len(data[8192:])
+    path.write_bytes(data)
+    assert sqlite.rewrite(engine, 0.01) == (
+        "the database failed: SQLITE_CORRUPT (database disk image is malformed)"
+    )
+    engine.dispose()
+    path.write_bytes(b"no database at all" * 99)
+    assert "SQLITE_NOTADB" in sqlite.rewrite(open_engine(f"sqlite:///{path}"), 0.01)
 
 
 def test_a_daemon_does_not_wait_for_long(deleted: tuple[Path, list[bytes]]) -> None:
