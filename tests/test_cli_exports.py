@@ -715,6 +715,61 @@ def test_a_client_is_given_no_file_that_perhaps_never_reached_him(
     assert list(out_of(terminal, "whole").rglob("*INTERNAL.pdf"))
 
 
+async def _tell_of_versions(folder: Path, count: int) -> None:
+    """Every other version is blocked; the last one arrives in part."""
+    story = Story(folder)
+    await story.begin()
+    ids = [""]
+    for number in range(1, count + 1):
+        version = story.says(f"version {number}", replaces=ids[-1])
+        ids.append(version.id)
+        await story.archive(version)
+        blocked = number % 2 == 0 and number < count
+        await story.judge(*([ruled(Outcome.BLOCK, "", (0, 7))] if blocked else []))
+        if number == count:
+            await story.refuse(Step.PARK, "too-large", receipt=Receipt(("part",)))
+        elif not blocked:
+            await story.deliver()
+    await story.archive(story.says("", kind=Kind.RECALL, refers_to=ids[-3]))
+    await story.judge()
+    await story.deliver()
+    await story.sign()
+    story.store.close()
+
+
+def test_a_client_is_told_of_no_version_that_he_was_not_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The chain of what he was shown is whole from both ends, and has no hole to see; a regulator's
+    copy names each one's next and the last."""
+    (tmp_path / "store").mkdir()
+    asyncio.run(_tell_of_versions(tmp_path / "store", 8))
+    terminal = Terminal(tmp_path / "store", capsys)
+    assert export(terminal, "--client-copy", "李雷").code == Exit.DONE
+    found = {one["message"]: one for one in lines(out_of(terminal), "messages")}
+    chain = {
+        number: (
+            one["edits"] or one["recalls"],
+            [later["message"] for later in one["later"]],
+            one["versions"],
+        )
+        for number, one in found.items()
+    }
+    assert chain == {
+        1: (None, [3, 8, 9], 4),
+        3: (1, [5, 8, 9], 3),
+        5: (3, [7, 8, 9], 2),
+        7: (5, [8, 9], 1),
+        8: (7, [9], 0),
+        9: (8, [], 0),
+    }
+    assert not any(one["replaces"] or one["refers_to"] for one in found.values())
+    assert export(terminal, name="whole").code == Exit.DONE
+    whole = {one["message"]: one for one in lines(out_of(terminal, "whole"), "messages")}
+    assert [later["message"] for later in whole[1]["later"]] == [2, 8, 9]
+    assert (whole[1]["versions"], whole[8]["edits"], bool(whole[8]["replaces"])) == (7, 7, True)
+
+
 def test_a_client_whom_nobody_knows_takes_no_folder(terminal: Terminal) -> None:
     """A name that is mistyped: nothing is there and nothing in the record, and the right one goes on."""
     for option in ("--client", "--client-copy"):

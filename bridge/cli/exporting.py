@@ -267,7 +267,9 @@ class _Work:
         self.attachments = Attachments(settings.store.blobs, vault_of(db))
         naming = Naming(settings.exports.address_domain, settings.exports.origins)
         self.query = wanted.parsed()
-        self.transcripts = Transcripts(db, naming, self.attachments, ZoneInfo(wanted.zone), self._has)
+        self.transcripts = Transcripts(
+            db, naming, self.attachments, ZoneInfo(wanted.zone), self._has, copy=wanted.terms.client_copy
+        )
         self.prover = Prover(db, state)
         client = wanted.terms.client
         self.pairs = _pairs(db, client) if client else None
@@ -457,8 +459,8 @@ class _AsWritten:  # a `Document`, by what it has of another one
 
 def as_client(line: Line) -> Line | None:
     """A message as a client wrote it or saw it, and nothing of what the firm did with it; None where he did
-    neither."""
-    later = tuple(_later_as_client(one) for one in line.later if one.sender.role == CLIENT or one.shown)
+    neither. Its transcript names no version but those that he wrote or was shown."""
+    later = tuple(map(_later_as_client, line.later))
     bare = replace(line, sent="", offered="", sent_quote="", state="", decisions=(), later=later, copy=True)
     if line.kind in (Kind.NOTE, Kind.FAILED):
         return None  # what a network tells the bridge, in a client's name
@@ -466,11 +468,14 @@ def as_client(line: Line) -> Line | None:
         return replace(bare, readers=(), deliveries=())
     if not (line.delivered or line.partly) or all(reader.role != CLIENT for reader in line.readers):
         return None
+    taking = line.kind == Kind.RECALL
     return replace(
         bare,
+        replaces="",
+        refers_to=line.refers_to if line.sent_quote and not taking else "",
         text=line.sent if line.delivered else line.offered,
         quote=line.sent_quote,
-        taken=line.sent_quote if line.kind == Kind.RECALL else "",
+        taken=line.sent_quote if taking else "",
         files=_files_in_part(line) if line.partly else line.files,
         deliveries=tuple(
             replace(one, reason="", state=one.state if one.state == DeliveryState.SENT else "")

@@ -96,7 +96,7 @@ class Passed:
 class Later:
     """A later message that replaces one, or takes it back (`recall`). `here`: this export has it as well, and
     only then `text` is what it says: whoever asked for the earlier one was not given other words. `shown`:
-    the other side was shown it."""
+    the other side was shown it, or a part of it."""
 
     number: int
     at: int  # archived
@@ -116,8 +116,9 @@ class Line:
 
     `edits` and `recalls` are the number of the earlier message that this one replaces or takes back, as far
     as the archive has that one; `replaces` and `refers_to` name it as the network did. `taken` are the words
-    that it takes back, where this export has that message. `later` is what became of it: every later message
-    that replaces it or takes it back, wherever that lies.
+    that it takes back, where this export has that message. `later` is what became of it, wherever that lies:
+    the next message and the last that replace it, and likewise those that take it back; `versions` is how
+    many replace it in all. Each of these names the next one: to name all in all would be their square.
     `notice_for` is the number of the message that the bridge's own words are about. `gone` says why there is
     nothing to read: "disposed 2033-04-02 under hk-equities/records, disposal 4".
 
@@ -146,6 +147,7 @@ class Line:
     recalls: int | None = None
     taken: str = ""
     later: tuple[Later, ...] = ()
+    versions: int = 0
     replaces: str = ""
     refers_to: str = ""
     notice_for: int | None = None

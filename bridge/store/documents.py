@@ -10,6 +10,7 @@ A record that does not open any more is a document all the same, without words: 
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -32,7 +33,7 @@ from bridge.store import schema as s
 from bridge.store.codec import inspection_from, words_in
 from bridge.store.directory import Directory
 from bridge.store.prepared import Prepared
-from bridge.store.rows import WORDS_OF_OURS, final_words, is_gone, quoted_text
+from bridge.store.rows import WORDS_OF_OURS, final_words, find_message, is_gone, quoted_text
 from bridge.store.vault import Vault, apart, vault_of
 from bridge.words import visible
 
@@ -625,9 +626,17 @@ class Stored:
         return self._since(self._versions().recalls)
 
     @property
-    def later(self) -> list[Stored]:
-        """The messages that replace it or take it back, in order, as far as anything is left of them."""
-        return self._page.reading.documents(sorted({*self.edits, *self.recalls}))
+    def before(self) -> Iterator[int]:
+        """The earlier versions of what it replaces or takes back, the newest first, the original last."""
+        named = self.value.get("replaces") or (self.kind == Kind.RECALL and self.value.get("refers_to"))
+        if not named or self.notice_for is not None or not self._clear.conversation:
+            return
+        versions = self._versions()
+        first = versions.first(named)
+        found = versions.edits.get(first, ())
+        yield from reversed(found[: bisect_left(found, self.number)])
+        if (original := find_message(self._page.reading.db, self.network, first)) is not None:
+            yield original
 
     def other(self, number: int) -> Stored | None:
         """Another message, None where there is nothing left of it."""
@@ -639,5 +648,5 @@ class Stored:
     def _since(self, chains: Mapping[str, list[int]]) -> list[int]:
         if self.notice_for is not None or not self._clear.conversation:
             return []
-        found = chains.get(self._versions().first(self.source_id), ())
-        return [number for number in found if number > self.number]
+        found = chains.get(self._versions().first(self.source_id), [])
+        return found[bisect_right(found, self.number) :]

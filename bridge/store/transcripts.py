@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, tzinfo
+from itertools import islice
 
 from sqlalchemy import Connection, select
 
@@ -18,7 +19,7 @@ from bridge.errors import StoreError
 from bridge.flow import DeliveryState
 from bridge.message import Kind
 from bridge.ports import DIRECT
-from bridge.records.transcript import Came, Enclosure, Judged, Later, Line, Party, Passed, Slice
+from bridge.records.transcript import CLIENT, Came, Enclosure, Judged, Later, Line, Party, Passed, Slice
 from bridge.search.document import Attached, Decided, Delivered, Person
 from bridge.store import schema as s
 from bridge.store.attachments import Attachments
@@ -122,13 +123,23 @@ def _has_all(_: Stored) -> bool:
 
 
 class Transcripts:
-    """Documents as conversations. `attachments` opens what is archived, `has` says what else is exported."""
+    """Documents as conversations. `attachments` opens what is archived, `has` says what else is exported.
+    For a client (`copy`) there are no versions but those that he wrote or was shown."""
 
     def __init__(
-        self, db: Connection, naming: Naming, attachments: Attachments, zone: tzinfo, has: Has = _has_all
+        self,
+        db: Connection,
+        naming: Naming,
+        attachments: Attachments,
+        zone: tzinfo,
+        has: Has = _has_all,
+        *,
+        copy: bool = False,
     ) -> None:
         self.db, self.naming, self.attachments, self.zone, self.has = db, naming, attachments, zone, has
+        self.copy = copy
         self.talks = Talks(db, naming)
+        self._versions: dict[int, Later | None] = {}
 
     def runs(
         self,
@@ -201,7 +212,7 @@ class Transcripts:
     def line(self, one: Stored, talk: Talk) -> Line:
         """A document as a line of an export."""
         value, sender, deliveries = one.value, self._sender(one, talk), self._passed(one)
-        edits, recalls = self._earlier(one)
+        edits, recalls = self._earlier(one, talk)
         line = Line(
             number=one.number,
             at=one.at,
@@ -227,7 +238,8 @@ class Transcripts:
             edits=edits,
             recalls=recalls,
             taken=self._taken(one, recalls),
-            later=tuple(self._later(one, talk)),
+            later=self._later(one, talk),
+            versions=sum(1 for _ in self._named(one, one.edits, talk)),
             replaces=value.get("replaces", ""),
             refers_to=value.get("refers_to", ""),
             notice_for=one.notice_for,
@@ -277,9 +289,13 @@ class Transcripts:
                 found += (party for party in there if party.network == delivery.network)
         return tuple(dict.fromkeys(party for party in found if party != sender))
 
-    def _earlier(self, one: Stored) -> tuple[int | None, int | None]:
-        """The earlier messages that this one replaces and takes back."""
+    def _earlier(self, one: Stored, talk: Talk) -> tuple[int | None, int | None]:
+        """The earlier messages that this one replaces and takes back; for a client, of their versions the
+        last one that he wrote or was shown."""
         value = one.value
+        if self.copy:
+            follows = next((version.number for version in self._named(one, one.before, talk)), None)
+            return (follows, None) if value.get("replaces") else (None, follows)
         if replaces := value.get("replaces"):
             return find_message(self.db, one.network, replaces), None
         if one.kind == "recall" and (named := value.get("refers_to")):
@@ -291,23 +307,41 @@ class Transcripts:
         earlier = one.other(recalls) if recalls is not None else None
         return earlier.text if earlier is not None and self.has(earlier) else ""
 
-    def _later(self, one: Stored, talk: Talk) -> Iterator[Later]:
-        """What replaces a message, or takes it back."""
-        for later in one.later:
-            here = self.has(later)
-            if here is None:
-                continue
-            yield Later(
-                later.number,
-                later.at,
-                later.sent_at,
-                later.source_id,
-                later.kind == Kind.RECALL,
-                self._sender(later, talk),
-                here,
-                later.text if here else "",
-                any(d.state == DeliveryState.SENT for d in later.deliveries),
-            )
+    def _later(self, one: Stored, talk: Talk) -> tuple[Later, ...]:
+        """The next and the last message that replace it, and likewise those that take it back."""
+        found: dict[int, Later] = {}
+        for numbers in (one.edits, one.recalls):
+            for way in (numbers, reversed(numbers)):
+                found |= {later.number: later for later in islice(self._named(one, way, talk), 1)}
+        return tuple(found[number] for number in sorted(found))
+
+    def _named(self, one: Stored, numbers: Iterable[int], talk: Talk) -> Iterator[Later]:
+        """Versions and recalls of a message, of these numbers, that may be named."""
+        for number in numbers:
+            if number not in self._versions:
+                if len(self._versions) >= MOST:
+                    self._versions.clear()
+                self._versions[number] = self._version(one.other(number), talk)
+            version = self._versions[number]
+            if version and not (self.copy and version.sender.role != CLIENT and not version.shown):
+                yield version
+
+    def _version(self, one: Stored | None, talk: Talk) -> Later | None:
+        """A version or recall; None where there is nothing left of it, or it came later than what is
+        exported."""
+        if one is None or (here := self.has(one)) is None:
+            return None
+        return Later(
+            one.number,
+            one.at,
+            one.sent_at,
+            one.source_id,
+            one.kind == Kind.RECALL,
+            self._sender(one, talk),
+            here,
+            one.text if here else "",
+            any(passed.state == DeliveryState.SENT or passed.partly for passed in self._passed(one)),
+        )
 
     def _gone(self, number: int) -> str:
         """Why there is nothing to read of a message that does not open."""

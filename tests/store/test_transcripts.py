@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from postgres import Server
 from sqlalchemy import Connection
-from story import ALICE, LI_LEI, SHOWN, copy_of_the_story
+from story import ALICE, LI_LEI, SHOWN, Story, copy_of_the_story
 from test_copying import move
 
 from bridge.keepers import KeyFile
@@ -249,3 +250,35 @@ def test_what_became_of_a_message_is_known_wherever_it_lies(db: Connection) -> N
         asked.has = lambda _, has=has: has  # type: ignore[misc]
         (run,) = asked.runs([original])
         assert [(one.here, one.text) for one in next(run.slices[0].lines).later] == expected
+
+
+def test_what_many_versions_say_of_each_other_grows_with_their_number(tmp_path: Path) -> None:
+    """A bot edits one message over and over: each names the next and the last, and each is opened a few times
+    in all, not once for each before it."""
+    opened = []
+    for count in (10, 40):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        asyncio.run(_edited(folder, count))
+        with _connected(folder, folder / "weighbridge.db") as db:
+            asked = transcripts(db)
+            tried: list[int] = []
+            asked.has = lambda one, tried=tried: bool(tried.append(one.number)) or True  # type: ignore[misc]
+            (run,) = asked.runs(documents(db, range(1, count + 2)))
+            lines = list(run.slices[0].lines)
+        assert [len(one.later) for one in lines] == [2] * (count - 1) + [1, 0]
+        assert lines[0].versions == count
+        opened.append(len(tried))
+    assert opened[1] <= 4 * opened[0] + 4
+
+
+async def _edited(folder: Path, count: int) -> None:
+    story = Story(folder)
+    await story.begin()
+    first = story.says("word")
+    await story.archive(first)
+    for number in range(count):
+        await story.archive(story.says(f"word {number}", replaces=first.id))
+    while await story.judge():
+        pass
+    story.store.close()

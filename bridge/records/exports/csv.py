@@ -32,7 +32,7 @@ COLUMNS = (
     *("type", "time", "at", "sent_time", "sent_at", "conversation", "title", "day"),
     *("participant", "name", "address", "role", "network", "source_id", "message", "kind", "state"),
     *("text", "seen", "sent", "offered", "sent_quote", "quote", "defect", "edits", "recalls"),
-    *("taken", "later", "replaces", "refers_to"),
+    *("taken", "later", "versions", "replaces", "refers_to"),
     *("notice_for", "readers", "origin", "gone"),
     *("file", "file_name", "media_type", "size", "sha256", "missing", "reason"),
     *("decisions", "deliveries", "lane", "entry", "leaf"),

@@ -37,6 +37,7 @@ _WORDS: Mapping[str, tuple[str, str, str]] = {
     "edits": ("Replaces message", "修改消息", "修改訊息"),
     "recalls": ("Takes back message", "撤回消息", "撤回訊息"),
     "replaced": ("Replaced by", "已被修改，见", "已被修改，見"),
+    "versions": ("Later versions in all", "后续修改总数", "後續修改總數"),
     "taken_back": ("Taken back by", "已被撤回，见", "已被撤回，見"),
     "elsewhere": ("not in this export", "不在本次导出中", "不在本次匯出中"),
     "notice_for": ("Notice about message", "关于消息的通知", "關於訊息的通知"),

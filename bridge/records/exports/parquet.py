@@ -44,7 +44,7 @@ SCHEMAS: Mapping[str, Any] = {
             *((name, _TEXT) for name in ("network", "source_id", "kind", "state", "sender")),
             ("readers", _TEXTS),
             *((name, _TEXT) for name in ("text", "seen", "sent", "offered", "sent_quote", "quote", "defect")),
-            *((name, _WHOLE) for name in ("edits", "recalls", "notice_for")),
+            *((name, _WHOLE) for name in ("edits", "recalls", "notice_for", "versions")),
             *((name, _TEXT) for name in ("taken", "replaces", "refers_to", "origin", "gone")),
             ("later", _TEXTS),
             *((name, _WHOLE) for name in ("lane", "entry")),

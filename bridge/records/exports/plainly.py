@@ -134,6 +134,7 @@ def line(one: Line) -> dict[str, Any]:
         "recalls": one.recalls,
         "taken": one.taken,
         "later": [later(version) for version in one.later],
+        "versions": one.versions,
         "replaces": one.replaces,
         "refers_to": one.refers_to,
         "notice_for": one.notice_for,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bridge.records.exports.labels import label
-from bridge.records.exports.telling import decided, delivered, follower, state, utc, who
+from bridge.records.exports.telling import decided, delivered, follower, skips, state, utc, who
 from bridge.records.transcript import CLIENT, Came, Line, Party, Request, Slice
 
 Pair = tuple[str, str]
@@ -69,6 +69,8 @@ def became(line: Line, language: str) -> Iterator[Pair]:
     for later in line.later:
         told = follower(later, label("elsewhere", language))
         yield label("taken_back" if later.recall else "replaced", language), told
+    if skips(line):
+        yield label("versions", language), str(line.versions)
 
 
 def sides(line: Line, language: str) -> Iterator[Pair]:

@@ -19,7 +19,7 @@ from bridge.records.exports.choices import number, text
 from bridge.records.exports.naming import attachment, of_slice
 from bridge.records.exports.natives import account, custodian, everybody, mark
 from bridge.records.exports.packing import Limits, cut
-from bridge.records.exports.telling import remarks, said, utc
+from bridge.records.exports.telling import remarks, said, skips, utc
 from bridge.records.exports.zipping import Zip, zipped
 from bridge.records.transcript import ADVISOR, BRIDGE, Came, Enclosure, Line, Output, Party, Request, Slice
 
@@ -179,7 +179,8 @@ def _parent(line: Line) -> int | None:
 
 
 def _edits(line: Line) -> list[dict[str, object]]:
-    """The versions that followed, each with the one before it, as far as this export has their words."""
+    """The next version and the last, each with the one before it, as far as this export has their words and
+    there are none between: those say it themselves."""
     found: list[dict[str, object]] = []
     previous: str | None = line.text
     for one in line.later:
@@ -189,7 +190,7 @@ def _edits(line: Line) -> list[dict[str, object]]:
         edit |= {"previous": previous} if previous is not None else {}
         edit |= {"new": one.text} if one.text else {}
         found.append(edit)
-        previous = one.text or None
+        previous = None if skips(line) else one.text or None
     return found
 
 

@@ -102,16 +102,24 @@ def _links(line: Line) -> Iterator[tuple[str, str]]:
         yield "Replaces", f"{line.replaces}, which the archive does not have"
     if line.recalls is not None:
         yield "Takes back", f"message/{line.recalls}"
-    elif line.kind == "recall":
+    elif line.kind == "recall" and line.refers_to:
         yield "Takes back", f"{line.refers_to}, which the archive does not have"
     if line.notice_for is not None:
         yield "Notice about", f"message/{line.notice_for}"
 
 
 def became(line: Line) -> Iterator[tuple[str, str]]:
-    """What replaced a message, or took it back: its number, id and time, and whether it is here."""
+    """What replaced a message, or took it back: its number, id and time, and whether it is here; and how
+    often it was replaced, where not every version stands there."""
     for later in line.later:
         yield "Taken back by" if later.recall else "Replaced by", follower(later)
+    if skips(line):
+        yield "Later versions", str(line.versions)
+
+
+def skips(line: Line) -> bool:
+    """Whether there are later versions between the next one and the last."""
+    return line.versions > sum(not later.recall for later in line.later)
 
 
 def follower(later: Later, elsewhere: str = "not in this export") -> str:
