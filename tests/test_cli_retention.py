@@ -149,6 +149,76 @@ def test_two_people_give_a_class_to_what_has_none(terminal: Terminal) -> None:
     assert terminal.type("retention", "assign", "old", *WHY).code == Exit.WRONG
 
 
+def test_whoever_agrees_is_shown_what(terminal: Terminal) -> None:
+    """Query, period, proposer, reason, and how many it comes to today beside how many were proposed."""
+    typed = ("retention", "assign", "old", "--query", "nothing", "--keep", "3y", "--yes", *WHY)
+    assert terminal.type(*typed).code == Exit.DONE
+    seen = ("retention", "assign", "old", "--approve", "--reason", "seen", "--as", "bob.li@bank.example")
+    for shown in (terminal.type(*seen).out, terminal.type("retention", "assignments", "old").out):
+        for word in ("nothing", "3y", "carol", "asked by the authority", "records when proposed"):
+            assert word in shown
+    (row,) = terminal.type("retention", "assignments", "--json").records
+    assert (row["name"], row["state"], row["records"], row["keep"]) == ("old", "proposed", 1, "3y")
+    terminal.type("retention", "assign", "gone", "--query", "", "--keep", "3y", "--yes", *WHY)
+    assert terminal.type(*seen, "--yes").code == Exit.DONE
+    fewer = terminal.type("retention", "assign", "gone", *seen[3:])
+    assert "0 (-1)" in fewer.out
+    assert "agreed" in terminal.type("retention", "assignments").out
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--approve", "--query", "id:1"),
+        ("--approve", "--query", ""),
+        ("--approve", "--keep", "3y"),
+        ("--approve", "--refuse"),
+        ("--refuse", "--query", "id:1"),
+        ("--refuse", "--records", "1"),
+        ("--keep", "3y", "--records", "1"),
+        ("--query", "id:1"),
+    ],
+)
+def test_to_agree_is_about_what_was_proposed(terminal: Terminal, options: tuple[str, ...]) -> None:
+    """Whoever says a query beside it means something else, and is told; nothing is changed."""
+    terminal.type("retention", "assign", "old", "--query", "", "--keep", "3y", "--yes", *WHY)
+    typed = (
+        "retention",
+        "assign",
+        "old",
+        *options,
+        "--yes",
+        "--reason",
+        "seen",
+        "--as",
+        "bob.li@bank.example",
+    )
+    assert terminal.type(*typed).code == Exit.WRONG
+    assert "no class of retention" in terminal.type("retention", "explain", "5").out
+
+
+def test_a_proposed_class_is_refused(terminal: Terminal) -> None:
+    """Its name is free again."""
+    typed = ("retention", "assign", "old", "--query", "", "--keep", "3y", "--yes", *WHY)
+    terminal.type(*typed)
+    assert terminal.type(*typed).code == Exit.NO
+    refused = terminal.type("retention", "assign", "old", "--refuse", "--reason", "too wide", "--as", "dave")
+    assert (refused.code, "No record gets class old" in refused.out) == (Exit.DONE, True)
+    assert "dave" in terminal.type("retention", "assignments", "old").out
+    assert terminal.type(*typed).code == Exit.DONE
+    assert terminal.type("audit", "verify").code == Exit.DONE
+
+
+def test_more_than_was_proposed_is_refused(terminal: Terminal) -> None:
+    """Unless its number is named."""
+    typed = ("retention", "assign", "old", "--query", "id:5", "--keep", "3y", "--yes", *WHY)
+    assert terminal.type(*typed).code == Exit.DONE
+    agree = ("retention", "assign", "old", "--approve", "--yes", "--reason", "seen", "--as", "dave")
+    other = terminal.type(*agree, "--records", "2")
+    assert (other.code, "--records 1" in other.err) == (Exit.NO, True)
+    assert terminal.type(*agree, "--records", "1").code == Exit.DONE
+
+
 def test_explain_what_is_gone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Under which class it lived, until when, and which disposal it went by; it is counted no more."""
     old = firm(tmp_path)
@@ -227,7 +297,16 @@ def test_an_extension_is_named_as_the_reason(terminal: Terminal) -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [["--keep", "0y"], ["--keep", "７y"], [], ["--keep", "7y", "--until", "2033-01-01"]]
+    "wrong",
+    [
+        ["--keep", "0y"],
+        ["--keep", "７y"],
+        ["--keep", "101y"],
+        ["--keep", "99999y"],
+        ["--keep", "9" * 5000 + "y"],
+        [],
+        ["--keep", "7y", "--until", "2033-01-01"],
+    ],
 )
 def test_a_period_that_is_none_is_refused(terminal: Terminal, wrong: list[str]) -> None:
     """Before anything is looked at."""

@@ -6,6 +6,7 @@ about many records shows first how many it changes, and does nothing without --y
 
 from __future__ import annotations
 
+import re
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
@@ -22,6 +23,7 @@ from bridge.cli.root import Root, pass_root, person_option, reason_option, words
 
 if TYPE_CHECKING:
     from bridge.ports import Order
+    from bridge.store.assigning import Assignment
     from bridge.store.database import Database
     from bridge.store.lives import Claim, Foreseen, Life
 
@@ -34,6 +36,19 @@ _PRESETS = {
     "name": "PRESET", "keep": "KEEP", "start": "FROM", "first": "AT HAND", "place": "PLACE",
     "known": "KNOWN", "rule": "RULE",
 }  # fmt: skip
+
+_ASSIGNMENTS = {
+    "name": "CLASS", "state": "STATE", "keep": "KEEP", "records": "RECORDS", "query": "FOR WHAT FINDS",
+    "person": "PROPOSED BY", "reason": "WHY", "ended_by": "AGREED OR REFUSED BY",
+}  # fmt: skip
+
+_STATES = {
+    "retention:proposed": "proposed",
+    "retention:assigned": "agreed",
+    "retention:refused": "refused",
+}
+
+_PERIOD = re.compile(r"[0-9]{1,6}[dmy]", re.ASCII)
 
 _query_option = click.option(
     "--query", required=True, metavar="QUERY", callback=words, help="Which records, as a search."
@@ -54,7 +69,9 @@ def retention() -> None:
         --reason "asked by the authority"
     weighbridge retention assign old --query "before:2026-01-01" --keep 7y \\
         --reason "from before there was a rule"
+    weighbridge retention assignments
     weighbridge retention assign old --approve --reason "seen the counts"
+    weighbridge retention assign older --refuse --reason "too wide"
     weighbridge retention presets
     """
 
@@ -284,9 +301,17 @@ def extend(
 
 @retention.command()
 @click.argument("name", metavar="NAME")
-@click.option("--query", default="", metavar="QUERY", callback=words, help="Which records, as a search.")
+@click.option("--query", default=None, metavar="QUERY", callback=words, help="Which records, as a search.")
 @click.option("--keep", default="", metavar="PERIOD", help="For so long from their creation: 7y, 18m, 90d.")
 @click.option("--approve", is_flag=True, help="Agree to what another person proposed.")
+@click.option("--refuse", is_flag=True, help="Give it to no record; whoever proposed it takes it back so.")
+@click.option(
+    "--records",
+    type=click.IntRange(1),
+    default=None,
+    metavar="NUMBER",
+    help="With --approve: how many get it, if they are more than were proposed.",
+)
 @_yes_option
 @reason_option
 @person_option
@@ -294,27 +319,36 @@ def extend(
 @pass_root
 def assign(
     root: Root,
+    /,
     name: str,
-    query: str,
+    query: str | None,
     keep: str,
     approve: bool,
+    refuse: bool,
+    records: int | None,
     yes: bool,
     reason: str,
     person: str,
     as_json: bool,
 ) -> int:
-    """Propose class NAME for the records that have none. With --approve, agree to that.
+    """Propose class NAME for the records that have none. With --approve, agree to that; --refuse ends it.
 
     Without a class a record is kept without an end. One person proposes a period for what a query finds,
-    another one gives it, to those that were archived before. A record that has a class keeps it.
+    another one gives it, to those that were archived before. A record that has a class keeps it. What was
+    proposed is shown to whoever agrees, and by `retention assignments`.
     """
-    if approve == bool(keep):
-        raise click.UsageError("say --keep, or --approve what another person proposed")
-    period = _period(keep)
+    if approve + refuse + bool(keep) != 1:
+        raise click.UsageError("say one of --keep, --approve, --refuse")
+    if not keep and query is not None:
+        raise click.UsageError("--query goes with --keep: to agree or refuse is about what was proposed")
+    if records and not approve:
+        raise click.UsageError("--records goes with --approve")
+    if refuse:
+        return _refuse(root, name, person, reason)
     if approve:
-        count, done = _agree(root, name, person, reason, yes=yes)
+        count, done = _agree(root, name, person, reason, records or 0, yes=yes, as_json=as_json)
     else:
-        count, done = _propose(root, name, query, period, person, reason, yes=yes)
+        count, done = _propose(root, name, query or "", _period(keep), person, reason, yes=yes)
     if as_json:
         output.json_line({"class": name, "records": count, "changed": done})
     else:
@@ -340,25 +374,82 @@ def _propose(
     return count, 0
 
 
-def _agree(root: Root, name: str, person: str, reason: str, *, yes: bool) -> tuple[int, int]:
+def _refuse(root: Root, name: str, person: str, reason: str) -> int:
+    from bridge.store import assigning
+
+    root.act(lambda one: one.write(lambda tx: assigning.refuse(tx, one.lane, name, person, reason)))
+    click.echo(f"No record gets class {name}; said by {output.cell(person)}.")
+    return Exit.DONE
+
+
+def _agree(
+    root: Root, name: str, person: str, reason: str, named: int, *, yes: bool, as_json: bool
+) -> tuple[int, int]:
+    """Show what was proposed and what it comes to today; agree to it, if that was said."""
     from bridge.store import assigning
     from bridge.store.rows import chunks
     from bridge.store.terms import CHUNK
 
     wanted = root.read(lambda db: assigning.assignment(db, name))
     numbers = _classless(root, wanted.query, person, reason)
+    if not as_json:
+        output.details(_proposed(wanted, len(numbers)), as_json=False)
     if not yes:
         return len(numbers), 0
     among = root.settings().policy.approvers
 
     async def job(one: Database) -> int:
-        await one.write(lambda tx: assigning.agree(tx, one.lane, name, person, reason, among))
+        await one.write(
+            lambda tx: assigning.agree(tx, one.lane, name, person, reason, len(numbers), among, named)
+        )
         done = 0
         for some in chunks(numbers, CHUNK):
             done += await one.write(partial(assigning.carry_out, name=name, numbers=some))
         return done
 
     return len(numbers), root.act(job)
+
+
+def _proposed(one: Assignment, today: int) -> list[tuple[str, str]]:
+    """What somebody is to agree to, and how far it is another number than was proposed."""
+    changed = f" ({today - one.records:+,})" if today != one.records else ""
+    return [
+        *_about(one),
+        ("records when proposed", f"{one.records:,}"),
+        ("records today", f"{today:,}{changed}"),
+    ]
+
+
+def _about(one: Assignment) -> list[tuple[str, str]]:
+    return [
+        *(("class", f"assigned/{one.name}"), ("for what finds", one.query or "(all records)")),
+        *(("keep", f"{one.keep} from their creation"), ("proposed by", one.person)),
+        *(("because", one.reason), ("proposed", output.when(one.proposed_at))),
+    ]
+
+
+@retention.command()
+@click.argument("name", metavar="[NAME]", default="")
+@output.json_option
+@pass_root
+def assignments(root: Root, name: str, as_json: bool) -> None:
+    """The classes that people proposed for records without one, or NAME alone: for which, by whom, and why.
+
+    Also who agreed or refused.
+    """
+    from bridge.store import assigning
+
+    if name and not as_json:
+        one = root.read(lambda db: assigning.assignment(db, name))
+        pairs = [*_about(one), ("records when proposed", f"{one.records:,}"), ("state", _STATES[one.state])]
+        ended = [("by", one.ended_by), ("because ", one.why)] if one.ended_by else []
+        output.details([*pairs, *ended], as_json=False)
+        return
+    found = root.read(lambda db: [assigning.assignment(db, name)] if name else assigning.assignments(db))
+    rows = [{**asdict(one), "state": _STATES[one.state]} for one in found]
+    output.listing(
+        rows, _ASSIGNMENTS, as_json=as_json, empty="Nobody proposed a class for records without one."
+    )
 
 
 def _classless(root: Root, query: str, person: str, reason: str) -> list[int]:
@@ -375,8 +466,16 @@ def _classless(root: Root, query: str, person: str, reason: str) -> list[int]:
 
 
 def _period(text: str) -> str:
-    if text and not (text[:-1].isascii() and text[:-1].isdigit() and int(text[:-1]) and text[-1] in "dmy"):
+    from bridge.records.terms import LONGEST, is_too_long
+
+    if text and not (_PERIOD.fullmatch(text) and int(text[:-1])):
         raise click.BadParameter(f"{text!r} is no period: write 7y, 18m or 90d", param_hint="--keep")
+    if text and is_too_long(text):
+        raise click.BadParameter(
+            f"{text!r} is longer than {LONGEST}, and no period is ever shortened: what has to stay longer is "
+            "for `weighbridge hold place`",
+            param_hint="--keep",
+        )
     return text
 
 

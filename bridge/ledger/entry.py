@@ -61,6 +61,7 @@ KINDS: Mapping[str, str] = {
     "waiver:granted": "another person agreed: what waited for that archive by then goes out",
     "retention:proposed": "a person wants a class for records that have none; which and why is its content",
     "retention:assigned": "another person agreed to that: these records have an end from here on",
+    "retention:refused": "a person refused a proposed class, or took it back: no record gets it",
     "record:kept": "a record lives longer: what its period runs from has happened, or somebody extended it",
     "record:joined": "a later message edits a record, or takes it back: what keeps one keeps both",
     "retention:started": "a person said that an event has happened, for the records that a query finds",

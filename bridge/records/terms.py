@@ -21,8 +21,17 @@ from bridge.policy.periods import after, usual_days
 CREATION = "creation"
 """The start of a class whose period runs from the moment at which its record was archived."""
 
+LONGEST = "100y"
+"""The longest period that a person may order by hand: none is ever shortened, and a slip of the pen is soon
+written. No regulation knows a longer one."""
+
 _DAY = 86_400_000
 _LAST = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z, where the calendar ends
+
+
+def is_too_long(keep: str) -> bool:
+    """Whether a period is longer than any that a person may order."""
+    return usual_days(keep) > usual_days(LONGEST)
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,8 +134,9 @@ def _is_given(work: Work, kept: Entry) -> bool:
         return False
     story = work.entries([given.subject])[given.subject]
     proposed = [e for e in story if e.kind == "retention:proposed" and e.seq < given.seq]
-    people = _people(work, proposed[:1], [given])
-    return bool(proposed) and (people is None or people == 1) and given.seq < kept.seq
+    people = _people(work, proposed[-1:], [given])
+    refused = [e for e in story if e.kind == "retention:refused" and proposed and e.seq > proposed[-1].seq]
+    return bool(proposed) and not refused and (people is None or people == 1) and given.seq < kept.seq
 
 
 def _joined(work: Work, message: int, entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:

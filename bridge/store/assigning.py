@@ -3,14 +3,16 @@
 Rules of this file: without a class a record has no end, because nobody said that it may go; two people say
 so here, for what a query finds. Only records that no class fits get one, and only those that were archived
 before it was agreed: a policy is for those that come. It counts from their creation and is as good as any:
-it may be lengthened, never shortened. The act can be repeated: whoever is killed in it does it again.
+it may be lengthened, never shortened. The act can be repeated: whoever is killed in it does it again. Whoever
+agrees has agreed to a number: to more records than were proposed, only when that number is named.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -27,7 +29,7 @@ from bridge.store.rows import chunks, is_gone
 from bridge.store.terms import CHUNK, claims
 from bridge.store.writer import Tx
 
-PROPOSED, GIVEN = "retention:proposed", "retention:assigned"
+PROPOSED, GIVEN, REFUSED = "retention:proposed", "retention:assigned", "retention:refused"
 
 ASSIGNED = "assigned/"
 """How the names of classes begin that people gave, where those of a policy's begin with the policy's."""
@@ -40,14 +42,20 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 @dataclass(frozen=True, slots=True)
 class Assignment:
     """A class as it was proposed: its name, the query that finds its records, their period from creation
-    ("7y"), who proposed it and why. `place` is where it was agreed to ("" while it is not), `at` when, in
-    milliseconds."""
+    ("7y"), who proposed it and why, when (milliseconds), and how many `records` it found then. `state` is the
+    kind of the last act: `ended_by` agreed or refused because of `why` ("": nobody yet). `place` is where it
+    was agreed to ("" while it is not), `at` when."""
 
     name: str
     query: str
     keep: str
     person: str
     reason: str
+    records: int = 0
+    proposed_at: int = 0
+    state: str = PROPOSED
+    ended_by: str = ""
+    why: str = ""
     place: str = ""
     at: int = 0
 
@@ -77,36 +85,87 @@ def propose(tx: Tx, lane: int, wanted: Assignment, records: int) -> None:
     that was used, Missing when there are no such records."""
     if not _NAME.fullmatch(wanted.name):
         raise ConfigError([f"{wanted.name!r} names no class: letters, digits, '.', '_' and '-', 64 at most"])
-    if acts_about(tx.db, subject_of(wanted.name)):
+    acts = acts_about(tx.db, subject_of(wanted.name))
+    if acts and acts[-1][0].kind != REFUSED:
         raise Conflict(f"a class {wanted.name} was proposed before: choose another name")
     if not records:
         raise Missing("that finds no record without a class: nothing is proposed")
-    said = {name: value for name, value in asdict(wanted).items() if name not in ("name", "place", "at")}
+    said = {name: getattr(wanted, name) for name in ("query", "keep", "person", "reason")}
     tx.append(lane, PROPOSED, subject_of(wanted.name), {"keep": wanted.keep, "records": records}, dump(said))
 
 
 def assignment(db: Connection, name: str) -> Assignment:
-    """A class that was proposed. Raises Missing when there is none."""
+    """A class as it was proposed last. Raises Missing when it never was."""
     acts = acts_about(db, subject_of(name))
     if not acts:
         raise Missing(f"nobody proposed a class {name}: `weighbridge retention assign {name} --query …` does")
-    given = next((entry for entry, _ in acts if entry.kind == GIVEN), None)
-    place, at = (f"{given.lane}/{given.seq}", given.at) if given else ("", 0)
-    return Assignment(name, place=place, at=at, **acts[0][1])
+    proposed, said = next(act for act in reversed(acts) if act[0].kind == PROPOSED)
+    last, words = acts[-1]
+    records: Any = proposed.facts["records"]
+    found = Assignment(name, records=records, proposed_at=proposed.at, state=last.kind, **said)
+    if last.kind == PROPOSED:
+        return found
+    found = replace(found, ended_by=words["person"], why=words["reason"])
+    return replace(found, place=f"{last.lane}/{last.seq}", at=last.at) if last.kind == GIVEN else found
 
 
-def agree(tx: Tx, lane: int, name: str, person: str, reason: str, approvers: Sequence[str] = ()) -> None:
-    """Another person agrees, one of `approvers` if any are named. Raises NotAllowed for whoever may not;
-    nothing happens when somebody has agreed already."""
+def assignments(db: Connection) -> list[Assignment]:
+    """Every class that was ever proposed, by name."""
+    le, start = s.ledger.c, subject_of("")
+    # Between two words of letters only: every collation puts the subjects there.
+    query = select(le.subject).where(le.subject >= "assignment", le.subject < "assignmenu").distinct()
+    return [assignment(db, one.removeprefix(start)) for one in sorted(db.scalars(query))]
+
+
+def agree(
+    tx: Tx,
+    lane: int,
+    name: str,
+    person: str,
+    reason: str,
+    records: int,
+    approvers: Sequence[str] = (),
+    named: int = 0,
+) -> None:
+    """Another person agrees, one of `approvers` if any are named, to what are so many `records` now.
+
+    Raises NotAllowed for whoever may not, Conflict when it was refused, or when they are more than were
+    proposed and not the number that this person `named`; nothing happens when somebody has agreed already.
+    """
     tx.flush()
     found = assignment(tx.db, name)
     if found.place:
         return
+    _check_open(found)
     if is_same(person, found.person):
         raise NotAllowed("who proposed a class cannot agree to it: another person must")
     if approvers and not any(is_same(person, one) for one in approvers):
         raise NotAllowed(f"{person} is not in [policy] approvers")
-    tx.append(lane, GIVEN, subject_of(name), {"keep": found.keep}, dump({"person": person, "reason": reason}))
+    if named != records and (named or records > found.records):
+        raise Conflict(
+            f"{found.records:,} records were proposed, and {records:,} have no class now: agree with "
+            f"--records {records} if these are meant"
+        )
+    facts = {"keep": found.keep, "records": records}
+    tx.append(lane, GIVEN, subject_of(name), facts, dump({"person": person, "reason": reason}))
+
+
+def refuse(tx: Tx, lane: int, name: str, person: str, reason: str) -> None:
+    """Give no record that class: said by anybody, whoever proposed it among them. Its name is free again.
+
+    Raises Conflict when somebody has agreed, or it was refused."""
+    tx.flush()
+    found = assignment(tx.db, name)
+    if found.place:
+        raise Conflict(f"{found.ended_by} has agreed to class {name}: no class that was given is taken back")
+    _check_open(found)
+    facts = {"keep": found.keep}
+    tx.append(lane, REFUSED, subject_of(name), facts, dump({"person": person, "reason": reason}))
+
+
+def _check_open(found: Assignment) -> None:
+    if found.state == REFUSED:
+        raise Conflict(f"class {found.name} was refused by {found.ended_by}: propose it anew")
 
 
 def carry_out(tx: Tx, name: str, numbers: Sequence[int]) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import orjson
-from sqlalchemy import Connection, and_, func, select, update
+from sqlalchemy import Connection, and_, func, or_, select, update
 
 from bridge.ledger.entry import recall
 from bridge.store import schema as s
@@ -123,12 +123,14 @@ def told(tx: Tx, key: str, change: Change) -> None:
 
 
 def mark(db: Connection) -> str:
-    """Something else whenever holds, orders about terms, or the policies in force have changed."""
+    """Something else whenever holds, orders about terms, classes that people gave, or the policies in force
+    have changed."""
     h, le, meta = s.holds.c, s.ledger.c, s.meta.c
     holds = [tuple(row) for row in db.execute(select(h.name, h.entry, h.state).order_by(h.name))]
-    orders = db.execute(select(func.max(le.seq)).where(le.subject == "retention")).scalar()
+    given = and_(le.subject >= "assignment/", le.subject < "assignment0")
+    orders = db.execute(select(func.count(), func.max(le.seq)).where(or_(le.subject == "retention", given)))
     policy = db.execute(select(meta.value).where(meta.key == "policy")).scalar()
-    return hashlib.sha256(repr((holds, orders, policy)).encode()).hexdigest()
+    return hashlib.sha256(repr((holds, tuple(orders.one()), policy)).encode()).hexdigest()
 
 
 # --- rehearsals -----------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ a record gets every reason; whatever cannot be found out is a reason as well.
     message:judged, message:noted, message:recalled   the classes (content) and the term they give (facts)
     retention:started, retention:extended             who ordered what, for which query
     retention:proposed, retention:assigned            two people gave a class to records that had none
+    retention:refused                                 or they did not
     record:kept                                       what that order made of one record's term
 """
 

@@ -42,7 +42,7 @@ async def propose(hands: Hands, wanted: assigning.Assignment = OLD, records: int
 
 async def agree(hands: Hands, person: str = "bob.li@bank.example", approvers: tuple[str, ...] = ()) -> None:
     """Another one agrees."""
-    await hands.store.write(lambda tx: assigning.agree(tx, 0, "old", person, "seen", approvers))
+    await hands.store.write(lambda tx: assigning.agree(tx, 0, "old", person, "seen", 1, approvers))
 
 
 async def give(hands: Hands, *numbers: int) -> int:
@@ -120,7 +120,52 @@ async def test_one_person_alone_gives_nothing(hands: Hands) -> None:
     await agree(hands, "carol")
     found = await hands.store.read(lambda db: assigning.assignment(db, "old"))
     assert (found.person, found.keep, bool(found.place)) == (OLD.person, "2y", True)
+    assert (found.records, found.state, found.ended_by) == (1, assigning.GIVEN, "bob.li@bank.example")
     assert [entry.kind for entry in await hands.entries("retention:assigned")] == ["retention:assigned"]
+
+
+async def test_more_than_was_proposed_takes_its_number(hands: Hands) -> None:
+    """What came in between is not swept in unseen; fewer are, because what has a class by now keeps it."""
+    await propose(hands, records=2)
+    agreed = lambda now, named: hands.store.write(  # noqa: E731
+        lambda tx: assigning.agree(tx, 0, "old", "bob.li@bank.example", "seen", now, (), named)
+    )
+    for now, named in ((3, 0), (3, 2), (1, 2)):
+        with pytest.raises(Conflict, match=f"--records {now}"):
+            await agreed(now, named)
+    await agreed(3, 3)
+    (entry,) = await hands.entries("retention:assigned")
+    assert entry.facts == {"keep": "2y", "records": 3}
+    await hands.store.write(lambda tx: assigning.propose(tx, 0, replace(OLD, name="fewer"), 9))
+    await hands.store.write(lambda tx: assigning.agree(tx, 0, "fewer", "carol", "seen", 8))
+    found = await hands.store.read(assigning.assignments)
+    assert [(one.name, one.state) for one in found] == [("fewer", assigning.GIVEN), ("old", assigning.GIVEN)]
+
+
+async def test_a_class_that_was_refused(hands: Hands) -> None:
+    """No record gets it; its name is free, and what is proposed then counts for an auditor, too. What was
+    agreed to is not taken back."""
+    await say(hands, message(SYMPHONY, 1))
+    refuse = lambda: hands.store.write(  # noqa: E731
+        lambda tx: assigning.refuse(tx, 0, "old", OLD.person, "too wide")
+    )
+    with pytest.raises(Missing):
+        await refuse()
+    await propose(hands, replace(OLD, keep="9y"))
+    await refuse()
+    for act in (refuse, lambda: agree(hands), lambda: give(hands, 1)):
+        with pytest.raises(Conflict):
+            await act()
+    found = await hands.store.read(lambda db: assigning.assignment(db, "old"))
+    assert (found.state, found.ended_by, found.why) == (assigning.REFUSED, OLD.person, "too wide")
+    await propose(hands, replace(OLD, person="carol"))
+    hands.clock.forward(1)
+    await agree(hands, OLD.person)
+    assert await give(hands, 1) == 1
+    assert await hands.rows("SELECT until FROM terms") == [(end(START, "2y"),)]
+    with pytest.raises(Conflict):
+        await refuse()
+    assert await sound(hands) == []
 
 
 async def test_what_nobody_has_judged_has_no_class_yet(hands: Hands) -> None:

@@ -68,7 +68,11 @@ async def test_an_end_frees_and_locks(hands: Hands) -> None:
     await hands.store.write(lambda tx: tx.db.execute(update(s.terms).values(until=4000)))
     assert await changes(hands) == []
     await hands.store.write(lambda tx: tx.append(0, "retention:extended", "retention", {"query": 1}, b"{}"))
-    assert await hands.store.read(locks.mark) != before
+    ordered = await hands.store.read(locks.mark)
+    await hands.store.write(
+        lambda tx: tx.append(0, "retention:assigned", "assignment/old", {"keep": "7y"}, b"{}")
+    )
+    assert len({before, ordered, await hands.store.read(locks.mark)}) == 3
 
 
 async def test_rehearsals(hands: Hands) -> None:
