@@ -140,6 +140,7 @@ class Database:
         self.lane = 0
         self.epoch = -1
         self._directory = Directory()
+        self._looked_astray = -sending.ASTRAY_EVERY
         self._reading_directory = Directory()
         self._writer = Writer(self.engine.execution_options(writes=True), clock.now)
         self._readers = ThreadPoolExecutor(1, "store-reader")
@@ -306,13 +307,27 @@ class Database:
         self, network: str, chats: int, *, look: bool = True, stopped: Stopped = ignore
     ) -> Sequence[Claim]:
         """Take deliveries that are due, in the order of their conversations."""
-        if look and not await self.read(
-            lambda db: sending.anything_due(db, network, self.lane, self.clock.now())
-        ):
+        astray = self._may_be_astray()
+        if look and not await self.read(lambda db: self._anything_to_claim(db, network, astray)):
             return ()
         return await self.write(
-            lambda tx: sending.claim(tx, self._directory, network, self.lane, self.epoch, chats, stopped)
+            lambda tx: sending.claim(
+                tx, self._directory, network, self.lane, self.epoch, chats, stopped, astray
+            )
         )
+
+    def _may_be_astray(self) -> bool:
+        """Whether it is time to look for deliveries that no conversation leads to."""
+        now = self.clock.now()
+        if 0 <= now - self._looked_astray < sending.ASTRAY_EVERY:
+            return False
+        self._looked_astray = now
+        return True
+
+    def _anything_to_claim(self, db: Connection, network: str, astray: bool) -> bool:
+        now = self.clock.now()
+        due = sending.anything_due(db, network, self.lane, now)
+        return due or (astray and sending.anything_astray(db, self.lane))
 
     async def record_attempts(self, attempts: Sequence[Attempt]) -> None:
         """Write what became of claimed deliveries."""

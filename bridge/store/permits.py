@@ -69,16 +69,28 @@ def letter_of(row: Any) -> Letter:
 
 
 def story(db: Connection, row: Any) -> list[Entry]:
-    """The entries about a delivery (a row with `BESIDE`) in their order: one, until somebody tries."""
+    """The entries about a delivery (a row with `BESIDE`) in their order: one, until somebody tries.
+
+    Raises ValueError when one of them cannot be read."""
     if row.entries == 1:
-        return [recall(row.permitted)]
-    return [recall(entry) for (entry,) in _STORY.look(db, {"b_subject": f"delivery/{row.permit}"})]
+        return [_entry(row.permitted)]
+    return [_entry(entry) for (entry,) in _STORY.look(db, {"b_subject": f"delivery/{row.permit}"})]
+
+
+def _entry(data: bytes) -> Entry:
+    entry = recall(data)
+    if type(entry.facts) is not dict:
+        raise ValueError("not a ledger entry: its facts are none")
+    return entry
 
 
 def objection(db: Connection, vault: Vault, row: Any) -> str:
     """Why what a row of `deliveries` (with `BESIDE`) stands for may not be sent, one of `STOPPED`; "" when it
     is as it was permitted, and has not gone out. (A late failure is sent anew by another permit.)"""
-    said = story(db, row)
+    try:
+        said = story(db, row)
+    except ValueError:
+        return ALTERED
     if not said or said[0].kind != PERMITTED:
         return UNPERMITTED
     if said[0].facts.get("bound") != seal_of(vault, row.permit, letter_of(row)):

@@ -2,19 +2,21 @@
 
 Rules of this file: deliveries of one conversation are claimed in order and never past one that is not due,
 claimed or waiting. The claim is committed before anything is sent, so that a crash leaves a trace of every
-attempt that may have been made. Only here are permits put together (with the reader's final words).
+attempt that may have been made. Only here are permits put together (with the reader's final words). A row is
+believed in nothing: what leads to no message or verdict, or holds what cannot be read, is parked and named.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from sqlalchemy import and_, bindparam, case, func, literal_column, select, update
+from sqlalchemy import and_, bindparam, case, exists, func, literal_column, not_, or_, select, update
 
 from bridge import words
+from bridge.errors import Damaged
 from bridge.flow import DeliveryState, after
-from bridge.message import _SEAL, Content, Permit, Receipt, Traffic
+from bridge.message import _SEAL, SYMPHONY, WEIXIN, Content, Permit, Receipt, Traffic
 from bridge.ports import DIRECT, Attempt, Claim, Step, Stopped, ignore
 from bridge.store import schema as s
 from bridge.store.codec import message_from, verdict_words
@@ -26,6 +28,7 @@ from bridge.store.rows import (
     FAR,
     MESSAGE_CONTENT,
     VERDICT_CONTENT,
+    WORDS_OF_OURS,
     blobs_of,
     final_words,
     is_frozen,
@@ -44,6 +47,16 @@ LOOK_AGAIN = 30_000
 
 PER_CHAT = 16
 """Deliveries of one conversation that are claimed at once: they are sent one after another."""
+
+ASTRAY_EVERY = 60_000
+"""Milliseconds between two looks for deliveries that no conversation leads to: each reads all that waits."""
+
+_ASTRAY_AT_ONCE = 100
+_TIMES, _COUNTS = 1 << 43, 1 << 30
+"""What no time (in milliseconds: the year 2248) and no count of the tables comes to."""
+
+_UNREADABLE = (Damaged, ValueError, LookupError, TypeError)
+"""What is raised by a message, verdict or attachment whose rows hold what the bridge never wrote."""
 
 
 _DUE_CHATS = Prepared(
@@ -67,7 +80,7 @@ _NEXT = select(s.deliveries.c.id, s.deliveries.c.state, s.deliveries.c.next_at)
 _NEXT_IN_CHAT = Prepared(_NEXT.where(*_OPEN_IN_CHAT).order_by(s.deliveries.c.id).limit(bindparam("b_limit")))
 _NEXT_WITH_NOTICES = Prepared(
     _NEXT.add_columns(s.messages.c.notice_for)
-    .join(s.messages, s.messages.c.id == s.deliveries.c.message)
+    .outerjoin(s.messages, s.messages.c.id == s.deliveries.c.message)
     .where(*_OPEN_IN_CHAT)
     .order_by(s.deliveries.c.id)
     .limit(bindparam("b_limit"))
@@ -116,6 +129,44 @@ _CLAIMED = (
 )
 
 
+#: The same rows for who parks them: they are there whatever they lead to.
+_LOST = (
+    select(s.deliveries, *BESIDE)
+    .outerjoin(s.messages, s.messages.c.id == s.deliveries.c.message)
+    .outerjoin(s.verdicts, s.verdicts.c.id == s.deliveries.c.verdict)
+    .where(s.deliveries.c.id.in_(bindparam("b_ids", expanding=True)))
+    .order_by(s.deliveries.c.id)
+)
+
+#: What is ready, and in no conversation that anybody looks at: its row, or that of its chat, was changed.
+_ASTRAY = Prepared(
+    select(s.deliveries.c.id, s.deliveries.c.network, s.deliveries.c.conversation)
+    .where(
+        is_open(s.deliveries),
+        states_in(s.deliveries.c.state, DeliveryState.READY.value),
+        s.deliveries.c.lane == bindparam("b_lane"),
+        or_(
+            not_(states_in(s.deliveries.c.network, SYMPHONY, WEIXIN)),
+            not_(
+                exists().where(
+                    s.chats.c.network == s.deliveries.c.network,
+                    s.chats.c.conversation == s.deliveries.c.conversation,
+                )
+            ),
+        ),
+    )
+    .order_by(s.deliveries.c.id)
+    .limit(bindparam("b_limit"))
+)
+
+
+_SEIZE = Prepared(
+    update(s.deliveries)
+    .where(s.deliveries.c.id == bindparam("b_id"), states_in(s.deliveries.c.state, DeliveryState.READY.value))
+    .values(state=literal_column("'claimed'"), epoch=bindparam("b_epoch"))
+)
+
+
 _CLAIM = Prepared(
     update(s.deliveries)
     .where(s.deliveries.c.id == bindparam("b_id"))
@@ -137,6 +188,11 @@ def anything_due(db: object, network: str, lane: int, now: int) -> bool:
     return _DUE_CHATS.value(db, look) is not None
 
 
+def anything_astray(db: object, lane: int) -> bool:
+    """Whether something is ready that no look at conversations finds."""
+    return _ASTRAY.value(db, {"b_lane": lane, "b_limit": 1}) is not None
+
+
 def claim(
     tx: Tx,
     directory: Directory,
@@ -145,10 +201,12 @@ def claim(
     epoch: int,
     chats: int,
     stopped: Stopped = ignore,
+    astray: bool = False,
 ) -> list[Claim]:
     """Take deliveries that are due, from `chats` conversations at most, and make their permits.
 
-    What is not as the ledger has it is parked, and `stopped` is told.
+    What is not as the ledger has it, or cannot be read, is parked, and `stopped` is told; with `astray`, what
+    no conversation leads to as well.
 
     Of each conversation the first ones are taken, in order, up to one whose time has not come. Nothing is
     taken while a person has frozen the bridge: asked here, so that no claim can follow the freeze.
@@ -156,7 +214,7 @@ def claim(
     tx.fence(lane, epoch)
     if is_frozen(tx.db):
         return []
-    ids: list[int] = []
+    ids = _astray(tx, lane) if astray else []
     while chats > 0:
         taken = _take(tx, network, lane, chats)
         if not taken:
@@ -166,37 +224,124 @@ def claim(
     if not ids:
         return []
     directory.refresh(tx.db)
-    found = tx.db.execute(_CLAIMED, {"b_ids": ids}).all()
-    rows = [row for row in found if not directory.ended(row.pair_of_message)]
-    if rows:
-        _CLAIM.many(tx.db, [{"b_id": row.id, "b_epoch": epoch, "b_now": tx.now} for row in rows])
-    if len(rows) < len(found):
+    found = _found(tx, ids)
+    wrong = {row.id: why for row in found if (why := _objection(tx, network, row))}
+    sound = [row for row in found if row.id not in wrong]
+    going = [row for row in sound if not directory.ended(row.pair_of_message)]
+    claims = []
+    for row in going:
+        try:
+            claims.append(_claimed(tx, directory, row, epoch))
+        except _UNREADABLE:
+            wrong[row.id] = ALTERED
+    if claims:
+        rows = ({"b_id": row.id, "b_epoch": epoch, "b_now": tx.now} for row in going if row.id not in wrong)
+        _CLAIM.many(tx.db, list(rows))
+    if len(going) < len(sound):
         # It was in hand when its pair was ended, and has come back.
-        drop_unpaired(tx, lane, (row for row in found if directory.ended(row.pair_of_message)))
-    wrong = {row.id: why for row in rows if (why := objection(tx.db, tx.vault, row))}
-    if wrong:
-        _stop(tx, lane, [(row, wrong[row.id]) for row in rows if row.id in wrong], stopped)
-    return [_claimed(tx, directory, row, epoch) for row in rows if row.id not in wrong]
+        drop_unpaired(tx, lane, (row for row in sound if directory.ended(row.pair_of_message)))
+    if wrong or len(found) < len(ids):
+        wrong |= dict.fromkeys(set(ids) - {row.id for row in found}, ALTERED)
+        _stop(tx, lane, epoch, wrong, stopped)
+    return claims
 
 
-def _stop(
-    tx: Tx,
-    lane: int,
-    rows: Iterable[tuple[object, str]],
-    stopped: Stopped,
-) -> None:
+def _found(tx: Tx, ids: list[int]) -> list[object]:
+    """The deliveries of these numbers that lead to a message and a verdict which can be opened."""
+    try:
+        return list(tx.db.execute(_CLAIMED, {"b_ids": ids}))
+    except _UNREADABLE:
+        return _found_apart(tx, ids)
+
+
+def _found_apart(tx: Tx, ids: list[int]) -> list[object]:
+    """The same, looked for one by one: something that is beside one of them cannot be opened."""
+    found: list[object] = []
+    for number in sorted(ids):
+        try:
+            found += tx.db.execute(_CLAIMED, {"b_ids": [number]})
+        except _UNREADABLE:
+            continue
+    return found
+
+
+def _objection(tx: Tx, network: str, row: object) -> str:
+    """Why this row is not sent into `network`, one of `permits.STOPPED`; "" when it is sound."""
+    if row.network != network or not _is_sound(row):
+        return ALTERED
+    return objection(tx.db, tx.vault, row)
+
+
+def _is_sound(row: object) -> bool:
+    """Whether the numbers of a delivery are numbers. Its ids are sealed with the permit; these are not."""
+    return (
+        type(row.next_at) is int
+        and _is_below(_COUNTS, row.attempt)
+        and _is_below(_TIMES, row.first_try_at)
+        and _is_below(_TIMES, row.archived_at)
+        and _is_below(_TIMES, row.last_inbound_at)
+        and _is_below(_COUNTS, row.traffic_sent)
+        and _is_below(_TIMES, row.inbound)
+        and (row.notice_for is None or type(row.notice_for) is int)
+    )
+
+
+def _is_below(limit: int, value: object) -> bool:
+    return type(value) is int and 0 <= value < limit
+
+
+def _astray(tx: Tx, lane: int) -> list[int]:
+    """What is ready for a network that there is not. What is for a chat that nobody looks at is planned: if
+    it is as it was permitted it goes out, and else it is found when it is taken."""
+    strays = _ASTRAY.one(tx.db, {"b_lane": lane, "b_limit": _ASTRAY_AT_ONCE}).all()
+    ours = {(row.network, row.conversation) for row in strays if row.network in (SYMPHONY, WEIXIN)}
+    plan_chats(tx, lane, ours, tx.now)
+    return [row.id for row in strays if row.network not in (SYMPHONY, WEIXIN)]
+
+
+def _stop(tx: Tx, lane: int, epoch: int, wrong: Mapping[int, str], stopped: Stopped) -> None:
     """Park what is not as the ledger has it, each with why; whose words have not gone out is told."""
     work = Rulings(tx, lane)
-    for row, why in rows:
-        said = story(tx.db, row)
-        number = said[0].facts.get("message", row.message) if said else row.message
-        facts = {"message": number, "attempt": row.attempt + 1, "reason": why}
-        tx.append(lane, "delivery:parked", f"delivery/{row.permit}", facts)
-        set_delivery(tx, row.permit, "park", reason=why)
+    for row in tx.db.execute(_LOST, {"b_ids": list(wrong)}).all():
+        why, permit = wrong[row.id], _ascii(row.permit)
+        number = _message_of(tx, row)
+        tried = row.attempt + 1 if _is_below(_COUNTS, row.attempt) else 1
+        facts = {"message": number, "attempt": tried, "reason": why}
+        tx.append(lane, "delivery:parked", f"delivery/{permit}", facts)
+        _SEIZE.many(tx.db, [{"b_id": row.id, "b_epoch": epoch}])
+        # What cannot be read begins anew, should a person try it again.
+        first = row.first_try_at if _is_below(_TIMES, row.first_try_at) else 0
+        again = row.next_at if type(row.next_at) is int else tx.now
+        values = {"reason": why, "attempt": tried, "first_try_at": first, "next_at": again}
+        set_delivery(tx, row.permit, "park", **values)
         if why == ALTERED:
-            tell_sender(work, number, "undelivered")
-        stopped(row.permit, why)
+            _tell(work, number)
+        stopped(permit, why)
     work.write()
+
+
+def _ascii(permit: object) -> str:
+    """A permit's id as entries and logs can have it, whatever stands in its place."""
+    return str(permit).encode("ascii", "backslashreplace").decode()
+
+
+def _message_of(tx: Tx, row: object) -> int:
+    """The message that a delivery was permitted for: as the ledger says, or else the row; 0 when neither
+    does."""
+    try:
+        said = story(tx.db, row)
+    except ValueError:
+        said = []
+    numbers = (said[0].facts.get("message") if said else 0, row.message)
+    return next((number for number in numbers if _is_below(_TIMES, number) and number), 0)
+
+
+def _tell(work: Rulings, number: int) -> None:
+    """Tell the sender of a message, if its row says who that is."""
+    m = s.messages.c
+    row = work.tx.db.execute(select(m.network, m.conversation).where(m.id == number)).first()
+    if row is not None and isinstance(row.conversation, str) and row.network in (SYMPHONY, WEIXIN):
+        tell_sender(work, number, "undelivered")
 
 
 def _take(tx: Tx, network: str, lane: int, chats: int) -> list[list[int]]:
@@ -219,7 +364,7 @@ def _head(tx: Tx, network: str, chat: str) -> tuple[list[int], int]:
     look = {"b_network": network, "b_chat": chat, "b_limit": PER_CHAT}
     taken: list[int] = []
     for number, state, next_at in _NEXT_IN_CHAT.look(tx.db, look):
-        if state != DeliveryState.READY or next_at > tx.now:
+        if state != DeliveryState.READY or _is_later(next_at, tx.now):
             # What is claimed or waiting looks after itself: its end plans the chat anew.
             again = next_at if state == DeliveryState.READY and not taken else FAR
             return taken, again
@@ -227,12 +372,17 @@ def _head(tx: Tx, network: str, chat: str) -> tuple[list[int], int]:
     return taken, FAR
 
 
+def _is_later(next_at: object, now: int) -> bool:
+    """Whether a time has not come. What is no time is taken at once, so that it is found."""
+    return type(next_at) is int and next_at > now
+
+
 def _own_words(tx: Tx, network: str, chat: str) -> tuple[list[int], int]:
     """The same while nothing is passed on: of the next deliveries, the notices. The rest is looked at again
     a little later, because whoever ends the pause need not know which chats wait."""
     look = {"b_network": network, "b_chat": chat, "b_limit": PER_CHAT}
     rows = _NEXT_WITH_NOTICES.one(tx.db, look).all()
-    own = [row.id for row in rows if row.notice_for is not None and row.next_at <= tx.now]
+    own = [row.id for row in rows if row.notice_for is not None and not _is_later(row.next_at, tx.now)]
     if any(row.state != DeliveryState.READY for row in rows):
         own = []  # one is under way: its end plans the chat anew
     return own, tx.now + LOOK_AGAIN if len(own) < len(rows) else FAR
@@ -258,6 +408,8 @@ def _claimed(tx: Tx, directory: Directory, row: object, epoch: int) -> Claim:
 
 def _content(db: object, directory: Directory, row: object) -> Content:
     message = message_from(row.body, b"")
+    if (row.notice_for is None) == (message.sender == WORDS_OF_OURS):
+        raise ValueError("what is no notice goes out as it was judged, whatever its row says")
     if row.notice_for is not None:
         return Content(message.text, notice=True)
     # Who was paired only after writing has no pair on the message.

@@ -6,12 +6,15 @@ claims have. Every change is one that the database takes without complaint.
 
 from __future__ import annotations
 
+import sqlite3
+
 import pytest
 from rig import CONTACT, PAIR, Hands, message
 
 from bridge import words
 from bridge.errors import Conflict
 from bridge.message import SYMPHONY, WEIXIN, Kind
+from bridge.store.sending import LOOK_AGAIN
 from bridge.store.verify import Finding, verify
 
 OTHER = "wkDesk/wmHan"
@@ -149,3 +152,104 @@ async def test_a_second_sending_is_named_by_the_auditor(hands: Hands) -> None:
     said = [one.meaning for one in await findings(hands)]
     assert any("sent a second time" in one for one in said)
     assert any("is gone" in one and "delivery:sent" in one for one in said)
+
+
+LOST = {
+    "verdict": "UPDATE deliveries SET verdict = 99999 WHERE message = 1",
+    "message": "UPDATE deliveries SET message = 99999 WHERE message = 1",
+    "entry of the message": "UPDATE messages SET entry = 99999 WHERE id = 1",
+    "entry of the verdict": "UPDATE verdicts SET entry = 99999 WHERE id = 1",
+    "network": "UPDATE deliveries SET network = 'abc' WHERE message = 1",
+    "conversation": "UPDATE deliveries SET conversation = 'abc' WHERE message = 1",
+    "content": "UPDATE content SET body = salt WHERE seq = (SELECT entry FROM messages WHERE id = 1)",
+    "attempts without end": "UPDATE deliveries SET attempt = 2147483647 WHERE message = 1",
+    "time of the first try": "UPDATE deliveries SET first_try_at = 9223372036854775807 WHERE message = 1",
+    "entry of the permit": "UPDATE ledger SET entry = leaf WHERE subject = "
+    "(SELECT 'delivery/' || permit FROM deliveries WHERE message = 1)",
+}
+"""Of each, what a database of either kind takes, once nobody asks it to keep foreign keys."""
+
+ONLY_SQLITE = pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+
+NO_NUMBERS = {
+    **{f"deliveries.{name}": "message = 1" for name in ("verdict", "attempt", "first_try_at", "next_at")},
+    **{f"messages.{name}": "id = 1" for name in ("entry", "archived_at", "notice_for")},
+    "verdicts.entry": "id = 1",
+    "chats.last_inbound_at": "network = 'weixin'",
+}
+"""Columns of numbers, which SQLite lets anybody write words into, and where."""
+
+
+async def is_parked(hands: Hands, *statements: str) -> None:
+    """These changes stop the first delivery, by name, and only it; its sender is told."""
+    free = "PRAGMA foreign_keys = OFF"
+    if hands.store.engine.dialect.name == "postgresql":
+        free = "ALTER TABLE deliveries DROP CONSTRAINT fk_deliveries_message"
+        free += ", DROP CONSTRAINT fk_deliveries_verdict"
+        await change(hands, free, *statements)
+    else:
+        with sqlite3.connect(str(hands.store.engine.url.database)) as db:
+            for one in (free, *statements):
+                db.execute(one)
+    told: list[str] = []
+    for _ in range(2):
+        assert not await hands.store.claim(WEIXIN, 9, stopped=lambda permit, why: told.append(why))
+    assert told == ["altered"]
+    assert await hands.rows("SELECT state, reason FROM deliveries ORDER BY id LIMIT 1") == [
+        ("parked", "altered")
+    ]
+
+
+@pytest.mark.parametrize("name", LOST)
+async def test_what_leads_nowhere_is_parked_and_named(two: Hands, name: str) -> None:
+    """A row that is joined by nothing does not vanish from what is to be sent: it is stopped as altered."""
+    await is_parked(two, LOST[name])
+    (told,) = await two.claim(SYMPHONY)
+    assert told.permit.content.text == words.say("undelivered", "en")
+
+
+@ONLY_SQLITE
+@pytest.mark.parametrize("name", NO_NUMBERS)
+async def test_what_is_no_number_is_parked_and_named(two: Hands, name: str) -> None:
+    """It ends nobody's work."""
+    table, _, column = name.partition(".")
+    await is_parked(two, f"UPDATE {table} SET {column} = 'x' WHERE {NO_NUMBERS[name]}")
+
+
+@ONLY_SQLITE
+async def test_a_message_that_is_no_number_is_parked_and_named(two: Hands) -> None:
+    """Nor does it matter what the message of a delivery is."""
+    await is_parked(two, "UPDATE deliveries SET message = 'abc' WHERE message = 1")
+
+
+async def test_nobody_becomes_the_bridge_itself(two: Hands) -> None:
+    """What the bridge says itself goes out as it is: no row makes a judged message such a one."""
+    await is_parked(two, "UPDATE messages SET notice_for = 2 WHERE id = 1")
+
+
+async def test_a_permit_that_has_no_letters_of_ours_is_parked(two: Hands) -> None:
+    """Its id is named as far as an entry can hold it."""
+    await change(two, "UPDATE deliveries SET permit = '李雷' WHERE message = 1")
+    told: list[tuple[str, str]] = []
+    assert await two.store.claim(WEIXIN, 9, stopped=lambda *said: told.append(said)) == []
+    assert told == [(r"\u674e\u96f7", "unpermitted")]
+
+
+async def test_a_delivery_whose_chat_was_taken_away_goes_out(two: Hands) -> None:
+    """It is as it was permitted, and nothing else: only where to look for it is gone."""
+    await change(two, f"DELETE FROM chats WHERE conversation = '{CONTACT}'")
+    (claim,) = [*await two.claim(WEIXIN), *await two.claim(WEIXIN)]
+    assert claim.permit.content.text == "for Li"
+
+
+@ONLY_SQLITE
+async def test_what_leads_nowhere_outlives_a_pause(two: Hands) -> None:
+    """While only the bridge's own words go out it is not forgotten."""
+    with sqlite3.connect(str(two.store.engine.url.database)) as db:
+        db.execute("UPDATE deliveries SET message = 99999 WHERE message = 1")
+        db.execute("INSERT OR REPLACE INTO meta (key, value) VALUES ('capture', 'symphony')")
+    assert await two.claim(WEIXIN) == []
+    await change(two, "UPDATE meta SET value = '' WHERE key = 'capture'")
+    two.clock.forward(LOOK_AGAIN)
+    assert await two.claim(WEIXIN) == []
+    assert await two.rows("SELECT reason FROM deliveries WHERE message = 99999") == [("altered",)]
