@@ -162,18 +162,23 @@ class _Seen:
             return known
 
     def _look(self, db: Connection) -> None:
-        # What a transaction reads that writes may never come to be true: it is not remembered as read.
-        directory = Directory() if db.get_execution_options().get("writes") else self._directory
+        # What a transaction reads that writes may never come to be true: it is not remembered as read. Its
+        # own entries come after those that the tree had when it began.
+        writes = db.get_execution_options().get("writes")
+        sizes = {row.lane: row.size for row in db.execute(_SIZES)} if writes else None
+        directory = Directory() if writes else self._directory
         directory.refresh(db)
         for route in directory.routes():
             for one in (route.sender, route.recipient):
                 self._seen[Person(one.network, one.id, one.name, one.address, one.tags)] = None
-        reading = Reading(db)
-        while rows := _SENDERS.rows(db, {"b_after": self._upto}):
+        reading, upto, is_true = Reading(db), self._upto, True
+        while rows := _SENDERS.rows(db, {"b_after": upto}):
             for number, network, sender, lane, seq, wrapped, sealed in rows:
                 said = reading.open(lane, seq, wrapped, sealed) or {}
                 self._seen[Person(network, sender, "", said.get("address", ""))] = None
-                self._upto = number
+                upto, is_true = number, is_true and (sizes is None or seq < sizes[lane])
+                if is_true:
+                    self._upto = number
 
 
 _M, _C, _K = s.messages.c, s.content.c, s.data_keys.c
@@ -185,6 +190,8 @@ _SENDERS = Prepared(
     .order_by(_M.id)
     .limit(literal_column(str(_MANY)))
 )
+
+_SIZES = select(s.lanes.c.lane, s.lanes.c.size)
 
 _SEEN: WeakKeyDictionary[Vault, _Seen] = WeakKeyDictionary()
 

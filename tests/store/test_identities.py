@@ -10,9 +10,13 @@ from pathlib import Path
 import pytest
 from story import ALICE, CONTACT, LI_LEI, REVIEWER, Story
 
+from bridge.errors import Conflict
 from bridge.message import WEIXIN, Message, Party
+from bridge.ports import Batch
 from bridge.search.document import Person
 from bridge.search.query import parse
+from bridge.store import intake
+from bridge.store.directory import Directory
 from bridge.store.identities import (
     Identity,
     are_one,
@@ -24,6 +28,7 @@ from bridge.store.identities import (
     the_same,
 )
 from bridge.store.searching import every
+from bridge.store.writer import Tx
 
 
 def stranger(story: Story, number: str, address: str) -> Message:
@@ -88,6 +93,26 @@ async def test_everybody_is_known_with_every_address(story: Story) -> None:
     await story.archive(stranger(story, "7009", "new@y.example"))
     after = {(one.id, one.address) for one in await story.store.read(everybody)}
     assert after - before == {("7009", "new@y.example")}
+
+
+async def test_what_a_transaction_took_back_hides_nobody(story: Story) -> None:
+    """Whoever asks while it writes sees what it wrote; once that is undone, who writes the message that gets
+    the number next is seen all the same, in a transaction that writes or one that does not."""
+    note = Batch(WEIXIN, (stranger(story, "7010", "gone@y.example"),))
+    seen: list[Person] = []
+
+    def undone(tx: Tx) -> None:
+        intake.archive(tx, [note], Directory(), story.store.lane, story.store.epoch)
+        tx.flush()
+        seen.extend(everybody(tx.db))
+        raise Conflict("no")
+
+    with pytest.raises(Conflict):
+        await story.store.write(undone)
+    assert "gone@y.example" in {one.address for one in seen}
+    await story.archive(stranger(story, "7011", "next@y.example"))
+    for ask in (story.store.write(lambda tx: everybody(tx.db)), story.store.read(everybody)):
+        assert "next@y.example" in {one.address for one in await ask}
 
 
 def test_who_shares_an_id_or_an_address_is_the_same() -> None:
