@@ -227,6 +227,13 @@ def test_check_of_a_policy_knows_the_walls(terminal: Terminal) -> None:
     assert checked() == (0, False)
     (terminal.folder / "weighbridge.toml").unlink()
     assert checked() == (0, False)
+    policy.write_text(policy.read_text().replace(", region: us-east-1", ""))
+    with pytest.raises(SystemExit) as answer:
+        terminal.type("policy", "check", str(policy), "--strict")
+    told = terminal.capsys.readouterr()
+    assert (answer.value.code, "0 warning(s)" in told.out) == (0, True)
+    assert "archive records/vault says no `region`, so it counts as outside" in told.err
+    assert "records/drop" not in told.err
 
 
 def test_waive(brought: Terminal) -> None:

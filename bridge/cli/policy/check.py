@@ -18,8 +18,13 @@ from bridge.cli.policy.speech import language_option
 from bridge.cli.root import Root, pass_root
 
 if TYPE_CHECKING:
+    from bridge.archivist import Destination
     from bridge.policy import Diagnostic
 
+OUTSIDE = (
+    "archive {name} says no `region`, so it counts as outside: without an `approval`, it gets no records "
+    "of a walled region (`[exports] walls` of the settings, which are not here)"
+)
 _COUNT = {
     "en": "{files} file(s), {errors} error(s), {warnings} warning(s)",
     "zh-Hans": "{files} 个文件，{errors} 个错误，{warnings} 个警告",
@@ -69,6 +74,8 @@ def check(
     doubts = [] if errors or form != "text" else _doubts(root, paths)
     warnings = len(diagnostics) - errors + len(doubts)
     if form == "text":
+        for note in [] if errors else _notes(root, paths):
+            output.note(note)
         for doubt in doubts:
             click.echo(f"warning: {output.cell(doubt)}")
         click.echo(_COUNT[language].format(files=len(paths), errors=errors, warnings=warnings))
@@ -78,12 +85,25 @@ def check(
 def _doubts(root: Root, paths: Sequence[Path]) -> list[str]:
     """What these files say of archives and the settings do not agree with; nothing where there are none."""
     from bridge.cli import compose
-    from bridge.policy import assemble, read
 
     if not root.config.exists():
         return []
-    named = compose.destinations(assemble(read(paths)[0])[0])
+    named = _archives(paths)
     return [f"archive {one.name}: {told}" for one, told in compose.doubts(root.examined().settings, named)]
+
+
+def _notes(root: Root, paths: Sequence[Path]) -> list[str]:
+    """What settings would decide of these files, where there are none."""
+    if root.config.exists():
+        return []
+    return [OUTSIDE.format(name=one.name) for one in _archives(paths) if not (one.region or one.approval)]
+
+
+def _archives(paths: Sequence[Path]) -> list[Destination]:
+    from bridge.cli import compose
+    from bridge.policy import assemble, read
+
+    return compose.destinations(assemble(read(paths)[0])[0])
 
 
 def _exit_code(diagnostics: Sequence[Diagnostic], counted: int) -> int:
