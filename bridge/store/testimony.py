@@ -763,6 +763,8 @@ class Deliveries:
         seal = self.work.opener.bound(row.permit, *places, row.marks, row.network, row.conversation)
         if seal != permitted.facts.get("bound"):
             meaning = "is not what the permit was made for: that message, that verdict, that chat"
+            if "bound" not in permitted.facts:
+                meaning = "cannot be compared: the permit was made by a version before permits were sealed"
             self.work.report("deliveries", key, "message, verdict, conversation", meaning)
 
     def _marks(self, key: str, row: AnyRow) -> None:

@@ -16,6 +16,7 @@ from bridge.errors import Conflict
 from bridge.message import SYMPHONY, WEIXIN, Kind
 from bridge.store.sending import LOOK_AGAIN
 from bridge.store.verify import Finding, verify
+from bridge.store.writer import Tx
 
 OTHER = "wkDesk/wmHan"
 ROOM = "stream-han"
@@ -253,3 +254,18 @@ async def test_what_leads_nowhere_outlives_a_pause(two: Hands) -> None:
     two.clock.forward(LOOK_AGAIN)
     assert await two.claim(WEIXIN) == []
     assert await two.rows("SELECT reason FROM deliveries WHERE message = 99999") == [("altered",)]
+
+
+@ONLY_SQLITE
+async def test_a_permit_without_a_seal_is_named_as_what_it_is(
+    hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A version that sealed no permits made it: nobody changed anything."""
+    append = Tx.append
+
+    def unsealed(tx: Tx, lane: int, kind: str, subject: str, facts: dict, *more: bytes) -> int:
+        return append(tx, lane, kind, subject, {k: v for k, v in facts.items() if k != "bound"}, *more)
+
+    monkeypatch.setattr(Tx, "append", unsealed)
+    await hands.say(message(SYMPHONY, 1))
+    assert any("before permits were sealed" in one.meaning for one in await findings(hands))
