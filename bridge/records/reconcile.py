@@ -218,7 +218,7 @@ class Recount:
         overlap: int = 0,
     ) -> None:
         self.network = network
-        self._since, self._until, self._overlap = since, until, overlap
+        self._since, self._until, self.overlap = since, until, overlap
         self.passed_over: list[str] = []
         self.lists: dict[str, list[str]] = {"duplicate": [], "excluded": []}
         self.counts: Counter[str] = Counter(collected=0, archived=0, duplicate=0, own=0)
@@ -232,7 +232,7 @@ class Recount:
     ) -> Iterator[Fault]:
         """The faults of one window. `known` is the archive by the network's ids, `permits` what is ours."""
         for one in sightings:
-            if not self._since - self._overlap <= one.at < self._until:
+            if not self._since - self.overlap <= one.at < self._until:
                 self._note(one, known, permits)
             elif one.ours:
                 yield from self._own(one, permits)

@@ -159,9 +159,16 @@ class Findings:
     @property
     def alerts(self) -> list[str]:
         """What is no fault, and somebody has to look at."""
-        late = self.totals["archive late archived"]
-        said = f"{late} messages came a day or more after they were sent: `--list 'archive late archived'`"
-        return [said] if late else []
+        ways = (
+            ("archive late archived", "messages came a day or more after they were sent"),
+            ("archive left over unprocessed", "messages of earlier days are not judged yet"),
+            ("outbox left over unprocessed", "deliveries of earlier days are not sent yet"),
+        )
+        return [f"{self.totals[name]} {said}: {self._some(name)}" for name, said in ways if self.totals[name]]
+
+    def _some(self, name: str) -> str:
+        """The first items of a list, and how to have all."""
+        return f"{', '.join(self.lists[name][:3])}, `--list '{name}'`"
 
     def note(self, account: tuple[str, str], count: str, name: str, most: int = 10_000) -> None:
         """One item of a count that has its list."""
@@ -817,6 +824,12 @@ def _said(vault: Vault, lane: int, seq: int, wrapped: bytes | None, sealed: byte
         return ""
 
 
+def reach(overlap: int, chosen: Span) -> tuple[int, int]:
+    """Between which times (milliseconds) a recount has to show what came into the archive in a span: it is
+    asked for so much more at both ends, for what was sent on one side of midnight and came on the other."""
+    return chosen.since - overlap, chosen.until + overlap
+
+
 def surplus(
     db: Connection, chosen: Span, asked: Recount, unasked: Sequence[tuple[str, int, int]]
 ) -> list[Fault]:
@@ -839,7 +852,7 @@ def surplus(
             m.id >= start, m.id < min(start + CHUNK, last), m.network == asked.network, m.notice_for.is_(None)
         )
         for row in db.execute(query.order_by(m.id)):
-            if row.id in asked.seen or not (at := _due_at(db, row, chosen, named)):
+            if row.id in asked.seen or not (at := _due_at(db, row, reach(asked.overlap, chosen), named)):
                 continue
             if _is_within(row.conversation, at, unasked):
                 asked.passed_over.append(f"message/{row.id}")
@@ -855,15 +868,16 @@ def _is_within(chat: str, at: int, unasked: Sequence[tuple[str, int, int]]) -> b
     return any(account in (name, name.split("/")[0]) and a <= at < b for name, a, b in unasked)
 
 
-def _due_at(db: Connection, row: Any, chosen: Span, named: _Named) -> int:
-    """When an archived message was sent, if a recount has to show it; 0 if it need not."""
+def _due_at(db: Connection, row: Any, within: tuple[int, int], named: _Named) -> int:
+    """When an archived message was sent, if a recount has to show it; 0 if it need not. It has to where that
+    is `within` the times that a network is asked for."""
     if Kind(row.kind) in _TOLD:
         return 0
     message = _message(db, row.lane, row.entry)
     if message is None or message.get("defect") or named.later(row):
         return 0
     at = int(message["sent_at"])
-    return at if chosen.since <= at < chosen.until else 0
+    return at if within[0] <= at < within[1] else 0
 
 
 class _Named:
