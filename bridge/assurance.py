@@ -617,14 +617,14 @@ class Assurance:
         return list(expectations.turnout(network, count, earlier, quiet))
 
     def _silent(self, db: Connection, day: int) -> Iterator[str]:
-        """Who has not written on his usual days."""
+        """Who has now not written on so many of his usual days."""
         weeks, most = self.plan.weeks, self.plan.silent_days
         by_person: defaultdict[str, set[int]] = defaultdict(set)
         for one in heartbeats.volumes(db, day - 7 * weeks - most * 7, day):
             by_person[f"{one.network}/{one.sender}"].add(one.day)
         for person, days in sorted(by_person.items()):
-            if count := expectations.silent(days, day, most, weeks):
-                yield f"silent: {person} has not written on {count} usual days"
+            if expectations.falls_silent(days, day, most, weeks):
+                yield f"silent: {person} has not written on {most} usual days"
 
     async def _before(self, day: str, count: int, step: int = 1) -> list[Certificate | None]:
         """The certificates of earlier days, None where there is none."""

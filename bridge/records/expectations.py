@@ -12,6 +12,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import ceil, floor, sqrt
 
+FEWEST = 10
+"""A mean below which too few on one day says nothing: chance alone has such days. Silence of days does."""
+
 LEAST = 2
 """Earlier days of the same weekday without which nothing is expected."""
 
@@ -36,7 +39,7 @@ def unusual(name: str, count: int, earlier: Sequence[int]) -> str:
         return ""
     low, high = span
     silent = count == 0 and min(earlier) > 0
-    if count < low or silent:
+    if (count < low or silent) and sum(earlier) >= FEWEST * len(earlier):
         return f"too few: {name} {count}, usual are {max(low, 1)} to {high}"
     return f"too many: {name} {count}, usual are {low} to {high}" if count > high else ""
 
@@ -63,9 +66,10 @@ def _nobody(network: str) -> str:
     return f"silent: nobody has written in {network}"
 
 
-def silent(days: Iterable[int], day: int, most: int, weeks: int) -> int:
+def silent(days: Iterable[int], day: int, most: int, weeks: int, since: int = -1) -> int:
     """For how many of his usual days in a row, up to `day`, somebody has not written; 0 when fewer than
-    `most`, or when no days are usual. `days` are those on which he wrote.
+    `most`, or when no days are usual. `days` are those on which he wrote; of his silence, what is later than
+    the day `since` counts.
 
     A day is usual for him when he wrote on that weekday in more than half of the weeks before his silence.
     """
@@ -77,8 +81,16 @@ def silent(days: Iterable[int], day: int, most: int, weeks: int) -> int:
     for one in wrote:
         if last - 7 * weeks < one <= last:
             by_weekday[one % 7] += 1
-    usual_days = [one for one in range(last + 1, day + 1) if by_weekday[one % 7] * 2 > weeks]
+    first = max(last, since) + 1
+    usual_days = [one for one in range(first, day + 1) if by_weekday[one % 7] * 2 > weeks]
     return len(usual_days) if len(usual_days) >= most else 0
+
+
+def falls_silent(days: Iterable[int], day: int, most: int, weeks: int) -> bool:
+    """Whether `day` is the one on which somebody's silence has lasted for `most` of his usual days: who left
+    is told once."""
+    wrote = set(days)
+    return silent(wrote, day, most, weeks) == most and silent(wrote, day - 1, most, weeks) < most
 
 
 def surprises(

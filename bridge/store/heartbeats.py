@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, LargeBinary, and_, cast, func, select
+from sqlalchemy import Connection, LargeBinary, and_, cast, func, select, union
 
 from bridge import words
 from bridge.errors import Damaged, Missing, StoreError
@@ -468,12 +469,15 @@ class Volume(NamedTuple):
 
 
 def volumes(db: Connection, first: int, last: int) -> list[Volume]:
-    """What everybody sent on the days `first` to `last`, both included, by when it was archived."""
-    m = s.messages.c
+    """What everybody sent in the chats of pairs that still are on the days `first` to `last`, both included,
+    by when it was archived."""
+    m, p = s.messages.c, s.pairs.c
+    chats = union(*(select(chat).where(p.state == "active") for chat in (p.stream, p.contact)))
     query = select(m.network, m.sender, func.min(m.archived_at), func.count()).where(
         m.archived_at >= first * DAY, m.archived_at < (last + 1) * DAY, m.notice_for.is_(None)
     )
     query = query.where(m.sender != WORDS_OF_OURS, m.kind.not_in(("note", "failed")))
+    query = query.where(m.conversation.in_(db.execute(chats).scalars().all()))
     grouped = query.group_by(m.network, m.sender, m.archived_at - m.archived_at % DAY)
     return [Volume(row[0], row[1], row[2] // DAY, row[3]) for row in db.execute(grouped)]
 
@@ -504,7 +508,7 @@ def _by_people(network: str) -> tuple[Any, ...]:
 def usual_days(db: Connection, lane: int, network: str, day: int, weeks: int) -> list[int]:
     """What was written in a network on the same weekday before: of the last `weeks` of them that were as
     usual. Days on which too few had been written, and nobody has settled that since, are none."""
-    first, done = max(day - 7 * FAR, begun(db) // DAY), max(settled(db), default="")
+    first, done = max(day - 7 * FAR, begun(db) // DAY), _explained(db, network)
     found: list[int] = []
     for one in range(day - 7, first - 1, -7):
         if len(found) < weeks and not _is_missed(db, _date(one), network, done):
@@ -514,13 +518,25 @@ def usual_days(db: Connection, lane: int, network: str, day: int, weeks: int) ->
 
 def silence(db: Connection, lane: int, network: str, day: int, most: int, weeks: int) -> int:
     """For how many usual days in a row nobody has written in a network, up to `day`; 0 when fewer than
-    `most`, and when somebody settled a day since. However long ago the last word was."""
+    `most`, however long ago the last word was. Once somebody has settled that, silence begins again."""
     last = last_written(db, network)
-    if last < 0 or last >= day or max(settled(db), default="") > _date(last):
+    if last < 0 or last >= day:
         return 0
+    done = _explained(db, network)
+    since = date.fromisoformat(done).toordinal() - date(1970, 1, 1).toordinal() if done else -1
     before = range(max(last - 7 * weeks + 1, begun(db) // DAY), last + 1)
     days = [one for one in before if written(db, lane, network, one)]
-    return expectations.silent(days, day, most, weeks)
+    return expectations.silent(days, day, most, weeks, since)
+
+
+def _explained(db: Connection, network: str) -> str:
+    """The last day of which somebody settled that too little had come from a network, "" for none. What was
+    settled of another network, or for anything else, says nothing of this one."""
+    for day, run in sorted(settled(db).items(), reverse=True):
+        with suppress(Missing, Damaged):
+            if ".." not in day and expectations.is_missed(certificate(db, day, run).alerts, network):
+                return day
+    return ""
 
 
 def _is_missed(db: Connection, day: str, network: str, done: str) -> bool:
