@@ -916,7 +916,6 @@ async def test_a_certificate_that_fails_is_an_alarm(world: World, monkeypatch: p
 @pytest.mark.parametrize(
     "change",
     [
-        "DELETE FROM chats",
         "UPDATE deliveries SET next_at = 99999999999999 WHERE id = 1",
         "",
     ],
