@@ -84,9 +84,10 @@ def retention() -> None:
 @output.json_option
 @pass_root
 def explain(root: Root, number: int, as_json: bool) -> None:
-    """Until when message ID is kept, by which rule; what else keeps it.
+    """Until when message ID is kept, and why.
 
-    "Until" is the first day on which it may go (UTC), here and everywhere.
+    By which rule, and what else keeps it. "Until" is the first day on which it may go (UTC), here and
+    everywhere.
     """
     from bridge.cli.compose import WallClock
     from bridge.store.disposal import fate
@@ -226,7 +227,9 @@ def _class_line(row: Mapping[str, Any]) -> dict[str, Any]:
 @retention.command()
 @output.json_option
 def presets(as_json: bool) -> None:
-    """The periods of regulations: by which rule, and how that is known."""
+    """The periods of regulations.
+
+    Each with its rule, and how it is known."""
     from bridge.policy.presets import PRESETS
 
     rows = [{**one._asdict(), "known": _known(one.confirmed)} for one in PRESETS.values()]
@@ -250,9 +253,10 @@ def presets(as_json: bool) -> None:
 def happened(
     root: Root, name: str, query: str, at: datetime, yes: bool, reason: str, person: str, as_json: bool
 ) -> int:
-    """Say that what a class waits for has happened (deal-termination).
+    """Say that what a class waits for has happened.
 
-    It is said for the records that a query finds.
+    NAME is that of the event in the policy, like deal-termination. It is said for the records that a query
+    finds.
     """
     from bridge.ports import Order
 
@@ -433,9 +437,9 @@ def _about(one: Assignment) -> list[tuple[str, str]]:
 @output.json_option
 @pass_root
 def assignments(root: Root, name: str, as_json: bool) -> None:
-    """The classes that people proposed for records without one, or NAME alone: for which, by whom, and why.
+    """Classes proposed for records without one.
 
-    Also who agreed or refused.
+    All, or NAME alone: for which records, by whom and why, and who agreed or refused.
     """
     from bridge.store import assigning
 

@@ -155,7 +155,6 @@ _ASTRAY = Prepared(
             ),
         ),
     )
-    .order_by(s.deliveries.c.id)
     .limit(bindparam("b_limit"))
 )
 
