@@ -308,9 +308,9 @@ def _unusual(db: Connection, one: Kept) -> list[str]:
 def settle(root: Root, day: str, reason: str, person: str) -> int:
     """Say why a certificate found what it found.
 
-    DAY is that of the certificate, or FIRST..LAST of a span's. It is no alarm any more; the certificate stays as
-    it is. Where it missed messages of a network, the days before it are taken as usual for that network; if it
-    stays silent, that is told again.
+    DAY is that of the certificate, or FIRST..LAST of a span's. It is no alarm any more; the certificate
+    stays as it is. Where it missed messages of a network, the days before it are taken as usual for that
+    network; if it stays silent, that is told again.
     """
     from bridge.store import heartbeats
 
