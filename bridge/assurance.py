@@ -213,9 +213,8 @@ class Assurance:
 
     async def _recall(self) -> None:
         """What certificates say by now, and what of them nobody has settled."""
-        self.newest = await self.database.read(heartbeats.standing)
-        self.unsettled = await self.database.read(heartbeats.unsettled)
-        before, self.spoiled = self.spoiled, await self.database.read(heartbeats.spoiled)
+        before = self.spoiled
+        self.newest, self.unsettled, self.spoiled = await self.database.read_apart(_certified)
         if len(self.spoiled) > len(before):
             log.error("certificate:spoiled", count=len(self.spoiled))
 
@@ -741,6 +740,11 @@ def _is_canary(permit: str) -> bool:
 
 def _untried(said: str) -> bool:
     return said.startswith("untried")
+
+
+def _certified(db: Connection) -> tuple[heartbeats.Kept | None, list[heartbeats.Kept], list[str]]:
+    """What holds of the last day, what nobody has settled, and what of both cannot be read."""
+    return heartbeats.standing(db), heartbeats.unsettled(db), heartbeats.spoiled(db)
 
 
 def _certificate(db: Connection, day: date) -> Certificate | None:
