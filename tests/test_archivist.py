@@ -326,7 +326,7 @@ async def test_locks_are_looked_through_until_nothing_is_behind(
 
     monkeypatch.setattr(work, "follow_locks", look)
     following = asyncio.create_task(work._follow())
-    await asyncio.wait_for(enough.wait(), 20)
+    await asyncio.wait_for(enough.wait(), 60)
     following.cancel()
     with pytest.raises(asyncio.CancelledError):
         await following

@@ -485,7 +485,7 @@ def test_init_refuses_wrong_values_before_it_writes(tmp_path: Path) -> None:
 def get(url: str) -> bytes:
     """The body of a page on this machine."""
     assert url.startswith("http://127.0.0.1:")
-    with urllib.request.urlopen(url, timeout=20) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         body: bytes = answer.read()
     return body
 

@@ -20,7 +20,7 @@ from bridge.cli.demo import policies
 from bridge.cli.play import document, picture
 
 CHROMIUM = Path("/usr/bin/chromium")
-PATIENCE = 20_000  # milliseconds
+PATIENCE = 60_000  # milliseconds
 
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium here: apt install chromium")
 

@@ -172,7 +172,7 @@ async def test_wechatpy_makes_a_contact_link_that_opens_a_chat(
     customer = platform.add_customer("李雷")
     way = await called(client.kf.add_contact_way, platform.account().open_kfid, "branch-7")
     link = f"{way['url']}&scene_param=one-time&customer={customer}"
-    await called(requests.get, link, allow_redirects=False, timeout=20)
+    await called(requests.get, link, allow_redirects=False, timeout=60)
     page = await called(client.kf.sync_msg, platform.world.new_msg_token())
     assert [one["event"]["scene_param"] for one in page["msg_list"]] == ["one-time"]
 
@@ -324,7 +324,7 @@ def vendor() -> Callable[[dict[str, Any]], dict[str, Any]]:
         command = [node, str(HERE / "compare.js"), str(CACHE)]
         asked = json.dumps(question).encode()
         return json.loads(
-            subprocess.run(command, input=asked, capture_output=True, check=True, timeout=30).stdout
+            subprocess.run(command, input=asked, capture_output=True, check=True, timeout=60).stdout
         )
 
     return ask

