@@ -7,8 +7,9 @@ be handled. The store writes states only through `after`.
 from __future__ import annotations
 
 import enum
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from bridge.errors import Conflict
 
@@ -77,6 +78,21 @@ DELIVERY_STEPS: dict[tuple[DeliveryState, str], DeliveryState] = {
 #: Deliveries that are not finished: they keep later ones of their conversation behind them.
 OPEN = (D.READY, D.CLAIMED, D.WAITING)
 
+#: Deliveries about which nothing more will be done unless somebody asks for it anew.
+ENDED = (D.SENT, D.FAILED, D.DROPPED)
+
+#: The states in which a delivery may be whose last entry in the ledger is of a kind.
+TESTIFIED: Mapping[str, tuple[DeliveryState, ...]] = {
+    "delivery:permitted": (D.READY, D.CLAIMED),
+    "delivery:sent": (D.SENT,),
+    "delivery:found": (D.SENT,),
+    "delivery:waiting": (D.WAITING, D.READY, D.CLAIMED),  # a window that opens leaves no entry
+    "delivery:parked": (D.PARKED,),
+    "delivery:failed": (D.FAILED,),
+    "delivery:retried": (D.READY, D.CLAIMED, D.DROPPED),  # what arrived nowhere goes by another permit
+    "delivery:dropped": (D.DROPPED,),
+}
+
 
 def after(state: State, step: str) -> State:
     """The state that `step` leads to. Raises Conflict when it cannot be taken from `state`."""
@@ -90,6 +106,40 @@ def after(state: State, step: str) -> State:
 def sources(step: str, table: dict) -> tuple[enum.StrEnum, ...]:
     """The states from which `step` may be taken: what an UPDATE names in its WHERE."""
     return tuple(state for (state, name) in table if name == step)
+
+
+_OUTCOMES = {
+    **dict.fromkeys(("deliver", "annotate", "redact"), M.PASSED),
+    "hold": M.HELD,
+    "block": M.BLOCKED,
+}
+
+_TESTIMONY = {
+    "message:noted": M.NOTED,
+    "message:recalled": M.RECALLED,
+    "notice:archived": M.PASSED,
+    "hold:released": M.RELEASED,
+    "hold:rejected": M.REJECTED,
+    "hold:expired": M.BLOCKED,
+    "hold:lifted": M.NEW,
+}
+
+
+def became(
+    steps: Iterable[tuple[str, Mapping[str, Any]]], begun: MessageState = M.NEW
+) -> MessageState | None:
+    """Where the ledger says that a message stands: `steps` are kind and facts of the entries about it, in
+    their order; `begun` is what it was before any. None after an outcome that nobody knows.
+
+    A verdict that another entry caused (an edit, a reviewer's words: it is `by` that entry) moves nothing,
+    nor does one on what has passed.
+    """
+    state: MessageState | None = begun
+    for kind, facts in steps:
+        if kind == "message:judged" and "by" not in facts and state != M.PASSED:
+            state = _OUTCOMES.get(str(facts.get("outcome")))
+        state = _TESTIMONY.get(kind, state)
+    return state
 
 
 @dataclass(frozen=True, slots=True)

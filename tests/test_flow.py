@@ -13,15 +13,18 @@ from bridge.flow import (
     DELIVERY_STEPS,
     MESSAGE_STEPS,
     OPEN,
+    TESTIFIED,
     DeliveryState,
     MessageState,
     Patience,
     after,
+    became,
     retry_at,
     sources,
 )
 
 M, D = MessageState, DeliveryState
+HELD = ("message:judged", {"outcome": "hold"})
 TABLES = [(MessageState, MESSAGE_STEPS), (DeliveryState, DELIVERY_STEPS)]
 
 
@@ -128,3 +131,32 @@ def test_pauses_never_shrink(patience: Patience, attempt: int) -> None:
     """Each failure waits at least as long as the one before."""
     now, following = (retry_at(0, n, patience) for n in (attempt, attempt + 1))
     assert following is None or (now is not None and now <= following)
+
+
+@pytest.mark.parametrize(
+    ("steps", "state"),
+    [
+        ([], M.NEW),
+        ([("message:noted", {})], M.NOTED),
+        ([("message:judged", {"outcome": "redact"})], M.PASSED),
+        ([("message:judged", {"outcome": "block"})], M.BLOCKED),
+        ([HELD, ("hold:released", {})], M.RELEASED),
+        ([HELD, ("hold:expired", {})], M.BLOCKED),
+        ([HELD, ("hold:lifted", {})], M.NEW),
+        ([HELD, ("message:judged", {"outcome": "deliver", "by": 7})], M.HELD),
+        ([("message:judged", {"outcome": "deliver"}), ("message:judged", {"outcome": "block"})], M.PASSED),
+        ([("message:judged", {"outcome": "wave through"})], None),
+        ([("record:disposed", {})], M.NEW),
+    ],
+)
+def test_the_ledger_says_where_a_message_stands(
+    steps: list[tuple[str, dict[str, object]]], state: MessageState | None
+) -> None:
+    """Its entries alone lead there; what nobody knows leads nowhere, and is not taken for a pass."""
+    assert became(steps) == state
+
+
+def test_every_state_of_a_delivery_is_testified_to() -> None:
+    """Whatever a delivery may be, there is an entry after which it may be that; none allows all."""
+    assert {state for states in TESTIFIED.values() for state in states} == set(D)
+    assert all(set(states) < set(D) for states in TESTIFIED.values())

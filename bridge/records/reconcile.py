@@ -335,49 +335,8 @@ def against(stage: Stage, name: str, said: Row, row: Row | None) -> Iterator[Fau
         yield Fault(stage, What.ALTERED, name, f"{', '.join(wrong)}: not as the ledger testifies")
 
 
-_OPEN = frozenset({"ready", "claimed"})
-
-#: The states in which a delivery may be whose last entry is of a kind.
-STATES: Mapping[str, frozenset[str]] = {
-    "delivery:permitted": _OPEN,
-    "delivery:retried": _OPEN | {"dropped"},  # what had arrived nowhere is sent anew, by another permit
-    "delivery:waiting": _OPEN | {"waiting"},
-    "delivery:sent": frozenset({"sent"}),
-    "delivery:found": frozenset({"sent"}),
-    "delivery:parked": frozenset({"parked"}),
-    "delivery:failed": frozenset({"failed"}),
-    "delivery:dropped": frozenset({"dropped"}),
-}
-
-
-_JUDGED = {
-    **dict.fromkeys(("deliver", "annotate", "redact"), "passed"),
-    "hold": "held",
-    "block": "blocked",
-}
-
-_DECIDED = {
-    "message:noted": "noted",
-    "message:recalled": "recalled",
-    "notice:archived": "passed",
-    "hold:released": "released",
-    "hold:rejected": "rejected",
-    "hold:expired": "blocked",
-    "hold:lifted": "new",
-}
-
 WAITING = frozenset({"new", "fetching"})
 """The states of messages that nobody has decided about."""
-
-
-def decided(steps: Iterable[tuple[str, Mapping[str, Any]]]) -> str:
-    """What has become of a message by the ledger: `steps` are kind and facts of the entries about it."""
-    state = "new"
-    for kind, facts in steps:
-        if kind == "message:judged" and "by" not in facts and state != "passed":
-            state = _JUDGED.get(str(facts.get("outcome")), "")
-        state = _DECIDED.get(kind, state)
-    return state
 
 
 def rising(stage: Stage, name: str, rows: Sequence[tuple[object, int]]) -> Iterator[Fault]:

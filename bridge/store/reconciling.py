@@ -20,12 +20,12 @@ import orjson
 from sqlalchemy import Connection, and_, func, select
 
 from bridge.errors import StoreError
+from bridge.flow import ENDED, TESTIFIED, became
 from bridge.ledger.content import digest_of
 from bridge.ledger.entry import Entry, recall
 from bridge.message import SYMPHONY, Kind, Sighting, said_digest
 from bridge.ports import DIRECT, WENT
 from bridge.records.reconcile import (
-    STATES,
     WAITING,
     Fault,
     Known,
@@ -36,7 +36,6 @@ from bridge.records.reconcile import (
     Stage,
     What,
     against,
-    decided,
     letters,
     rising,
 )
@@ -214,7 +213,7 @@ class _Work:
         self._archived(archived, bodies, gone)
         self._judged(by_kind["message:judged"], bodies)
         self._permitted(by_kind["delivery:permitted"], gone)
-        self._stepped([entry for entry in page if entry.kind in STATES])
+        self._stepped([entry for entry in page if entry.kind in TESTIFIED])
         self._sent([entry for kind in SENT for entry in by_kind[kind]])
         self._files(by_kind["file:archived"], gone)
         self._copies(by_kind["copy:kept"], gone)
@@ -358,10 +357,10 @@ class _Work:
             self._fault(Stage.OUTBOX, What.ALTERED, entry.subject, detail)
 
     def _stands(self, name: str, row: Row, last: Entry) -> None:
-        if row["state"] not in STATES[last.kind]:
+        if row["state"] not in TESTIFIED[last.kind]:
             detail = f"it is {row['state']}, and the last that is testified to is {last.kind}"
             self._fault(Stage.OUTBOX, What.ALTERED, name, detail)
-        elif row["done_at"] != (last.at if row["state"] in ("sent", "failed", "dropped") else 0):
+        elif row["done_at"] != (last.at if row["state"] in ENDED else 0):
             self._fault(Stage.OUTBOX, What.ALTERED, name, "done_at: not as the ledger testifies")
 
     def _stories(self, permits: Iterable[object]) -> defaultdict[str, list[Entry]]:
@@ -371,7 +370,7 @@ class _Work:
         query = select(c.lane, c.seq, c.entry).where(c.subject.in_(subjects))
         found: defaultdict[str, list[Entry]] = defaultdict(list)
         for entry in readable(data for *_, data in sorted(self.db.execute(query))):
-            if entry.kind in STATES:
+            if entry.kind in TESTIFIED:
                 found[_permit(entry)].append(entry)
         return found
 
@@ -575,7 +574,7 @@ class _Work:
         steps: defaultdict[str, list[tuple[str, Mapping[str, Any]]]] = defaultdict(list)
         for entry in readable(data for *_, data in sorted(self.db.execute(query))):
             steps[entry.subject.partition("/")[2]].append((entry.kind, entry.facts))
-        return {one: decided(steps[one]) for one in numbers}
+        return {one: became(steps[one]) or "" for one in numbers}
 
     def _delivered(self, row: Row) -> None:
         account, state = ("sink", str(row["network"])), row["state"]

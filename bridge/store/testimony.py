@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from fractions import Fraction
 from typing import Any
 
+from bridge.flow import ENDED, TESTIFIED, MessageState, became
 from bridge.ledger.entry import Entry
 from bridge.message import SYMPHONY, WEIXIN
 from bridge.sealing import PAIR
@@ -172,24 +173,6 @@ def _drawn_again(seed: str, key: str, rows: Sequence[AnyRow]) -> list[int] | Non
 
 # --- messages -------------------------------------------------------------------------------------------
 
-
-_STATES = {
-    "message:noted": "noted",
-    "message:recalled": "recalled",
-    "notice:archived": "passed",
-    "hold:released": "released",
-    "hold:rejected": "rejected",
-    "hold:expired": "blocked",
-    "hold:lifted": "new",
-}
-
-_JUDGED = {
-    "deliver": "passed",
-    "annotate": "passed",
-    "redact": "passed",
-    "hold": "held",
-    "block": "blocked",
-}
 
 ARCHIVED = frozenset({"message:archived", "notice:archived"})
 """Kinds of entries beside which the words of a message stand."""
@@ -574,33 +557,14 @@ def _grouped(work: Work, table: str, order: str, ids: Mapping[str, int]) -> dict
 
 
 def _state(entries: Sequence[Entry], files: Sequence[AnyRow]) -> str:
-    """What the ledger says became of a message."""
-    state = "fetching" if any(file.state == "wanted" for file in files) else "new"
-    for entry in entries:
-        if entry.kind == "message:judged" and "by" not in entry.facts and state != "passed":
-            state = _JUDGED.get(str(entry.facts.get("outcome")), "")
-        state = _STATES.get(entry.kind, state)
-    return state
+    """What the ledger says became of a message, "" when it says what nobody knows."""
+    fetching = any(file.state == "wanted" for file in files)
+    steps = ((entry.kind, entry.facts) for entry in entries)
+    return became(steps, MessageState.FETCHING if fetching else MessageState.NEW) or ""
 
 
 # --- deliveries -----------------------------------------------------------------------------------------
 
-
-_DELIVERED = {
-    "delivery:permitted": ("ready", "claimed"),
-    "delivery:sent": ("sent",),
-    "delivery:found": ("sent",),
-    "delivery:waiting": ("waiting", "ready", "claimed"),  # a window that opens leaves no entry
-    "delivery:parked": ("parked",),
-    "delivery:failed": ("failed",),
-    "delivery:retried": ("ready", "claimed", "dropped"),  # dropped: a failed one is sent anew
-    "delivery:dropped": ("dropped",),
-}
-
-DELIVERED = frozenset(_DELIVERED)
-"""Kinds of entries about a delivery."""
-
-_ENDED = ("sent", "failed", "dropped")
 
 _TRIED = ("delivery:sent", "delivery:found", "delivery:waiting", "delivery:parked")
 
@@ -788,12 +752,12 @@ class Deliveries:
 
     def _state(self, row: AnyRow, entries: Sequence[Entry]) -> None:
         last = entries[-1]
-        if row.state not in _DELIVERED.get(last.kind, ()):
+        if row.state not in TESTIFIED.get(last.kind, ()):
             meaning = f"is not what its last entry says ({last.kind}, {place_of(last)})"
             self.work.report("deliveries", f"permit {row.permit}", "state", meaning)
             return
         is_: Values = (row.done_at,)
-        facts: Values = (last.at if row.state in _ENDED else 0,)
+        facts: Values = (last.at if row.state in ENDED else 0,)
         if row.state not in ("ready", "claimed"):
             is_, facts = (*is_, row.reason), (*facts, _reason(row.state, last))
             if row.state != "dropped":

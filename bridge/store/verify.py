@@ -46,6 +46,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
+from bridge.flow import TESTIFIED
 from bridge.ledger.checkpoint import Verifier
 from bridge.ledger.entry import Entry, decode
 from bridge.ports import KeyKeeper
@@ -71,7 +72,6 @@ from bridge.store.schema import metadata
 from bridge.store.stamps import check_stamps
 from bridge.store.testimony import (
     ARCHIVED,
-    DELIVERED,
     DELIVERIES,
     Deliveries,
     Messages,
@@ -370,7 +370,7 @@ def _rows_of(work: Work, entries: Sequence[Entry]) -> None:
 
 
 _NAMED: tuple[tuple[Collection[str], str, str, Callable[[Entry], Any]], ...] = (
-    (DELIVERED, "deliveries", "permit", lambda entry: entry.subject.partition("/")[2]),
+    (TESTIFIED.keys(), "deliveries", "permit", lambda entry: entry.subject.partition("/")[2]),
     ({"pair:made"}, "pairs", "id", lambda entry: number(entry.facts.get("pair"))),
     ({"policy:stored"}, "policies", "hash", lambda entry: str(entry.facts.get("sha256"))),
     ({"policy:proposed"}, "changes", "id", lambda entry: number(entry.facts.get("change"))),
