@@ -57,7 +57,7 @@ def test_an_index_that_nobody_keeps_is_followed_first(
 def test_an_index_that_hides_messages_is_found_out(terminal: Terminal) -> None:
     """`reindex --check` says no, and which month; made again, it is in order."""
     assert "complete" in terminal.type("audit", "reindex").out
-    assert "hides nothing: 1 months" in terminal.type("audit", "reindex", "--check").out
+    assert "hides nothing: 1 month." in terminal.type("audit", "reindex", "--check").out
     with contextlib.closing(sqlite3.connect(terminal.folder / "search" / "contents.db")) as db:
         db.execute("DELETE FROM months")
         db.commit()

@@ -352,7 +352,7 @@ def _people(pair: Mapping[str, Any]) -> str:
 
 def _how_many(one: Plan) -> str:
     if not one.certified:
-        return f"{one.records:,} records"
+        return output.counted(record=one.records)
     return f"{one.certified['records']:,} of {one.records:,} records destroyed"
 
 

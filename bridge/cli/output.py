@@ -197,6 +197,15 @@ def folded(line: str, cells: int) -> Iterator[str]:
     yield line
 
 
+def counted(**numbers: int) -> str:
+    """Numbers, each with what it counts: `counted(message=1, entry=2000)` is "1 message, 2,000 entries"."""
+    return ", ".join(f"{number:,} {noun if number == 1 else _many(noun)}" for noun, number in numbers.items())
+
+
+def _many(noun: str) -> str:
+    return f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+
+
 def when(milliseconds: int) -> str:
     """A time of ours (ms since the epoch) for people, in UTC to the second; "" for 0, which means never."""
     if not milliseconds:

@@ -120,7 +120,8 @@ def _assurance_lines(assurance: Mapping[str, Any]) -> Iterator[str]:
     sign = "✗" if assurance.get("trouble") else "✓"
     yield f"{sign} complete   {output.cell(assurance.get('trouble') or f'read to the end: {read}')}"
     if one := assurance.get("certified"):
-        yield f"  {'':<10} {output.cell(one['day'])} is certified: {int(one['archived']):,} messages"
+        archived = output.counted(message=int(one["archived"]))
+        yield f"  {'':<10} {output.cell(one['day'])} is certified: {archived}"
 
 
 def _checkpoint_line(checkpoint: Mapping[str, Any], now: int) -> str:
@@ -152,7 +153,7 @@ def _store_lines(store: Mapping[str, Any] | None, trouble: str, now: int) -> Ite
         return
     entries = sum(lane["size"] for lane in store["lanes"])
     names = ", ".join(f"{name} {digest[:12]}" for name, digest in store["policies"])
-    yield f"✓ store      {entries:,} entries in the ledger"
+    yield f"✓ store      {output.counted(entry=entries)} in the ledger"
     if store["frozen_at"]:
         since = output.span(now - store["frozen_at"])
         yield f"✗ frozen     since {since}: nothing is sent, all that comes is held: `weighbridge unfreeze`"

@@ -66,7 +66,7 @@ def status(root: Root, as_json: bool) -> None:
         output.json_line({"place": where, **asdict(found)})
         return
     click.echo(f"{where}: {found.engine} {found.version}, {found.total / 1e6:,.1f} MB")
-    click.echo(f"{found.entries:,} entries, the newest of {output.when(found.last_at)}")
+    click.echo(f"{output.counted(entry=found.entries)}, the newest of {output.when(found.last_at)}")
     click.echo(f"search index: {found.index / 1e6:,.1f} MB, made again from the archive when it is lost")
     if found.closed:
         click.echo(f"! closed: {found.closed}")
@@ -169,7 +169,7 @@ def _told(copied: Copied, order: Order, seconds: float) -> Iterator[str]:
         if copied.blobs:
             yield f"  {copied.blobs:,} attachments, each checked against its name."
     for lane, tree in copied.roots.items():
-        yield f"  lane {lane}: root of {tree['size']:,} entries  {tree['root']}"
+        yield f"  lane {lane}: root of {output.counted(entry=tree['size'])}  {tree['root']}"
     if copied.findings:
         yield f"! {len(copied.findings):,} finding(s) of `audit verify`, in the copy as in what was copied."
     yield "  The search index is not copied: the daemon makes it again."

@@ -72,8 +72,3 @@ def facet_csv(tally: Tally, query: str) -> Iterator[str]:
         for one in tally.group(name, query):
             names = tally.names.get(one.value, "")
             yield csv_row([group.title, one.value, names, str(one.count), one.query])
-
-
-def counted_line(total: int) -> str:
-    """How many, in words."""
-    return f"{total:,} message{'' if total == 1 else 's'}"

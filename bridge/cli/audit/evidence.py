@@ -81,12 +81,12 @@ def evidence(root: Root, /, out: Path, key: tuple[Path, ...], as_json: bool, **g
     if as_json:
         output.json_line(made)
         return
-    click.echo(
-        f"{out}: {made['messages']:,} messages, {made['entries']:,} entries, {made['bytes'] / 1e6:,.1f} MB"
-    )
+    counts = output.counted(message=made["messages"], entry=made["entries"])
+    click.echo(f"{out}: {counts}, {made['bytes'] / 1e6:,.1f} MB")
     if made["fields_withheld"]:
+        fields = output.counted(field=made["fields_withheld"])
         click.echo(
-            f"  withheld: {made['fields_withheld']:,} fields, {made['messages_withheld']:,} whole messages"
+            f"  withheld: {fields}, and the whole of {output.counted(message=made['messages_withheld'])}"
         )
     click.echo(f"  sha256 {made['sha256']}")
     click.echo(f"  to check: python3 verify.py {out.name} --key {settings.ledger.key_file.name}.pub")

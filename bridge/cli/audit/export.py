@@ -216,10 +216,8 @@ def _say(made: Made, *, as_json: bool) -> int:
         place = str(made.place)
         output.json_line({"export": place, "id": made.id, "sha256": made.sha256, **told, **_noted(made)})
         return code
-    click.echo(
-        f"{made.place}: {told['written']:,} messages, {told['attachments']:,} attachments, "
-        f"{made.account.parts:,} parts"
-    )
+    counts = output.counted(message=told["written"], attachment=told["attachments"], part=made.account.parts)
+    click.echo(f"{made.place}: {counts}")
     if not told["found"]:
         output.note("Nothing is found: the export has no message.")
     elif not told["written"]:
@@ -267,10 +265,10 @@ def _verify(root: Root, place: Path, keys: tuple[Path, ...], *, as_json: bool) -
     for problem in problems:
         click.echo(output.cell(problem))
     if problems:
-        output.note(f"{place} is not as it was made: {len(problems):,} problems.")
+        output.note(f"{place} is not as it was made: {output.counted(problem=len(problems))}.")
         return Exit.INTEGRITY
+    messages, files = output.counted(message=told["written"]), output.counted(file=len(listed["files"]))
     click.echo(
-        f"{place}: {told['written']:,} messages, each proven; {len(listed['files']):,} files as they were "
-        f"made; manifest sha256 {listed['sha256']}"
+        f"{place}: {messages}, each proven; {files} as they were made; manifest sha256 {listed['sha256']}"
     )
     return Exit.DONE

@@ -256,7 +256,7 @@ def sentence(asked: Archive, searched: Searched) -> str:
         f"{f'lane {lane} ' * (len(searched.sizes) > 1)}to #{size:,} (root {asked.root_of(lane, size)[:8]}…)"
         for lane, size in searched.sizes.items()
     )
-    counted = _counted(searched.messages)
+    counted = output.counted(message=searched.messages)
     looked, zone = _looked(searched), name_of(asked.zone)
     return f"Searched: {counted}{when}, sealed; ledger {ledger}.{looked} Times: {zone}."
 
@@ -267,10 +267,6 @@ def _looked(searched: Searched) -> str:
         return " The index was not asked: each message was opened."
     opened = f"{searched.opened:,} opened" if searched.opened else "Index"
     return f" {opened}{_lag(searched.behind)}." if searched.opened or searched.behind else ""
-
-
-def _counted(count: int) -> str:
-    return f"{count:,} message" if count == 1 else f"{count:,} messages"
 
 
 def _lag(behind: int) -> str:

@@ -56,7 +56,7 @@ def _check(settings: Settings, as_json: bool) -> int:
     for month, numbers in found.items() if not as_json else ():
         click.echo(f"{month}: {len(numbers):,} messages would be hidden, the first of them {numbers[0]}")
     if not as_json:
-        click.echo(_HIDES if found else f"The search index hides nothing: {months:,} months.")
+        click.echo(_HIDES if found else f"The search index hides nothing: {output.counted(month=months)}.")
     return Exit.NO if found else Exit.DONE
 
 

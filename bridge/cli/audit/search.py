@@ -24,7 +24,7 @@ import click
 
 from bridge.cli import output
 from bridge.cli.audit import columns as shown
-from bridge.cli.audit.counting import counted_line, facet_csv, facet_lines, facet_record
+from bridge.cli.audit.counting import facet_csv, facet_lines, facet_record
 from bridge.cli.audit.excerpt import COLOUR, SIGNS, Marks
 from bridge.cli.audit.finding import (
     PAGE,
@@ -332,7 +332,7 @@ def _explain_nothing(asked: Archive, query: Query) -> None:
     counts = [(*_count_for(asked, rest, PATIENCE), text) for text, rest in query.without()]
     count, whole, text = max(counts, default=(0, True, ""))
     if count:
-        many = counted_line(count) if whole else f"{count:,} messages or more"
+        many = output.counted(message=count) if whole else f"{count:,} messages or more"
         output.note(f"Without `{output.cell(text)}`: {many}.")
 
 
@@ -377,7 +377,7 @@ def _counted(tally: Tally, wishes: Wishes) -> Iterator[str]:
     if wishes.facets and wishes.as_csv:
         yield from facet_csv(tally, wishes.text)
     elif wishes.facets:
-        yield counted_line(tally.total)
+        yield output.counted(message=tally.total)
         yield from facet_lines(tally, wishes.text)
     else:
         yield str(tally.total)

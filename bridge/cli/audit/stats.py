@@ -18,7 +18,6 @@ from bridge.cli.audit.columns import csv_row
 from bridge.cli.audit.counting import (
     MOST,
     bar,
-    counted_line,
     facet_csv,
     facet_record,
     labelled,
@@ -126,7 +125,7 @@ def _csv(tally: Tally, query: str) -> Iterator[str]:
 def _lines(tally: Tally) -> Iterator[str]:
     from bridge.search.counts import GROUPS
 
-    yield counted_line(tally.total)
+    yield output.counted(message=tally.total)
     if not tally.total:
         return
     for name in ("during", *(name for name in GROUPS if name != "during")):

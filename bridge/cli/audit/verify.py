@@ -114,9 +114,13 @@ def _conclude(summary: Summary, seconds: float, away: Sequence[str], *, as_json:
 
 
 def _verdict(summary: Summary, seconds: float, away: Sequence[str]) -> Iterator[str]:
-    counts = (
-        f"{summary.entries:,} entries, {summary.messages:,} messages, {summary.verdicts:,} verdicts, "
-        f"{summary.deliveries:,} deliveries, {summary.receipts:,} receipts, {summary.blobs:,} blobs"
+    counts = output.counted(
+        entry=summary.entries,
+        message=summary.messages,
+        verdict=summary.verdicts,
+        delivery=summary.deliveries,
+        receipt=summary.receipts,
+        blob=summary.blobs,
     )
     yield f"  {counts}"
     yield f"  {summary.checkpoints:,} signed checkpoints, {summary.anchored:,} outside the database"
@@ -125,7 +129,7 @@ def _verdict(summary: Summary, seconds: float, away: Sequence[str]) -> Iterator[
         yield f"  {summary.absent:,} pieces of content are gone, each by a disposal that two people approved"
     yield f"  {summary.bytes / 1e6:,.1f} MB of content, in {seconds:.1f} s"
     for lane, (size, root) in summary.roots.items():
-        yield f"  lane {lane}: root of {size:,} entries  {root}"
+        yield f"  lane {lane}: root of {output.counted(entry=size)}  {root}"
     longest = max((size for size, _ in summary.roots.values()), default=0)
     if longest > FEW and not summary.checkpoints and not summary.anchored:
         yield "! No checkpoint was ever signed: whoever writes to the database could have rewritten it all."
@@ -152,6 +156,6 @@ def _stamped(summary: Summary) -> Iterator[str]:
         size, at = stamps.newest
         proven = f"{size:,} entries of lane {stamps.lane} existed at {output.when(at)}"
         yield f"  {stamps.count:,} time stamps by {output.cell(stamps.by)}: {proven}"
-        yield f"    the first: {stamps.first[0]:,} entries at {output.when(stamps.first[1])}"
+        yield f"    the first: {output.counted(entry=stamps.first[0])} at {output.when(stamps.first[1])}"
     if summary.unstamped:
         yield f"  {summary.unstamped:,} time stamps were not checked: --tsa-roots names whom you trust"
