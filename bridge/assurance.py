@@ -550,6 +550,7 @@ class Assurance:
         if policies is not None:
             sung = await asyncio.to_thread(canaries.sing, policies, now)
             run.canaries |= {f"detector {name}": said for name, said in sung.items()}
+        run.canaries |= {f"source {name}": why for name, why in _NO_CANARY.items()}
         await self._plant(run)
         run.canaries |= await disposal.trial(self.database)
         run.alerts += await disposal.settle_again(self.database)
@@ -732,6 +733,13 @@ def _names_in(folder: Path) -> set[str]:
     """The files of a folder, which is made where it is not there. Raises OSError."""
     folder.mkdir(mode=0o750, parents=True, exist_ok=True)
     return {path.name for path in folder.glob("*.txt")}
+
+
+#: Why no canary came through a network, where none was planted.
+_NO_CANARY = {
+    SYMPHONY: "untried: only a daemon with [assurance] canary_room posts a marked message",
+    WEIXIN: "untried: nobody can write there in the name of a client",
+}
 
 
 def _is_canary(permit: str) -> bool:

@@ -365,6 +365,8 @@ async def test_each_day_is_certified_by_itself(world: World) -> None:
     assert made.day == "2026-01-05" and made.clean, made.words()
     well = ("detector desk/promise", "disposal", "source symphony")
     assert made.canaries == dict.fromkeys(well, "well")
+    untried = [one.partition(": untried")[0] for one in made.unasked if ": untried" in one]
+    assert untried == ["source weixin"], "nobody can write there in the name of a client"
     counts = {one.name: one.counts for one in made.accounts if one.kind == "source"}
     assert counts[SYMPHONY]["archived"] == counts[WEIXIN]["archived"] == 1
     note = (world.folder / "certificates/2026-01-05-1.txt").read_text()
