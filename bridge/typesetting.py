@@ -52,6 +52,13 @@ def paragraph(text: str, size: int) -> Flowable:
     return Paragraph(markup(text), style)
 
 
+def room(points: float) -> Flowable:
+    """A new page, unless so much is left of this one: a heading never stands alone at the foot of a page."""
+    from reportlab.platypus import CondPageBreak
+
+    return CondPageBreak(points)
+
+
 def markup(text: str) -> str:
     """Text for a paragraph: each run in the font that has it, what no font has as its code."""
     lines = (

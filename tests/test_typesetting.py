@@ -7,7 +7,7 @@ import io
 import pypdf
 import pytest
 
-from bridge.typesetting import CHINESE, LATIN, build, code, font_of, markup, paragraph
+from bridge.typesetting import CHINESE, LATIN, build, code, font_of, markup, paragraph, room
 
 
 @pytest.mark.parametrize(
@@ -41,3 +41,13 @@ def test_the_same_flow_is_the_same_bytes() -> None:
     pages = pypdf.PdfReader(io.BytesIO(data)).pages
     assert len(pages) > 1
     assert all(f"page {number}" in page.extract_text() for number, page in enumerate(pages, 1))
+
+
+def test_no_heading_ends_a_page() -> None:
+    """However far down a page it comes, what stands under a heading begins on the same page."""
+    for lines in range(40, 60):
+        file = io.BytesIO()
+        flow = [*(paragraph("x", 9) for _ in range(lines)), room(40), paragraph("Heading", 12)]
+        build(file, "t", [*flow, paragraph("words", 9)], str, LATIN)
+        pages = [page.extract_text() for page in pypdf.PdfReader(io.BytesIO(file.getvalue())).pages]
+        assert [page for page in pages if "Heading" in page] == [page for page in pages if "words" in page]

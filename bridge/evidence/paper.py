@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from bridge.evidence.account import Account, Step, Told
 from bridge.evidence.page import BAR, clean, delivered, done, missing, particulars, place_of, summary, times
 from bridge.evidence.phrases import phrase
-from bridge.typesetting import CHINESE, LATIN, build, paragraph
+from bridge.typesetting import CHINESE, LATIN, build, paragraph, room
 
 if TYPE_CHECKING:
     from reportlab.platypus import Flowable
@@ -52,6 +52,7 @@ def _flow(account: Account, language: str) -> Iterator[Flowable]:
 def _message(told: Told, language: str, zone: tzinfo) -> Iterator[Flowable]:
     from reportlab.platypus import HRFlowable
 
+    yield room(96)
     yield HRFlowable(width="100%", color="black", spaceBefore=12, spaceAfter=4)
     yield _paragraph(f"{phrase('message', language)} {told.number}", 13)
     yield _paragraph(place_of(told, language), 8)

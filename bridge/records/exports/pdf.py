@@ -18,7 +18,7 @@ from bridge.records.exports.legible import DECEIVING, one_break, spelled
 from bridge.records.exports.naming import attachment, of_slice
 from bridge.records.exports.reading import Pair, became, change, facts, heading, sides
 from bridge.records.transcript import BOTH_WAYS, Came, Line, Output, Request, Slice
-from bridge.typesetting import LATIN, build, code, font_of, paragraph
+from bridge.typesetting import LATIN, build, code, font_of, paragraph, room
 
 if TYPE_CHECKING:
     from reportlab.platypus import Flowable
@@ -70,10 +70,12 @@ def _flow(request: Request, one: Slice, language: str) -> Iterator[Flowable]:
 def _message(line: Line, language: str) -> Iterator[Flowable]:
     from reportlab.platypus import HRFlowable
 
+    yield room(72)
     yield HRFlowable(width="100%", color="black", spaceBefore=8, spaceAfter=4)
     yield from _paragraphs(f"{label('message', language)} {line.number}", 12)
     yield from _pairs(became(line, language))
     for key, value in sides(line, language):
+        yield room(26)
         yield from _paragraphs(label(key, language), 7)
         yield from _paragraphs(value, 10)
     for place, file in enumerate(line.files):
