@@ -31,9 +31,10 @@ from bridge import telemetry
 from bridge.errors import ConfigError, Conflict, Damaged, PolicyError, StoreError
 from bridge.message import Archived, Verdict
 from bridge.pipeline import Bell, House
-from bridge.policy import Diagnostic, PolicySet, Source, assemble, judge
+from bridge.policy import Diagnostic, PolicySet, Source, assemble
 from bridge.policy.changes import Direction
 from bridge.policy.comparison import compare
+from bridge.policy.judge import judge
 from bridge.proposals import Bar, Hashes, frozen
 from bridge.store import proposals
 from bridge.store.database import Database

@@ -15,7 +15,8 @@ from typing import Any
 
 from bridge.errors import Damaged, StoreError
 from bridge.message import Context, Message, Verdict
-from bridge.policy import PolicySet, Source, assemble, judge
+from bridge.policy import PolicySet, Source, assemble
+from bridge.policy.judge import judge
 from bridge.proposals import frozen
 from bridge.record import whole_record
 

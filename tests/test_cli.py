@@ -65,6 +65,14 @@ def test_starting_imports_nothing_heavy(arguments: list[str]) -> None:
     assert not loaded & HEAVY
 
 
+def test_who_only_reads_the_store_does_not_wait_for_the_grammar() -> None:
+    """What lists and shows what is kept imports neither the grammar of policies nor its models."""
+    loading = "import sys, bridge.store.database, bridge.store.views; print(*sys.modules)"
+    loaded = set(subprocess.check_output([sys.executable, "-c", loading], text=True).split())
+    assert "bridge.store.views" in loaded
+    assert not loaded & {"bridge.policy.language", "bridge.policy.compiled", "pydantic", "pypinyin"}
+
+
 def test_help_time_is_reported(record_property: Callable[[str, object], None]) -> None:
     """How long `--help` takes as a process, in ms: reported, not asserted, since machines differ."""
     times = []

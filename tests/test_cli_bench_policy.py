@@ -21,7 +21,7 @@ from rival import stand_in
 from bridge.cli.bench import bench, matter, policy, rivals
 from bridge.cli.bench.traffic import BenchFailed
 from bridge.message import Outcome
-from bridge.policy import judge
+from bridge.policy.judge import judge
 
 FEW = ["policy", "--messages", "60", "--requests", "200", "--entries", "40", "--words", "300"]
 

@@ -20,7 +20,8 @@ from bridge.inspection.bounds import Limits
 from bridge.inspection.inspector import Inspector
 from bridge.message import SYMPHONY, WEIXIN, Archived, Blob, Cause, File, Inspection, Kind, Outcome, Verdict
 from bridge.pipeline import House, Pace
-from bridge.policy import PolicySet, judge, load
+from bridge.policy import PolicySet, load
+from bridge.policy.judge import judge
 
 sys.path.insert(0, str(Path(__file__).with_name("inspection")))
 from inspection_rig import FILES, changed

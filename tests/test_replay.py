@@ -33,7 +33,7 @@ def judgement(ready: PolicySet, text: str = "hello", **more: object) -> Judgemen
     context = Context("to_weixin")
     from datetime import UTC, datetime
 
-    from bridge.policy import judge
+    from bridge.policy.judge import judge
 
     verdict = judge(ready, one, context, datetime.fromtimestamp(NOW / 1000, UTC))
     given = {"id": 1, "seq": 1, "message": one, "verdict": verdict, "now": NOW, "context": context}

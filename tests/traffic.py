@@ -14,7 +14,8 @@ from rig import LANGUAGES, Clock, Hands, message
 
 from bridge import in_force, pipeline
 from bridge.message import SYMPHONY, WEIXIN, Archived, File, Kind, Message, Verdict
-from bridge.policy import PolicySet, Source, assemble, judge, render
+from bridge.policy import PolicySet, Source, assemble, render
+from bridge.policy.judge import judge
 
 DESK = """\
 policy: desk

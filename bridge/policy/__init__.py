@@ -41,15 +41,23 @@
     trial         the tests that live inside rules
 
 Nothing here opens a socket, reads a clock or throws dice. One function, `loader._file`, opens files.
+
+What others take from here is imported when it is first asked for: whoever only folds a word or counts a
+period does not wait for the grammar. `judge` is no such name, since its module has it: `policy.judge.judge`.
 """
 
-from bridge.policy.compiled import PolicySet
-from bridge.policy.diagnostics import Diagnostic
-from bridge.policy.judge import judge
-from bridge.policy.loader import Source, assemble, check, load, read
-from bridge.policy.rendering import render
-from bridge.policy.trial import TrialResult, run_tests
-from bridge.record import as_record, from_record
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bridge.policy.compiled import PolicySet
+    from bridge.policy.diagnostics import Diagnostic
+    from bridge.policy.loader import Source, assemble, check, load, read
+    from bridge.policy.rendering import render
+    from bridge.policy.trial import TrialResult, run_tests
+    from bridge.record import as_record, from_record
 
 __all__ = [
     "Diagnostic",
@@ -60,9 +68,26 @@ __all__ = [
     "assemble",
     "check",
     "from_record",
-    "judge",
     "load",
     "read",
     "render",
     "run_tests",
 ]
+
+_HOMES = {  # module: what it gives
+    "bridge.policy.compiled": ("PolicySet",),
+    "bridge.policy.diagnostics": ("Diagnostic",),
+    "bridge.policy.loader": ("Source", "assemble", "check", "load", "read"),
+    "bridge.policy.rendering": ("render",),
+    "bridge.policy.trial": ("TrialResult", "run_tests"),
+    "bridge.record": ("as_record", "from_record"),
+}
+
+
+def __getattr__(name: str) -> object:
+    """What `name` stands for; raises AttributeError when nothing here has it."""
+    for home, names in _HOMES.items():
+        if name in names:
+            found = globals()[name] = getattr(import_module(home), name)
+            return found
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

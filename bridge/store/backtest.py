@@ -21,7 +21,8 @@ from sqlalchemy import Connection, Engine, and_, func, select
 
 from bridge.errors import Missing, StoreError
 from bridge.message import Cause, Context, Kind, Message, Verdict
-from bridge.policy import PolicySet, Source, assemble, judge
+from bridge.policy import PolicySet, Source, assemble
+from bridge.policy.judge import judge
 from bridge.policy.tally import Case, Tally
 from bridge.ports import KeyKeeper
 from bridge.store import schema as s

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from bridge.message import SYMPHONY, WEIXIN, Context, Message, Outcome, Party, Route, Verdict
-from bridge.policy import PolicySet, Source, assemble, judge, render
+from bridge.policy import PolicySet, Source, assemble, render
+from bridge.policy.judge import judge
 
 NOW = datetime.datetime(2026, 1, 5, 12, 0, tzinfo=datetime.UTC)
 ALICE = Party(SYMPHONY, "7001", "Alice Wong", "alice.wong@bank.example")

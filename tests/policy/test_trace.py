@@ -8,7 +8,8 @@ import pytest
 from policy_rig import ALICE, CLIENT, HEAD, NOW, message, policy_set
 
 from bridge.message import SYMPHONY, WEIXIN, Context, Inspection, Kind, Message, Outcome, Route
-from bridge.policy import PolicySet, judge
+from bridge.policy import PolicySet
+from bridge.policy.judge import judge
 from bridge.policy.trace import Finding, RuleTrace, Trace, trace
 
 TEXT = "账户 8812345678"

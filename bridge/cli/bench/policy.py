@@ -32,9 +32,10 @@ from bridge.cli.bench import matter
 from bridge.cli.bench.traffic import BenchFailed
 from bridge.cli.init import policy_source
 from bridge.message import SYMPHONY, WEIXIN, Context, Inspection, Kind, Message, Outcome, Party, Route
-from bridge.policy import PolicySet, Source, assemble, judge, load
+from bridge.policy import PolicySet, Source, assemble, load
 from bridge.policy.detectors import Scan
 from bridge.policy.folding import Folded
+from bridge.policy.judge import judge
 
 Row = dict[str, Any]
 NOW = datetime.datetime(2026, 1, 5, 4, 0, tzinfo=datetime.UTC)
