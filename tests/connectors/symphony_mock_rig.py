@@ -4,6 +4,7 @@ The caller is as simple as can be: it retries nothing and hides nothing, and kee
 checks.
 """
 
+import functools
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from typing import Any
 import aiohttp
 import jwt
 import orjson
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from connectors.symphony.mock import SymphonyPod
 
@@ -19,6 +22,14 @@ BOT = "bridge-bot"
 ALICE = "alice.wong"
 BOB = "bob.li"
 ANSWER_SECONDS = 60
+
+
+@functools.lru_cache(maxsize=16)
+def _ready(pem: str) -> PrivateKeyTypes | str:
+    """A private key read once, however often it signs; what is none stays as it is."""
+    if not pem.startswith("-----"):
+        return pem
+    return serialization.load_pem_private_key(pem.encode(), None)
 
 
 @dataclass(frozen=True)
@@ -54,7 +65,7 @@ class Caller:
     ) -> str:
         """A login JWT, right unless told otherwise."""
         claims = {"sub": sub or self.username, "exp": int(self.pod.clock.now() + ahead)}
-        return jwt.encode(claims, key or self.key, algorithm=algorithm)
+        return jwt.encode(claims, _ready(key or self.key), algorithm=algorithm)
 
     async def login(self) -> None:
         """Fetch both tokens."""

@@ -14,6 +14,7 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 from connectors.symphony.mock.clock import PodClock
 from connectors.symphony.mock.directory import User
@@ -80,6 +81,11 @@ class SessionDesk:
         """The pod's own signing key pair, for JWT session tokens and `/login/idm/keys`."""
         return new_key_pair()
 
+    @cached_property
+    def _signing(self) -> PrivateKeyTypes:
+        """The private one of these, ready: to read a key takes longer than to sign with it."""
+        return serialization.load_pem_private_key(self.pod_keys[0].encode(), None)
+
     def subject(self, token: object) -> str:
         """The `sub` of a login JWT, not yet believed. Raises LoginRefused if it is none."""
         try:
@@ -130,7 +136,7 @@ class SessionDesk:
             return secrets.token_urlsafe(48)
         claims = {"sub": user.username, "canUseSimplifiedKeyDelivery": True, "jti": secrets.token_hex(8)}
         claims["exp"] = int(self._clock.now() + self._session_seconds)
-        return jwt.encode(claims, self.pod_keys[0], algorithm="RS512")
+        return jwt.encode(claims, self._signing, algorithm="RS512")
 
     def open_key_manager(self, user: User) -> str:
         """A fresh key manager token."""
@@ -170,7 +176,7 @@ class SessionDesk:
             "scope": scope,
             "exp": int(self._clock.now()) + LONGEST_JWT_SECONDS,
         }
-        access = jwt.encode(claims, self.pod_keys[0], algorithm="RS512")
+        access = jwt.encode(claims, self._signing, algorithm="RS512")
         return {"token_type": "Bearer", "expires_in": LONGEST_JWT_SECONDS, "access_token": access}
 
     def key_set(self) -> dict[str, Any]:
