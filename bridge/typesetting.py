@@ -1,14 +1,16 @@
 """Paper: pages, fonts and text of the PDFs that exports and evidence are read on.
 
 Rules of this file: pure: the same flow gives the same bytes. Chinese is set in STSong-Light, one of the fonts
-that the PDF standard lets a reader supply (Adobe-GB1, Simplified and Traditional): nothing of 10 MB is
-shipped or embedded, the text can be searched and copied, and every reader on a machine with any Chinese font
-shows it. What no font has (emoji) is written as its code. The library is imported when something is set.
+that the PDF standard lets a reader supply (Adobe-GB1, Simplified and Traditional), what that has not (Hangul,
+the minus sign) in those of Japan and Korea: nothing of 10 MB is shipped or embedded, the text can be searched
+and copied, and every reader on a machine with any such font shows it. What no font has (emoji, Arabic) is
+written as its code. The library is imported when something is set.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import cache
 from html import escape
 from itertools import groupby
 from typing import IO, TYPE_CHECKING, Any
@@ -17,7 +19,11 @@ if TYPE_CHECKING:
     from reportlab.platypus import Flowable
 
 CHINESE, LATIN = "STSong-Light", "Helvetica"
+JAPANESE, KOREAN = "HeiseiMin-W3", "HYSMyeongJo-Medium"
 """Fonts that every reader of PDF supplies."""
+
+_ENCODINGS = {CHINESE: "gbk", JAPANESE: "shift_jis", KOREAN: "euc_kr"}
+"""What each font of the East has, in the order in which they are asked."""
 
 _EDGE = 48
 _MARGINS = dict.fromkeys(("leftMargin", "rightMargin", "topMargin", "bottomMargin"), _EDGE)
@@ -36,7 +42,8 @@ def build(
         canvas.setFont(font, 8)
         canvas.drawRightString(A4[0] - _EDGE, 28, foot(canvas.getPageNumber()))
 
-    pdfmetrics.registerFont(UnicodeCIDFont(CHINESE))
+    for name in _ENCODINGS:
+        pdfmetrics.registerFont(UnicodeCIDFont(name))
     document = SimpleDocTemplate(
         file, pagesize=A4, title=title, author="weighbridge", invariant=1, **_MARGINS
     )
@@ -77,11 +84,16 @@ def code(text: str) -> str:
 
 
 def font_of(sign: str) -> str:
-    """The font that has a sign: "" if none does. The Chinese one has the signs of GBK."""
+    """The font that has a sign: "" if none does."""
     if ord(sign) < 0x100:
         return LATIN
+    return next((font for font, encoding in _ENCODINGS.items() if _has(encoding, sign)), "")
+
+
+@cache
+def _has(encoding: str, sign: str) -> bool:
     try:
-        sign.encode("gbk")
+        sign.encode(encoding)
     except UnicodeEncodeError:
-        return ""
-    return CHINESE
+        return False
+    return True

@@ -7,15 +7,26 @@ import io
 import pypdf
 import pytest
 
-from bridge.typesetting import CHINESE, LATIN, build, code, font_of, markup, paragraph, room
+from bridge.typesetting import CHINESE, JAPANESE, KOREAN, LATIN, build, code, font_of, markup, paragraph, room
 
 
 @pytest.mark.parametrize(
     ("sign", "font"),
-    [("a", LATIN), ("ï", LATIN), ("騰", CHINESE), ("█", CHINESE), ("😀", ""), ("\ud800", "")],
+    [
+        ("a", LATIN),
+        ("ï", LATIN),
+        ("騰", CHINESE),
+        ("█", CHINESE),
+        ("−", JAPANESE),
+        ("김", KOREAN),
+        ("م", ""),
+        ("😀", ""),
+        ("\ud800", ""),
+    ],
 )
 def test_each_sign_has_the_font_that_has_it(sign: str, font: str) -> None:
-    """Latin letters with accents, both Chinese scripts, the bar of what is withheld; no font has emoji."""
+    """Latin letters with accents, both Chinese scripts, the bar of what is withheld, the minus of prices,
+    Korean names; no font has Arabic or emoji."""
     assert font_of(sign) == font
 
 

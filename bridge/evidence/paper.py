@@ -65,7 +65,7 @@ def _message(told: Told, language: str, zone: tzinfo) -> Iterator[Flowable]:
 
 def _table(rows: Iterator[tuple[str, str | None]], language: str) -> Flowable:
     cells = [(phrase(key, language), value) for key, value in rows if value != ""]
-    return _grid(cells, (84, 415), 9)
+    return _grid(cells, (84, 403), 9)
 
 
 def _steps(told: Told, language: str, zone: tzinfo) -> Flowable:
@@ -74,7 +74,7 @@ def _steps(told: Told, language: str, zone: tzinfo) -> Flowable:
         said = "; ".join(filter(None, (done(step), gone)))
         return times(step.at, zone), step.kind, step.place, said, step.leaf[:16]
 
-    return _grid([line(step) for step in told.steps], (140, 100, 34, 140, 85), 7, ruled=True)
+    return _grid([line(step) for step in told.steps], (138, 98, 34, 132, 85), 7, ruled=True)
 
 
 def _grid(

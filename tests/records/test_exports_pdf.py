@@ -9,6 +9,7 @@ import corpus
 import pypdf
 import pytest
 
+from bridge.records.exports import pdf
 from bridge.records.exports.pdf import PDF
 
 
@@ -64,3 +65,16 @@ def test_attachments_lie_beside(out: corpus.Memory) -> None:
     files = [name for name in out.files if name.startswith("attachments/")]
     assert len(files) == 3
     assert corpus.SMALL in out.files.values()
+
+
+def test_a_long_text_is_not_broken_where_it_was_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Paragraphs end where the lines of a text end; only a line longer than any paragraph is cut, after a
+    space, and a sign's code is never cut."""
+    monkeypatch.setattr(pdf, "_RUN", 40)
+    text = "\n".join(f"line {number} of a hundred" for number in range(100))
+    assert "\n".join(pdf._runs(text)) == text
+    assert all(len(run) <= 40 for run in pdf._runs(text))
+    first, second = pdf._runs("price 1234567890 " * 4)
+    assert first.endswith("price ") and first + second == "price 1234567890 " * 4
+    assert "".join(pdf._runs("\x1b" * 100)) == "\x1b" * 100
+    assert "\n".join(pdf._runs("\n" * 100)) == "\n" * 100

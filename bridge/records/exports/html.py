@@ -62,7 +62,8 @@ def _index(slices: Sequence[Slice]) -> Iterator[str]:
     for one in slices:
         there = quote(of_slice(one, "html"))
         count = sum(1 for _ in one.lines)
-        yield f'<li><a href="{there}">{one.day.isoformat()} {marked(one.title)}</a> ({count:,})</li>\n'
+        title = f"{one.day.isoformat()} <bdi>{marked(one.title)}</bdi>"
+        yield f'<li><a href="{there}">{title}</a> ({count:,})</li>\n'
     yield "</ul>\n"
 
 
@@ -121,7 +122,8 @@ p.became{font-weight:600;color:#8a1c1c;margin:.2rem 0}
 p.quote{border-left:3px solid #999;padding-left:.6rem}p.came{color:#555}
 table{border-collapse:collapse;font-size:.85rem;margin:.6rem 0}
 th,td{text-align:left;vertical-align:top;padding:.1rem .8rem .1rem 0;overflow-wrap:anywhere}
-th{font-weight:600;color:#555;white-space:nowrap}code{font-size:.75rem;overflow-wrap:anywhere}
+th{font-weight:600;color:#555;white-space:nowrap}code{font-size:.75rem}a,b,h1,code,p{overflow-wrap:anywhere}
+@media(max-width:40rem){tr,th,td{display:block;white-space:normal}td{padding-bottom:.4rem}}
 @media print{article{break-inside:avoid}}
 """
 

@@ -23,8 +23,8 @@ from bridge.typesetting import LATIN, build, code, font_of, paragraph, room
 if TYPE_CHECKING:
     from reportlab.platypus import Flowable
 
-_RUN = 1500
-"""Characters of one paragraph at most: a paragraph is set whole, and one of any length would be slow."""
+_RUN = 8000
+"""Characters of one paragraph at most: a paragraph is set whole, and to set one of any length is slow."""
 
 
 class Pdf:
@@ -92,10 +92,23 @@ def _pairs(pairs: Iterator[Pair]) -> Iterator[Flowable]:
 
 
 def _paragraphs(text: str, size: int) -> Iterator[Flowable]:
-    # White brackets are in no font: what is spelled out elsewhere is a code among the others here.
-    shown = DECEIVING.sub(lambda found: code(found[0]), one_break(text))
-    for start in range(0, len(shown), _RUN):
-        yield paragraph(shown[start : start + _RUN], size)
+    for run in _runs(one_break(text)):
+        # White brackets are in no font: what is spelled out elsewhere is a code among the others here.
+        yield paragraph(DECEIVING.sub(lambda found: code(found[0]), run), size)
+
+
+def _runs(text: str) -> Iterator[str]:
+    """A text in paragraphs: each but the last ends where a line of the text ends. Only a line that is longer
+    than a paragraph may be is broken where it had no end, after a space if it has any."""
+    while len(text) > _RUN:
+        if (end := text.rfind("\n", 0, _RUN)) > 0:
+            yield text[:end]
+            text = text[end + 1 :]
+            continue
+        end = text.rfind(" ", 0, _RUN) + 1 or _RUN
+        yield text[:end]
+        text = text[end:]
+    yield text
 
 
 PDF = Pdf()
