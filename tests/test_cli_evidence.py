@@ -34,6 +34,17 @@ def made(terminal: Terminal) -> list[dict[str, object]]:
     return [json.loads(entry)["facts"] for (entry,) in rows]
 
 
+def bodies(terminal: Terminal) -> list[dict[str, object]]:
+    """What is sealed of every making."""
+    engine = open_engine(f"sqlite:///{terminal.folder}/weighbridge.db")
+    with engine.connect() as db:
+        le, c = schema.ledger.c, schema.content.c
+        sealed = select(c.body).join(schema.ledger, and_(le.lane == c.lane, le.seq == c.seq))
+        found = db.execute(sealed.where(le.subject == "evidence").order_by(c.seq)).scalars().all()
+    engine.dispose()
+    return [json.loads(body) for body in found]
+
+
 def left(terminal: Terminal) -> list[str]:
     """Packages and parts of packages in the folder."""
     return sorted(path.name for path in terminal.folder.iterdir() if "zip" in path.name)
@@ -96,13 +107,23 @@ def test_a_client_is_not_told_who_looks_into_him(terminal: Terminal) -> None:
     said = b"".join(files.values()).decode("utf-8", "replace") + paper
     assert not [secret for secret in ("STR-9", "mlro@", "a report was filed") if secret in said]
     assert verified(out, key_of(terminal.folder))[0] == 0
-    engine = open_engine(f"sqlite:///{terminal.folder}/weighbridge.db")
-    with engine.connect() as db:
-        le, c = schema.ledger.c, schema.content.c
-        sealed = select(c.body).join(schema.ledger, and_(le.lane == c.lane, le.seq == c.seq))
-        (body,) = db.execute(sealed.where(le.subject == "evidence")).scalars()
-    engine.dispose()
-    assert json.loads(body)["case"] == "STR-9"
+    assert [one["case"] for one in bodies(terminal)] == ["STR-9"]
+
+
+def test_two_clients_contradict_each_other(terminal: Terminal) -> None:
+    """Neither is handed the other's thread; which copy was made for whom is on record."""
+    out = terminal.folder / "copy.zip"
+    typed = ("audit", "evidence", "--message", "1", "--out", str(out), "--reason", "asked")
+    answer = terminal.type(*typed, "--client-copy", CONTACT, "--only-contact", "韩梅梅")
+    assert (answer.code, out.exists()) == (Exit.WRONG, False)
+    assert "--client-copy and --only-contact contradict each other" in answer.err
+    for option in ("--client-copy", "--only-contact"):
+        out.unlink(missing_ok=True)
+        assert terminal.type(*typed, option, CONTACT).code == Exit.DONE
+    assert [one["black_out"] for one in bodies(terminal)] == [
+        [f"client-copy:{CONTACT}"],
+        [f"only-contact:{CONTACT}"],
+    ]
 
 
 def test_a_package_rests_on_no_index(terminal: Terminal) -> None:

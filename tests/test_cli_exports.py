@@ -1074,6 +1074,42 @@ def test_what_was_exported_can_be_asked(terminal: Terminal) -> None:
     assert terminal.type("audit", "verify").code == Exit.DONE
 
 
+def test_that_something_was_a_clients_copy_is_on_record(terminal: Terminal) -> None:
+    """The list, and a message's life, say for whom it was made, and of whom one is that was made for others;
+    the copy itself cannot. A refusal says it as well."""
+    kinds = {"of 李雷": "--client", "copy for 李雷": "--client-copy"}
+    for name, option in kinds.items():
+        assert export(terminal, "id:1", option, "李雷", name=option).code == Exit.DONE, name
+    assert export(terminal, "--client-copy", "李雷", region="US").code == Exit.FORBIDDEN
+    rows = terminal.type("audit", "exports", "--json").records
+    assert [(one["client"], one["copy"]) for one in rows] == [("李雷", True), ("李雷", True), ("李雷", False)]
+    table = terminal.type("audit", "exports").out
+    for said in (*(f"{name}: id:1" for name in kinds), "copy for 李雷: everything"):
+        assert said in table
+    shown = terminal.type("audit", "show", "1", *WHO).out
+    assert [name for name in kinds if name in shown] == list(kinds)
+
+
+@pytest.mark.parametrize(
+    ("typed", "both"),
+    [
+        (("--client-copy", "李雷", "--client", "wmHan"), ("--client-copy", "--client")),
+        (("--resume", ".", "--client-copy", "李雷"), ("--resume", "--client-copy")),
+        (("--resume", ".", "from:alice"), ("--resume", "QUERY")),
+        (("--verify", ".", "--resume", "."), ("--verify", "--resume")),
+        (("--verify", ".", "--to-region", "US"), ("--verify", "--to-region")),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(
+    terminal: Terminal, typed: tuple[str, ...], both: tuple[str, str]
+) -> None:
+    """Neither wins in silence: somebody would be handed another one's words. Nothing is written down."""
+    answer = terminal.type("audit", "export", *typed, "--reason", "asked")
+    assert answer.code == Exit.WRONG
+    assert f"{both[0]} and {both[1]} contradict each other" in answer.err
+    assert entries(terminal, "export:begun") == []
+
+
 def test_formats_and_profiles_are_listed_with_what_they_lack() -> None:
     """Whoever chooses knows the limits before."""
     from click.testing import CliRunner

@@ -218,7 +218,8 @@ def _finished(
         raise
     except NotAllowed:
         work.volume.discard()
-        region, body = wanted.terms.region, {"query": wanted.query, "format": wanted.terms.format}
+        terms = wanted.terms
+        region, body = terms.region, {"query": wanted.query, "format": terms.format, **_whose(terms)}
         act(
             lambda store: store.write(lambda tx: exports.record_refused(tx, store.lane, looker, region, body))
         )
@@ -242,12 +243,17 @@ def _record(act: Act, work: _Work, looker: Looker, sha: str) -> None:
         "profile": terms.profile,
         "region": terms.region,
         "approval": terms.approval,
-        "client": terms.client,
+        **_whose(terms),
         "numbers": str(account.written),
         "counts": told,
         "place": str(work.volume.folder),
     }
     act(lambda store: store.write(lambda tx: exports.record_made(tx, store.lane, looker, facts, body)))
+
+
+def _whose(terms: Terms) -> dict[str, Any]:
+    """Whose words alone were asked for ("" for everybody's), and whether they were for himself."""
+    return {"client": terms.client, "copy": terms.client_copy}
 
 
 # --- writing --------------------------------------------------------------------------------------------

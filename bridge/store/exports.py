@@ -128,13 +128,16 @@ def made(db: Connection) -> Iterator[dict[str, Any]]:
                 "excluded": entry.facts.get("excluded", 0),
                 "sha256": entry.facts.get("sha256", ""),
                 **{name: said.get(name, "") for name in _SAID},
+                "copy": said.get("copy", False),
                 "lane": entry.lane,
                 "seq": entry.seq,
                 "leaf": row.leaf.hex(),
             }
 
 
-_SAID = ("person", "reason", "case", "query", "profile", "region", "approval", "client", "numbers", "place")
+_SAID = (
+    *("person", "reason", "case", "query", "profile", "region", "approval", "client", "numbers", "place"),
+)
 
 
 def exports_of(db: Connection, number: int) -> list[dict[str, Any]]:

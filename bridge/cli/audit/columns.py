@@ -50,6 +50,13 @@ def time_of(milliseconds: int, zone: tzinfo) -> str:
     return f"{moment(milliseconds, zone):%Y-%m-%d %H:%M:%S}" if milliseconds else ""
 
 
+def whose(export: Mapping[str, Any]) -> str:
+    """Whose words alone an export has, and whether it was a copy for himself; "" for everybody's."""
+    if not export["client"]:
+        return ""
+    return f"{'copy for' if export['copy'] else 'of'} {export['client']}"
+
+
 def _rules(document: Document) -> str:
     matches = [match for one in document.decisions for match in one.verdict.matches if match.enforced]
     return ", ".join(dict.fromkeys(f"{match.policy}/{match.rule}" for match in matches))

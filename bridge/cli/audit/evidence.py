@@ -15,7 +15,7 @@ import click
 
 from bridge.cli import output
 from bridge.cli.audit.finding import QUERYING, archive, query_argument, written
-from bridge.cli.audit.given import KEY
+from bridge.cli.audit.given import KEY, one_alone
 from bridge.cli.audit.looking import Recorder, recorder_of
 from bridge.cli.audit.zone import desk_zone, zone_option
 from bridge.cli.progress import progress
@@ -69,6 +69,7 @@ def evidence(root: Root, /, out: Path, key: tuple[Path, ...], as_json: bool, **g
     from bridge.cli.evidence import make
     from bridge.cli.prove import public_keys
 
+    one_alone(given, "client_copy", "only_contact")
     settings = root.settings()
     given["query"] = written(given.pop("words"))
     wanted, making = _wanted(root, given), _making(root, given)
@@ -105,7 +106,8 @@ def _wanted(root: Root, given: dict[str, Any]) -> Wanted:
     settings = root.settings()
     asking = partial(recorder_of, root, settings, given["person"], given["reason"], given["case"])
     numbers = _numbers(root, given["query"], given["messages"], asking)
-    kept = (*words, *([f"contact:{contact}"] if contact else []))
+    whose = "client-copy" if given["client_copy"] else "only-contact"
+    kept = (*words, *([f"{whose}:{contact}"] if contact else []))
     return Wanted(numbers, things, hidden, contact, kept, bool(given["client_copy"]))
 
 

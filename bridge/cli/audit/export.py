@@ -16,7 +16,7 @@ import click
 
 from bridge.cli import output
 from bridge.cli.audit.finding import QUERYING, archive, query_argument, written
-from bridge.cli.audit.given import KEY
+from bridge.cli.audit.given import KEY, one_alone
 from bridge.cli.audit.looking import Recorder, looker
 from bridge.cli.audit.zone import desk_zone, name_of, zone_option
 from bridge.cli.output import Exit
@@ -79,6 +79,7 @@ def export(
     """
     from bridge.cli import compose, exporting
 
+    _refuse_contradictions({**given, "words": words, "resume": resume, "verify": verify})
     if verify is not None:
         return _verify(root, verify, given["key"], as_json=given["as_json"])
     query, settings = written(words), root.settings()
@@ -93,6 +94,20 @@ def export(
         exporting.begin(root.act, wanted, folder, signer)
         made = _finish(root, settings, folder, signer, look)
     return _say(made, as_json=given["as_json"])
+
+
+_OF_A_NEW_ONE = (
+    *("words", "form", "profile", "out", "zipped", "options", "to_region", "approval", "leave_out"),
+    *("client", "client_copy"),
+)
+"""What says what an export is to be: one that was begun is that already."""
+
+
+def _refuse_contradictions(given: Mapping[str, Any]) -> None:
+    """Raises UsageError where one option would be ignored for another's sake."""
+    one_alone(given, "verify", "resume", *_OF_A_NEW_ONE)
+    one_alone(given, "resume", *_OF_A_NEW_ONE)
+    one_alone(given, "client_copy", "client")
 
 
 # --- beginning ------------------------------------------------------------------------------------------

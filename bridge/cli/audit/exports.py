@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from bridge.cli import output
-from bridge.cli.audit.columns import time_of
+from bridge.cli.audit.columns import time_of, whose
 from bridge.cli.audit.zone import desk_zone, zone_option
 from bridge.cli.root import Root, pass_root
 
@@ -57,6 +57,11 @@ def _line(one: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:
         **one,
         "time": time_of(one["at"], zone),
         "what": one["kind"].partition(":")[2],
-        "asked": output.cut(output.cell(one["query"] or "everything"), 40),
+        "asked": output.cut(output.cell(_asked(one)), 40),
         "manifest": one["sha256"][:16],
     }
+
+
+def _asked(one: Mapping[str, Any]) -> str:
+    """What was asked for, and whose words alone; of a copy that was made for a client, that it was one."""
+    return ": ".join(filter(None, (whose(one), one["query"] or "everything")))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -84,3 +85,21 @@ KEY = click.option(
     multiple=True,
     help="A file of public keys. Default: those beside our own key, or in our folders of checkpoints.",
 )
+
+
+def one_alone(given: Mapping[str, Any], first: str, *others: str) -> None:
+    """Refuse what contradicts an option: the names are those of parameters. Raises UsageError naming both.
+
+    Nobody may be handed something else than what he typed, because one of two options won in silence.
+    """
+    typed = [name for name in others if given.get(name)]
+    if given.get(first) and typed:
+        both = f"{_option(first)} and {_option(typed[0])}"
+        raise click.UsageError(f"{both} contradict each other: leave one out")
+
+
+def _option(name: str) -> str:
+    """A parameter as it is typed."""
+    found: click.Context = click.get_current_context()
+    typed = {one.name: one for one in found.command.params}[name]
+    return typed.opts[-1] if isinstance(typed, click.Option) else typed.make_metavar(found).strip("[].")

@@ -14,7 +14,7 @@ import click
 
 from bridge.cli import output
 from bridge.cli.audit import stages
-from bridge.cli.audit.columns import time_of
+from bridge.cli.audit.columns import time_of, whose
 from bridge.cli.audit.looking import looking, recorder_of
 from bridge.cli.audit.zone import desk_zone, name_of, zone_option
 from bridge.cli.root import Root, pass_root
@@ -264,6 +264,7 @@ def _exports(exports: Iterable[Mapping[str, Any]], zone: tzinfo) -> Iterator[str
             time_of(one["at"], zone),
             one["format"],
             f"by {output.cell(one['person'])}",
+            output.cell(whose(one)),
             output.cell(one["reason"]),
             f"manifest {one['sha256'][:16]}",
         ]
@@ -272,7 +273,8 @@ def _exports(exports: Iterable[Mapping[str, Any]], zone: tzinfo) -> Iterator[str
 
 
 def _export_record(one: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("at", "id", "format", "person", "reason", "case", "region", "sha256", "lane", "seq")
+    names = ("at", "id", "format", "person", "reason", "case", "region", "client", "copy")
+    names += ("sha256", "lane", "seq")
     return {name: one[name] for name in names}
 
 
