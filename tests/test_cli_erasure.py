@@ -62,6 +62,8 @@ def test_a_stranger_who_asks_is_answered(terminal: Terminal) -> None:
     assert "0 erased, 0 kept" in asked.out
     letter = terminal.type("erasure", "show", "1", "--letter", "--from", "Example Bank").out
     assert "We have no record of you." in letter
+    folded = terminal.type("erasure", "show", "1", "--letter", "--from", "Example Bank\n1 Example Road").out
+    assert folded.startswith("Example Bank\n1 Example Road\n"), "an address has lines"
     assert terminal.type("erasure", "show", "1", "--letter").code == Exit.WRONG
 
 
@@ -124,7 +126,7 @@ def test_from_the_request_to_the_last_name(terminal: Terminal) -> None:
     ran = terminal.type("disposal", "run", "1", "--as", ALICE)
     assert ran.code == Exit.DONE, ran.err
     assert terminal.type("audit", "verify").code == Exit.DONE
-    assert "22 record(s) were erased" in terminal.type(*write, "en").out
+    assert "Erased: 22 records, " in terminal.type(*write, "en").out
     assert "Disposal 1 is over: 22 of them are gone." in terminal.type("erasure", "show", "1").out
     assert "李雷" in terminal.type("erasure", "list").out
     assert terminal.type("erasure", "show", "7").code == Exit.NO

@@ -189,7 +189,7 @@ def show(root: Root, number: int, letter: bool, language: str, sender: str, as_j
         if as_json:
             output.json_line({"number": number, "language": language, "letter": "\n".join(told)})
             return
-        for line in told:
+        for line in "\n".join(told).split("\n"):  # who writes it may take several lines
             click.echo(output.cell(line))
     else:
         _show(found, as_json=as_json)

@@ -128,14 +128,19 @@ def letter(request: Request, language: str, *, sender: str, at: int) -> Iterator
     if not request.answers:
         yield say["nothing"]
     for key, count in _erased(request, at):
-        yield say[key].format(count=count, disposal=request.disposal, day=_day(request.carried.at))
+        day = _day(request.carried.at)
+        yield say[key].format(count=count, records=_records(count), disposal=request.disposal, day=day)
     for (until, rule, named), count in _kept(request).items():
-        yield say[named].format(count=count, until=_day(until), rule=rule)
+        yield say[named].format(count=count, records=_records(count), until=_day(until), rule=rule)
     if request.answers:
         yield ""
         yield say["grounds"]
     yield ""
     yield say["rights"]
+
+
+def _records(count: int) -> str:
+    return f"{count:,} record{'' if count == 1 else 's'}"
 
 
 def _erased(request: Request, at: int) -> Iterator[tuple[str, int]]:
@@ -182,19 +187,18 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "asked": "You asked on {day} that your personal data in our business messages be erased ({law}). We "
         "looked at every record on {answered}; what follows is how it stood then, and what was done since.",
         "nothing": "We have no record of you.",
-        "gone": "{count} record(s) were erased, with the attachments that no other record has, the last on "
-        "{day} (disposal {disposal}).",
-        "to-go": "{count} record(s) need not be kept any longer. They will be erased, with their "
-        "attachments, as soon as two persons have confirmed it (disposal {disposal}).",
-        "not-gone": "{count} record(s) need not be kept any longer. They have not been erased yet.",
-        "law": "{count} record(s) are not erased before {until}, because a law requires that they be kept: "
-        "{rule}.",
-        "house": "{count} record(s) are not erased before {until}, because our own retention rules say so.",
-        "law-open": "{count} record(s) are kept because a law requires it: {rule}. The period begins with an "
+        "gone": "Erased: {records}, with the attachments that no other record has, the last on {day} "
+        "(disposal {disposal}).",
+        "to-go": "No longer to be kept: {records}, to be erased with all attachments as soon as two persons "
+        "have confirmed it (disposal {disposal}).",
+        "not-gone": "No longer to be kept: {records}, not erased yet.",
+        "law": "Not erased before {until}: {records}, because a law requires that this be kept: {rule}.",
+        "house": "Not erased before {until}: {records}, because our own retention rules say so.",
+        "law-open": "Kept: {records}, because a law requires it: {rule}. The period begins with an event that "
+        "has not happened yet.",
+        "house-open": "Kept: {records}, because our own retention rules say so. The period begins with an "
         "event that has not happened yet.",
-        "house-open": "{count} record(s) are kept because our own retention rules say so. The period begins "
-        "with an event that has not happened yet.",
-        "now": "{count} record(s) stay for now, on one of the grounds named below.",
+        "now": "Kept for now: {records}, on one of the grounds named below.",
         "grounds": "A record stays as long as a law or our own retention rules ask for it; while work on it "
         "is not finished, such as a delivery, a review, or a copy to an archive; and while it is needed for "
         "duties or claims of anybody. We list these grounds in every answer, whichever of them there is.",

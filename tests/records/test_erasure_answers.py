@@ -82,7 +82,7 @@ def test_a_hold_changes_no_word_of_the_letter(language: str) -> None:
 
 def test_a_law_is_named_only_where_one_asks_for_it() -> None:
     """A period of the firm's own is its own rule, also where it waits for an event."""
-    assert "law requires that they be kept: MiFID II article 16(7)" in written("en", ANSWERS[1])
+    assert "law requires that this be kept: MiFID II article 16(7)" in written("en", ANSWERS[1])
     for own in (ANSWERS[4], ANSWERS[5]):
         text = written("en", own)
         assert "our own retention rules say so" in text
@@ -97,14 +97,11 @@ def test_the_letter_says_how_far_the_erasure_is() -> None:
     soon = "as soon as two persons have confirmed"
     assert soon in written("en", one)
     done = written("en", one, two, carried=Carried(1, LATER, PLANNED.expires_at, over=True))
-    assert (
-        "1 record(s) were erased, with the attachments that no other record has, the last on 2026-11-23"
-        in done
-    )
-    assert "1 record(s) stay for now" in done
+    assert "Erased: 1 record, with the attachments that no other record has, the last on 2026-11-23" in done
+    assert "Kept for now: 1 record" in done
     for carried, at in ((Carried(), LATER), (PLANNED, PLANNED.expires_at + 1)):
         given_up = written("en", one, carried=carried, at=at)
-        assert "have not been erased yet" in given_up
+        assert "not erased yet" in given_up
         assert soon not in given_up
     assert soon not in done
 

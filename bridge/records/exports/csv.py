@@ -40,7 +40,8 @@ COLUMNS = (
 """What a row has: the words of `plainly`; times are ISO 8601 UTC (`time`) and milliseconds (`at`)."""
 
 _COMPUTED = "=+-@＝＋－＠−﹢﹣﹦﹫"  # half-width, full-width, small, and the minus sign
-_COMPUTES = rf"(?=(?:[^\S\r\n]|\")*[{re.escape(_COMPUTED)}]|')"
+_UNSEEN = "\u00ad\u200b-\u200f\u2060-\u2064\ufeff\x00-\x08\x0e-\x1f"  # what may be dropped unseen
+_COMPUTES = rf"(?=(?:[^\S\r\n]|[\"{_UNSEEN}])*[{re.escape(_COMPUTED)}]|')"
 _DANGEROUS = re.compile(rf"{_COMPUTES}|(?=[\t\r\n])")
 _BEGINS = re.compile(rf"(?<=[;\r\n]){_COMPUTES}")
 _TAKEN = re.compile(r"\A'|(?<=[;\r\n])'")
