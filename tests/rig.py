@@ -369,7 +369,7 @@ def opened(folder: Path, clock: Any, kind: type[Database] = Database) -> Databas
     parts: dict[str, Any] = {"Writer": Writer}
     if isinstance(clock, VirtualLoop):
         parts = {"Writer": _WriterOnTheSpot, "ThreadPoolExecutor": _OnTheSpot}
-    parts["open_engine"] = _hurried
+    parts["open_engine"] = hurried
     with mock.patch.multiple(store_database, **parts):
         return kind(url_of(folder), folder / "blobs", clock, KeyFile(folder / KEY_FILE))
 
@@ -402,7 +402,8 @@ def _opened(engine: Engine, query: Any, lane: int, seq: int) -> bytes | None:
         return db.execute(query, {"lane": lane, "seq": seq}).scalar()
 
 
-def _hurried(url: str, keeper: KeyKeeper) -> Engine:
+def hurried(url: str, keeper: KeyKeeper) -> Engine:
+    """`open_engine` that gives the same engine again for the same store, and leaves flushing out."""
     engine = _engine(url)
     engine.dialect.vault = Vault(engine, keeper)  # type: ignore[attr-defined]  # a dead process leaves none
     return engine

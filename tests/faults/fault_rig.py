@@ -3,10 +3,12 @@
 Rules of this file: it stands between the two mocks and the real daemon (`bridge.cli.stage`), and replaces
 nothing but the time, and the search index, which is left out: the bridge and both mocks are given one clock,
 which runs with the machine's and is moved ahead, for all of them at once, while a test waits. Connectors are
-made from the settings of `run`, with shorter limits for answers that never come.
+made from the settings of `run`, with shorter limits for answers that never come. All stages of a process
+stand in one folder, one after another: the engine of their store keeps its compiled statements (`rig`).
 
-Of each switch's places every other one is tried, the first among them; `FAULTS=whole` in the environment has
-all of them tried, which takes half a minute more.
+What does the same harm wherever it strikes strikes everywhere in one conversation (`everywhere`). Of what has
+a conversation of its own, every other place of each switch is tried, the first among them. `FAULTS=whole` in
+the environment has all of them tried, each alone, which takes more than a minute longer.
 
 Whatever a switch does, one of three things is true of every message in the end: the other side sees it, a
 person finds it (parked, failed, waiting or held) with its reason, or its network is closed with a remedy.
@@ -18,6 +20,8 @@ import asyncio
 import contextlib
 import functools
 import os
+import shutil
+import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
@@ -26,7 +30,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rig import new_store, opening
+from rig import hurried, new_store, opening
 from sqlalchemy import Connection
 
 from bridge import words
@@ -35,6 +39,7 @@ from bridge.cli.stage import ADVISOR, BOT, CLIENT, Stage
 from bridge.config import Settings
 from bridge.message import SYMPHONY, WEIXIN
 from bridge.ports import Blobs, Connector, Lease
+from bridge.store import database as store_database
 from bridge.store import views
 from bridge.store.signing import verifiers
 from bridge.store.verify import verify
@@ -52,6 +57,8 @@ PATIENCE = 0.08
 
 STEP = 1.0
 """Seconds by which time is moved ahead, every 10 ms."""
+
+WHOLE = os.environ.get("FAULTS") == "whole"
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -131,8 +138,9 @@ class Case:
     message that does not simply arrive: "parked: compliance". `shows` says how many pieces of it were seen
     all the same. `told` are the keys of the bridge's words to Alice and 李雷; None where chance decides.
     `waits` says that 李雷 writes only once Alice was told that word; `closed` that a network's rooms close
-    until somebody acts. `strikes` is False for what the bridge never asks for. `poll` is how often (seconds)
-    Weixin is looked at without a callback; `step` how fast time runs ahead.
+    until somebody acts. `strikes` is False for what the bridge never asks for; `places` is how many of
+    `faults`, from the first on, are the switch in question. `poll` is how often (seconds) Weixin is looked at
+    without a callback; `step` how fast time runs ahead.
     """
 
     faults: tuple[Fault, ...]
@@ -142,6 +150,7 @@ class Case:
     waits: str = ""
     closed: str = ""
     strikes: bool = True
+    places: int = 1
     poll: float = 30.0
     step: float = STEP
 
@@ -161,15 +170,24 @@ def tried(cases: Iterable[Case]) -> list[Case]:
     seen: Counter[str] = Counter()
     chosen = []
     for one in cases:
-        if seen[one.switch] % 2 == 0 or os.environ.get("FAULTS") == "whole":
+        if seen[one.switch] % 2 == 0 or one.places > 1 or WHOLE:
             chosen.append(one)
-        seen[one.switch] += 1
+        seen[one.switch] += one.places == 1
     return chosen
 
 
 def case(*faults: Fault, **follows: Any) -> Case:
     """A case, shorter."""
     return Case(faults, **follows)
+
+
+def everywhere(*faults: Fault) -> list[Case]:
+    """A switch at each of these places, after which everything arrives: in one conversation, or in as many.
+
+    They do not get into each other's way: each place is another request, and is made again until it is
+    answered; a place that is there twice strikes two requests in turn.
+    """
+    return [case(one) for one in faults] if WHOLE else [Case(faults, places=len(faults))]
 
 
 # --- the people -----------------------------------------------------------------------------------------
@@ -279,7 +297,8 @@ class Scene:
         """Any question to the store; it may open what is sealed (see `rig.opening`)."""
 
         def ask(db: Connection) -> list[tuple]:
-            opening(db.connection.driver_connection, db.engine)
+            if "_of(" in query:
+                opening(db.connection.driver_connection, db.engine)
             return [tuple(row) for row in db.exec_driver_sql(query)]
 
         return await self.stage.database.read(ask)
@@ -351,10 +370,22 @@ def _fate(db: Any, one: Said) -> str:
 # --- the stage ------------------------------------------------------------------------------------------
 
 
+@functools.cache
+def _home() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="wb-stage-")
+
+
+def _empty_folder() -> Path:
+    folder = Path(_home().name, "stage")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return folder
+
+
 @contextlib.asynccontextmanager
-async def on_stage(folder: Path, poll: float = 30.0) -> AsyncIterator[Scene]:
+async def on_stage(poll: float = 30.0) -> AsyncIterator[Scene]:
     """Both mocks and the daemon, on one clock, and Alice and 李雷 in a conversation that has begun."""
-    hours = Hours()
+    hours, folder = Hours(), _empty_folder()
     policy = folder / "open.yaml"
     policy.write_text(POLICY)
     new_store(folder, paired=False)
@@ -391,6 +422,7 @@ def _give_time(patch: pytest.MonkeyPatch, hours: Hours, poll: float) -> None:
     patch.setattr(world, "new_key_pair", _one_key_pair)
     patch.setattr(auth, "_rsa_key", _one_key)
     patch.setattr(compose, "indexer", lambda *_: None)
+    patch.setattr(store_database, "open_engine", hurried)
     patch.setattr(compose, "store", lambda settings: made_store(settings, hours))
     patch.setattr(compose, "symphony", symphony)
     patch.setattr(compose, "weixin", weixin)

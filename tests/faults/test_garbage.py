@@ -2,7 +2,8 @@
 
 Rules of this file: garbage is made from sound items by replacing or leaving out any part, and by nothing
 sound at all; it comes through the mocks' own feeds, pages and callbacks. Each example is a whole stage of its
-own. What may be readable all the same is asked of the connector's own reader.
+own, which costs most: hence few examples with much in each. What may be readable all the same is asked of
+the connector's own reader.
 """
 
 from __future__ import annotations
@@ -11,9 +12,7 @@ import asyncio
 import contextlib
 import copy
 import os
-import tempfile
-from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
@@ -31,7 +30,7 @@ from connectors.weixin import wire as weixin_wire
 from connectors.weixin.crypto import CallbackCrypt
 from connectors.weixin.mock.records import LogEntry
 
-A_FEW = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+A_FEW = settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.floats(-1e9, 1e9) | st.text(max_size=8),
@@ -97,14 +96,6 @@ def spoiled(draw: st.DrawFn, sound: dict[str, Any]) -> Any:
     return value
 
 
-@contextlib.asynccontextmanager
-async def a_stage() -> AsyncIterator[Scene]:
-    """A stage in a folder of its own."""
-    with tempfile.TemporaryDirectory() as folder:
-        async with on_stage(Path(folder)) as scene:
-            yield scene
-
-
 async def _archived(scene: Scene, network: str) -> dict[str, tuple[int, str, str, bytes]]:
     """By the network's id: number, conversation, state and raw bytes of every message in the archive."""
     rows = await scene.rows(
@@ -126,10 +117,10 @@ async def _examine(scene: Scene, network: str, messages: Sequence[Any]) -> None:
 
 
 @A_FEW
-@given(st.lists(spoiled(EVENT), min_size=1, max_size=4))
+@given(st.lists(spoiled(EVENT), min_size=1, max_size=8))
 async def test_any_event_of_a_feed_is_archived_and_the_feed_goes_on(events: list[Any]) -> None:
     """Events that nobody can read are held with their bytes; whoever wrote them is told; Alice goes on."""
-    async with a_stage() as scene:
+    async with on_stage() as scene:
         pod, stream = scene.stage.pod, scene.stage.stream
         bot, alice = pod.user("weighbridge"), str(pod.user("alice.wong@bank.example").user_id)
         sources = []
@@ -145,12 +136,13 @@ async def test_any_event_of_a_feed_is_archived_and_the_feed_goes_on(events: list
         await _examine(scene, SYMPHONY, symphony_wire.read_feed(reply, str(bot.user_id)).messages)
 
 
-@pytest.mark.parametrize("source", [b"{", b'"cut off', b"\xff", b"nul", b"{}}", b'{"a":1,}'])
-async def test_a_reply_with_a_broken_event_is_held_and_its_words_are_found(
-    source: bytes, tmp_path: Path
-) -> None:
-    """A reply of the feed that is no JSON is held as it came; its messages come out of the history."""
-    async with on_stage(tmp_path) as scene:
+@pytest.mark.parametrize("source", [b'"cut off', b"\xff", b"{}}"])
+async def test_a_reply_with_a_broken_event_is_held_and_its_words_are_found(source: bytes) -> None:
+    """A reply of the feed that is no JSON is held as it came; its messages come out of the history.
+
+    A reader may stop before its end, within it, or behind it; there is no fourth way.
+    """
+    async with on_stage() as scene:
         pod = scene.stage.pod
         told = PodEvent("MESSAGESENT", "INTERNAL", orjson.Fragment(source))
         scene.alice("A1")
@@ -164,10 +156,10 @@ async def test_a_reply_with_a_broken_event_is_held_and_its_words_are_found(
 
 
 @A_FEW
-@given(st.lists(spoiled(ITEM), min_size=1, max_size=6))
+@given(st.lists(spoiled(ITEM), min_size=1, max_size=12))
 async def test_any_item_of_a_page_is_archived_and_the_account_goes_on(items: list[Any]) -> None:
     """Items that nobody can read are held with their bytes; each customer is told, and goes on."""
-    async with a_stage() as scene:
+    async with on_stage() as scene:
         platform, kfid = scene.stage.platform, scene.stage.account
         account = platform.account(kfid)
         entries = []
@@ -208,13 +200,13 @@ async def _befriended(scene: Scene, number: int) -> str:
             str.encode
         ),
         min_size=1,
-        max_size=4,
+        max_size=8,
         unique=True,
     )
 )
 async def test_any_genuine_callback_is_archived_and_later_ones_ring(plains: list[bytes]) -> None:
     """What the platform sealed and nobody understands is held with its bytes; the next notice is heard."""
-    async with a_stage() as scene:
+    async with on_stage() as scene:
         weixin, platform = scene.stage.settings.weixin, scene.stage.platform
         crypt = CallbackCrypt(weixin.token.reveal(), weixin.aes_key.reveal(), weixin.corp_id)
         for plain in plains:
@@ -225,9 +217,9 @@ async def test_any_genuine_callback_is_archived_and_later_ones_ring(plains: list
         assert platform.callbacks
 
 
-async def test_a_callback_that_is_not_the_platforms_leaves_nothing(tmp_path: Path) -> None:
+async def test_a_callback_that_is_not_the_platforms_leaves_nothing() -> None:
     """Anybody can post to the address: without the platform's signature nothing is kept or rung."""
-    async with on_stage(tmp_path) as scene:
+    async with on_stage() as scene:
         weixin = scene.stage.settings.weixin
         stranger = CallbackCrypt("another token", weixin.aes_key.reveal(), weixin.corp_id)
         before = await scene.rows("SELECT count(*) FROM messages")
