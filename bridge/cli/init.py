@@ -7,6 +7,7 @@ printed. The public half of the bot's key is printed, because a person has to ca
 from __future__ import annotations
 
 import base64
+import functools
 import os
 import re
 import secrets
@@ -116,6 +117,7 @@ def shipped_policies(*, enforce: bool) -> Iterator[tuple[str, str]]:
         yield f"policies/{path.relative_to(source)}", monitored(text) if path in deciding else text
 
 
+@functools.lru_cache(maxsize=4)
 def monitored(text: str) -> str:
     """The same policy with `mode: monitor` for `mode: enforce`, and its tests saying so; comments kept.
 

@@ -86,6 +86,7 @@ def _typed(syllables: str) -> str:
     return re.sub(r"[^\w\n]|[\d_]", "", unicodedata.normalize("NFD", syllables)).replace("v", "u")
 
 
+@functools.lru_cache(maxsize=1 << 14)  # a file is made ready twice: for its tests, and with the others
 def _syllables(word: str) -> tuple[str, ...]:
     """The syllables of a word, read as a word: 行 is xing alone and hang in 银行."""
     from pypinyin import lazy_pinyin

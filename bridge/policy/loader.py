@@ -178,8 +178,14 @@ def _decode(data: bytes) -> str:
     return data.decode("utf-8-sig")
 
 
-#: A file is read once to learn which lists it names, and once with them: the tree is the same.
-_composed = functools.lru_cache(maxsize=8)(compose)
+#: A file is read once to learn which lists it names, once with them, and again by who compares it with
+#: what is in force: the tree is the same, whatever its file is called.
+_tree = functools.lru_cache(maxsize=8)(functools.partial(compose, ""))
+
+
+def _composed(name: str, text: str) -> Document:
+    read = _tree(text)
+    return Document(Page(name, text), read.root, [replace(problem, file=name) for problem in read.problems])
 
 
 def _list_files(name: str, data: bytes) -> list[str]:
