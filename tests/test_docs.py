@@ -443,8 +443,9 @@ def log_names() -> set[str]:
     found = {"line:misworded"}
     for _, module in sources():
         for node in ast.walk(module):
-            if isinstance(node, ast.Call) and "log" in ast.unparse(node.func).lower():
-                found.update(text for argument in node.args for text in _names(argument))
+            if isinstance(node, ast.Call):
+                names = {text for argument in node.args for text in _names(argument)}
+                found |= names if names and "log" in ast.unparse(node.func).lower() else set()
             if isinstance(node, ast.Assign) and "_LOG_NAMES" in ast.unparse(node.targets[0]):
                 found.update(_names(node.value))
     return found
@@ -481,7 +482,7 @@ def refusals() -> set[str]:
         for node in ast.walk(module):
             if not isinstance(node, ast.Call):
                 continue
-            name = ast.unparse(node.func)
+            name = node.func.id if isinstance(node.func, ast.Name) else ""
             first = node.args[0] if node.args else None
             if name == "Refused" and isinstance(first, ast.Constant):
                 found.add(str(first.value))

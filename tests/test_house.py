@@ -176,6 +176,12 @@ def sources(*tops: str) -> tuple[Path, ...]:
 
 
 @functools.cache
+def written(path: Path) -> str:
+    """What one file says."""
+    return path.read_text(encoding="utf-8", errors="replace")
+
+
+@functools.cache
 def tree(path: Path) -> ast.Module:
     """The syntax tree of one file."""
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
@@ -481,15 +487,18 @@ def _is_log_line(node: ast.AST) -> bool:
 
 def test_every_setting_is_read() -> None:
     """No setting is offered that nobody looks at: what it promises would silently not happen."""
-    code = "\n".join(
-        path.read_text(encoding="utf-8") for path in sources("bridge") if module_name(path) != "bridge.config"
-    )
+    read = {
+        found
+        for path in sources("bridge")
+        if module_name(path) != "bridge.config"
+        for found in re.findall(r"\b(\w+)(?=\.(\w+))", path.read_text(encoding="utf-8"))
+    }
     obey(
         "A setting that nobody reads is removed.",
         (
             f"bridge/config.py: {section}.{row.name}: read it (as {section}.{row.name}), or take it out"
             for section, row in config.rows()
-            if not re.search(rf"\b({section}|part)\.{row.name}\b", code)
+            if not {(section, row.name), ("part", row.name)} & read
         ),
     )
 
@@ -567,9 +576,9 @@ def _plain(path: Path) -> str:
 
 
 def _together(place: str) -> bool:
-    tests = [str(path.relative_to(ROOT)) for path in sources("tests")]
     return any(
-        place.startswith(start) and any(test.startswith(together) for test in tests)
+        place.startswith(start)
+        and any(str(test).startswith(str(ROOT / together)) for test in sources("tests"))
         for start, together in TESTED_TOGETHER.items()
     )
 
@@ -687,15 +696,17 @@ def _at_most(seconds: float, arguments: list[ast.expr]) -> bool:
 )
 def test_the_repository_speaks_of_the_product_alone(pattern: str, remedy: str) -> None:
     """No file names somebody's machine, a folder outside, unfinished work or a package registry."""
+    sought = re.compile(pattern)
 
     def broken() -> Iterator[str]:
         for path in repository_files():
             if path.suffix not in TEXT_FILES or str(path.relative_to(ROOT)) in WORDS_EXCEPTIONS:
                 continue
-            for number, line in enumerate(
-                path.read_text(encoding="utf-8", errors="replace").splitlines(), start=1
-            ):
-                if re.search(pattern, line):
+            text = written(path)
+            if not sought.search(text):  # most files, in one look
+                continue
+            for number, line in enumerate(text.splitlines(), start=1):
+                if sought.search(line):
                     yield f"{path.relative_to(ROOT)}:{number}: {line.strip()[:100]}"
 
     obey(f"Not in the repository: {remedy}.", broken())

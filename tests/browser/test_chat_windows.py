@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, async_playwright, expect
 
 from bridge.cli import stage
@@ -22,7 +23,10 @@ from bridge.cli.play import document, picture
 CHROMIUM = Path("/usr/bin/chromium")
 PATIENCE = 60_000  # milliseconds
 
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium here: apt install chromium")
+pytestmark = [
+    pytest.mark.skipif(not CHROMIUM.exists(), reason="no Chromium here: apt install chromium"),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
 
 @dataclass
@@ -56,9 +60,9 @@ class Windows:
 Open = Callable[[], contextlib.AbstractAsyncContextManager[Windows]]
 
 
-@contextlib.asynccontextmanager
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
-    """A Chromium without a display."""
+    """A Chromium without a display, for all tests of this file: each has windows that know of no other's."""
     async with async_playwright() as playwright:
         chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         try:
@@ -68,15 +72,15 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture
-def windows(tmp_path: Path) -> Open:
+def windows(tmp_path: Path, browser: Browser) -> Open:
     """Open the stage and both windows on it."""
 
     @contextlib.asynccontextmanager
     async def opened() -> AsyncIterator[Windows]:
         expect.set_options(timeout=PATIENCE)
-        async with stage.set_up(tmp_path, policies()) as on_stage, browser() as chromium:
-            alice = await chromium.new_page(viewport={"width": 1180, "height": 860})
-            li_lei = await chromium.new_page(viewport={"width": 820, "height": 900})
+        async with stage.set_up(tmp_path, policies()) as on_stage:
+            alice = await browser.new_page(viewport={"width": 1180, "height": 860})
+            li_lei = await browser.new_page(viewport={"width": 820, "height": 900})
             both = Windows(alice, li_lei, on_stage)
             for page in (alice, li_lei):
                 page.on("pageerror", lambda error: both.troubles.append(str(error)))
@@ -85,6 +89,8 @@ def windows(tmp_path: Path) -> Open:
             await li_lei.goto(on_stage.weixin_chat)
             yield both
             assert both.troubles == []
+            for page in (alice, li_lei):
+                await page.context.close()
 
     return opened
 

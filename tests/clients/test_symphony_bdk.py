@@ -125,7 +125,12 @@ def test_the_environment_holds_the_official_client_in_its_version(installed: tup
 
 
 async def test_the_official_client_does_a_bots_work_against_the_mock(client: Path, pod: SymphonyPod) -> None:
-    """Login, datafeed loop, room, members, user look-up, message with attachment, history, download."""
+    """Login, datafeed loop, room, members, user look-up, message with attachment, history, download.
+
+    Its session ends before it asks for the room: that costs the client a new login, never its work. (One run
+    shows both: everything but that one request goes the usual way, the first login too.)
+    """
+    pod.faults.add("session_expired", route="room.create")
     async with pod.serve() as url, bot_at_work(client, pod, url) as bot:
         stream = str((await bot.until("listening"))["stream"])
         await pod.until_requested("datafeed.read")
@@ -137,6 +142,8 @@ async def test_the_official_client_does_a_bots_work_against_the_mock(client: Pat
     assert bot.steps["heard"]["author"] == "alice.wong"
     assert "<p>Thank you &lt;all&gt;</p>" in str(bot.steps["heard"]["text"])
     check_what_was_read_back(pod, bot, stream)
+    assert sum(record.route == "login.session" for record in pod.requests) >= 2
+    assert [record.status for record in pod.requests if record.route == "room.create"] == [401, 200]
 
 
 def check_what_was_read_back(pod: SymphonyPod, bot: Bot, stream: str) -> None:
@@ -147,17 +154,3 @@ def check_what_was_read_back(pod: SymphonyPod, bot: Bot, stream: str) -> None:
     first = pod.messages(stream)[0]
     assert first.message_id == bot.steps["sent"]["id"]
     assert first.files[0].size == read["size"]
-
-
-async def test_the_official_client_logs_in_again_when_its_session_ends(
-    client: Path, pod: SymphonyPod
-) -> None:
-    """A session that ends between calls costs the client a new login, never its work."""
-    pod.faults.add("session_expired", route="room.create")
-    async with pod.serve() as url, bot_at_work(client, pod, url) as bot:
-        stream = str((await bot.until("listening"))["stream"])
-        await pod.until_requested("datafeed.read")
-        pod.say("alice.wong", stream, "Still there?")
-        await bot.until("done")
-    assert sum(record.route == "login.session" for record in pod.requests) >= 2
-    assert [record.status for record in pod.requests if record.route == "room.create"] == [401, 200]

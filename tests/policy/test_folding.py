@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import unicodedata
 
 import pytest
 from hypothesis import given
@@ -47,8 +48,14 @@ def test_spellings_fold_to_one(written: str, folded: str) -> None:
 
 
 def test_folding_is_stable_for_every_character() -> None:
-    """What is folded folds to itself, for each code point of Unicode, without a line end in it."""
+    """What is folded folds to itself, for each character of Unicode, without a line end in it.
+
+    Of the code points that stand for nothing, or for what private parties agree on, nine in ten of all, every
+    61st is looked at: Unicode has no properties by which one of them could fold as another does not.
+    """
     for code in range(sys.maxunicode + 1):
+        if code % 61 and unicodedata.category(chr(code)) in ("Cn", "Co"):
+            continue
         once = fold(chr(code))
         assert fold(once) == once and "\n" not in once, hex(code)
 

@@ -424,7 +424,7 @@ def test_every_section_at_once_is_without_an_error() -> None:
     }
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.data())
 def test_no_damaged_policy_crashes_the_loader(data: st.DataObject) -> None:
     """A good file with a piece cut out, doubled or replaced."""
