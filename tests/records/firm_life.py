@@ -76,7 +76,7 @@ def milliseconds(day: date) -> int:
 class Life:
     """The firm: what it has (`store`, `drop`, `vault`), what a clerk knows of it, and what happens to it."""
 
-    def __init__(self, folder: Path, terminal: Callable[[Path], Terminal], scenes: int) -> None:
+    def __init__(self, folder: Path, terminal: Callable[[Path], Terminal]) -> None:
         self.folder, self.drop = folder / "firm", folder / "drop"
         for one in (self.folder, self.drop, self.folder / "policies"):
             one.mkdir()
@@ -88,7 +88,7 @@ class Life:
         self.archivist = Archivist(self.store, self._named, self._sink)
         self.terminal = terminal(self.folder)
         self.terminal.settings(SETTINGS.format(folder=self.folder, legal=SECOND))
-        self.mounted, self.scenes = True, scenes
+        self.mounted = True
         self.pairs: dict[str, int] = {}
         self.sealed: defaultdict[int, set[bytes]] = defaultdict(set)
         self.sought: set[bytes] = set()
@@ -145,7 +145,7 @@ class Life:
 
     async def talk(self) -> None:
         """All that the diary has for today: first what is said, then what is said anew or taken back."""
-        lines = lines_of(self.day, self.scenes)
+        lines = lines_of(self.day)
         await self.moment([one for one in lines if one.swift or not (one.edits or one.recalls)])
         await self.moment([one for one in lines if not one.swift and (one.edits or one.recalls)])
 
@@ -320,7 +320,7 @@ class Life:
     def is_nowhere(self, everything: bytes) -> None:
         """In no byte of the firm stands what was said, nor any part of what is gone: no key, no sealed
         word or file, no name that a network gave it. Of the rest, all of that stands there."""
-        assert not [one for one in MARKS for code in CODINGS if one.encode(code) in everything]
+        assert not any_in(everything, {one.encode(code) for one in MARKS for code in CODINGS})
         known = {int(one) for one in _ID.findall(everything)}
         there = {one.count for one in self.clerk.there()}
         assert known == there, (known - there, there - known)

@@ -187,7 +187,7 @@ SCENES: Sequence[Sequence[Line]] = (
         says("li", "We expect 3%", "rate"),
     ),
 )  # fmt: skip
-"""What is usual. Each writing day has some of these, in turn."""
+"""What is usual. Each writing day has one of these, in turn."""
 
 DAYS = (
     (1, 14), (1, 15), (2, 9), (2, 28), (3, 10), (3, 31), (4, 24), (5, 31), (6, 24), (7, 24), (8, 31), (9, 24),
@@ -215,12 +215,12 @@ ONCE: Mapping[date, Sequence[Line]] = {
 """What happens once: an edit a year later; what nobody decides for long; what does not arrive; a stranger."""
 
 
-def lines_of(day: date, scenes: int) -> Sequence[Line]:
-    """What is written on a day with so many scenes, by those who are clients on it."""
+def lines_of(day: date) -> Sequence[Line]:
+    """What is written on a day, by those who are clients on it."""
     found = list(ONCE.get(day, ()))
     if (day.month, day.day) in DAYS:
-        turn = 3 + scenes * (len(DAYS) * (day.year - 2026) + DAYS.index((day.month, day.day)))
-        found += (line for n in range(scenes) for line in SCENES[(turn + n) % len(SCENES)])
+        turn = 3 + len(DAYS) * (day.year - 2026) + DAYS.index((day.month, day.day))
+        found += SCENES[turn % len(SCENES)]
     return [one for one in found if one.chat == STRANGER or CLIENTS[one.chat].left > day]
 
 
