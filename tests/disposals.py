@@ -97,8 +97,9 @@ class Firm:
         with closing(self.index()) as index:
             await asyncio.to_thread(destruction.forget, self.store.engine, index, number)
         await self.store.write(lambda tx: disposal.certify(tx, 0, number, PLANNER, asks=asks))
+        numbers = await self.store.read(disposal.unsettled)
         assert destruction.settle(self.store.engine) == ""
-        await self.store.write(lambda tx: disposal.note_settled(tx, 0, PLANNER))
+        await self.store.write(lambda tx: disposal.note_settled(tx, 0, PLANNER, numbers))
 
     async def dispose(self) -> int:
         """From the plan to the certificate; gives its number."""

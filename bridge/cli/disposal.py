@@ -175,9 +175,10 @@ async def _run(root: Root, number: int, person: str, tell: Tell) -> str:
         await asyncio.to_thread(destruction.remove_files, database.blobs, digests)
         await asyncio.to_thread(_forget, root, database, number)
         await database.write(lambda tx: _conclude(tx, database.lane, number, person))
+        numbers = await database.read(store.unsettled)
         left = await asyncio.to_thread(destruction.settle, database.engine)
         if not left:
-            await database.write(lambda tx: store.note_settled(tx, database.lane, person))
+            await database.write(lambda tx: store.note_settled(tx, database.lane, person, numbers))
         return left
 
 

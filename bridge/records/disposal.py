@@ -172,13 +172,14 @@ def require_time(now: int, newest: int) -> None:
         )
 
 
-def ahead(now: int, newest: int, *, sure: bool) -> int:
-    """How far the clock is ahead of the `newest` entry, if that is more than a day, else 0 (milliseconds).
-    Raises NotAllowed then, unless somebody is `sure` that the clock is right."""
-    found = now - newest if now - newest > FRESH else 0
+def ahead(now: int, heard: int, *, sure: bool) -> int:
+    """How far the clock is ahead of the time when anything was `heard` from outside last, if that is more
+    than a day, else 0 (milliseconds). Raises NotAllowed then, unless somebody is `sure` that the clock is
+    right."""
+    found = now - heard if now - heard > FRESH else 0
     if found and not sure:
         raise NotAllowed(
-            f"it is {_day(now)} by this clock, and nothing was recorded since {_day(newest)}: if the clock "
+            f"it is {_day(now)} by this clock, and no network was heard since {_day(heard)}: if the clock "
             "is right, say so with --clock-is-right, which is recorded; if it is not, nothing is due yet"
         )
     return found

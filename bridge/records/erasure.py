@@ -194,8 +194,8 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "not-gone": "No longer to be kept: {records}, not erased yet.",
         "law": "Not erased before {until}: {records}, because a law requires that this be kept: {rule}.",
         "house": "Not erased before {until}: {records}, because our own retention rules say so.",
-        "law-open": "Kept: {records}, because a law requires it: {rule}. The period begins with an event that "
-        "has not happened yet.",
+        "law-open": "Kept: {records}, because a law requires it: {rule}. The period begins with an event "
+        "that has not happened yet.",
         "house-open": "Kept: {records}, because our own retention rules say so. The period begins with an "
         "event that has not happened yet.",
         "now": "Kept for now: {records}, on one of the grounds named below.",

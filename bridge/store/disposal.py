@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Select, and_, func, insert, select, update
 
 from bridge.errors import Damaged, Missing
 from bridge.ledger.entry import Entry
+from bridge.message import SYMPHONY, WEIXIN
 from bridge.ports import Placing
 from bridge.records.disposal import (
     GOOD_FOR,
@@ -38,6 +39,7 @@ from bridge.records.disposal import (
 from bridge.store import schema as s
 from bridge.store.codec import dump
 from bridge.store.destruction import Doomed, destroy, settle
+from bridge.store.heartbeats import last_heard
 from bridge.store.holds import place, prepare, standing_holds
 from bridge.store.kept import key_of, name_of
 from bridge.store.proving import acts_about, testimony
@@ -156,9 +158,9 @@ class Wanted:
 
 def plan(tx: Tx, lane: int, wanted: Wanted, found: Found, *, sure: bool = False) -> int:
     """Write a plan down; gives its number. Raises Conflict when the clock was set back, and NotAllowed when
-    it is far ahead of all that was recorded and nobody is `sure` that it is right."""
-    newest = _require_time(tx)
-    leap = ahead(tx.now, newest, sure=sure)
+    it is far ahead of all that came from outside and nobody is `sure` that it is right."""
+    _require_time(tx)
+    leap = ahead(tx.now, _heard(tx.db), sure=sure)
     number = next_number(tx, s.disposals.c.id)
     digest, expires = digest_of(found.doomed), tx.now + GOOD_FOR
     facts: dict[str, object] = {"disposal": number, "records": len(found.doomed), "sha256": digest}
@@ -179,8 +181,8 @@ def _plain(counts: Counts) -> Mapping[str, Any]:
     return asdict(counts) | {"pairs": {str(pair): count for pair, count in counts.pairs.items()}}
 
 
-def _require_time(tx: Tx) -> int:
-    """The time of the newest entry. Raises Conflict when the clock is behind it."""
+def _require_time(tx: Tx) -> None:
+    """Raises Conflict when the clock is behind the newest entry."""
     tx.flush()
     le, lanes = s.ledger.c, s.lanes.c
     query = select(le.lane, le.seq, le.entry).join(
@@ -188,7 +190,17 @@ def _require_time(tx: Tx) -> int:
     )
     newest = max((testimony(*row).at for row in tx.db.execute(query)), default=0)
     require_time(tx.now, newest)
-    return newest
+
+
+def _heard(db: Connection) -> int:
+    """When anything came from outside last, a message or the word that a network was read. What people type
+    here proves no time: a search under a clock that was set ahead would be the newest entry. A network
+    does: it lets nobody sign in whose clock is far from its own."""
+    le, m = s.ledger.c, s.messages.c
+    of_message = and_(m.lane == le.lane, m.entry == le.seq)
+    query = select(le.lane, le.seq, le.entry).join(s.messages, of_message).where(m.notice_for.is_(None))
+    came = [testimony(*row).at for row in db.execute(query.order_by(m.id.desc()).limit(1))]
+    return max([*came, last_heard(db, SYMPHONY), last_heard(db, WEIXIN)])
 
 
 def _subject(number: int) -> str:
@@ -305,11 +317,18 @@ def certify(tx: Tx, lane: int, number: int, person: str, *, asks: Ask = ask) -> 
     return disposal(tx.db, number)
 
 
-def note_settled(tx: Tx, lane: int, person: str) -> list[int]:
-    """Write down, for every certified plan of which that is not said, that nothing of what it destroyed lies
-    in the database's own files any more; gives their numbers."""
+def unsettled(db: Connection) -> frozenset[int]:
+    """The certified plans of which nobody has said that nothing of what they destroyed lies in the database's
+    own files any more."""
+    return frozenset(one.number for one in unfinished(db) if one.state is State.DONE)
+
+
+def note_settled(tx: Tx, lane: int, person: str, settled: Collection[int]) -> list[int]:
+    """Write that down of plans that were `unsettled` before the files were written anew; gives the numbers of
+    those of which it was not said yet. One that was certified meanwhile is not among them: what it destroyed
+    may have been written back."""
     tx.flush()
-    numbers = [one.number for one in unfinished(tx.db) if one.state is State.DONE]
+    numbers = sorted(unsettled(tx.db).intersection(settled))
     for number in numbers:
         act = dump({"person": person})
         tx.append(lane, "disposal:settled", _subject(number), {"disposal": number}, act)
@@ -320,10 +339,10 @@ async def settle_again(store: Database) -> list[str]:
     """Try once more, where the files could not be written anew after a run; gives what is still to be done
     about plans that were begun, as sentences."""
     begun, left = await store.read_apart(unfinished), ""
-    if any(one.state is State.DONE for one in begun):
+    if numbers := {one.number for one in begun if one.state is State.DONE}:
         left = await asyncio.to_thread(settle, store.engine, PATIENCE, BRIEF)
         if not left:
-            await store.write(lambda tx: note_settled(tx, store.lane, "weighbridge"))
+            await store.write(lambda tx: note_settled(tx, store.lane, "weighbridge", numbers))
             begun = await store.read_apart(unfinished)
     because = {State.DONE: f" ({left})"} if left else {}
     return [f"{one}{because.get(one.state, '')}" for one in begun]

@@ -21,6 +21,7 @@ from bridge.ports import Placing, Ruling
 from bridge.records.disposal import GOOD_FOR, State, digest_of
 from bridge.store import destruction, disposal, holds, terms
 from bridge.store.disposal import Standing
+from bridge.store.looks import Looker, Search, record_search
 from bridge.store.proving import acts_about
 
 
@@ -342,6 +343,10 @@ async def test_a_clock_that_jumps_makes_nothing_due(old: Firm) -> None:
     old.story.clock.at += 8 * 366 * DAY
     with pytest.raises(NotAllowed, match="clock-is-right"):
         await old.plan()
+    look = Search("search", "zzz", 0)
+    await old.store.write(lambda tx: record_search(tx, 0, Looker(PLANNER, "no reason"), look))
+    with pytest.raises(NotAllowed, match="no network was heard since 20"):
+        await old.plan()  # by now an entry has that time
     wanted, nothing = disposal.Wanted(PLANNER, "all of it"), disposal.Found((), disposal.Counts())
     await old.store.write(lambda tx: disposal.plan(tx, 0, wanted, nothing, sure=True))
     ((entry, _),) = await old.store.read(lambda db: acts_about(db, f"disposal/{number + 1}"))
@@ -427,3 +432,14 @@ async def test_the_trial_is_one_of_the_days(old: Firm) -> None:
     trials = await old.store.read(disposal.last_trial)
     assert trials is not None
     assert trials.refused
+
+
+async def test_only_what_was_destroyed_before_is_called_settled(old: Firm) -> None:
+    """A plan that is certified while another's files are written anew has its own still to be written."""
+    numbers = await old.store.read(disposal.unsettled)
+    number = await old.plan()
+    await old.approve(number)
+    await old.steps(number)
+    await old.store.write(lambda tx: disposal.certify(tx, 0, number, PLANNER))
+    assert await old.store.write(lambda tx: disposal.note_settled(tx, 0, PLANNER, numbers)) == []
+    assert await old.store.read(disposal.unsettled) == {number}

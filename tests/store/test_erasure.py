@@ -21,6 +21,7 @@ from bridge.records.erasure import ERASED, KEPT, Request, due
 from bridge.store import disposal, erasure, holds, views
 from bridge.store import schema as s
 from bridge.store.directory import Directory
+from bridge.store.heartbeats import beat
 from bridge.store.writer import Tx
 
 
@@ -138,6 +139,7 @@ async def test_names_go_with_the_last_record(old: Firm) -> None:
     """Once no record of a pair is left that has ended, nobody finds the names in any file; the record
     verifies, with the master key and without."""
     old.story.clock.at += 8 * 366 * DAY
+    await old.store.write(lambda tx: beat(tx, 0, "weixin", tx.now, 0))
     await old.store.end_pair(1, FIRST, "left the bank")
     with closing(sqlite3.connect(old.folder / "weighbridge.db")) as db:
         body = db.execute("SELECT body FROM pairs").fetchone()[0]
