@@ -16,6 +16,10 @@ from typing import IO, Protocol
 ADVISOR, CLIENT, BRIDGE, OTHER = "advisor", "client", "bridge", "other"
 """What somebody is in a conversation: the firm's, the firm's client, our own voice, or anybody else."""
 
+DROPPED, RETRIED, REVIEWED = "dropped", "retried", "reviewed"
+"""What a person decided who let no verdict stand in for himself: that a delivery is never made, that it is
+tried again, what he found in what was drawn."""
+
 BOTH_WAYS = " ↔ "
 """What stands between the two sides in the title of a conversation."""
 
@@ -50,7 +54,11 @@ class Enclosure:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One decision: by a policy, or by a person who then stands in `person` and says `reason`."""
+    """One decision: by a policy, or by a person who then stands in `person` and says `reason`.
+
+    `outcome` is that of a verdict, or what a person did with the delivery of `permit`: DROPPED, RETRIED; or
+    that he REVIEWED a message that was drawn, and `reason` is what he found.
+    """
 
     at: int
     outcome: str
@@ -59,15 +67,17 @@ class Judged:
     person: str = ""
     policies: tuple[tuple[str, str], ...] = ()  # (name, hash)
     rules: tuple[str, ...] = ()  # "policy/rule" of what was found
+    permit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Passed:
     """One permit and where it stands, as in `bridge.flow.DeliveryState`; `at`: since when.
 
-    `receipts` are the network's own ids of the parts that it took: what it knows them by. `doubtful`: an
-    attempt ended without an answer. `failed`: it took all, and said afterwards of a part that it never
-    arrived, whatever was done with the permit then.
+    `arrived` is when its network took parts of it, as the ledger has it: whoever was there then could read
+    what arrived, whatever became of the rest. `receipts` are the network's own ids of the parts that it took:
+    what it knows them by. `doubtful`: an attempt ended without an answer. `failed`: it took all, and said
+    afterwards of a part that it never arrived, whatever was done with the permit then.
     """
 
     permit: str
@@ -77,6 +87,7 @@ class Passed:
     receipts: tuple[str, ...] = ()
     doubtful: bool = False
     failed: bool = False
+    arrived: tuple[int, ...] = ()
 
     @property
     def partly(self) -> bool:

@@ -24,6 +24,7 @@ from sqlalchemy.sql.selectable import Select
 
 from bridge.errors import StoreError
 from bridge.flow import DeliveryState
+from bridge.ledger.entry import Entry
 from bridge.message import Cause, Content, Kind, Route
 from bridge.ports import DIRECT
 from bridge.record import from_record
@@ -33,7 +34,8 @@ from bridge.store import schema as s
 from bridge.store.codec import inspection_from, words_in
 from bridge.store.directory import Directory
 from bridge.store.prepared import Prepared
-from bridge.store.rows import WORDS_OF_OURS, final_words, find_message, is_gone, quoted_text
+from bridge.store.proving import testimony
+from bridge.store.rows import WORDS_OF_OURS, final_words, find_message, is_gone, quoted_text, states_in
 from bridge.store.vault import Vault, apart, vault_of
 from bridge.words import visible
 
@@ -140,6 +142,23 @@ def _arrivals() -> Select[Any]:
     return query.order_by(d.id, r.id)
 
 
+def _passages() -> Select[Any]:
+    d, le = s.deliveries.c, s.ledger.c
+    query = select(d.message, le.lane, le.seq, d.permit, le.entry)
+    query = query.select_from(
+        s.deliveries.join(s.ledger, le.subject == literal_column("'delivery/'") + d.permit)
+    )
+    return _with_content(query, le.lane, le.seq).order_by(le.lane, le.seq)
+
+
+def _findings() -> Select[Any]:
+    a, le = s.samples.c, s.ledger.c
+    query = select(a.message, le.lane, le.seq, le.entry).join(s.messages, _M.id == a.message)
+    query = query.join(s.ledger, and_(le.lane == _M.lane, le.seq == a.entry))
+    query = query.where(states_in(a.state, "closed"))
+    return _with_content(query, le.lane, le.seq).order_by(le.lane, le.seq).distinct()
+
+
 def _leaves() -> Select[Any]:
     le = s.ledger.c
     join = and_(le.lane == _M.lane, le.seq == _M.entry)
@@ -159,6 +178,8 @@ _REVIEWS = _of_page(_reviews, s.reviews.c.message)
 _FILES = _of_page(_files, s.files.c.message)
 _DELIVERIES = _of_page(_deliveries, s.deliveries.c.message)
 _ARRIVALS = _of_page(_arrivals, s.deliveries.c.message)
+_PASSAGES = _of_page(_passages, s.deliveries.c.message)
+_FINDINGS = _of_page(_findings, s.samples.c.message)
 _LEAVES = _of_page(_leaves, _M.id)
 _CHAT = Prepared(
     _later()
@@ -309,6 +330,16 @@ class _Page:
         return self._rows(_ARRIVALS)
 
     @cached_property
+    def passages(self) -> dict[int, list[Any]]:
+        """What the ledger has of permits, by message, in order."""
+        return self._rows(_PASSAGES)
+
+    @cached_property
+    def findings(self) -> dict[int, list[Any]]:
+        """What reviewers found of what was drawn, by message, in order."""
+        return self._rows(_FINDINGS)
+
+    @cached_property
     def leaves(self) -> dict[int, list[Any]]:
         """Hashes of the entries that testify to messages."""
         return self._rows(_LEAVES)
@@ -320,6 +351,15 @@ class Arrival(NamedTuple):
 
     ids: tuple[str, ...]
     doubtful: bool
+
+
+class Passage(NamedTuple):
+    """What the ledger has of one permit: an entry about it, and what the person said who made it ({}: nobody
+    did)."""
+
+    permit: str
+    entry: Entry
+    act: Value
 
 
 class _Recorded:
@@ -589,6 +629,27 @@ class Stored:
             ids = found[permit].ids if permit in found else ()
             found[permit] = Arrival((*ids, one) if one else ids, bool(uncertain))
         return found
+
+    @property
+    def passages(self) -> list[Passage]:
+        """What the ledger has of its permits, in order. Raises Damaged where that is no entry."""
+        found = self._page.passages.get(self.number, ())
+        return [
+            Passage(permit, testimony(lane, seq, bytes(data)), self._said(lane, seq, wrapped, sealed))
+            for _, lane, seq, permit, data, wrapped, sealed in found
+        ]
+
+    @property
+    def findings(self) -> list[tuple[int, Value]]:
+        """When a reviewer said what he found of it after it was drawn, and what."""
+        found = self._page.findings.get(self.number, ())
+        return [
+            (testimony(lane, seq, bytes(data)).at, self._said(lane, seq, wrapped, sealed))
+            for _, lane, seq, data, wrapped, sealed in found
+        ]
+
+    def _said(self, lane: int, seq: int, wrapped: bytes | None, sealed: bytes | None) -> Value:
+        return self._page.reading.open(lane, seq, wrapped, sealed) or NOTHING
 
     def offered(self, permit: str) -> str:
         """The words of one permit, whatever became of it."""

@@ -8,28 +8,49 @@ here, because one that is gone has to be known before anything is written; their
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta, tzinfo
 from itertools import islice
+from typing import Any
 
 from sqlalchemy import Connection, select
 
 from bridge.errors import StoreError
 from bridge.flow import DeliveryState
-from bridge.message import Kind
+from bridge.ledger.entry import Entry
+from bridge.message import Cause, Kind
 from bridge.ports import DIRECT
-from bridge.records.transcript import CLIENT, Came, Enclosure, Judged, Later, Line, Party, Passed, Slice
+from bridge.records.transcript import (
+    CLIENT,
+    DROPPED,
+    RETRIED,
+    REVIEWED,
+    Came,
+    Enclosure,
+    Judged,
+    Later,
+    Line,
+    Party,
+    Passed,
+    Slice,
+)
 from bridge.search.document import Attached, Decided, Delivered, Person
 from bridge.store import schema as s
 from bridge.store.attachments import Attachments
-from bridge.store.documents import Stored
+from bridge.store.documents import Arrival, Stored
 from bridge.store.proving import entries_about, testimony
 from bridge.store.rows import find_message
 from bridge.store.talks import Naming, Talk, Talks
 
 MOST = 20_000
 """Messages of one day that are held together."""
+
+_LET_OUT = ("delivery:sent", "delivery:found")
+"""That a network took all of it."""
+
+_ACTS = {"delivery:dropped": DROPPED, "delivery:retried": RETRIED}
+"""What people do with deliveries, by kind of entry."""
 
 _REMARKS = (Kind.NOTE, Kind.FAILED)
 """What a network tells the bridge, and nobody else."""
@@ -233,7 +254,7 @@ class Transcripts:
                 self._enclosure(file, offered.get("media_type", ""))
                 for file, offered in zip(one.files, value.get("files", ()), strict=True)
             ),
-            decisions=tuple(_judged(decision) for decision in one.decisions),
+            decisions=_decided(one),
             deliveries=deliveries,
             edits=edits,
             recalls=recalls,
@@ -258,24 +279,19 @@ class Transcripts:
 
     def _passed(self, one: Stored) -> tuple[Passed, ...]:
         """Its permits, each with what its network is known to have."""
-        return tuple(self._permit(delivery, *one.arrivals[delivery.permit]) for delivery in one.deliveries)
-
-    def _permit(self, one: Delivered, ids: tuple[str, ...], doubtful: bool) -> Passed:
-        """One permit; of one that did not just arrive, the ledger says since when, and whether it failed."""
-        if one.state == DeliveryState.SENT:
-            return Passed(one.permit, one.state, one.done_at, one.reason, ids, doubtful)
-        le = s.ledger.c
-        query = select(le.lane, le.seq, le.entry).where(le.subject == f"delivery/{one.permit}")
-        told = [testimony(*row) for row in self.db.execute(query)]
-        at = one.done_at or max((entry.at for entry in told), default=0)
-        failed = any(entry.kind == "delivery:failed" for entry in told)
-        return Passed(one.permit, one.state, at, one.reason, ids, doubtful, failed)
+        told: dict[str, list[Entry]] = {}
+        for passage in one.passages:
+            told.setdefault(passage.permit, []).append(passage.entry)
+        return tuple(
+            _permit(delivery, one.arrivals[delivery.permit], told.get(delivery.permit, ()))
+            for delivery in one.deliveries
+        )
 
     def _readers(
         self, one: Stored, talk: Talk, sender: Party, deliveries: Sequence[Passed]
     ) -> tuple[Party, ...]:
-        """Who could read it: whoever was there on its own network, and on another once it was delivered, be
-        it in part."""
+        """Who could read it: whoever was there on its own network, and on another when it, or a part of it,
+        arrived."""
         if one.notice_for is not None and one.conversation.startswith(DIRECT):
             address = one.conversation.removeprefix(DIRECT)
             staff = self.naming.party(Person(one.network, address, address=address))
@@ -285,8 +301,9 @@ class Transcripts:
             found += (party for party in talk.present(one.at) if party.network == one.network)
         for delivery, passed in zip(one.deliveries, deliveries, strict=True):
             if passed.state == DeliveryState.SENT or passed.partly:
-                there = talk.present(max(one.at, passed.at))
-                found += (party for party in there if party.network == delivery.network)
+                for at in passed.arrived or (passed.at,):
+                    there = talk.present(max(one.at, at))
+                    found += (party for party in there if party.network == delivery.network)
         return tuple(dict.fromkeys(party for party in found if party != sender))
 
     def _earlier(self, one: Stored, talk: Talk) -> tuple[int | None, int | None]:
@@ -367,6 +384,29 @@ class Transcripts:
         return Enclosure(file.name, media, file.size, own)
 
 
+def _permit(one: Delivered, known: Arrival, told: Sequence[Entry]) -> Passed:
+    """One permit; of one that did not just arrive, the ledger says since when, and whether it failed."""
+    sent = one.state == DeliveryState.SENT
+    at = one.done_at or max((entry.at for entry in told), default=0)
+    failed = not sent and any(entry.kind == "delivery:failed" for entry in told)
+    arrived = _arrived(told) if known.ids or sent else ()
+    return Passed(one.permit, one.state, at, one.reason, known.ids, known.doubtful, failed, arrived)
+
+
+def _arrived(told: Sequence[Entry]) -> tuple[int, ...]:
+    """When a network took something that it had not taken before. An attempt that is repeated at once has no
+    entry: what it left behind arrived since the permit was made, and is told by that."""
+    had: set[str] = set()
+    found: list[int] = []
+    for entry in told:
+        listed = entry.facts.get("ids")
+        ids = {str(one) for one in listed} if isinstance(listed, list) else set()
+        if ids - had or (not found and entry.kind in _LET_OUT):
+            found.append(entry.at)
+        had |= ids
+    return tuple(found) or tuple(entry.at for entry in told[:1])
+
+
 def _offered(one: Stored, deliveries: Sequence[Passed]) -> str:
     """The words of the last permit of which a part arrived, or all may have."""
     if any(passed.state == DeliveryState.SENT for passed in deliveries):
@@ -377,6 +417,24 @@ def _offered(one: Stored, deliveries: Sequence[Passed]) -> str:
 
 def _plain_media(offered: str) -> bool:
     return bool(_PLAIN_MEDIA.fullmatch(offered))
+
+
+def _decided(one: Stored) -> tuple[Judged, ...]:
+    """Every decision about a message in the order of time: verdicts, what people did with its deliveries, and
+    what they found when it was drawn."""
+    found = [_judged(decision) for decision in one.decisions]
+    found += (
+        _acted(passage.entry.at, _ACTS[passage.entry.kind], passage.act, passage.permit)
+        for passage in one.passages
+        if passage.entry.kind in _ACTS and passage.act
+    )
+    found += (_acted(at, REVIEWED, act) for at, act in one.findings)
+    return tuple(sorted(found, key=lambda decision: decision.at))
+
+
+def _acted(at: int, outcome: str, act: Mapping[str, Any], permit: str = "") -> Judged:
+    reason, person = str(act.get("reason", "")), str(act.get("person", ""))
+    return Judged(at, outcome, Cause.PERSON.value, reason, person, permit=permit)
 
 
 def _judged(one: Decided) -> Judged:

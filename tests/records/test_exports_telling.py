@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import corpus
 
-from bridge.records.exports.telling import changed, duration, remarks, said, seen, utc
+from bridge.records.exports.telling import changed, decided, delivered, duration, remarks, said, seen, utc
+from bridge.records.transcript import DROPPED, Judged
 
 UNSURE = (corpus.PART, corpus.CLAIMED)
 
@@ -29,6 +30,10 @@ def test_what_the_other_side_saw_is_one_of_five() -> None:
     told = dict(remarks(part))
     assert told["Sent, and not known to have arrived whole"] == "x"
     assert told["Delivery"].endswith("too-large; network's ids x7, x8; in part")
+    since = delivered(replace(corpus.PART, arrived=(corpus.START,)))
+    assert since.endswith("; in part 2026-09-21T14:13:20.000Z")
+    act = Judged(corpus.START, DROPPED, "person", "by telephone", "bob.li@bank.example", permit="0p5x")
+    assert decided(act).endswith("dropped; person; by bob.li@bank.example; because by telephone; permit 0p5x")
     assert dict(remarks(under_way))["Delivery"].endswith("may have arrived")
     sent = corpus.line(1, "x", deliveries=(corpus.PART, corpus.SENT))
     assert seen(sent) == "as written"

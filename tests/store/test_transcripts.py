@@ -11,10 +11,13 @@ from zoneinfo import ZoneInfo
 import pytest
 from postgres import Server
 from sqlalchemy import Connection
-from story import ALICE, LI_LEI, SHOWN, Story, copy_of_the_story
+from story import ACCOUNT, ALICE, LI_LEI, REVIEWER, SHOWN, STREAM, Story, copy_of_the_story
 from test_copying import move
 
 from bridge.keepers import KeyFile
+from bridge.message import SYMPHONY, Party, Receipt
+from bridge.people import Pair
+from bridge.ports import Step
 from bridge.records.transcript import BRIDGE, Came, Line, Slice
 from bridge.store.attachments import Attachments
 from bridge.store.documents import documents, last_number
@@ -109,6 +112,73 @@ def test_what_arrived_in_part_is_neither_seen_nor_unseen(db: Connection) -> None
         assert passed.at > one.at
         assert one.offered == text
         assert (one.sent, [reader.name for reader in one.readers]) == ("", [LI_LEI.name])
+
+
+BOB = Party(SYMPHONY, "7002", "Bob Li", REVIEWER, "en")
+HOUR = 3_600_000
+
+
+async def _in_part(folder: Path) -> None:
+    """A part reaches 李雷, and two reach Alice's side, before others come and go; the rest is given up, or
+    follows."""
+    story = Story(folder)
+    await story.begin()
+    for message in (story.says("to 李雷"), story.answers("the rest never"), story.answers("the rest later")):
+        await story.archive(message)
+        await story.judge()
+        part = Receipt((f"part{next(story.ids)}",))
+        permit = await story.refuse(Step.PARK, "too-large", receipt=part)
+        if message.text == "the rest never":
+            given_up = permit
+    story.clock.at += HOUR
+    await story.store.make_pair(Pair(BOB, STREAM, LI_LEI, ACCOUNT).record(), REVIEWER, "joins")
+    await story.store.drop_delivery(given_up, REVIEWER, "said by telephone")
+    await story.store.retry_delivery(permit, REVIEWER, "smaller now")
+    await story.deliver()
+    for pair in (1, 2):
+        await story.store.end_pair(pair, REVIEWER, "moved")
+    story.store.close()
+
+
+def test_who_could_read_a_part_is_who_was_there_when_it_arrived(tmp_path: Path) -> None:
+    """Not who was there when the rest was given up: neither is one left out who has gone by then, nor is one
+    named who came later, but by a part that came later."""
+    asyncio.run(_in_part(tmp_path))
+    with _connected(tmp_path, tmp_path / "weighbridge.db") as db:
+        names = {text: [one.name for one in line(db, text).readers] for text in ("to 李雷", "the rest never")}
+        later = line(db, "the rest later")
+        (dropped,) = line(db, "to 李雷").deliveries
+    assert names == {"to 李雷": ["李雷"], "the rest never": ["Alice Wong"]}
+    assert [one.name for one in later.readers] == ["Alice Wong", "Bob Li"]
+    (sent,) = later.deliveries
+    assert (len(sent.arrived), sent.arrived[-1]) == (2, sent.at)
+    assert (dropped.state, len(dropped.arrived)) == ("dropped", 1)
+    assert dropped.at - dropped.arrived[0] >= HOUR
+
+
+def test_what_people_decide_about_deliveries_is_a_decision(tmp_path: Path) -> None:
+    """Put back, dropped: by whom, why and when, beside the verdicts and in the order of time."""
+    asyncio.run(_in_part(tmp_path))
+    with _connected(tmp_path, tmp_path / "weighbridge.db") as db:
+        never, later = line(db, "the rest never"), line(db, "the rest later")
+        assert len(line(db, "to 李雷").decisions) == 1  # that its pair ended is nobody's decision about it
+    for one, said in ((never, ("dropped", "said by telephone")), (later, ("retried", "smaller now"))):
+        verdict, act = one.decisions
+        assert (verdict.person, verdict.permit) == ("", "")
+        assert (act.outcome, act.reason, act.cause, act.person) == (*said, "person", REVIEWER)
+        assert (act.permit, act.at > verdict.at) == (one.deliveries[0].permit, True)
+
+
+def test_what_a_reviewer_found_is_a_decision(db: Connection) -> None:
+    """Of a message that was drawn after it had passed."""
+    (found,) = [
+        one
+        for slice in slices(db)
+        for line in slice.lines
+        for one in line.decisions
+        if one.outcome == "reviewed"
+    ]
+    assert (found.person, found.reason) == (REVIEWER, "nothing to object to")
 
 
 def test_what_is_under_way_may_have_arrived(db: Connection) -> None:

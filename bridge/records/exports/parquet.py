@@ -55,7 +55,7 @@ SCHEMAS: Mapping[str, Any] = {
     "decisions": pyarrow.schema(
         [
             *(("message", _WHOLE), ("n", _WHOLE), ("at", _TIME)),
-            *((name, _TEXT) for name in ("outcome", "cause", "reason", "person")),
+            *((name, _TEXT) for name in ("outcome", "cause", "reason", "person", "permit")),
             *(("policies", _TEXTS), ("rules", _TEXTS)),
         ]
     ),

@@ -64,6 +64,7 @@ def judged(line: Line, place: int, one: Judged) -> dict[str, Any]:
         "cause": one.cause,
         "reason": one.reason,
         "person": one.person,
+        "permit": one.permit,
         "policies": [{"name": name, "hash": digest} for name, digest in one.policies],
         "rules": list(one.rules),
     }
@@ -76,6 +77,7 @@ def passed(one: Passed) -> dict[str, Any]:
         "state": one.state,
         "at": one.at,
         "time": utc(one.at),
+        "arrived": [utc(at) for at in one.arrived],
         "reason": one.reason,
         "receipts": list(one.receipts),
         "partly": one.partly,

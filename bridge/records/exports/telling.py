@@ -143,16 +143,18 @@ def decided(judged: Judged) -> str:
     parts = [utc(judged.at), judged.outcome, judged.cause]
     parts += [f"by {judged.person}"] if judged.person else []
     parts += [f"because {judged.reason}"] if judged.reason else []
+    parts += [f"permit {judged.permit}"] if judged.permit else []
     parts += [f"rules {', '.join(judged.rules)}"] if judged.rules else []
     parts += [f"policy {name} {digest}" for name, digest in judged.policies]
     return "; ".join(part for part in parts if part)
 
 
 def delivered(passed: Passed) -> str:
-    """One delivery and where it stands."""
+    """One delivery and where it stands; of what arrived in part, when."""
     parts = [utc(passed.at), passed.state, f"permit {passed.permit}", passed.reason]
     parts += [f"network's ids {', '.join(passed.receipts)}"] if passed.receipts else []
-    parts += ["in part"] if passed.partly else ["may have arrived"] if passed.unknown else []
+    parts += [" ".join(["in part", *map(utc, passed.arrived)])] if passed.partly else []
+    parts += ["may have arrived"] if passed.unknown else []
     return "; ".join(part for part in parts if part)
 
 
