@@ -9,6 +9,7 @@ its database would see it (an `Eye`). Each broken invariant is one sentence.
 from __future__ import annotations
 
 import asyncio
+import functools
 import re
 import sqlite3
 from collections import Counter
@@ -30,13 +31,12 @@ from rig import (
     VirtualLoop,
     new_store,
     opened,
-    opening,
     other,
     pause,
     run_virtually,
     url_of,
 )
-from sqlalchemy import select
+from sqlalchemy import Connection, Select, select
 from stories import ADVICE, BOB, STRANGER, Story, judge
 
 from bridge import desk, pipeline, words
@@ -49,6 +49,7 @@ from bridge.pipeline import House, Pace
 from bridge.ports import DIRECT
 from bridge.store.database import Database, open_engine
 from bridge.store.schema import content
+from bridge.store.vault import Vault
 from bridge.store.verify import verify
 
 LONGEST = 3600.0  # virtual seconds; reached only by a story that does not come to rest
@@ -387,6 +388,9 @@ class Eye(Protocol):
     def rows(self, query: str) -> list[tuple]:
         """What is committed now."""
 
+    def contents(self) -> list[tuple]:
+        """Place, salt, body and raw bytes of everything that is sealed."""
+
     def commits(self) -> object:
         """Something that is another after each commit of others."""
 
@@ -394,12 +398,50 @@ class Eye(Protocol):
         """See no more."""
 
 
-class _OnFile:
+_one_engine = functools.cache(open_engine)
+"""An engine of the eyes' own for each address: its compiled statements are worth keeping."""
+
+
+class _Opening:
+    """What both eyes have: a connection that opens what is sealed. What was opened once stays as it is."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self._engine = _one_engine(url)
+        self._engine.dispose()  # another store was here
+        self._engine.dialect.vault = Vault(self._engine, KeyFile(folder / KEY_FILE))  # type: ignore[attr-defined]
+        self._reading: Connection | None = None
+        self._opened: dict[tuple[str, int, int], bytes | None] = {}
+
+    def _ask(self, query: Select) -> list[tuple]:
+        if self._reading is None:
+            self._reading = self._engine.connect()
+        with self._reading.begin():
+            return [tuple(row) for row in self._reading.execute(query)]
+
+    def _of(self, part: str, lane: int, seq: int) -> bytes | None:
+        if (part, lane, seq) not in self._opened:
+            query = select(content.c[part]).where(content.c.lane == lane, content.c.seq == seq)
+            for (found,) in self._ask(query):
+                self._opened[part, lane, seq] = found
+        return self._opened.get((part, lane, seq))
+
+    def contents(self) -> list[tuple]:
+        return self._ask(select(content.c.seq, content.c.salt, content.c.body, content.c.raw))
+
+    def close(self) -> None:
+        if self._reading is not None:
+            self._reading.close()
+        self._engine.dispose()
+
+
+class _OnFile(_Opening):
     """An eye on SQLite."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, url: str) -> None:
+        super().__init__(path.parent, url)
         self._db = sqlite3.connect(path)
-        opening(self._db, open_engine(f"sqlite:///{path}"))
+        for part in ("body", "raw"):
+            self._db.create_function(f"{part}_of", 2, functools.partial(self._of, part))
 
     def rows(self, query: str) -> list[tuple]:
         return self._db.execute(query).fetchall()
@@ -409,27 +451,25 @@ class _OnFile:
 
     def close(self) -> None:
         self._db.close()
+        super().close()
 
 
-class _OnServer:
+class _OnServer(_Opening):
     """An eye on PostgreSQL, which is told places, and opens what stands there."""
 
-    def __init__(self, folder: Path, url: str) -> None:
+    def __init__(self, path: Path, url: str) -> None:
+        super().__init__(path.parent, url)
         self._db = psycopg.connect(url, autocommit=True)
-        self._engine = open_engine(url, KeyFile(folder / KEY_FILE))
 
     def rows(self, query: str) -> list[tuple]:
         places = re.sub(r"(body|raw)_of\(([\w.]+), ([\w.]+)\)", r"'\1_of ' || \2 || ' ' || \3", query)
-        return [tuple(map(self._opened, row)) for row in self._db.execute(places)]
+        return [tuple(map(self._value, row)) for row in self._db.execute(places)]
 
-    def _opened(self, value: Any) -> Any:
+    def _value(self, value: Any) -> Any:
         if not isinstance(value, str) or not value.startswith(("body_of ", "raw_of ")):
             return value
         what, lane, seq = value.split(" ")
-        column = content.c.body if what == "body_of" else content.c.raw
-        with self._engine.connect() as db, db.begin():
-            query = select(column).where(content.c.lane == int(lane), content.c.seq == int(seq))
-            return db.execute(query).scalar()
+        return self._of(what.removesuffix("_of"), int(lane), int(seq))
 
     def commits(self) -> object:
         # The oldest transaction under way: it moves on with each end of one that wrote.
@@ -437,19 +477,18 @@ class _OnServer:
 
     def close(self) -> None:
         self._db.close()
-        self._engine.dispose()
+        super().close()
 
 
 def seeing(path: Path, url: str) -> Eye:
     """An eye on the store at `url`, which is the file `path` if it is in a file."""
-    return _OnFile(path) if url.startswith("sqlite") else _OnServer(path.parent, url)
+    return (_OnFile if url.startswith("sqlite") else _OnServer)(path, url)
 
 
 def ledger_breaks(eye: Eye) -> Iterator[str]:
     """Where a store's ledger does not add up, computed from its bytes alone."""
     heads = dict(eye.rows("SELECT size, root FROM heads"))
-    query = "SELECT seq, salt, body_of(lane, seq), raw_of(lane, seq) FROM content"
-    contents = {seq: row for seq, *row in eye.rows(query)}
+    contents = {seq: row for seq, *row in eye.contents()}
     frontier = Frontier()
     for place, (seq, data, leaf) in enumerate(eye.rows("SELECT seq, entry, leaf FROM ledger ORDER BY seq")):
         entry = orjson.loads(data)
