@@ -143,6 +143,12 @@ def bound(
     return blake2b(parts.encode(), digest_size=_TOKEN_BYTES, key=key, person=b"weighbridge/p/1").hexdigest()
 
 
+def enclosed(key: bytes, permit: str, files: str) -> str:
+    """A seal over the attachments that go out with what a permit stands for; as `bound`."""
+    parts = f"{permit}\0{files}"
+    return blake2b(parts.encode(), digest_size=_TOKEN_BYTES, key=key, person=b"weighbridge/p/2").hexdigest()
+
+
 def search_key(key: bytes, installation: bytes, part: str) -> bytes:
     """The key of the words in one `part` of the search index: 32 bytes, another for each part and
     installation, so that equal words of two parts do not look alike."""

@@ -20,7 +20,7 @@ from bridge.store.copies import outstanding
 from bridge.store.directory import Directory
 from bridge.store.following import remember_said
 from bridge.store.judging import Rulings, drop_unpaired, tell_sender, was_read
-from bridge.store.permits import BESIDE, SPENT, Letter, letter_of, objection
+from bridge.store.permits import BESIDE, SPENT, Letter, letter_of, names_files, objection
 from bridge.store.policies import keep_sources
 from bridge.store.rows import (
     MESSAGE_CONTENT,
@@ -151,7 +151,8 @@ def decide_hold(
         target = _target(tx.db, row)
         marks = "late edited" if was_read(tx.db, message) else "late"
         waits = verdict.after_archives and bool(outstanding(tx.db, [number]))
-        work.permit(Letter(number, row.entry, *decided, *target, marks), waits=waits)
+        letter = Letter(number, row.entry, *decided, *target, marks)
+        work.permit(letter, waits=waits, files=bool(message.files))
         remember_said(work, *target, below)
     work.write()
     tell_sender(work, number, "released" if passed else "rejected")
@@ -222,7 +223,7 @@ def retry_delivery(tx: Tx, lane: int, permit: str, act: bytes) -> None:
     if objection(tx.db, tx.vault, row) != SPENT:
         raise Conflict(f"delivery {permit} is not as it was permitted: `weighbridge audit verify` names what")
     work = Rulings(tx, lane)
-    work.permit(letter_of(row))
+    work.permit(letter_of(row), files=names_files(tx.db, row))
     work.write()
     set_delivery(tx, permit, "drop", done_at=tx.now, reason="sent anew")
 

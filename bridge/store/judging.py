@@ -23,7 +23,7 @@ from bridge.store import schema as s
 from bridge.store.codec import Known, message_body, message_from, verdict_body
 from bridge.store.context import Memory, earlier
 from bridge.store.directory import Directory
-from bridge.store.permits import Letter, seal_of
+from bridge.store.permits import Letter, enclosures_testified, seal_of
 from bridge.store.prepared import Prepared
 from bridge.store.rows import (
     FAR,
@@ -280,7 +280,7 @@ class Rulings:
         waits = bool(verdict.after_archives and verdict.archives)
         target = route.network, route.conversation
         letter = Letter(number, archived.entry, *decided, *target, " ".join(self._marks(archived)))
-        self.permit(letter, waits=waits)
+        self.permit(letter, waits=waits, files=bool(archived.message.files))
         if verdict.annotations:
             following.remember_said(self, route.network, route.conversation, verdict.annotations)
         if verdict.samples:
@@ -325,12 +325,16 @@ class Rulings:
         self.next_verdict += 1
         return Decided(self.next_verdict - 1, entry)
 
-    def permit(self, letter: Letter, *, waits: bool = False) -> None:
-        """The right to send a message once, as its verdict allows it; one that `waits` is for when all its
-        archives have a copy, and until then nothing behind it in its conversation goes out either."""
+    def permit(self, letter: Letter, *, waits: bool = False, files: bool = False) -> None:
+        """The right to send a message once, as its verdict allows it, with its `files` if it has any; one
+        that `waits` is for when all its archives have a copy, and until then nothing behind it in its
+        conversation goes out either."""
         permit = permit_id(self.tx.now, self.tx.chance(8))
         facts: dict[str, object] = {"message": letter.message, "network": letter.network}
         facts["bound"] = seal_of(self.tx.vault, permit, letter)
+        if files:
+            enclosed = enclosures_testified(self.tx.db, letter.message)
+            facts["files"] = self.tx.vault.enclosed(permit, enclosed)
         facts |= {"marks": letter.marks} if letter.marks else {}
         facts |= {"after": "copies"} if waits else {}
         self.tx.append(self.lane, "delivery:permitted", f"delivery/{permit}", facts)

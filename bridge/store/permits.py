@@ -7,6 +7,7 @@ or entries, can stop a delivery, and can not send anything elsewhere, anything e
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, bindparam, func, literal_column, select
@@ -45,7 +46,7 @@ def seal_of(vault: Vault, permit: str, letter: Letter) -> str:
     return vault.bound(permit, number, archived, judged, marks, network, chat)
 
 
-_d, _e = s.deliveries.c, s.ledger.c
+_d, _e, _f = s.deliveries.c, s.ledger.c, s.files.c
 _ABOUT = _e.subject == "delivery/" + _d.permit
 _ENTRY = select(_e.entry).where(_ABOUT).limit(literal_column("1")).correlate(s.deliveries)
 _ENTRIES = select(func.count()).select_from(s.ledger).where(_ABOUT).correlate(s.deliveries)
@@ -59,6 +60,35 @@ BESIDE = (
 """What a query of deliveries, with their messages and verdicts, has to have as well for `objection`."""
 
 _STORY = Prepared(select(_e.entry).where(_e.subject == bindparam("b_subject")).order_by(_e.lane, _e.seq))
+
+
+_FILES = Prepared(
+    select(_f.n, _f.digest, _f.size)
+    .where(_f.message == bindparam("b_message"), _f.state == literal_column("'archived'"))
+    .order_by(_f.n)
+)
+
+
+def enclosures(db: Connection, number: int) -> str:
+    """What goes out with message `number` beside its words, as the rows of its attachments say: of each that
+    is in the archive its place in the message, digest and size."""
+    return listed(_FILES.look(db, {"b_message": number}))
+
+
+def enclosures_testified(db: Connection, number: int) -> str:
+    """The same as the ledger says: what a permit is sealed for. Where that cannot be read, nothing that any
+    rows say: what is permitted then is stopped before it goes out."""
+    try:
+        said = [_entry(entry) for (entry,) in _STORY.look(db, {"b_subject": f"message/{number}"})]
+        filed = [entry.facts for entry in said if entry.kind == "file:archived"]
+        return listed(sorted((one["file"], one["sha256"], one["size"]) for one in filed))
+    except (ValueError, LookupError, TypeError):
+        return "unreadable"
+
+
+def listed(files: Iterable[tuple[Any, Any, Any]]) -> str:
+    """Attachments as a permit is sealed for them: place, digest and size of each."""
+    return " ".join(f"{n}:{digest}:{size}" for n, digest, size in files)
 
 
 def letter_of(row: Any) -> Letter:
@@ -84,6 +114,11 @@ def _entry(data: bytes) -> Entry:
     return entry
 
 
+def names_files(db: Connection, row: Any) -> bool:
+    """Whether a permit (a row with `BESIDE`) is sealed for attachments: each of a message that has any is."""
+    return "files" in story(db, row)[0].facts
+
+
 def objection(db: Connection, vault: Vault, row: Any) -> str:
     """Why what a row of `deliveries` (with `BESIDE`) stands for may not be sent, one of `STOPPED`; "" when it
     is as it was permitted, and has not gone out. (A late failure is sent anew by another permit.)"""
@@ -93,6 +128,9 @@ def objection(db: Connection, vault: Vault, row: Any) -> str:
         return ALTERED
     if not said or said[0].kind != PERMITTED:
         return UNPERMITTED
-    if said[0].facts.get("bound") != seal_of(vault, row.permit, letter_of(row)):
+    facts = said[0].facts
+    if facts.get("bound") != seal_of(vault, row.permit, letter_of(row)):
+        return ALTERED
+    if "files" in facts and facts["files"] != vault.enclosed(row.permit, enclosures(db, row.message)):
         return ALTERED
     return SPENT if any(entry.kind in WENT for entry in said) else ""

@@ -23,6 +23,7 @@ from bridge import sealing
 from bridge.errors import ConfigError, KeyMissing
 from bridge.ledger.entry import Entry, recall
 from bridge.ports import DIRECT, KeyKeeper
+from bridge.records.exports.numbers import Numbers
 from bridge.store.schema import metadata
 
 if TYPE_CHECKING:
@@ -156,6 +157,10 @@ class Opener:
         """The seal over what a permit stands for."""
         return sealing.bound(self._token_key, *parts)
 
+    def enclosed(self, permit: str, files: str) -> str:
+        """The seal over the attachments that go out with it."""
+        return sealing.enclosed(self._token_key, permit, files)
+
     def place(self, lane: int, seq: int) -> bytes:
         """Where a record belongs."""
         return sealing.place(self._installation, lane, seq)
@@ -209,6 +214,7 @@ class Work:
         self.pair_ended: dict[int, Entry] = {}
         self.legal: defaultdict[str, list[Entry]] = defaultdict(list)  # what was done with each legal hold
         self.runs: dict[tuple[int, int], Entry] = {}  # what was asked before records went: by plan and place
+        self.assigned: dict[tuple[int, int], Numbers] = {}  # by place: the records of an agreed class
         self.consents: dict[tuple[str, str], Entry] = {}  # by contact and gate: the last that was said
         self.draws: dict[str, tuple[Entry, dict[str, Any]]] = {}  # by day
         self.attached: dict[int, int] = {}  # by message: how many attachments it came with, if any

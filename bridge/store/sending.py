@@ -22,7 +22,7 @@ from bridge.store import schema as s
 from bridge.store.codec import message_from, verdict_words
 from bridge.store.directory import Directory
 from bridge.store.judging import Rulings, drop_unpaired, fail_delivery, tell_sender
-from bridge.store.permits import ALTERED, BESIDE, objection, story
+from bridge.store.permits import ALTERED, BESIDE, names_files, objection, story
 from bridge.store.prepared import Prepared
 from bridge.store.rows import (
     FAR,
@@ -418,6 +418,8 @@ def _content(db: object, directory: Directory, row: object) -> Content:
     content = final_words(message.kind, let_out, row.marks, route, message.sender_name, quote)
     if not message.files:
         return content
+    if not names_files(db, row):
+        raise ValueError("attachments go out by a permit that is sealed for them, or not at all")
     blobs, _ = blobs_of(db, row.message, message)
     return replace(content, files=tuple(replace(blob, name=words.visible(blob.name)) for blob in blobs))
 

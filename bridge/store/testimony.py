@@ -19,6 +19,7 @@ from bridge.ledger.entry import Entry
 from bridge.message import SYMPHONY, WEIXIN
 from bridge.sealing import PAIR
 from bridge.store.absence import Absences, check_gone, disposed_by
+from bridge.store.permits import listed
 from bridge.store.reread import (
     AnyRow,
     Body,
@@ -589,6 +590,12 @@ _RECEIPTS = (
 )
 
 
+_ENCLOSED = (
+    "SELECT DISTINCT f.message, f.n, f.state, f.digest, f.size FROM deliveries d "
+    "JOIN files f ON f.message = d.message WHERE d.id BETWEEN :first AND :last ORDER BY f.message, f.n"
+)
+
+
 _PERMITTED_AS = ("lane", "message", "network", "marks")
 _DONE_AS = ("done_at", "reason", "attempt")
 
@@ -604,6 +611,9 @@ class Deliveries:
         self.receipts: dict[str, list[AnyRow]] = defaultdict(list)
         for receipt in work.rows(_RECEIPTS, **ids):
             self.receipts[receipt.permit].append(receipt)
+        self.files: dict[object, list[AnyRow]] = defaultdict(list)
+        for file in work.rows(_ENCLOSED, **ids):
+            self.files[file.message].append(file)
         self.kept = self._copied()
         self.waived = self._waivers()
         self.bodies = work.bodies(
@@ -730,6 +740,12 @@ class Deliveries:
             if "bound" not in permitted.facts:
                 meaning = "cannot be compared: the permit was made by a version before permits were sealed"
             self.work.report("deliveries", key, "message, verdict, conversation", meaning)
+        files = self.files.get(row.message, ())
+        if files or "files" in permitted.facts:
+            there = [(file.n, file.digest, file.size) for file in files if file.state == "archived"]
+            if self.work.opener.enclosed(row.permit, listed(there)) != permitted.facts.get("files"):
+                meaning = "are not those that the permit was made for"
+                self.work.report("files", f"message {row.message}", "n, digest, size", meaning)
 
     def _marks(self, key: str, row: AnyRow) -> None:
         """The entry has the marks; that a message came late, or is an edit, follows from what was archived

@@ -208,6 +208,12 @@ class Vault:
             self._load_apart()
         return sealing.bound(self._token_key, *parts)
 
+    def enclosed(self, permit: str, files: str) -> str:
+        """The seal over the attachments that go out with it (`sealing.enclosed`)."""
+        if not self._token_key:
+            self._load_apart()
+        return sealing.enclosed(self._token_key, permit, files)
+
     def search_key(self, part: str) -> bytes:
         """The key under which words stand in one `part` of the search index. Raises ConfigError without the
         master key."""

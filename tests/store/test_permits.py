@@ -9,11 +9,15 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
-from rig import CONTACT, PAIR, Hands, message
+from rig import CONTACT, PAIR, STREAM, Hands, message
+from sqlalchemy import update
+from story import pieces
 
 from bridge import words
 from bridge.errors import Conflict
-from bridge.message import SYMPHONY, WEIXIN, Kind
+from bridge.ledger.entry import encode
+from bridge.message import SYMPHONY, WEIXIN, Blob, File, Kind
+from bridge.store import schema
 from bridge.store.sending import LOOK_AGAIN
 from bridge.store.verify import Finding, verify
 from bridge.store.writer import Tx
@@ -30,6 +34,16 @@ CHANGES = {
         "UPDATE verdicts SET entry = (SELECT entry FROM verdicts WHERE id = 2) WHERE id = 1",
     ),
     "other marks": ("UPDATE deliveries SET marks = 'edited' WHERE message = 1",),
+}
+
+
+FILES = {
+    "another client's attachment": (
+        "UPDATE files SET digest = (SELECT digest FROM files WHERE message = 2) WHERE message = 1",
+    ),
+    "one attachment fewer": ("DELETE FROM files WHERE message = 1",),
+    "an attachment given up": ("UPDATE files SET state = 'missing' WHERE message = 1",),
+    "another size": ("UPDATE files SET size = 7 WHERE message = 1",),
 }
 
 
@@ -64,6 +78,74 @@ async def test_what_is_not_as_it_was_permitted_never_goes_out(two: Hands, name: 
     assert told == ["altered"]
     assert (await two.entries("delivery:parked"))[0].facts["reason"] == "altered"
     assert [one.permit.content.text for one in await two.claim(SYMPHONY)] == [words.say("undelivered", "en")]
+
+
+@pytest.fixture
+async def enclosed(hands: Hands) -> Hands:
+    """The same with an attachment to each, of which the second may be had by nobody but Han Meimei."""
+    pair = PAIR | {"stream": ROOM, "contact": OTHER, "contact_name": "韩梅梅"}
+    await hands.store.make_pair(pair, "carol", "second")
+    for number, room, data in ((1, STREAM, b"for Li"), (2, ROOM, b"for Han")):
+        file = File(f"ref{number}", f"{number}.pdf", Kind.FILE)
+        await hands.archive(message(SYMPHONY, number, conversation=room, files=(file,)))
+        (wanted,) = await hands.store.wanted_files(SYMPHONY, 9)
+        digest, size = await hands.store.keep(pieces(data), 1 << 20)
+        await hands.store.settle_file(wanted, Blob(digest, size, file.name))
+    await hands.judge()
+    await change(hands, f"UPDATE deliveries SET next_at = {1 << 61} WHERE message = 2")
+    return hands
+
+
+@pytest.mark.parametrize("name", FILES)
+async def test_attachments_go_out_as_they_were_permitted(enclosed: Hands, name: str) -> None:
+    """Not another one, not one fewer; put right, the right one goes out, by the permit that it has."""
+    query = "SELECT n, network, state, digest, size, attempt, next_at, entry FROM files WHERE message = 1"
+    (before,) = await enclosed.rows(query)
+    await change(enclosed, *FILES[name])
+    told: list[tuple[str, str]] = []
+    assert await enclosed.store.claim(WEIXIN, 9, stopped=lambda *said: told.append(said)) == []
+    ((permit, why),) = told
+    assert why == "altered"
+    assert ("files", "n, digest, size") in {(one.table, one.column) for one in await findings(enclosed)}
+    values = ", ".join(repr(value) for value in before)
+    columns = query.removeprefix("SELECT ").partition(" FROM")[0]
+    await change(
+        enclosed,
+        "DELETE FROM files WHERE message = 1",
+        f"INSERT INTO files (message, {columns}) VALUES (1, {values})",
+    )
+    await enclosed.store.retry_delivery(permit, "carol", "put right")
+    (claim,) = await enclosed.claim(WEIXIN)
+    (file,) = claim.permit.content.files
+    assert b"".join([piece async for piece in enclosed.store.blobs.read(file.digest)]) == b"for Li"
+    assert not [one for one in await findings(enclosed) if one.table == "files"]
+
+
+async def test_a_permit_that_is_sealed_for_no_attachments_takes_none(enclosed: Hands) -> None:
+    """Whoever takes the seal out of its entry takes the message out of what is sent."""
+    (first, _) = await enclosed.entries("delivery:permitted")
+    forged = first._replace(facts={k: v for k, v in first.facts.items() if k != "files"})
+
+    def write(tx: Tx) -> None:
+        statement = update(schema.ledger).where(schema.ledger.c.seq == first.seq)
+        tx.db.execute(statement.values(entry=encode(forged)))
+
+    await enclosed.store.write(write)
+    assert await enclosed.claim(WEIXIN) == []
+
+
+async def test_what_arrived_nowhere_is_sent_anew_with_its_attachments(enclosed: Hands) -> None:
+    """A late failure is mended by a new permit, sealed for the same attachments; not for others."""
+    (claim,) = await enclosed.claim(WEIXIN)
+    await enclosed.end(claim)
+    await enclosed.say(message(WEIXIN, 9, kind=Kind.FAILED, refers_to=f"id-of-{claim.permit.id}"))
+    await change(enclosed, "UPDATE files SET size = 7 WHERE message = 1")
+    with pytest.raises(Conflict, match="not as it was permitted"):
+        await enclosed.store.retry_delivery(claim.permit.id, "carol", "again")
+    await change(enclosed, "UPDATE files SET size = 6 WHERE message = 1")
+    await enclosed.store.retry_delivery(claim.permit.id, "carol", "again")
+    (again,) = await enclosed.claim(WEIXIN)
+    assert again.permit.content.files == claim.permit.content.files
 
 
 async def test_what_is_put_back_in_time_goes_where_it_was_meant_to(two: Hands) -> None:
