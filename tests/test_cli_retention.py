@@ -163,6 +163,7 @@ def test_whoever_agrees_is_shown_what(terminal: Terminal) -> None:
     assert terminal.type(*seen, "--yes").code == Exit.DONE
     fewer = terminal.type("retention", "assign", "gone", *seen[3:])
     assert "0 (-1)" in fewer.out
+    assert "agreed by" in terminal.type(*seen).out
     assert "agreed" in terminal.type("retention", "assignments").out
 
 
@@ -198,14 +199,14 @@ def test_to_agree_is_about_what_was_proposed(terminal: Terminal, options: tuple[
 
 
 def test_a_proposed_class_is_refused(terminal: Terminal) -> None:
-    """Its name is free again."""
+    """Its name stands for nothing else any more."""
     typed = ("retention", "assign", "old", "--query", "", "--keep", "3y", "--yes", *WHY)
     terminal.type(*typed)
     assert terminal.type(*typed).code == Exit.NO
     refused = terminal.type("retention", "assign", "old", "--refuse", "--reason", "too wide", "--as", "dave")
     assert (refused.code, "No record gets class old" in refused.out) == (Exit.DONE, True)
     assert "dave" in terminal.type("retention", "assignments", "old").out
-    assert terminal.type(*typed).code == Exit.DONE
+    assert "another name" in terminal.type(*typed).err
     assert terminal.type("audit", "verify").code == Exit.DONE
 
 

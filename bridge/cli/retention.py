@@ -348,7 +348,7 @@ def assign(
     if records and not approve:
         raise click.UsageError("--records goes with --approve")
     if refuse:
-        return _refuse(root, name, person, reason)
+        return _refuse(root, name, person, reason, as_json=as_json)
     if approve:
         count, done = _agree(root, name, person, reason, records or 0, yes=yes, as_json=as_json)
     else:
@@ -378,10 +378,13 @@ def _propose(
     return count, 0
 
 
-def _refuse(root: Root, name: str, person: str, reason: str) -> int:
+def _refuse(root: Root, name: str, person: str, reason: str, *, as_json: bool) -> int:
     from bridge.store import assigning
 
     root.act(lambda one: one.write(lambda tx: assigning.refuse(tx, one.lane, name, person, reason)))
+    if as_json:
+        output.json_line({"class": name, "refused_by": person})
+        return Exit.DONE
     click.echo(f"No record gets class {name}; said by {output.cell(person)}.")
     return Exit.DONE
 
@@ -395,16 +398,17 @@ def _agree(
     from bridge.store.terms import CHUNK
 
     wanted = root.read(lambda db: assigning.assignment(db, name))
-    numbers = _classless(root, wanted.query, person, reason)
+    numbers = _left_of(root, wanted) if wanted.place else _classless(root, wanted.query, person, reason)
     if not as_json:
         output.details(_proposed(wanted, len(numbers)), as_json=False)
     if not yes:
         return len(numbers), 0
-    among = root.settings().policy.approvers
+    policy = root.settings().policy
+    entitled = assigning.Entitled(policy.approvers, policy.legal_approvers)
 
     async def job(one: Database) -> int:
         await one.write(
-            lambda tx: assigning.agree(tx, one.lane, name, person, reason, len(numbers), among, named)
+            lambda tx: assigning.agree(tx, one.lane, name, person, reason, numbers, entitled, named)
         )
         done = 0
         for some in chunks(numbers, CHUNK):
@@ -414,8 +418,19 @@ def _agree(
     return len(numbers), root.act(job)
 
 
+def _left_of(root: Root, agreed: Assignment) -> list[int]:
+    """The records that were agreed to and have not got their class yet."""
+    from bridge.records.exports.numbers import numbers_of
+    from bridge.store.assigning import classless
+
+    return root.read(lambda db: classless(db, list(numbers_of(agreed.numbers)), agreed.at))
+
+
 def _proposed(one: Assignment, today: int) -> list[tuple[str, str]]:
-    """What somebody is to agree to, and how far it is another number than was proposed."""
+    """What somebody is to agree to, and how far it is another number than was proposed; or who has agreed."""
+    if one.place:
+        agreed = [("agreed by", one.ended_by), ("because ", one.why), ("records", one.numbers)]
+        return [*_about(one), *agreed]
     changed = f" ({today - one.records:+,})" if today != one.records else ""
     return [
         *_about(one),

@@ -20,6 +20,7 @@ from typing import Any
 
 from bridge.ledger.entry import Entry
 from bridge.proposals import is_same
+from bridge.records.exports.numbers import Numbers, numbers_of
 from bridge.store.reread import AnyRow, Comparison, Work, as_bytes, number, place_of, readable
 
 APPROVALS = 2
@@ -135,8 +136,23 @@ def _is_given(work: Work, kept: Entry) -> bool:
     story = work.entries([given.subject])[given.subject]
     proposed = [e for e in story if e.kind == "retention:proposed" and e.seq < given.seq]
     people = _people(work, proposed[-1:], [given])
+    if people is not None and not _was_agreed(work, given, kept):
+        return False
     refused = [e for e in story if e.kind == "retention:refused" and proposed and e.seq > proposed[-1].seq]
     return bool(proposed) and not refused and (people is None or people == 1) and given.seq < kept.seq
+
+
+def _was_agreed(work: Work, given: Entry, kept: Entry) -> bool:
+    """Whether a record is among those that the second person agreed to. Parsed once for all of them: a list
+    has as many as an archive."""
+    place = given.lane, given.seq
+    if place not in work.assigned:
+        said = work.bodies([place]).get(place, {}).get("numbers", "")
+        try:
+            work.assigned[place] = numbers_of(said if isinstance(said, str) else "")
+        except ValueError:
+            work.assigned[place] = Numbers()
+    return number(kept.facts.get("message")) in work.assigned[place]
 
 
 def _joined(work: Work, message: int, entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:

@@ -3,8 +3,10 @@
 Rules of this file: without a class a record has no end, because nobody said that it may go; two people say
 so here, for what a query finds. Only records that no class fits get one, and only those that were archived
 before it was agreed: a policy is for those that come. It counts from their creation and is as good as any:
-it may be lengthened, never shortened. The act can be repeated: whoever is killed in it does it again. Whoever
-agrees has agreed to a number: to more records than were proposed, only when that number is named.
+it may be lengthened, never shortened. Whoever agrees has agreed to a list: to more records than were
+proposed, only when their number is named. The list stands sealed beside the act, and what is given later,
+because somebody was interrupted, is given to that list alone. A name stands for one proposal for ever, so
+that nobody agrees to another than was seen.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from bridge.errors import ConfigError, Conflict, Missing, NotAllowed
 from bridge.flow import MessageState
 from bridge.message import Retention
 from bridge.proposals import is_same
+from bridge.records.exports.numbers import Numbers, numbers_of
 from bridge.records.terms import term
 from bridge.store import schema as s
 from bridge.store.codec import dump
@@ -44,7 +47,7 @@ class Assignment:
     """A class as it was proposed: its name, the query that finds its records, their period from creation
     ("7y"), who proposed it and why, when (milliseconds), and how many `records` it found then. `state` is the
     kind of the last act: `ended_by` agreed or refused because of `why` ("": nobody yet). `place` is where it
-    was agreed to ("" while it is not), `at` when."""
+    was agreed to ("" while it is not), `at` when, `numbers` to which records ("1-17,20")."""
 
     name: str
     query: str
@@ -58,6 +61,32 @@ class Assignment:
     why: str = ""
     place: str = ""
     at: int = 0
+    numbers: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entitled:
+    """Who may agree, by the settings: `approvers`, anybody if none are named. Where any are named for
+    `legal`, one of the two people has to be among them: a record that was kept without an end gets one."""
+
+    approvers: Sequence[str] = ()
+    legal: Sequence[str] = ()
+
+    def check(self, proposer: str, person: str) -> None:
+        """Raises NotAllowed for whoever may not agree to what `proposer` wants."""
+        if is_same(person, proposer):
+            raise NotAllowed("who proposed a class cannot agree to it: another person must")
+        if (self.approvers or self.legal) and not _among(person, (*self.approvers, *self.legal)):
+            raise NotAllowed(f"{person} is not in [policy] approvers")
+        if self.legal and not (_among(person, self.legal) or _among(proposer, self.legal)):
+            raise NotAllowed("one of the two people must be in [policy] legal_approvers")
+
+
+EVERYBODY = Entitled()
+
+
+def _among(person: str, people: Sequence[str]) -> bool:
+    return any(is_same(person, one) for one in people)
 
 
 def subject_of(name: str) -> str:
@@ -85,8 +114,7 @@ def propose(tx: Tx, lane: int, wanted: Assignment, records: int) -> None:
     that was used, Missing when there are no such records."""
     if not _NAME.fullmatch(wanted.name):
         raise ConfigError([f"{wanted.name!r} names no class: letters, digits, '.', '_' and '-', 64 at most"])
-    acts = acts_about(tx.db, subject_of(wanted.name))
-    if acts and acts[-1][0].kind != REFUSED:
+    if acts_about(tx.db, subject_of(wanted.name)):
         raise Conflict(f"a class {wanted.name} was proposed before: choose another name")
     if not records:
         raise Missing("that finds no record without a class: nothing is proposed")
@@ -106,7 +134,9 @@ def assignment(db: Connection, name: str) -> Assignment:
     if last.kind == PROPOSED:
         return found
     found = replace(found, ended_by=words["person"], why=words["reason"])
-    return replace(found, place=f"{last.lane}/{last.seq}", at=last.at) if last.kind == GIVEN else found
+    if last.kind != GIVEN:
+        return found
+    return replace(found, place=f"{last.lane}/{last.seq}", at=last.at, numbers=words["numbers"])
 
 
 def assignments(db: Connection) -> list[Assignment]:
@@ -123,11 +153,11 @@ def agree(
     name: str,
     person: str,
     reason: str,
-    records: int,
-    approvers: Sequence[str] = (),
+    numbers: Sequence[int],
+    entitled: Entitled = EVERYBODY,
     named: int = 0,
 ) -> None:
-    """Another person agrees, one of `approvers` if any are named, to what are so many `records` now.
+    """Another person, one of the `entitled`, agrees that these records get it.
 
     Raises NotAllowed for whoever may not, Conflict when it was refused, or when they are more than were
     proposed and not the number that this person `named`; nothing happens when somebody has agreed already.
@@ -137,21 +167,19 @@ def agree(
     if found.place:
         return
     _check_open(found)
-    if is_same(person, found.person):
-        raise NotAllowed("who proposed a class cannot agree to it: another person must")
-    if approvers and not any(is_same(person, one) for one in approvers):
-        raise NotAllowed(f"{person} is not in [policy] approvers")
+    entitled.check(found.person, person)
+    records = len(numbers)
     if named != records and (named or records > found.records):
         raise Conflict(
             f"{found.records:,} records were proposed, and {records:,} have no class now: agree with "
             f"--records {records} if these are meant"
         )
-    facts = {"keep": found.keep, "records": records}
-    tx.append(lane, GIVEN, subject_of(name), facts, dump({"person": person, "reason": reason}))
+    said = {"person": person, "reason": reason, "numbers": str(Numbers(numbers))}
+    tx.append(lane, GIVEN, subject_of(name), {"keep": found.keep, "records": records}, dump(said))
 
 
 def refuse(tx: Tx, lane: int, name: str, person: str, reason: str) -> None:
-    """Give no record that class: said by anybody, whoever proposed it among them. Its name is free again.
+    """Give no record that class: said by anybody, whoever proposed it among them.
 
     Raises Conflict when somebody has agreed, or it was refused."""
     tx.flush()
@@ -165,18 +193,18 @@ def refuse(tx: Tx, lane: int, name: str, person: str, reason: str) -> None:
 
 def _check_open(found: Assignment) -> None:
     if found.state == REFUSED:
-        raise Conflict(f"class {found.name} was refused by {found.ended_by}: propose it anew")
+        raise Conflict(f"class {found.name} was refused by {found.ended_by}: propose it by another name")
 
 
 def carry_out(tx: Tx, name: str, numbers: Sequence[int]) -> int:
-    """Give the class to those of these records that have none; gives to how many. Raises Conflict before two
-    people have agreed."""
+    """Give the class to those of these records that were agreed to and have none; gives to how many. Raises
+    Conflict before two people have agreed."""
     tx.flush()
     found = assignment(tx.db, name)
     if not found.place:
         raise Conflict(f"nobody has agreed to class {name} yet")
-    one = Retention(f"{ASSIGNED}{name}", found.keep)
-    chosen = classless(tx.db, numbers, found.at)
+    one, agreed = Retention(f"{ASSIGNED}{name}", found.keep), numbers_of(found.numbers)
+    chosen = classless(tx.db, [number for number in numbers if number in agreed], found.at)
     for number, claim in claims(tx.db, chosen).items():
         facts: dict[str, object] = {"message": number, "by": found.place, "given": found.keep}
         facts |= facts_of(term([one], claim.created, {}, claim.extended))

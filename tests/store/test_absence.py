@@ -199,7 +199,7 @@ async def test_a_class_that_one_person_gave_is_found(
     await old.store.write(lambda tx: assigning.propose(tx, 0, wanted, 1))
     with monkeypatch.context() as tampered:
         tampered.setattr(assigning, "is_same", lambda *_: False)
-        await old.store.write(lambda tx: assigning.agree(tx, 0, "old", second, "seen", 1))
+        await old.store.write(lambda tx: assigning.agree(tx, 0, "old", second, "seen", [number]))
     assert await old.store.write(lambda tx: assigning.carry_out(tx, "old", [number])) == 1
     old.story.clock.at += 40 * DAY
     await old.store.write(lambda tx: beat(tx, 0, "weixin", tx.now, 0))

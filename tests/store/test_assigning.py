@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from datetime import datetime
 
@@ -40,9 +41,14 @@ async def propose(hands: Hands, wanted: assigning.Assignment = OLD, records: int
     await hands.store.write(lambda tx: assigning.propose(tx, 0, wanted, records))
 
 
-async def agree(hands: Hands, person: str = "bob.li@bank.example", approvers: tuple[str, ...] = ()) -> None:
+async def agree(
+    hands: Hands,
+    person: str = "bob.li@bank.example",
+    entitled: assigning.Entitled = assigning.EVERYBODY,
+    numbers: tuple[int, ...] = (1,),
+) -> None:
     """Another one agrees."""
-    await hands.store.write(lambda tx: assigning.agree(tx, 0, "old", person, "seen", 1, approvers))
+    await hands.store.write(lambda tx: assigning.agree(tx, 0, "old", person, "seen", numbers, entitled))
 
 
 async def give(hands: Hands, *numbers: int) -> int:
@@ -62,11 +68,11 @@ async def test_two_people_give_an_end_to_what_has_none(hands: Hands) -> None:
     nothing to say, and what it rests on is told."""
     await say(hands, message(SYMPHONY, 1), message(WEIXIN, 2, "BLOCK"))
     await say(hands, message(SYMPHONY, 3), keep=(LONG,))
-    await propose(hands)
+    await propose(hands, records=2)
     with pytest.raises(Conflict):
         await give(hands, 1, 2, 3)
     hands.clock.forward(1)
-    await agree(hands)
+    await agree(hands, numbers=(1, 2))
     hands.clock.forward(1)
     await say(hands, message(SYMPHONY, 4, "later"))
     (later,) = await hands.rows("SELECT max(id) FROM messages")
@@ -115,9 +121,9 @@ async def test_one_person_alone_gives_nothing(hands: Hands) -> None:
     with pytest.raises(NotAllowed):
         await agree(hands, "Alice.Wong@bank.example ")
     with pytest.raises(NotAllowed):
-        await agree(hands, approvers=("carol",))
+        await agree(hands, entitled=assigning.Entitled(("carol",)))
     await agree(hands)
-    await agree(hands, "carol")
+    await agree(hands, "carol", numbers=(1, 2))
     found = await hands.store.read(lambda db: assigning.assignment(db, "old"))
     assert (found.person, found.keep, bool(found.place)) == (OLD.person, "2y", True)
     assert (found.records, found.state, found.ended_by) == (1, assigning.GIVEN, "bob.li@bank.example")
@@ -128,7 +134,9 @@ async def test_more_than_was_proposed_takes_its_number(hands: Hands) -> None:
     """What came in between is not swept in unseen; fewer are, because what has a class by now keeps it."""
     await propose(hands, records=2)
     agreed = lambda now, named: hands.store.write(  # noqa: E731
-        lambda tx: assigning.agree(tx, 0, "old", "bob.li@bank.example", "seen", now, (), named)
+        lambda tx: assigning.agree(
+            tx, 0, "old", "bob.li@bank.example", "seen", range(1, now + 1), named=named
+        )
     )
     for now, named in ((3, 0), (3, 2), (1, 2)):
         with pytest.raises(Conflict, match=f"--records {now}"):
@@ -137,14 +145,14 @@ async def test_more_than_was_proposed_takes_its_number(hands: Hands) -> None:
     (entry,) = await hands.entries("retention:assigned")
     assert entry.facts == {"keep": "2y", "records": 3}
     await hands.store.write(lambda tx: assigning.propose(tx, 0, replace(OLD, name="fewer"), 9))
-    await hands.store.write(lambda tx: assigning.agree(tx, 0, "fewer", "carol", "seen", 8))
+    await hands.store.write(lambda tx: assigning.agree(tx, 0, "fewer", "carol", "seen", range(1, 9)))
     found = await hands.store.read(assigning.assignments)
     assert [(one.name, one.state) for one in found] == [("fewer", assigning.GIVEN), ("old", assigning.GIVEN)]
 
 
 async def test_a_class_that_was_refused(hands: Hands) -> None:
-    """No record gets it; its name is free, and what is proposed then counts for an auditor, too. What was
-    agreed to is not taken back."""
+    """No record gets it, and its name stands for nothing else: whoever was shown it cannot agree to another.
+    What was agreed to is not taken back."""
     await say(hands, message(SYMPHONY, 1))
     refuse = lambda: hands.store.write(  # noqa: E731
         lambda tx: assigning.refuse(tx, 0, "old", OLD.person, "too wide")
@@ -158,14 +166,40 @@ async def test_a_class_that_was_refused(hands: Hands) -> None:
             await act()
     found = await hands.store.read(lambda db: assigning.assignment(db, "old"))
     assert (found.state, found.ended_by, found.why) == (assigning.REFUSED, OLD.person, "too wide")
-    await propose(hands, replace(OLD, person="carol"))
-    hands.clock.forward(1)
-    await agree(hands, OLD.person)
-    assert await give(hands, 1) == 1
-    assert await hands.rows("SELECT until FROM terms") == [(end(START, "2y"),)]
+    with pytest.raises(Conflict, match="another name"):
+        await propose(hands, replace(OLD, person="carol"))
+    other = replace(OLD, name="other", person="carol")
+    await propose(hands, other)
+    await hands.store.write(lambda tx: assigning.agree(tx, 0, "other", OLD.person, "seen", [1]))
     with pytest.raises(Conflict):
-        await refuse()
+        await hands.store.write(lambda tx: assigning.refuse(tx, 0, "other", OLD.person, "after all"))
     assert await sound(hands) == []
+
+
+async def test_what_was_agreed_to_grows_no_more(hands: Hands) -> None:
+    """Whoever repeats the act, the proposer himself too, gives the class to what was on the list alone."""
+    await say(hands, message(SYMPHONY, 1), message(SYMPHONY, 2, "more"))
+    await propose(hands)
+    hands.clock.forward(1)
+    await agree(hands)
+    assert [await give(hands, 1, 2), await give(hands, 1, 2)] == [1, 0]
+    assert await hands.rows("SELECT message FROM terms") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("legal", "person", "may"),
+    [
+        (("lena",), "bob.li@bank.example", False),
+        (("lena",), "lena", True),
+        ((OLD.person,), "bob.li@bank.example", True),
+        ((OLD.person,), "dave", False),
+    ],
+)
+def test_legal_has_to_be_among_the_two(legal: tuple[str, ...], person: str, may: bool) -> None:
+    """What was kept without an end gets one: where people are named for legal, one of them says so."""
+    entitled = assigning.Entitled(("bob.li@bank.example",), legal)
+    with contextlib.nullcontext() if may else pytest.raises(NotAllowed):
+        entitled.check(OLD.person, person)
 
 
 async def test_what_nobody_has_judged_has_no_class_yet(hands: Hands) -> None:
