@@ -182,20 +182,25 @@ _OPEN_WINDOW = Prepared(
 )
 
 
+_WANTED = Prepared(
+    select(s.files.c.message, s.files.c.n, s.files.c.attempt, s.content.c.body, s.content.c.raw)
+    .join(s.messages, s.messages.c.id == s.files.c.message)
+    .join(s.content, and_(s.content.c.lane == s.messages.c.lane, s.content.c.seq == s.messages.c.entry))
+    .where(
+        states_in(s.files.c.state, "wanted"),
+        s.files.c.network == bindparam("b_network"),
+        s.files.c.next_at <= bindparam("b_now"),
+    )
+    .order_by(s.files.c.message, s.files.c.n)
+    .limit(bindparam("b_limit"))
+)
+
+
 def wanted_files(db: object, network: str, now: int, limit: int) -> list[Wanted]:
     """Attachments that are still to be fetched, oldest first."""
-    f, m, c = s.files.c, s.messages.c, s.content.c
-    query = (
-        select(f.message, f.n, f.attempt, c.body, c.raw)
-        .join(s.messages, m.id == f.message)
-        .join(s.content, and_(c.lane == m.lane, c.seq == m.entry))
-        .where(states_in(f.state, "wanted"), f.network == network, f.next_at <= now)
-        .order_by(f.message, f.n)
-        .limit(limit)
-    )
     return [
         Wanted(row.message, row.n, message_from(row.body, row.raw).files[row.n], row.attempt + 1)
-        for row in db.execute(query)
+        for row in _WANTED.one(db, {"b_network": network, "b_now": now, "b_limit": limit})
     ]
 
 
