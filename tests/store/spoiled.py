@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -81,9 +82,14 @@ class Spoiled:
 
     def spoil(self, statement: str, *values: object) -> list[Finding]:
         """What `verify` finds after this one statement; the store is as before afterwards."""
+        return self.spoil_all([(statement, values)])
+
+    def spoil_all(self, statements: Iterable[tuple[str, Sequence[object]]]) -> list[Finding]:
+        """The same after several statements, each with its values."""
         self.db.execute("BEGIN")
         try:
-            self.db.execute(statement, values)
+            for statement, values in statements:
+                self.db.execute(statement, values)
             return self.findings()[0]
         finally:
             if self.db.in_transaction:

@@ -1,15 +1,17 @@
 """`verify` finds what was changed: any value flipped, any row gone, any attachment touched, and names it.
 
 The store is small and has a bit of everything (`story`). The sweep takes rows of every table and spoils
-each of their columns in turn, in memory, and looks at what is said.
+each of their columns in turn, in memory, and looks at what is said: once for all rows of a column, where each
+is named by itself, with its column; and once for each value of which that cannot be said.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import rig
@@ -32,6 +34,7 @@ from bridge.store.verify import OPERATIONAL, WHILE_OPEN, Finding, verify
 NOT_EVIDENCE = {"cursors", "chats", "said", "witnessed"}  # answers have tests of their own (test_stamps)
 NOT_EVIDENCE |= {"disposals", "disposal_list", "disposed", "erasures"}  # nor have disposals (test_absence)
 META = ("frozen", "installation", "pairs", "policy")
+ODD = ("odd", b"\xff\xfe", 7.5)
 EVIDENCE = sorted(set(schema.metadata.tables) - NOT_EVIDENCE)
 
 
@@ -51,6 +54,47 @@ def chosen(rows: list[dict]) -> list[dict]:
     kinds = {(row.get("state"), row.get("outcome"), row.get("notice_for") is None): row for row in rows}
     picked = {row["_at"]: row for row in [rows[0], *kinds.values(), rows[-1]]}
     return list(picked.values())
+
+
+#: By table, what its findings call a row by, where that is not its primary key.
+CALLED = {"deliveries": ["permit"], "consents": ["entry"]}
+
+
+class Spoil(NamedTuple):
+    """Another value in one column of one row."""
+
+    table: str
+    column: str
+    row: dict
+    value: object
+
+    def statement(self) -> tuple[str, tuple[object, ...]]:
+        """What puts it there."""
+        return f"UPDATE {self.table} SET {self.column} = ? WHERE rowid = ?", (self.value, self.row["_at"])
+
+    def named(self, found: Iterable[Finding]) -> bool:
+        """Whether a finding names this very row, and this column."""
+        keys = schema.metadata.tables[self.table].primary_key
+        called = {str(self.row[name]) for name in CALLED.get(self.table, keys.columns.keys())}
+        places = (one.key.split() for one in found if (one.table, one.column) == (self.table, self.column))
+        return any(called.issubset(place) for place in places)
+
+
+def alone(spoiled: Spoiled, spoils: Sequence[Spoil]) -> list[Spoil]:
+    """Those of one column that one look at all of them does not tell apart. Without its key a row may take
+    the name of another: keys are looked at one by one."""
+    if len(spoils) < 2 or schema.metadata.tables[spoils[0].table].columns[spoils[0].column].primary_key:
+        return list(spoils)
+    try:
+        found = spoiled.spoil_all([one.statement() for one in spoils])
+    except sqlite3.IntegrityError:
+        return list(spoils)
+    return [one for one in spoils if not one.named(found)]
+
+
+def columns_of(table: str) -> list[str]:
+    """The names of a table's columns."""
+    return [column.name for column in schema.metadata.tables[table].columns]
 
 
 def operational(table: str, column: str, row: dict) -> bool:
@@ -80,19 +124,17 @@ def test_a_store_that_nobody_touched_has_no_finding(spoiled: Spoiled) -> None:
 @pytest.mark.parametrize("table", EVIDENCE)
 def test_any_flipped_value_is_found_and_named(spoiled: Spoiled, table: str) -> None:
     """One bit of any column of any evidence table: there is a finding, and one that names the table."""
-    columns = [column.name for column in schema.metadata.tables[table].columns]
+    rows = chosen(spoiled.rows(table))
     missed = []
-    for row in chosen(spoiled.rows(table)):
-        for column in columns:
-            if operational(table, column, row):
-                continue
-            statement = f"UPDATE {table} SET {column} = ? WHERE rowid = ?"
+    for column in columns_of(table):
+        evidence = [row for row in rows if not operational(table, column, row)]
+        for one in alone(spoiled, [Spoil(table, column, row, flipped(row[column])) for row in evidence]):
             try:
-                found = spoiled.spoil(statement, flipped(row[column]), row["_at"])
+                found = spoiled.spoil_all([one.statement()])
             except sqlite3.IntegrityError:
                 continue  # the neighbour has this key already: SQLite itself refuses
             if not any(finding.table == table for finding in found):
-                missed.append((column, row))
+                missed.append(one)
     assert missed == []
 
 
@@ -307,19 +349,22 @@ def test_chunks_meet_without_a_gap(spoiled: Spoiled, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("table", EVIDENCE)
 def test_values_of_another_kind_are_findings(spoiled: Spoiled, table: str) -> None:
     """SQLite lets any column hold anything: a word for a number, bytes for a word. It is named, no crash."""
-    row = spoiled.rows(table)[-1]
-    for column in schema.metadata.tables[table].columns:
-        if operational(table, column.name, row):
+    rows = spoiled.rows(table)
+    for column in columns_of(table):
+        if operational(table, column, rows[-1]):
             continue
-        for odd in ("odd", b"\xff\xfe", 7.5):
-            if isinstance(odd, type(row[column.name])):
-                continue  # of the same kind: the sweep above has such a value
-            statement = f"UPDATE {table} SET {column.name} = ? WHERE rowid = ?"
+        # Of the same kind: the sweep above has such a value.
+        odd = [value for value in ODD if not isinstance(value, type(rows[-1][column]))]
+        like = [row for row in rows if type(row[column]) is type(rows[-1][column])]
+        evidence = [row for row in like if not operational(table, column, row)][-len(odd) :]
+        together = [Spoil(table, column, *both) for both in zip(reversed(evidence), odd, strict=False)]
+        known = {one.value for one in together} - {one.value for one in alone(spoiled, together)}
+        for value in [value for value in odd if value not in known]:
             try:
-                found = spoiled.spoil(statement, odd, row["_at"])
+                found = spoiled.spoil_all([Spoil(table, column, rows[-1], value).statement()])
             except sqlite3.IntegrityError:
                 continue  # keys of the row itself: SQLite refuses what is no number
-            assert found, (column.name, odd)
+            assert found, (column, value)
 
 
 async def test_a_store_that_changed_hands_is_in_order(tmp_path: Path) -> None:
