@@ -534,7 +534,7 @@ def _foreseen(root: Root, order: Order) -> tuple[Sequence[int], Foreseen]:
 
 def _tell(foreseen: Foreseen, done: int) -> None:
     pairs = [
-        *(("records", f"{foreseen.records:,}"), ("kept longer", f"{foreseen.longer:,}")),
+        *(("records", f"{foreseen.records:,}"), ("kept longer, or given their end", f"{foreseen.longer:,}")),
         ("kept as long anyway", f"{foreseen.enough:,}"),
         ("without a class, kept without an end", f"{foreseen.endless:,}"),
         *([("changed", f"{done:,}")] if done else []),

@@ -863,7 +863,7 @@ class ArchiveTo(Section):
         default=None, description="how the destination keeps them from being changed"
     )
     region: Name | None = Field(default=None, description="the region of the store, such as CN")
-    approval: Text | None = Field(
+    approval: Name | None = Field(
         default=None, description="the id of what allows records of a walled region to go there"
     )
     for_: Annotated[tuple[Name, ...], BeforeValidator(_everybody)] = Field(
