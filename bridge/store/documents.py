@@ -35,7 +35,8 @@ from bridge.store.codec import inspection_from, words_in
 from bridge.store.directory import Directory
 from bridge.store.prepared import Prepared
 from bridge.store.proving import testimony
-from bridge.store.rows import WORDS_OF_OURS, final_words, find_message, is_gone, quoted_text, states_in
+from bridge.store.quoting import quoted_text
+from bridge.store.rows import WORDS_OF_OURS, final_words, find_message, is_gone, states_in
 from bridge.store.vault import Vault, apart, vault_of
 from bridge.words import visible
 

@@ -17,9 +17,9 @@ from sqlalchemy.sql.elements import ColumnElement
 from bridge import words
 from bridge.errors import Conflict
 from bridge.flow import DELIVERY_STEPS, OPEN, MessageState, after, sources
-from bridge.message import Annotation, Blob, Content, File, Inspection, Kind, Message, Outcome, Route
+from bridge.message import Annotation, Blob, Content, File, Inspection, Kind, Message, Route
 from bridge.store import schema as s
-from bridge.store.codec import inspection_from, message_from, verdict_text
+from bridge.store.codec import inspection_from
 from bridge.store.prepared import Prepared
 from bridge.store.writer import Tx
 
@@ -39,9 +39,6 @@ def is_open(table: object) -> object:
     """A delivery that is not finished: ready, claimed or waiting."""
     return states_in(table.c.state, *(state.value for state in OPEN))
 
-
-PASSING = (Outcome.DELIVER, Outcome.ANNOTATE, Outcome.REDACT)
-"""Outcomes that let something out."""
 
 _ALPHABET = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -207,28 +204,6 @@ def find_message(db: object, network: str, source_id: str, conversation: str | N
         direct = direct.where(m.conversation == conversation)
         ours = ours.where(d.conversation == conversation)
     return db.execute(direct).scalar() or db.execute(ours).scalar()
-
-
-def delivered_text(db: object, number: int) -> str:
-    """The text of message `number` as it was allowed out; "" when nothing of it was."""
-    v, m = s.verdicts.c, s.messages.c
-    query = (
-        select(MESSAGE_CONTENT.c.body, VERDICT_CONTENT.c.body.label("verdict_body"))
-        .join(s.verdicts, v.message == m.id)
-        .join(MESSAGE_CONTENT, and_(MESSAGE_CONTENT.c.lane == m.lane, MESSAGE_CONTENT.c.seq == m.entry))
-        .join(VERDICT_CONTENT, and_(VERDICT_CONTENT.c.lane == m.lane, VERDICT_CONTENT.c.seq == v.entry))
-        .where(m.id == number, v.outcome.in_([one.value for one in PASSING]))
-        .order_by(v.id.desc())
-        .limit(1)
-    )
-    row = db.execute(query).first()
-    return verdict_text(row.verdict_body, message_from(row.body, b"").text) if row else ""
-
-
-def quoted_text(db: object, network: str, named: str, conversation: str) -> str:
-    """What a reader knows of the message that is answered, edited or recalled: what passed here of it."""
-    number = find_message(db, network, named, conversation)
-    return delivered_text(db, number) if number is not None else ""
 
 
 def final_words(

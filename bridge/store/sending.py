@@ -24,6 +24,7 @@ from bridge.store.directory import Directory
 from bridge.store.judging import Rulings, drop_unpaired, fail_delivery, tell_sender
 from bridge.store.permits import ALTERED, BESIDE, names_files, objection, story
 from bridge.store.prepared import Prepared
+from bridge.store.quoting import quoted_text
 from bridge.store.rows import (
     FAR,
     MESSAGE_CONTENT,
@@ -35,7 +36,6 @@ from bridge.store.rows import (
     is_open,
     is_paused,
     plan_chats,
-    quoted_text,
     set_delivery,
     states_in,
     upserting,
