@@ -8,6 +8,7 @@ asks more, of everything and by another door; this asks of one day what a certif
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, LargeBinary, and_, cast, func, or_, select
 
 from bridge.errors import StoreError
 from bridge.flow import ENDED, TESTIFIED, became
@@ -43,6 +44,7 @@ from bridge.sealing import BODY, RAW
 from bridge.store import checkpoints
 from bridge.store import schema as s
 from bridge.store.codec import message_from, words_in
+from bridge.store.copies import WAIVED, about_waivers
 from bridge.store.documents import last_number
 from bridge.store.permits import BESIDE, PERMITTED, STOPPED, letter_of, seal_of
 from bridge.store.permits import WENT as SENT
@@ -58,6 +60,12 @@ NOBODY = frozenset({"unknown-user", "gone-user"})
 
 DAY = 86_400_000
 """Milliseconds after which a message comes late: by then a recount no longer asks for when it was sent."""
+
+LEFT = "left over"
+"""How accounts of archives outside are called that lack what they were to have by then."""
+
+SET = 60_000
+"""Milliseconds by which an entry may lie outside of its span before somebody is told that a clock was set."""
 
 #: Kinds that a network's history need not have: nobody wrote them.
 _TOLD = frozenset({Kind.NOTE, Kind.RECALL, Kind.FAILED, Kind.APP, Kind.UNKNOWN})
@@ -76,12 +84,31 @@ class Span(NamedTuple):
     deliveries: tuple[int, int]
 
 
-def span(db: Connection, lane: int, since: int, until: int) -> Span:
-    """What lies between two times. The ledger's times never run back, so it is found by halving."""
-    ends = [_first_from(db, lane, at) for at in (since, until)]
-    messages = [_first_number(db, lane, end) for end in ends]
+def span(db: Connection, lane: int, since: int, until: int, begun: int = sys.maxsize) -> Span:
+    """What lies between two times, also where somebody set the clock.
+
+    A time ends behind the last entry that was written before it. So one span begins where another ends, and
+    what a clock that was ahead has written lies in the span in which it was set right. Where the span before
+    was certified, `begun` is the place at which that ended: what has come since with an earlier time, from a
+    clock that was set back, lies in this one. Reads the ledger from its end down to `since`.
+    """
+    last = _end(db, lane, until)
+    first = _end(db, lane, since, last)
+    return at_places(db, lane, since, until, (max(min(first, begun), 0), last))
+
+
+def roughly(db: Connection, lane: int, since: int, until: int) -> Span:
+    """What lies about there, however long ago, found by halving: right as long as nobody set the clock. It
+    serves to count what is usual, and nothing else."""
+    places = _first_from(db, lane, since), _first_from(db, lane, until)
+    return at_places(db, lane, since, until, places)
+
+
+def at_places(db: Connection, lane: int, since: int, until: int, places: tuple[int, int]) -> Span:
+    """A span whose first and last place, itself left out, are known."""
+    first, last = (_first_number(db, lane, place) for place in places)
     highest = (db.execute(select(func.max(s.deliveries.c.id))).scalar() or 0) + 1
-    return Span(lane, since, until, (ends[0], ends[1]), (messages[0], messages[1]), (1, highest))
+    return Span(lane, since, until, places, (first, last), (1, highest))
 
 
 def until_message(db: Connection, chosen: Span, number: int) -> Span:
@@ -92,8 +119,29 @@ def until_message(db: Connection, chosen: Span, number: int) -> Span:
     return chosen._replace(entries=ends, messages=messages)
 
 
+def _end(db: Connection, lane: int, at: int, below: int = sys.maxsize) -> int:
+    """The place behind the last entry, of those `below` a place, that was written before a time; 0 where none
+    was. Of each entry only the time is read: a day of a million messages has six million."""
+    c = s.ledger.c
+    head = cast(func.substr(c.entry, 1, _HEAD), LargeBinary)  # somebody may have made a text of it
+    query = select(c.seq, head).where(c.lane == lane).order_by(c.seq.desc()).limit(10 * CHUNK)
+    while at > 0 and (rows := db.execute(query.where(c.seq < below)).all()):
+        for place, data in rows:
+            if (time := _AT.match(data or b"")) and int(time[1]) < at:
+                return int(place) + 1
+        below = rows[-1].seq
+    return 0
+
+
+_AT = re.compile(rb'\{"at":(\d+),')
+"""How an entry begins, in its canonical form."""
+
+_HEAD = 32
+"""Bytes of an entry that have its time."""
+
+
 def _first_from(db: Connection, lane: int, at: int) -> int:
-    """The place of the first entry of `at` or later."""
+    """The place of the first entry of `at` or later, if times never ran back."""
     size = db.execute(select(func.max(s.ledger.c.seq)).where(s.ledger.c.lane == lane)).scalar()
     low, high = 0, 0 if size is None else size + 1
     while low < high:
@@ -147,23 +195,35 @@ def readable(entries: Iterable[bytes]) -> Iterator[Entry]:
 
 @dataclass(slots=True)
 class Findings:
-    """What the house's own steps come to in a span: faults, counts by account, lists behind them."""
+    """What the house's own steps come to in a span: faults, counts by account, lists behind them. `written`
+    has the earliest and the latest time of its entries (milliseconds), 0 and 0 where it has none."""
 
     faults: list[Fault] = field(default_factory=list)
     counts: defaultdict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     lists: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     totals: Counter[str] = field(default_factory=Counter)
     hits: Counter[str] = field(default_factory=Counter)
+    written: tuple[int, int] = (0, 0)
 
     @property
     def alerts(self) -> list[str]:
         """What is no fault, and somebody has to look at."""
-        ways = (
-            ("archive late archived", "messages came a day or more after they were sent"),
-            ("archive left over unprocessed", "messages of earlier days are not judged yet"),
-            ("outbox left over unprocessed", "deliveries of earlier days are not sent yet"),
-        )
-        return [f"{self.totals[name]} {said}: {self._some(name)}" for name, said in ways if self.totals[name]]
+        ways = {
+            "ledger of other times archived": "entries have the time of another day: the clock was set",
+            "archive late archived": "messages came a day or more after they were sent",
+            "archive left over unprocessed": "messages of earlier days are not judged yet",
+            "outbox left over unprocessed": "deliveries of earlier days are not sent yet",
+            "outbox left over failed": "deliveries did not arrive, and nobody has decided about them",
+        }
+        for kind, name in sorted(self.counts):
+            if kind == LEFT:
+                ways[f"{LEFT} {name} unprocessed"] = f"copies of earlier days are not in {name} yet"
+                ways[f"{LEFT} {name} failed"] = f"copies were refused by {name}, and nobody has decided"
+        return [
+            f"{self.totals[name]} {said}: {self._some(name)}"
+            for name, said in ways.items()
+            if self.totals[name]
+        ]
 
     def _some(self, name: str) -> str:
         """The first items of a list, and how to have all."""
@@ -207,18 +267,29 @@ class _Work:
         by_kind: defaultdict[str, list[Entry]] = defaultdict(list)
         for entry in page:
             by_kind[entry.kind].append(entry)
+        self._times(page)
         archived = [entry for entry in page if entry.kind in ARCHIVED]
         gone = self._gone(page)
         bodies = self._contents(page, gone)
         self._archived(archived, bodies, gone)
         self._judged(by_kind["message:judged"], bodies)
         self._permitted(by_kind["delivery:permitted"], gone)
-        self._stepped([entry for entry in page if entry.kind in TESTIFIED])
+        self._stepped([entry for entry in page if entry.kind in TESTIFIED], gone)
         self._sent([entry for kind in SENT for entry in by_kind[kind]])
         self._files(by_kind["file:archived"], gone)
         self._copies(by_kind["copy:kept"], gone)
         self._lost(by_kind["copy:lost"])
         self._exported(by_kind["export:made"])
+
+    def _times(self, page: Sequence[Entry]) -> None:
+        """When the entries of a page were written, by the clock of then."""
+        times = [entry.at for entry in page]
+        ends = [one for one in self.found.written if one]
+        self.found.written = min(ends + times), max(ends + times)
+        since, until = self.span.since - SET, self.span.until + SET
+        for entry in page:
+            if not since <= entry.at < until:
+                self.found.note(("ledger", "of other times"), "archived", f"entry {entry.seq}")
 
     def _gone(self, page: Sequence[Entry]) -> set[int]:
         """The messages of a page that were disposed of."""
@@ -332,17 +403,25 @@ class _Work:
         rows = self.db.execute(query).all()
         return {row.permit: (row._mapping, seal_of(self.vault, row.permit, letter_of(row))) for row in rows}
 
-    def _stepped(self, entries: Sequence[Entry]) -> None:
-        """Each delivery that an entry is about was permitted before, went out once, and stands where its last
-        entry says."""
-        permits = sorted({_permit(entry) for entry in entries})
-        rows = self._by(s.deliveries, s.deliveries.c.permit, permits)
-        stories = self._stories(permits)
+    def _stepped(self, entries: Sequence[Entry], gone: set[int]) -> None:
+        """Each delivery that an entry is about is there, was permitted before, went out once, and stands
+        where its last entry says."""
+        first = {_permit(entry): entry for entry in reversed(entries)}
+        rows = self._by(s.deliveries, s.deliveries.c.permit, sorted(first))
+        stories = _stories(self.db, sorted(first))
         for entry in entries:
             self._in_turn(entry, stories[_permit(entry)])
-        for permit in permits:
+        for permit, entry in sorted(first.items()):
             if permit in rows and stories[permit]:
-                self._stands(f"delivery/{permit}", rows[permit], stories[permit][-1])
+                self._stands(entry.subject, rows[permit], stories[permit][-1])
+            elif self._is_first(entry, stories[permit]) and _number(entry) not in gone:
+                self._against(Stage.OUTBOX, entry.subject, {}, None)
+
+    def _is_first(self, entry: Entry, story: Sequence[Entry]) -> bool:
+        """Whether nothing else of the span speaks of the delivery that an entry is about before it does, nor
+        permits it there: then it is for this entry to say that the delivery is gone."""
+        within = [one for one in story if one.seq >= self.span.entries[0]]
+        return within[:1] == [entry] and entry.kind != PERMITTED
 
     def _in_turn(self, entry: Entry, story: Sequence[Entry]) -> None:
         """An entry against what the ledger says of the same permit before it."""
@@ -362,17 +441,6 @@ class _Work:
             self._fault(Stage.OUTBOX, What.ALTERED, name, detail)
         elif row["done_at"] != (last.at if row["state"] in ENDED else 0):
             self._fault(Stage.OUTBOX, What.ALTERED, name, "done_at: not as the ledger testifies")
-
-    def _stories(self, permits: Iterable[object]) -> defaultdict[str, list[Entry]]:
-        """What the ledger says of deliveries, by permit, in its order."""
-        c = s.ledger.c
-        subjects = [f"delivery/{permit}" for permit in permits]
-        query = select(c.lane, c.seq, c.entry).where(c.subject.in_(subjects))
-        found: defaultdict[str, list[Entry]] = defaultdict(list)
-        for entry in readable(data for *_, data in sorted(self.db.execute(query))):
-            if entry.kind in TESTIFIED:
-                found[_permit(entry)].append(entry)
-        return found
 
     def _sent(self, entries: Sequence[Entry]) -> None:
         r = s.receipts.c
@@ -460,15 +528,48 @@ class _Work:
             self._fault(Stage.ARCHIVE, What.MISSING, f"message/{number}", "no entry speaks of its number")
 
     def left_over(self) -> None:
-        """What came before the span and is not done: named every day, until somebody sees to it."""
-        m, d, first = s.messages.c, s.deliveries.c, self.span.messages[0]
+        """What came before the span and is not done, and what failed by its end: named every day, until
+        somebody sees to it."""
+        m, d, (first, last) = s.messages.c, s.deliveries.c, self.span.messages
         for state in sorted(WAITING):  # each has an index
             new = select(m.id).where(states_in(m.state, state), m.lane == self.span.lane, m.id < first)
-            for number in self.db.execute(new.order_by(m.id)).scalars():
+            for number in self._each(new.order_by(m.id)):
                 self.found.note(("archive", "left over"), "unprocessed", f"message/{number}")
-        unsent = select(d.permit).where(is_open(s.deliveries), d.state != "waiting", d.message < first)
-        for permit in self.db.execute(unsent.order_by(d.id)).scalars():
+        permits = select(d.permit).order_by(d.id)
+        for permit in self._each(
+            permits.where(is_open(s.deliveries), d.state != "waiting", d.message < first)
+        ):
             self.found.note(("outbox", "left over"), "unprocessed", f"delivery/{permit}")
+        for permit in self._each(permits.where(states_in(d.state, "parked", "failed"), d.message < last)):
+            self.found.note(("outbox", "left over"), "failed", f"delivery/{permit}")
+        self._lacking()
+
+    def _lacking(self) -> None:
+        """What archives outside have not got: copies of earlier days, and those that they refused by now."""
+        c, (first, last) = s.copies.c, self.span.messages
+        query = select(c.message, c.destination, c.upto).order_by(c.destination, c.message)
+        earlier = c.message < first, or_(c.revision == 1, c.since < self.span.since)
+        waived: dict[object, int] = {}
+        for count, which in (
+            ("unprocessed", (states_in(c.state, "wanted"), *earlier)),
+            ("failed", (states_in(c.state, "parked"), c.message < last)),
+        ):
+            for row in self.db.execute(query.where(*which).execution_options(yield_per=CHUNK)):
+                if row.destination not in waived:
+                    waived[row.destination] = self._waived(str(row.destination))
+                if row.upto > waived[row.destination]:
+                    self.found.note((LEFT, str(row.destination)), count, f"message/{row.message}")
+
+    def _waived(self, key: str) -> int:
+        """The entry up to which two people let go what waited for an archive, -1 where they never did."""
+        c = s.ledger.c
+        query = select(c.entry).where(c.subject == about_waivers(key)).order_by(c.seq.desc())
+        entries = readable(self.db.execute(query).scalars())
+        return next((entry.seq for entry in entries if entry.kind == WAIVED), -1)
+
+    def _each(self, query: Any) -> Iterator[Any]:
+        """The one column of a query, a chunk at a time: what is left over may be much."""
+        return iter(self.db.execute(query.execution_options(yield_per=CHUNK)).scalars())
 
     # rows: each has its entry
 
@@ -481,7 +582,7 @@ class _Work:
         outbox = self._rows(select(s.deliveries).where(d.message >= first, d.message < last).order_by(d.id))
         gone = self._disposed(s.disposed.c.message >= first, s.disposed.c.message < last)
         self._testified(messages, verdicts)
-        stories = self._stories(row["permit"] for row in outbox)
+        stories = _stories(self.db, [row["permit"] for row in outbox])
         permitted = self._permits(outbox, stories)
         self._twice(outbox, stories)
         self._order(messages, verdicts, outbox, permitted)
@@ -639,6 +740,18 @@ class _Work:
     def found_all(self, faults: Iterable[Fault]) -> None:
         """More faults."""
         self.found.faults += faults
+
+
+def _stories(db: Connection, permits: Iterable[object]) -> defaultdict[str, list[Entry]]:
+    """What the ledger says of deliveries, by permit, in its order."""
+    c = s.ledger.c
+    subjects = [f"delivery/{permit}" for permit in permits]
+    query = select(c.lane, c.seq, c.entry).where(c.subject.in_(subjects))
+    found: defaultdict[str, list[Entry]] = defaultdict(list)
+    for entry in readable(data for *_, data in sorted(db.execute(query))):
+        if entry.kind in TESTIFIED:
+            found[_permit(entry)].append(entry)
+    return found
 
 
 def _number(entry: Entry) -> int:
@@ -924,26 +1037,45 @@ def unseen_deliveries(
     db: Connection, chosen: Span, asked: Recount, unasked: Sequence[tuple[str, int, int]] = ()
 ) -> list[Fault]:
     """Deliveries that the network took in the span, and does not show: for networks that show ours at all.
-    Those of conversations that could not be asked are noted as passed over."""
+
+    Those of conversations that could not be asked are noted as passed over. What was sent by a clock that was
+    set since, nobody can ask for: the span has its entry, and says so by the entry's time.
+    """
     d = s.deliveries.c
     query = select(d.id, d.permit, d.conversation, d.done_at).where(
-        d.network == asked.network, d.state == "sent", d.done_at >= chosen.since, d.done_at < chosen.until
+        *(d.network == asked.network, d.state == "sent"),
+        *(d.done_at >= chosen.since - SET, d.done_at < chosen.until + SET),
     )
+    rows = (row for row in db.execute(query.order_by(d.id)) if row.id not in asked.arrived)
     detail = "the network took it, and does not have it"
     found = []
-    for row in db.execute(query.order_by(d.id)):
-        if row.id in asked.arrived:
-            continue
-        if _is_within(row.conversation, row.done_at, unasked):
-            asked.passed_over.append(f"delivery/{row.permit}")
-        else:
-            found.append(Fault(Stage.OUTBOX, What.MISSING, f"delivery/{row.permit}", detail))
+    for some in chunks(rows, CHUNK):
+        sent = _sent_of(db, chosen, some)
+        for row in (row for row in some if row.permit in sent):
+            if _is_within(row.conversation, row.done_at, unasked):
+                asked.passed_over.append(f"delivery/{row.permit}")
+            else:
+                found.append(Fault(Stage.OUTBOX, What.MISSING, f"delivery/{row.permit}", detail))
+    return found
+
+
+def _sent_of(db: Connection, chosen: Span, rows: Sequence[Any]) -> set[str]:
+    """Which of these deliveries were sent in a span, by the place of the entry that says so; by their own
+    time where none does."""
+    stories = _stories(db, [row.permit for row in rows])
+    first, last = chosen.entries
+    found = set()
+    for row in rows:
+        places = [entry.seq for entry in stories[row.permit] if entry.kind in SENT]
+        if first <= places[-1] < last if places else chosen.since <= row.done_at < chosen.until:
+            found.add(row.permit)
     return found
 
 
 __all__ = [
     "Findings",
     "Span",
+    "at_places",
     "conversations",
     "first_tried",
     "last_number",
@@ -951,6 +1083,7 @@ __all__ = [
     "readable",
     "reconcile",
     "recount",
+    "roughly",
     "span",
     "surplus",
     "unseen_deliveries",
