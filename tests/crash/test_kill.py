@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from daemon_rig import Place, Running, place, settings_folder, within
+from daemon_rig import Place, Running, place, settings_folder, with_plain_policy, within
 from sqlalchemy import text
 
 from bridge.store.signing import verifiers
@@ -23,7 +23,7 @@ from bridge.store.verify import verify
 
 DEADLINE = 120.0  # seconds; reached only by a test that fails, however busy the machine is
 SEED = 20260105
-KILLS = {"sqlite": 8, "postgresql": 4}
+KILLS = {"sqlite": 6, "postgresql": 3}
 
 
 class Talk:
@@ -75,7 +75,7 @@ class Talk:
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Settings and an empty store."""
-    return settings_folder(tmp_path_factory.mktemp("init") / "bank")
+    return with_plain_policy(settings_folder(tmp_path_factory.mktemp("init") / "bank"))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

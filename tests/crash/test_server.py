@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from daemon_rig import Place, Running, place, settings_folder, within
+from daemon_rig import Place, Running, place, settings_folder, with_plain_policy, within
 from postgres import Server, server
 from test_kill import DEADLINE, Talk
 
@@ -44,7 +44,7 @@ def mortal() -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Settings for a store that is elsewhere."""
-    return settings_folder(tmp_path_factory.mktemp("init") / "bank")
+    return with_plain_policy(settings_folder(tmp_path_factory.mktemp("init") / "bank"))
 
 
 @pytest.fixture
