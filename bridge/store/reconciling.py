@@ -275,7 +275,7 @@ class _Work:
         self._judged(by_kind["message:judged"], bodies)
         self._permitted(by_kind["delivery:permitted"], gone)
         self._stepped([entry for entry in page if entry.kind in TESTIFIED], gone)
-        self._sent([entry for kind in SENT for entry in by_kind[kind]])
+        self._sent([entry for kind in SENT for entry in by_kind[kind] if _number(entry) not in gone])
         self._files(by_kind["file:archived"], gone)
         self._copies(by_kind["copy:kept"], gone)
         self._lost(by_kind["copy:lost"])

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from disposals import firm
 from rig import Clock, Hands, message, opened
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection, delete, func, select
 from store.test_copies import JOURNAL, VAULT, due, ruled, take
 from store.test_waivers import grant, propose
 from story import START, copy_of_the_story
@@ -287,6 +288,22 @@ async def test_a_copy_that_was_not_read_back_is_a_fault_of_that_day(tmp_path: Pa
     name = "copy cards/vault of message/2"
     assert await store.read(look) == [(Stage.SINK, What.MISSING, name), (Stage.SINK, What.ALTERED, name)]
     store.close()
+
+
+async def test_what_was_disposed_of_is_not_missing(tmp_path: Path) -> None:
+    """Neither what was said, nor attachments, nor what networks gave us for it: days of then are certified
+    again, and somebody else's losses are named."""
+    old = firm(tmp_path)
+    await old.dispose()
+
+    def look(db: Connection) -> reconciling.Findings:
+        return reconciling.reconcile(db, reconciling.span(db, 0, 0, 1 << 61), old.folder / "blobs")
+
+    assert (await old.store.read(look)).faults == []
+    await old.store.write(lambda tx: tx.db.execute(delete(s.receipts)) and None)
+    lost = {one.name for one in (await old.store.read(look)).faults}
+    assert 0 < len(lost) < await old.store.read(lambda db: db.scalar(select(func.count(s.deliveries.c.id))))
+    old.store.close()
 
 
 async def test_who_came_later_is_not_told_of_what_was_said_before(hands: Hands, clock: Clock) -> None:
