@@ -14,14 +14,12 @@ import orjson
 
 from bridge import words
 from bridge.evidence import package
-from bridge.evidence.disclosure import Disclosure
-from bridge.evidence.exhibits import Case, Life, Making, Place
+from bridge.evidence.disclosure import ALL, LOST, NOTHING, PART, QUOTE, Disclosure, Way, ways
+from bridge.evidence.exhibits import Case, Exhibit, Life, Making, Place
 from bridge.evidence.package import Record
-from bridge.evidence.phrases import term
+from bridge.evidence.phrases import phrase, term
 from bridge.ledger.tree import leaf_hash
-from bridge.message import Annotation, Kind
-
-PASSING = ("deliver", "annotate", "redact")
+from bridge.message import WEIXIN, Annotation, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +53,11 @@ class Step:
 class Told:
     """One message: who said what to whom, what became of it, and every step on the way.
 
-    `written` are the words as they were written, `delivered` as the reader got them ("" if nothing went out).
-    `rules` are what the verdict rests on, `policies` are the files that
-    decided, each by its name ("" where that is withheld) and hash.
+    `written` are the words as they were written, `delivered` as they were permitted to go to the reader (""
+    if they were not), `arrived` how much of that did: NOTHING, PART, ALL, LOST. `below` is what they stood
+    below there: the earlier message that they answer, replace or take back, as it reached its reader.
+    `rules` are what the verdict rests on, `policies` are the files that decided, each by its name ("" where
+    that is withheld) and hash.
     """
 
     number: int
@@ -72,7 +72,7 @@ class Told:
     quote: str | None
     written: str | None
     delivered: str | None
-    went_out: bool
+    arrived: str
     outcomes: tuple[str, ...]
     rules: tuple[str, ...] | None
     reason: str | None
@@ -80,6 +80,7 @@ class Told:
     receipts: tuple[str, ...]
     files: tuple[Attached, ...]
     steps: tuple[Step, ...]
+    below: str | None = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +103,9 @@ def account(
     """The report of a case; `files` are the names of what is in the package."""
     pairs = {number: one for place in case.context for number, one in _pair(found[place])}
     named = dict(one for place in case.context for one in _policy(found[place]))
+    earlier = _Earlier(case, disclosure, found)
     told = tuple(
-        _told(case, life, disclosure, found, pairs.get(life.pair), files, named, making.language)
+        _told(case, life, disclosure, found, pairs.get(life.pair), files, named, making.language, earlier)
         for life in case.lives
     )
     hidden = disclosure.partial
@@ -129,6 +131,38 @@ def _policy(one: Record) -> Iterator[tuple[str, str]]:
     entry = orjson.loads(one["entry"])
     if entry["kind"] == "policy:stored":
         yield entry["facts"]["sha256"], _Fields(one).get("file") or ""
+
+
+class _Earlier:
+    """What messages of a package are known by in the networks, for whoever answers, replaces or takes back
+    one of them."""
+
+    def __init__(self, case: Case, disclosure: Disclosure, found: Mapping[Place, Record]) -> None:
+        self.found, self.disclosure = found, disclosure
+        self._known: dict[tuple[str, str], tuple[_Fields, Way | None]] = {}
+        for life in case.lives:
+            said, all_ = _Fields(found[life.places[0]]), list(case.about(life))
+            known = said, _way(all_)
+            network = str(all_[0].entry.facts.get("network", ""))
+            if own := said.get("id"):
+                self._known[network, own] = known
+            self._known |= {(way.network, one): known for way in ways(all_) for one in way.ids}
+
+    def above(self, said: _Fields, network: str, language: str) -> str | None:
+        """The words that a message stood below where it arrived; "" where it is about no other."""
+        named = said.get("replaces") or said.get("refers_to")
+        if not named:
+            return named  # None: even that is kept back
+        if QUOTE in self.disclosure.things:
+            return None
+        known = self._known.get((network, named))
+        if known is None:
+            return None if self.disclosure.messages else phrase("elsewhere", language)
+        earlier, way = known
+        if way is None or way.verdict is None or way.arrived not in (ALL, PART):
+            return ""
+        text = _Fields(self.found[way.verdict]).get("text", earlier.get("text"))
+        return None if text is None else words.visible(text)
 
 
 def _deciding(entries: Sequence[Mapping[str, Any]], judged: Sequence[int]) -> list[str]:
@@ -157,13 +191,14 @@ def _told(
     files: Sequence[str],
     named: Mapping[str, str],
     language: str,
+    earlier: _Earlier,
 ) -> Told:
     entries = [orjson.loads(found[place]["entry"]) for place in life.places]
     first, said = entries[0], _Fields(found[life.places[0]])
     judged = [n for n, entry in enumerate(entries) if entry["kind"] == "message:judged"]
     last = _Fields(found[life.places[judged[-1]]]) if judged else _Fields(None)
-    passing = [n for n in judged if entries[n]["facts"].get("outcome") in PASSING]
-    sent = [entry for entry in entries if entry["kind"] in ("delivery:sent", "delivery:found")]
+    way = _way(list(case.about(life)))
+    network = str(first["facts"].get("network", ""))
     ours = first["kind"] == "notice:archived"
     whole = life.number in disclosure.messages
     pair = None if whole else pair  # whose message it is that is kept back, is kept back
@@ -171,23 +206,24 @@ def _told(
         number=life.number,
         why=life.why if life.why == "asked for" else f"{life.why} {life.root}",
         whole=whole,
-        network=str(first["facts"].get("network", "")),
+        network=network,
         kind=str(first["facts"].get("kind", "notice" if ours else "")),
         sent_at=said.get("sent_at", 0) or 0,
         archived_at=first["at"],
-        sender=None if whole else _sender(said, pair, ours, str(first["facts"].get("network", ""))),
-        recipient=None if whole else _recipient(pair, ours, str(first["facts"].get("network", ""))),
+        sender=None if whole else _sender(said, pair, ours, network),
+        recipient=None if whole else _recipient(pair, ours, network),
         quote=said.get("quote"),
         written=said.get("text"),
-        delivered=_delivered(entries, said, found, life, passing, pair) if passing else "",
-        went_out=bool(sent),
+        delivered=_delivered(way, said, found, pair) if way else "",
+        arrived=way.arrived if way else NOTHING,
         outcomes=tuple(str(entries[n]["facts"]["outcome"]) for n in judged),
         rules=_rules(last, language),
         reason=last.get("reason"),
         policies=tuple((named.get(one, ""), one) for one in _deciding(entries, judged)),
-        receipts=tuple(str(one) for entry in sent for one in entry["facts"].get("ids", ())),
+        receipts=tuple(dict.fromkeys(one for permit in ways(case.about(life)) for one in permit.ids)),
         files=tuple(_files(life, said, found, files)),
         steps=tuple(_step(found[place], entry) for place, entry in zip(life.places, entries, strict=True)),
+        below="" if way is None or ours or whole else earlier.above(said, network, language),
     )
 
 
@@ -207,33 +243,29 @@ def _side(pair: _Fields | None, network: str) -> str | None:
     return pair.get("advisor_name" if network == "symphony" else "contact_name") if pair else ""
 
 
-def _delivered(
-    entries: Sequence[Mapping[str, Any]],
-    said: _Fields,
-    found: Mapping[Place, Record],
-    life: Life,
-    passing: Sequence[int],
-    pair: _Fields | None,
-) -> str | None:
-    """The words that went to the reader: what the verdict let out, with the marks that the permit carries and
-    the firm's texts below. A verdict that changed nothing does not repeat the words."""
-    verdict = _Fields(found[life.places[passing[-1]]])
+def _way(life: Sequence[Exhibit]) -> Way | None:
+    """The permit by which most arrived, the last one of these; None where nothing was permitted."""
+    found = ways(life)
+    most = (way for how in (ALL, PART, LOST, NOTHING) for way in found[::-1] if way.arrived == how)
+    return next(most, None)
+
+
+def _delivered(way: Way, said: _Fields, found: Mapping[Place, Record], pair: _Fields | None) -> str | None:
+    """The words that were permitted to go to the reader: what the verdict let out, with the marks that the
+    permit carries and the firm's texts below. A verdict that changed nothing does not repeat the words."""
     written = said.get("text")
+    verdict = _Fields(found[way.verdict] if way.verdict else None)
     text = verdict.get("text", written)
     below = verdict.get("annotations", [])
     if text is None or below is None:
         return None
-    permits = [entry for entry in entries if entry["kind"] == "delivery:permitted"]
-    if not permits:
-        return ""
-    side = "contact_language" if permits[-1]["facts"]["network"] == "weixin" else "advisor_language"
-    language = (pair.get(side) if pair else "") or "en"
-    if said.get("sender") == "weighbridge":
+    if way.verdict is None:
         return str(text)
+    side = "contact_language" if way.network == WEIXIN else "advisor_language"
+    language = (pair.get(side) if pair else "") or "en"
     kind = Kind(said.get("kind", "text") or "text")
-    marks = tuple(str(permits[-1]["facts"].get("marks", "")).split())
     annotations = [Annotation(one["key"], one["text"]) for one in below]
-    return words.compose(kind, text, marks, language, "", annotations=annotations).text
+    return words.compose(kind, text, way.marks, language, "", annotations=annotations).text
 
 
 def _rules(verdict: _Fields, language: str) -> tuple[str, ...] | None:

@@ -17,6 +17,7 @@ from bridge.errors import Conflict
 from bridge.evidence.exhibits import Case, Exhibit, Life, Place
 from bridge.ledger.content import RAW as RAW_FIELD
 from bridge.ledger.content import WHOLE
+from bridge.ledger.entry import Entry
 from bridge.message import SYMPHONY
 
 TEXT, QUOTE, NAME, ADDRESS, ID, FILE, RULE, POLICY, PERSON, RAW = (
@@ -205,10 +206,62 @@ def _of_pair(exhibit: Exhibit) -> set[int]:
     return {number} if isinstance(number, int) else set()
 
 
+# --- what reached the other network ---------------------------------------------------------------------
+
+NOTHING, PART, ALL, LOST = "nothing", "part", "all", "lost"
+"""How much of what was permitted the other network took. LOST: all, and it said later that a part of it, or
+the whole, never arrived."""
+
+_LET_OUT = ("delivery:sent", "delivery:found")
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One permit: by which verdict it was made (None: a notice has none), into which network, with which
+    marks, how much arrived, and the network's ids of that."""
+
+    verdict: Place | None
+    network: str
+    marks: tuple[str, ...] = ()
+    arrived: str = NOTHING
+    ids: tuple[str, ...] = ()
+
+
+def ways(life: Iterable[Exhibit]) -> list[Way]:
+    """The permits of a message in order, as the entries of its life say."""
+    verdict: Place | None = None
+    found: dict[str, Way] = {}
+    for one in life:
+        entry = one.entry
+        if entry.kind == "message:judged":
+            verdict = one.place
+        elif entry.kind == "delivery:permitted":
+            marks = tuple(str(entry.facts.get("marks", "")).split())
+            found[entry.subject] = Way(verdict, str(entry.facts.get("network", "")), marks)
+        elif way := found.get(entry.subject):
+            ids = dict.fromkeys((*way.ids, *_ids(entry)))
+            found[entry.subject] = replace(way, arrived=_arrived(entry, way.arrived), ids=tuple(ids))
+    return list(found.values())
+
+
+def _arrived(entry: Entry, before: str) -> str:
+    """How much has arrived by this entry about a permit, and by those before it."""
+    if entry.kind in _LET_OUT:
+        return ALL
+    if entry.kind == "delivery:failed":
+        return LOST
+    return PART if before == NOTHING and _ids(entry) else before
+
+
+def _ids(entry: Entry) -> tuple[str, ...]:
+    """The network's ids of what it had taken by this entry."""
+    found = entry.facts.get("ids")
+    return tuple(map(str, found)) if isinstance(found, list) else ()
+
+
 # --- a client's copy ------------------------------------------------------------------------------------
 
 _WORDS = NAMES["text"]
-_LET_OUT = ("delivery:sent", "delivery:found")
 
 
 def as_client(case: Case, disclosure: Disclosure) -> Disclosure:
@@ -244,35 +297,15 @@ def _kept_from_client(life: list[Exhibit]) -> Mapping[Place, frozenset[str]] | N
     judged = [one for one in life if one.entry.kind == "message:judged"]
     if own and not told:
         return {one.place: _WORDS for one in judged if not _as_written(one, first)}
-    reached = _reached(life)
+    reached = {way.verdict: way.arrived for way in ways(life) if way.arrived in (PART, ALL)}
     if not reached or (told and not own):
         return None
     shown = [one for one in judged if one.place in reached]
-    taken = {one.entry.subject for one in life if one.entry.kind in _LET_OUT}
-    taken -= {one.entry.subject for one in life if one.entry.kind == "delivery:failed"}
-    files = frozenset() if taken else frozenset({FILE})
+    files = frozenset() if ALL in reached.values() else frozenset({FILE})
     kept = {one.place: _WORDS for one in judged if one not in shown}
     whole = all(_as_written(one, first) for one in shown)
     found = {one.place: files for one in life if one.entry.kind == "file:archived" and files}
     return kept | found | {first.place: files | (NAMES["quote"] if whole else _WORDS)}
-
-
-def _reached(life: list[Exhibit]) -> set[Place | None]:
-    """The verdicts by which something reached the other network, in part or whole: of each permit the last
-    one before it. None stands for that of a notice, which has none."""
-    verdict: Place | None = None
-    permits, reached = dict[str, Place | None](), set[Place | None]()
-    for one in life:
-        entry = one.entry
-        if entry.kind == "message:judged":
-            verdict = one.place
-        elif entry.kind == "delivery:permitted":
-            permits[entry.subject] = verdict
-        elif entry.kind == "delivery:failed":
-            reached.discard(permits.get(entry.subject))
-        elif entry.kind in _LET_OUT or entry.facts.get("ids"):
-            reached.add(permits.get(entry.subject))
-    return reached
 
 
 def _as_written(verdict: Exhibit, archived: Exhibit) -> bool:

@@ -12,6 +12,7 @@ from html import escape
 from typing import Any
 
 from bridge.evidence.account import Account, Attached, Step, Told
+from bridge.evidence.disclosure import ALL, NOTHING, PART
 from bridge.evidence.phrases import phrase, remark, term
 
 BAR = "█████"
@@ -86,11 +87,18 @@ def missing(one: Mapping[str, Any], language: str) -> str:
 
 def delivered(told: Told, language: str) -> str | None:
     """What is said of the reader's side; None where it is withheld."""
-    if told.delivered is None and told.went_out:
-        return None
-    if not told.went_out:
-        return phrase("not_sent" if told.delivered else "nothing", language)
-    return told.delivered
+    if told.arrived == NOTHING:
+        return phrase("nothing" if told.delivered == "" else "not_sent", language)
+    if told.arrived == ALL:
+        return told.delivered
+    said = phrase("in_part" if told.arrived == PART else "lost", language)
+    return f"{said}\n{BAR if told.delivered is None else told.delivered}"
+
+
+def below(told: Told) -> str | None:
+    """The earlier words that stood above it where it arrived, whole or in part; None where they are
+    withheld."""
+    return told.below if told.arrived != NOTHING else ""
 
 
 def done(step: Step) -> str:
@@ -135,9 +143,12 @@ def _message(told: Told, language: str, zone: tzinfo) -> str:
         parts.append(
             f"<blockquote><b>{escape(phrase('quote', language))}</b> {_text(told.quote)}</blockquote>\n"
         )
-    sides = (("written", told.written), ("delivered", delivered(told, language)))
+    above = f"<blockquote><b>{escape(phrase('below', language))}</b> {_text(below(told))}</blockquote>"
+    above = above if below(told) != "" else ""
+    sides = (("written", "", told.written), ("delivered", above, delivered(told, language)))
     cells = "".join(
-        f"<div><h3>{escape(phrase(key, language))}</h3><p>{_text(value)}</p></div>" for key, value in sides
+        f"<div><h3>{escape(phrase(key, language))}</h3>{quoted}<p>{_text(value)}</p></div>"
+        for key, quoted, value in sides
     )
     parts.append(f'<div class="sides">{cells}</div>\n')
     parts += [_file(one, language) for one in told.files]

@@ -11,7 +11,18 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 
 from bridge.evidence.account import Account, Step, Told
-from bridge.evidence.page import BAR, clean, delivered, done, missing, particulars, place_of, summary, times
+from bridge.evidence.page import (
+    BAR,
+    below,
+    clean,
+    delivered,
+    done,
+    missing,
+    particulars,
+    place_of,
+    summary,
+    times,
+)
 from bridge.evidence.phrases import phrase
 from bridge.typesetting import CHINESE, LATIN, build, paragraph, room
 
@@ -57,7 +68,7 @@ def _message(told: Told, language: str, zone: tzinfo) -> Iterator[Flowable]:
     yield _paragraph(f"{phrase('message', language)} {told.number}", 13)
     yield _paragraph(place_of(told, language), 8)
     rows: list[tuple[str, str | None]] = [("quote", told.quote)] if told.quote != "" else []
-    rows += [("written", told.written), ("delivered", delivered(told, language))]
+    rows += [("written", told.written), ("below", below(told)), ("delivered", delivered(told, language))]
     rows += [("files", " ".join(filter(None, (one.name or BAR, one.file, one.sha256)))) for one in told.files]
     yield _table(iter([*rows, *particulars(told, zone, language)]), language)
     yield _steps(told, language, zone)

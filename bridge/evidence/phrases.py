@@ -44,6 +44,23 @@ _PHRASES: Mapping[str, tuple[str, str, str]] = {
     "delivered": ("As delivered", "送达内容", "送達內容"),
     "nothing": ("Nothing was delivered.", "未送达。", "未送達。"),
     "not_sent": ("Permitted, not delivered.", "已获准，未送达。", "已獲准，未送達。"),
+    "in_part": (
+        "A part was delivered, and nobody knows how much of this:",
+        "仅部分送达，送达范围无法确定：",
+        "僅部分送達，送達範圍無法確定：",
+    ),
+    "lost": (
+        "The network took it, and said later that it, or a part of it, never arrived:",
+        "网络曾接收，其后报告全部或部分未送达：",
+        "網絡曾接收，其後報告全部或部分未送達：",
+    ),
+    "below": ("Delivered below the quote", "送达时上方的引用", "送達時上方的引用"),
+    "elsewhere": (
+        "[What it answers, replaces or takes back is not in this package; if that had arrived, its words "
+        "stood here.]",
+        "［其回复、修改或撤回的消息不在本证据包内；如该消息曾送达，其内容显示于此处。］",
+        "［其回覆、修改或撤回的訊息不在本證據包內；如該訊息曾送達，其內容顯示於此處。］",
+    ),
     "verdict": ("Verdict", "裁决", "裁決"),
     "rules": ("Rules", "规则", "規則"),
     "policy": ("Policy", "策略版本", "策略版本"),

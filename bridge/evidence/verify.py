@@ -575,21 +575,38 @@ def time_of(milliseconds: int) -> str:
     return moment.strftime("%Y-%m-%d %H:%M:%SZ")
 
 
+ARRIVALS = ("delivered", "in part", "lost later")
+
+
+def arrival(life: List[Dict[str, Any]]) -> str:
+    """How much of a message the other network took: all of it, a part, all and then said that it, or a part
+    of it, never arrived, or nothing. Of several permits the one by which most arrived."""
+    found: Dict[str, str] = {}
+    for entry in life:
+        kind, permit = entry["kind"], entry["subject"]
+        if kind in ("delivery:sent", "delivery:found"):
+            found[permit] = "delivered"
+        elif kind == "delivery:failed":
+            found[permit] = "lost later"
+        elif kind.startswith("delivery:") and entry["facts"].get("ids"):
+            found.setdefault(permit, "in part")
+    return min(found.values(), key=ARRIVALS.index, default="not delivered")
+
+
 def told(package: Package, message: Dict[str, Any], most: int) -> Iterator[str]:
     """The lines about one message: what became of it, and its words as far as they are disclosed."""
     life = [package.entries[place] for place in map(place_of, message["entries"]) if place in package.entries]
     if not life:
         return
-    (first, content), kinds = life[0], [entry["kind"] for entry, _ in life]
+    first, content = life[0]
     outcomes = [entry["facts"].get("outcome", "?") for entry, _ in life if entry["kind"] == "message:judged"]
-    sent = sum(kind in ("delivery:sent", "delivery:found") for kind in kinds)
     hidden = sum(piece is None for _, fields in life for piece in fields.values())
     yield "{:>8}  {}  {:<9} {:<18} {:<12} {:>3} entries  {}".format(
         message["number"],
         time_of(first["at"]),
         shown(first["facts"].get("network", ""), 9),
         shown(" > ".join(outcomes) or "not judged", 30),
-        "delivered" if sent else "not delivered",
+        arrival([entry for entry, _ in life]),
         len(life),
         f"{hidden} fields withheld" if hidden else "",
     ).rstrip()

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import pytest
 from evidence_rig import PDF, POLICY, case_store, key_of
-from story import REVIEWER
+from story import REVIEWER, Story, ruled
 
 from bridge.evidence import package
 from bridge.evidence.account import Account, _step, account
-from bridge.evidence.disclosure import disclosing, named
+from bridge.evidence.disclosure import ALL, LOST, NOTHING, PART, disclosing, named
 from bridge.evidence.exhibits import Case, Making
+from bridge.message import File, Kind, Outcome, Receipt
+from bridge.ports import Step
 from bridge.store import exhibits
 from bridge.store.database import open_engine
 from bridge.store.signing import verifiers
@@ -44,12 +49,74 @@ def test_both_sides_and_what_became_of_it(case: Case) -> None:
     assert masked.rules == ("cards/card: Payment card numbers (redact), characters 3-6",)
     assert masked.policies == (("cards.yaml", POLICY[0][1]),)
     assert masked.receipts[0].startswith("out")
-    assert (held.outcomes, held.went_out) == (("hold", "deliver"), True)
+    assert (held.outcomes, held.arrived) == (("hold", "deliver"), ALL)
     assert (held.sender, held.recipient) == ("Alice Wong", "李雷")
     acts = [(step.person, step.reason) for step in held.steps if step.kind == "hold:released"]
     assert acts == [(REVIEWER, "ProjectZephyr is public by now")]
     assert held.delivered is not None
     assert "ProjectZephyr ****" in held.delivered
+
+
+async def _arrivals(folder: Path) -> None:
+    """All of one arrives, and an edit of it; a part of another, dropped and followed by a recall; one is
+    lost, one never taken."""
+    story = Story(folder)
+    await story.begin()
+    first = story.says("card 4111")
+    await story.archive(first)
+    await story.judge(ruled(Outcome.REDACT, "card ****", (5, 9)))
+    await story.deliver()
+    await story.archive(story.says("card later", replaces=first.id))
+    await story.judge()
+    await story.deliver()
+    part = story.says("a long one", files=(File("r", "terms.pdf", Kind.FILE),))
+    await story.archive(part)
+    await story.lose_file()
+    await story.judge()
+    permit = await story.refuse(Step.PARK, "too-large", receipt=Receipt(("partA",)))
+    await story.store.drop_delivery(permit, REVIEWER, "said by telephone")
+    await story.archive(story.says("", kind=Kind.RECALL, refers_to=part.id))
+    await story.judge()
+    await story.deliver()
+    await _lost(story)
+    await story.sign()
+    story.store.close()
+
+
+async def _lost(story: Story) -> None:
+    await story.archive(story.says("lost"))
+    await story.judge()
+    (claim,) = await story.claim()
+    attempt = story.sent(claim)
+    await story.store.record_attempts([attempt])
+    assert attempt.receipt
+    await story.archive(story.answers("", kind=Kind.FAILED, refers_to=attempt.receipt.ids[0]))
+    await story.judge()
+    await story.deliver()
+    await story.archive(story.says("refused", replaces="s-of-old"))
+    await story.judge()
+    await story.refuse(Step.PARK, "compliance")
+
+
+def test_how_much_arrived_and_below_which_quote(tmp_path: Path) -> None:
+    """All, a part that is neither all nor nothing, what was lost; an edit and a recall stand below the words
+    that had arrived, masked as they were."""
+    asyncio.run(_arrivals(tmp_path))
+    engine = open_engine(f"sqlite:///{tmp_path / 'weighbridge.db'}")
+    with engine.connect() as db, db.begin():
+        found = exhibits.gather(db, range(1, 9), verifiers([key_of(tmp_path)]), lambda *_: None)
+    engine.dispose()
+    by_text = {one.written: one for one in told(found).messages}
+    assert {text: one.arrived for text, one in by_text.items() if one.kind == "text"} == {
+        "card 4111": ALL, "card later": ALL, "a long one": PART, "lost": LOST, "refused": NOTHING,
+    }  # fmt: skip
+    assert by_text["a long one"].receipts == ("partA",)
+    edit, recall = by_text["card later"], next(one for one in told(found).messages if one.kind == "recall")
+    assert (edit.below, edit.delivered) == ("card ****", "［已修改］\ncard later")
+    assert recall.below == "a long one"
+    assert "not in this package" in (by_text["refused"].below or "")
+    kept = {one.number: one for one in told(found, "text").messages}
+    assert (kept[edit.number].below, kept[recall.number].below) == (None, None)
 
 
 def test_why_each_message_is_there(case: Case) -> None:

@@ -12,6 +12,7 @@ from evidence_rig import files_of, make
 from story import Terminal
 
 from bridge.evidence.account import Account, Step, Told
+from bridge.evidence.disclosure import ALL, LOST, NOTHING, PART
 from bridge.evidence.exhibits import Making
 from bridge.evidence.page import BAR, clean, delivered, page, times
 from bridge.evidence.phrases import LANGUAGES
@@ -19,7 +20,7 @@ from bridge.evidence.phrases import LANGUAGES
 STEP = Step(1_790_000_000_005, "message:archived", "0/6", "ab" * 32, "kind text", "", "", ())
 TOLD = Told(
     1, "asked for", False, "symphony", "text", 1_790_000_000_004, 1_790_000_000_005, "Alice Wong", "李雷", "",
-    "你好", "你好", True, ("hold", "deliver"), (), "", (("cards.yaml", "c" * 64),), ("out1",), (), (STEP,),
+    "你好", "你好", ALL, ("hold", "deliver"), (), "", (("cards.yaml", "c" * 64),), ("out1",), (), (STEP,),
 )  # fmt: skip
 MAKING = Making(
     1_790_000_000_000, "auditor@bank.example", "asked", "2026/17", "from:alice", ZoneInfo("Asia/Hong_Kong")
@@ -107,11 +108,27 @@ def test_times_are_utc_with_the_desks_beside_them() -> None:
 
 
 def test_the_readers_side_says_whether_anything_went_out() -> None:
-    """Delivered; permitted and not delivered; nothing; withheld."""
+    """Delivered; a part of it; taken and lost; permitted and not delivered; nothing; withheld."""
     assert delivered(TOLD, "en") == "你好"
-    assert delivered(replace(TOLD, went_out=False), "en") == "Permitted, not delivered."
-    assert delivered(replace(TOLD, went_out=False, delivered=""), "en") == "Nothing was delivered."
+    assert delivered(replace(TOLD, arrived=NOTHING), "en") == "Permitted, not delivered."
+    assert delivered(replace(TOLD, arrived=NOTHING, delivered=""), "en") == "Nothing was delivered."
     assert delivered(replace(TOLD, delivered=None), "en") is None
+    part, lost = (replace(TOLD, arrived=one) for one in (PART, LOST))
+    assert delivered(part, "en") == "A part was delivered, and nobody knows how much of this:\n你好"
+    assert delivered(replace(part, delivered=None), "zh-Hans") == f"仅部分送达，送达范围无法确定：\n{BAR}"
+    assert "never arrived" in (delivered(lost, "en") or "")
+
+
+def test_the_quote_that_went_with_it_stands_above_the_words() -> None:
+    """In the box of what was delivered; a bar where it is withheld; none where nothing arrived."""
+    quoted = replace(TOLD, below="明天见 <b>")
+    label = "Delivered below the quote"
+    assert (
+        f"<blockquote><b>{label}</b> 明天见 &lt;b&gt;</blockquote><p>你好</p>"
+        in page(account(quoted)).decode()
+    )
+    assert f'{label}</b> <span class="bar">{BAR}' in page(account(replace(TOLD, below=None))).decode()
+    assert label not in page(account(replace(quoted, arrived=NOTHING), TOLD)).decode()
 
 
 def test_line_breaks_stay() -> None:

@@ -126,6 +126,28 @@ def test_it_says_what_is_withheld_and_by_whose_key_it_checked(folder: Path) -> N
     assert "package's own key" not in verified(folder / "partial.zip", key_of(folder))[1]
 
 
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        ("", "not delivered"),
+        ("1 permitted, 1 parked, 1 dropped", "not delivered"),
+        ("1 permitted, 1 parked x7, 1 dropped", "in part"),
+        ("1 permitted, 1 parked x7, 1 retried, 1 sent x8", "delivered"),
+        ("1 permitted, 1 sent x7, 1 failed", "lost later"),
+        ("1 permitted, 1 sent x7, 1 failed, 1 retried, 2 permitted, 2 found x8", "delivered"),
+    ],
+)
+def test_it_says_how_much_arrived(steps: str, said: str) -> None:
+    """What arrived in part is never called undelivered, nor delivered what was lost."""
+    life: list[dict[str, Any]] = [
+        {"kind": "message:archived", "subject": "message/1", "facts": {"ids": ["x"]}}
+    ]
+    for step in filter(None, steps.split(", ")):
+        permit, kind, *ids = step.split()
+        life.append({"kind": f"delivery:{kind}", "subject": f"delivery/{permit}", "facts": {"ids": ids}})
+    assert verify.arrival(life) == said
+
+
 def test_what_cannot_be_checked_is_neither_yes_nor_no(folder: Path, tmp_path: Path) -> None:
     """No such file, or no key in the file that was named: exit 1."""
     assert verified(tmp_path / "none.zip", None)[0] == 1
