@@ -17,8 +17,9 @@ from bridge.search.parts import RUNNING, SYMBOLS, WORD, Part, parts, sought
 
 Span = tuple[int, int]
 
-# Signs that end a word, before folding and after.
-_STAYS = r" -/:-@\[-`{-~一-鿿"
+# Signs that end a word, before folding and after; and an end of the text. Compiled once: to compile so wide a
+# class for each term takes longer than to read a thousand messages.
+_stays = re.compile(r"[ -/:-@\[-`{-~一-鿿]?").fullmatch
 
 # Possessive: what separates is never looked at twice, so that finding stays linear in the text.
 _BETWEEN = rf"(?:(?![{RUNNING}{SYMBOLS}])[\W_])*+"
@@ -72,21 +73,25 @@ class Term:
         return re.compile(before + re.escape(written) + behind, re.DOTALL)
 
     @cached_property
-    def _plainly(self) -> re.Pattern[str] | None:
-        """Finds the term in a text that was not folded; None where that would prove nothing."""
-        if len(self.parts) != 1 or self.exact or self.prefix:
-            return None
-        literal = re.escape(self.parts[0].text)
-        if self._plain:
-            return re.compile(literal)
-        return re.compile(rf"{literal}(?<![^{_STAYS}]{literal})(?![^{_STAYS}])")
+    def _plainly(self) -> str:
+        """What to look for in a text that was not folded; "" where to find it would prove nothing."""
+        return "" if len(self.parts) != 1 or self.exact or self.prefix else self.parts[0].text
 
     def is_plain_in(self, text: str) -> bool:
         """Whether a look at `text` as it was written finds the term; False says nothing.
 
         What is folded already, and stands between signs that folding leaves where they are, stays there.
         """
-        return self._plainly is not None and self._plainly.search(text) is not None
+        literal = self._plainly
+        if not literal or self._plain:
+            return bool(literal) and literal in text
+        at = text.find(literal)
+        while at >= 0:
+            end = at + len(literal)
+            if _stays(text[max(at - 1, 0) : at]) and _stays(text[end : end + 1]):
+                return True
+            at = text.find(literal, at + 1)
+        return False
 
     def within(self, folded: str, text: str) -> bool:
         """Whether the term is in `text`, whose folded form is `folded`."""
