@@ -70,6 +70,7 @@ KINDS: Mapping[str, str] = {
     "legal:lift-proposed": "a person proposed to lift a legal hold; it stands until another one agrees",
     "legal:lift-refused": "a person refused to lift a legal hold: it stands",
     "legal:lifted": "a second person agreed: a legal hold covers nothing any more",
+    "people:meant": "whom legal holds of policies mean, written down before records go that say so",
     "pair:made": "two people may talk",
     "pair:ended": "two people may no longer talk",
     "policy:stored": "a policy file and its lists are in the archive, by their hash",

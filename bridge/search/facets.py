@@ -32,8 +32,12 @@ def _direction(document: Document) -> Iterable[str]:
 
 
 def _conversation(document: Document) -> Iterable[str]:
-    """The whole key, and each level of it: `wk1/wm2` is also in `wk1`."""
-    return (document.conversation, *document.conversation.split("/"))
+    return places_of(document.conversation)
+
+
+def places_of(key: str) -> tuple[str, ...]:
+    """The whole key of a conversation, and each level of it: `wk1/wm2` is also in `wk1`."""
+    return (key, *key.split("/"))
 
 
 def _source(document: Document) -> Iterable[str]:

@@ -38,7 +38,7 @@ from bridge.store import schema as s
 from bridge.store import sqlite
 from bridge.store.acts import note_pairs
 from bridge.store.blobs import BlobFolder
-from bridge.store.holds import asked
+from bridge.store.holds import asked, note_meant
 from bridge.store.index import Index, month_of
 from bridge.store.index.following import Follower
 from bridge.store.prepared import Prepared
@@ -76,6 +76,7 @@ def destroy(tx: Tx, disposal: int, doomed: Sequence[Doomed]) -> int:
     numbers = [row.id for row in rows]
     if not numbers:
         return 0
+    note_meant(tx, _lane_of(tx.db, disposal))
     permits = _permits(tx.db, numbers)
     _drop_notices(tx, numbers)
     _destroy_content(tx.db, numbers, permits)
@@ -161,7 +162,7 @@ def _blank(db: Connection, numbers: Sequence[int], permits: Sequence[str]) -> No
 
 
 def _testify(tx: Tx, disposal: int, rows: Sequence[Any], doomed: Mapping[int, Doomed]) -> None:
-    plan = tx.db.execute(select(s.disposals.c.lane).where(s.disposals.c.id == disposal)).scalar_one()
+    plan = _lane_of(tx.db, disposal)
     step = {"disposal": disposal, "messages": len(rows), **asked(tx.db)}
     by = tx.append(plan, "disposal:carried-on", f"disposal/{disposal}/run", step)
     kept = []
@@ -171,6 +172,11 @@ def _testify(tx: Tx, disposal: int, rows: Sequence[Any], doomed: Mapping[int, Do
         entry = tx.append(row.lane, "record:disposed", f"message/{row.id}", facts)
         kept.append({"message": row.id, "disposal": disposal, "lane": row.lane, "entry": entry})
     tx.db.execute(insert(s.disposed), kept)
+
+
+def _lane_of(db: Connection, disposal: int) -> int:
+    lane: int = db.execute(select(s.disposals.c.lane).where(s.disposals.c.id == disposal)).scalar_one()
+    return lane
 
 
 def erase_pair(tx: Tx, pair: int, disposal: int) -> None:

@@ -26,9 +26,9 @@ class Directory:
 
     def refresh(self, db: object) -> None:
         """Read the pairs again if their version moved on."""
-        version = _VERSION.value(db, {}) or "0"
-        if version == self._version:
+        if self.is_current(db):
             return
+        version = _VERSION.value(db, {}) or "0"
         self._by_source.clear()
         for row in db.execute(select(s.pairs).order_by(s.pairs.c.id)):
             if not row.body:
@@ -48,6 +48,10 @@ class Directory:
                 self._by_source.setdefault(("weixin", contact, contact.partition("/")[2]), (row.id, inward))
         self._version = version
 
+    def is_current(self, db: object) -> bool:
+        """Whether nobody has changed the pairs since they were read."""
+        return (_VERSION.value(db, {}) or "0") == self._version
+
     def find(self, message: Message) -> tuple[int | None, Route | None]:
         """The pair and route of a message; (None, None) when its sender is not paired in that chat."""
         return self.between(message.network, message.conversation, message.sender)
@@ -63,6 +67,10 @@ class Directory:
     def routes(self) -> Iterable[Route]:
         """Both routes of every pair, ended ones too."""
         return self._routes.values()
+
+    def by_pair(self) -> Iterable[tuple[int, Route]]:
+        """The same, each with the number of its pair."""
+        return ((pair, route) for (pair, _), route in self._routes.items())
 
     def ended(self, pair: int | None) -> bool:
         """Whether the two of this pair may no longer talk as this pair."""

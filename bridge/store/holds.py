@@ -4,7 +4,9 @@ Rules of this file: a hold is a query with a name, tried on the opened message w
 covers what was archived before it, and what comes after. It covers both sides, notices with the message
 they are about, and every message that cannot be opened: what fails, holds. Whom or what it is about is
 content. A policy's `legal_holds` count while the policy is in force, for all records and not only its own,
-and for its people under every id and address that the record knows of them.
+and for its people under every id and address that the record knows of them; what it knows of them is written
+down before a record goes that says so (`note_meant`). A hold that names a person or a conversation is on
+their pairs as well: the names, and what a client agreed to, stay with it.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Connection, insert, select, update
 
 from bridge.errors import ConfigError, Conflict, Damaged, Missing, NotAllowed, QueryError, StoreError
-from bridge.message import Party
+from bridge.message import Party, Route
 from bridge.policy.folding import fold
 from bridge.policy.members import Roster
 from bridge.ports import Placing
@@ -30,7 +32,7 @@ from bridge.search.document import Document, Person
 from bridge.store import schema as s
 from bridge.store.codec import dump
 from bridge.store.documents import Reading, Stored
-from bridge.store.identities import Same, everybody, same_people
+from bridge.store.identities import Same, chats, everybody, person_of, remember, same_people
 from bridge.store.policies import moment, sources_of
 from bridge.store.proposals import in_force
 from bridge.store.proving import acts_about, testimony
@@ -50,12 +52,18 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", re.ASCII)
 # --- what is covered ------------------------------------------------------------------------------------
 
 
+def _everything(_: object) -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Cover:
-    """One hold, ready to be tried. `recorded`: it also covers what a verdict was recorded under its name."""
+    """One hold, ready to be tried on a message, and on those who are or were paired. `recorded`: it also
+    covers what a verdict was recorded under its name."""
 
     name: str
-    accepts: Callable[[Document], bool]
+    accepts: Callable[[Document], bool] = _everything
+    concerns: Callable[[Sequence[Route]], bool] = _everything
     recorded: bool = False
 
 
@@ -84,6 +92,10 @@ class Holds:
             recorded = {name for one in document.decisions for name in one.verdict.legal_holds}
         return [one.name for one in self._covers if one.name in recorded or one.accepts(document)]
 
+    def on(self, routes: Sequence[Route]) -> list[str]:
+        """The names of those that are on the people of a pair, or on their conversation, by its two ways."""
+        return [one.name for one in self._covers if one.concerns(routes)]
+
 
 def standing_holds(db: Connection, policies: PolicySet | None = None) -> Holds:
     """All holds that stand: those that people placed, and those of `policies` (None: of those that the store
@@ -95,11 +107,11 @@ def standing_holds(db: Connection, policies: PolicySet | None = None) -> Holds:
     placed = [_placed(db, name) for name in _unlifted(states)]
     rows = db.execute(select(s.holds.c.name, s.holds.c.state))
     if {row.name: row.state for row in rows} != states:
-        placed.append(Cover(ALTERED, _everything))
+        placed.append(Cover(ALTERED))
     if policies is not None:
         return Holds([*placed, *_of_policies(db, (one.model for one in policies.policies))])
     files = _files_in_force(db)
-    said = [Cover(UNREADABLE, _everything)] if files is None else _of_policies(db, files)
+    said = [Cover(UNREADABLE)] if files is None else _of_policies(db, files)
     return Holds([*placed, *said])
 
 
@@ -140,13 +152,9 @@ def asked(db: Connection) -> dict[str, object]:
 
 def _placed(db: Connection, name: str) -> Cover:
     try:
-        return Cover(name, _accepting(hold(db, name)))
+        return _cover(db, hold(db, name))
     except (Missing, StoreError, QueryError):
-        return Cover(name, _everything)
-
-
-def _everything(_: Document) -> bool:
-    return True
+        return Cover(name)
 
 
 def families(db: Connection, numbers: Sequence[int]) -> dict[int, list[int]]:
@@ -223,7 +231,8 @@ def _activated(db: Connection) -> tuple[str, ...]:
 def _of_policies(db: Connection, files: Iterable[PolicyFile]) -> Iterator[Cover]:
     for file in files:
         for one in file.legal_holds:
-            yield Cover(f"{file.policy}/{one.id}", _about_people(db, one), recorded=True)
+            meant = _Meant(db, one)
+            yield Cover(f"{file.policy}/{one.id}", _about_people(one, meant), meant.concerns, recorded=True)
 
 
 _FIRST_ZONE = timezone(timedelta(hours=14))
@@ -231,24 +240,48 @@ _FIRST_ZONE = timezone(timedelta(hours=14))
 zone narrows it."""
 
 
-def _about_people(db: Connection, one: LegalHold) -> Callable[[Document], bool]:
-    """Whether somebody of a policy's hold is at one end of a message, from its first day on: by whatever id
-    or address somebody has or had whom the policy names."""
-    roster = Roster()
-    people = roster.number(one.people)
+class _Meant:
+    """Whether somebody is one of those whom a policy's hold names, by whatever id or address they have or
+    had. While what was written down of them cannot be read, everybody is."""
 
-    @functools.cache
-    def is_named(person: Person) -> bool:
-        party = Party(person.network, person.id, person.name, person.address, tags=person.tags)
-        return people in roster.of(party)
+    def __init__(self, db: Connection, one: LegalHold) -> None:
+        self._db, self._names = db, frozenset(one.people)
+        roster = Roster()
+        people = roster.number(one.people)
 
-    @functools.cache
-    def known() -> Same:
-        return same_people(db, frozenset(one.people), is_named)
+        @functools.cache
+        def is_named(person: Person) -> bool:
+            party = Party(person.network, person.id, person.name, person.address, tags=person.tags)
+            return people in roster.of(party)
 
-    def is_meant(person: Person) -> bool:
-        ids, addresses = known()
-        return is_named(person) or (person.network, person.id) in ids or fold(person.address) in addresses
+        self._is_named = is_named
+
+    @functools.cached_property
+    def same(self) -> Same:
+        """All their ids and addresses. Raises StoreError when that cannot be found out."""
+        return same_people(self._db, self._names, self._is_named)
+
+    def __call__(self, person: Person) -> bool:
+        if self._is_named(person):
+            return True
+        try:
+            ids, addresses = self.same
+        except StoreError:
+            return True
+        return (person.network, person.id) in ids or fold(person.address) in addresses
+
+    def concerns(self, routes: Sequence[Route]) -> bool:
+        """Whether one of a pair is."""
+        return any(self(one) for one in _people(routes))
+
+
+def _people(routes: Sequence[Route]) -> list[Person]:
+    """The two of a pair."""
+    return [person_of(one.sender) for one in routes]
+
+
+def _about_people(one: LegalHold, is_meant: Callable[[Person], bool]) -> Callable[[Document], bool]:
+    """Whether somebody of a policy's hold is at one end of a message, from its first day on."""
 
     def accepts(document: Document) -> bool:
         if one.since is not None and moment(document.at).astimezone(_FIRST_ZONE).date() < one.since:
@@ -259,9 +292,18 @@ def _about_people(db: Connection, one: LegalHold) -> Callable[[Document], bool]:
     return accepts
 
 
+def note_meant(tx: Tx, lane: int) -> None:
+    """Write down whom the holds of the policies in force mean, as far as the record knows that by now. Has to
+    be done before anything goes that the record knows it from."""
+    files = _files_in_force(tx.db) or ()
+    if held := [_Meant(tx.db, one).same for file in files for one in file.legal_holds]:
+        remember(tx, lane, held)
+
+
 def prepare(db: Connection) -> None:
     """Find out now who the people of the policies' holds are: for that every message is opened once, which no
-    transaction that writes should wait for."""
+    transaction that writes should wait for. And who is paired with whom."""
+    chats(db)
     if any(file.legal_holds for file in _files_in_force(db) or ()):
         everybody(db)
 
@@ -290,15 +332,24 @@ class Hold:
     numbers: str = ""
 
 
-def _accepting(one: Hold) -> Callable[[Document], bool]:
+def _cover(db: Connection, one: Hold) -> Cover:
+    """A hold as it was placed. A conversation that it names is held by all the keys that it has by now."""
     from bridge.search.grammar import COMPOSED
+    from bridge.search.naming import names, widened
     from bridge.search.query import parse
 
     numbered = _numbered(one.numbers)
     if one.numbers and not one.query:
-        return lambda document: document.number in numbered
+        return Cover(one.name, lambda document: document.number in numbered, lambda _: False)
     asked = parse(one.query, moment(one.placed_at), UTC, limits=COMPOSED)
-    return lambda document: document.number in numbered or asked.accepts(document)
+    if "in:" in one.query:
+        asked = widened(asked, chats(db))
+
+    def concerns(routes: Sequence[Route]) -> bool:
+        keys = tuple(route.conversation for route in routes)
+        return names(asked, _people(routes), keys)
+
+    return Cover(one.name, lambda message: message.number in numbered or asked.accepts(message), concerns)
 
 
 @functools.lru_cache(maxsize=64)

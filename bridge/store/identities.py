@@ -3,7 +3,10 @@
 Rules of this file: reads only. A name is not a person: pairs end, and are made again under another name, and
 what somebody wrote while nobody had paired them has an id alone. So whoever asks for all of somebody asks by
 ids. They come from every pair there ever was and is not erased, and from messages that were opened: those of
-a search, or all of them, each once in the life of a process (`everybody`).
+a search, or all of them, each once in the life of a process (`everybody`). What these say of people whom a
+policy holds is written down before any of them goes (`remember`): it is never known less well afterwards.
+
+    people:meant   people whom legal holds of policies mean: ids, addresses, tags; only ever added to
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, and_, bindparam, literal_column, select
 
-from bridge.message import SYMPHONY, WEIXIN
+from bridge.message import SYMPHONY, WEIXIN, Party
 from bridge.policy.folding import fold
 from bridge.search.document import Document, Person
 from bridge.search.people import both, is_meant
@@ -25,11 +28,14 @@ from bridge.search.terms import Term
 from bridge.search.writing import quoted
 from bridge.store import schema as s
 from bridge.store import views
+from bridge.store.codec import dump
 from bridge.store.directory import Directory
 from bridge.store.documents import Reading
 from bridge.store.prepared import Prepared
+from bridge.store.proving import acts_about
 from bridge.store.rows import WORDS_OF_OURS
 from bridge.store.vault import Vault, apart, vault_of
+from bridge.store.writer import Tx
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +68,7 @@ def identities(db: Connection, name: str, found: Iterable[Document], *, whole: b
 
 def _known(db: Connection, found: Iterable[Document]) -> dict[tuple[str, str], dict[Person, None]]:
     known: defaultdict[tuple[str, str], dict[Person, None]] = defaultdict(dict)
-    for one in _of_pairs(db):
+    for one in (*_of_pairs(db), *remembered(db)):
         known[one.network, one.id][one] = None
     for document in found:
         for one in both(document):
@@ -161,16 +167,32 @@ class _Seen:
                 self._same[names] = len(self._seen), known
             return known
 
+    def chats(self, db: Connection) -> list[tuple[str, ...]]:
+        """See `chats`."""
+        with self._lock:
+            found: defaultdict[int, dict[str, None]] = defaultdict(dict)
+            for pair, route in self._directory_of(db).by_pair():
+                found[pair][route.conversation] = None
+            return [tuple(keys) for keys in found.values()]
+
+    def _directory_of(self, db: Connection) -> Directory:
+        """The pairs, ended ones too. What a transaction did to them that writes may never come to be true:
+        it is not remembered."""
+        writes = db.get_execution_options().get("writes")
+        directory = Directory() if writes and not self._directory.is_current(db) else self._directory
+        directory.refresh(db)
+        return directory
+
     def _look(self, db: Connection) -> None:
         # What a transaction reads that writes may never come to be true: it is not remembered as read. Its
         # own entries come after those that the tree had when it began.
         writes = db.get_execution_options().get("writes")
         sizes = {row.lane: row.size for row in db.execute(_SIZES)} if writes else None
-        directory = Directory() if writes else self._directory
-        directory.refresh(db)
-        for route in directory.routes():
-            for one in (route.sender, route.recipient):
-                self._seen[Person(one.network, one.id, one.name, one.address, one.tags)] = None
+        for one in remembered(db):
+            self._seen[one] = None
+        for route in self._directory_of(db).routes():
+            for party in (route.sender, route.recipient):
+                self._seen[person_of(party)] = None
         reading, upto, is_true = Reading(db), self._upto, True
         while rows := _SENDERS.rows(db, {"b_after": upto}):
             for number, network, sender, lane, seq, wrapped, sealed in rows:
@@ -202,6 +224,16 @@ def everybody(db: Connection) -> list[Person]:
     return _SEEN.setdefault(vault_of(db), _Seen()).people(db)
 
 
+def chats(db: Connection) -> list[tuple[str, ...]]:
+    """The keys of each pair's conversation, one on each network, ended pairs too."""
+    return _SEEN.setdefault(vault_of(db), _Seen()).chats(db)
+
+
+def person_of(party: Party) -> Person:
+    """Somebody as queries see them."""
+    return Person(party.network, party.id, party.name, party.address, party.tags)
+
+
 def same_people(db: Connection, names: frozenset[str], is_meant: Callable[[Person], bool]) -> Same:
     """`the_same` of everybody; remembered by the `names` that `is_meant` rests on alone."""
     return _SEEN.setdefault(vault_of(db), _Seen()).same(db, names, is_meant)
@@ -229,3 +261,39 @@ def _is_new(one: Person, ids: set[Key], addresses: set[str]) -> bool:
 
 def _key(one: Person) -> Key:
     return one.network, one.id
+
+
+# --- what is never forgotten ----------------------------------------------------------------------------
+
+
+MEANT = "meant"
+"""Whose the entries are that say whom the legal holds of policies mean."""
+
+
+def remember(tx: Tx, lane: int, held: Sequence[Same]) -> None:
+    """Write down all that is known of people whom policies hold, as far as that is not written yet: what goes
+    after this may have been the last to say that an id and an address are one person's."""
+    tx.flush()
+    known = set(remembered(tx.db))
+    new = {_nameless(one) for one in everybody(tx.db) if any(_is_of(one, same) for same in held)} - known
+    if new:
+        people = sorted([one.network, one.id, one.address, sorted(one.tags)] for one in new)
+        tx.append(lane, "people:meant", MEANT, {"people": len(new)}, dump({"people": people}))
+
+
+def remembered(db: Connection) -> list[Person]:
+    """Everybody who was so written down. Raises Damaged when that is not what was recorded."""
+    return [
+        Person(network, id_, "", address, frozenset(tags))
+        for _, said in acts_about(db, MEANT)
+        for network, id_, address, tags in said["people"]
+    ]
+
+
+def _nameless(one: Person) -> Person:
+    """Somebody without a name: no policy holds by name."""
+    return Person(one.network, one.id, "", one.address, one.tags)
+
+
+def _is_of(one: Person, same: Same) -> bool:
+    return _key(one) in same.ids or (bool(one.address) and fold(one.address) in same.addresses)

@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
-from rig import CONTACT, LANGUAGES, START, Hands, judge, message
+from disposals import DAY, FIRST, SHORT, Firm, firm
+from rig import CONTACT, LANGUAGES, PAIR, START, STREAM, Hands, judge, message
 from store.test_terms_and_standings import sound
+from story import passed
 
 from bridge import desk, pipeline
 from bridge.errors import ConfigError, Conflict, Damaged, Missing, NotAllowed
 from bridge.message import SYMPHONY, WEIXIN, Archived, Message, Retention, Verdict
 from bridge.policy import Source, assemble
-from bridge.ports import Placing
+from bridge.ports import Placing, Ruling
 from bridge.search.query import parse
-from bridge.store import holds, terms
+from bridge.store import disposal, holds, terms
+from bridge.store.database import Database
+from bridge.store.documents import last_number
+from bridge.store.heartbeats import beat
+from bridge.store.identities import MEANT
+from bridge.store.proving import acts_about
 
 ALICE = "with:alice.wong@bank.example"
 LATER = START + 9 * 366 * 86_400_000
@@ -28,6 +36,13 @@ timezone: Asia/Hong_Kong
 legal_holds:
   - { id: matter-3, people: [alice.wong@bank.example], since: %s, approved_by: carol@bank.example }
 """
+
+
+async def archive(old: Firm, *messages: Message) -> None:
+    """Archive and judge in a firm: everything lives for thirty days."""
+    await old.story.archive(*messages)
+    for one in await old.store.unjudged(9):
+        await old.store.record_rulings([Ruling(one, replace(passed(one), retention=(SHORT,)), "")])
 
 
 async def say(hands: Hands, *messages: Message, held_by: tuple[str, ...] = ()) -> None:
@@ -73,13 +88,26 @@ async def test_holds_overlap(hands: Hands) -> None:
     """Each is named; to lift one leaves the other."""
     await say(hands, message(SYMPHONY, 1, "the swap"), message(WEIXIN, 2, "hello"))
     await place(hands, "CASE-7", "swap")
-    await place(hands, "CASE-8", f"in:{CONTACT}")
+    await place(hands, "CASE-8", "hello")
     await place(hands, "CASE-9", ALICE)
     assert await kept(hands, 1, 2) == [("hold CASE-7", "hold CASE-9"), ("hold CASE-8", "hold CASE-9")]
     await desk.propose_lift(hands.store, "CASE-9", "carol", "settled")
     await desk.lift_hold(hands.store, "CASE-9", "dave", "agreed", ())
     assert await kept(hands, 1, 2) == [("hold CASE-7",), ("hold CASE-8",)]
     assert await sound(hands) == []
+
+
+@pytest.mark.parametrize("key", [CONTACT, STREAM])
+async def test_a_conversation_is_both_its_halves(hands: Hands, key: str) -> None:
+    """Each network has a key of its own for it: whichever is named, all of it is held, and what is written
+    when the client was paired anew in another room."""
+    await say(hands, message(SYMPHONY, 1), message(WEIXIN, 2))
+    await place(hands, "CASE-7", f"in:{key}")
+    assert await kept(hands, 1, 2) == [("hold CASE-7",)] * 2
+    await hands.store.end_pair(1, "carol", "moved")
+    await hands.store.make_pair({**PAIR, "stream": "another room"}, "carol", "moved")
+    await say(hands, message(SYMPHONY, 3, conversation="another room"))
+    assert await kept(hands, 3) == [("hold CASE-7",) if key == CONTACT else ()]
 
 
 async def test_two_people_lift_a_hold(hands: Hands) -> None:
@@ -185,6 +213,50 @@ async def test_a_policy_holds_a_person_under_every_id_and_address(hands: Hands) 
     )
     names = await kept(hands, 2, 3, 4, 5, 6)
     assert ["hold hk-equities/matter-3" in one for one in names] == [True, True, True, True, False]
+
+
+async def test_what_goes_takes_nobody_out_of_a_hold(tmp_path: Path) -> None:
+    """A record from before a hold's first day may go. It alone said whose address an id was: that is written
+    down before, once, and what was written under that id later stays held, in a process that never saw it."""
+    old = firm(tmp_path)
+    apart = {"sender": "7009", "conversation": "another room"}
+    hers = old.story.says("hello", address="dora.ng@bank.example")
+    await old.store.own("daemon")
+    await archive(old, replace(hers, **apart))
+    old.story.clock.at += 40 * DAY
+    since = datetime.fromtimestamp(old.story.clock.at / 1000, UTC) - timedelta(days=20)
+    text = (POLICY % f"{since:%Y-%m-%d}").replace("alice.wong", "dora.ng")
+    source = Source("hk.yaml", text.encode())
+    await old.store.activate_policy([("hk-equities", source.hash)], FIRST, "a complaint", [source])
+    later = old.story.says("delete the mails", address="dora.chan@bank.example")
+    await archive(old, replace(later, **apart), replace(old.story.says("and this", address=""), **apart))
+    old.story.clock.at += 40 * DAY
+    await old.store.write(lambda tx: beat(tx, 0, "weixin", tx.now, 0))
+    for _ in range(2):
+        await old.dispose()
+    old.store.close()
+    old.story.store = Database(old.story.url, old.story.blobs, old.story.clock)
+    last = await old.store.read(last_number)
+    assert await old.store.read(lambda db: disposal.fate(db, last - 2)) is not None
+    numbers = [last - 1, last]
+    said = await old.store.read(lambda db: terms.standings(db, numbers, LATER, holds.standing_holds(db)))
+    assert [one.kept for one in said] == [("hold hk-equities/matter-3",)] * 2
+    assert len(await old.store.read(lambda db: acts_about(db, MEANT))) == 1
+    assert await old.findings() == []
+    old.store.close()
+
+
+async def test_what_was_written_down_of_people_and_is_gone_frees_nobody(hands: Hands) -> None:
+    """Nobody knows then whom a policy's hold means: it is on everything."""
+    other = message(SYMPHONY, 1, sender="7100", address="bob.li@bank.example", conversation="another room")
+    await say(hands, other)
+    source = Source("hk.yaml", (POLICY % "2025-12-01").encode())
+    await hands.store.activate_policy([("hk-equities", source.hash)], "carol", "a complaint", [source])
+    await hands.store.write(lambda tx: holds.note_meant(tx, 0))
+    assert await kept(hands, 1) == [("undecided",)]
+    (noted,) = await hands.entries("people:meant")
+    await hands.store.write(lambda tx: tx.db.exec_driver_sql(f"DELETE FROM content WHERE seq = {noted.seq}"))
+    assert await kept(hands, 1) == [("undecided", "hold hk-equities/matter-3")]
 
 
 async def test_no_timezone_narrows_the_hold_of_a_policy(hands: Hands) -> None:

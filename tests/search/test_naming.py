@@ -1,0 +1,70 @@
+"""Whom a query speaks of; a conversation by all of its keys."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from bridge.search.document import Person
+from bridge.search.naming import names, others, widened
+from bridge.search.query import Query, parse
+
+CHATS = [("room-a", "wk/wm1"), ("room-b", "wk/wm1"), ("room-c", "wk/wm2")]
+ALICE = Person("symphony", "7001", "Alice Wong", "alice.wong@bank.example", frozenset({"Research"}))
+LI_LEI = Person("weixin", "wm1", "李雷")
+
+
+def asked(text: str) -> Query:
+    """A query as somebody types it."""
+    return parse(text, datetime(2026, 11, 23, tzinfo=UTC), UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "wide"),
+    [
+        ("in:room-c", "in:room-c OR in:wk/wm2"),
+        ("in:room-c OR in:wk/wm2", "in:room-c OR in:wk/wm2"),
+        ("in:wk/wm1", "in:wk/wm1 OR in:room-a OR in:room-b"),
+        ("in:wm2", "in:wm2 OR in:room-c"),
+        ("in:wk", "in:wk OR in:room-a OR in:room-b OR in:room-c"),
+        ("in:elsewhere swap", "in:elsewhere swap"),
+        ("swap in:room-c limit:3", "swap (in:room-c OR in:wk/wm2) limit:3"),
+        ("swap -in:room-c", "swap -in:room-c"),
+        ("-(swap -in:room-c)", "-(swap -(in:room-c OR in:wk/wm2))"),
+    ],
+)
+def test_a_conversation_has_all_of_its_keys(text: str, wide: str) -> None:
+    """By either key, by an account, and by every pair that ever had it; what is left out is left as it is,
+    because to leave out the other half as well would hold less."""
+    assert str(widened(asked(text), CHATS)) == wide
+
+
+def test_other_keys_are_named_once() -> None:
+    """None for a key that nobody has."""
+    assert others("room-a", [*CHATS, *CHATS]) == ["wk/wm1"]
+    assert others("wm", CHATS) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("swap", False),
+        ("after:2026-01-01", False),
+        ("-from:李雷", False),
+        ("reviewer:bob", False),
+        ("to:somebody", False),
+        ("with:=wm1", True),
+        ("swap from:李雷", True),
+        ("swap OR to:alice", True),
+        ("in:room-a", True),
+        ("in:wk", True),
+        ("in:room-b", False),
+        ("group:research", True),
+        ("group:sales", False),
+        ("tag:research", False),
+    ],
+)
+def test_whom_a_query_names(text: str, named: bool) -> None:
+    """One of the two, in whatever role; their conversation; their label of the directory's."""
+    assert names(asked(text), [ALICE, LI_LEI], ("room-a", "wk/wm1")) == named
