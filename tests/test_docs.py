@@ -34,7 +34,7 @@ from rules import obey
 from story import ENTRIES, Terminal, copy_of_the_story
 
 from bridge import config, flow, telemetry
-from bridge.cli import COMMANDS, weighbridge
+from bridge.cli import COMMANDS, main, weighbridge
 from bridge.cli.compose import WallClock
 from bridge.ledger.entry import KINDS
 from bridge.policy import language
@@ -93,6 +93,8 @@ def shell_lines(text: str) -> Iterator[str]:
 CLIENT_WRITES = "<!-- here the client writes -->"
 PLACEHOLDER = "wkAbc/wmXyz"
 PORTS = ("8101", "8102", "9471")
+SHELL = frozenset("|&;<>$`*~")
+"""What a line needs a shell for."""
 PATIENCE = 90.0
 """Seconds that anything may take before it counts as broken."""
 
@@ -163,12 +165,25 @@ class Reader:
                 self.env[name] = re.sub(r"\$(\w+)", lambda found: self.env[found[1]], value)
         elif command.endswith("&"):
             self._starts(command.rstrip("& "))
+        elif self.running and command.startswith("weighbridge ") and not set(command) & SHELL:
+            self._calls(shlex.split(command)[1:])
         else:
             ended = subprocess.run(
                 ["bash", "-c", command], cwd=self.folder, env=self.env, capture_output=True, text=True,
                 timeout=PATIENCE, check=False,
             )  # fmt: skip
             assert ended.returncode == 0, f"$ {command}\n{ended.stdout}{ended.stderr}"
+
+    def _calls(self, words: list[str]) -> None:
+        """A command while others run, in this process: that the program starts anew was shown before."""
+        with pytest.MonkeyPatch.context() as here:
+            here.chdir(self.folder)
+            for name in (name for name in self.env if name.startswith(config.PREFIX)):
+                here.setenv(name, self.env[name])
+            here.setattr(sys, "argv", ["weighbridge", *words])
+            with pytest.raises(SystemExit) as left:
+                main()
+        assert not left.value.code, f"$ weighbridge {shlex.join(words)}"
 
     def _starts(self, command: str) -> None:
         said = self.folder / f"said-{len(self.running)}"

@@ -1,12 +1,12 @@
 """The process that a bench measures: the bridge, a bare relay, or the database alone.
 
-    python -m bridge.cli.bench.node bridge|bare|commits FOLDER [CORE]
+    python -m bridge.cli.bench.node bridge|bare|commits FOLDER CORE [SECONDS]
 
 Rules of this file: the bridge is composed as `run` composes it, from the settings file in FOLDER. The bare
 relay shares connectors, loop and concurrency with it and nothing else: no archive, no policy, no ledger, and
 a network is told "received" at once, because nothing could be kept anyway. One JSON line on standard output
 says that the process is ready; SIGTERM ends it, and so does the end of standard input: whoever started it
-is gone then.
+is gone then. CORE is "" for any; SECONDS is how long each half of `commits` takes.
 """
 
 from __future__ import annotations
@@ -60,11 +60,11 @@ def main() -> None:
 
     from bridge import config, telemetry
 
-    kind, folder, *core = sys.argv[1:]
+    kind, folder, core, *seconds = sys.argv[1:]
     if core:
-        os.sched_setaffinity(0, {int(core[0])})
+        os.sched_setaffinity(0, {int(core)})
     if kind == "commits":
-        _tell(commits(Path(folder)))
+        _tell(commits(Path(folder), *map(float, seconds)))
         return
     threading.Thread(target=_follow, daemon=True).start()
     sooner()

@@ -126,11 +126,18 @@ class Node:
 
 
 @contextlib.asynccontextmanager
-async def started(kind: str, folder: Path, core: int | None) -> AsyncIterator[Node]:
-    """Start a `node` of this kind; it is gone when the block is left, in whatever way."""
+async def started(kind: str, folder: Path, core: int | None, *more: str) -> AsyncIterator[Node]:
+    """Start a `node` of this kind, told `more`; it is gone when the block is left, in whatever way."""
     log = folder / "node.log"
-    command = [sys.executable, "-m", node.__name__, kind, str(folder)]
-    command += [] if core is None else [str(core)]
+    command = [
+        sys.executable,
+        "-m",
+        node.__name__,
+        kind,
+        str(folder),
+        "" if core is None else str(core),
+        *more,
+    ]
     with log.open("wb") as errors:
         process = await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=errors
@@ -315,7 +322,8 @@ async def _limited() -> AsyncIterator[Cores]:
 
 async def _commits(plan: Plan, cores: Cores) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="weighbridge-bench-", dir=plan.folder) as folder:
-        async with started("commits", Path(folder), cores.measured) as measured:
+        seconds = min(node.COMMIT_SECONDS, plan.seconds)
+        async with started("commits", Path(folder), cores.measured, str(seconds)) as measured:
             return await measured.told()
 
 
