@@ -24,7 +24,7 @@ from bridge.cli.bench.relay import BARE, BRIDGE, growth, percentile, summary
 from bridge.cli.bench.traffic import Arrival, BenchFailed, Networks, Pressure, carry, checked, text_of
 from bridge.message import SYMPHONY, WEIXIN, Batch, Kind, Message, Permit, Receipt, Traffic
 
-MESSAGES = 150
+MESSAGES = 60
 FEW = ["relay", "--json", "--conversations", "5"]
 SMALL = [*FEW, "--messages", str(MESSAGES), "--rounds", "1", "--seconds", "0.2"]
 DIRECTIONS = ("to_symphony", "to_weixin")
@@ -71,10 +71,10 @@ def test_a_small_run_measures_everything_once(tmp_path: Path) -> None:
 
 def test_a_long_run_looks_at_the_memory(tmp_path: Path) -> None:
     """`--memory` carries that many messages and says what the process held on the way."""
-    rows = run([*FEW, "--memory", "200"], tmp_path)
+    rows = run([*FEW, "--memory", "100"], tmp_path)
     samples = [row for row in rows if row["kind"] == "memory"]
-    assert [row["messages"] for row in samples] == list(range(10, 201, 10))
-    assert rows[-1] == growth([row["rss_mb"] for row in samples], 200)
+    assert [row["messages"] for row in samples] == list(range(5, 101, 5))
+    assert rows[-1] == growth([row["rss_mb"] for row in samples], 100)
 
 
 def test_a_run_that_is_told_to_stop_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -511,14 +511,23 @@ def outcomes(policies: PolicySet) -> list[Outcome]:
     return [weigh(policies, text, to=to).outcome for text in TEXTS for to in (SYMPHONY, WEIXIN)]
 
 
-@pytest.mark.parametrize("start", STARTS, ids=str)
-def test_every_edit_has_a_true_class(start: list[Edit]) -> None:
-    """Each edit of the list, from each beginning: no outcome moves where its class says that it cannot."""
-    live = with_edits(start)
+def some_of(edits: list[Edit], start: int) -> list[Edit]:
+    """All edits where nothing came before, and every second one from each other beginning, in turn.
+
+    So each edit is tried alone and from two of the four others; most neighbours in the list are values of one
+    thing, which is therefore edited from all of them.
+    """
+    return edits[start % 2 :: 2] if start else edits
+
+
+@pytest.mark.parametrize("start", range(len(STARTS)), ids=lambda start: str(STARTS[start]))
+def test_every_edit_has_a_true_class(start: int) -> None:
+    """Edits of the list, from each beginning: no outcome moves where its class says that it cannot."""
+    live = with_edits(STARTS[start])
     before = outcomes(live)
-    for edit in SMALL_EDITS:
+    for edit in some_of(SMALL_EDITS, start):
         try:
-            draft = with_edits([*start, edit])
+            draft = with_edits([*STARTS[start], edit])
         except IMPOSSIBLE:  # together they say nothing
             continue
         said = directions(compare(live, draft))
