@@ -13,7 +13,7 @@ from sqlalchemy import and_, case, insert, or_, select, update
 
 from bridge.errors import Conflict
 from bridge.flow import DeliveryState, MessageState
-from bridge.message import SYMPHONY, Cause, Outcome, Verdict
+from bridge.message import Cause, Outcome, Verdict
 from bridge.store import schema as s
 from bridge.store.codec import dump, message_from, verdict_from
 from bridge.store.copies import outstanding
@@ -33,6 +33,7 @@ from bridge.store.rows import (
     states_in,
     upserting,
 )
+from bridge.store.uses import TAKES_NO_KEY, Uses
 from bridge.store.writer import Tx
 
 if TYPE_CHECKING:
@@ -44,10 +45,6 @@ _SET_META = upserting(s.meta, ("key", "value"), ("key",), value=lambda new: new.
 _FIRST_CURSOR = upserting(
     s.cursors, ("network", "name", "value"), ("network", "name"), value=lambda new: s.cursors.c.value
 )
-
-
-_TAKES_NO_KEY = SYMPHONY
-"""The network that cannot tell a repetition: what it was sent a second time stands there twice."""
 
 
 def take_lane(
@@ -88,16 +85,17 @@ def take_lane(
         .values(
             state=DeliveryState.READY.value,
             uncertain=1,
-            next_at=case((network == _TAKES_NO_KEY, tx.now + wait), else_=tx.now),
+            next_at=case((network == TAKES_NO_KEY, tx.now + wait), else_=tx.now),
         )
     )
     tx.db.execute(update(s.chats).where(s.chats.c.lane == lane).values(due_at=tx.now))
     return epoch
 
 
-def give_back(tx: Tx, lane: int, network: str, epoch: int) -> None:
+def give_back(tx: Tx, lane: int, network: str, epoch: int, uses: Uses) -> None:
     """Put back what a network's closed room had claimed, as uncertain: it may have been sent."""
     tx.fence(lane, epoch)
+    uses.give_back(network)
     tx.db.execute(
         update(s.deliveries)
         .where(

@@ -46,6 +46,7 @@ from bridge.store.engines import Held, alone, hold, open_engine, partition, plac
 from bridge.store.lease import LEASE_MS, Lease, Mark
 from bridge.store.proposals import Orders
 from bridge.store.rows import chunks, drop_delivery
+from bridge.store.uses import Uses
 from bridge.store.vault import vault_of
 from bridge.store.writer import Shared, Tx, Writer
 
@@ -140,6 +141,7 @@ class Database:
         self.lane = 0
         self.epoch = -1
         self._directory = Directory()
+        self._uses = Uses()
         self._looked_astray = -sending.ASTRAY_EVERY
         self._reading_directory = Directory()
         self._writer = Writer(self.engine.execution_options(writes=True), clock.now)
@@ -218,6 +220,7 @@ class Database:
         if epoch is None:
             raise Conflict("another daemon works this store; stop it, or wait for its lease to run out")
         self.epoch = epoch
+        self._uses = Uses(self.clock.now())
         self.lease.extend(since)
         if alone:
             await self._leave_mark()
@@ -247,7 +250,7 @@ class Database:
 
     async def give_back(self, network: str) -> None:
         """Put back what a network's closed room had claimed."""
-        await self.write(lambda tx: acts.give_back(tx, self.lane, network, self.epoch))
+        await self.write(lambda tx: acts.give_back(tx, self.lane, network, self.epoch, self._uses))
 
     # bridge.ports.Store
 
@@ -312,7 +315,7 @@ class Database:
             return ()
         return await self.write(
             lambda tx: sending.claim(
-                tx, self._directory, network, self.lane, self.epoch, chats, stopped, astray
+                tx, self._directory, network, self.lane, self.epoch, chats, stopped, astray, self._uses
             )
         )
 
@@ -331,7 +334,7 @@ class Database:
 
     async def record_attempts(self, attempts: Sequence[Attempt]) -> None:
         """Write what became of claimed deliveries."""
-        await self.write(lambda tx: sending.record_attempts(tx, attempts, self.lane))
+        await self.write(lambda tx: sending.record_attempts(tx, attempts, self.lane, self._uses))
 
     async def set_languages(self, languages: Mapping[str, str]) -> None:
         """The language, by network, of people who are paired with nobody."""

@@ -1,8 +1,9 @@
 """What a permit is bound to: one message as it was archived and judged, and one place to say it.
 
-Rules of this file: the entry that made a permit is the measure, never a row. Each such entry has a seal over
+Rules of this file: the entry that made a permit is the measure, never a row. Each such entry has seals over
 everything that decides what goes where, under a key that the database does not have; so whoever changes rows,
-or entries, can stop a delivery, and can not send anything elsewhere, anything else, or anything twice.
+or entries, can stop a delivery, and can not send anything elsewhere, or anything else. That it went out is
+written in entries, which can be taken away: what the process itself remembers is in `uses`.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from bridge.store import schema as s
 from bridge.store.codec import message_from, verdict_words
 from bridge.store.directory import Directory
 from bridge.store.judging import Rulings, drop_unpaired, fail_delivery, tell_sender
-from bridge.store.permits import ALTERED, BESIDE, names_files, objection, story
+from bridge.store.permits import ALTERED, BESIDE, SPENT, names_files, objection, story
 from bridge.store.prepared import Prepared
 from bridge.store.quoting import quoted_text
 from bridge.store.rows import (
@@ -40,6 +40,7 @@ from bridge.store.rows import (
     states_in,
     upserting,
 )
+from bridge.store.uses import Uses, made_at
 from bridge.store.writer import Tx
 
 LOOK_AGAIN = 30_000
@@ -201,16 +202,18 @@ def claim(
     chats: int,
     stopped: Stopped = ignore,
     astray: bool = False,
+    uses: Uses | None = None,
 ) -> list[Claim]:
     """Take deliveries that are due, from `chats` conversations at most, and make their permits.
 
     What is not as the ledger has it, or cannot be read, is parked, and `stopped` is told; with `astray`, what
-    no conversation leads to as well.
+    no conversation leads to as well. `uses` is what this process knows of the permits that it used.
 
     Of each conversation the first ones are taken, in order, up to one whose time has not come. Nothing is
     taken while a person has frozen the bridge: asked here, so that no claim can follow the freeze.
     """
     tx.fence(lane, epoch)
+    uses = uses or Uses()
     if is_frozen(tx.db):
         return []
     ids = _astray(tx, lane) if astray else []
@@ -224,13 +227,13 @@ def claim(
         return []
     directory.refresh(tx.db)
     found = _found(tx, ids)
-    wrong = {row.id: why for row in found if (why := _objection(tx, network, row))}
+    wrong = {row.id: why for row in found if (why := _objection(tx, network, row, uses))}
     sound = [row for row in found if row.id not in wrong]
     going = [row for row in sound if not directory.ended(row.pair_of_message)]
     claims = []
     for row in going:
         try:
-            claims.append(_claimed(tx, directory, row, epoch))
+            claims.append(_claimed(tx, directory, row, epoch, uses))
         except _UNREADABLE:
             wrong[row.id] = ALTERED
     if claims:
@@ -264,10 +267,12 @@ def _found_apart(tx: Tx, ids: list[int]) -> list[object]:
     return found
 
 
-def _objection(tx: Tx, network: str, row: object) -> str:
+def _objection(tx: Tx, network: str, row: object, uses: Uses) -> str:
     """Why this row is not sent into `network`, one of `permits.STOPPED`; "" when it is sound."""
     if row.network != network or not _is_sound(row):
         return ALTERED
+    if uses.is_used(row.permit):
+        return SPENT  # the row, and its entries, may say what they will
     return objection(tx.db, tx.vault, row)
 
 
@@ -387,17 +392,21 @@ def _own_words(tx: Tx, network: str, chat: str) -> tuple[list[int], int]:
     return own, tx.now + LOOK_AGAIN if len(own) < len(rows) else FAR
 
 
-def _claimed(tx: Tx, directory: Directory, row: object, epoch: int) -> Claim:
+def _claimed(tx: Tx, directory: Directory, row: object, epoch: int, uses: Uses) -> Claim:
     direct = row.conversation.startswith(DIRECT)  # the table has a token of the address
+    content = _content(tx.db, directory, row)
+    first = row.first_try_at or tx.now
+    uncertain = uses.take(row.permit, row.network, uncertain=bool(row.uncertain))
     permit = Permit(
         id=row.permit,
         network=row.network,
         conversation=message_from(row.body, b"").conversation if direct else row.conversation,
-        content=_content(tx.db, directory, row),
+        content=content,
         message_seq=row.message,
         attempt=row.attempt + 1,
-        uncertain=bool(row.uncertain),
-        first_try_at=row.first_try_at or tx.now,
+        uncertain=uncertain,
+        # Where it is looked for, its row is not what says since when.
+        first_try_at=min(first, made_at(row.permit)) if uncertain else first,
         archived_at=row.archived_at,
         epoch=epoch,
         seal=_SEAL,
@@ -424,13 +433,13 @@ def _content(db: object, directory: Directory, row: object) -> Content:
     return replace(content, files=tuple(replace(blob, name=words.visible(blob.name)) for blob in blobs))
 
 
-def record_attempts(tx: Tx, attempts: Iterable[Attempt], lane: int) -> None:
-    """Write what became of claimed deliveries.
+def record_attempts(tx: Tx, attempts: Iterable[Attempt], lane: int, uses: Uses | None = None) -> None:
+    """Write what became of claimed deliveries, and let `uses` know.
 
     An attempt made under an epoch that has been superseded changes nothing: the new owner of the lane has
     already taken the delivery as uncertain and looks it up.
     """
-    work = _Attempts(tx, lane)
+    work = _Attempts(tx, lane, uses or Uses())
     for attempt in attempts:
         work.add(attempt)
     work.write()
@@ -439,8 +448,8 @@ def record_attempts(tx: Tx, attempts: Iterable[Attempt], lane: int) -> None:
 class _Attempts:
     """Gathers what became of many attempts, so that each table is written once."""
 
-    def __init__(self, tx: Tx, lane: int) -> None:
-        self.tx, self.lane = tx, lane
+    def __init__(self, tx: Tx, lane: int, uses: Uses) -> None:
+        self.tx, self.lane, self.uses = tx, lane, uses
         self.rows: list[dict] = []
         self.receipts: list[dict] = []
         self.spent: dict[tuple[str, str], int] = {}
@@ -451,12 +460,13 @@ class _Attempts:
     def add(self, attempt: Attempt) -> None:
         """One attempt: sent, or what else."""
         permit = attempt.permit
+        uncertain = self._is_uncertain(attempt)
         if permit.epoch != self.tx.epochs[self.lane]:
             return
         state = after(DeliveryState.CLAIMED, attempt.step.value)
         row = {"b_permit": permit.id, "b_epoch": permit.epoch, "b_state": state.value}
         row |= {"b_next": attempt.at or self.tx.now, "b_reason": attempt.reason}
-        row |= {"b_uncertain": int(attempt.uncertain), "b_done": 0}
+        row |= {"b_uncertain": int(uncertain), "b_done": 0}
         row["b_undo"] = int(attempt.step is Step.GIVE_BACK)
         self._receive(attempt)
         if attempt.step is Step.SEND:
@@ -468,6 +478,14 @@ class _Attempts:
             self.notices.append((permit.message_seq, attempt.notice))
         self.rows.append(row)
         self.chats.add((permit.network, self.tx.vault.hidden(permit.conversation)))
+
+    def _is_uncertain(self, attempt: Attempt) -> bool:
+        """Whether its row is to say that it may have arrived."""
+        permit = attempt.permit.id
+        if attempt.step is Step.GIVE_BACK and self.uses.put_back(permit):
+            return False  # it was not tried: only nobody knew whether it had been before this process began
+        self.uses.end(permit, sent=attempt.step is Step.SEND, uncertain=attempt.uncertain)
+        return attempt.uncertain
 
     def _receive(self, attempt: Attempt) -> None:
         permit, receipt = attempt.permit, attempt.receipt

@@ -13,12 +13,18 @@ from bridge.errors import Conflict
 from bridge.message import SYMPHONY, WEIXIN, Kind
 from bridge.ports import Step
 from bridge.store import acts
+from bridge.store.uses import Uses
 from bridge.store.verify import verify
 
 
 async def take(hands: Hands, owner: str, **more: Any) -> int | None:
     """Take the lane for `owner`, for ten seconds."""
     return await hands.store.write(lambda tx: acts.take_lane(tx, 0, owner, 10_000, **more))
+
+
+def succeed(hands: Hands, epoch: int | None) -> None:
+    """Go on as the process that took the lane under `epoch`: it used no permit yet."""
+    hands.store.epoch, hands.store._uses = epoch or 0, Uses()
 
 
 async def the_act(hands: Hands, kind: str) -> dict[str, Any]:
@@ -58,7 +64,7 @@ async def test_what_the_former_owner_claimed_is_uncertain(hands: Hands) -> None:
     await hands.say(message(SYMPHONY, 1, "one"), message(SYMPHONY, 2, "two"))
     (claim, second) = await hands.claim(WEIXIN)
     await hands.end(second, Step.GIVE_BACK)
-    hands.store.epoch = await take(hands, "next", force=True) or 0
+    succeed(hands, await take(hands, "next", force=True))
     first, other = await hands.claim(WEIXIN)
     assert (first.permit.id, first.permit.uncertain, first.permit.attempt) == (claim.permit.id, True, 2)
     assert (other.permit.uncertain, other.permit.attempt) == (False, 1)
@@ -71,7 +77,7 @@ async def test_what_may_yet_be_sent_is_waited_for_where_a_repetition_shows(hands
     await hands.claim(WEIXIN)
     (claim,) = await hands.claim(SYMPHONY)
     await take(hands, "next", force=True)
-    hands.store.epoch = await take(hands, "the one after", force=True, is_dead=lambda _: True) or 0
+    succeed(hands, await take(hands, "the one after", force=True, is_dead=lambda _: True))
     assert [one.permit.uncertain for one in await hands.claim(WEIXIN)] == [True]
     assert await hands.claim(SYMPHONY) == []
     hands.clock.forward(9_999)
@@ -90,7 +96,7 @@ async def test_nobody_waits_for_the_dead_or_for_who_has_left(hands: Hands, left:
     if left:
         await hands.store.leave()
     epoch = await take(hands, "next", force=True, is_dead=lambda one: not asked.append(one))
-    hands.store.epoch = epoch or 0
+    succeed(hands, epoch)
     assert len(await hands.claim(SYMPHONY)) == 1
     assert asked == ([] if left else [former])
 

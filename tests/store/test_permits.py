@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
-from rig import CONTACT, PAIR, STREAM, Hands, message
+from rig import CONTACT, PAIR, STREAM, Clock, Hands, message
 from sqlalchemy import update
 from story import pieces
 
@@ -17,8 +17,10 @@ from bridge import words
 from bridge.errors import Conflict
 from bridge.ledger.entry import encode
 from bridge.message import SYMPHONY, WEIXIN, Blob, File, Kind
+from bridge.ports import Claim, Step
 from bridge.store import schema
 from bridge.store.sending import LOOK_AGAIN
+from bridge.store.uses import Uses
 from bridge.store.verify import Finding, verify
 from bridge.store.writer import Tx
 
@@ -169,6 +171,62 @@ async def test_a_permit_is_used_once(hands: Hands) -> None:
     assert reason == "spent"
     await hands.store.retry_delivery(permit, "carol", "try")
     assert await hands.claim(WEIXIN) == []
+
+
+AGAIN = ("UPDATE deliveries SET state = 'ready', uncertain = 0, attempt = 0, first_try_at = 0, done_at = 0",)
+
+
+@pytest.mark.parametrize("network", [WEIXIN, SYMPHONY])
+async def test_a_permit_is_used_once_whatever_the_tables_say(hands: Hands, network: str) -> None:
+    """Who sends knows what it sent, and what it is sending, when every trace of that is taken away."""
+    await hands.say(message(SYMPHONY if network == WEIXIN else WEIXIN, 1, "buy 1000"))
+    (claim,) = await hands.claim(network)
+    await change(hands, *AGAIN, "UPDATE chats SET due_at = 0")
+    told: list[str] = []
+
+    async def stopped() -> list[Claim]:
+        return list(await hands.store.claim(network, 9, stopped=lambda _, why: told.append(why)))
+
+    assert (await stopped(), told) == ([], ["spent"])
+    await hands.end(claim)
+    await forget(hands)
+    assert (await stopped(), told) == ([], ["spent", "spent"])
+
+
+async def forget(hands: Hands) -> None:
+    """Take away every trace of what was sent, and make it ready again."""
+    seqs = [str(one.seq) for one in await hands.entries("delivery:sent", "delivery:parked")]
+    gone = f"DELETE FROM ledger WHERE seq IN ({', '.join(seqs)})"
+    await change(hands, gone, "DELETE FROM receipts", *AGAIN, "UPDATE chats SET due_at = 0")
+
+
+async def test_the_network_is_asked_first_by_who_cannot_know(hands: Hands, clock: Clock) -> None:
+    """The next process knows nothing of what the one before it sent: where a repetition would stand twice it
+    looks there from when the permit was made, and nowhere else."""
+    await hands.say(message(WEIXIN, 1, "buy 1000"), message(SYMPHONY, 2, "done"))
+    made = clock.now()
+    await hands.send(SYMPHONY)
+    await hands.send(WEIXIN)
+    await forget(hands)
+    clock.forward(3_600_000)
+    await hands.say(message(WEIXIN, 3, "sell 1000"))
+    hands.store._uses = Uses(clock.now())
+    asked = [(one.permit.uncertain, one.permit.first_try_at) for one in await hands.claim(SYMPHONY)]
+    assert asked == [(True, made), (False, clock.now())]
+    assert [one.permit.uncertain for one in await hands.claim(WEIXIN)] == [False]
+
+
+async def test_what_was_not_tried_is_put_back_as_it_was(hands: Hands, clock: Clock) -> None:
+    """That its permit is old makes nobody believe that its reader may have seen it."""
+    await hands.say(message(WEIXIN, 1))
+    clock.forward(1000)
+    hands.store._uses = Uses(clock.now())
+    (claim,) = await hands.claim(SYMPHONY)
+    await hands.end(claim, Step.GIVE_BACK, uncertain=claim.permit.uncertain)
+    assert claim.permit.uncertain
+    assert await hands.rows("SELECT state, uncertain FROM deliveries") == [("ready", 0)]
+    (again,) = await hands.claim(SYMPHONY)
+    assert again.permit.uncertain
 
 
 async def test_nothing_goes_out_by_a_permit_that_was_never_made(hands: Hands) -> None:
