@@ -51,12 +51,14 @@ _SETTINGS = (
 
 @dataclass(eq=False)
 class Server:
-    """A running server: its socket stands in `folder`. `_starting` is what starts it, as `_user`."""
+    """A running server: its socket stands in `folder`. `_starting` is what starts it, as `_user`. One
+    connection, to the database that is always there, is kept: each that begins costs the server a process."""
 
     folder: Path
     _starting: tuple[object, ...] = ()
     _user: str | None = None
     _numbers: Iterator[int] = field(default_factory=count)
+    _kept: psycopg.Connection | None = None
 
     def url(self, database: str) -> str:
         """The address of a database, as settings have it."""
@@ -82,6 +84,7 @@ class Server:
 
     def kill(self) -> None:
         """SIGKILL to the server's first process: nothing is flushed or told any more."""
+        self.close()
         os.kill(int((self.folder / "data/postmaster.pid").read_text().split()[0]), signal.SIGKILL)
 
     def start(self) -> None:
@@ -102,8 +105,16 @@ class Server:
 
     def ask(self, query: str) -> None:
         """Run a statement in the database that is always there."""
-        with psycopg.connect(f"host={self.folder} user={ROLE} dbname=postgres", autocommit=True) as db:
-            db.execute(query)
+        if self._kept is None:
+            address = f"host={self.folder} user={ROLE} dbname=postgres"
+            self._kept = psycopg.connect(address, autocommit=True, prepare_threshold=None)
+        self._kept.execute(query)
+
+    def close(self) -> None:
+        """Close the connection that was kept."""
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
 
 
 def _name(url: str) -> str:
@@ -124,7 +135,9 @@ def server() -> Iterator[Server]:
         with _running(programs / "pg_ctl", data, apart, f"-k {folder} {settings}", user):
             _greet(folder)
             again = (programs / "pg_ctl", "-D", data, "-s", "-w", "-l", data / "log")
-            yield Server(folder, (*again, "-o", f"-k {folder} {settings}", "start"), user)
+            running = Server(folder, (*again, "-o", f"-k {folder} {settings}", "start"), user)
+            with contextlib.closing(running):
+                yield running
     finally:
         for made in (folder, apart):
             shutil.rmtree(made, ignore_errors=True)
