@@ -41,8 +41,8 @@ from bridge.ports import Connector
 from bridge.records import canaries, expectations
 from bridge.records.capture import Capture, Instant, was_set
 from bridge.records.certificate import MOST, Account, Certificate, moment, signed
-from bridge.records.reconcile import Fault, Ours, Recount, Stage, What, letters
-from bridge.store import checkpoints, disposal, heartbeats, reconciling
+from bridge.records.reconcile import NOT_HAD, Fault, Ours, Recount, Stage, What, letters
+from bridge.store import certificates, checkpoints, disposal, heartbeats, reconciling
 from bridge.store.database import Database
 from bridge.store.lease import elapsed
 from bridge.store.signing import write_whole
@@ -84,10 +84,11 @@ OVERDUE = 3 * 3_600_000
 """Milliseconds after its hour from which on a missing certificate is an alarm."""
 
 OLDEST = 7
-"""Days back that are certified when nobody did in time."""
+"""Days back that are certified when nobody did in time; those before wait for a person."""
 
 AGAIN = 4 * 3_600_000
-"""Milliseconds after which a day is certified again of which a network was not asked, or that failed."""
+"""Milliseconds after which a day is certified again of which not all was asked, or that failed: after the
+first run; after the second it is twice as many, and so on."""
 
 SPOILED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 """What reading a value raises that is of no form that was ever written."""
@@ -173,15 +174,13 @@ class Assurance:
         now = self._instant()
         self.captures = {network: Capture(network, now) for network in networks}
         self.lags: dict[str, float] = dict.fromkeys(networks, 0.0)
-        self.newest: heartbeats.Kept | None = None
-        self.unsettled: list[heartbeats.Kept] = []
+        self.newest: certificates.Kept | None = None
+        self.unsettled: list[certificates.Standing] = []
         self._began = self._looked = now
         self._heard: dict[str, int] = {}
         self._late: set[str] = set()
         self._beaten: dict[str, tuple[int, int]] = {}
         self._canary = ("", asyncio.Event())
-        self.overdue = False
-        self.spoiled: list[str] = []
         self.failed: dict[str, int] = {}
         self.unwritten: dict[Path, str] = {}
         self._left: set[Path] = set()
@@ -213,10 +212,27 @@ class Assurance:
 
     async def _recall(self) -> None:
         """What certificates say by now, and what of them nobody has settled."""
-        before = self.spoiled
-        self.newest, self.unsettled, self.spoiled = await self.database.read_apart(_certified)
-        if len(self.spoiled) > len(before):
+        overdue, spoiled = self.overdue, len(self.spoiled)
+        self.newest, self.unsettled = await self.database.read_apart(self._certified)
+        if len(self.spoiled) > spoiled:
             log.error("certificate:spoiled", count=len(self.spoiled))
+        if self.overdue and not overdue:
+            log.error("day:uncertified", count=sum(one.uncertified for one in self.unsettled))
+
+    def _certified(self, db: Connection) -> tuple[certificates.Kept | None, list[certificates.Standing]]:
+        now = self.database.clock.now()
+        entries = certificates.book(db)
+        return entries.newest(now), certificates.stand(db, due(now, self.plan.hour), entries)
+
+    @property
+    def overdue(self) -> bool:
+        """Whether a day that ought to be certified by now is not, or not with every network asked."""
+        return any(one.uncertified for one in self.unsettled)
+
+    @property
+    def spoiled(self) -> list[str]:
+        """The entries of the ledger about certificates that are none any more."""
+        return [one.name for one in self.unsettled if one.spoiled]
 
     def heed(self, batch: Batch, fresh: int) -> None:
         """Every batch that comes in, `fresh` of it new: how old it is, whether the canary is in it."""
@@ -252,7 +268,6 @@ class Assurance:
         if self.paused.is_set() and self._settled():
             lane, epoch = self.database.lane, self.database.epoch
             await self.database.write(lambda tx: heartbeats.tell(tx, lane, epoch))
-        await self._note_overdue(now)
 
     def _settled(self) -> bool:
         """Whether this process has had its time to read what was said while nobody did: before that nobody is
@@ -320,9 +335,12 @@ class Assurance:
     async def certify_due(self) -> None:
         """Certify every day that has ended and was not certified yet. One that cannot be is an alarm, and is
         tried again later."""
+        await self._recall()
         now = self.database.clock.now()
-        for day in await self.database.read(lambda db: self._due(db, now)):
-            if self.failed.get(str(day), 0) > now - AGAIN:
+        lacking = await self.database.read_apart(lambda db: self._lacking(db, now))
+        self.failed = {day: at for day, at in self.failed.items() if date.fromisoformat(day) in lacking}
+        for day, from_ in lacking.items():
+            if max(from_, self.failed.get(str(day), -AGAIN) + AGAIN) > now:
                 continue
             try:
                 await self.certify_day(day)
@@ -332,36 +350,25 @@ class Assurance:
         await self._recall()
         await self.leave()
 
-    def _due(self, db: Connection, now: int) -> list[date]:
-        """The days to certify now: those that lack it, and were not tried just before."""
-        return [day for day, tried in self._lacking(db, now).items() if tried <= now - AGAIN]
-
     def _lacking(self, db: Connection, now: int) -> dict[date, int]:
-        """The days that have ended by `now` and have no certificate for which every network was asked, the
-        oldest first, each with when it was tried last (0: never); from the day of the first message on, and
-        not so far back that networks could not be asked."""
-        last = _day(now - SETTLE - self.plan.hour * 3_600_000) - timedelta(days=1)
-        begun = heartbeats.begun(db)
-        if not begun:
-            return {}
-        first = max(_day(begun), last - timedelta(days=OLDEST - 1))
-        runs = [one for one in heartbeats.certified(db, first=first.isoformat()) if one.whole]
-        tried = {one.day: one.at for one in runs}
-        had = {one.day for one in runs if not one.unasked}
-        days = (first + timedelta(days=n) for n in range((last - first).days + 1))
-        return {day: tried.get(day.isoformat(), 0) for day in days if day.isoformat() not in had}
-
-    async def _note_overdue(self, now: int) -> None:
-        overdue = bool(await self.database.read(lambda db: self._lacking(db, now - OVERDUE)))
-        if overdue and not self.overdue:
-            log.error("day:uncertified", count=1)
-        self.overdue = overdue
+        """The days that have ended by `now` and have no certificate for which all was asked, the oldest
+        first, each with when it is to be tried (0: at once); as far back as networks can be asked."""
+        last = _ended(now, self.plan.hour)
+        first = max(certificates.began(db, last), last - timedelta(days=OLDEST - 1))
+        runs = [one for one in certificates.certified(db, first=first.isoformat()) if one.whole]
+        tried: dict[str, list[int]] = {}
+        for one in runs:
+            tried.setdefault(one.day, []).append(one.at)
+        return {
+            day: at[-1] + AGAIN * len(at) if (at := tried.get(str(day))) else 0
+            for day in certificates.lacking(runs, first, last)
+        }
 
     # --- what a person has to know
 
     def trouble(self) -> str:
         """What a person has to know of completeness; "" when all is as it should be."""
-        return "; ".join(filter(None, (*self.capture_troubles(), self._certificate_trouble())))
+        return "; ".join((*self.capture_troubles(), *self._certificate_troubles()))
 
     def capture_troubles(self) -> list[str]:
         """What keeps people from talking, or soon will."""
@@ -373,22 +380,24 @@ class Assurance:
     def _lagging(self) -> list[tuple[str, float]]:
         return [(name, lag) for name, lag in self.lags.items() if lag >= self.plan.lag_alarm]
 
-    def _certificate_trouble(self) -> str:
-        if self.unwritten:
-            folder, why = next(iter(self.unwritten.items()))
-            return f"certificates cannot be written to {folder}: {why}"
-        if self.overdue and not self.failed:
-            return "a day that has ended is not certified, or not with every network asked"
-        if self.failed:
-            return f"{min(self.failed)} cannot be certified: `weighbridge audit verify` says what was changed"
-        if self.spoiled:
-            return f"the ledger's entry {self.spoiled[0]} is none any more: `weighbridge audit verify`"
-        if not self.unsettled:
-            return ""
-        *earlier, one = self.unsettled
-        others = f" (and {len(earlier)} days before)" if earlier else ""
-        found = f"{one.day}: {one.differences} differences, {one.alerts} alerts{others}"
-        return f"{found}: `weighbridge certify alerts`"
+    def _certificate_troubles(self) -> Iterator[str]:
+        """What differs first; each kind of trouble in one clause, however much there is of it."""
+        found = [one for one in self.unsettled if one.differences or one.alerts]
+        if found := sorted(found, key=lambda one: (not one.differences, one.name)):
+            said = f"{found[0].name}: {found[0].differences} differences, {found[0].alerts} alerts"
+            yield f"{said}{_others(found, 'more days')}: `weighbridge certify alerts`"
+        if days := [one.name for one in self.unsettled if one.uncertified and one.name not in self.failed]:
+            said = f"{days[0]} is not certified, or not with every network asked"
+            yield f"{said}{_others(days, 'more days')}: `weighbridge certify alerts`"
+        if failed := sorted(self.failed):
+            said = f"{failed[0]} cannot be certified{_others(failed, 'more days')}"
+            yield f"{said}: `weighbridge audit verify` says what was changed"
+        if spoiled := self.spoiled:
+            said = f"what the ledger said of a certificate ({spoiled[0]}) is no entry any more"
+            yield f"{said}{_others(spoiled, 'more entries')}: `weighbridge certify alerts`"
+        for folder, why in list(self.unwritten.items())[:1]:
+            said = f"certificates cannot be written to {folder}{_others(self.unwritten, 'more folders')}"
+            yield f"{said}: {why}"
 
     def status(self) -> dict[str, object]:
         """The same for the status page."""
@@ -444,18 +453,20 @@ class Assurance:
         await self._try(run)
         await self._unusual(run, found.hits)
         certificate = await self._drawn_up(run, found, head or (0, b""))
-        await self.database.write(lambda tx: heartbeats.certify(tx, lane, certificate))
+        await self.database.write(lambda tx: certificates.certify(tx, lane, certificate))
         await self.leave()
         self._say(certificate)
         await self._recall()
         return certificate
 
     async def _still_missing(self, run: _Run) -> None:
-        """What an earlier run of the day missed, and is not there: a network need not show it for ever."""
-        before = await self.database.read_apart(lambda db: heartbeats.still_missing(db, run.day))
+        """What earlier runs of the day missed, and is not there: a network need not show it for ever. And the
+        earlier runs of which nobody can say any more what they found."""
+        before, lost = await self.database.read_apart(lambda db: certificates.unfound(db, run.day))
         named = {one.name for one in run.faults if (one.stage, one.what) == (Stage.SOURCE, What.MISSING)}
-        detail = "the network had it when an earlier run asked, the archive has not"
-        run.faults += [Fault(Stage.SOURCE, What.MISSING, one, detail) for one in before if one not in named]
+        left = [one for one in before if one not in named]
+        run.faults += [Fault(Stage.SOURCE, What.MISSING, one, NOT_HAD) for one in left]
+        run.faults += [Fault(Stage.ARCHIVE, What.ALTERED, one, certificates.LOST) for one in lost]
 
     def _tree(self, db: Connection) -> list[Fault]:
         """The ledger itself: no entry is missing or another, and its roots are those that were signed."""
@@ -652,8 +663,8 @@ class Assurance:
                 some.append(f"{fault.name}: {fault.detail}" if fault.detail else fault.name)
         accounts = [_with_faults(one, run.faults) for one in run.accounts]
         accounts += [Account(*name, dict(counts)) for name, counts in sorted(found.counts.items())]
-        runs = await self.database.read(lambda db: heartbeats.certified(db, run.day))
-        number = await self.database.read(lambda db: heartbeats.next_run(db, run.day))
+        runs = await self.database.read(lambda db: certificates.certified(db, run.day))
+        number = await self.database.read(lambda db: certificates.next_run(db, run.day))
         counts = await self.database.read_apart(
             lambda db: heartbeats.sent_on(db, sorted(self.captures), run.since, run.until)
         )
@@ -682,27 +693,28 @@ class Assurance:
     async def leave(self) -> None:
         """Bring every certificate to every folder that lacks it. What cannot be written is told, and tried
         again; what was there and is gone is told, and put back."""
-        made = await self.database.read_apart(heartbeats.certified)
+        entries = await self.database.read_apart(certificates.book)
         before, self.unwritten = self.unwritten, {}
         for folder in self.plan.folders:
             try:
-                await self._bring(folder, made, folder in before)
+                await self._bring(folder, entries, folder in before)
             except OSError as error:
                 self.unwritten[folder] = error.strerror or type(error).__name__
         if self.unwritten and not before:
             log.error("certificate:unwritten", count=len(self.unwritten))
 
-    async def _bring(self, folder: Path, made: Sequence[heartbeats.Kept], late: bool) -> None:
-        there = await asyncio.to_thread(_names_in, folder)
+    async def _bring(self, folder: Path, entries: certificates.Book, late: bool) -> None:
+        made, there = entries.runs, await asyncio.to_thread(_names_in, folder)
         lacking = {folder / _name(one): one for one in made if _name(one) not in there}
         new = {folder / _name(one) for one in made[-1:]} if there and not late else set(lacking)
         if gone := [path for path in lacking if path in self._left or path not in new]:
             log.error("certificate:gone", count=len(gone))
         for path, one in lacking.items():
             try:
-                found = await self.database.read(lambda db, o=one: heartbeats.certificate(db, o.day, o.run))
-            except Damaged:
-                self.unwritten[folder] = "one is not what was signed: `weighbridge audit verify`"
+                found = await self.database.read(lambda db, o=one: certificates.opened(db, o))
+            except Damaged as damaged:
+                if not entries.is_settled(one):
+                    self.unwritten[folder] = f"{damaged}: `weighbridge certify alerts {one.day}`"
                 continue
             note = signed(found, self.signer, self.database.lane)
             await asyncio.to_thread(write_whole, path, note, 0o440)
@@ -724,7 +736,23 @@ def _day(at: int) -> date:
     return datetime.fromtimestamp(at / 1000, UTC).date()
 
 
-def _name(one: heartbeats.Kept) -> str:
+def due(now: int, hour: int) -> date:
+    """The last day of which it is an alarm by `now` (milliseconds) when nobody has certified it, where days
+    are certified from `hour` (UTC) on."""
+    return _ended(now - OVERDUE, hour)
+
+
+def _ended(now: int, hour: int) -> date:
+    """The last day that is to be certified by `now`."""
+    return _day(now - SETTLE - hour * 3_600_000) - timedelta(days=1)
+
+
+def _others(found: Collection[object], of: str) -> str:
+    """How many there are beside the first."""
+    return f" (and {len(found) - 1} {of})" if len(found) > 1 else ""
+
+
+def _name(one: certificates.Kept) -> str:
     """The file of a certificate."""
     return f"{one.day}-{one.run}.txt"
 
@@ -750,14 +778,9 @@ def _untried(said: str) -> bool:
     return said.startswith("untried")
 
 
-def _certified(db: Connection) -> tuple[heartbeats.Kept | None, list[heartbeats.Kept], list[str]]:
-    """What holds of the last day, what nobody has settled, and what of both cannot be read."""
-    return heartbeats.standing(db), heartbeats.unsettled(db), heartbeats.spoiled(db)
-
-
 def _certificate(db: Connection, day: date) -> Certificate | None:
     try:
-        return heartbeats.certificate(db, day.isoformat())
+        return certificates.certificate(db, day.isoformat())
     except (Missing, Damaged):
         return None
 

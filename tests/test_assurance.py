@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -33,7 +34,7 @@ from rig import (
 )
 
 from bridge import telemetry, words
-from bridge.assurance import Assurance, Plan
+from bridge.assurance import Assurance, Plan, due
 from bridge.daemon import Daemon
 from bridge.errors import Missing
 from bridge.in_force import Law
@@ -43,7 +44,7 @@ from bridge.pipeline import House, Pace
 from bridge.policy import PolicySet, Source, assemble
 from bridge.ports import Claim
 from bridge.records.certificate import Certificate, read
-from bridge.store import heartbeats
+from bridge.store import certificates, heartbeats
 from bridge.store.database import Database
 
 SIGNER = Signer("weighbridge/5b1c4e1a0c77d2e9", b"k" * 32)
@@ -71,6 +72,7 @@ rules:
 """
 
 
+@functools.cache
 def compiled(text: bytes) -> PolicySet:
     """A policy file, ready."""
     found, problems = assemble([Source("desk.yaml", text, {})])
@@ -170,8 +172,8 @@ class World:
         self.clock.forward(DAY)
         self.heard()
         await self.assurance.certify_due()
-        (*_, last) = await self.database.read(heartbeats.certified)
-        return await self.database.read(lambda db: heartbeats.certificate(db, last.day))
+        (*_, last) = await self.database.read(certificates.certified)
+        return await self.database.read(lambda db: certificates.certificate(db, last.day))
 
     async def pass_on(self) -> None:
         """All that may go out goes out."""
@@ -372,7 +374,7 @@ async def test_each_day_is_certified_by_itself(world: World) -> None:
     note = (world.folder / "certificates/2026-01-05-1.txt").read_text()
     assert read(note, [SIGNER.verifier(0)]).canonical() == made.canonical()
     assert world.assurance.status()["trouble"] == ""
-    assert await world.database.read(lambda db: world.assurance._due(db, world.clock.now())) == []
+    assert await world.database.read(lambda db: world.assurance._lacking(db, world.clock.now())) == {}
 
 
 async def test_days_that_nobody_certified_are_an_alarm_and_made_up_for(world: World) -> None:
@@ -381,12 +383,11 @@ async def test_days_that_nobody_certified_are_an_alarm_and_made_up_for(world: Wo
     await world.certificate()
     world.clock.forward(3 * DAY)
     world.heard()
-    await world.assurance.watch()
-    assert "not certified" in world.assurance.trouble()
+    await world.assurance._recall()
+    assert "2026-01-06 is not certified" in world.assurance.trouble() and world.assurance.overdue
     await world.assurance.certify_due()
-    days = [one.day for one in await world.database.read(heartbeats.certified)]
+    days = [one.day for one in await world.database.read(certificates.certified)]
     assert days[-3:] == ["2026-01-06", "2026-01-07", "2026-01-08"]
-    await world.assurance.watch()
     assert "not certified" not in world.assurance.trouble()
 
 
@@ -446,14 +447,14 @@ async def test_somebody_who_falls_silent_is_told(world: World) -> None:
     world.clock.forward(3 * DAY)
     world.heard()
     await world.assurance.certify_due()
-    (*_, last) = await world.database.read(heartbeats.certified)
-    made = await world.database.read(lambda db: heartbeats.certificate(db, last.day))
+    (*_, last) = await world.database.read(certificates.certified)
+    made = await world.database.read(lambda db: certificates.certificate(db, last.day))
     assert made.quiet == (SYMPHONY, WEIXIN)
     assert not [one for one in made.alerts if one.startswith("too few")], "one a day: that can be chance"
     world.clock.forward(DAY)
     await world.assurance.certify_due()
-    (*_, last) = await world.database.read(heartbeats.certified)
-    made = await world.database.read(lambda db: heartbeats.certificate(db, last.day))
+    (*_, last) = await world.database.read(certificates.certified)
+    made = await world.database.read(lambda db: certificates.certificate(db, last.day))
     gone = "silent: symphony/7001 has not written on 3 usual days"
     assert gone in made.alerts and "silent: nobody has written in symphony on 3 usual days" in made.alerts
     for _ in range(3):
@@ -497,8 +498,7 @@ async def test_a_dead_feed_never_becomes_usual(world: World) -> None:
         assert any("nobody has written in symphony" in one for one in made.alerts), made.day
     last = await a_week_later()
     assert any("nobody has written in symphony" in one for one in last.alerts)
-    settle = partial(heartbeats.settle, lane=world.database.lane, day=last.day)
-    await world.database.write(lambda tx: settle(tx, person="alice.wong@bank.example", reason="closed"))
+    await settled(world, last.day)
     assert (await a_week_later()).alerts == ("silent: nobody has written in symphony on 7 usual days",)
 
 
@@ -521,9 +521,9 @@ async def test_no_row_ends_the_certificates(world: World, change: str) -> None:
         db.execute(change)
     world.clock.forward(2 * DAY)
     world.heard()
-    made = len(await world.database.read(heartbeats.certified))
+    made = len(await world.database.read(certificates.certified))
     await world.assurance.certify_due()
-    assert len(await world.database.read(heartbeats.certified)) >= made + 2
+    assert len(await world.database.read(certificates.certified)) >= made + 2
 
 
 async def test_an_archive_without_messages_is_not_certified(tmp_path: Path) -> None:
@@ -534,7 +534,7 @@ async def test_an_archive_without_messages_is_not_certified(tmp_path: Path) -> N
         world.clock.forward(3 * DAY)
         await world.database.own("a daemon")
         await world.assurance.certify_due()
-        assert await world.database.read(heartbeats.certified) == []
+        assert await world.database.read(certificates.certified) == []
     finally:
         world.database.close()
 
@@ -551,12 +551,10 @@ async def test_what_a_day_found_stands_until_somebody_settles_it(world: World) -
     assert world.assurance.trouble().startswith("2026-01-05: 1 differences, 0 alerts: ")
     Daemon._measure_assurance(None, world.assurance)  # type: ignore[arg-type]
     assert telemetry.metrics.differences._value.get() == 1
-    lane, who = world.database.lane, ("alice.wong@bank.example", "a test of the feed")
-    await world.database.write(lambda tx: heartbeats.settle(tx, lane, "2026-01-05", *who))
-    await world.assurance.certify_due()
+    await settled(world, "2026-01-05")
     assert world.assurance.trouble() == ""
     with pytest.raises(Missing, match="2026-01-05"):
-        await world.database.write(lambda tx: heartbeats.settle(tx, lane, "2026-01-05", *who))
+        await settled(world, "2026-01-05")
     world.lose = True
     await world.certificate()
     world.lose = False
@@ -724,11 +722,11 @@ async def test_a_day_of_which_a_network_was_not_asked_is_tried_again(world: Worl
     await world.assurance.watch()
     assert world.assurance.overdue
     await world.assurance.certify_due()
-    assert len(await world.database.read(heartbeats.certified)) == 1
+    assert len(await world.database.read(certificates.certified)) == 1
     world.lines[SYMPHONY] = symphony
     world.clock.forward(HOUR)
     await world.assurance.certify_due()
-    runs = await world.database.read(heartbeats.certified)
+    runs = await world.database.read(certificates.certified)
     assert [(one.run, one.unasked) for one in runs] == [(1, (SYMPHONY,)), (2, ())]
     await world.assurance.watch()
     assert not world.assurance.overdue
@@ -766,9 +764,12 @@ async def test_certificates_are_brought_to_where_they_lack(world: World) -> None
 WHO = ("alice.wong@bank.example", "a test of the feed")
 
 
-async def settled(world: World, day: str) -> None:
-    """A person says why a day is as it is."""
-    await world.database.write(lambda tx: heartbeats.settle(tx, world.database.lane, day, *WHO))
+async def settled(world: World, name: str) -> None:
+    """A person looks at what stands of a day, and says why it is so."""
+    last, lane = due(world.clock.now(), world.assurance.plan.hour), world.database.lane
+    one = await world.database.read(lambda db: certificates.of(db, name, last))
+    await world.database.write(lambda tx: certificates.settle(tx, lane, name, one.run, *WHO, last))
+    await world.assurance._recall()
 
 
 def forgetting(world: World, network: str, day_after: int) -> None:
@@ -821,7 +822,8 @@ async def test_a_run_that_could_not_ask_washes_nothing(world: World) -> None:
 
 
 async def test_what_was_settled_is_not_opened_by_a_run_that_finds_the_same(world: World) -> None:
-    """A settled day is certified again and finds what it found: no alarm. Another message is gone: one."""
+    """A settled day is certified again and finds what it found: no alarm. Another message is gone: that one
+    alone stands."""
     await world.begin()
     await world.talk(received=False)
     await world.certificate()
@@ -831,7 +833,7 @@ async def test_what_was_settled_is_not_opened_by_a_run_that_finds_the_same(world
     early = world.lines[SYMPHONY].peer.stream[0]
     world.lines[SYMPHONY].peer.stream.append(replace(early, id="another"))
     await world.assurance.certify_day(date(2026, 1, 5))
-    assert world.assurance.trouble().startswith("2026-01-05: 2 differences")
+    assert world.assurance.trouble().startswith("2026-01-05: 1 differences")
 
 
 async def test_what_a_span_found_stands(world: World) -> None:
@@ -843,7 +845,6 @@ async def test_what_a_span_found_stands(world: World) -> None:
     await world.assurance.certify("2026-01-05..2026-01-06", since, since + 2 * DAY)
     assert world.assurance.trouble().startswith("2026-01-05..2026-01-06: 1 differences")
     await settled(world, "2026-01-05..2026-01-06")
-    await world.assurance._recall()
     assert world.assurance.trouble() == ""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -18,9 +18,10 @@ DAY = "2026-09-21"
 
 
 @pytest.fixture
-def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Terminal:
-    """A terminal on a copy of the story, with the shipped policies."""
+def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Terminal:
+    """A terminal on a copy of the story, with the shipped policies, on the morning after it."""
     copy_of_the_story(tmp_path)
+    monkeypatch.setattr(certify, "_last", lambda _: date.fromisoformat(DAY))
     desk = Terminal(tmp_path, capsys)
     shipped = Path(__file__).parents[1] / "policies"
     desk.settings(f'[policy]\nfiles = ["{shipped}/hk-equities.yaml"]\n')
@@ -116,35 +117,73 @@ def test_a_day_without_a_certificate_says_how_to_make_one(desk: Terminal) -> Non
 
 
 def test_alerts_of_a_quiet_certificate_are_none(desk: Terminal) -> None:
-    """Nothing is unusual but that nobody was asked, and that is said of the last whole day."""
+    """Nothing is unusual but what the story leaves undone, and that nobody was asked; that is said of the
+    last whole day, with the command that asks."""
     certified(desk)
-    (row,) = desk.type("certify", "alerts", "--json").records
-    assert row == {"day": DAY, "alert": "no network was asked"}
+    left, nobody, undone = desk.type("certify", "alerts", "--json").records
+    assert "nobody has decided about them" in left["alert"]
+    assert nobody == {"day": DAY, "run": 1, "alert": "no network was asked"}
+    assert f"`weighbridge certify --day {DAY}`" in undone["alert"]
 
 
 def test_what_stands_is_settled_by_a_person_with_a_reason(desk: Terminal) -> None:
     """The alerts are gone, and who said why is in the ledger; there is nothing to settle twice."""
     certified(desk)
-    answer = desk.type("certify", "settle", DAY, "--reason", "made while both were away")
-    assert answer.code == 0 and DAY in answer.out, answer.err
+    why = ("--reason", "made while both were away")
+    assert desk.type("certify", "settle", DAY, *why).code == 2, "whoever settles says what was looked at"
+    answer = desk.type("certify", "settle", DAY, "--run", "1", *why)
+    assert answer.code == 0 and DAY in answer.out and "no network was asked" in answer.out, answer.err
     assert desk.type("certify", "alerts").code == 0
-    again = desk.type("certify", "settle", DAY, "--reason", "once more")
+    again = desk.type("certify", "settle", DAY, "--run", "1", "--reason", "once more")
     assert again.code == 1 and "certify alerts" in again.err
     certified(desk)
     assert desk.type("certify", "alerts").code == 0, "a later run that finds the same opens nothing"
 
 
+def test_alerts_name_what_differs_and_how_to_see_and_settle_it(desk: Terminal) -> None:
+    """The first few items of each list, where the rest is, and the run to settle; of one day everything. Who
+    read less than stands by now is told so."""
+    certified(desk)
+    with sqlite3.connect(desk.folder / "weighbridge.db") as db:
+        db.execute("PRAGMA foreign_keys = OFF")
+        db.execute("DELETE FROM verdicts")
+    certified(desk)
+    answer = desk.type("certify", "alerts")
+    assert answer.code == 1 and "fault verdict missing: verdict of message/" in answer.out
+    assert f"more: `weighbridge certify alerts {DAY}`" in answer.out
+    assert "settle DAY --run RUN" in answer.err
+    first = answer.out.splitlines()[1]
+    assert first.split()[:3] == [DAY, "2", "fault"], "what differs comes first"
+    whole = desk.type("certify", "alerts", DAY)
+    assert len(whole.out.splitlines()) > len(answer.out.splitlines()) and " more: " not in whole.out
+    late = desk.type("certify", "settle", DAY, "--run", "1", "--reason", "seen")
+    assert late.code == 1 and "by now run 2 stands" in late.err
+    assert desk.type("certify", "show", DAY, "--run", "1").code == 1
+    assert desk.type("certify", "settle", DAY, "--run", "2", "--reason", "seen").code == 0
+
+
+def test_a_day_that_nobody_certified_is_settled_as_well(desk: Terminal) -> None:
+    """Nothing is known of it, and that is what is settled: run 0."""
+    answer = desk.type("certify", "alerts")
+    assert f"{DAY}    0  was never certified: `weighbridge certify --day {DAY}`" in answer.out
+    assert desk.type("certify", "settle", DAY, "--run", "0", "--reason", "before we went live").code == 0
+    assert desk.type("certify", "alerts").code == 0
+
+
 @pytest.mark.parametrize("value", ["'x'", "'{}'"])
 def test_an_entry_that_is_none_any_more_is_an_error_line(desk: Terminal, value: str) -> None:
-    """Somebody wrote over what the ledger says of a certificate: every command says so in a line, and the
-    day can be certified once more."""
+    """Somebody wrote over what the ledger says of a certificate: every command says so in a line, the day can
+    be certified once more, and a person says why."""
     certified(desk)
     with sqlite3.connect(desk.folder / "weighbridge.db") as db:
         db.execute(f"UPDATE ledger SET entry = {value} WHERE subject LIKE 'day/%'")
     for command in (("list",), ("alerts",), ("show", DAY)):
         answer = desk.type("certify", *command)
-        assert answer.code == 5 and DAY in answer.err and "Traceback" not in answer.err, answer.err
+        assert answer.code == 5 and DAY in answer.out + answer.err and "Traceback" not in answer.err
     assert certified(desk, "--json").records[0]["run"] == 2
+    (entry,) = {one["day"] for one in desk.type("certify", "alerts", "--json").records} - {DAY}
+    assert desk.type("certify", "settle", entry, "--run", "0", "--reason", "ticket 4711").code == 0
+    assert desk.type("certify", "alerts").code == 1, "nobody was asked for the day"
 
 
 def test_days_that_cannot_be_are_refused(desk: Terminal) -> None:

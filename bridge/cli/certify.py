@@ -7,8 +7,10 @@ code 5 says that something is missing, altered, or there without a right to be; 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Iterator, Mapping
+import re
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
 
     from bridge.config import Settings
     from bridge.records.certificate import Certificate
+    from bridge.store.certificates import Kept, Spoiled, Standing
     from bridge.store.database import Database
-    from bridge.store.heartbeats import Kept
 
 _RUNS = {
     "day": "DAY", "run": "RUN", "archived": "ARCHIVED", "differences": "DIFFERENCES", "alerts": "ALERTS",
@@ -59,8 +61,23 @@ class _Span(_Day):
         return "..".join(str(one) for one in ends)
 
 
+class _Name(_Span):
+    name = "name"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """What can be settled: a day, a span, or an entry of the ledger by its place (entry/0/41)."""
+        if _ENTRY.fullmatch(str(value)):
+            return str(value)
+        return str(super().convert(value, param, ctx))
+
+
 FIRST, LAST = date(2000, 1, 1), date(2999, 12, 31)
-DAY, SPAN = _Day(), _Span()
+DAY, SPAN, NAME = _Day(), _Span(), _Name()
+
+_ENTRY = re.compile(r"entry/[0-9]{1,9}/[0-9]{1,18}")
+
+SHOWN = 3
+"""Items of a list that `alerts` names, where nobody asks for one day."""
 
 
 @click.group(invoke_without_command=True)
@@ -96,7 +113,7 @@ def certify(
         return Exit.DONE
     if day and (since or until):
         raise click.UsageError("write either --day, or --since and --until")
-    span = _span(day, since, until, datetime.now(UTC))
+    span = _span(day, since, until, _now())
     settings = root.settings() if offline else root.unlocked()
     telemetry.configure(level="critical")  # what is found is said below, and once
     made, unwritten = asyncio.run(_made(settings, span, offline))
@@ -176,25 +193,27 @@ def list_(root: Root, as_json: bool) -> int:
     """Every certificate, and what it found.
 
     Whether it is of a whole day, and which networks were not asked for it."""
-    from bridge.store import heartbeats
+    from bridge.store import certificates
 
-    rows = [{**one._asdict(), "of": _extent(one)} for one in root.read(heartbeats.certified)]
+    entries = root.read(certificates.book)
+    rows = [{**one._asdict(), "of": _extent(one)} for one in entries.runs]
     rows = rows if as_json else [{**row, "unasked": ", ".join(row["unasked"])} for row in rows]
     output.listing(rows, _RUNS, as_json=as_json, empty="no day is certified yet: `weighbridge certify`")
-    return _spoiled(root) or Exit.DONE
+    return _spoiled(entries.spoiled)
 
 
-def _spoiled(root: Root) -> int:
-    """Say which entries about certificates are none any more; 0 when all are."""
-    from bridge.store import heartbeats
-
-    for subject in (found := root.read(heartbeats.spoiled)):
-        output.note(f"the ledger's entry {output.cell(subject)} is none any more: `weighbridge audit verify`")
-    return Exit.INTEGRITY if found else Exit.DONE
+def _spoiled(found: Iterable[Spoiled]) -> int:
+    """Say which entries about certificates are none any more; 0 when there are none."""
+    code = Exit.DONE
+    for one in found:
+        said = f"what the ledger said under {output.cell(one.subject)} ({one.name}) is no entry any more"
+        output.note(f"{said}: `weighbridge audit verify`")
+        code = Exit.INTEGRITY
+    return code
 
 
 def _extent(one: Kept) -> str:
-    return "a whole day" if one.whole else "days" if ".." in one.day else "a part"
+    return "a part" if not one.ended else "a whole day" if one.whole else "days"
 
 
 @certify.command()
@@ -202,16 +221,17 @@ def _extent(one: Kept) -> str:
 @click.option(
     "--list", "name", help='What stands behind a count: "fault source missing", "sink weixin archived".'
 )
+@click.option("--run", type=click.IntRange(min=1), help="Which run of it.  [default: the last]")
 @output.json_option
 @pass_root
-def show(root: Root, day: str, name: str | None, as_json: bool) -> int:
+def show(root: Root, day: str, name: str | None, run: int | None, as_json: bool) -> int:
     """The last certificate of a DAY, or one list of it."""
-    from bridge.store import heartbeats
+    from bridge.store import certificates
     from bridge.store.counted import behind, names
 
-    if day > str(datetime.now(UTC).date()):
+    if day > str(_now().date()):
         raise Missing(f"{day} has not begun: nobody can say what is missing of it")
-    made = root.read(lambda db: heartbeats.certificate(db, day))
+    made = root.read(lambda db: certificates.certificate(db, day, run or 0))
     if name is None:
         return _shown(made, as_json)
     try:
@@ -262,62 +282,107 @@ def verify(root: Root, file: Path, key: Path | None) -> int:
 
 def _others(root: Root, made: Certificate) -> list[str]:
     """The other runs of a certificate's day, as this house has them."""
-    from bridge.store import heartbeats
+    from bridge.store import certificates
 
-    runs = root.read(lambda db: heartbeats.certified(db, made.day))
+    runs = root.read(lambda db: certificates.certified(db, made.day))
     return [one.told() for one in runs if one.run != made.run]
 
 
 @certify.command()
+@click.argument("name", metavar="[DAY]", type=NAME, required=False)
 @output.json_option
 @pass_root
-def alerts(root: Root, as_json: bool) -> int:
+def alerts(root: Root, name: str | None, as_json: bool) -> int:
     """What certificates found that nobody has settled.
 
-    Differences of any day, and what was unusual in the last week. Exit code 1 when there is anything."""
-    from bridge.store import heartbeats
+    Differences of any day, what was unusual in the last week, days that nobody certified, and entries about
+    certificates that are none any more; of one DAY everything. Exit code 1 when there is anything, 5 when the
+    ledger was changed.
+    """
+    last = _last(root)
+    found = root.read(lambda db: _standing(db, last, name))
+    rows = [row for one in found for row in _rows(one, brief=not (name or as_json))]
+    columns = {"day": "DAY", "run": "RUN", "alert": "ALERT"}
+    output.listing(rows, columns, as_json=as_json, empty="no alerts")
+    if rows and not as_json:
+        output.note(
+            "to settle what you have looked into: `weighbridge certify settle DAY --run RUN --reason TEXT`"
+        )
+    if any(one.spoiled for one in found):
+        return Exit.INTEGRITY
+    return Exit.NO if rows else Exit.DONE
 
-    spoiled = _spoiled(root)
-    if not spoiled and root.read(heartbeats.standing) is None:
-        raise Missing("no day is certified yet: `weighbridge certify`")
-    days = root.read(lambda db: [(one, _unusual(db, one)) for one in heartbeats.unsettled(db)])
-    rows = [{"day": one.day, "alert": said} for one, alerts in days for said in alerts]
-    output.listing(rows, {"day": "DAY", "alert": "ALERT"}, as_json=as_json, empty="no alerts")
-    return spoiled or (Exit.NO if rows else Exit.DONE)
+
+def _standing(db: Connection, last: date, name: str | None) -> list[Standing]:
+    from bridge.store import certificates
+
+    entries = certificates.book(db)
+    if name is None:
+        return certificates.by_weight(certificates.stand(db, last, entries), entries)
+    one = certificates.of(db, name, last, entries)
+    return [one] if one.findings else []
 
 
-def _unusual(db: Connection, one: Kept) -> list[str]:
-    """What stands of a day."""
-    from bridge.store import heartbeats
+def _rows(one: Standing, brief: bool) -> Iterator[dict[str, object]]:
+    """What stands of a day, an item a row; `brief`: the first of each list, and how to see all."""
+    for name, some in groupby(one.findings, key=lambda found: found.name):
+        items = [f"{_prefix(name)}{found.item}{_remedy(one) if name == 'day' else ''}" for found in some]
+        shown = items[:SHOWN] if brief else items
+        if rest := len(items) - len(shown):
+            shown.append(f"{_prefix(name)}{rest} more: `weighbridge certify alerts {one.name}`")
+        yield from ({"day": one.name, "run": one.run, "alert": said} for said in shown)
 
-    found = (
-        [f"{one.differences} differences: `weighbridge certify show {one.day}`"] if one.differences else []
-    )
-    try:
-        made = heartbeats.certificate(db, one.day, one.run)
-    except Damaged as damaged:
-        return [*found, str(damaged)]
-    return [*found, *made.alerts, *(f"canary {name}: {made.canaries[name]}" for name in made.failed)]
+
+def _prefix(name: str) -> str:
+    """What a list is called before its items; alerts speak for themselves."""
+    return f"{name}: " if name.startswith("fault ") or name == "canary" else ""
+
+
+def _remedy(one: Standing) -> str:
+    from bridge.store.certificates import remedy
+
+    return f": {remedy(one.name)}"
+
+
+def _last(root: Root) -> date:
+    """The last day that ought to be certified by now."""
+    from bridge.assurance import due
+
+    return due(round(_now().timestamp() * 1000), root.settings().assurance.hour)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 @certify.command()
-@click.argument("day", type=SPAN)
+@click.argument("name", metavar="DAY", type=NAME)
+@click.option(
+    "--run",
+    type=click.IntRange(min=0),
+    required=True,
+    help="The newest run that you have looked at, as `alerts` says; 0 where there was none.",
+)
 @reason_option
 @person_option
 @pass_root
-def settle(root: Root, day: str, reason: str, person: str) -> int:
+def settle(root: Root, name: str, run: int, reason: str, person: str) -> int:
     """Say why a certificate found what it found.
 
-    DAY is that of the certificate, or FIRST..LAST of a span's. It is no alarm any more; the certificate
-    stays as it is. Where it missed messages of a network, the days before it are taken as usual for that
-    network; if it stays silent, that is told again.
+    DAY, and its RUN, are as `certify alerts` says: a day, FIRST..LAST of a span, an entry of the ledger. What
+    stood of it is no alarm any more; the certificate stays as it is. Refused when another run was made since.
+    Where it missed messages of a network, the days before it are taken as usual for that network; if it stays
+    silent, that is told again.
     """
-    from bridge.store import heartbeats
+    from bridge.store import certificates
 
-    def settled(store: Database) -> Awaitable[Kept]:
-        return store.write(lambda tx: heartbeats.settle(tx, store.lane, day, person, reason))
+    last = _last(root)
+
+    def settled(store: Database) -> Awaitable[Standing]:
+        return store.write(lambda tx: certificates.settle(tx, store.lane, name, run, person, reason, last))
 
     one = root.act(settled)
-    found = f"{one.differences} differences, {one.alerts} alerts"
-    click.echo(f"{one.day}, run {one.run}: {found}; settled by {output.cell(person)}.")
+    for row in _rows(one, brief=True):
+        click.echo(output.cell(row["alert"]))
+    click.echo(f"{one.name}, run {one.run}: settled by {output.cell(person)}.")
     return Exit.DONE

@@ -19,10 +19,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -54,6 +54,20 @@ class Account:
     counts: Mapping[str, int]
     first: int = 0
     last: int = 0
+
+
+class Finding(NamedTuple):
+    """One thing that somebody has to look at: the list it stands in ("fault source missing", "alert"), what
+    it says, whole, and how many items it stands for."""
+
+    name: str
+    item: str
+    count: int = 1
+
+    @property
+    def differs(self) -> bool:
+        """Whether something is missing, altered, or there without a right to be."""
+        return self.name.startswith("fault ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +120,21 @@ class Certificate:
         return [name for name, said in self.canaries.items() if said != "well"]
 
     @property
-    def findings(self) -> frozenset[tuple[str, str]]:
-        """What is to be looked at, item by item, and how many there are where not all are listed."""
+    def findings(self) -> frozenset[Finding]:
+        """What is to be looked at, item by item, and how many there are beside those that are listed."""
         faults = {name: items for name, items in self.lists.items() if name.startswith("fault ")}
-        found = {(name, item.partition(": ")[0]) for name, items in faults.items() for item in items}
-        cut = {(name, str(self.totals[name])) for name in faults if self.totals.get(name, 0) > MOST}
-        alerts = {("alert", one) for one in self.alerts}
-        return frozenset(found | cut | alerts | {("canary", name) for name in self.failed})
+        found = {Finding(name, item) for name, items in faults.items() for item in items}
+        more = {name: self.totals.get(name, 0) - len(items) for name, items in faults.items()}
+        cut = {Finding(name, f"{some} more, in no list", some) for name, some in more.items() if some > 0}
+        alerts = {Finding("alert", one) for one in self.alerts}
+        canaries = {Finding("canary", f"{name}: {self.canaries[name]}") for name in self.failed}
+        return frozenset(found | cut | alerts | canaries)
+
+    @property
+    def thorough(self) -> bool:
+        """Whether it is of all of its span, and every network was asked for all of it: what it does not find
+        any more is not there any more."""
+        return not (self.closed or self.gaps or self.partial)
 
     @property
     def clean(self) -> bool:
@@ -166,6 +188,32 @@ def read(note: str, verifiers: Sequence[Verifier]) -> Certificate:
     if text != f"{origin}\n{TITLE}\n\n{certificate.words()}\n\n{certificate.canonical().decode()}\n":
         raise ValueError("says in words what its value does not say")
     return certificate
+
+
+class Look(NamedTuple):
+    """What one run of a day found, whether what it did not find is not there any more, and whether somebody
+    has said why it found that."""
+
+    findings: frozenset[Finding]
+    thorough: bool
+    settled: bool
+
+
+def standing(looks: Iterable[Look]) -> tuple[set[Finding], set[Finding]]:
+    """What stands of a day after runs, in their order, and what stands no more because somebody said why.
+
+    Whatever a run found stands until a thorough one finds it no longer. What was gone since, and is back,
+    stands again.
+    """
+    found: set[Finding] = set()
+    explained: set[Finding] = set()
+    for look in looks:
+        if look.thorough:
+            found, explained = set(), explained & look.findings
+        found |= look.findings
+        if look.settled:
+            explained |= found
+    return found - explained, explained
 
 
 # --- words ----------------------------------------------------------------------------------------------

@@ -59,6 +59,9 @@ class Fault(NamedTuple):
     detail: str = ""
 
 
+NOT_HAD = "the network has shown it, the archive has not got it"
+"""Of what is missing of a source: to the first run that sees it, and to those after."""
+
 # --- order and numbers ----------------------------------------------------------------------------------
 
 
@@ -252,7 +255,7 @@ class Recount:
         name = f"{self.network}/{one.id}"
         found = known.get(one.id)
         if found is None:
-            yield Fault(Stage.SOURCE, What.MISSING, name, "the network has it, the archive has not")
+            yield Fault(Stage.SOURCE, What.MISSING, name, NOT_HAD)
             return
         if not found.number:
             self._listed("excluded", name, counted)

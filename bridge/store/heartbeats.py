@@ -1,4 +1,4 @@
-"""What the house says of its own watching: that a network was read, pauses, certificates, what is usual.
+"""What the house says of its own watching: that a network was read, pauses, what is usual.
 
 Rules of this file: every word is an entry of the ledger, so silence is signed as speech is. A pause stands in
 `meta` as well, where every claim sees it, and stays there until somebody ends it.
@@ -6,28 +6,22 @@ Rules of this file: every word is an entry of the ledger, so silence is signed a
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any, NamedTuple
 
-import orjson
-from sqlalchemy import Connection, LargeBinary, and_, cast, func, select, union
+from sqlalchemy import Connection, and_, func, select, union
 
 from bridge import words
-from bridge.errors import Damaged, Missing, StoreError
+from bridge.errors import Damaged, Missing
 from bridge.ledger.entry import Entry, recall
 from bridge.message import SYMPHONY, WEIXIN
 from bridge.records import expectations
-from bridge.records.certificate import Certificate, from_value, moment
-from bridge.sealing import BODY
-from bridge.store import reconciling
+from bridge.store import certificates, reconciling
 from bridge.store import schema as s
-from bridge.store.codec import dump
 from bridge.store.judging import Rulings, language_of
 from bridge.store.rows import WORDS_OF_OURS, drop_delivery, is_paused, next_number, upserting
-from bridge.store.vault import apart, vault_of
 from bridge.store.writer import Tx
 
 DAY = 86_400_000
@@ -37,17 +31,11 @@ WINDOW = 2 * DAY
 REST = 3_600_000
 """Milliseconds after which a chat may be told of another pause."""
 
-RECENT = 7
-"""Days for which what was unusual stands."""
-
 FEW = 100
 """Entries among which the last that can be read is looked for."""
 
 FAR = 53
 """Weeks back to which a usual day is looked for."""
-
-SETTLED = "settled/"
-"""How subjects of entries begin that say of a day why it is as it is."""
 
 _SET_META = upserting(s.meta, ("key", "value"), ("key",), value=lambda new: new.value)
 
@@ -204,184 +192,7 @@ def _reaches(db: Connection, network: str, chat: str, now: int) -> bool:
     return network == SYMPHONY or (db.execute(query).scalar() or 0) > now - WINDOW
 
 
-# --- certificates ---------------------------------------------------------------------------------------
-
-
-class Kept(NamedTuple):
-    """A certificate in the ledger: its day, run, when it was made, its span (`since` <= time < `until`), its
-    digest, what it found, the networks that were not asked, and for how much the others could not be."""
-
-    day: str
-    run: int
-    at: int
-    since: int
-    until: int
-    sha256: str
-    archived: int
-    differences: int
-    alerts: int
-    unasked: tuple[str, ...]
-    gaps: int = 0
-
-    @property
-    def thorough(self) -> bool:
-        """Whether every network was asked for all of it."""
-        return not self.unasked and not self.gaps
-
-    @property
-    def last_day(self) -> date:
-        """The last day that it is of."""
-        return date.fromisoformat(self.day.rpartition("..")[2])
-
-    @property
-    def whole(self) -> bool:
-        """Whether it is of a day, and of all of it."""
-        return self.until - self.since == DAY and ".." not in self.day
-
-    def told(self) -> str:
-        """What it found, in a line."""
-        asked = f", not asked: {', '.join(self.unasked)}" if self.unasked else ""
-        part = "" if self.whole or ".." in self.day else f", up to {moment(self.until)} only"
-        found = f"{self.differences} differences, {self.alerts} alerts"
-        return f"run {self.run}, made {moment(self.at)}: {found}{asked}{part}"
-
-
-def certify(tx: Tx, lane: int, certificate: Certificate) -> None:
-    """Write a certificate into the ledger."""
-    counts = Counter({"archived": 0})
-    for account in certificate.accounts:
-        if account.kind == "source":
-            counts["archived"] += account.counts.get("archived", 0)
-    facts = {
-        "run": certificate.run,
-        "since": certificate.since,
-        "until": certificate.until,
-        "sha256": certificate.digest(),
-        "archived": counts["archived"],
-        "differences": certificate.faults,
-        "alerts": len(certificate.alerts) + len(certificate.failed),
-        "unasked": list(certificate.closed),
-        "gaps": certificate.gaps,
-    }
-    tx.append(lane, "day:certified", f"day/{certificate.day}", facts, certificate.canonical())
-
-
-def certified(db: Connection, day: str = "", first: str = "") -> list[Kept]:
-    """The certificates of a day, or of all days from `first` on, in the order in which they were made."""
-    c = s.ledger.c
-    which = c.subject == f"day/{day}" if day else and_(c.subject >= f"day/{first}", c.subject < "day0")
-    rows = db.execute(select(c.entry).where(which).order_by(c.lane, c.seq)).scalars()
-    return [one for entry in reconciling.readable(rows) if (one := _kept(entry))]
-
-
-def next_run(db: Connection, day: str) -> int:
-    """The number of the next run of a day: one more than there are entries, also where one cannot be read."""
-    which = s.ledger.c.subject == f"day/{day}"
-    return int(db.execute(select(func.count()).select_from(s.ledger).where(which)).scalar() or 0) + 1
-
-
-def spoiled(db: Connection) -> list[str]:
-    """The days of whose certificates, or settling, the ledger has an entry that is none any more."""
-    c = s.ledger.c
-    found = []
-    for first, last, read in (("day/", "day0", _kept), (SETTLED, f"{SETTLED[:-1]}0", _run_of)):
-        which = c.subject >= first, c.subject < last
-        rows = db.execute(select(c.subject, c.entry).where(*which).order_by(c.lane, c.seq))
-        found += [row.subject for row in rows if not any(map(read, reconciling.readable([row.entry])))]
-    return found
-
-
-_NUMBERS = ("since", "until", "sha256", "archived", "differences", "alerts")
-_TYPES = {**dict.fromkeys(_NUMBERS, int), "sha256": str, "run": int, "unasked": list}
-
-
-def _kept(entry: Entry) -> Kept | None:
-    """What an entry says of a certificate; None where it is not of one any more."""
-    facts: Mapping[str, Any] = entry.facts
-    typed = all(isinstance(facts.get(name), of) for name, of in _TYPES.items())
-    if entry.kind != "day:certified" or not typed or not isinstance(entry.at, int):
-        return None
-    values = (facts[name] for name in _NUMBERS)
-    unasked, gaps = tuple(map(str, facts["unasked"])), facts.get("gaps", 0)
-    return Kept(_day_of(entry), facts["run"], entry.at, *values, unasked, gaps)
-
-
-def _run_of(entry: Entry) -> int:
-    """The run that an entry says was settled, 0 where it says nothing of that any more."""
-    run = entry.facts.get("run")
-    return run if entry.kind == "day:settled" and isinstance(run, int) else 0
-
-
-def _day_of(entry: Entry) -> str:
-    return entry.subject.removeprefix("day/")
-
-
-def settle(tx: Tx, lane: int, day: str, person: str, reason: str) -> Kept:
-    """Somebody looked into what stands of a day, and says why it is as it is. Raises Missing when nothing
-    stands of it."""
-    found = [one for one in unsettled(tx.db) if one.day == day]
-    if not found:
-        raise Missing(f"nothing of {day} is to be settled; `weighbridge certify alerts` says what is")
-    body = dump({"person": person, "reason": reason})
-    tx.append(lane, "day:settled", f"{SETTLED}{day}", {"run": found[0].run}, body)
-    return found[0]
-
-
-def settled(db: Connection) -> dict[str, int]:
-    """The days that somebody settled, each with the run that was."""
-    c = s.ledger.c
-    which = c.subject >= SETTLED, c.subject < f"{SETTLED[:-1]}0"
-    rows = db.execute(select(c.entry).where(*which).order_by(c.lane, c.seq)).scalars()
-    found = ((entry.subject.removeprefix(SETTLED), _run_of(entry)) for entry in reconciling.readable(rows))
-    return {day: run for day, run in found if run}
-
-
-def standings(db: Connection) -> list[Kept]:
-    """What holds of each day that was certified whole, and of each span that differs, in the order of days.
-
-    Of the runs, the last of those that asked most. Differences stay until a run asked every network for all
-    of it, or found more: whoever was not asked says nothing of them.
-    """
-    holds: dict[str, Kept] = {}
-    for one in certified(db):
-        before = holds.get(one.day)
-        if (one.whole or ".." in one.day) and (before is None or _replaces(one, before)):
-            holds[one.day] = one
-    return [holds[day] for day in sorted(holds) if holds[day].whole or holds[day].differences]
-
-
-def _replaces(one: Kept, before: Kept) -> bool:
-    if before.differences:
-        return one.thorough or one.differences > before.differences
-    return bool(one.differences) or len(one.unasked) <= len(before.unasked)
-
-
-def standing(db: Connection) -> Kept | None:
-    """What holds of the last day that was certified whole."""
-    return ([one for one in standings(db) if one.whole] or [None])[-1]
-
-
-def unsettled(db: Connection) -> list[Kept]:
-    """The days and spans of which something stands, the oldest first: differences until somebody settles
-    them, what is unusual until then or for a week. A run that found nothing but what was settled of its day
-    before stands no more than that."""
-    days, done = standings(db), settled(db)
-    if not days:
-        return []
-    recent = max(one.last_day for one in days) - timedelta(days=RECENT)
-    found = [one for one in days if one.differences or (one.alerts and one.last_day > recent)]
-    return [one for one in found if not _is_settled(db, one, done.get(one.day, 0))]
-
-
-def _is_settled(db: Connection, one: Kept, run: int) -> bool:
-    """Whether somebody settled a run of this day that found all of what this one did."""
-    if not run or one.run <= run:
-        return one.run <= run
-    try:
-        before, now = (certificate(db, one.day, number) for number in (run, one.run))
-    except (Missing, Damaged):
-        return False
-    return now.findings <= before.findings
+# --- what is usual --------------------------------------------------------------------------------------
 
 
 LONG_AGO = 1
@@ -399,64 +210,13 @@ def begun(db: Connection) -> int:
     first = db.execute(lanes.where(c.subject == "message/1").order_by(c.seq).limit(1)).first()
     ends = [db.execute(lanes.order_by(place).limit(1)).first() for place in (c.seq, c.seq.desc())]
     if first is None:
-        anything = db.execute(select(s.messages.c.id).limit(1)).first() or certified(db)
+        anything = db.execute(select(s.messages.c.id).limit(1)).first() or certificates.certified(db)
         return LONG_AGO if anything else 0
     try:
         at, (since, until) = recall(first.entry).at, (recall(one.entry).at for one in ends if one)
         return at if since <= at <= until else LONG_AGO
     except (ValueError, TypeError):  # no entry any more: `audit verify` says so
         return LONG_AGO
-
-
-def certificate(db: Connection, day: str, run: int = 0) -> Certificate:
-    """A run of a day, or its last. Raises Missing when there is none, Damaged when it was changed."""
-    c = s.ledger.c
-    rows = db.execute(select(c.entry).where(c.subject == f"day/{day}").order_by(c.lane, c.seq)).scalars()
-    kept = (entry for entry in reconciling.readable(rows) if _kept(entry))
-    entries = [entry for entry in kept if run in (0, entry.facts["run"])]
-    if not entries and f"day/{day}" in spoiled(db):
-        raise Damaged(f"what the ledger says of the certificate of {day} is no entry any more")
-    if not entries:
-        option = "--since FIRST --until AFTER" if ".." in day else f"--day {day}"
-        raise Missing(f"{day} was not certified; `weighbridge certify {option}` does it")
-    entry = entries[-1]
-    try:
-        found = from_value(orjson.loads(_body(db, entry)))
-        if found.digest() == entry.facts["sha256"]:
-            return found
-    except (StoreError, ValueError, TypeError):
-        pass
-    raise Damaged(f"the certificate of {day}, run {entry.facts['run']}, is not what the ledger testifies to")
-
-
-def still_missing(db: Connection, day: str) -> list[str]:
-    """What the last run of a day missed of its networks ("symphony/ID"), and the archive has not by now:
-    a network that shows it no longer has not brought it."""
-    try:
-        items = certificate(db, day).lists.get("fault source missing", ())
-    except (Missing, Damaged):
-        return []
-    names = [item.partition(": ")[0].partition("/") for item in items]
-    m, lacking = s.messages.c, []
-    for network, _, source_id in names:
-        had = select(m.id).where(m.network == network, m.source_id == source_id).limit(1)
-        if db.execute(had).first() is None:
-            lacking.append(f"{network}/{source_id}")
-    return lacking
-
-
-def _body(db: Connection, entry: Entry) -> bytes:
-    """What stands beside an entry. Raises StoreError when it does not open."""
-    c, k = s.content.c, s.data_keys.c
-    join = s.content.join(s.data_keys, and_(k.lane == c.lane, k.seq == c.seq))
-    body = cast(apart(c.body), LargeBinary)  # whoever spoils it may have made a text of it
-    query = select(k.wrapped, body).select_from(join).where(c.lane == entry.lane, c.seq == entry.seq)
-    if (row := db.execute(query).first()) is None:
-        raise Damaged("is gone")
-    return vault_of(db).open_apart(entry.lane, entry.seq, row[0], row[1], BODY)
-
-
-# --- what is usual --------------------------------------------------------------------------------------
 
 
 class Volume(NamedTuple):
@@ -532,9 +292,11 @@ def silence(db: Connection, lane: int, network: str, day: int, most: int, weeks:
 def _explained(db: Connection, network: str) -> str:
     """The last day of which somebody settled that too little had come from a network, "" for none. What was
     settled of another network, or for anything else, says nothing of this one."""
-    for day, run in sorted(settled(db).items(), reverse=True):
+    for day, done in sorted(certificates.settled(db).items(), reverse=True):
         with suppress(Missing, Damaged):
-            if ".." not in day and expectations.is_missed(certificate(db, day, run).alerts, network):
+            if ".." in day or not done.run:
+                continue
+            if expectations.is_missed(certificates.certificate(db, day, done.run).alerts, network):
                 return day
     return ""
 
@@ -544,7 +306,7 @@ def _is_missed(db: Connection, day: str, network: str, done: str) -> bool:
     if day <= done:
         return False
     try:
-        return expectations.is_missed(certificate(db, day).alerts, network)
+        return expectations.is_missed(certificates.certificate(db, day).alerts, network)
     except (Missing, Damaged):
         return False
 

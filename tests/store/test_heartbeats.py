@@ -8,9 +8,8 @@ import pytest
 from rig import CONTACT, STREAM, Clock, Hands, message
 
 from bridge import words
-from bridge.errors import Missing, StoreError
+from bridge.errors import StoreError
 from bridge.message import SYMPHONY, WEIXIN
-from bridge.records.certificate import Certificate
 from bridge.store import heartbeats
 from bridge.store.verify import verify
 
@@ -93,46 +92,16 @@ async def test_only_the_owner_of_the_lane_pauses(hands: Hands) -> None:
 
 
 async def test_what_is_written_here_verifies(hands: Hands, clock: Clock, tmp_path: Path) -> None:
-    """Beats, pauses and certificates are entries like any other: the auditor has nothing to object to."""
+    """Beats and pauses are entries like any other: the auditor has nothing to object to."""
     store = hands.store
     await hands.say(message(WEIXIN, "w1", sent_at=clock.now()))
-    one = Certificate("2026-01-05", 1, 0, 1, 2, (0, ""), lists={"fault x": ["a"]}, totals={"fault x": 1})
     await store.write(lambda tx: heartbeats.beat(tx, 0, SYMPHONY, 5, 1))
     await _paused(hands)
     await store.write(lambda tx: heartbeats.resume(tx, 0, store.epoch))
-    await store.write(lambda tx: heartbeats.certify(tx, 0, one))
     findings: list = []
     await store.read(lambda db: verify(db, tmp_path / "blobs", findings.append))
     assert findings == []
     assert await store.read(lambda db: heartbeats.last_heard(db, SYMPHONY)) == 5
-    kept = await store.read(lambda db: heartbeats.certificate(db, "2026-01-05"))
-    assert kept.canonical() == one.canonical()
-
-
-async def test_the_last_whole_day_stands_for_how_things_are(hands: Hands) -> None:
-    """Not a span, not a part of a later day, not an older day that was certified again, and not a run that
-    asked less than another of its day."""
-    at = 20_000 * DAY
-    for day, since, until, closed in (
-        ("2024-10-04", at, at + DAY, ()),
-        ("2024-10-04", at, at + DAY, (SYMPHONY,)),
-        ("2024-10-05", at + DAY, at + 2 * DAY - 5, ()),
-        ("2024-10-03", at - DAY, at, ()),
-        ("2024-10-04..2024-10-04", at, at + DAY, ()),
-    ):
-        run = 1 + len(await hands.store.read(lambda db, day=day: heartbeats.certified(db, day)))
-        one = Certificate(day, run, since, until, 2, (0, ""), closed=closed)
-        await hands.store.write(lambda tx, one=one: heartbeats.certify(tx, 0, one))
-    found = await hands.store.read(heartbeats.standing)
-    assert found is not None and (found.day, found.run, found.unasked) == ("2024-10-04", 1, ())
-    late = await hands.store.read(lambda db: heartbeats.certified(db, first="2024-10-05"))
-    assert [one.day for one in late] == ["2024-10-05"]
-
-
-async def test_a_day_without_a_certificate_is_missing(hands: Hands) -> None:
-    """Nobody is given an empty page for it."""
-    with pytest.raises(Missing):
-        await hands.store.read(lambda db: heartbeats.certificate(db, "2026-01-05"))
 
 
 async def test_volumes_are_by_person_and_day(hands: Hands, clock: Clock) -> None:
