@@ -372,7 +372,7 @@ def _fate(db: Any, one: Said) -> str:
 
 @functools.cache
 def _home() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="wb-stage-")
+    return tempfile.TemporaryDirectory(prefix="wb-stage-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT"))
 
 
 def _empty_folder() -> Path:
