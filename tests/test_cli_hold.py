@@ -6,16 +6,19 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection, select
 from story import CHAT, CONTACT, STREAM, Terminal, copy_of_the_story
 
+from bridge.cli import output
 from bridge.cli.compose import WallClock
 from bridge.cli.output import Exit
 from bridge.records.exports.numbers import numbers_of
-from bridge.store import exports
+from bridge.store import exports, schema
 from bridge.store.database import Database
 from bridge.store.documents import last_number
 from bridge.store.holds import UNREADABLE
 from bridge.store.looks import Looker, Search, record_search
+from bridge.store.rows import drop_delivery
 from bridge.store.writer import Tx
 
 ALICE = ("--person", "alice.wong@bank.example")
@@ -61,7 +64,9 @@ def test_a_hold_is_placed_and_shown(terminal: Terminal) -> None:
 @pytest.mark.parametrize(
     ("options", "query"),
     [
-        (("--conversation", CHAT, "--conversation", STREAM), f"in:{CHAT} OR in:{STREAM}"),
+        (("--conversation", CHAT), f"in:{CHAT} OR in:{STREAM}"),
+        (("--conversation", STREAM, "--conversation", CHAT), f"in:{STREAM} OR in:{CHAT}"),
+        (("--query", f"swap in:{STREAM}"), f"swap (in:{STREAM} OR in:{CHAT})"),
         (("--conversation", "wk/wm", "--conversation", "x", "--unknown"), "in:wk/wm OR in:x"),
         (("--message", "3"), "id:3"),
         (("--query", "swap -is:notice", "--since", "2026-01-05"), "(swap -is:notice) after:2026-01-05"),
@@ -92,7 +97,8 @@ def test_a_case_is_what_was_looked_at_for_it(terminal: Terminal) -> None:
     """Searches as they were asked, for what comes too; of one with times in it, what it finds; what was shown
     alone. Of another case nothing, and a case that nobody worked on is no hold."""
     asked = ("--reason", "a letter", "--as", "carol")
-    assert terminal.type("audit", "search", "swap OR with:李雷", "--case", "CASE-7", *asked).code == Exit.DONE
+    words = f"swap OR with:李雷 OR in:{CHAT}"
+    assert terminal.type("audit", "search", words, "--case", "ＣＡＳＥ\u20117 ", *asked).code == Exit.DONE
     assert (
         terminal.type("audit", "search", "with:李雷 before:today", "--case", "case-7", *asked).code
         == Exit.DONE
@@ -102,7 +108,7 @@ def test_a_case_is_what_was_looked_at_for_it(terminal: Terminal) -> None:
     (counts,) = terminal.type("hold", "preview", "--case", "CASE-7", *asked, "--json").records
     (placed,) = terminal.type("hold", "place", "HOLD-7", "--case", "CASE-7", *asked, "--json").records
     assert counts["query"] == placed["query"]
-    assert placed["query"] == "(swap OR with:李雷)"
+    assert placed["query"] == f"({words} OR in:{STREAM})"
     assert placed["numbers"].startswith("1-")
     assert placed["messages"] >= counts["messages"] > 5
     (one,) = terminal.type("hold", "place", "HOLD-8", "--case", "CASE-8", *asked, "--json").records
@@ -192,6 +198,41 @@ def test_a_case_from_a_day_on(terminal: Terminal) -> None:
     late = terminal.type("hold", "place", "DAY", "--case", "DAY", "--since", "2999-01-01", *WHY)
     assert (late.code, "2999-01-01" in late.err) == (Exit.NO, True)
     assert placed_on(terminal, "DAY", "--since", "2001-01-01")["numbers"] == "1"
+
+
+def test_what_a_query_finds_stays_held(terminal: Terminal) -> None:
+    """By number, whatever somebody does about it; what comes is held while it fits, and that is said."""
+    placed = terminal.type("hold", "place", "Q-1", "--query", "with:李雷 -is:dropped", *WHY, "--json")
+    (one,) = placed.records
+    assert "end that: is:dropped." in placed.err
+    assert one["query"] == "with:李雷 -is:dropped"
+    store = writable(terminal)
+    lane, permit, covered = asyncio.run(store.read(_open_delivery))
+    assert covered in numbers_of(one["numbers"])
+    asyncio.run(store.write(lambda tx: drop_delivery(tx, lane, permit, {"message": covered, "reason": "x"})))
+    store.close()
+    assert "hold Q-1" in holding(terminal, covered)
+    terminal.hide_everything()
+    (again,) = terminal.type("hold", "preview", "--query", "with:李雷", *WHY, "--json").records
+    assert covered in numbers_of(again["numbers"]), "no index is asked"
+
+
+def _open_delivery(db: Connection) -> tuple[int, str, int]:
+    """One that somebody may drop: lane, permit, message."""
+    d = schema.deliveries.c
+    stuck = select(d.lane, d.permit, d.message).where(d.state.in_(["waiting", "parked"]))
+    return tuple(db.execute(stuck.order_by(d.message).limit(1)).one())
+
+
+def test_a_long_query_keeps_the_list_narrow(terminal: Terminal) -> None:
+    """It is shortened there; `show` and JSON have all of it."""
+    long = " OR ".join(f"word{number}" for number in range(40))
+    terminal.type("hold", "place", "LONG", "--query", long, "--reason", "because " * 20, "--as", "carol")
+    listed = terminal.type("hold", "list").out
+    assert max(map(output.width, listed.splitlines())) < 200
+    assert "…" in listed
+    assert long in terminal.type("hold", "show", "LONG").out
+    assert any(row["written"] == long for row in terminal.type("hold", "list", "--json").records)
 
 
 def test_a_query_that_covers_nothing_is_said(terminal: Terminal) -> None:

@@ -22,6 +22,7 @@ from bridge.cli.root import Root, pass_root, person_option, reason_option, words
 if TYPE_CHECKING:
     from bridge.cli.audit.finding import Archive
     from bridge.records.exports.numbers import Numbers
+    from bridge.search.query import Query
     from bridge.store.documents import Stored
     from bridge.store.identities import Identity
 
@@ -49,13 +50,15 @@ class What:
 @dataclass(slots=True)
 class Covering:
     """What that comes to: one query, messages by their `numbers` (without a query these alone), the people
-    whom it names, and what nobody here has heard of. `said` is how it is told, if not as the query."""
+    whom it names, and what nobody here has heard of. `said` is how it is told, if not as the query. Of what
+    comes later, `changing` are conditions that somebody's act may make untrue."""
 
     query: str
     numbers: Numbers = field(default_factory=lambda: _numbers())
     said: str = ""
     meant: list[Identity] = field(default_factory=list)
     unheard: list[str] = field(default_factory=list)
+    changing: list[str] = field(default_factory=list)
 
 
 def _covering(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -83,7 +86,7 @@ def _covering(command: Callable[..., Any]) -> Callable[..., Any]:
             multiple=True,
             metavar="KEY",
             callback=words,
-            help="All of a conversation.",
+            help="All of a conversation, both sides, by either key.",
         ),
         click.option(
             "--person",
@@ -151,9 +154,9 @@ def place(root: Root, /, name: str, *, reason: str, person: str, as_json: bool, 
 
     It covers what was archived before as well as what comes; what somebody wrote, and what was written to
     them, under every id that the archive knows them by. Whom and what nobody has heard of is refused: a
-    slip of the pen would hold nothing. Times in a query are UTC unless it says `tz:`. A case is what people
-    searched for, were shown, or handed over with --case: what that finds now stays held whatever becomes
-    of it, and what it will find is held as well.
+    slip of the pen would hold nothing. Times in a query are UTC unless it says `tz:`. What a query finds now
+    stays held whatever becomes of it, and what it will find is held as well. A case is what people searched
+    for, were shown, or handed over with --case. Whoever names one half of a conversation holds both.
     """
     from bridge import desk
     from bridge.ports import Placing
@@ -166,6 +169,9 @@ def place(root: Root, /, name: str, *, reason: str, person: str, as_json: bool, 
     placing = Placing(name, query, written, person, reason, str(covering.numbers))
     root.act(lambda store: desk.place_hold(store, placing))
     output.note(f"Hold {name} stands, placed by {output.cell(person)}.")
+    if covering.changing:
+        said = output.cell(", ".join(covering.changing))
+        output.note(f"What comes later is held while it fits; what people do may end that: {said}.")
     counts = _counted(root, covering)
     if not counts["messages"]:
         output.note("It covers no message that there is now. Is it written as it was meant?")
@@ -184,7 +190,7 @@ def list_(root: Root, lifted: bool, as_json: bool) -> None:
     rows = [asdict(one) for one in placed if lifted or one.state != holds.LIFTED]
     names = root.read(lambda db: holds.standing_holds(db).names)
     rows += [_of_policy(name) for name in names if name not in {one.name for one in placed}]
-    shown = rows if as_json else [_line(row) for row in rows]
+    shown = rows if as_json else [_line(row) for row in rows]  # `hold show` has all of a long one
     output.listing(shown, _COLUMNS, as_json=as_json, empty="No legal hold stands.")
 
 
@@ -194,7 +200,8 @@ def _of_policy(name: str) -> dict[str, Any]:
 
 def _line(row: dict[str, Any]) -> dict[str, Any]:
     state = "to be lifted?" if row["state"] == "proposed" else row["state"]
-    return {**row, "state": state, "placed": output.when(row["placed_at"])}
+    shortened = {name: output.cut(str(row.get(name, "")), 40) for name in ("written", "reason")}
+    return {**row, **shortened, "state": state, "placed": output.when(row["placed_at"])}
 
 
 @hold.command()
@@ -259,9 +266,11 @@ def _covered(root: Root, what: What) -> Covering:
     """What was typed, as a query. Raises UsageError unless it is one kind of thing."""
     if sum(_kinds(what)) != 1:
         raise click.UsageError("say one of --person, --conversation, --query, --message, --case")
-    with archive(root.settings(), None, indexed=not (what.people or what.case)) as asked:
+    with archive(root.settings(), None, indexed=bool(what.conversations or what.messages)) as asked:
         if what.case:
             found = _of_case(asked, what.case)
+        elif what.query:
+            found = _of_query(asked, what.query)
         else:
             found = _of_people(asked, what.people) if what.people else _of_things(asked, what)
         if what.since:
@@ -301,30 +310,49 @@ def _of_case(asked: Archive, case: str) -> Covering:
     Raises Missing when nobody did anything for that case.
     """
     from bridge.errors import Missing
+    from bridge.search.naming import changing, widened
     from bridge.search.qualifiers import names_time
     from bridge.search.query import Query, parse
     from bridge.search.tree import Or, joined
     from bridge.store.holds import archived
+    from bridge.store.identities import chats
     from bridge.store.looks import looks_for
     from bridge.store.policies import moment
 
     numbers, looks = looks_for(asked.db, case)
+    paired = chats(asked.db)
     once: dict[str, Query] = {}
     live: dict[str, Query] = {}
     for look in looks:
-        query = parse(look.query, moment(look.at), asked.zone)
+        query = widened(parse(look.query, moment(look.at), asked.zone), paired)
         if str(query.node):
             asks = once if names_time(look.query) else live
             asks[str(query.node)] = query
         elif look.whole:
             numbers.extend(archived(asked.db, until=look.at))
     if queries := [*once.values(), *live.values()]:
-        whole = Query(joined(Or, [query.node for query in queries]))
-        with progress("looking at records") as tell:
-            numbers.extend(one.number for one in asked.every(whole, tell))
+        numbers.extend(_found(asked, Query(joined(Or, [query.node for query in queries]))))
     if not (numbers or queries):
         raise Missing(f"nobody searched, showed or handed anything over with --case {case}")
-    return Covering(" OR ".join(f"({text})" for text in live), numbers, f"case {case}")
+    fickle = [one for query in live.values() for one in changing(query)]
+    text = " OR ".join(f"({text})" for text in live)
+    return Covering(text, numbers, f"case {case}", changing=list(dict.fromkeys(fickle)))
+
+
+def _found(asked: Archive, query: Query) -> list[int]:
+    """The messages that a query finds now."""
+    with progress("looking at records") as tell:
+        return [one.number for one in asked.every(query, tell)]
+
+
+def _of_query(asked: Archive, typed: str) -> Covering:
+    """A query as it was typed, for what comes; and by number what it finds now, because somebody's act may
+    take that out of it."""
+    from bridge.search.naming import changing, widened
+    from bridge.store.identities import chats
+
+    query = widened(in_utc(typed), chats(asked.db))  # what a person types has limits
+    return Covering(str(query), _numbers(_found(asked, query)), typed, changing=changing(query))
 
 
 def _of_people(asked: Archive, people: Sequence[str]) -> Covering:
@@ -347,24 +375,24 @@ def _of_people(asked: Archive, people: Sequence[str]) -> Covering:
 
 
 def _of_things(asked: Archive, what: What) -> Covering:
-    """Conversations, messages, or a query as it was typed."""
+    """Conversations, by all of their keys; or messages."""
+    from bridge.search.naming import others
     from bridge.search.writing import quoted
-    from bridge.store import views
+    from bridge.store.identities import chats
 
-    if what.query:
-        in_utc(what.query)  # what a person types has limits
-        return Covering(what.query)
-    pairs = views.pairs(asked.db, ended=True)
-    paired = {pair[key] for pair in pairs for key in ("stream", "contact")}
-    parts = {f"in:{quoted(key)}": f"no conversation {key!r}" for key in what.conversations}
-    known = {f"in:{quoted(key)}" for key in paired}
-    parts |= {f"id:{number}": f"no message {number}" for number in what.messages}
-    unheard = [
-        f"there is {said}"
-        for part, said in parts.items()
-        if part not in known and not asked.page(in_utc(part), 1).documents
-    ]
-    return Covering(" OR ".join(parts), unheard=unheard)
+    parts: list[str] = []
+    unheard = []
+    paired = chats(asked.db)
+    known = {key for keys in paired for key in keys}
+    for key in what.conversations:
+        parts += [f"in:{quoted(one)}" for one in (key, *others(key, paired))]
+        if key not in known and not asked.page(in_utc(parts[-1]), 1).documents:
+            unheard.append(f"there is no conversation {key!r}")
+    for number in what.messages:
+        parts.append(f"id:{number}")
+        if not asked.page(in_utc(parts[-1]), 1).documents:
+            unheard.append(f"there is no message {number}")
+    return Covering(" OR ".join(dict.fromkeys(parts)), unheard=unheard)
 
 
 def _check(covering: Covering, what: What) -> None:

@@ -466,9 +466,14 @@ def assignments(root: Root, name: str, as_json: bool) -> None:
         return
     found = root.read(lambda db: [assigning.assignment(db, name)] if name else assigning.assignments(db))
     rows = [{**asdict(one), "state": _STATES[one.state]} for one in found]
+    shown = rows if as_json else [_short(row) for row in rows]  # one by its name is shown whole
     output.listing(
-        rows, _ASSIGNMENTS, as_json=as_json, empty="Nobody proposed a class for records without one."
+        shown, _ASSIGNMENTS, as_json=as_json, empty="Nobody proposed a class for records without one."
     )
+
+
+def _short(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, **{name: output.cut(row[name], 40) for name in ("query", "reason")}}
 
 
 def _classless(root: Root, query: str, person: str, reason: str) -> list[int]:

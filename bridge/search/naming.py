@@ -11,11 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from bridge.policy.folding import fold
-from bridge.search.conditions import Has, Named
+from bridge.search.conditions import Came, Has, Is, Named, Says
 from bridge.search.document import Person
 from bridge.search.facets import places_of
 from bridge.search.people import is_meant
 from bridge.search.query import Query
+from bridge.search.states import SETTLED
 from bridge.search.tree import Condition, Leaf, Node, Not, Or, joined, wanted
 
 Keys = tuple[str, ...]
@@ -64,3 +65,25 @@ def _known(facet: str, people: Sequence[Person], keys: Keys) -> Iterator[str]:
     elif facet == "group":
         for one in people:
             yield from map(fold, one.tags)
+
+
+def changing(query: Query) -> list[str]:
+    """The conditions of a query whose answer may become another one by what somebody does about a message
+    afterwards: where it stands, and what was decided by hand."""
+    return list(dict.fromkeys(str(one) for one in _conditions(query.node) if _changes(one)))
+
+
+def _conditions(node: Node) -> Iterator[Condition]:
+    yield from wanted(node)
+    yield from wanted(node, negated=True)
+
+
+def _changes(one: Condition) -> bool:
+    match one:
+        case Is(state):
+            return state not in SETTLED
+        case Named(name) | Says(name) | Has(name):
+            return name in ("reviewer", "actor", "reason", "action")
+        case Came(name):
+            return name == "note"
+    return False

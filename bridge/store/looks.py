@@ -7,6 +7,7 @@ everybody, and those at one message, among millions of other entries.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Container, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -103,12 +104,18 @@ class Asked:
     whole: bool = False
 
 
+def _case(name: str) -> str:
+    """The number of a case as all ways to write it are compared: without case or width, any dash a dash."""
+    plain = unicodedata.normalize("NFKC", name).strip().casefold()
+    return "".join("-" if unicodedata.category(char) == "Pd" else char for char in plain)
+
+
 def looks_for(db: Connection, case: str) -> tuple[Numbers, list[Asked]]:
     """What was looked at for a case: the messages that were shown or handed over, and what was asked, the
     oldest first."""
-    wanted = case.strip().casefold()
+    wanted = _case(case)
     found = _read(db, or_(_LOOKED, _HANDED), (*KINDS, *_ENDED))
-    looked = [one for one in found if one["case"].casefold() == wanted][::-1]
+    looked = [one for one in found if _case(one["case"]) == wanted][::-1]
     numbers = Numbers()
     ended: dict[str, int] = {}
     for one in looked:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from bridge.search.document import Person
-from bridge.search.naming import names, others, widened
+from bridge.search.naming import changing, names, others, widened
 from bridge.search.query import Query, parse
 
 CHATS = [("room-a", "wk/wm1"), ("room-b", "wk/wm1"), ("room-c", "wk/wm2")]
@@ -68,3 +68,13 @@ def test_other_keys_are_named_once() -> None:
 def test_whom_a_query_names(text: str, named: bool) -> None:
     """One of the two, in whatever role; their conversation; their label of the directory's."""
     assert names(asked(text), [ALICE, LI_LEI], ("room-a", "wk/wm1")) == named
+
+
+def test_what_may_change_is_told() -> None:
+    """Where a message stands, and what people decided about it, said or left out; nothing that it says."""
+    settled = "from:alice swap in:wk kind:text is:notice tag:mnpi has:attachment after:2026-01-01"
+    assert changing(asked(settled)) == []
+    text = "swap -is:dropped (reviewer:bob OR -actor:bob) reason:late -action:block has:note is:dropped"
+    assert set(changing(asked(text))) == {
+        *("is:dropped", "reviewer:bob", "actor:bob", "reason:late", "action:block", "has:note")
+    }
