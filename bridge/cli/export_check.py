@@ -90,6 +90,9 @@ def _plain(name: str) -> bool:
 def _understood(value: Any) -> dict[str, Any]:
     """A manifest in which everything has its place and kind. Raises ValueError, TypeError and KeyError."""
     listed: dict[str, Any] = value
+    if listed.get("client_copy") is True:  # it says nothing of what was found besides
+        written = {"found": listed["counts"]["written"], "excluded": 0}
+        listed = {"exclusions": [], **listed, "counts": written | listed["counts"]}
     said, files, ledger = listed["counts"], listed["files"], listed["ledger"]
     texts = [listed["format"], listed["id"], *(one["sha256"] for one in files.values())]
     texts += [text for lane in ledger for text in (lane["root"], lane["checkpoint"])]

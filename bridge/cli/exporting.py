@@ -22,8 +22,6 @@ import orjson
 
 from bridge.cli.progress import Tell
 from bridge.errors import ConfigError, Conflict, NotAllowed, StoreError
-from bridge.flow import DeliveryState
-from bridge.message import Kind
 from bridge.records.addresses import may_lie
 from bridge.records.exports import known, opened
 from bridge.records.exports.manifest import (
@@ -47,7 +45,8 @@ from bridge.records.exports.manifest import (
 from bridge.records.exports.numbers import Numbers
 from bridge.records.exports.packing import cut, packed
 from bridge.records.exports.telling import said
-from bridge.records.transcript import CLIENT, Came, Enclosure, Later, Line, Request, Slice
+from bridge.records.shown import NOT_REACHED, as_client, for_client
+from bridge.records.transcript import CLIENT, Line, Request, Slice
 from bridge.search.document import Document, Need, Span
 from bridge.search.moments import YEAR_10000, written_at
 from bridge.search.query import Query, parse
@@ -77,9 +76,6 @@ Act = Callable[[Callable[["Database"], Any]], Any]
 
 GONE = "record-gone"
 """The code of the warning that there is nothing to read of a message any more."""
-
-NOT_REACHED = "not known to have reached the client"
-"""Why a client's copy has nothing of a file: his network took a part of the message, nobody says which."""
 
 UNSEEN = "the client neither wrote nor saw it"
 UNKNOWN = "it is not known yet whether the client saw it"
@@ -128,12 +124,14 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """A finished export: its folder or ZIP file, its id, the digest of its manifest, its account."""
+    """A finished export: its folder or ZIP file, its id, the digest of its manifest, its account; whether it
+    is a client's copy."""
 
     place: Path
     id: str
     sha256: str
     account: Account
+    copy: bool = False
 
     @property
     def lacking(self) -> list[str]:
@@ -228,7 +226,7 @@ def _finished(
     _record(act, work, looker, sha)
     work.settle()
     place = _zipped(folder) if wanted.zipped else folder
-    return Made(place, work.request.id, sha, work.account)
+    return Made(place, work.request.id, sha, work.account, wanted.terms.client_copy)
 
 
 def _record(act: Act, work: _Work, looker: Looker, sha: str) -> None:
@@ -246,6 +244,8 @@ def _record(act: Act, work: _Work, looker: Looker, sha: str) -> None:
         **_whose(terms),
         "numbers": str(account.written),
         "counts": told,
+        "exclusions": {reason: str(numbers) for reason, numbers in sorted(account.excluded.items())},
+        "disposed": str(account.gone),
         "place": str(work.volume.folder),
     }
     act(lambda store: store.write(lambda tx: exports.record_made(tx, store.lane, looker, facts, body)))
@@ -304,7 +304,7 @@ class _Work:
             if run.after != begun:
                 begun, pieces = run.after, {}
             for place, one in enumerate(run.slices, run.place):
-                whole = _without_reasons(one) if self.wanted.terms.client_copy else one
+                whole = for_client(one, self._chat(one.key)) if self.wanted.terms.client_copy else one
                 for number, piece in enumerate(cut(whole, self.known.limits)):
                     pieces[one.key] = pieces.get(one.key, run.base) + 1
                     at = [run.after, place, number, run.latest]
@@ -320,13 +320,23 @@ class _Work:
         """A message as it is handed over; None where it is not, and then the account says why."""
         for numbers in (self.account.found, self._found):
             numbers.add(line.number)
-        shown = as_client(line) if self.wanted.terms.client_copy else line
+        shown = self._shown(line)
         reason = self._barred(line, talk) or ("" if shown else UNKNOWN if line.unknown else UNSEEN)
         if reason or shown is None:
             self.account.exclude(line.number, reason)
             self._excluded.setdefault(reason, Numbers()).add(line.number)
             return None
         return shown
+
+    def _shown(self, line: Line) -> Line | None:
+        """A message as whoever gets the export is shown it; None where a client neither wrote nor saw it."""
+        return as_client(line, self.transcripts.naming.domain) if self.wanted.terms.client_copy else line
+
+    def _chat(self, key: str) -> str:
+        """What a client's conversation is called in his copy: the firm's numbers count those of others."""
+        talks = self.transcripts.talks.of_pair
+        keys = sorted({talks[pair].key for pair in self.pairs or () if pair in talks})
+        return f"chat/{keys.index(key) + 1}"
 
     def _barred(self, line: Line, talk: Talk) -> str:
         terms = self.wanted.terms
@@ -374,7 +384,8 @@ class _Work:
             at = written_at(one.sent_at, one.at)
             if at < until and self.state.has(one.lane, one.entry) and self.query.accepts(_AsWritten(one, at)):
                 talk = self.transcripts.talk(one)
-                if self.pairs is None or talk.pairs & self.pairs:
+                mine = self.pairs is None or talk.pairs & self.pairs
+                if mine and self._shown(self.transcripts.line(one, talk)):
                     yield one.number
 
     def _veiled(self, lines: Sequence[Line]) -> frozenset[int]:
@@ -461,50 +472,6 @@ class _AsWritten:  # a `Document`, by what it has of another one
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._document, name)
-
-
-def as_client(line: Line) -> Line | None:
-    """A message as a client wrote it or saw it, and nothing of what the firm did with it; None where he did
-    neither. Its transcript names no version but those that he wrote or was shown."""
-    later = tuple(map(_later_as_client, line.later))
-    bare = replace(line, sent="", offered="", sent_quote="", state="", decisions=(), later=later, copy=True)
-    if line.kind in (Kind.NOTE, Kind.FAILED):
-        return None  # what a network tells the bridge, in a client's name
-    if line.sender.role == CLIENT:
-        return replace(bare, readers=(), deliveries=())
-    if not (line.delivered or line.partly) or all(reader.role != CLIENT for reader in line.readers):
-        return None
-    taking = line.kind == Kind.RECALL
-    return replace(
-        bare,
-        replaces="",
-        refers_to=line.refers_to if line.sent_quote and not taking else "",
-        text=line.sent if line.delivered else line.offered,
-        quote=line.sent_quote,
-        taken=line.sent_quote if taking else "",
-        files=_files_in_part(line) if line.partly else line.files,
-        deliveries=tuple(
-            replace(one, reason="", state=one.state if one.state == DeliveryState.SENT else "")
-            for one in line.deliveries
-            if one.partly or one.state == DeliveryState.SENT
-        ),
-    )
-
-
-def _files_in_part(line: Line) -> tuple[Enclosure, ...]:
-    """The files of a message of which the client's network took a part: that there are any, and no more."""
-    return tuple(Enclosure("", one.media, -1, missing=NOT_REACHED) for one in line.files)
-
-
-def _later_as_client(one: Later) -> Later:
-    """A later version without words that the client was perhaps never shown: those he saw have a row."""
-    return one if one.sender.role == CLIENT else replace(one, text="")
-
-
-def _without_reasons(one: Slice) -> Slice:
-    """A conversation in which nobody is told why the firm made a pair, or ended it."""
-    items = (replace(item, reason="") if isinstance(item, Came) else item for item in one.items)
-    return replace(one, items=tuple(items))
 
 
 def _made_up(line: Line) -> bool:

@@ -129,6 +129,8 @@ def made(db: Connection) -> Iterator[dict[str, Any]]:
                 "sha256": entry.facts.get("sha256", ""),
                 **{name: said.get(name, "") for name in _SAID},
                 "copy": said.get("copy", False),
+                "exclusions": said.get("exclusions", {}),
+                "disposed": said.get("disposed", ""),
                 "lane": entry.lane,
                 "seq": entry.seq,
                 "leaf": row.leaf.hex(),

@@ -16,7 +16,7 @@ import click
 
 from bridge.cli import output
 from bridge.cli.audit.finding import QUERYING, archive, query_argument, written
-from bridge.cli.audit.given import KEY, one_alone
+from bridge.cli.audit.given import INHERENT, KEY, one_alone
 from bridge.cli.audit.looking import Recorder, looker
 from bridge.cli.audit.zone import desk_zone, name_of, zone_option
 from bridge.cli.output import Exit
@@ -244,6 +244,8 @@ def _say(made: Made, *, as_json: bool) -> int:
     for (kind, detail), numbers in sorted(made.account.warned.items()):
         click.echo(f"  {output.cell(kind)}: {len(numbers):,} ({output.cell(detail)})")
     click.echo(f"  manifest sha256 {made.sha256}")
+    if made.copy:
+        output.note(INHERENT)
     if made.lacking:
         output.note("Something that should have been handed over is not there: see the manifest's warnings.")
     return code

@@ -86,6 +86,12 @@ KEY = click.option(
     help="A file of public keys. Default: those beside our own key, or in our folders of checkpoints.",
 )
 
+INHERENT = (
+    "A client's copy is proven as any other is: he sees the numbers of his messages among all, when each was "
+    "archived, and how large the record is (docs/evidence.md)."
+)
+"""What is said to whoever makes a copy for a client."""
+
 
 def one_alone(given: Mapping[str, Any], first: str, *others: str) -> None:
     """Refuse what contradicts an option: the names are those of parameters. Raises UsageError naming both.

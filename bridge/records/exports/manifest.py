@@ -160,12 +160,11 @@ def manifest(
         "client_copy": terms.client_copy,
         "times": TIMES,
         "days": DAYS,
-        "counts": counts(account),
+        "counts": _counted(account, terms),
         "first": runs[0][0] if runs else None,
         "last": runs[-1][1] if runs else None,
         "messages": str(account.written),
-        "exclusions": _listed(account.excluded),
-        "disposed": {"count": len(account.gone), "messages": str(account.gone)},
+        **_left_behind(account, terms),
         "warnings": _warnings(account),
         "lacks": dict(lacks),
         "parts": account.parts,
@@ -185,6 +184,21 @@ def _asked(request: Request, terms: Terms) -> Mapping[str, Any]:
         return about
     said = {"query": request.query, "case": request.case, "by": request.person, "reason": request.reason}
     return said | about
+
+
+def _counted(account: Account, terms: Terms) -> Mapping[str, int]:
+    """The counts; in a client's copy none of what is not his, or was not for him."""
+    told = counts(account)
+    return {name: told[name] for name in ("written", *COUNTS)} if terms.client_copy else told
+
+
+def _left_behind(account: Account, terms: Terms) -> Mapping[str, Any]:
+    """What was found and is not here, and what is gone. A client is not told of it: most is not about him,
+    and the rest says that something of his, or for him, was stopped. The record of the export has it."""
+    if terms.client_copy:
+        return {}
+    gone = {"count": len(account.gone), "messages": str(account.gone)}
+    return {"exclusions": _listed(account.excluded), "disposed": gone}
 
 
 def _listed(excluded: Mapping[str, Numbers]) -> Sequence[Mapping[str, Any]]:

@@ -45,7 +45,7 @@ def facts(line: Line, language: str) -> Iterator[Pair]:
     yield label("to", language), "; ".join(who(one) for one in line.readers)
     yield label("sent_at", language), utc(line.sent_at)
     yield label("at", language), utc(line.at)
-    yield label("network", language), f"{line.network} {line.source_id}"
+    yield label("network", language), f"{line.network} {line.source_id}".strip()
     yield label("state", language), state(line)
     yield label("origin", language), line.origin
     for key, number, outside in (

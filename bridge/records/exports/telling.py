@@ -125,7 +125,8 @@ def skips(line: Line) -> bool:
 def follower(later: Later, elsewhere: str = "not in this export") -> str:
     """A later version or a recall on a line."""
     where = "" if later.here else f", {elsewhere}"
-    return f"message/{later.number} ({later.source_id}) at {utc(said(later))}{where}"
+    known = f" ({later.source_id})" if later.source_id else ""
+    return f"message/{later.number}{known} at {utc(said(later))}{where}"
 
 
 def attached(file: Enclosure) -> str:
