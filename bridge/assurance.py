@@ -87,8 +87,8 @@ OLDEST = 7
 """Days back that are certified when nobody did in time; those before wait for a person."""
 
 AGAIN = 4 * 3_600_000
-"""Milliseconds after which a day is certified again of which not all was asked, or that failed: after the
-first run; after the second it is twice as many, and so on."""
+"""Milliseconds after which a day is certified again of which not all was asked, or that failed. Later it is
+half of the time since the day ended: what does not answer for days is not asked all the time."""
 
 SPOILED = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError)
 """What reading a value raises that is of no form that was ever written."""
@@ -356,19 +356,18 @@ class Assurance:
         last = _ended(now, self.plan.hour)
         first = max(certificates.began(db, last), last - timedelta(days=OLDEST - 1))
         runs = [one for one in certificates.certified(db, first=first.isoformat()) if one.whole]
-        tried: dict[str, list[int]] = {}
-        for one in runs:
-            tried.setdefault(one.day, []).append(one.at)
-        return {
-            day: at[-1] + AGAIN * len(at) if (at := tried.get(str(day))) else 0
-            for day in certificates.lacking(runs, first, last)
-        }
+        again = {one.day: one.at + max(AGAIN, (one.at - one.until) // 2) for one in runs}
+        return {day: again.get(str(day), 0) for day in certificates.lacking(runs, first, last)}
 
     # --- what a person has to know
 
     def trouble(self) -> str:
         """What a person has to know of completeness; "" when all is as it should be."""
-        return "; ".join((*self.capture_troubles(), *self._certificate_troubles()))
+        return "; ".join(self.troubles())
+
+    def troubles(self) -> list[str]:
+        """The same, one by one: what keeps people from talking, what differs, and the rest."""
+        return [*self.capture_troubles(), *self._certificate_troubles()]
 
     def capture_troubles(self) -> list[str]:
         """What keeps people from talking, or soon will."""
@@ -391,7 +390,8 @@ class Assurance:
             yield f"{said}{_others(days, 'more days')}: `weighbridge certify alerts`"
         if failed := sorted(self.failed):
             said = f"{failed[0]} cannot be certified{_others(failed, 'more days')}"
-            yield f"{said}: `weighbridge audit verify` says what was changed"
+            mended = f"once that is mended, {certificates.remedy(failed[0])}"
+            yield f"{said}: `weighbridge audit verify` says what was changed; {mended}"
         if spoiled := self.spoiled:
             said = f"what the ledger said of a certificate ({spoiled[0]}) is no entry any more"
             yield f"{said}{_others(spoiled, 'more entries')}: `weighbridge certify alerts`"
@@ -406,6 +406,7 @@ class Assurance:
             "lags": {network: round(lag, 1) for network, lag in self.lags.items()},
             "paused": self.paused.is_set(),
             "trouble": self.trouble(),
+            "troubles": self.troubles(),
         }
 
     # --- a certificate

@@ -526,17 +526,17 @@ async def test_no_row_ends_the_certificates(world: World, change: str) -> None:
     assert len(await world.database.read(certificates.certified)) >= made + 2
 
 
-async def test_an_archive_without_messages_is_not_certified(tmp_path: Path) -> None:
-    """Before the first message there is no day of which anything could be missing."""
-    world = World(tmp_path)
-    try:
-        assert await world.database.read(heartbeats.begun) == 0
-        world.clock.forward(3 * DAY)
-        await world.database.own("a daemon")
-        await world.assurance.certify_due()
-        assert await world.database.read(certificates.certified) == []
-    finally:
-        world.database.close()
+async def test_days_count_from_the_beginning_of_the_ledger(world: World) -> None:
+    """The network has words from the first day on, the archive takes nothing in: each day is certified, and
+    named. Nothing is usual before the first message."""
+    await world.database.own("a daemon")
+    await world.assurance.begin()
+    assert await world.database.read(heartbeats.begun) == 0
+    for _ in range(2):
+        said = message(SYMPHONY, f"s{world.clock.now()}", sent_at=world.clock.now())
+        world.lines[SYMPHONY].peer.stream.append(said)
+        assert (await world.certificate()).faults == 1
+    assert world.assurance.trouble().startswith("2026-01-05: 1 differences, 0 alerts (and 1 more days): ")
 
 
 async def test_what_a_day_found_stands_until_somebody_settles_it(world: World) -> None:
@@ -848,6 +848,132 @@ async def test_what_a_span_found_stands(world: World) -> None:
     assert world.assurance.trouble() == ""
 
 
+async def test_days_that_nobody_could_make_up_for_stand(world: World) -> None:
+    """The daemon was down for twelve days: a week is made up for, and the days before it stand until somebody
+    certifies them, or says why nobody did."""
+    await world.begin()
+    await world.pass_on()
+    world.clock.forward(12 * DAY)
+    world.heard()
+    await world.assurance.certify_due()
+    said = "2026-01-05 is not certified, or not with every network asked (and 4 more days)"
+    assert said in world.assurance.trouble()
+    await world.assurance.certify_day(date(2026, 1, 5))
+    await settled(world, "2026-01-06..2026-01-08")
+    assert world.assurance.trouble().startswith("2026-01-09 is not certified")
+    await settled(world, "2026-01-09")
+    assert world.assurance.trouble() == "" and not world.assurance.overdue
+
+
+async def test_a_day_that_was_never_asked_for_is_not_forgotten(world: World) -> None:
+    """Symphony is away while a day is certified, and certified again: weeks later it still stands, because
+    nobody knows what it would have shown; what was unusual of it does not."""
+    await world.begin()
+    await world.pass_on()
+    world.lines.pop(SYMPHONY)
+    for _ in range(2):
+        world.clock.forward(DAY)
+        world.heard()
+        await world.assurance.certify_due()
+    runs = await world.database.read(lambda db: certificates.certified(db, "2026-01-05"))
+    assert [one.unasked for one in runs] == [(SYMPHONY,)] * 2
+    world.clock.forward(20 * DAY)
+    await world.assurance._recall()
+    found = world.assurance.unsettled[0]
+    assert (found.name, found.alerts, found.uncertified) == ("2026-01-05", 0, True)
+
+
+async def test_rooms_that_refused_are_asked_again(world: World) -> None:
+    """A stream refuses its history: the day is certified again, later each time, until it answers."""
+    await world.begin()
+    await world.pass_on()
+    answering = world.lines[SYMPHONY].recount
+    forgetting(world, SYMPHONY, world.clock.now() + DAY)
+    assert (await world.certificate()).totals["source symphony unasked"]
+
+    async def runs_after(hours: int) -> int:
+        world.clock.forward(hours * HOUR)
+        world.heard()
+        await world.assurance.certify_due()
+        return len(await world.database.read(lambda db: certificates.certified(db, "2026-01-05")))
+
+    assert [await runs_after(hours) for hours in (3, 1, 5)] == [1, 2, 2]
+    world.lines[SYMPHONY].recount = answering  # type: ignore[method-assign]
+    assert [await runs_after(hours) for hours in (1, 13)] == [3, 3]
+    assert world.assurance.trouble() == ""
+
+
+async def test_no_trouble_hides_another(world: World) -> None:
+    """A folder is in the way, an entry is none any more, a day is not certified: what differs is told first,
+    and each of them is."""
+    (world.folder / "certificates").write_text("in the way")
+    await world.begin()
+    await world.talk(received=False)
+    await world.certificate()
+    await world.database.write(lambda tx: tx.append(0, "day:settled", "settled/zzz", {"run": 1}, b"{}"))
+    world.clock.forward(2 * DAY)
+    await world.assurance._recall()
+    told = world.assurance.trouble().split("; ")
+    assert told[0].startswith("2026-01-05: 1 differences") and told[1].startswith("2026-01-06 is not cert")
+    assert "no entry any more" in told[2] and "cannot be written" in told[3] and len(told) == 4
+    (entry,) = world.assurance.spoiled
+    await settled(world, entry)
+    assert "no entry any more" not in world.assurance.trouble()
+
+
+async def test_a_failure_is_over_when_its_day_is(world: World) -> None:
+    """A day could not be certified for a week, and what kept it was mended: it is told as one that nobody
+    certified, with a remedy that ends it."""
+    await world.begin()
+    await world.pass_on()
+    world.assurance.failed = {"2026-01-05": world.clock.now() + 12 * DAY}
+    world.clock.forward(5 * DAY)
+    world.heard()
+    await world.assurance.certify_due()
+    assert "2026-01-05 cannot be certified" in world.assurance.trouble()
+    world.clock.forward(6 * DAY)
+    world.heard()
+    await world.assurance.certify_due()
+    assert world.assurance.trouble().startswith("2026-01-05 is not certified") and not world.assurance.failed
+    await world.assurance.certify_day(date(2026, 1, 5))
+    assert world.assurance.trouble() == ""
+
+
+async def test_spoiling_a_certificate_washes_nothing(world: World) -> None:
+    """A message was lost, its network shows it no longer, and the page that named it is overwritten: the next
+    run has a difference, and the day stands."""
+    await world.begin()
+    await world.pass_on()
+    lost = await world.talk(received=False)
+    await world.certificate()
+    world.lines[SYMPHONY].peer.stream.remove(lost)
+    world.execute(
+        "UPDATE content SET body = x'00' WHERE seq = (SELECT max(seq) FROM ledger WHERE subject LIKE 'day/%')"
+    )
+    made = await world.assurance.certify_day(date(2026, 1, 5))
+    assert made.lists["fault archive altered"] == [f"certificate of 2026-01-05, run 1: {certificates.LOST}"]
+    assert world.assurance.trouble().startswith("2026-01-05: 1 differences")
+
+
+@pytest.mark.parametrize("day", ["2026-13-01", "9999-12-31", "2026-01-05..x"])
+async def test_a_certificate_of_no_day_ends_no_daemon(world: World, day: str) -> None:
+    """A well formed entry of a day that there is not: the daemon begins and certifies, and it is named; what
+    was unusual goes on to stand."""
+    await world.begin()
+    world.lose = True
+    await world.certificate()
+    world.lose = False
+    await world.certificate()
+    change = f"subject = 'day/{day}', entry = replace(CAST(entry AS TEXT), 'day/2026-01-06', 'day/{day}')"
+    world.execute(f"UPDATE ledger SET {change} WHERE subject = 'day/2026-01-06'")
+    await world.again()
+    world.clock.forward(DAY)
+    await world.assurance.certify_due()
+    told = world.assurance.trouble()
+    assert told.startswith("2026-01-06: 1 differences") or "0 differences, 1 alerts" in told, told
+    assert "no entry any more" in told and "2026-01-05" in {one.name for one in world.assurance.unsettled}
+
+
 @pytest.mark.parametrize(
     ("subject", "value"),
     [
@@ -916,29 +1042,23 @@ async def test_a_certificate_that_fails_is_an_alarm(world: World, monkeypatch: p
     assert "cannot be certified" not in world.assurance.trouble()
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        "UPDATE deliveries SET next_at = 99999999999999 WHERE id = 1",
-        "",
-    ],
-)
-async def test_what_is_never_sent_or_judged_is_told(world: World, change: str) -> None:
+@pytest.mark.parametrize("what", ["delivery/", "message/3"])
+async def test_what_is_never_sent_or_judged_is_told(world: World, what: str) -> None:
     """A delivery that nobody sends, a message that nobody judges: on the day after, and every day, an alert
     that names it."""
     await world.begin()
-    if change:
-        world.execute(change)
+    theirs = message(WEIXIN, "undone", sent_at=world.clock.now())
+    world.lines[WEIXIN].peer.stream.append(theirs)
+    if what == "delivery/":
+        await world.pass_on()
+        await world.hands.say(theirs)
+        world.pass_on = partial(asyncio.sleep, 0)  # type: ignore[method-assign]
     else:
-        theirs = message(WEIXIN, "unjudged", sent_at=world.clock.now())
-        world.lines[WEIXIN].peer.stream.append(theirs)
         await world.hands.archive(theirs)
-    await world.notices(SYMPHONY), await world.notices(WEIXIN)
     await world.certificate()
     for _ in range(2):
         made = await world.certificate()
-        named = "delivery/" if change else "message/3"
-        assert any("of earlier days" in one and named in one for one in made.alerts), made.words()
+        assert any("of earlier days" in one and what in one for one in made.alerts), made.words()
     assert "alerts" in world.assurance.trouble()
 
 

@@ -13,7 +13,7 @@ import pytest
 from story import ENTRIES, Terminal, copy_of_the_story
 
 from bridge.cli.output import Exit
-from bridge.cli.status import ask
+from bridge.cli.status import _assurance_lines, ask
 
 RUNNING = {
     "state": "running",
@@ -157,3 +157,12 @@ def test_checkpoints_are_in_order_or_say_why_not(tmp_path: Path, capsys: pytest.
         with answering(json.dumps({**RUNNING, "checkpoint": checkpoint}).encode()) as port:
             terminal.settings(f'[daemon]\nhttp = "127.0.0.1:{port}"\n')
             assert words in terminal.type("status").out
+
+
+def test_each_trouble_of_completeness_has_its_line() -> None:
+    """What differs, and a folder that cannot be written: neither hides the other."""
+    troubles = ["2026-01-05: 1 differences", "certificates cannot be written to /a"]
+    first, second = _assurance_lines({"lags": {}, "troubles": troubles})
+    assert (first, second) == tuple(f"✗ complete   {one}" for one in troubles)
+    (good,) = _assurance_lines({"lags": {"symphony": 2.0}, "troubles": []})
+    assert good.startswith("✓ complete   read to the end: symphony 2 s ago"), good

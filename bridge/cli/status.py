@@ -117,8 +117,9 @@ def _assurance_lines(assurance: Mapping[str, Any]) -> Iterator[str]:
     """Whether networks are read, and what the newest certificate says."""
     lags = assurance.get("lags", {})
     read = ", ".join(f"{name} {output.span(int(lag * 1000))} ago" for name, lag in lags.items())
-    sign = "✗" if assurance.get("trouble") else "✓"
-    yield f"{sign} complete   {output.cell(assurance.get('trouble') or f'read to the end: {read}')}"
+    yield from (f"✗ complete   {output.cell(one)}" for one in assurance.get("troubles", ()))
+    if not assurance.get("troubles"):
+        yield f"✓ complete   {output.cell(f'read to the end: {read}')}"
     if one := assurance.get("certified"):
         archived = output.counted(message=int(one["archived"]))
         yield f"  {'':<10} {output.cell(one['day'])} is certified: {archived}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bridge.ledger.checkpoint import Signer
-from bridge.records.certificate import Account, Certificate, from_value, read, signed
+from bridge.records.certificate import Account, Certificate, Finding, Look, from_value, read, signed, standing
 
 SIGNER = Signer("weighbridge/5b1c4e1a0c77d2e9", b"k" * 32)
 
@@ -83,3 +83,31 @@ def test_a_list_that_was_cut_says_so() -> None:
     """Behind every count is its list; where it is too long, the certificate says how much of it is there."""
     cut = Certificate("d", 1, 0, 1, 2, (0, ""), lists={"fault x": ("a",)}, totals={"fault x": 9})
     assert "fault x: 9, the first 1 of them" in cut.words()
+
+
+A, B = (Finding("fault archive altered", f"message/1: {column}") for column in ("sender", "kind"))
+
+
+@pytest.mark.parametrize(
+    ("looks", "stands"),
+    [
+        ("a", {A}),
+        ("a b", {A, B}),
+        ("a B", {B}),
+        ("a! a", set()),
+        ("a! ab", {B}),
+        ("a! - ab", {B}),
+        ("a! N a", {A}),
+        ("a b!", set()),
+        ("a! b N", set()),
+    ],
+)
+def test_what_was_found_stands_until_it_is_gone_or_explained(looks: str, stands: set[Finding]) -> None:
+    """Runs in their order: "a" and "b" are what they found, upper case that they were thorough ("N" found
+    nothing), "!" that somebody settled what stood by then."""
+
+    def read(look: str) -> Look:
+        said = frozenset({one for letter, one in (("a", A), ("b", B)) if letter in look.lower()})
+        return Look(said, thorough=look.isupper(), settled=look.endswith("!"))
+
+    assert standing(map(read, looks.split()))[0] == stands
