@@ -135,6 +135,7 @@ async def test_sigterm_finishes_what_is_being_sent(here: Place) -> None:
     here.platform.faults.arm("slow", route="send_msg", count=1, seconds=1.5)
     async with here.daemon() as daemon:
         await opened(daemon)
+        await within(DEADLINE, here.alice_saw)  # 李雷 had written before
         here.alice_writes("being sent")
         await within(DEADLINE, lambda: any("send_msg" in one.route for one in here.platform.requests))
         daemon.signal(signal.SIGTERM)
