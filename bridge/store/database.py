@@ -330,7 +330,7 @@ class Database:
     def _anything_to_claim(self, db: Connection, network: str, astray: bool) -> bool:
         now = self.clock.now()
         due = sending.anything_due(db, network, self.lane, now)
-        return due or (astray and sending.anything_astray(db, self.lane))
+        return due or (astray and sending.anything_astray(db, self.lane, now, self._uses))
 
     async def record_attempts(self, attempts: Sequence[Attempt]) -> None:
         """Write what became of claimed deliveries."""

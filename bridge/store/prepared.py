@@ -22,6 +22,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import ClauseElement
 
 from bridge.errors import StoreError
+from bridge.store.causes import cause
 from bridge.store.vault import Sealed
 
 Make = Callable[[ModuleType], ClauseElement]
@@ -91,7 +92,7 @@ class Prepared:
         try:
             return self.look(db, parameters)
         except DBAPIError as error:
-            raise StoreError(f"the database could not be read: {error.orig}") from None
+            raise StoreError(f"the database could not be read: {cause(error)}") from None
 
     def look(self, db: Connection, parameters: Mapping) -> list[Any]:
         """All rows, as the driver gives them and as it costs least. Raises DBAPIError when it fails."""

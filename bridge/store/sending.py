@@ -36,7 +36,6 @@ from bridge.store.rows import (
     is_open,
     is_paused,
     plan_chats,
-    set_delivery,
     states_in,
     upserting,
 )
@@ -53,6 +52,9 @@ ASTRAY_EVERY = 60_000
 """Milliseconds between two looks for deliveries that no conversation leads to: each reads all that waits."""
 
 _ASTRAY_AT_ONCE = 100
+_LONGEST = 86_400_000
+"""Milliseconds beyond which nothing waits for a network: what does waits for its copies outside."""
+
 _TIMES, _COUNTS = 1 << 43, 1 << 30
 """What no time (in milliseconds: the year 2248) and no count of the tables comes to."""
 
@@ -61,7 +63,7 @@ _UNREADABLE = (Damaged, ValueError, LookupError, TypeError)
 
 
 _DUE_CHATS = Prepared(
-    select(s.chats.c.conversation)
+    select(s.chats.c.conversation, s.chats.c.due_at)
     .where(
         s.chats.c.network == bindparam("b_network"),
         s.chats.c.lane == bindparam("b_lane"),
@@ -92,6 +94,19 @@ _PLAN_CHAT = Prepared(
     update(s.chats)
     .where(s.chats.c.network == bindparam("b_network"), s.chats.c.conversation == bindparam("b_chat"))
     .values(due_at=bindparam("b_due"))
+)
+
+
+#: Chats that were due and whose row takes no plan: their names are none that the driver can say again.
+_SET_ASIDE = (
+    update(s.chats)
+    .where(
+        s.chats.c.network == bindparam("b_network"),
+        s.chats.c.lane == bindparam("b_lane"),
+        s.chats.c.due_at <= bindparam("b_last"),
+        s.chats.c.conversation.not_in(bindparam("b_planned", expanding=True)),
+    )
+    .values(due_at=FAR)
 )
 
 
@@ -139,24 +154,91 @@ _LOST = (
     .order_by(s.deliveries.c.id)
 )
 
-#: What is ready, and in no conversation that anybody looks at: its row, or that of its chat, was changed.
+_OURS = or_(s.deliveries.c.lane == bindparam("b_lane"), s.deliveries.c.lane.not_in(select(s.lanes.c.lane)))
+"""A delivery of this lane, or of one that nobody works: its row was changed."""
+
+_EARLIER = s.deliveries.alias("earlier")
+_IN_TURN = not_(
+    exists().where(
+        is_open(_EARLIER),
+        _EARLIER.c.network == s.deliveries.c.network,
+        _EARLIER.c.conversation == s.deliveries.c.conversation,
+        _EARLIER.c.id < s.deliveries.c.id,
+    )
+)
+_LOOKED_AT = exists().where(
+    s.chats.c.network == s.deliveries.c.network,
+    s.chats.c.conversation == s.deliveries.c.conversation,
+    s.chats.c.lane == bindparam("b_lane"),
+    s.chats.c.due_at <= bindparam("b_soon"),
+)
+_LACKS_COPIES = exists().where(s.copies.c.message == s.deliveries.c.message, s.copies.c.state != "kept")
+
+#: What is ready and yet nobody would ever take: its row, or that of its chat, was changed. Either no look at
+#: conversations leads to it, though it is its turn, or its time is none that a network, or a copy that is
+#: still to be made, was waited for.
 _ASTRAY = Prepared(
-    select(s.deliveries.c.id, s.deliveries.c.network, s.deliveries.c.conversation)
+    select(s.deliveries.c.id)
     .where(
         is_open(s.deliveries),
         states_in(s.deliveries.c.state, DeliveryState.READY.value),
-        s.deliveries.c.lane == bindparam("b_lane"),
+        _OURS,
         or_(
             not_(states_in(s.deliveries.c.network, SYMPHONY, WEIXIN)),
-            not_(
-                exists().where(
-                    s.chats.c.network == s.deliveries.c.network,
-                    s.chats.c.conversation == s.deliveries.c.conversation,
-                )
-            ),
+            and_(s.deliveries.c.next_at <= bindparam("b_now"), not_(_LOOKED_AT), _IN_TURN),
+            and_(s.deliveries.c.next_at > bindparam("b_late"), not_(_LACKS_COPIES)),
         ),
     )
     .limit(bindparam("b_limit"))
+)
+
+#: What is being sent, as its row says.
+_CLAIMS = Prepared(
+    select(s.deliveries.c.id, s.deliveries.c.permit).where(
+        is_open(s.deliveries), states_in(s.deliveries.c.state, DeliveryState.CLAIMED.value), _OURS
+    )
+)
+
+#: What waits for its reader to write, as its row says, and as no entry says: one is there, that permitted it.
+_IDLE = Prepared(
+    select(s.deliveries.c.id)
+    .where(
+        is_open(s.deliveries),
+        states_in(s.deliveries.c.state, DeliveryState.WAITING.value),
+        _OURS,
+        BESIDE[-1] == literal_column("1"),
+    )
+    .limit(bindparam("b_limit"))
+)
+
+_READY = Prepared(
+    update(s.deliveries)
+    .where(
+        s.deliveries.c.id == bindparam("b_id"),
+        states_in(s.deliveries.c.state, DeliveryState.CLAIMED.value, DeliveryState.WAITING.value),
+    )
+    .values(
+        state=literal_column("'ready'"),
+        next_at=bindparam("b_now"),
+        uncertain=case(
+            (s.deliveries.c.state == literal_column("'claimed'"), literal_column("1")),
+            else_=s.deliveries.c.uncertain,
+        ),
+    )
+)
+
+_HASTEN = Prepared(
+    update(s.deliveries)
+    .where(s.deliveries.c.id == bindparam("b_id"), s.deliveries.c.next_at > bindparam("b_now"))
+    .values(next_at=bindparam("b_now"))
+)
+
+_ADOPT = upserting(
+    s.chats,
+    ("network", "conversation", "lane", "due_at"),
+    ("network", "conversation"),
+    lane=lambda new: new.lane,
+    due_at=lambda new: new.due_at,
 )
 
 
@@ -164,6 +246,21 @@ _SEIZE = Prepared(
     update(s.deliveries)
     .where(s.deliveries.c.id == bindparam("b_id"), states_in(s.deliveries.c.state, DeliveryState.READY.value))
     .values(state=literal_column("'claimed'"), epoch=bindparam("b_epoch"))
+)
+
+
+_PARK = Prepared(
+    update(s.deliveries)
+    .where(
+        s.deliveries.c.id == bindparam("b_id"), states_in(s.deliveries.c.state, DeliveryState.CLAIMED.value)
+    )
+    .values(
+        state=literal_column(f"'{after(DeliveryState.CLAIMED, 'park').value}'"),
+        reason=bindparam("b_reason"),
+        attempt=bindparam("b_attempt"),
+        first_try_at=bindparam("b_first"),
+        next_at=bindparam("b_next"),
+    )
 )
 
 
@@ -188,9 +285,9 @@ def anything_due(db: object, network: str, lane: int, now: int) -> bool:
     return _DUE_CHATS.value(db, look) is not None
 
 
-def anything_astray(db: object, lane: int) -> bool:
-    """Whether something is ready that no look at conversations finds."""
-    return _ASTRAY.value(db, {"b_lane": lane, "b_limit": 1}) is not None
+def anything_astray(db: object, lane: int, now: int, uses: Uses) -> bool:
+    """Whether there may be what no look at conversations finds: a look at all that is open."""
+    return bool(_stray(db, lane, now) or _stuck(db, lane, uses))
 
 
 def claim(
@@ -216,18 +313,20 @@ def claim(
     uses = uses or Uses()
     if is_frozen(tx.db):
         return []
-    ids = _astray(tx, lane) if astray else []
+    wrong = _astray(tx, lane, uses) if astray else {}
+    ids: list[int] = []
     while chats > 0:
         taken = _take(tx, network, lane, chats)
         if not taken:
             break  # nothing is due any more
         ids += (number for chat in taken for number in chat)
         chats -= sum(bool(chat) for chat in taken)
-    if not ids:
+    ids = [number for number in ids if number not in wrong]
+    if not ids and not wrong:
         return []
     directory.refresh(tx.db)
     found = _found(tx, ids)
-    wrong = {row.id: why for row in found if (why := _objection(tx, network, row, uses))}
+    wrong |= {row.id: why for row in found if (why := _objection(tx, network, row, uses))}
     sound = [row for row in found if row.id not in wrong]
     going = [row for row in sound if not directory.ended(row.pair_of_message)]
     claims = []
@@ -294,13 +393,39 @@ def _is_below(limit: int, value: object) -> bool:
     return type(value) is int and 0 <= value < limit
 
 
-def _astray(tx: Tx, lane: int) -> list[int]:
-    """What is ready for a network that there is not. What is for a chat that nobody looks at is planned: if
-    it is as it was permitted it goes out, and else it is found when it is taken."""
-    strays = _ASTRAY.one(tx.db, {"b_lane": lane, "b_limit": _ASTRAY_AT_ONCE}).all()
-    ours = {(row.network, row.conversation) for row in strays if row.network in (SYMPHONY, WEIXIN)}
-    plan_chats(tx, lane, ours, tx.now)
-    return [row.id for row in strays if row.network not in (SYMPHONY, WEIXIN)]
+def _stray(db: object, lane: int, now: int) -> list[int]:
+    """What is ready, and what nobody would take."""
+    look = {"b_lane": lane, "b_now": now, "b_soon": now + LOOK_AGAIN, "b_late": now + _LONGEST}
+    return [number for (number,) in _ASTRAY.look(db, look | {"b_limit": _ASTRAY_AT_ONCE})]
+
+
+def _stuck(db: object, lane: int, uses: Uses) -> list[int]:
+    """What is claimed and in nobody's hand, and what waits though nobody ever tried it."""
+    claims = _CLAIMS.look(db, {"b_lane": lane})
+    idle = _IDLE.look(db, {"b_lane": lane, "b_limit": _ASTRAY_AT_ONCE})
+    return [number for number, permit in claims if not uses.is_in_hand(permit)] + [row[0] for row in idle]
+
+
+def _astray(tx: Tx, lane: int, uses: Uses) -> dict[int, str]:
+    """Bring back what nobody would take: its chat is looked at again, if it is as it was permitted. What is
+    not is given, with why."""
+    if stuck := [{"b_id": number, "b_now": tx.now} for number in _stuck(tx.db, lane, uses)]:
+        _READY.many(tx.db, stuck)
+    strays = [*_stray(tx.db, lane, tx.now), *(row["b_id"] for row in stuck)]
+    if not strays:
+        return {}
+    wrong = dict.fromkeys(strays, ALTERED)
+    sound = []
+    for row in _found(tx, strays):
+        wrong[row.id] = _objection(tx, row.network, row, uses)
+        sound += [] if wrong[row.id] else [row]
+    if sound:
+        _HASTEN.many(tx.db, [{"b_id": row.id, "b_now": tx.now} for row in sound])
+        chats = {(row.network, row.conversation) for row in sound}
+        _ADOPT.many(
+            tx.db, [{"network": n, "conversation": c, "lane": lane, "due_at": tx.now} for n, c in chats]
+        )
+    return {number: why for number, why in wrong.items() if why}
 
 
 def _stop(tx: Tx, lane: int, epoch: int, wrong: Mapping[int, str], stopped: Stopped) -> None:
@@ -316,8 +441,10 @@ def _stop(tx: Tx, lane: int, epoch: int, wrong: Mapping[int, str], stopped: Stop
         # What cannot be read begins anew, should a person try it again.
         first = row.first_try_at if _is_below(_TIMES, row.first_try_at) else 0
         again = row.next_at if type(row.next_at) is int else tx.now
-        values = {"reason": why, "attempt": tried, "first_try_at": first, "next_at": again}
-        set_delivery(tx, row.permit, "park", **values)
+        values = {"b_reason": why, "b_attempt": tried, "b_first": first, "b_next": again}
+        _PARK.many(tx.db, [{"b_id": row.id} | values])
+        chat = {"b_network": row.network, "b_chat": row.conversation, "b_due": tx.now}
+        _PLAN_CHAT.many(tx.db, [chat])
         if why == ALTERED:
             _tell(work, number)
         stopped(permit, why)
@@ -354,12 +481,14 @@ def _take(tx: Tx, network: str, lane: int, chats: int) -> list[list[int]]:
     taken: list[list[int]] = []
     plans: list[dict] = []
     paused = is_paused(tx.db)
-    for (chat,) in _DUE_CHATS.look(tx.db, due):
+    looked = _DUE_CHATS.look(tx.db, due)
+    for chat, _ in looked:
         numbers, again = (_own_words if paused else _head)(tx, network, chat)
         taken.append(numbers)
         plans.append({"b_network": network, "b_chat": chat, "b_due": again})
-    if plans:
-        _PLAN_CHAT.many(tx.db, plans)
+    if plans and _PLAN_CHAT.many(tx.db, plans) < len(plans):
+        aside = {"b_network": network, "b_lane": lane, "b_last": looked[-1][1]}
+        tx.db.execute(_SET_ASIDE, aside | {"b_planned": [chat for chat, _ in looked]})
     return taken
 
 

@@ -40,6 +40,7 @@ def make(address: URL) -> Engine:
     @event.listens_for(engine, "connect")
     def configure(connection: object, _: object) -> None:
         connection.isolation_level = None  # "begin" below is the only one
+        connection.text_factory = readable
         cursor = connection.cursor()
         for pragma in _PRAGMAS:
             cursor.execute(f"PRAGMA {pragma}")
@@ -51,6 +52,12 @@ def make(address: URL) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
     return engine
+
+
+def readable(text: bytes) -> str:
+    """The words of a column, also of one that is no UTF-8 (which SQLite takes from anybody): what cannot be
+    read stands there as numbers of bytes. The bridge wrote nothing of the kind: who compares it finds it."""
+    return text.decode("utf-8", "backslashreplace")
 
 
 def prepare(address: URL) -> None:

@@ -19,7 +19,7 @@ from bridge.ledger.entry import encode
 from bridge.message import SYMPHONY, WEIXIN, Blob, File, Kind
 from bridge.ports import Claim, Step
 from bridge.store import schema
-from bridge.store.sending import LOOK_AGAIN
+from bridge.store.sending import ASTRAY_EVERY, LOOK_AGAIN
 from bridge.store.uses import Uses
 from bridge.store.verify import Finding, verify
 from bridge.store.writer import Tx
@@ -67,7 +67,7 @@ async def two(hands: Hands) -> Hands:
     pair = PAIR | {"stream": ROOM, "contact": OTHER, "contact_name": "韩梅梅"}
     await hands.store.make_pair(pair, "carol", "second")
     await hands.say(message(SYMPHONY, 1, "for Li"), message(SYMPHONY, 2, "for Han", conversation=ROOM))
-    await change(hands, f"UPDATE deliveries SET next_at = {1 << 61} WHERE message = 2")
+    await change(hands, f"UPDATE deliveries SET next_at = {hands.clock.now() + 3_600_000} WHERE message = 2")
     return hands
 
 
@@ -94,7 +94,7 @@ async def enclosed(hands: Hands) -> Hands:
         digest, size = await hands.store.keep(pieces(data), 1 << 20)
         await hands.store.settle_file(wanted, Blob(digest, size, file.name))
     await hands.judge()
-    await change(hands, f"UPDATE deliveries SET next_at = {1 << 61} WHERE message = 2")
+    await change(hands, f"UPDATE deliveries SET next_at = {hands.clock.now() + 3_600_000} WHERE message = 2")
     return hands
 
 
@@ -409,3 +409,97 @@ async def test_a_permit_without_a_seal_is_named_as_what_it_is(
     monkeypatch.setattr(Tx, "append", unsealed)
     await hands.say(message(SYMPHONY, 1))
     assert any("before permits were sealed" in one.meaning for one in await findings(hands))
+
+
+NO_WORDS = {
+    **{
+        f"deliveries.{name}": "message = 1"
+        for name in ("permit", "network", "conversation", "marks", "reason")
+    },
+    **{f"messages.{name}": "id = 1" for name in ("network", "source_id", "conversation", "sender", "kind")},
+    "chats.conversation": f"conversation = '{CONTACT}'",
+    "chats.network": f"conversation = '{CONTACT}'",
+    "verdicts.outcome": "message = 1",
+    "ledger.subject": "subject = (SELECT 'delivery/' || permit FROM deliveries WHERE message = 1)",
+    "pairs.stream": "id = 1",
+}
+"""Columns of words, which SQLite lets anybody write bytes into that are none, and where."""
+
+
+@ONLY_SQLITE
+@pytest.mark.parametrize("name", NO_WORDS)
+async def test_what_are_no_words_stop_nobody_else(two: Hands, name: str) -> None:
+    """A row that cannot be read as text ends nobody's work: the others go out, and it as well, or it is
+    parked and named."""
+    await change(two, "UPDATE deliveries SET next_at = 0 WHERE message = 2")
+    table, _, column = name.partition(".")
+    spoil(two, f"UPDATE {table} SET {column} = CAST(x'ff41' AS TEXT) WHERE {NO_WORDS[name]}")
+    told, went = [], []
+    for _ in range(3):
+        two.clock.forward(ASTRAY_EVERY)
+        claims = await two.store.claim(WEIXIN, 9, stopped=lambda *said: told.append(said))
+        went += [one.permit.content.text for one in claims]
+    assert sorted(went) == (["for Han"] if told else ["for Han", "for Li"])
+    assert len(told) == len(await two.rows("SELECT 1 FROM deliveries WHERE state = 'parked'")) <= 1
+
+
+def spoil(hands: Hands, statement: str) -> None:
+    """Change a file of SQLite by somebody who keeps none of our rules."""
+    with sqlite3.connect(str(hands.store.engine.url.database)) as db:
+        db.execute("PRAGMA foreign_keys = OFF")
+        assert db.execute(statement).rowcount
+
+
+NEVER = {
+    "a lane of its chat that nobody works": "UPDATE chats SET lane = 1 WHERE network = 'weixin'",
+    "a look at its chat that never comes": f"UPDATE chats SET due_at = {1 << 62} WHERE network = 'weixin'",
+    "a lane of its own that nobody works": "UPDATE deliveries SET lane = 1; DELETE FROM chats",
+    "a time that never comes": f"UPDATE deliveries SET next_at = {1 << 62} WHERE message = 1",
+    "a time long after this": "UPDATE deliveries SET next_at = 99999999999999 WHERE message = 1",
+    "a claim of nobody's": "UPDATE deliveries SET state = 'claimed' WHERE message = 1",
+    "a reader's word that nobody waits for": "UPDATE deliveries SET state = 'waiting' WHERE message = 1",
+}
+
+
+@pytest.mark.parametrize("name", NEVER)
+async def test_what_would_never_go_out_is_brought_back(two: Hands, name: str) -> None:
+    """It is as it was permitted; only when, or who looks for it, was changed: within minutes it goes out."""
+    await change(two, *NEVER[name].split("; "))
+    went: list[Claim] = []
+    for _ in range(3):
+        two.clock.forward(ASTRAY_EVERY)
+        went += [one for one in await two.claim(WEIXIN) if one.permit.message_seq == 1]
+    (claim,) = went
+    assert claim.permit.content.text == "for Li"
+    assert claim.permit.uncertain == (name == "a claim of nobody's")
+
+
+async def test_what_nobody_looks_for_and_nobody_permitted_is_parked(two: Hands) -> None:
+    """What is brought back is asked for its seal before it goes anywhere."""
+    await change(
+        two, f"UPDATE deliveries SET lane = 1, network = 'abc', next_at = {1 << 62} WHERE message = 1"
+    )
+    told: list[str] = []
+    two.clock.forward(ASTRAY_EVERY)
+    await two.store.claim(WEIXIN, 9, stopped=lambda _, why: told.append(why))
+    assert told == ["altered"]
+
+
+async def test_what_waits_for_its_time_is_left_alone(two: Hands) -> None:
+    """Neither what is being sent, nor what is behind it, nor what a network is to be asked again for later,
+    nor what waits for its reader, is brought back."""
+    await two.say(message(SYMPHONY, 3, "behind"))
+    (claim, behind) = await two.claim(WEIXIN)
+    for _ in range(3):
+        two.clock.forward(ASTRAY_EVERY)
+        assert await two.claim(WEIXIN) == []
+    await two.end(claim, Step.WAIT, reason="window")
+    await two.end(behind, Step.GIVE_BACK)
+    for _ in range(3):
+        two.clock.forward(ASTRAY_EVERY)
+        assert await two.claim(WEIXIN) == []
+    assert await two.rows("SELECT state FROM deliveries ORDER BY id") == [
+        ("waiting",),
+        ("ready",),
+        ("ready",),
+    ]

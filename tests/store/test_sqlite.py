@@ -166,3 +166,12 @@ def test_a_daemon_does_not_wait_for_long(deleted: tuple[Path, list[bytes]]) -> N
     assert path.read_bytes() == before
     assert sqlite.rewrite(engine, 0.01) == ""
     engine.dispose()
+
+
+def test_what_is_no_text_can_be_read(tmp_path: Path) -> None:
+    """SQLite keeps any bytes as text: they come back as something that nobody takes for what was written."""
+    engine = open_engine(f"sqlite:///{tmp_path / 'a.db'}")
+    with engine.connect() as db:
+        row = db.exec_driver_sql("SELECT CAST(x'ff41' AS TEXT), CAST(x'e69d8e' AS TEXT)").one()
+    engine.dispose()
+    assert tuple(row) == (r"\xffA", "李")
