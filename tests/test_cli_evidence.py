@@ -12,10 +12,12 @@ import pytest
 from evidence_rig import case_store, files_of, key_of, make, verified
 from pypdf import PdfReader
 from sqlalchemy import and_, select
-from story import CONTACT, Terminal, copy_of_the_story
+from story import ALICE, CONTACT, LI_LEI, STREAM, Terminal, copy_of_the_story
 
 from bridge.cli.output import Exit
 from bridge.errors import StoreError
+from bridge.message import WEIXIN
+from bridge.records.exports.numbers import numbers_of
 from bridge.store import exhibits, schema
 from bridge.store.engines import open_engine
 
@@ -108,6 +110,54 @@ def test_a_client_is_not_told_who_looks_into_him(terminal: Terminal) -> None:
     assert not [secret for secret in ("STR-9", "mlro@", "a report was filed") if secret in said]
     assert verified(out, key_of(terminal.folder))[0] == 0
     assert [one["case"] for one in bodies(terminal)] == ["STR-9"]
+
+
+def test_a_client_is_not_told_what_was_stopped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Whole lives that he did not see are not there; of his own messages nothing but that he wrote them, of
+    the rest that it reached him. Neither holds nor drops, nor by what the firm knows its people. The firm's
+    record has the numbers of what is left out; whoever makes the copy hears what it gives away."""
+    copy_of_the_story(tmp_path)
+    terminal, out = Terminal(tmp_path, capsys), tmp_path / "copy.zip"
+    with sqlite3.connect(tmp_path / "weighbridge.db") as db:
+        numbers = [number for (number,) in db.execute("SELECT id FROM messages ORDER BY id")]
+    asked = ("--message", ",".join(map(str, numbers)), "--reason", "asked", "--out", str(out))
+    answer = terminal.type("audit", "evidence", *asked, "--client-copy", CONTACT)
+    assert answer.code == Exit.DONE, answer.err
+    assert "he sees the numbers of his messages among all" in answer.err
+    files = files_of(out)
+    listed = json.loads(files["manifest.json"])
+    records = [json.loads(line) for line in files["entries/0.jsonl"].splitlines()]
+    entries = {f"0/{one['seq']}": json.loads(one["entry"]) for one in records}
+    kinds = {one["kind"] for one in entries.values()}
+    assert (
+        kinds
+        == {
+            *("message:archived", "notice:archived", "pair:made", "file:archived", "message:judged"),
+            *("delivery:permitted", "delivery:sent", "delivery:parked", "delivery:found"),
+        }
+        & kinds
+    )
+    assert "hold" not in {one["facts"].get("outcome") for one in entries.values()}
+    for message in listed["messages"]:
+        life = [entries[place] for place in message["entries"]]
+        own = life[0]["facts"]["network"] == WEIXIN and life[0]["kind"] == "message:archived"
+        arrived = [one for one in life if one["facts"].get("ids")]
+        assert own == (not arrived) == (len(life) == 1), message
+        assert not message["withheld"]
+    here = [message["number"] for message in listed["messages"]]
+    (body,) = bodies(terminal)
+    assert len(here) < len(numbers)
+    assert set(numbers_of(str(body["left_out"]))) == set(numbers) - set(here)
+    assert f"left out: {len(numbers) - len(here)} messages" in answer.out
+    assert {one["what"] for one in listed["exclusions"]} <= {"attachment"}
+    said = b"".join(files.values()).decode("utf-8", "replace")
+    for secret in (ALICE.address, f'"{ALICE.id}"', STREAM, "韩梅梅", "blocked outright", "not by chat"):
+        assert secret not in said, secret
+    assert (ALICE.name in said, LI_LEI.name in said) == (True, True)
+    assert "not delivered" not in files["report.html"].decode()
+    code, printed = verified(out, key_of(tmp_path))
+    assert code == 0, printed
+    assert ("not told" in printed, "not delivered" in printed, "in part" in printed) == (True, False, True)
 
 
 def test_two_clients_contradict_each_other(terminal: Terminal) -> None:

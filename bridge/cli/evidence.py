@@ -16,7 +16,7 @@ from bridge.cli.progress import Tell
 from bridge.errors import Conflict, StoreError
 from bridge.evidence import package
 from bridge.evidence.account import account
-from bridge.evidence.disclosure import NAMES, Disclosure, as_client, disclosing
+from bridge.evidence.disclosure import NAMES, Disclosure, clients_part, disclosing
 from bridge.evidence.page import page
 from bridge.evidence.paper import paper
 from bridge.store import exhibits
@@ -59,8 +59,8 @@ async def make(
     then."""
     with parcel(out) as box:
         await store.write(lambda tx: exhibits.sign_uncovered(tx, signer, wanted.numbers))
-        case = await store.read(lambda db: exhibits.gather(db, wanted.numbers, keys, tell))
-        disclosure = await store.read(lambda db: _disclosure(db, case, wanted))
+        whole = await store.read(lambda db: exhibits.gather(db, wanted.numbers, keys, tell))
+        case, disclosure = await store.read(lambda db: _disclosure(db, whole, wanted))
         said = _said(making, wanted)
         found = await _fill(box, store, case, said, disclosure, keys)
         listed = package.manifest(case, said, disclosure, found, box.files, __version__)
@@ -68,12 +68,15 @@ async def make(
         lane = min(one.number for one in case.lanes)
         box.add("manifest.note", signer.note(lane, package.signed_text(listed)).encode())
         (digest, size), counts = box.end(), package.counts(case, disclosure, found)
-        numbers = [life.number for life in case.lives]
+        numbers, here = [life.number for life in whole.lives], {life.number for life in case.lives}
+        left = [number for number in numbers if number not in here]
         await store.write(
-            lambda tx: exhibits.record_made(tx, store.lane, making, counts, digest, wanted.words, numbers)
+            lambda tx: exhibits.record_made(
+                tx, store.lane, making, counts, digest, wanted.words, numbers, left
+            )
         )
         box.settle()
-    return {"package": str(out), "sha256": digest, "bytes": size, **counts}
+    return {"package": str(out), "sha256": digest, "bytes": size, **counts, "left_out": len(left)}
 
 
 def _said(making: Making, wanted: Wanted) -> Making:
@@ -82,16 +85,18 @@ def _said(making: Making, wanted: Wanted) -> Making:
     return replace(making, person="", case="", query="", reason="") if wanted.as_client else making
 
 
-def _disclosure(db: Any, case: Case, wanted: Wanted) -> Disclosure:
-    """What is kept back; with a contact, every message that is not of its pairs."""
+def _disclosure(db: Any, case: Case, wanted: Wanted) -> tuple[Case, Disclosure]:
+    """What is handed over of a case, and what is kept back there; with a contact, every message that is not
+    of its pairs, and in a client's copy that is not there at all."""
     if not wanted.contact:
-        return disclosing(case, wanted.things, wanted.hidden)
+        return case, disclosing(case, wanted.things, wanted.hidden)
     pairs = exhibits.pairs_of(db, wanted.contact)
     others = {life.number for life in case.lives if life.pair not in pairs}
     if len(others) == len(case.lives):
         raise Conflict(f"none of these messages is of {wanted.contact!r}: give a contact's name or id")
-    found = disclosing(case, wanted.things, wanted.hidden | others)
-    return as_client(case, found) if wanted.as_client else found
+    if wanted.as_client:
+        return clients_part(case, pairs, wanted.things, wanted.hidden)
+    return case, disclosing(case, wanted.things, wanted.hidden | others)
 
 
 async def _fill(

@@ -21,6 +21,9 @@ from bridge.evidence.phrases import phrase, term
 from bridge.ledger.tree import leaf_hash
 from bridge.message import WEIXIN, Annotation, Kind
 
+UNTOLD = "untold"
+"""What became of what a client wrote is in no copy of his."""
+
 
 @dataclass(frozen=True, slots=True)
 class Attached:
@@ -54,10 +57,10 @@ class Told:
     """One message: who said what to whom, what became of it, and every step on the way.
 
     `written` are the words as they were written, `delivered` as they were permitted to go to the reader (""
-    if they were not), `arrived` how much of that did: NOTHING, PART, ALL, LOST. `below` is what they stood
-    below there: the earlier message that they answer, replace or take back, as it reached its reader.
-    `rules` are what the verdict rests on, `policies` are the files that decided, each by its name ("" where
-    that is withheld) and hash.
+    if they were not), `arrived` how much of that did: NOTHING, PART, ALL, LOST, or UNTOLD. `below` is what
+    they stood below there: the earlier message that they answer, replace or take back, as it reached its
+    reader. `rules` are what the verdict rests on, `policies` are the files that decided, each by its name (""
+    where that is withheld) and hash.
     """
 
     number: int
@@ -161,7 +164,7 @@ class _Earlier:
         earlier, way = known
         if way is None or way.verdict is None or way.arrived not in (ALL, PART):
             return ""
-        text = _Fields(self.found[way.verdict]).get("text", earlier.get("text"))
+        text: str | None = _Fields(self.found[way.verdict]).get("text", earlier.get("text"))
         return None if text is None else words.visible(text)
 
 
@@ -215,7 +218,7 @@ def _told(
         quote=said.get("quote"),
         written=said.get("text"),
         delivered=_delivered(way, said, found, pair) if way else "",
-        arrived=way.arrived if way else NOTHING,
+        arrived=way.arrived if way else UNTOLD if disclosure.client else NOTHING,
         outcomes=tuple(str(entries[n]["facts"]["outcome"]) for n in judged),
         rules=_rules(last, language),
         reason=last.get("reason"),

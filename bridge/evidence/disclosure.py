@@ -8,7 +8,7 @@ receipts) cannot be kept back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import orjson
@@ -128,12 +128,15 @@ CONTAINS: Mapping[str, Mapping[str, frozenset[str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Disclosure:
-    """What is kept back: `things` everywhere, of `messages` all content, and at some places `more` things."""
+    """What is kept back: `things` everywhere, of `messages` all content, at some places `more` things, and at
+    some every field but those named in `only`. `client`: it is a copy for a client."""
 
     things: frozenset[str] = frozenset()
     messages: frozenset[int] = frozenset()
     closed: frozenset[Place] = field(default_factory=frozenset)
     more: Mapping[Place, frozenset[str]] = field(default_factory=dict)
+    only: Mapping[Place, frozenset[str]] = field(default_factory=dict)
+    client: bool = False
 
     @property
     def partial(self) -> bool:
@@ -143,7 +146,8 @@ class Disclosure:
     def shows(self, exhibit: Exhibit, name: str) -> bool:
         """Whether this field of an exhibit's content is shown."""
         kept = self.things | self.more.get(exhibit.place, frozenset())
-        return exhibit.place not in self.closed and not (may_contain(exhibit, name) & kept)
+        told = name in self.only.get(exhibit.place, (name,))
+        return told and exhibit.place not in self.closed and not (may_contain(exhibit, name) & kept)
 
     def shows_files(self, life: Life) -> bool:
         """Whether a message's attachments are in the package."""
@@ -225,6 +229,7 @@ class Way:
     marks: tuple[str, ...] = ()
     arrived: str = NOTHING
     ids: tuple[str, ...] = ()
+    permit: str = ""  # the subject of its entries
 
 
 def ways(life: Iterable[Exhibit]) -> list[Way]:
@@ -237,7 +242,9 @@ def ways(life: Iterable[Exhibit]) -> list[Way]:
             verdict = one.place
         elif entry.kind == "delivery:permitted":
             marks = tuple(str(entry.facts.get("marks", "")).split())
-            found[entry.subject] = Way(verdict, str(entry.facts.get("network", "")), marks)
+            found[entry.subject] = Way(
+                verdict, str(entry.facts.get("network", "")), marks, permit=entry.subject
+            )
         elif way := found.get(entry.subject):
             ids = dict.fromkeys((*way.ids, *_ids(entry)))
             found[entry.subject] = replace(way, arrived=_arrived(entry, way.arrived), ids=tuple(ids))
@@ -306,6 +313,93 @@ def _kept_from_client(life: list[Exhibit]) -> Mapping[Place, frozenset[str]] | N
     whole = all(_as_written(one, first) for one in shown)
     found = {one.place: files for one in life if one.entry.kind == "file:archived" and files}
     return kept | found | {first.place: files | (NAMES["quote"] if whole else _WORDS)}
+
+
+# Entries that say what the firm did with what is his are not: that it was held, that it was stopped.
+_PAIR_AS_SHOWN = frozenset({"contact_name", "contact_language", "advisor_language"})
+_VERDICT_AS_SHOWN = frozenset({"outcome", "text", "annotations"})
+
+
+def clients_part(
+    case: Case, pairs: Container[int], things: frozenset[str], hidden: frozenset[int]
+) -> tuple[Case, Disclosure]:
+    """What a client's copy is made of: of the messages of his `pairs` those that he wrote or was shown, of
+    each the entries by which that is proven, and what of these is shown. All else is not there at all, so
+    that nobody can count it: neither what others wrote or were told, nor what was stopped on its way.
+
+    Raises Conflict when one of `hidden` is not in the case, or nothing of it is his.
+    """
+    disclosing(case, things, hidden)
+    his = _reduced(case, [life for life in case.lives if life.pair in pairs])
+    shown = as_client(his, disclosing(his, things, hidden & {life.number for life in his.lives}))
+    known = [_as_known(his, life) for life in his.lives if life.number not in shown.messages]
+    lives = [life for life in known if his.exhibits[life.places[0]].body is not None]
+    if not lives:
+        raise Conflict("the client neither wrote nor was shown any of these messages")
+    part = _reduced(his, lives)
+    theirs = [life for life in lives if not _is_own(part.exhibits[life.places[0]])]
+    more = {place: kept for place, kept in shown.more.items() if place in part.exhibits}
+    for life in theirs:
+        place = life.places[0]
+        if part.exhibits[place].entry.facts.get("network") == SYMPHONY:
+            more[place] = more.get(place, frozenset()) | {ID, ADDRESS}
+    spoke = {life.pair for life in theirs}
+    only = {
+        place: _VERDICT_AS_SHOWN for place, one in part.exhibits.items() if one.entry.kind == "message:judged"
+    }
+    for place in part.context:
+        named = {"advisor_name"} if _of_pair(part.exhibits[place]) & spoke else set()
+        only[place] = _PAIR_AS_SHOWN | named
+    return part, replace(shown, messages=frozenset(), closed=frozenset(), more=more, only=only, client=True)
+
+
+def _reduced(case: Case, lives: Sequence[Life]) -> Case:
+    """A case of these lives alone, and of who was paired in them."""
+    here = {life.number for life in lives}
+    alone = tuple(
+        life if life.root in here else replace(life, root=life.number, why="asked for") for life in lives
+    )
+    pairs = {life.pair for life in alone}
+    places = {place for life in alone for place in life.places}
+    places |= {
+        place
+        for place in case.context
+        if case.exhibits[place].entry.kind == "pair:made" and _of_pair(case.exhibits[place]) & pairs
+    }
+    exhibits = {place: one for place, one in case.exhibits.items() if place in places}
+    lanes = {lane for lane, _ in exhibits}
+    return Case(exhibits, alone, tuple(lane for lane in case.lanes if lane.number in lanes))
+
+
+def _is_own(first: Exhibit) -> bool:
+    """Whether a client wrote a message himself."""
+    return first.entry.facts.get("network") != SYMPHONY and first.entry.kind != "notice:archived"
+
+
+def _as_known(case: Case, life: Life) -> Life:
+    """A life as a client knows it: of what he wrote that he wrote it; of the rest that it reached him, and by
+    which verdict."""
+    about = list(case.about(life))
+    kinds = {"file:archived"} | ({"file:missing"} if _is_own(about[0]) else set())
+    came = [] if _is_own(about[0]) else [way for way in ways(about) if way.arrived in (PART, ALL)]
+    verdicts, arrived = {way.verdict for way in came}, {way.permit: way.arrived for way in came}
+    places = [
+        one.place
+        for one in about
+        if one is about[0]
+        or one.entry.kind in kinds
+        or one.place in verdicts
+        or _tells_arrival(one.entry, arrived.get(one.entry.subject, NOTHING))
+    ]
+    return replace(life, places=tuple(places))
+
+
+def _tells_arrival(entry: Entry, arrived: str) -> bool:
+    """Whether an entry is needed to see that something of a permit arrived, all of it or a part."""
+    if arrived == NOTHING:
+        return False
+    told = entry.kind in _LET_OUT if arrived == ALL else bool(_ids(entry))
+    return told or entry.kind == "delivery:permitted"
 
 
 def _as_written(verdict: Exhibit, archived: Exhibit) -> bool:

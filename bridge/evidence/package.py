@@ -178,6 +178,7 @@ def manifest(
         "case": making.case,
         **said,
         "weighbridge": version,
+        "client_copy": disclosure.client,
         "counts": counts(case, disclosure, found),
         "messages": [_message(case, life, disclosure, found, files) for life in case.lives],
         "context": [_place(place) for place in case.context],

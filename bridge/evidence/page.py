@@ -11,7 +11,7 @@ from datetime import UTC, datetime, tzinfo
 from html import escape
 from typing import Any
 
-from bridge.evidence.account import Account, Attached, Step, Told
+from bridge.evidence.account import UNTOLD, Account, Attached, Step, Told
 from bridge.evidence.disclosure import ALL, NOTHING, PART
 from bridge.evidence.phrases import phrase, remark, term
 
@@ -89,8 +89,8 @@ def delivered(told: Told, language: str) -> str | None:
     """What is said of the reader's side; None where it is withheld."""
     if told.arrived == NOTHING:
         return phrase("nothing" if told.delivered == "" else "not_sent", language)
-    if told.arrived == ALL:
-        return told.delivered
+    if told.arrived in (ALL, UNTOLD):
+        return told.delivered if told.arrived == ALL else phrase("untold", language)
     said = phrase("in_part" if told.arrived == PART else "lost", language)
     return f"{said}\n{BAR if told.delivered is None else told.delivered}"
 

@@ -54,6 +54,11 @@ _PHRASES: Mapping[str, tuple[str, str, str]] = {
         "网络曾接收，其后报告全部或部分未送达：",
         "網絡曾接收，其後報告全部或部分未送達：",
     ),
+    "untold": (
+        "What became of your own messages is not part of this copy.",
+        "您本人所发消息的后续处理不在本副本范围内。",
+        "您本人所發訊息的後續處理不在本副本範圍內。",
+    ),
     "below": ("Delivered below the quote", "送达时上方的引用", "送達時上方的引用"),
     "elsewhere": (
         "[What it answers, replaces or takes back is not in this package; if that had arrived, its words "

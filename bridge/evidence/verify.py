@@ -600,13 +600,14 @@ def told(package: Package, message: Dict[str, Any], most: int) -> Iterator[str]:
         return
     first, content = life[0]
     outcomes = [entry["facts"].get("outcome", "?") for entry, _ in life if entry["kind"] == "message:judged"]
+    untold = package.manifest.get("client_copy") is True and not outcomes
     hidden = sum(piece is None for _, fields in life for piece in fields.values())
     yield "{:>8}  {}  {:<9} {:<18} {:<12} {:>3} entries  {}".format(
         message["number"],
         time_of(first["at"]),
         shown(first["facts"].get("network", ""), 9),
-        shown(" > ".join(outcomes) or "not judged", 30),
-        arrival([entry for entry, _ in life]),
+        shown(" > ".join(outcomes) or ("" if untold else "not judged"), 30),
+        "not told" if untold else arrival([entry for entry, _ in life]),
         len(life),
         f"{hidden} fields withheld" if hidden else "",
     ).rstrip()

@@ -300,9 +300,11 @@ def record_made(
     digest: str,
     blacked: Sequence[str],
     numbers: Sequence[int],
+    left_out: Sequence[int] = (),
 ) -> None:
     """Write down who made which package of which messages, and why: its digest is in the entry, so that the
-    firm can say of any package whether it is one that it made."""
+    firm can say of any package whether it is one that it made. `left_out` are those of `numbers` that are not
+    in a client's copy, because he neither wrote nor saw them."""
     body = {
         "person": making.person,
         "reason": making.reason,
@@ -310,6 +312,7 @@ def record_made(
         "query": making.query,
         "asks": making.asks,
         "numbers": str(Numbers(numbers)),
+        "left_out": str(Numbers(left_out)),
         "counts": dict(counts),
         "black_out": list(blacked),
     }

@@ -15,7 +15,7 @@ import click
 
 from bridge.cli import output
 from bridge.cli.audit.finding import QUERYING, archive, query_argument, written
-from bridge.cli.audit.given import KEY, one_alone
+from bridge.cli.audit.given import INHERENT, KEY, one_alone
 from bridge.cli.audit.looking import Recorder, recorder_of
 from bridge.cli.audit.zone import desk_zone, zone_option
 from bridge.cli.progress import progress
@@ -89,7 +89,12 @@ def evidence(root: Root, /, out: Path, key: tuple[Path, ...], as_json: bool, **g
         click.echo(
             f"  withheld: {fields}, and the whole of {output.counted(message=made['messages_withheld'])}"
         )
+    if made["left_out"]:
+        left = output.counted(message=made["left_out"])
+        click.echo(f"  left out: {left} that this client neither wrote nor was shown, or that are gone")
     click.echo(f"  sha256 {made['sha256']}")
+    if wanted.as_client:
+        output.note(INHERENT)
     click.echo(f"  to check: python3 verify.py {out.name} --key {settings.ledger.key_file.name}.pub")
 
 
