@@ -141,6 +141,8 @@ class _Run:
     closed: list[str] = field(default_factory=list)
     partial: bool = False
     gaps: int = 0
+    entries: tuple[int, int] = (0, 0)
+    messages: tuple[int, int] = (0, 0)
 
 
 class Assurance:
@@ -347,7 +349,6 @@ class Assurance:
             except Damaged:
                 self.failed[str(day)] = now
                 log.error("certificate:failed", count=len(self.failed))
-        await self._recall()
         await self.leave()
 
     def _lacking(self, db: Connection, now: int) -> dict[date, int]:
@@ -355,7 +356,8 @@ class Assurance:
         first, each with when it is to be tried (0: at once); as far back as networks can be asked."""
         last = _ended(now, self.plan.hour)
         first = max(certificates.began(db, last), last - timedelta(days=OLDEST - 1))
-        runs = [one for one in certificates.certified(db, first=first.isoformat()) if one.whole]
+        made = certificates.certified(db, first=first.isoformat())
+        runs = certificates.in_time([one for one in made if one.whole], now)
         again = {one.day: one.at + max(AGAIN, (one.at - one.until) // 2) for one in runs}
         return {day: again.get(str(day), 0) for day in certificates.lacking(runs, first, last)}
 
@@ -439,7 +441,10 @@ class Assurance:
         since, until = run.since, run.until
         lane = self.database.lane
         head = await self.database.read(lambda db: checkpoints.head(db, lane))
-        chosen = await self.database.read_apart(lambda db: reconciling.span(db, lane, since, until))
+        chosen = await self.database.read_apart(
+            lambda db: reconciling.span(db, lane, since, until, certificates.ended(db, lane, since))
+        )
+        run.entries, run.messages = chosen.entries, chosen.messages
         blobs = self.database.blobs.root
         found = await self.database.read_apart(lambda db: reconciling.reconcile(db, chosen, blobs))
         run.faults += found.faults
@@ -615,17 +620,18 @@ class Assurance:
             return
         day = run.since // DAY
         for network in (SYMPHONY, WEIXIN):
-            run.alerts += await self.database.read_apart(partial(self._turnout, network=network, day=day))
+            look = partial(self._turnout, network=network, day=day, messages=run.messages)
+            run.alerts += await self.database.read_apart(look)
         run.alerts += await self.database.read_apart(lambda db: list(self._silent(db, day)))
         weeks = self.plan.weeks
         before = [one.hits if one else None for one in await self._before(run.day, weeks, step=7)]
         run.alerts += expectations.surprises("hits of", hits, before)
 
-    def _turnout(self, db: Connection, network: str, day: int) -> list[str]:
+    def _turnout(self, db: Connection, network: str, day: int, messages: tuple[int, int]) -> list[str]:
         lane, weeks = self.database.lane, self.plan.weeks
         earlier = heartbeats.usual_days(db, lane, network, day, weeks)
         quiet = heartbeats.silence(db, lane, network, day, self.plan.silent_days, weeks)
-        count = heartbeats.written(db, lane, network, day)
+        count = heartbeats.by_people(db, network, messages)
         return list(expectations.turnout(network, count, earlier, quiet))
 
     def _silent(self, db: Connection, day: int) -> Iterator[str]:
@@ -689,6 +695,8 @@ class Assurance:
             partial=run.partial,
             earlier=tuple(one.told() for one in runs),
             gaps=run.gaps,
+            entries=run.entries,
+            written=found.written,
         )
 
     async def leave(self) -> None:

@@ -1118,3 +1118,65 @@ def test_the_daemon_stops_and_goes_on_by_itself(tmp_path: Path) -> None:
             database.close()
 
     run_virtually(live)
+
+
+async def altered(world: World, since: int) -> set[str]:
+    """Change what came in after a message; gives what a certificate calls that."""
+    world.execute(f"UPDATE messages SET kind = 'image' WHERE id > {since}")
+    rows = await world.hands.rows(f"SELECT id FROM messages WHERE id > {since}")
+    return {f"message/{number}: kind: not as the ledger testifies" for (number,) in rows}
+
+
+async def test_whatever_a_clock_did_each_message_is_in_a_certificate(world: World) -> None:
+    """On a new machine whose clock was 400 days ahead at first, the next certificate has what came in then,
+    and those after it what comes later."""
+    await world.begin()
+    ((last,),) = await world.hands.rows("SELECT max(id) FROM messages")
+    world.clock.set_by(400 * DAY)
+    await world.talk()
+    world.clock.set_by(-400 * DAY)
+    for _ in range(3):
+        await world.talk()
+        wrong = await altered(world, last)
+        ((last,),) = await world.hands.rows("SELECT max(id) FROM messages")
+        made = await world.certificate()
+        assert wrong <= set(made.lists["fault archive altered"])
+        assert [one.last for one in made.accounts if one.kind == "source"] == [last, last]
+
+
+async def test_what_came_after_its_day_was_certified_is_in_the_next_one(world: World) -> None:
+    """A clock that is set back leaves no hole: what comes then is compared with the day after, and the day
+    itself is certified once more, because its networks were asked too early."""
+    await world.begin()
+    first = await world.certificate()
+    world.clock.set_by(-DAY // 2)
+    ((last,),) = await world.hands.rows("SELECT max(id) FROM messages")
+    lost = await world.talk(received=False)
+    wrong = await altered(world, last)
+    world.clock.forward(DAY)
+    made = await world.certificate()
+    assert (made.entries[0], set(made.lists["fault archive altered"])) == (first.entries[1], wrong)
+    assert any("the clock was set" in one for one in made.alerts)
+    await world.assurance.certify_due()
+    again = await world.database.read(lambda db: certificates.certificate(db, first.day))
+    assert (again.run, again.entries[0]) == (2, first.entries[0])
+    assert [one.partition(":")[0] for one in again.lists["fault source missing"]] == [f"symphony/{lost.id}"]
+    await world.assurance.certify_due()
+    runs = [one.day for one in await world.database.read(certificates.certified)]
+    assert runs == [first.day, made.day, first.day]
+
+
+async def test_days_that_were_certified_before_they_came_are_certified_again(world: World) -> None:
+    """Two days that a clock which was ahead had certified are certified when they have ended."""
+    await world.begin()
+    world.clock.set_by(2 * DAY)
+    world.heard()
+    await world.assurance.certify_due()
+    early = await world.database.read(certificates.certified)
+    world.clock.set_by(-2 * DAY)
+    for one in early:
+        lost = await world.talk(received=False)
+        made = await world.certificate()
+        assert (made.day, made.run) == (one.day, 2)
+        missing = made.lists["fault source missing"]
+        assert [item.partition(":")[0] for item in missing] == [f"symphony/{lost.id}"]

@@ -74,7 +74,11 @@ class Finding(NamedTuple):
 class Certificate:
     """What a run found. Times are milliseconds, UTC; the span is `since` <= time < `until`.
 
-    `head` is the ledger's size and root (hex) when it was read. `lists` has, by name ("source symphony
+    `head` is the ledger's size and root (hex) when it was read. `entries` are the places of the ledger that
+    the span has, from the first up to but without the last: where it ends, the next day begins; `written` the
+    earliest and the latest time that stands in them, 0 and 0 where there are none.
+
+    `lists` has, by name ("source symphony
     missing", "archive altered"), what stands behind a count. `unasked` says what a source could not be asked
     for, `alerts` what is unusual, `canaries` what was tried on purpose and what came of it, `capture` by
     network how long it was not read at most (seconds), `quiet` which networks had nothing to say. `closed`
@@ -102,6 +106,8 @@ class Certificate:
     partial: bool = False
     earlier: tuple[str, ...] = ()
     gaps: int = 0
+    entries: tuple[int, int] = (0, 0)
+    written: tuple[int, int] = (0, 0)
     v: int = VERSION
 
     @property
@@ -154,15 +160,16 @@ class Certificate:
         return "\n".join(_words(self))
 
 
+_TUPLES = ("head", "entries", "written", "unasked", "alerts", "quiet", "closed", "earlier")
+
+
 def from_value(value: Mapping[str, Any]) -> Certificate:
     """The certificate whose JSON this is. Raises ValueError when it is none of this version."""
     if value.get("v") != VERSION:
         raise ValueError("is no certificate of a version known here")
     try:
         accounts = tuple(Account(**one) for one in value["accounts"])
-        rest = {
-            name: tuple(value[name]) for name in ("head", "unasked", "alerts", "quiet", "closed", "earlier")
-        }
+        rest = {name: tuple(value[name]) for name in _TUPLES}
         return Certificate(**{**value, **rest, "accounts": accounts})
     except (KeyError, TypeError):
         raise ValueError("is no certificate: its fields are others") from None
@@ -228,6 +235,10 @@ def _words(one: Certificate) -> Iterator[str]:
     yield f"{one.day}  run {one.run}, made {moment(one.made_at)}"
     yield f"from {moment(one.since)} to {moment(one.until)}"
     yield f"ledger of {one.head[0]} entries, root {one.head[1]}"
+    first, last = one.entries
+    if last > first:
+        times = " to ".join(map(moment, one.written))
+        yield f"of these, entries {first} to {last - 1}, written {times}"
     yield f"result: {result(one)}"
     for account in one.accounts:
         yield ""

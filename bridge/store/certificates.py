@@ -8,6 +8,7 @@ stands like a difference, until a person settles it as well.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -48,7 +49,8 @@ _YEARS = range(1970, 3000)
 class Kept(NamedTuple):
     """A certificate in the ledger: its day (or FIRST..LAST), run, when it was made, its span (`since` <= time
     < `until`), its digest, what it found, the networks that were not asked, for how many conversations or
-    times the others could not be, and how many items could not be compared for that; and its place."""
+    times the others could not be, and how many items could not be compared for that; its place, the places of
+    the entries that it is of (the last left out), and the earliest and latest time in them."""
 
     day: str
     run: int
@@ -64,6 +66,8 @@ class Kept(NamedTuple):
     uncompared: int = 0
     lane: int = 0
     seq: int = 0
+    entries: tuple[int, int] = (0, 0)
+    written: tuple[int, int] = (0, 0)
 
     @property
     def days(self) -> tuple[date, date]:
@@ -114,6 +118,8 @@ def certify(tx: Tx, lane: int, certificate: Certificate) -> None:
         "unasked": list(certificate.closed),
         "gaps": certificate.gaps,
         "uncompared": counts["unasked"],
+        "entries": list(certificate.entries),
+        "written": list(certificate.written),
     }
     tx.append(lane, "day:certified", f"{MADE}{certificate.day}", facts, certificate.canonical())
 
@@ -216,15 +222,19 @@ def _entries(
 
 
 _NUMBERS = ("archived", "differences", "alerts", "gaps", "uncompared")
+_NONE = {"gaps": 0, "uncompared": 0, "unasked": [], "entries": [0, 0], "written": [0, 0]}
 _TYPES = {**dict.fromkeys(_NUMBERS, int), "since": int, "until": int, "run": int, "sha256": str}
 
 
 def _kept(entry: Entry) -> Kept | None:
     """What an entry says of a certificate; None where it is not of one any more, or of no day."""
-    facts: Mapping[str, Any] = {"gaps": 0, "uncompared": 0, "unasked": [], **entry.facts}
+    facts: Mapping[str, Any] = {**_NONE, **entry.facts}
     typed = all(isinstance(facts.get(name), of) for name, of in _TYPES.items())
     day = entry.subject.removeprefix(MADE)
     if entry.kind != "day:certified" or not typed or not isinstance(facts["unasked"], list):
+        return None
+    pairs = [facts["entries"], facts["written"]]
+    if not all(isinstance(one, list) and [*map(type, one)] == [int, int] for one in pairs):
         return None
     span = span_of(day)
     if span is None or span[0] != facts["since"] or not span[0] < facts["until"] <= min(span[1], entry.at):
@@ -232,7 +242,8 @@ def _kept(entry: Entry) -> Kept | None:
     counts = {name: facts[name] for name in _NUMBERS}
     unasked = tuple(map(str, facts["unasked"]))
     ends = facts["since"], facts["until"], facts["sha256"]
-    return Kept(day, facts["run"], entry.at, *ends, unasked=unasked, lane=entry.lane, seq=entry.seq, **counts)
+    of = {"lane": entry.lane, "seq": entry.seq, "entries": tuple(pairs[0]), "written": tuple(pairs[1])}
+    return Kept(day, facts["run"], entry.at, *ends, unasked=unasked, **of, **counts)
 
 
 def span_of(name: str) -> tuple[int, int] | None:
@@ -461,10 +472,55 @@ def began(db: Connection, last: date) -> date:
     return datetime.fromtimestamp(min(times) / 1000, UTC).date()
 
 
-def lacking(runs: Iterable[Kept], first: date, last: date) -> list[date]:
-    """The days between two of which no run, of the day or of a span with it, asked every network."""
+def in_time(runs: Sequence[Kept], now: int = sys.maxsize) -> list[Kept]:
+    """Of runs in their order, those whose days had ended when they were made, by all that is known `now`.
+
+    A clock that was ahead has days certified that have yet to come. It was set right if it is not as late as
+    that by now, if a later run was made before they ended, or if the next days have entries that were written
+    before then. What is more than a week off says something of a clock, and nothing of those days.
+    """
+    found: list[Kept] = []
+    reopened: set[int] = set()
+    for one in reversed(runs):
+        if one.until not in reopened and one.at <= now:
+            found.append(one)
+        reopened |= _yet_to_end(one.at)
+        reopened |= {end for end in _yet_to_end(one.written[0]) if end <= one.since <= end + RECENT * DAY}
+    return found[::-1]
+
+
+def _yet_to_end(at: int) -> set[int]:
+    """When the days ended (milliseconds), of a week, that had not ended at a time."""
+    return {(at // DAY + n) * DAY for n in range(1, RECENT + 1)}
+
+
+def ended(db: Connection, lane: int, at: int) -> int:
+    """The place at which the day ended that ends at a time (milliseconds), by its last certificate; beyond
+    every place where it has none."""
+    found = places(db, lane, at // DAY - 1) if at % DAY == 0 and at >= DAY else None
+    return found[1] if found else sys.maxsize
+
+
+def day_at(db: Connection, lane: int, place: int) -> int | None:
+    """The day (since the epoch) whose last certificate is of the entry at a place; None where none is."""
+    days = {one.day: one for one in certified(db) if one.whole and one.lane == lane}
+    found = [one for one in days.values() if one.entries[0] <= place < one.entries[1]]
+    return min(one.since for one in found) // DAY if found else None
+
+
+def places(db: Connection, lane: int, day: int) -> tuple[int, int] | None:
+    """The places of the entries of a day (days since the epoch), by its last certificate; None where it has
+    none."""
+    name = str(date.fromordinal(date(1970, 1, 1).toordinal() + day))
+    runs = [one for one in certified(db, name) if one.whole and one.lane == lane]
+    return runs[-1].entries if runs else None
+
+
+def lacking(runs: Sequence[Kept], first: date, last: date) -> list[date]:
+    """The days between two of which no run, of the day or of a span with it, asked every network once they
+    had ended."""
     had: set[date] = set()
-    for one in runs:
+    for one in in_time(runs):
         if one.answered and one.ended:
             had |= _days(*one.days, first, last)
     return sorted(_days(first, last, first, last) - had)

@@ -31,8 +31,8 @@ def names(made: Certificate) -> list[str]:
 def behind(db: Connection, made: Certificate, name: str, lane: int = 0) -> Iterator[str]:
     """What a certificate counts under a name of `names`, as many items as the count says.
 
-    Of a source, `archived` are the messages that came in within the span, by the bridge's clock: at its two
-    ends the count, which goes by the network's, may differ by a few. Raises LookupError for what is no count.
+    Of a source, `archived` are the messages that came in within the span, by the ledger: at its two ends the
+    count, which goes by the network's clock, may differ by a few. Raises LookupError for what is no count.
     """
     if name in made.lists:
         return iter(made.lists[name])
@@ -44,9 +44,9 @@ def behind(db: Connection, made: Certificate, name: str, lane: int = 0) -> Itera
 
 
 def _behind(db: Connection, made: Certificate, one: Account, count: str, lane: int) -> Iterator[str]:
-    chosen = reconciling.span(db, lane, made.since, made.until)
+    chosen = reconciling.at_places(db, lane, made.since, made.until, made.entries)
     if one.kind == "source":
-        return _of_source(db, made, one, count)
+        return _of_source(db, chosen, made, one, count)
     if one.kind == "export":
         return _exports(db, chosen, count)
     if one.kind == "sink" and count in ("collected", "archived"):
@@ -54,7 +54,9 @@ def _behind(db: Connection, made: Certificate, one: Account, count: str, lane: i
     return iter(())
 
 
-def _of_source(db: Connection, made: Certificate, one: Account, count: str) -> Iterator[str]:
+def _of_source(
+    db: Connection, chosen: reconciling.Span, made: Certificate, one: Account, count: str
+) -> Iterator[str]:
     wrong = [
         item
         for listed, items in made.lists.items()
@@ -67,7 +69,7 @@ def _of_source(db: Connection, made: Certificate, one: Account, count: str) -> I
     m = s.messages.c
     came = select(m.id, m.source_id).where(
         *(m.network == one.name, m.notice_for.is_(None)),
-        *(m.archived_at >= made.since, m.archived_at < made.until),
+        *(m.id >= chosen.messages[0], m.id < chosen.messages[1]),
     )
     rows = db.execute(came.order_by(m.id).execution_options(yield_per=CHUNK))
     there = (f"message/{row.id} {one.name}/{row.source_id}" for row in rows)

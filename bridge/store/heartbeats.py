@@ -243,20 +243,31 @@ def volumes(db: Connection, first: int, last: int) -> list[Volume]:
 
 
 def written(db: Connection, lane: int, network: str, day: int) -> int:
-    """How many messages people wrote in a network on a day (days since the epoch), by the ledger's time."""
-    m = s.messages.c
-    first, last = reconciling.span(db, lane, day * DAY, (day + 1) * DAY).messages
+    """How many messages people wrote in a network on a day (days since the epoch), by the ledger: by where
+    the day lies in its certificate, and by its time where it has none."""
+    ends, places = (day * DAY, (day + 1) * DAY), certificates.places(db, lane, day)
+    at = reconciling.at_places(db, lane, *ends, places) if places else reconciling.roughly(db, lane, *ends)
+    return by_people(db, network, at.messages)
+
+
+def by_people(db: Connection, network: str, messages: tuple[int, int]) -> int:
+    """How many messages, of numbers from the first up to but without the last, people wrote in a network."""
+    m, (first, last) = s.messages.c, messages
     query = select(func.count()).where(m.id >= first, m.id < last, *_by_people(network))
     return int(db.execute(query).scalar() or 0)
 
 
 def last_written(db: Connection, network: str) -> int:
-    """The day on which somebody wrote in a network last, -1 when nobody ever did."""
+    """The day on which somebody wrote in a network last, -1 when nobody ever did; by its certificate, so that
+    a clock that was ahead hides no silence."""
     m, e = s.messages.c, s.ledger.c
     query = select(e.entry).join(s.messages, and_(m.lane == e.lane, m.entry == e.seq))
     rows = db.execute(query.where(*_by_people(network)).order_by(m.id.desc()).limit(FEW)).scalars()
     found = next(reconciling.readable(rows), None)
-    return -1 if found is None else found.at // DAY
+    if found is None:
+        return -1
+    day = certificates.day_at(db, found.lane, found.seq)
+    return found.at // DAY if day is None else day
 
 
 def _by_people(network: str) -> tuple[Any, ...]:

@@ -61,6 +61,9 @@ NOBODY = frozenset({"unknown-user", "gone-user"})
 DAY = 86_400_000
 """Milliseconds after which a message comes late: by then a recount no longer asks for when it was sent."""
 
+BEYOND = 253_402_300_800_000
+"""A time (milliseconds) after every date that can be written down."""
+
 LEFT = "left over"
 """How accounts of archives outside are called that lack what they were to have by then."""
 
@@ -283,9 +286,9 @@ class _Work:
 
     def _times(self, page: Sequence[Entry]) -> None:
         """When the entries of a page were written, by the clock of then."""
-        times = [entry.at for entry in page]
-        ends = [one for one in self.found.written if one]
-        self.found.written = min(ends + times), max(ends + times)
+        times = [one for one in self.found.written if one]
+        times += [entry.at for entry in page if 0 < entry.at < BEYOND]
+        self.found.written = min(times, default=0), max(times, default=0)
         since, until = self.span.since - SET, self.span.until + SET
         for entry in page:
             if not since <= entry.at < until:

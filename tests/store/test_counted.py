@@ -31,7 +31,8 @@ def db(tmp_path: Path) -> Iterator[Connection]:
 
 def certified(db: Connection) -> Certificate:
     """A certificate of everything, with what networks had beside it: one twice, one from before, one lost."""
-    found = reconciling.reconcile(db, reconciling.span(db, 0, 0, FOREVER))
+    whole = reconciling.span(db, 0, 0, FOREVER)
+    found = reconciling.reconcile(db, whole)
     accounts = [Account(*name, dict(counts)) for name, counts in found.counts.items()]
     counts = {"collected": 0, "archived": 0, "duplicate": 1, "excluded": 1, "missing": 1}
     more = {
@@ -48,6 +49,8 @@ def certified(db: Connection) -> Certificate:
         (1, ""),
         (*accounts, Account("source", WEIXIN, counts)),
         found.lists | more,
+        entries=whole.entries,
+        written=found.written,
     )
 
 
