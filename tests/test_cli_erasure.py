@@ -130,3 +130,32 @@ def test_from_the_request_to_the_last_name(terminal: Terminal) -> None:
     assert "Disposal 1 is over: 22 of them are gone." in terminal.type("erasure", "show", "1").out
     assert "李雷" in terminal.type("erasure", "list").out
     assert terminal.type("erasure", "show", "7").code == Exit.NO
+
+
+def test_names_are_shown_before_anybody_agrees(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Plan, answer and certificate count the pairs whose names go, also where no record is left."""
+    old = firm(tmp_path, days=8 * 366)
+
+    async def empty() -> None:
+        await old.store.own("daemon")
+        await old.dispose()
+        await old.store.end_pair(1, BOB, "left the bank")
+        old.store.close()
+
+    asyncio.run(empty())
+    monkeypatch.setattr(compose.WallClock, "now", lambda _: START + 8 * 366 * DAY + 10_000)
+    terminal = Terminal(tmp_path, capsys)
+    asked = terminal.type("erasure", "request", "--about", "李雷", *because(ALICE))
+    assert asked.code == Exit.DONE, asked.err
+    assert "Names, addresses and ids of pair 1: erased." in asked.out
+    assert "No message of theirs." in asked.err
+    assert "names, addresses and ids of 1 pair that ended" in terminal.type("disposal", "show", "2").out
+    for person in (BOB, CAROL):
+        terminal.type("disposal", "approve", "2", *because(person))
+    ran = terminal.type("disposal", "run", "2", "--as", ALICE)
+    assert "went names of pairs: 1, with 0 consents" in ran.out, ran.err
+    assert "0 of them are gone, and the names of 1 pair." in terminal.type("erasure", "show", "1").out
+    assert "of 1 pairs that had ended" in terminal.type("disposal", "show", "2", "--certificate").out
+    assert terminal.type("audit", "verify").code == Exit.DONE

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from bridge.records.disposal import Plan
     from bridge.store.database import Database
-    from bridge.store.writer import Tx
 
 _COLUMNS = {
     "number": "DISPOSAL", "state": "STATE", "records": "RECORDS", "planned": "PLANNED", "person": "BY",
@@ -165,7 +164,7 @@ def run(root: Root, number: int, rotate: bool, person: str, as_json: bool) -> No
 async def _run(root: Root, number: int, person: str, tell: Tell) -> str:
     """Carry a plan out; gives why what it destroyed may still lie in the database's files, "" if it does
     not."""
-    from bridge.store import destruction
+    from bridge.store import destruction, erasure
     from bridge.store import disposal as store
 
     async with opened(root.settings()) as database:
@@ -174,24 +173,12 @@ async def _run(root: Root, number: int, person: str, tell: Tell) -> str:
         digests = await database.read(lambda db: destruction.leftovers(db, number))
         await asyncio.to_thread(destruction.remove_files, database.blobs, digests)
         await asyncio.to_thread(_forget, root, database, number)
-        await database.write(lambda tx: _conclude(tx, database.lane, number, person))
+        await database.write(lambda tx: erasure.conclude(tx, database.lane, number, person))
         numbers = await database.read(store.unsettled)
         left = await asyncio.to_thread(destruction.settle, database.engine)
         if not left:
             await database.write(lambda tx: store.note_settled(tx, database.lane, person, numbers))
         return left
-
-
-def _conclude(tx: Tx, lane: int, number: int, person: str) -> None:
-    """What ends a run: names of people who asked to be forgotten, and the certificate."""
-    from bridge.records.disposal import State
-    from bridge.store import disposal as store
-    from bridge.store import erasure
-
-    found = store.disposal(tx.db, number)
-    if found.erasure and found.state is not State.DONE:
-        erasure.erase_pairs(tx, found.erasure)
-    store.certify(tx, lane, number, person)
 
 
 async def _destroy(database: Database, number: int, tell: Tell) -> None:
@@ -362,6 +349,11 @@ def _lines(one: Plan, state: str, people: Mapping[int, str]) -> Iterator[str]:
     yield f"  planned {output.when(one.at)} by {output.cell(one.person)}: {output.cell(one.reason)}"
     if one.query:
         yield f"  of what {output.cell(one.query)} finds"
+    if one.counts.names:
+        yield (
+            f"  and the names, addresses and ids of {output.counted(pair=one.counts.names)} that ended, with "
+            f"{output.counted(consent=one.counts.consents)}"
+        )
     for agreed in one.agreed:
         who, why = output.cell(agreed.person), output.cell(agreed.reason)
         yield f"  approved {output.when(agreed.at)} by {who}: {why}"
@@ -390,6 +382,9 @@ def _carried_out(one: Plan, said: Mapping[str, Any]) -> Iterator[str]:
         f"  certified {output.when(said['at'])} by {output.cell(said['person'])}: {said['records']:,} "
         f"destroyed, {said['kept']:,} stayed; entry {said['place']}"
     )
+    if said.get("pairs"):
+        agreed = output.counted(consent=said["consents"])
+        yield f"    went names of pairs: {said['pairs']:,}, with {agreed}"
     yield from (f"    went {output.cell(name)}: {count:,}" for name, count in said["classes"].items())
     yield from (f"    stayed {output.cell(why)}: {count:,}" for why, count in said["reasons"].items())
     if one.settled_at:

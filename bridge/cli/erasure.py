@@ -6,7 +6,7 @@ approve.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -134,12 +134,11 @@ def _called(db: Connection, about: str) -> tuple[list[Identity], list[Identity]]
 
 
 def _theirs(db: Connection, query: str, people: Sequence[Identity]) -> tuple[list[int], list[int]]:
-    """Numbers of what these people wrote or read, and their pairs that have ended."""
-    from bridge.store.erasure import ended_pairs
+    """Numbers of what these people wrote or read, and of the pairs that they are or were in."""
     from bridge.store.identities import pairs_of
 
     numbers = [one.number for one in matching(db, query)] if people else []
-    return numbers, ended_pairs(db, pairs_of(db, people))
+    return numbers, pairs_of(db, people)
 
 
 @erasure.command("list")
@@ -206,15 +205,29 @@ def _show(found: Request, *, as_json: bool) -> None:
     )
     if found.disposal:
         click.echo(_progress(found))
+    for line in _names(found):
+        click.echo(line)
     rows = [_told(asdict(one)) for one in found.answers]
-    output.listing(rows, _ANSWERS, as_json=False, empty="No record of them.")
+    empty = "No message of theirs." if found.pairs else "No record of them."
+    output.listing(rows, _ANSWERS, as_json=False, empty=empty)
+
+
+def _names(found: Request) -> Iterator[str]:
+    """What becomes of the names, addresses and ids of each pair, and of consents."""
+    for one in found.pairs:
+        why = f": {output.cell('; '.join(one.reasons))}" if one.reasons else ""
+        yield f"Names, addresses and ids of pair {one.pair}: {one.outcome}{why}."
+    if any(found.consents.values()):
+        said = ", ".join(f"{count:,} {outcome}" for outcome, count in found.consents.items() if count)
+        yield f"Consents: {said}."
 
 
 def _progress(found: Request) -> str:
     """How far the disposal of a request is."""
     gone, number = found.carried.gone, found.disposal
     if found.carried.over:
-        return f"Disposal {number} is over: {gone:,} of them are gone."
+        names = f", and the names of {output.counted(pair=found.carried.pairs)}" * bool(found.carried.pairs)
+        return f"Disposal {number} is over: {gone:,} of them are gone{names}."
     if not found.carried.expires_at:
         return f"Disposal {number}, which was to erase them, was withdrawn."
     said = f"What may go is disposal {number}: two people approve it, then it is run."

@@ -56,12 +56,15 @@ class Agreed:
 @dataclass(frozen=True, slots=True)
 class Counts:
     """Records by the class that kept them, by the pair that spoke (0: nobody was paired), by the month in
-    which they were archived; and those that stay, by why."""
+    which they were archived; and those that stay, by why. Of how many pairs the names go as well, with how
+    many consents."""
 
     classes: Mapping[str, int] = field(default_factory=dict)
     pairs: Mapping[int, int] = field(default_factory=dict)
     months: Mapping[str, int] = field(default_factory=dict)
     kept: Mapping[str, int] = field(default_factory=dict)
+    names: int = 0
+    consents: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +247,8 @@ def certificate(plan: Plan) -> Iterator[str]:
     classes = said["classes"]
     for key, count in classes.items() if isinstance(classes, Mapping) else ():
         yield f"  under {key}: {count}"
+    if said.get("pairs"):
+        yield f"Names destroyed     of {said['pairs']} pairs that had ended, with {said['consents']} consents"
     yield f"Records that stayed {said['kept']}"
     reasons = said["reasons"]
     for reason, count in reasons.items() if isinstance(reasons, Mapping) else ():
@@ -257,6 +262,10 @@ def certificate(plan: Plan) -> Iterator[str]:
         yield "Destroyed: the data keys and the sealed content of these records, their attachments, and what"
         yield "named people beside them. The ledger's entries remain; `weighbridge audit verify` checks that"
         yield "each record that is gone was on the approved list, and did not go before its time."
+    if said.get("pairs"):
+        yield "Destroyed: the names, addresses and ids of the people of these pairs, what was remembered of"
+        yield "their chats, and what their clients had agreed to."
+    if said["records"] or said.get("pairs"):
         yield from _settled(plan)
     else:
         yield "Nothing was destroyed: all that was approved had to stay when its turn came."

@@ -6,14 +6,16 @@ first; Art. 17(3)(b) and (e) leave what a law or a claim requires to be kept. PI
 the same month is taken. A letter says what keeps a record and not before when it goes, and nothing from which
 a legal hold could be told: whoever is looked into is not to learn it from an answer. So the grounds on which
 records stay are listed in every letter, whichever of them there is; and no letter promises that what is kept
-goes at the end of its period. It says that a law asks for it only where the period was taken from one.
+goes at the end of its period. It says that a law asks for it only where the period was taken from one. What
+is known of a person beside records, by pairs and consents, is answered as they are: nobody is told that there
+is nothing while there is something.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 LAWS: Mapping[str, str] = {
@@ -53,14 +55,27 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class Paired:
+    """What becomes of the names, addresses and ids of two people who are or were paired: `erased` once two
+    people have agreed, or `kept` for these reasons."""
+
+    pair: int
+    outcome: str
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Carried:
     """How far an erasure is: how many of its records are gone, since when the last of them is (milliseconds,
-    0: none), until when its plan is good (0: it was withdrawn), and whether it was carried out to its end."""
+    0: none), until when its plan is good (0: it was withdrawn), whether it was carried out to its end; and of
+    how many of its pairs the names are gone, with how many consents."""
 
     gone: int = 0
     at: int = 0
     expires_at: int = 0
     over: bool = False
+    pairs: int = 0
+    consents: int = 0
 
     def will_go_on(self, at: int) -> bool:
         """Whether at this time more of it is to come, once people agree."""
@@ -70,8 +85,8 @@ class Carried:
 @dataclass(frozen=True, slots=True)
 class Request:
     """A request as it stands: about whom, by which law; who took it down, when and why; until when it is to
-    be answered; the answers, the disposal that erases (0: nothing to erase, or not answered yet), and how far
-    that is."""
+    be answered; the answers, for records and for pairs, and how many consents go with these or stay, by
+    outcome; the disposal that erases (0: nothing to erase, or not answered yet), and how far that is."""
 
     number: int
     about: str
@@ -83,7 +98,8 @@ class Request:
     query: str
     answered_at: int = 0
     disposal: int = 0
-    pairs: tuple[int, ...] = ()
+    pairs: tuple[Paired, ...] = ()
+    consents: Mapping[str, int] = field(default_factory=dict)
     answers: tuple[Answer, ...] = ()
     carried: Carried = Carried()
 
@@ -96,6 +112,10 @@ class Request:
     def count(self, outcome: str) -> int:
         """How many records have this outcome."""
         return sum(one.outcome == outcome for one in self.answers)
+
+    def names(self, outcome: str) -> int:
+        """Of how many pairs the names have this outcome."""
+        return sum(one.outcome == outcome for one in self.pairs)
 
 
 def months_later(at: int, months: int) -> int:
@@ -125,14 +145,22 @@ def letter(request: Request, language: str, *, sender: str, at: int) -> Iterator
     law = _LAWS_ZH.get(language, LAWS)[request.law]
     yield say["asked"].format(day=_day(request.at), law=law, answered=_day(request.answered_at or at))
     yield ""
-    if not request.answers:
+    if not (request.answers or request.pairs):
         yield say["nothing"]
     for key, count in _erased(request, at):
         day = _day(request.carried.at)
         yield say[key].format(count=count, records=_records(count), disposal=request.disposal, day=day)
     for (until, rule, named), count in _kept(request).items():
         yield say[named].format(count=count, records=_records(count), until=_day(until), rule=rule)
-    if request.answers:
+    for key, count, consents in _names(request, at):
+        agreed = say["consents"].format(count=consents, consents=_counted(consents, "consent"))
+        yield say[key].format(
+            count=count,
+            pairs=_counted(count, "conversation"),
+            consents=agreed if consents else "",
+            disposal=request.disposal,
+        )
+    if request.answers or request.pairs:
         yield ""
         yield say["grounds"]
     yield ""
@@ -140,7 +168,11 @@ def letter(request: Request, language: str, *, sender: str, at: int) -> Iterator
 
 
 def _records(count: int) -> str:
-    return f"{count:,} record{'' if count == 1 else 's'}"
+    return _counted(count, "record")
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _erased(request: Request, at: int) -> Iterator[tuple[str, int]]:
@@ -164,6 +196,23 @@ def _kept(request: Request) -> Mapping[tuple[int, str, str], int]:
     if carried.over and (stayed := request.count(ERASED) - carried.gone):
         found[0, "", "now"] += stayed
     return dict(sorted(found.items()))
+
+
+def _names(request: Request, at: int) -> Iterator[tuple[str, int, int]]:
+    """What is said of the names of pairs, of how many, and with how many consents. What was to go and stayed,
+    when the rest went, is kept."""
+    carried, agreed = request.carried, request.consents
+    left = request.names(ERASED) - carried.pairs
+    lasting = agreed.get(ERASED, 0) - carried.consents
+    kept, staying = request.names(KEPT), agreed.get(KEPT, 0)
+    if carried.over:
+        kept, staying, left = kept + left, staying + lasting, 0
+    if carried.pairs:
+        yield "names-gone", carried.pairs, carried.consents
+    if left:
+        yield "names-to-go" if carried.will_go_on(at) else "names-not-gone", left, lasting
+    if kept:
+        yield "names-now", kept, staying
 
 
 def _words_for(one: Answer) -> tuple[int, str, str]:
@@ -199,9 +248,19 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "house-open": "Kept: {records}, because our own retention rules say so. The period begins with an "
         "event that has not happened yet.",
         "now": "Kept for now: {records}, on one of the grounds named below.",
+        "names-gone": "Erased: the names, addresses and ids of {pairs}{consents} (disposal {disposal}).",
+        "names-to-go": "No longer to be kept: the names, addresses and ids of {pairs}{consents}, to be "
+        "erased as soon as two persons have confirmed it (disposal {disposal}).",
+        "names-not-gone": "No longer to be kept: the names, addresses and ids of {pairs}{consents}, not "
+        "erased yet.",
+        "names-now": "Kept for now: the names, addresses and ids of {pairs}{consents}, on one of the grounds "
+        "named below.",
+        "consents": ", with {consents}",
         "grounds": "A record stays as long as a law or our own retention rules ask for it; while work on it "
         "is not finished, such as a delivery, a review, or a copy to an archive; and while it is needed for "
-        "duties or claims of anybody. We list these grounds in every answer, whichever of them there is.",
+        "duties or claims of anybody. Names, addresses, ids and consents stay as long as the people may talk "
+        "or a record of them stays, and on the same grounds. We list these grounds in every answer, "
+        "whichever of them there is.",
         "rights": "You may complain to the data protection authority, and go to court.",
     },
     "zh-Hans": {
@@ -218,8 +277,15 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "law-open": "{count} 条记录依法须保存：{rule}。保存期自尚未发生的事件起算。",
         "house-open": "{count} 条记录按本机构自身的保存规则保存，保存期自尚未发生的事件起算。",
         "now": "{count} 条记录因下列理由之一暂时保留。",
+        "names-gone": "{count} 个会话的姓名、地址和标识{consents}已删除（处置 {disposal}）。",
+        "names-to-go": "{count} 个会话的姓名、地址和标识{consents}无须继续保存，将在两人确认后删除"
+        "（处置 {disposal}）。",
+        "names-not-gone": "{count} 个会话的姓名、地址和标识{consents}无须继续保存，但尚未删除。",
+        "names-now": "{count} 个会话的姓名、地址和标识{consents}因下列理由之一暂时保留。",
+        "consents": "及 {count} 项同意记录",
         "grounds": "记录在以下情形下保留：法律或本机构的保存规则要求的期间；与其有关的处理（如传送、审核、"
-        "归档副本）尚未完成；为履行义务或任何一方的请求权所需。每份答复均列出上述全部理由，不论涉及何者。",
+        "归档副本）尚未完成；为履行义务或任何一方的请求权所需。姓名、地址、标识和同意记录在双方仍可联系、或尚有"
+        "其记录保留期间，以及上述情形下保留。每份答复均列出上述全部理由，不论涉及何者。",
         "rights": "您可以向个人信息保护主管部门投诉，也可以向法院起诉。",
     },
     "zh-Hant": {
@@ -236,8 +302,15 @@ _TEXTS: Mapping[str, Mapping[str, str]] = {
         "law-open": "{count} 筆紀錄依法須保存：{rule}。保存期自尚未發生的事件起算。",
         "house-open": "{count} 筆紀錄按本機構自身的保存規則保存，保存期自尚未發生的事件起算。",
         "now": "{count} 筆紀錄因下列理由之一暫時保留。",
+        "names-gone": "{count} 個對話的姓名、地址和識別碼{consents}已刪除（處置 {disposal}）。",
+        "names-to-go": "{count} 個對話的姓名、地址和識別碼{consents}無須繼續保存，將在兩人確認後刪除"
+        "（處置 {disposal}）。",
+        "names-not-gone": "{count} 個對話的姓名、地址和識別碼{consents}無須繼續保存，但尚未刪除。",
+        "names-now": "{count} 個對話的姓名、地址和識別碼{consents}因下列理由之一暫時保留。",
+        "consents": "及 {count} 項同意紀錄",
         "grounds": "紀錄在以下情形下保留：法律或本機構的保存規則要求的期間；與其有關的處理（如傳送、審核、"
-        "歸檔副本）尚未完成；為履行義務或任何一方的請求權所需。每份答覆均列出上述全部理由，不論涉及何者。",
+        "歸檔副本）尚未完成；為履行義務或任何一方的請求權所需。姓名、地址、識別碼和同意紀錄在雙方仍可聯繫、或尚有"
+        "其紀錄保留期間，以及上述情形下保留。每份答覆均列出上述全部理由，不論涉及何者。",
         "rights": "您可以向個人資料保護主管機關投訴，也可以向法院起訴。",
     },
 }

@@ -15,6 +15,7 @@ that it names, the approvals before it, and the term that the record's own entri
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -223,7 +224,7 @@ def check_disposals(work: Work) -> None:
             runs = work.entries([f"disposal/{row.id}/run"])[f"disposal/{row.id}/run"]
             _disposal(work, row, stories[f"disposal/{row.id}"], runs)
             asked.check(row.id, runs)
-    _erased_pairs(work)
+    _erased_pairs(work, asked)
     for rows in work.chunks(_DISPOSED):
         for row in rows:
             _founded(work, row)
@@ -248,11 +249,15 @@ class _Asked:
         """What was asked before each part of a plan was carried out is what stood by then."""
         for run in runs:
             self.work.runs[disposal, run.seq] = run
-            holds, policies = self._stood(run)
-            if run.facts.get("holds") != holds:
-                _unasked(self.work, run, "legal holds")
-            if run.facts.get("policies") != policies:
-                _unasked(self.work, run, "policies")
+            self.compare(run)
+
+    def compare(self, act: Entry) -> None:
+        """What was asked before something was destroyed is what stood by then."""
+        holds, policies = self._stood(act)
+        if act.facts.get("holds") != holds:
+            _unasked(self.work, act, "legal holds")
+        if act.facts.get("policies") != policies:
+            _unasked(self.work, act, "policies")
 
     def _stood(self, run: Entry) -> tuple[list[str], object]:
         holds: set[str] = set()
@@ -288,20 +293,29 @@ def _founded(work: Work, row: AnyRow) -> None:
         work.report("disposed", f"message {row.id}", "disposal", "names a plan that is not there")
 
 
-def _erased_pairs(work: Work) -> None:
-    """Whose names are gone: only those of pairs that had ended, by a disposal that was approved."""
+def _erased_pairs(work: Work, asked: _Asked) -> None:
+    """Whose names are gone: only those of pairs that had ended, by a disposal that was approved, after the
+    holds were asked that stood; and the certificate counts them."""
+    went: Counter[str] = Counter()
     ended = [row.id for row in work.rows("SELECT id FROM pairs WHERE advisor = '' AND contact = ''")]
     for subject, entries in work.entries([f"pair/{one}" for one in ended]).items():
         gone = next((e for e in entries if e.kind == "pair:erased"), None)
         if gone is None:
             work.report("pairs", f"id {subject.partition('/')[2]}", "", "no entry says that its names may go")
             continue
+        asked.compare(gone)
         plan = f"disposal/{gone.facts.get('disposal')}"
+        went[plan] += 1
         approved = [e for e in work.entries([plan])[plan] if e.kind == "disposal:approved"]
         if len([e for e in approved if e.seq < gone.seq]) < APPROVALS:
             _too_early(work, gone, f"without the approval of {APPROVALS} people")
         if not any(e.kind == "pair:ended" and e.seq < gone.seq for e in entries):
             _too_early(work, gone, "the two may still talk")
+    for plan, entries in work.entries(sorted(went)).items():
+        said = next((e for e in entries if e.kind == "disposal:certified"), None)
+        if said is not None and number(said.facts.get("pairs")) != went[plan]:
+            meaning = f"{place_of(said)}: the certificate counts other names than those that are gone"
+            work.report("pairs", plan, "", meaning)
 
 
 def _disposal(work: Work, row: AnyRow, entries: Sequence[Entry], runs: Sequence[Entry]) -> None:

@@ -179,34 +179,40 @@ def _lane_of(db: Connection, disposal: int) -> int:
     return lane
 
 
-def erase_pair(tx: Tx, pair: int, disposal: int) -> None:
+def erase_pair(tx: Tx, pair: int, disposal: int) -> int:
     """Destroy the names, addresses and ids of two people who are paired no longer, and what is remembered of
-    their chats, as far as no other pair has it."""
+    their chats, as far as no other pair has it; gives how many consents went that a client had given."""
     tx.flush()
     p = s.pairs.c
     row = tx.db.execute(select(p.lane, p.stream, p.contact, p.advisor).where(p.id == pair)).one()
     le = s.ledger.c
     acts = tx.db.execute(select(le.lane, le.seq).where(le.subject == f"pair/{pair}"))
     places = [{"b_lane": one.lane, "b_seq": one.seq} for one in acts]
+    consents: list[Any] = []
     for column, value in ((p.contact, row.contact), (p.stream, row.stream)):
         if not tx.db.execute(select(p.id).where(column == value, p.id != pair)).first():
-            places += _forget_chat(tx.db, value)
+            consents += _forget_chat(tx.db, value)
+    places += [{"b_lane": one.lane, "b_seq": one.entry} for one in consents]
     _destroy_at(tx.db, places)
     nobody = {"advisor": "", "stream": "", "contact": "", "body": b""}
     tx.db.execute(update(s.pairs).where(p.id == pair).values(nobody))
-    tx.append(row.lane, "pair:erased", f"pair/{pair}", {"pair": pair, "disposal": disposal})
+    given = sum(one.given_at > 0 for one in consents)
+    facts = {"pair": pair, "disposal": disposal, "consents": given, **asked(tx.db)}
+    tx.append(row.lane, "pair:erased", f"pair/{pair}", facts)
     note_pairs(tx)
+    return given
 
 
-def _forget_chat(db: Connection, conversation: str) -> list[dict[str, int]]:
-    """Forget what moving things remembered of a chat; gives the places of what its client agreed to."""
+def _forget_chat(db: Connection, conversation: str) -> Sequence[Any]:
+    """Forget what moving things remembered of a chat; gives what its client was asked and agreed to: when it
+    was given (milliseconds, 0: it was not), and the places of the entries."""
     o = s.consents.c
-    rows = db.execute(select(o.lane, o.entry).where(o.contact == conversation)).all()
+    rows = db.execute(select(o.lane, o.entry, o.given_at).where(o.contact == conversation)).all()
     db.execute(delete(s.consents).where(o.contact == conversation))
     for one in (s.chats, s.said):
         db.execute(delete(one).where(one.c.conversation == conversation))
     db.execute(delete(s.cursors).where(s.cursors.c.name == f"stream:{conversation}"))
-    return [{"b_lane": row.lane, "b_seq": row.entry} for row in rows]
+    return rows
 
 
 # --- after it -------------------------------------------------------------------------------------------

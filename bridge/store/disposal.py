@@ -284,8 +284,11 @@ def _dispose(tx: Tx, number: int, numbers: Sequence[int], asks: Ask) -> list[Doo
     return doomed
 
 
-def certify(tx: Tx, lane: int, number: int, person: str, *, asks: Ask = ask) -> Plan:
-    """Write down what a run destroyed and what stays, and end the plan."""
+def certify(
+    tx: Tx, lane: int, number: int, person: str, *, names: Mapping[str, int] | None = None, asks: Ask = ask
+) -> Plan:
+    """Write down what a run destroyed and what stays, and end the plan. `names`: of how many `pairs` the
+    names went as well, with how many `consents`, where somebody asked to be forgotten."""
     tx.flush()
     found = disposal(tx.db, number)
     if found.state is not State.DONE:
@@ -303,6 +306,7 @@ def certify(tx: Tx, lane: int, number: int, person: str, *, asks: Ask = ask) -> 
             "sha256": digest,
             "size": _size(tx, lane),
             "classes": dict(sorted(went.classes.items())),
+            **(names or {}),
         }
         approvers = [asdict(one) for one in found.agreed]
         body = {

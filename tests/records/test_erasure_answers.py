@@ -13,6 +13,7 @@ from bridge.records.erasure import (
     LANGUAGES,
     Answer,
     Carried,
+    Paired,
     Request,
     due,
     letter,
@@ -125,3 +126,44 @@ def test_nothing_to_answer_is_an_answer() -> None:
     assert "We have no record of you." in text
     assert ASKED.due_at == months_later(AT, 1)
     assert ASKED.longest == months_later(AT, 3)
+
+
+NAMES = replace(
+    ASKED,
+    pairs=(Paired(1, ERASED), Paired(2, ERASED), Paired(3, KEPT, ("hold CASE-7",))),
+    consents={ERASED: 3, KEPT: 1},
+)
+
+
+@pytest.mark.parametrize(
+    ("carried", "lines"),
+    [
+        (
+            PLANNED,
+            ("of 2 conversations, with 3 consents, to be erased", "of 1 conversation, with 1 consent, on"),
+        ),
+        (Carried(), ("of 2 conversations, with 3 consents, not erased", "Kept for now: the names")),
+        (
+            Carried(expires_at=LATER, over=True, pairs=1, consents=1),
+            ("of 1 conversation, with 1 consent (disposal 5)", "of 2 conversations, with 3 consents, on"),
+        ),
+    ],
+)
+def test_names_are_answered_where_no_record_is(carried: Carried, lines: tuple[str, ...]) -> None:
+    """To go, gone, given up; what stayed behind is kept for now. Nobody is told that there is nothing."""
+    request = replace(NAMES, carried=carried)
+    text = "\n".join(letter(request, "en", sender="Example Bank", at=LATER))
+    for line in lines:
+        assert line in text
+    assert "We have no record of you" not in text
+    assert "as long as the people may talk" in text
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_hold_on_a_pair_changes_no_word_of_the_letter(language: str) -> None:
+    """Names are kept in the same words for whatever reason; without consents none is spoken of."""
+    one = replace(ASKED, pairs=(Paired(1, KEPT, ("hold CASE-7",)),))
+    other = replace(ASKED, pairs=(Paired(1, KEPT, ("the two may talk",)),))
+    told = [list(letter(each, language, sender="Bank", at=LATER)) for each in (one, other)]
+    assert told[0] == told[1]
+    assert "{" not in "".join(told[0])

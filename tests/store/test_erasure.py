@@ -9,16 +9,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from disposals import DAY, FIRST, PLANNER, Firm, firm
+from disposals import DAY, FIRST, PLANNER, SHORT, Firm, firm
 from sqlalchemy import func, select
-from story import passed
+from story import LI_LEI, passed, passed_text, ruled
 
 from bridge.errors import Damaged, Missing
-from bridge.message import Retention
+from bridge.message import Outcome, Retention
 from bridge.policy import Source
 from bridge.ports import Order, Placing, Ruling
-from bridge.records.erasure import ERASED, KEPT, Request, due
-from bridge.store import disposal, erasure, holds, views
+from bridge.records.disposal import certificate
+from bridge.records.erasure import ERASED, KEPT, LANGUAGES, Paired, Request, due, letter
+from bridge.store import destruction, disposal, erasure, holds, views
 from bridge.store import schema as s
 from bridge.store.directory import Directory
 from bridge.store.heartbeats import beat
@@ -41,20 +42,60 @@ async def ask(old: Firm, numbers: Sequence[int] = ()) -> Request:
         number = erasure.request(tx, 0, wanted)
         tx.flush()
         told, found = erasure.answers(tx.db, numbers or disposal.candidates(tx.db, tx.now), tx.now)
-        erasure.answer(tx, 0, number, told, found, erasure.ended_pairs(tx.db, [1]))
+        erasure.answer(tx, 0, number, told, found, [1])
         return number
 
     number = await old.store.write(job)
     return await old.store.read(lambda db: erasure.erasure(db, number))
 
 
-async def carry_out(old: Firm, request: Request) -> list[int]:
-    """Approve and run what the answer planned; gives the pairs that were erased."""
-    await old.approve(request.disposal)
-    await old.steps(request.disposal)
-    pairs = await old.store.write(lambda tx: erasure.erase_pairs(tx, request.number))
-    await old.finish(request.disposal)
-    return pairs
+async def carry_out(old: Firm, request: Request) -> tuple[int, int]:
+    """Approve and run what the answer planned; gives of how many pairs the names are gone, and how many
+    consents, as the certificate says."""
+    number = request.disposal
+    await old.approve(number)
+    await old.steps(number)
+    await old.store.write(lambda tx: erasure.conclude(tx, 0, number, PLANNER))
+    await old.finish(number)
+    done = (await read(old, request.number)).carried
+    said = (await old.store.read(lambda db: disposal.disposal(db, number))).certified
+    assert (said["pairs"], said["consents"]) == (done.pairs, done.consents)
+    return done.pairs, done.consents
+
+
+async def read(old: Firm, number: int) -> Request:
+    """A request as it stands."""
+    return await old.store.read(lambda db: erasure.erasure(db, number))
+
+
+async def hold(old: Firm, query: str) -> None:
+    """Somebody places a legal hold."""
+    await old.store.write(lambda tx: holds.place(tx, 0, Placing("CASE-7", query, query, FIRST, "a letter")))
+
+
+async def agree(old: Firm) -> None:
+    """李雷 is asked, and agrees; what was said of it is due like all else."""
+    story = old.story
+    await old.store.own("daemon")
+    for message, verdict in (
+        (story.says("may I?"), replace(ruled(Outcome.HOLD, "may I?"), gated=True, ask={"en": "Agreed?"})),
+        (story.answers("同意"), replace(passed_text("同意"), agreed=("cards",))),
+    ):
+        await story.archive(message)
+        for one in await old.store.unjudged(9):
+            await old.store.record_rulings([Ruling(one, replace(verdict, retention=(SHORT,)), "")])
+        await story.deliver()
+        for one in await old.store.unjudged(9):
+            await old.store.record_rulings([Ruling(one, replace(passed(one), retention=(SHORT,)), "")])
+        await story.deliver()
+
+
+def letters(request: Request) -> list[str]:
+    """What 李雷 is told, in every language."""
+    return ["\n".join(letter(request, one, sender="Example Bank", at=request.at)) for one in LANGUAGES]
+
+
+NOTHING = ("We have no record", "没有您的记录", "沒有您的紀錄")
 
 
 async def test_every_record_is_answered(old: Firm) -> None:
@@ -86,6 +127,12 @@ retention:
   - { preset: eu-mifid2-16-7 }
 """,
 )
+
+
+HOLD = b"""\
+legal_holds:
+  - { id: matter-3, people: ["tag:probe"], approved_by: carol@bank.example }
+"""
 
 
 async def test_a_law_is_named_where_a_preset_gave_the_period(old: Firm) -> None:
@@ -124,27 +171,33 @@ async def test_a_request_says_how_far_its_erasure_is(old: Firm) -> None:
 
 
 async def test_names_stay_while_a_record_needs_them(old: Firm) -> None:
-    """A pair that talks, or of which a record is kept, keeps its names."""
+    """A pair that talks, or of which a record is kept, keeps its names; the answer says why."""
     one = await ask(old)
-    assert one.pairs == ()
-    assert await carry_out(old, one) == []
+    assert one.pairs == (Paired(1, KEPT, ("the two may talk", "records of them are left")),)
+    assert await carry_out(old, one) == (0, 0)
     await old.store.end_pair(1, FIRST, "left the bank")
     two = await ask(old)
-    assert (two.pairs, two.count(ERASED)) == ((1,), 0)
-    assert await carry_out(old, two) == []
+    assert (two.pairs, two.disposal) == ((Paired(1, KEPT, ("records of them are left",)),), 0)
     assert len(await old.store.read(lambda db: views.pairs(db, ended=True))) == 1
 
 
 async def test_names_go_with_the_last_record(old: Firm) -> None:
-    """Once no record of a pair is left that has ended, nobody finds the names in any file; the record
-    verifies, with the master key and without."""
+    """Once no record of an ended pair is left, nobody finds the names in any file, nor what was agreed
+    to; both are counted in plan, answer and certificate. The record verifies, with the master key and
+    without."""
+    await agree(old)
     old.story.clock.at += 8 * 366 * DAY
     await old.store.write(lambda tx: beat(tx, 0, "weixin", tx.now, 0))
     await old.store.end_pair(1, FIRST, "left the bank")
     with closing(sqlite3.connect(old.folder / "weighbridge.db")) as db:
         body = db.execute("SELECT body FROM pairs").fetchone()[0]
     one = await ask(old)
-    assert await carry_out(old, one) == [1]
+    assert (one.pairs, one.consents) == ((Paired(1, ERASED),), {ERASED: 1, KEPT: 0})
+    counts = (await old.store.read(lambda db: disposal.disposal(db, one.disposal))).counts
+    assert (counts.names, counts.consents) == (1, 1)
+    assert await carry_out(old, one) == (1, 1)
+    done = await read(old, one.number)
+    assert "ids of 1 conversation, with 1 consent (disposal 1)" in letters(done)[0]
     assert await old.store.read(lambda db: views.pairs(db, ended=True)) == []
     for path, data in old.files():
         for part in (body, b"wkWealth", b"room-li-lei", "李雷".encode()):
@@ -154,6 +207,101 @@ async def test_names_go_with_the_last_record(old: Firm) -> None:
     directory = Directory()
     await old.store.read(directory.refresh)
     assert directory.route(1, "weixin") is None
+
+
+async def everything_is_gone_but_the_names(old: Firm) -> None:
+    """All records went when their time was over; the pair has ended since."""
+    await agree(old)
+    old.story.clock.at += 8 * 366 * DAY
+    await old.store.write(lambda tx: beat(tx, 0, "weixin", tx.now, 0))
+    await old.dispose()
+    await old.store.end_pair(1, FIRST, "left the bank")
+
+
+@pytest.mark.parametrize(
+    "query", ["with:李雷", "with:=wmLiLei price", "in:room-li-lei", "to:alice.wong@bank.example"]
+)
+async def test_a_hold_on_either_keeps_the_names_of_a_pair(old: Firm, query: str) -> None:
+    """And what the client agreed to, though no record of them is left: asked when it is answered, and again
+    when it is carried out. The letter says that there is something, and not why it stays."""
+    await everything_is_gone_but_the_names(old)
+    free = await ask(old)
+    assert free.pairs == (Paired(1, ERASED),)
+    await hold(old, query)
+    kept = await ask(old)
+    assert (kept.pairs, kept.disposal) == ((Paired(1, KEPT, ("hold CASE-7",)),), 0)
+    assert kept.consents == {ERASED: 0, KEPT: 1}
+    assert await carry_out(old, free) == (0, 0)
+    assert len(await old.store.read(lambda db: views.pairs(db, ended=True))) == 1
+    plain = "\n".join(certificate(await old.store.read(lambda db: disposal.disposal(db, free.disposal))))
+    assert "Nothing was destroyed" in plain
+    talking = replace(kept, pairs=(Paired(1, KEPT, ("the two may talk",)),))
+    assert letters(kept) == letters(talking)
+    for told, nothing in zip(letters(kept), NOTHING, strict=True):
+        assert nothing not in told
+    assert await old.findings() == []
+
+
+async def test_a_hold_on_words_keeps_no_names(old: Firm) -> None:
+    """One that names neither of the two, nor their chat, is about records; of which none is left."""
+    await everything_is_gone_but_the_names(old)
+    await hold(old, "price -from:alice")
+    one = await ask(old)
+    assert one.pairs == (Paired(1, ERASED),)
+    assert await carry_out(old, one) == (1, 1)
+    said = await old.store.read(lambda db: disposal.disposal(db, one.disposal))
+    text = "\n".join(certificate(said))
+    assert "Names destroyed     of 1 pairs that had ended, with 1 consents" in text
+    assert "Nothing was destroyed" not in text
+    for told, nothing in zip(letters(await read(old, one.number)), NOTHING, strict=True):
+        assert nothing not in told
+    assert await old.findings() == []
+
+
+async def test_the_auditor_sees_names_that_went_unasked_or_uncounted(
+    old: Firm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A hold stood that the entry does not name as asked; a certificate says nothing of the names."""
+    await everything_is_gone_but_the_names(old)
+    await hold(old, "price")
+    one = await ask(old)
+    await old.approve(one.disposal)
+    await old.steps(one.disposal)
+    monkeypatch.setattr(destruction, "asked", lambda db: {"holds": [], "policies": []})
+    await old.store.write(lambda tx: erasure.erase_pairs(tx, one.number))
+    monkeypatch.undo()
+    await old.finish(one.disposal)
+    said = [finding.meaning for finding in await old.findings()]
+    assert any("without asking the legal holds" in one for one in said)
+    assert any("counts other names than those that are gone" in one for one in said)
+    assert len(said) == 2
+
+
+async def test_a_policy_holds_by_the_names_of_a_pair(old: Firm) -> None:
+    """What was written while nobody had paired him stays held by a label that the pair alone says, and the
+    pair stays with it: nothing of it is planned."""
+    await old.store.own("daemon")
+    await old.store.end_pair(1, FIRST, "left the bank")
+    tagged = replace(LI_LEI, tags=frozenset({"probe"}))
+    two = await old.story.pair("another room", tagged)
+    await old.store.end_pair(two, FIRST, "left as well")
+    source = Source("hk-equities.yaml", SOURCE.data.replace(b"retention:", HOLD + b"retention:"))
+    await old.store.activate_policy([("hk-equities", source.hash)], FIRST, "a complaint", [source])
+    await old.story.archive(old.story.answers("the tip was from him"))
+    for one in await old.store.unjudged(9):
+        await old.store.record_rulings([Ruling(one, replace(passed(one), retention=(SHORT,)), "")])
+    names = await old.store.read(lambda db: erasure.answer_pairs(db, [1, two], (), holds.standing_holds(db)))
+    assert {one.outcome for one in names.pairs} == {KEPT}
+    assert all("hold hk-equities/matter-3" in one.reasons for one in names.pairs)
+
+
+async def test_what_a_client_wrote_unpaired_keeps_the_names(old: Firm) -> None:
+    """Also when it came after the answer: nobody would know any more who that was."""
+    await everything_is_gone_but_the_names(old)
+    one = await ask(old)
+    await old.story.archive(old.story.answers("are you there?"))
+    assert await carry_out(old, one) == (0, 0)
+    assert len(await old.store.read(lambda db: views.pairs(db, ended=True))) == 1
 
 
 async def test_an_altered_entry_is_named(old: Firm) -> None:
