@@ -201,6 +201,19 @@ async def test_a_forged_certificate_ends_nothing_hides_nothing_and_can_be_settle
 
 
 @ON_FILES
+async def test_a_name_that_is_no_text_is_named_by_its_place(hands: Hands) -> None:
+    """Whoever writes bytes where a subject stands ends no look at the others."""
+    await keep(hands, "2026-01-02", lists=LOST)
+    await keep(hands)
+    change = "UPDATE ledger SET subject = CAST(x'6461792fff41' AS TEXT) WHERE subject = 'day/2026-01-03'"
+    await hands.store.write(lambda tx: tx.db.exec_driver_sql(change))
+    found = await standing(hands)
+    (entry,) = [one for one in found.values() if one.spoiled]
+    assert set(found) == {"2026-01-02", entry.name}
+    await settle(hands, entry.name, 0)
+
+
+@ON_FILES
 @pytest.mark.parametrize("facts", [{"until": 1 << 80}, {"run": "1"}, {"since": None}, {"unasked": "x"}])
 async def test_an_entry_of_no_form_is_spoiled(hands: Hands, facts: Mapping[str, Any]) -> None:
     """Numbers past every calendar, words for numbers: nothing is taken of it."""
