@@ -287,7 +287,7 @@ class Archivist:
         if place.sink is None or not place.sink.locks:
             return
         numbers = [one.copy.message for one in kept]
-        for change in await self._read(partial(locks.changes_of, key=place.key, numbers=numbers)):
+        for change in await self._read(partial(locks.changes_about, key=place.key, numbers=numbers)):
             if await self._change(place, place.sink, change):
                 place.behind = True
 

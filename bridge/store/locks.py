@@ -2,7 +2,8 @@
 
 Rules of this file: reads what `terms` and `holds` say, and compares it with what each archive was last told.
 A record whose end is not known, or that nobody classed, is held: no lock may end before the record may go.
-Notices share the fate of the message that they are about.
+So is one of which the entries cannot be read. Notices share the fate of the message that they are about, and
+edits, recalls and what they are about share one: what keeps one keeps all.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from typing import NamedTuple
 import orjson
 from sqlalchemy import Connection, and_, func, or_, select, update
 
+from bridge.errors import Damaged
 from bridge.ledger.entry import recall
 from bridge.store import schema as s
 from bridge.store.codec import dump
 from bridge.store.copies import KEPT, C, Due
-from bridge.store.holds import covered, families, standing_holds
+from bridge.store.holds import covered, standing_holds
+from bridge.store.terms import joined
 from bridge.store.writer import Tx
 
 PAGE = 200
@@ -53,12 +56,30 @@ class Page(NamedTuple):
 
 def wanted(db: Connection, numbers: Sequence[int]) -> list[Wanted]:
     """How copies of these messages are to be locked, in this order."""
-    family, t = families(db, numbers), s.terms.c
-    root = {one: first for first, members in family.items() for one in members}
+    try:
+        return _wanted(db, numbers)
+    except Damaged:
+        if len(numbers) == 1:
+            return [Wanted(numbers[0], None, True)]
+        return [found for one in numbers for found in wanted(db, [one])]
+
+
+def _wanted(db: Connection, numbers: Sequence[int]) -> list[Wanted]:
+    bound, t = joined(db, numbers), s.terms.c
+    family = {root: them for fate in bound.values() for root, them in fate.items()}
     terms = select(t.message, t.until).where(t.message.in_(list(family)))
     until: dict[int, int | None] = {row.message: row.until for row in db.execute(terms)}
     over = covered(db, family, standing_holds(db))
-    return [Wanted(one, until.get(root[one]), root[one] in over) for one in numbers]
+    return [
+        Wanted(one, _last([until.get(root) for root in bound[one]]), not over.keys().isdisjoint(bound[one]))
+        for one in numbers
+    ]
+
+
+def _last(ends: Sequence[int | None]) -> int | None:
+    """The latest of these ends; None is later than all."""
+    known = [one for one in ends if one is not None]
+    return max(known) if len(known) == len(ends) else None
 
 
 def changes(db: Connection, key: str, after: int) -> Page:
@@ -92,6 +113,15 @@ def changes_of(db: Connection, key: str, numbers: Sequence[int]) -> list[Change]
         for until, held in [_differs(due[row.message], row.until, bool(row.held))]
         if until or held is not None
     ]
+
+
+def changes_about(db: Connection, key: str, numbers: Sequence[int]) -> list[Change]:
+    """The same for these and all that shares their fate: an edit makes its original live longer."""
+    try:
+        fates = joined(db, numbers).values()
+    except Damaged:
+        return changes_of(db, key, numbers)  # each for itself
+    return changes_of(db, key, sorted({one for fate in fates for them in fate.values() for one in them}))
 
 
 def _differs(due: Wanted, until: int, held: bool) -> tuple[int, bool | None]:

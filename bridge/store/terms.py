@@ -247,6 +247,16 @@ def _last(root: int, chains: Mapping[int, Sequence[int]], ends: Mapping[int, Las
     return max(chain, key=lambda one: float("inf") if one.until is None else one.until)
 
 
+def joined(db: Connection, numbers: Sequence[int]) -> dict[int, dict[int, list[int]]]:
+    """By each of these messages all that share its fate: itself, or what it is a notice about, and what that
+    is joined with by edits and recalls; each with the notices about it, itself first."""
+    family, said = _joined(db, numbers)
+    root_of = {one: root for root in family for one in family[root]}
+    chains = _chains(family, said)
+    roots = {one: chains.get(root_of[one], [root_of[one]]) for one in numbers if one in root_of}
+    return {one: {root: family[root] for root in among if root in family} for one, among in roots.items()}
+
+
 def _joined(db: Connection, numbers: Sequence[int]) -> tuple[dict[int, list[int]], dict[int, list[Entry]]]:
     """The families of these messages and of all that they are joined with, and what the ledger says of each
     of their members."""

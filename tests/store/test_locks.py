@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+from disposals import LONG, SHORT
 from rig import LANGUAGES, Hands, judge, message
 from sqlalchemy import insert, update
+from story import Story, passed
 
 from bridge import pipeline
 from bridge.message import SYMPHONY, Archived, Verdict
-from bridge.store import copies, locks
+from bridge.ports import Placing, Ruling
+from bridge.store import copies, holds, locks
 from bridge.store import schema as s
 from bridge.store.copies import Kept
 from bridge.store.locks import Change, Wanted
@@ -50,6 +54,43 @@ async def test_no_end_is_a_hold(hands: Hands) -> None:
         Wanted(2, None, False),
     ]
     assert await changes(hands) == []
+
+
+async def test_an_edit_and_its_original_are_locked_alike(tmp_path: Path) -> None:
+    """By whichever stays longest, and by a hold over either; the original is told when the edit comes. So is
+    one whose edit has no end."""
+    story = Story(tmp_path)
+    await story.store.own("daemon")
+    await story.pair()
+    first = story.says("the price is 10")
+    later = [
+        story.says("the price is 11", replaces=first.id),
+        story.says("the price is 12", replaces=first.id),
+    ]
+    seen: list[list[Wanted]] = []
+    for said, classes in zip((first, *later), ((SHORT,), (LONG,), ()), strict=True):
+        await story.archive(said)
+        for one in await story.store.unjudged(9):
+            verdict = replace(passed(one), retention=classes, archives=(KEY,))
+            await story.store.record_rulings([Ruling(one, verdict, "")])
+        (due,) = await story.store.read(lambda db: copies.due(db, KEY, story.clock.now(), 9))
+        done = [Kept(due, "ab" * 32, (f"o{due.message}",), "yes", 0, False)]
+        await story.store.write(lambda tx, done=done: copies.keep(tx, KEY, done))
+        numbers = list(range(1, len(seen) + 2))
+        seen.append(await story.store.read(lambda db, n=numbers: locks.wanted(db, n)))
+        about = await story.store.read(lambda db, n=numbers[-1:]: locks.changes_about(db, KEY, n))
+        assert [one.copy.message for one in about] == numbers
+    (short,), edited, endless = seen
+    assert [one.until for one in edited] == [edited[1].until] * 2 != [short.until] * 2
+    assert [one.until for one in endless] == [None] * 3
+    placing = Placing("H", '"price is 11"', '"price is 11"', "lena", "letter")
+    await story.store.write(lambda tx: holds.place(tx, 0, placing))
+    assert all(one.held for one in await story.store.read(lambda db: locks.wanted(db, [1, 2, 3])))
+    spoil = "UPDATE ledger SET entry = substr(entry, 2) WHERE subject = 'message/2'"
+    await story.store.write(lambda tx: tx.db.exec_driver_sql(spoil))
+    assert await story.store.read(lambda db: locks.wanted(db, [1])) == [Wanted(1, None, True)]
+    assert await story.store.read(lambda db: locks.changes_about(db, KEY, [1]))
+    story.store.close()
 
 
 async def test_an_end_frees_and_locks(hands: Hands) -> None:
