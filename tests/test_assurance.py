@@ -955,6 +955,21 @@ async def test_spoiling_a_certificate_washes_nothing(world: World) -> None:
     assert world.assurance.trouble().startswith("2026-01-05: 1 differences")
 
 
+async def test_a_certificate_that_nobody_finds_is_named(world: World) -> None:
+    """The page that named a lost message is put under another name, and the day is certified again when its
+    network shows the message no longer: the ledger itself is looked at, and that stands."""
+    await world.begin()
+    await world.pass_on()
+    lost = await world.talk(received=False)
+    await world.certificate()
+    world.lines[SYMPHONY].peer.stream.remove(lost)
+    world.execute("UPDATE ledger SET subject = 'gone' WHERE subject = 'day/2026-01-05'")
+    await world.assurance.certify_due()
+    assert "2026-01-05: 1 differences" in world.assurance.trouble()
+    (one,) = world.assurance.unsettled[0].findings
+    assert one.name == "fault archive altered" and "lies under another name" in one.item
+
+
 @pytest.mark.parametrize("day", ["2026-13-01", "9999-12-31", "2026-01-05..x"])
 async def test_a_certificate_of_no_day_ends_no_daemon(world: World, day: str) -> None:
     """A well formed entry of a day that there is not: the daemon begins and certifies, and it is named; what

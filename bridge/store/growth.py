@@ -4,7 +4,7 @@ Rules of this file: it reads the ledger, its heads and its checkpoints, and noth
 content is opened, no entry is decoded. Leaves are taken a run at a time and roots are made only where
 somebody named one.
 
-    ledger        no gap, leaf = hash of the entry
+    ledger        no gap, leaf = hash of the entry, subject = what the entry ends with
     heads         the root of the tree of that size
     nodes         the root of each complete subtree at every fourth level
     checkpoints   signature and root (`attestation`)
@@ -13,7 +13,9 @@ somebody named one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from json.encoder import encode_basestring_ascii
 
+from bridge.ledger.entry import VERSION
 from bridge.ledger.tree import NODE_STEP, Frontier, leaf_hash
 from bridge.store.attestation import Attested
 from bridge.store.reread import AnyRow, Work, as_bytes
@@ -193,7 +195,7 @@ def check_tree(work: Work) -> None:
     """The trees of all lanes alone: what was signed about them holds, or it is told why not."""
     work.total = work.count("ledger")
     statement = (
-        "SELECT seq AS id, entry, leaf FROM ledger WHERE lane = :lane AND seq > :after "
+        "SELECT seq AS id, subject, entry, leaf FROM ledger WHERE lane = :lane AND seq > :after "
         "ORDER BY seq LIMIT :chunk"
     )
     for lane in lanes_of(work):
@@ -201,5 +203,20 @@ def check_tree(work: Work) -> None:
         for rows in work.chunks(statement, lane=lane):
             for run in runs(rows):
                 growth.take(run)
+            _names(work, lane, rows)
             work.tick(len(rows))
         growth.end()
+
+
+def _names(work: Work, lane: int, rows: Sequence[AnyRow]) -> None:
+    """Whoever looks for what was said of something goes by the subjects of rows: an entry under another name
+    is found by nobody. The canonical bytes of one end with its own (`bridge.ledger.entry`)."""
+    for row in rows:
+        entry = as_bytes(row.entry)
+        end = f',"subject":{encode_basestring_ascii(str(row.subject))}{_VERSION}'
+        if not entry.endswith(end.encode()) and entry.endswith(_VERSION.encode()):
+            meaning = "lies under another name than its own: nobody finds it there"
+            work.report("ledger", f"lane {lane} seq {row.id}", "subject", meaning)
+
+
+_VERSION = f',"v":{VERSION}}}'

@@ -162,7 +162,8 @@ def verify_tree(
     anchors: Sequence[Anchored] = (),
 ) -> Summary:
     """Check the trees of the store behind `db` and their checkpoints, and nothing else: leaves are the hashes
-    of their entries, none is missing, roots are as they were kept and signed. Needs no master key."""
+    of their entries, which lie under their own subjects, none is missing, roots are as they were kept and
+    signed. Needs no master key."""
     work = Work(db, Path(), found, progress, None, keys, anchors)
     _tables(work)
     check_tree(work)

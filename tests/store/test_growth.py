@@ -63,6 +63,13 @@ def test_an_entry_that_is_not_its_leaf_is_named(spoiled: Spoiled, column: str) -
         assert (first.table, first.key, first.column) == ("ledger", "lane 0 seq 40", "leaf")
 
 
+@pytest.mark.parametrize("subject", ["'gone'", "x'ff41'", "CAST(x'ff41' AS TEXT)", "subject || '\"'", "7"])
+def test_an_entry_under_another_name_is_named(spoiled: Spoiled, subject: str) -> None:
+    """What is looked for by a subject must lie under it; the tree itself is as it was."""
+    (found,) = told(spoiled, f"UPDATE ledger SET subject = {subject} WHERE seq = 40")
+    assert (found.table, found.key, found.column) == ("ledger", "lane 0 seq 40", "subject")
+
+
 def test_after_a_gap_no_root_is_held_against_the_tree(spoiled: Spoiled) -> None:
     """What is missing is told once, from first to last; heads and checkpoints behind it are not accused."""
     (gap,) = told(spoiled, "DELETE FROM ledger WHERE seq IN (40, 41)")
