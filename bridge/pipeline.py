@@ -37,7 +37,20 @@ from bridge.message import (
     Receipt,
     Verdict,
 )
-from bridge.ports import Attempt, Claim, Clock, Connector, Inspect, Judge, Ruling, Step, Store, Tally, Wanted
+from bridge.ports import (
+    Attempt,
+    Claim,
+    Clock,
+    Connector,
+    Inspect,
+    Judge,
+    Ruling,
+    Step,
+    Store,
+    Tally,
+    Unreadable,
+    Wanted,
+)
 
 log = structlog.get_logger()
 
@@ -153,6 +166,7 @@ async def fetch(connector: Connector, house: House) -> None:
     """
     network, bell = connector.network, house.bells.fetch[connector.network]
     busy: set[tuple[int, int]] = set()
+    tell = _told_once()
 
     async def one(wanted: Wanted) -> None:
         await _fetch_one(connector, house, wanted)
@@ -162,7 +176,7 @@ async def fetch(connector: Connector, house: House) -> None:
 
     async with asyncio.TaskGroup() as tasks:
         while True:
-            for wanted in await house.store.wanted_files(network, house.pace.concurrency):
+            for wanted in await house.store.wanted_files(network, house.pace.concurrency, tell):
                 key = wanted.message_seq, wanted.n
                 if key not in busy:
                     busy.add(key)
@@ -196,13 +210,26 @@ async def _inspect(house: House, wanted: Wanted, blob: Blob) -> None:
     log.info("file:inspected", seq=wanted.message_seq, digest=blob.digest, code=inspection.type)
 
 
+def _told_once() -> Unreadable:
+    """Whom a room tells of messages that cannot be opened: each is logged once, however often it is met."""
+    known: set[int] = set()
+
+    def tell(number: int) -> None:
+        if number not in known:
+            known.add(number)
+            log.error("message:unreadable", seq=number)
+
+    return tell
+
+
 # --- judgement ------------------------------------------------------------------------------------------
 
 
 async def judgement(judge: Judge, house: House) -> None:
     """Weigh every archived message, in order, and write down the answer and what follows from it."""
+    tell = _told_once()
     while True:
-        archived = await house.store.unjudged(house.pace.batch, judge.reach)
+        archived = await house.store.unjudged(house.pace.batch, judge.reach, tell)
         if not archived:
             await house.bells.judge.wait(house.pace.look)
             continue

@@ -349,6 +349,14 @@ def ignore(permit: str, why: str) -> None:
     """Whom nothing is told."""
 
 
+Unreadable = Callable[[int], object]
+"""Told of a message that cannot be opened, by its number."""
+
+
+def ignore_unreadable(number: int) -> None:
+    """Whom nothing is told."""
+
+
 class Claim(NamedTuple):
     """A permit in our hands, and what counts against the reply window of its conversation."""
 
@@ -394,8 +402,11 @@ class Store(Protocol):
     async def archive(self, batch: Batch) -> int:
         """Keep a batch, once; gives how many of its messages were new."""
 
-    async def wanted_files(self, network: str, limit: int) -> Sequence[Wanted]:
-        """Attachments whose time to be fetched has come."""
+    async def wanted_files(
+        self, network: str, limit: int, unreadable: Unreadable = ignore_unreadable
+    ) -> Sequence[Wanted]:
+        """Attachments whose time to be fetched has come. `unreadable` is told of each message that cannot be
+        opened: those of others MUST be given."""
 
     async def keep(self, pieces: AsyncIterator[bytes], limit: int) -> tuple[str, int]:
         """Keep an attachment's bytes; gives digest and size. Raises Refused past `limit` bytes."""
@@ -409,9 +420,12 @@ class Store(Protocol):
     async def postpone_file(self, wanted: Wanted, at: int) -> None:
         """Try this attachment again at `at`."""
 
-    async def unjudged(self, limit: int, reach: tuple[int, int] = NO_REACH) -> Sequence[Archived]:
+    async def unjudged(
+        self, limit: int, reach: tuple[int, int] = NO_REACH, unreadable: Unreadable = ignore_unreadable
+    ) -> Sequence[Archived]:
         """Messages that are whole and not judged, in order, each with what its sender said before: so many
-        messages, and what was sent so many milliseconds before it (`reach`)."""
+        messages, and what was sent so many milliseconds before it (`reach`). `unreadable` is told of each
+        that cannot be opened: its conversation stops there, the others MUST go on."""
 
     async def record_rulings(self, rulings: Sequence[Ruling]) -> None:
         """Write verdicts and what follows from them."""

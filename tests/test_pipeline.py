@@ -319,6 +319,24 @@ def test_nobody_is_told_about_what_nobody_wrote(tmp_path: Path, kind: Kind) -> N
     in_world(test, tmp_path)
 
 
+def test_what_does_not_open_is_said_once_and_ends_nothing(tmp_path: Path) -> None:
+    """A room meets it at every look; the house is called once, and everybody else is judged."""
+
+    async def test(world: World) -> None:
+        await world.hands.archive(message(SYMPHONY, 1))
+        change = text("UPDATE content SET body = salt WHERE seq = (SELECT entry FROM messages WHERE id = 1)")
+        await world.store.write(lambda tx: tx.db.execute(change) and None)
+        rooms = pipeline.judgement(judge, world.house), world.delivery(world.line(SYMPHONY))
+        with capture_logs() as lines:
+            await world.hands.archive(message(WEIXIN, 2, "one"))
+            await world.run(*rooms, until=lambda: bool(world.pod.shown))
+        assert world.pod.texts() == ["one"]
+        errors = [line for line in lines if line["log_level"] == "error"]
+        assert [(line["event"], line["seq"]) for line in errors] == [("message:unreadable", 1)]
+
+    in_world(test, tmp_path)
+
+
 # --- delivery -------------------------------------------------------------------------------------------
 
 

@@ -32,8 +32,10 @@ from bridge.ports import (
     Placing,
     Ruling,
     Stopped,
+    Unreadable,
     Wanted,
     ignore,
+    ignore_unreadable,
 )
 from bridge.proposals import Approval, Bar, Proposal
 from bridge.store import acts, deadlines, holds, intake, judging, proposals, samples, sending, terms
@@ -267,10 +269,12 @@ class Database:
     def _archive(self, tx: Tx, batches: Sequence[Batch]) -> Sequence[int]:
         return intake.archive(tx, batches, self._directory, self.lane, self.epoch)
 
-    async def wanted_files(self, network: str, limit: int) -> Sequence[Wanted]:
+    async def wanted_files(
+        self, network: str, limit: int, unreadable: Unreadable = ignore_unreadable
+    ) -> Sequence[Wanted]:
         """Attachments whose time to be fetched has come."""
         now = self.clock.now()
-        return await self.read(lambda db: intake.wanted_files(db, network, now, limit))
+        return await self.read(lambda db: intake.wanted_files(db, network, now, limit, unreadable))
 
     async def keep(self, pieces: AsyncIterator[bytes], limit: int) -> tuple[str, int]:
         """Keep an attachment's bytes; gives digest and size. Raises Refused past `limit` bytes."""
@@ -291,10 +295,14 @@ class Database:
         """Try this attachment again at `at`."""
         await self.write(lambda tx: intake.postpone_file(tx, wanted, at))
 
-    async def unjudged(self, limit: int, reach: tuple[int, int] = NO_REACH) -> Sequence[Archived]:
+    async def unjudged(
+        self, limit: int, reach: tuple[int, int] = NO_REACH, unreadable: Unreadable = ignore_unreadable
+    ) -> Sequence[Archived]:
         """Messages that are whole and not judged, in order, each with its context."""
         directory = self._reading_directory
-        return await self.read(lambda db: judging.unjudged(db, directory, self.lane, limit, reach))
+        return await self.read(
+            lambda db: judging.unjudged(db, directory, self.lane, limit, reach, unreadable)
+        )
 
     async def record_rulings(self, rulings: Sequence[Ruling]) -> None:
         """Write verdicts and what follows from them."""

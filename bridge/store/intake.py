@@ -30,13 +30,14 @@ from sqlalchemy import (
 
 from bridge.flow import DeliveryState, MessageState, after
 from bridge.message import Batch, Blob, Inspection, Kind, Message, mend
-from bridge.ports import Wanted
+from bridge.ports import Unreadable, Wanted, ignore_unreadable
 from bridge.store import schema as s
 from bridge.store.codec import inspection_body, message_body, message_from
 from bridge.store.directory import Directory
 from bridge.store.prepared import Prepared
 from bridge.store.rows import (
     INSERT_MESSAGE,
+    UNREADABLE,
     earlier_due,
     is_open,
     message_row,
@@ -44,6 +45,7 @@ from bridge.store.rows import (
     states_in,
     upserting,
 )
+from bridge.store.vault import if_whole
 from bridge.store.writer import Tx
 
 
@@ -183,7 +185,13 @@ _OPEN_WINDOW = Prepared(
 
 
 _WANTED = Prepared(
-    select(s.files.c.message, s.files.c.n, s.files.c.attempt, s.content.c.body, s.content.c.raw)
+    select(
+        s.files.c.message,
+        s.files.c.n,
+        s.files.c.attempt,
+        if_whole(s.content.c.body).label("body"),
+        if_whole(s.content.c.raw).label("raw"),
+    )
     .join(s.messages, s.messages.c.id == s.files.c.message)
     .join(s.content, and_(s.content.c.lane == s.messages.c.lane, s.content.c.seq == s.messages.c.entry))
     .where(
@@ -196,12 +204,25 @@ _WANTED = Prepared(
 )
 
 
-def wanted_files(db: object, network: str, now: int, limit: int) -> list[Wanted]:
-    """Attachments that are still to be fetched, oldest first."""
-    return [
-        Wanted(row.message, row.n, message_from(row.body, row.raw).files[row.n], row.attempt + 1)
-        for row in _WANTED.one(db, {"b_network": network, "b_now": now, "b_limit": limit})
-    ]
+def wanted_files(
+    db: object, network: str, now: int, limit: int, unreadable: Unreadable = ignore_unreadable
+) -> list[Wanted]:
+    """Attachments that are still to be fetched, oldest first. `unreadable` is told the number of a message
+    that does not open, or has no such attachment: those of others are given."""
+    while True:
+        rows = _WANTED.one(db, {"b_network": network, "b_now": now, "b_limit": limit}).all()
+        found = [wanted for row in rows if (wanted := _wanted(row, unreadable))]
+        if found or len(rows) < limit:
+            return found
+        limit *= 2  # so many that do not open stand before the next one that does
+
+
+def _wanted(row: object, unreadable: Unreadable) -> Wanted | None:
+    try:
+        return Wanted(row.message, row.n, message_from(row.body, row.raw).files[row.n], row.attempt + 1)
+    except UNREADABLE:
+        unreadable(row.message)
+        return None
 
 
 def settle_file(

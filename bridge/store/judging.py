@@ -17,7 +17,7 @@ from bridge import words
 from bridge.errors import Conflict
 from bridge.flow import DeliveryState, MessageState, after
 from bridge.message import _SEAL, Archived, Cause, Kind, Message, Outcome, Verdict
-from bridge.ports import NO_REACH, Ruling
+from bridge.ports import NO_REACH, Ruling, Unreadable, ignore_unreadable
 from bridge.store import copies, following, kept
 from bridge.store import schema as s
 from bridge.store.codec import Known, message_body, message_from, verdict_body
@@ -28,6 +28,7 @@ from bridge.store.prepared import Prepared
 from bridge.store.rows import (
     FAR,
     INSERT_MESSAGE,
+    UNREADABLE,
     WORDS_OF_OURS,
     blobs_of,
     close_review,
@@ -43,6 +44,7 @@ from bridge.store.rows import (
     states_in,
     upserting,
 )
+from bridge.store.vault import if_whole
 from bridge.store.writer import Tx
 
 _TEXT_INSIDE = 4_000_000
@@ -52,7 +54,7 @@ _BEFORE = s.messages.alias("earlier")
 
 
 _NEW = (
-    select(s.messages, s.content.c.body)
+    select(s.messages, if_whole(s.content.c.body).label("body"))
     .join(s.content, and_(s.content.c.lane == s.messages.c.lane, s.content.c.seq == s.messages.c.entry))
     .where(
         states_in(s.messages.c.state, "new"),
@@ -80,27 +82,57 @@ _RECALLS_BEHIND_A_HOLD = Prepared(_NEW.where(s.messages.c.kind == literal_column
 
 
 def unjudged(
-    db: object, directory: Directory, lane: int, limit: int, reach: tuple[int, int] = NO_REACH
+    db: object,
+    directory: Directory,
+    lane: int,
+    limit: int,
+    reach: tuple[int, int] = NO_REACH,
+    unreadable: Unreadable = ignore_unreadable,
 ) -> list[Archived]:
     """Archived messages that are whole and not judged, in order, each with its context.
 
     A conversation stops before a message whose attachments are still being fetched, and behind a held
     message whose rule makes the conversation wait; but what is taken back there is taken back at once.
-    `reach` is how far back the policies look.
+    `reach` is how far back the policies look. A conversation stops as well before a message that does not
+    open, or whose context does not, and `unreadable` is told its number; the others go on.
     """
     directory.refresh(db)
+    while True:
+        rows = _new_rows(db, lane, limit)
+        found = _all_whole(db, directory, rows, reach, unreadable)
+        if found or len(rows) < limit:
+            return found
+        limit *= 2  # so many that do not open stand before the next one that does
+
+
+def _new_rows(db: object, lane: int, limit: int) -> list[object]:
     look = {"b_lane": lane, "b_limit": limit}
-    rows = _UNJUDGED.one(db, look).all()
+    rows = list(_UNJUDGED.one(db, look))
     if len(rows) < limit:
-        behind = _RECALLS_BEHIND_A_HOLD.one(db, look).all()
-        rows = sorted([*rows, *(row for row in behind if _stops(db, row))], key=lambda row: row.id)
+        behind = [row for row in _RECALLS_BEHIND_A_HOLD.one(db, look) if _stops(db, row)]
+        rows = sorted([*rows, *behind], key=lambda row: row.id) if behind else rows
+    return rows
+
+
+def _all_whole(
+    db: object, directory: Directory, rows: list, reach: tuple[int, int], unreadable: Unreadable
+) -> list[Archived]:
+    """These messages, in their conversations up to the first one that does not open."""
     memory = Memory(db) if rows else None
     found: list[Archived] = []
+    stopped: set[tuple[object, object]] = set()
     inside = 0
     for row in rows:
         if inside > _TEXT_INSIDE:
             break
-        one = _whole(db, directory, memory, row, reach)
+        if (row.network, row.conversation) in stopped:
+            continue
+        try:
+            one = _whole(db, directory, memory, row, reach)
+        except UNREADABLE:
+            stopped.add((row.network, row.conversation))
+            unreadable(row.id)
+            continue
         inside += sum(len(inspection.text) for inspection in one.inspections)
         found.append(one)
     return found
@@ -109,11 +141,14 @@ def unjudged(
 def _stops(db: object, recall: object) -> bool:
     """Whether a recall is of something that nobody has decided yet, be it a later version: what was sent is
     recalled in its turn."""
-    message = message_from(recall.body, b"")
-    original = find_message(db, message.network, message.refers_to, message.conversation)
-    if original is None:
-        return False
-    versions = [original, *_edits(db, original, recall.id)]
+    try:
+        message = message_from(recall.body, b"")
+        original = find_message(db, message.network, message.refers_to, message.conversation)
+        if original is None:
+            return False
+        versions = [original, *_edits(db, original, recall.id)]
+    except UNREADABLE:
+        return True  # it is told of where it is opened
     states = db.scalars(select(s.messages.c.state).where(s.messages.c.id.in_(versions)))
     return any(state in _UNDECIDED for state in states)
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection, and_, case, exists, func, insert, literal_col
 from sqlalchemy.sql.elements import ColumnElement
 
 from bridge import words
-from bridge.errors import Conflict
+from bridge.errors import Conflict, Damaged
 from bridge.flow import DELIVERY_STEPS, OPEN, MessageState, after, sources
 from bridge.message import Annotation, Blob, Content, File, Inspection, Kind, Message, Route
 from bridge.store import schema as s
@@ -24,6 +24,9 @@ from bridge.store.prepared import Prepared
 from bridge.store.writer import Tx
 
 Item = TypeVar("Item")
+
+UNREADABLE = (Damaged, ValueError, LookupError, TypeError)
+"""What is raised by a message, verdict or attachment whose rows hold what the bridge never wrote."""
 
 FAR = 1 << 62
 """A time that never comes: when a delivery waits for something other than time."""

@@ -285,3 +285,18 @@ async def test_other_chats_stay_closed(hands: Hands) -> None:
     await hands.archive(message(WEIXIN, 10, conversation="wkDesk/wmOther", sender="wmOther"))
     await hands.archive(message(SYMPHONY, 11, conversation=STREAM))
     assert await hands.send(WEIXIN) == []
+
+
+@pytest.mark.parametrize("limit", [1, 9])
+async def test_a_message_that_does_not_open_keeps_no_other_from_its_attachments(
+    hands: Hands, limit: int
+) -> None:
+    """Theirs are fetched; of the one that does not open its number is told."""
+    for number in (1, 2):
+        file = File(f"ref{number}", "a.pdf", Kind.FILE)
+        await hands.archive(message(SYMPHONY, number, files=(file,)))
+    spoil = "UPDATE content SET body = salt WHERE seq = (SELECT entry FROM messages WHERE id = 1)"
+    await hands.store.write(lambda tx: tx.db.exec_driver_sql(spoil) and None)
+    told: list[int] = []
+    (wanted,) = await hands.store.wanted_files(SYMPHONY, limit, told.append)
+    assert (wanted.file.ref, set(told)) == ("ref2", {1})

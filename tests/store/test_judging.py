@@ -521,3 +521,22 @@ async def test_the_work_is_there_after_a_restart(tmp_path: Path) -> None:
     await again.judge()
     assert await again.send(WEIXIN) == ["hello"]
     store.close()
+
+
+# --- what cannot be opened ------------------------------------------------------------------------------
+
+SPOILED = {
+    "its words": "UPDATE content SET body = salt WHERE seq = (SELECT entry FROM messages WHERE id = 1)",
+    "its key": "DELETE FROM data_keys WHERE seq = (SELECT entry FROM messages WHERE id = 1)",
+}
+
+
+@pytest.mark.parametrize("limit", [1, 9])
+@pytest.mark.parametrize("name", SPOILED)
+async def test_what_does_not_open_stops_its_conversation_alone(hands: Hands, name: str, limit: int) -> None:
+    """Nothing behind it is judged there, so that nothing overtakes it; everywhere else things go on."""
+    await hands.archive(message(SYMPHONY, 1), message(SYMPHONY, 2, "behind"), message(WEIXIN, 3, "beside"))
+    await hands.store.write(lambda tx: tx.db.exec_driver_sql(SPOILED[name]) and None)
+    told: list[int] = []
+    (one,) = await hands.store.unjudged(limit, unreadable=told.append)
+    assert (one.message.text, set(told)) == ("beside", {1})
