@@ -310,9 +310,9 @@ def _of_case(asked: Archive, case: str) -> Covering:
     Raises Missing when nobody did anything for that case.
     """
     from bridge.errors import Missing
-    from bridge.search.naming import changing, widened
     from bridge.search.qualifiers import names_time
     from bridge.search.query import Query, parse
+    from bridge.search.subjects import changing, widened
     from bridge.search.tree import Or, joined
     from bridge.store.holds import archived
     from bridge.store.identities import chats
@@ -348,7 +348,7 @@ def _found(asked: Archive, query: Query) -> list[int]:
 def _of_query(asked: Archive, typed: str) -> Covering:
     """A query as it was typed, for what comes; and by number what it finds now, because somebody's act may
     take that out of it."""
-    from bridge.search.naming import changing, widened
+    from bridge.search.subjects import changing, widened
     from bridge.store.identities import chats
 
     query = widened(in_utc(typed), chats(asked.db))  # what a person types has limits
@@ -376,7 +376,7 @@ def _of_people(asked: Archive, people: Sequence[str]) -> Covering:
 
 def _of_things(asked: Archive, what: What) -> Covering:
     """Conversations, by all of their keys; or messages."""
-    from bridge.search.naming import others
+    from bridge.search.subjects import others
     from bridge.search.writing import quoted
     from bridge.store.identities import chats
 

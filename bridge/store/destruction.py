@@ -18,11 +18,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import orjson
 from sqlalchemy import (
     Connection,
     Engine,
+    String,
     and_,
     bindparam,
+    cast,
     delete,
     exists,
     insert,
@@ -192,11 +195,12 @@ def erase_pair(tx: Tx, pair: int, disposal: int) -> int:
     for column, value in ((p.contact, row.contact), (p.stream, row.stream)):
         if not tx.db.execute(select(p.id).where(column == value, p.id != pair)).first():
             consents += _forget_chat(tx.db, value)
+            places += _asked_before(tx.db, value)
     places += [{"b_lane": one.lane, "b_seq": one.entry} for one in consents]
     _destroy_at(tx.db, places)
     nobody = {"advisor": "", "stream": "", "contact": "", "body": b""}
     tx.db.execute(update(s.pairs).where(p.id == pair).values(nobody))
-    given = sum(one.given_at > 0 for one in consents)
+    given = len([one for one in consents if one.given_at > 0])
     facts = {"pair": pair, "disposal": disposal, "consents": given, **asked(tx.db)}
     tx.append(row.lane, "pair:erased", f"pair/{pair}", facts)
     note_pairs(tx)
@@ -213,6 +217,23 @@ def _forget_chat(db: Connection, conversation: str) -> Sequence[Any]:
         db.execute(delete(one).where(one.c.conversation == conversation))
     db.execute(delete(s.cursors).where(s.cursors.c.name == f"stream:{conversation}"))
     return rows
+
+
+def _asked_before(db: Connection, contact: str) -> list[dict[str, int]]:
+    """The places of what a client was asked and agreed to in messages that are gone, also of what a later
+    answer took the place of: beside such messages nothing else is left."""
+    le, c, g = s.ledger.c, s.content.c, s.disposed.c
+    query = (
+        select(le.lane, le.seq, le.entry, c.body)
+        .select_from(s.disposed)
+        .join(s.ledger, le.subject == literal_column("'message/'").concat(cast(g.message, String)))
+        .join(s.content, and_(c.lane == le.lane, c.seq == le.seq))
+    )
+    return [
+        {"b_lane": row.lane, "b_seq": row.seq}
+        for row in db.execute(query)
+        if _stays(bytes(row.entry)) and row.body and orjson.loads(row.body).get("contact") == contact
+    ]
 
 
 # --- after it -------------------------------------------------------------------------------------------

@@ -335,8 +335,8 @@ class Hold:
 def _cover(db: Connection, one: Hold) -> Cover:
     """A hold as it was placed. A conversation that it names is held by all the keys that it has by now."""
     from bridge.search.grammar import COMPOSED
-    from bridge.search.naming import names, widened
     from bridge.search.query import parse
+    from bridge.search.subjects import names, widened
 
     numbered = _numbered(one.numbers)
     if one.numbers and not one.query:

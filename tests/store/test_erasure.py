@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from disposals import DAY, FIRST, PLANNER, SHORT, Firm, firm
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from story import LI_LEI, passed, passed_text, ruled
 
 from bridge.errors import Damaged, Missing
@@ -80,6 +80,7 @@ async def agree(old: Firm) -> None:
     for message, verdict in (
         (story.says("may I?"), replace(ruled(Outcome.HOLD, "may I?"), gated=True, ask={"en": "Agreed?"})),
         (story.answers("同意"), replace(passed_text("同意"), agreed=("cards",))),
+        (story.answers("同意!"), replace(passed_text("同意!"), agreed=("cards",))),
     ):
         await story.archive(message)
         for one in await old.store.unjudged(9):
@@ -88,6 +89,14 @@ async def agree(old: Firm) -> None:
         for one in await old.store.unjudged(9):
             await old.store.record_rulings([Ruling(one, replace(passed(one), retention=(SHORT,)), "")])
         await story.deliver()
+
+
+async def consents_in(old: Firm) -> list[tuple[bytes, bytes | None]]:
+    """All that 李雷 was asked and agreed to, with what is left beside it."""
+    le, c = s.ledger.c, s.content.c
+    beside = s.ledger.outerjoin(s.content, and_(c.lane == le.lane, c.seq == le.seq))
+    rows = await old.store.read(lambda db: db.execute(select(le.entry, c.body).select_from(beside)).all())
+    return [(bytes(entry), body) for entry, body in rows if b'"kind":"consent:' in entry]
 
 
 def letters(request: Request) -> list[str]:
@@ -196,6 +205,8 @@ async def test_names_go_with_the_last_record(old: Firm) -> None:
     counts = (await old.store.read(lambda db: disposal.disposal(db, one.disposal))).counts
     assert (counts.names, counts.consents) == (1, 1)
     assert await carry_out(old, one) == (1, 1)
+    left = [entry for entry, body in await consents_in(old) if body is not None]
+    assert left == [], "also what a later answer took the place of"
     done = await read(old, one.number)
     assert "ids of 1 conversation, with 1 consent (disposal 1)" in letters(done)[0]
     assert await old.store.read(lambda db: views.pairs(db, ended=True)) == []

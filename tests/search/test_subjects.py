@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from bridge.search.document import Person
-from bridge.search.naming import changing, names, others, widened
 from bridge.search.query import Query, parse
+from bridge.search.subjects import changing, names, others, widened
 
 CHATS = [("room-a", "wk/wm1"), ("room-b", "wk/wm1"), ("room-c", "wk/wm2")]
 ALICE = Person("symphony", "7001", "Alice Wong", "alice.wong@bank.example", frozenset({"Research"}))
