@@ -442,7 +442,7 @@ class Assurance:
         lane = self.database.lane
         head = await self.database.read(lambda db: checkpoints.head(db, lane))
         chosen = await self.database.read_apart(
-            lambda db: reconciling.span(db, lane, since, until, certificates.ended(db, lane, since))
+            lambda db: reconciling.span(db, lane, since, until, certificates.begun(db, lane, since))
         )
         run.entries, run.messages = chosen.entries, chosen.messages
         blobs = self.database.blobs.root

@@ -1159,6 +1159,18 @@ async def test_whatever_a_clock_did_each_message_is_in_a_certificate(world: Worl
         assert [one.last for one in made.accounts if one.kind == "source"] == [last, last]
 
 
+async def test_the_first_certificate_has_all_of_its_day(world: World) -> None:
+    """Nor does a clock that was set back before there was any certificate leave anything out."""
+    await world.begin()
+    world.clock.set_by(-9 * DAY)
+    await world.talk()
+    world.clock.set_by(9 * DAY)
+    made = await world.certificate()
+    runs = await world.database.read(certificates.certified)
+    assert {place for one in runs for place in range(*one.entries)} == set(range(made.entries[1]))
+    assert made.entries[1] > made.entries[0]
+
+
 async def test_what_came_after_its_day_was_certified_is_in_the_next_one(world: World) -> None:
     """A clock that is set back leaves no hole: what comes then is compared with the day after, and the day
     itself is certified once more, because its networks were asked too early."""

@@ -494,11 +494,13 @@ def _yet_to_end(at: int) -> set[int]:
     return {(at // DAY + n) * DAY for n in range(1, RECENT + 1)}
 
 
-def ended(db: Connection, lane: int, at: int) -> int:
-    """The place at which the day ended that ends at a time (milliseconds), by its last certificate; beyond
-    every place where it has none."""
-    found = places(db, lane, at // DAY - 1) if at % DAY == 0 and at >= DAY else None
-    return found[1] if found else sys.maxsize
+def begun(db: Connection, lane: int, since: int) -> int:
+    """The place at which the day begins that begins at a time (milliseconds): where the day before ended, by
+    its last certificate; where that has none, at the first entry of `since` or later of no day before."""
+    if found := places(db, lane, since // DAY - 1):
+        return found[1]
+    runs = (one for one in certified(db) if one.whole and one.lane == lane and one.until <= since)
+    return reconciling.first_from(db, lane, since, max((one.entries[1] for one in runs), default=0))
 
 
 def day_at(db: Connection, lane: int, place: int) -> int | None:
@@ -511,6 +513,8 @@ def day_at(db: Connection, lane: int, place: int) -> int | None:
 def places(db: Connection, lane: int, day: int) -> tuple[int, int] | None:
     """The places of the entries of a day (days since the epoch), by its last certificate; None where it has
     none."""
+    if day < 0:
+        return None
     name = str(date.fromordinal(date(1970, 1, 1).toordinal() + day))
     runs = [one for one in certified(db, name) if one.whole and one.lane == lane]
     return runs[-1].entries if runs else None

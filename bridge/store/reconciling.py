@@ -136,6 +136,15 @@ def _end(db: Connection, lane: int, at: int, below: int = sys.maxsize) -> int:
     return 0
 
 
+def first_from(db: Connection, lane: int, at: int, place: int = 0) -> int:
+    """The place of the first entry, from a place on, that was written at a time or later; beyond every place
+    where none was."""
+    for entry in _entries(db, lane, place, sys.maxsize):
+        if entry.at >= at:
+            return entry.seq
+    return sys.maxsize
+
+
 _AT = re.compile(rb'\{"at":(\d+),')
 """How an entry begins, in its canonical form."""
 
@@ -1080,6 +1089,7 @@ __all__ = [
     "Span",
     "at_places",
     "conversations",
+    "first_from",
     "first_tried",
     "last_number",
     "look_up",
