@@ -248,7 +248,7 @@ def certificate(plan: Plan) -> Iterator[str]:
     for key, count in classes.items() if isinstance(classes, Mapping) else ():
         yield f"  under {key}: {count}"
     if said.get("pairs"):
-        yield f"Names destroyed     of {said['pairs']} pairs that had ended, with {said['consents']} consents"
+        yield f"Names destroyed     of ended pairs: {said['pairs']} (consents with them: {said['consents']})"
     yield f"Records that stayed {said['kept']}"
     reasons = said["reasons"]
     for reason, count in reasons.items() if isinstance(reasons, Mapping) else ():

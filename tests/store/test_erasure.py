@@ -262,7 +262,7 @@ async def test_a_hold_on_words_keeps_no_names(old: Firm) -> None:
     assert await carry_out(old, one) == (1, 1)
     said = await old.store.read(lambda db: disposal.disposal(db, one.disposal))
     text = "\n".join(certificate(said))
-    assert "Names destroyed     of 1 pairs that had ended, with 1 consents" in text
+    assert "Names destroyed     of ended pairs: 1 (consents with them: 1)" in text
     assert "Nothing was destroyed" not in text
     for told, nothing in zip(letters(await read(old, one.number)), NOTHING, strict=True):
         assert nothing not in told
