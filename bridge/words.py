@@ -10,6 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
+import regex
+
 from bridge.message import Annotation, Content, Kind, Message, Outcome, Verdict
 
 LANGUAGES = ("en", "zh-Hans", "zh-Hant")
@@ -236,6 +238,18 @@ def visible(text: str) -> str:
     """
     shown = _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", _BREAKS.sub("\n", text))
     return _UNSEEN.sub(lambda found: found[1] or "", shown)
+
+
+QUOTE = 60
+"""Graphemes of an earlier message that stand above an answer, an edit or a recall on Weixin, where every
+sign of a message counts: enough to recognise it."""
+
+
+def shortened(quote: str) -> str:
+    """Earlier words on one line, cut to QUOTE graphemes, the last of which says that there were more. What is
+    shown so is what a permit has, and what the record says of it."""
+    signs = regex.findall(r"\X", " ".join(visible(quote).split()))
+    return "".join(signs if len(signs) <= QUOTE else [*signs[: QUOTE - 1], "…"])
 
 
 def compose(

@@ -8,7 +8,8 @@ import pytest
 
 from bridge import words
 from bridge.message import SYMPHONY, Annotation, Cause, Content, Kind, Match, Message, Outcome, Verdict
-from bridge.words import LANGUAGES, REFUSALS, chosen, compose, notice, say
+from bridge.words import LANGUAGES, REFUSALS, chosen, compose, notice, say, shortened
+from connectors.weixin import wire
 
 KEYS = tuple(words._TEXTS)
 HAN = re.compile(r"[\u4e00-\u9fff]")
@@ -235,3 +236,19 @@ def test_a_reader_sees_nothing_hidden_and_nothing_turned_round(written: str, sho
     assert words.visible(written) == shown
     content = compose(Kind.TEXT, written, (), "en", f"Alice{written}", quote=written)
     assert (content.text, content.author, content.quote) == (shown, f"Alice{shown}", shown)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("明天见", "明天见"),
+        ("one\n\ttwo\u202e", "one two"),
+        ("长" * 60, "长" * 60),
+        ("长" * 61, "长" * 59 + "…"),
+        ("👨‍👩‍👧" * 70, "👨‍👩‍👧" * 59 + "…"),
+    ],
+)
+def test_earlier_words_are_cut_to_what_weixin_shows(written: str, shown: str) -> None:
+    """On one line, no grapheme broken; and nothing is left for the network's own limit to cut."""
+    assert shortened(written) == shown
+    assert wire.compose(Content("x", quote=shown)) == f"「{shown}」\nx"

@@ -19,7 +19,7 @@ from bridge.evidence.exhibits import Case, Exhibit, Life, Making, Place
 from bridge.evidence.package import Record
 from bridge.evidence.phrases import phrase, term
 from bridge.ledger.tree import leaf_hash
-from bridge.message import WEIXIN, Annotation, Kind
+from bridge.message import SYMPHONY, WEIXIN, Annotation, Kind
 
 UNTOLD = "untold"
 """What became of what a client wrote is in no copy of his."""
@@ -151,8 +151,9 @@ class _Earlier:
                 self._known[network, own] = known
             self._known |= {(way.network, one): known for way in ways(all_) for one in way.ids}
 
-    def above(self, said: _Fields, network: str, language: str) -> str | None:
-        """The words that a message stood below where it arrived; "" where it is about no other."""
+    def above(self, said: _Fields, network: str, since: Place | None, language: str) -> str | None:
+        """The words that a message stood below where it arrived; "" where it is about no other, or nothing of
+        that one had arrived by then."""
         named = said.get("replaces") or said.get("refers_to")
         if not named:
             return named  # None: even that is kept back
@@ -164,8 +165,12 @@ class _Earlier:
         earlier, way = known
         if way is None or way.verdict is None or way.arrived not in (ALL, PART):
             return ""
+        if since and way.since and since[0] == way.since[0] and since < way.since:
+            return ""
         text: str | None = _Fields(self.found[way.verdict]).get("text", earlier.get("text"))
-        return None if text is None else words.visible(text)
+        if text is None:
+            return None
+        return words.shortened(text) if network == SYMPHONY else words.visible(text)
 
 
 def _deciding(entries: Sequence[Mapping[str, Any]], judged: Sequence[int]) -> list[str]:
@@ -226,7 +231,7 @@ def _told(
         receipts=tuple(dict.fromkeys(one for permit in ways(case.about(life)) for one in permit.ids)),
         files=tuple(_files(life, said, found, files)),
         steps=tuple(_step(found[place], entry) for place, entry in zip(life.places, entries, strict=True)),
-        below="" if way is None or ours or whole else earlier.above(said, network, language),
+        below="" if way is None or ours or whole else earlier.above(said, network, way.since, language),
     )
 
 

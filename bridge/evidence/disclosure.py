@@ -230,6 +230,7 @@ class Way:
     arrived: str = NOTHING
     ids: tuple[str, ...] = ()
     permit: str = ""  # the subject of its entries
+    since: Place | None = None  # the entry by which something had arrived
 
 
 def ways(life: Iterable[Exhibit]) -> list[Way]:
@@ -247,7 +248,9 @@ def ways(life: Iterable[Exhibit]) -> list[Way]:
             )
         elif way := found.get(entry.subject):
             ids = dict.fromkeys((*way.ids, *_ids(entry)))
-            found[entry.subject] = replace(way, arrived=_arrived(entry, way.arrived), ids=tuple(ids))
+            arrived = _arrived(entry, way.arrived)
+            since = way.since or (None if arrived == NOTHING else one.place)
+            found[entry.subject] = replace(way, arrived=arrived, ids=tuple(ids), since=since)
     return list(found.values())
 
 

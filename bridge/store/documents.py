@@ -133,8 +133,8 @@ def _files() -> Select[Any]:
 
 def _deliveries() -> Select[Any]:
     d = s.deliveries.c
-    columns = (d.message, d.permit, d.network, d.state, d.done_at, d.reason, d.verdict, d.marks)
-    return select(*columns).order_by(d.id)
+    columns = (d.message, d.permit, d.network, d.state, d.done_at, d.reason)
+    return select(*columns, d.first_try_at, d.verdict, d.marks).order_by(d.id)
 
 
 def _arrivals() -> Select[Any]:
@@ -557,7 +557,8 @@ class Stored:
         if content is None or content.notice or not named:
             return ""
         try:
-            quote = quoted_text(self._page.reading.db, self.network, named, self._clear.conversation)
+            where = self.network, named, self._clear.conversation
+            quote = quoted_text(self._page.reading.db, *where, self._delivered()[-1][6])
         except StoreError:
             return ""  # what it is about does not open any more: that one says so itself
         return visible(quote)

@@ -1,23 +1,26 @@
-"""The words that stand above an answer, an edit or a recall: what passed here of the message that it names.
+"""The words that stand above an answer, an edit or a recall: what arrived of the message that it names.
 
-Rules of this file: columns only find. What is quoted went out, or may go out, by a permit whose seal fits,
-and its words are opened where that seal says they stand: whoever changes rows puts nobody else's words there.
+Rules of this file: columns only find. What is quoted arrived, as the ledger has it, by a permit whose seal
+fits, and its words are opened where that seal says they stand: whoever changes rows puts nobody else's words
+there, and what a person kept from a reader no edit of it brings him.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, and_, select
 
 from bridge.errors import Damaged
 from bridge.ledger.entry import Entry
+from bridge.message import SYMPHONY
 from bridge.store import schema as s
 from bridge.store.codec import message_from, verdict_text
-from bridge.store.permits import BESIDE, SPENT, objection, story
-from bridge.store.rows import MESSAGE_CONTENT, VERDICT_CONTENT
+from bridge.store.permits import BESIDE, SPENT, WENT, objection, story
+from bridge.store.rows import FAR, MESSAGE_CONTENT, VERDICT_CONTENT, is_open
 from bridge.store.vault import vault_of
+from bridge.words import shortened
 
 Place = tuple[str, str, str]
 """A network, the id of a message there, and the conversation that it is in."""
@@ -36,37 +39,67 @@ _PASSED = (
     .join(MESSAGE_CONTENT, and_(MESSAGE_CONTENT.c.lane == _m.lane, MESSAGE_CONTENT.c.seq == _m.entry))
     .join(VERDICT_CONTENT, and_(VERDICT_CONTENT.c.lane == _m.lane, VERDICT_CONTENT.c.seq == _v.entry))
     .order_by(_d.id.desc())
-    .limit(1)
 )
-"""The last permit for a message, with what it lets out."""
+"""The permits for a message, the last one first, with what each lets out."""
+
+_OPEN = select(_d.id).join(s.messages, _m.id == _d.message).where(is_open(s.deliveries))
 
 
-def quoted_text(db: Connection, network: str, named: str, conversation: str) -> str:
+def quoted_text(db: Connection, network: str, named: str, conversation: str, by: int = FAR) -> str:
     """What a reader knows of the message that `named` is the id of in a conversation of `network`: one that
-    was written there, or that we delivered there. "" for none, and when nothing of it was allowed out.
+    was written there, or that we delivered there; as it stands above what is about it on the other network.
+    "" for none, and when nothing of it had arrived `by` then (milliseconds): when what is about it was first
+    tried, so that each try says the same, and the record what they said.
 
     Raises Damaged when what the tables lead to is not what was permitted, or is another message.
     """
     if not named:
         return ""
-    written = (_m.network == network, _m.source_id == named, _m.conversation == conversation)
-    row = db.execute(_PASSED.where(*written)).first()
-    if row is not None:
-        return _text(db, row, _is_written, (network, named, conversation))
+    place = network, named, conversation
+    rows = db.execute(_PASSED.where(*_written(*place))).all()
+    if rows:
+        return _text(db, rows, _is_written, place, by)
     ours = select(_r.permit).where(_r.network == network, _r.id == named)
     there = (_d.network == network, _d.conversation == conversation)
-    row = db.execute(_PASSED.where(_d.permit.in_(ours), *there)).first()
-    return "" if row is None else _text(db, row, _is_ours, (network, named, conversation))
+    rows = db.execute(_PASSED.where(_d.permit.in_(ours), *there)).all()
+    return _text(db, rows, _is_ours, place, by)
 
 
-def _text(db: Connection, row: Any, is_it: Callable[[Connection, Any, Place], bool], place: Place) -> str:
-    try:
-        sound = objection(db, vault_of(db), row) in ("", SPENT) and is_it(db, row, place)
-    except (ValueError, LookupError, TypeError):
-        sound = False
-    if not sound:
-        raise Damaged(f"what delivery {row.permit} is of is not what was permitted; run `audit verify`")
-    return verdict_text(row.verdict_body, message_from(row.body, b"").text)
+def under_way(db: Connection, network: str, named: str, conversation: str) -> list[int]:
+    """The deliveries that are not finished of the message that was written there under the id `named`: until
+    they are, nobody knows whether it can be quoted."""
+    return list(db.execute(_OPEN.where(*_written(network, named, conversation))).scalars()) if named else []
+
+
+def _written(network: str, named: str, conversation: str) -> tuple[Any, ...]:
+    return _m.network == network, _m.source_id == named, _m.conversation == conversation
+
+
+def _text(
+    db: Connection,
+    rows: Sequence[Any],
+    is_it: Callable[[Connection, Any, Place], bool],
+    place: Place,
+    by: int,
+) -> str:
+    for row in rows:
+        try:
+            sound = objection(db, vault_of(db), row) in ("", SPENT) and is_it(db, row, place)
+        except (ValueError, LookupError, TypeError):
+            sound = False
+        if not sound:
+            raise Damaged(f"what delivery {row.permit} is of is not what was permitted; run `audit verify`")
+        if _arrived(story(db, row), by):
+            text = verdict_text(row.verdict_body, message_from(row.body, b"").text)
+            return shortened(text) if place[0] == SYMPHONY else text
+    return ""
+
+
+def _arrived(told: Sequence[Entry], by: int) -> bool:
+    """Whether a network had taken a permit, or a part of it, and not said that it was lost."""
+    known = [entry for entry in told if entry.at <= by]
+    taken = any(entry.kind in WENT or _ids(entry) for entry in known)
+    return taken and not any(entry.kind == "delivery:failed" for entry in known)
 
 
 def _is_written(_: Connection, row: Any, place: Place) -> bool:

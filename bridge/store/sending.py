@@ -14,7 +14,6 @@ from dataclasses import replace
 from sqlalchemy import and_, bindparam, case, exists, func, literal_column, not_, or_, select, update
 
 from bridge import words
-from bridge.errors import Damaged
 from bridge.flow import DeliveryState, after
 from bridge.message import _SEAL, SYMPHONY, WEIXIN, Content, Permit, Receipt, Traffic
 from bridge.ports import DIRECT, Attempt, Claim, Step, Stopped, ignore
@@ -24,10 +23,11 @@ from bridge.store.directory import Directory
 from bridge.store.judging import Rulings, drop_unpaired, fail_delivery, tell_sender
 from bridge.store.permits import ALTERED, BESIDE, SPENT, names_files, objection, story
 from bridge.store.prepared import Prepared
-from bridge.store.quoting import quoted_text
+from bridge.store.quoting import quoted_text, under_way
 from bridge.store.rows import (
     FAR,
     MESSAGE_CONTENT,
+    UNREADABLE,
     VERDICT_CONTENT,
     WORDS_OF_OURS,
     blobs_of,
@@ -57,9 +57,6 @@ _LONGEST = 86_400_000
 
 _TIMES, _COUNTS = 1 << 43, 1 << 30
 """What no time (in milliseconds: the year 2248) and no count of the tables comes to."""
-
-_UNREADABLE = (Damaged, ValueError, LookupError, TypeError)
-"""What is raised by a message, verdict or attachment whose rows hold what the bridge never wrote."""
 
 
 _DUE_CHATS = Prepared(
@@ -328,17 +325,17 @@ def claim(
     found = _found(tx, ids)
     wrong |= {row.id: why for row in found if (why := _objection(tx, network, row, uses))}
     sound = [row for row in found if row.id not in wrong]
-    going = [row for row in sound if not directory.ended(row.pair_of_message)]
+    going = _known(tx.db, [row for row in sound if not directory.ended(row.pair_of_message)])
     claims = []
     for row in going:
         try:
             claims.append(_claimed(tx, directory, row, epoch, uses))
-        except _UNREADABLE:
+        except UNREADABLE:
             wrong[row.id] = ALTERED
     if claims:
         rows = ({"b_id": row.id, "b_epoch": epoch, "b_now": tx.now} for row in going if row.id not in wrong)
         _CLAIM.many(tx.db, list(rows))
-    if len(going) < len(sound):
+    if any(directory.ended(row.pair_of_message) for row in sound):
         # It was in hand when its pair was ended, and has come back.
         drop_unpaired(tx, lane, (row for row in sound if directory.ended(row.pair_of_message)))
     if wrong or len(found) < len(ids):
@@ -347,11 +344,39 @@ def claim(
     return claims
 
 
+def _known(db: object, rows: list[object]) -> list[object]:
+    """Those of which it is known what they stand below: what is about a message that is on its way before
+    them stays for now, with all that comes after it in its conversation. The end of that way plans the
+    chat."""
+    ahead: dict[tuple[str, str], set[int]] = {}
+    stays: set[tuple[str, str]] = set()
+    going = []
+    for row in rows:
+        chat = row.network, row.conversation
+        before = ahead.setdefault(chat, set())
+        if chat in stays or (before and before.intersection(_quoted(db, row))):
+            stays.add(chat)
+            continue
+        before.add(row.id)
+        going.append(row)
+    return going
+
+
+def _quoted(db: object, row: object) -> list[int]:
+    """The deliveries under way of the message that one is about."""
+    try:
+        message = message_from(row.body, b"")
+        named = message.replaces or message.refers_to
+        return under_way(db, message.network, named, message.conversation)
+    except UNREADABLE:
+        return []  # it is parked when it is put together
+
+
 def _found(tx: Tx, ids: list[int]) -> list[object]:
     """The deliveries of these numbers that lead to a message and a verdict which can be opened."""
     try:
         return list(tx.db.execute(_CLAIMED, {"b_ids": ids}))
-    except _UNREADABLE:
+    except UNREADABLE:
         return _found_apart(tx, ids)
 
 
@@ -361,7 +386,7 @@ def _found_apart(tx: Tx, ids: list[int]) -> list[object]:
     for number in sorted(ids):
         try:
             found += tx.db.execute(_CLAIMED, {"b_ids": [number]})
-        except _UNREADABLE:
+        except UNREADABLE:
             continue
     return found
 
@@ -552,7 +577,8 @@ def _content(db: object, directory: Directory, row: object) -> Content:
     # Who was paired only after writing has no pair on the message.
     route = directory.route(row.pair_of_message, message.network) or directory.find(message)[1]
     let_out = verdict_words(row.verdict_body, message.text)
-    quote = quoted_text(db, message.network, message.replaces or message.refers_to, message.conversation)
+    named = message.replaces or message.refers_to
+    quote = quoted_text(db, message.network, named, message.conversation, row.first_try_at or FAR)
     content = final_words(message.kind, let_out, row.marks, route, message.sender_name, quote)
     if not message.files:
         return content

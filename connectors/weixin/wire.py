@@ -724,7 +724,8 @@ def compose(content: Content) -> str:
 
 
 def _shortened(quote: str) -> str:
-    """The quoted text on one line, cut to what is needed to recognise it."""
+    """The quoted text on one line, cut to what is needed to recognise it. What is permitted is so already, or
+    the record would say more than was shown: this is the platform's own limit."""
     graphemes = _GRAPHEME.findall(" ".join(quote.split()))
     cut = "…" if len(graphemes) > _QUOTE_GRAPHEMES else ""
     return "".join(graphemes[:_QUOTE_GRAPHEMES]) + cut

@@ -5,12 +5,18 @@ Rules of this file: what a reader is shown is what the claims have.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from rig import PAIR, STREAM, Hands, message
 
 from bridge.errors import Damaged
-from bridge.message import SYMPHONY, WEIXIN
+from bridge.message import SYMPHONY, WEIXIN, Kind, Receipt
+from bridge.ports import Step
+from bridge.store.documents import documents
 from bridge.store.quoting import quoted_text
+from bridge.words import QUOTE
+from connectors.weixin.wire import compose
 
 ROOM = "stream-han"
 
@@ -111,7 +117,69 @@ async def test_an_id_that_a_network_never_gave_leads_to_nothing(hands: Hands) ->
     ("text", "allowed"), [("hello", "hello"), ("a MASK", "a ****"), ("HOLD it", ""), ("BLOCK it", "")]
 )
 async def test_only_allowed_words_are_quoted(hands: Hands, text: str, allowed: str) -> None:
-    """The text of a message for others is what the verdict let out; nothing, if it let nothing out."""
+    """The text of a message for others is what the verdict let out; nothing, if it let nothing out, or it has
+    not arrived."""
     await hands.say(said := message(WEIXIN, 1, text))
     place = (WEIXIN, "1", said.conversation)
+    assert await hands.store.read(lambda db: quoted_text(db, *place)) == ""
+    await hands.send(SYMPHONY)
     assert await hands.store.read(lambda db: quoted_text(db, *place)) == allowed
+
+
+async def test_what_a_person_kept_from_a_reader_no_edit_brings_him(hands: Hands) -> None:
+    """Refused, and dropped by a person: its edit goes out alone, and so does the recall of both."""
+    await hands.say(message(SYMPHONY, "orig", "never to be said"))
+    (claim,) = await hands.claim(WEIXIN)
+    await hands.end(claim, Step.PARK, reason="compliance")
+    await hands.store.drop_delivery(claim.permit.id, "carol", "must not go out")
+    await hands.say(message(SYMPHONY, "edit", "other words", replaces="orig"))
+    await hands.say(message(SYMPHONY, "back", "", kind=Kind.RECALL, refers_to="orig"))
+    quotes = [(one.permit.content.text, one.permit.content.quote) for one in await hands.claim(WEIXIN)]
+    assert quotes
+    assert {quote for _, quote in quotes} == {""}
+
+
+@pytest.mark.parametrize(
+    ("step", "more", "quote"),
+    [
+        (Step.SEND, {}, "the words"),
+        (Step.PARK, {"reason": "too-large", "receipt": Receipt(("part",))}, "the words"),
+        (Step.PARK, {"reason": "compliance"}, ""),
+    ],
+)
+async def test_what_is_on_its_way_is_waited_for(
+    hands: Hands, step: Step, more: dict[str, Any], quote: str
+) -> None:
+    """An answer that is due together with what it is about is taken when it is known what arrived of that:
+    whole or a part, and it is quoted; nothing, and it is not."""
+    await hands.say(message(SYMPHONY, "orig", "the words"))
+    await hands.say(
+        message(SYMPHONY, "answer", "other words", refers_to="orig"), message(SYMPHONY, 3, "and more")
+    )
+    (first,) = await hands.claim(WEIXIN)
+    assert (first.permit.content.text, await hands.claim(WEIXIN)) == ("the words", [])
+    await hands.end(first, step, **more)
+    answer, last = await hands.claim(WEIXIN)
+    assert (answer.permit.content.quote, last.permit.content.text) == (quote, "and more")
+
+
+async def test_the_record_has_the_quote_that_went_out(hands: Hands) -> None:
+    """What arrived after the answer did was not quoted by it; what is long is cut before it is permitted, to
+    what the network shows."""
+    await hands.say(message(SYMPHONY, "orig", "late " * 40))
+    (first,) = await hands.claim(WEIXIN)
+    await hands.end(first, Step.PARK, reason="compliance")
+    await hands.say(message(SYMPHONY, "answer", "other words", refers_to="orig"))
+    (answer,) = await hands.claim(WEIXIN)
+    await hands.end(answer)
+    hands.clock.forward(1)
+    await hands.store.retry_delivery(first.permit.id, "carol", "unblocked")
+    await hands.send(WEIXIN)
+    await hands.say(message(SYMPHONY, "again", "more words", refers_to="orig"))
+    (again,) = await hands.claim(WEIXIN)
+    await hands.end(again)
+    shown = [one.permit.content.quote for one in (answer, again)]
+    sent = {one.text: one.sent_quote for one in await hands.store.read(lambda db: documents(db, range(1, 9)))}
+    assert [sent["other words"], sent["more words"]] == shown
+    assert (shown[0], shown[1].startswith("late late"), shown[1][-1], len(shown[1])) == ("", True, "…", QUOTE)
+    assert f"「{shown[1]}」" in compose(again.permit.content)
