@@ -167,6 +167,17 @@ def test_whoever_agrees_is_shown_what(terminal: Terminal) -> None:
     assert "agreed" in terminal.type("retention", "assignments").out
 
 
+def test_a_long_query_keeps_the_list_of_assignments_narrow(terminal: Terminal) -> None:
+    """It is shortened there; one alone, and JSON, have all of it."""
+    long = " OR ".join(f"word{number}" for number in range(40))
+    terminal.type("retention", "assign", "long", "--query", long, "--keep", "3y", "--yes", *WHY)
+    listed = terminal.type("retention", "assignments").out
+    assert max(map(len, listed.splitlines())) < 200
+    assert "…" in listed
+    assert long in terminal.type("retention", "assignments", "long").out
+    assert terminal.type("retention", "assignments", "--json").records[0]["query"] == long
+
+
 @pytest.mark.parametrize(
     "options",
     [
