@@ -169,8 +169,10 @@ def test_whoever_agrees_is_shown_what(terminal: Terminal) -> None:
 
 def test_a_long_query_keeps_the_list_of_assignments_narrow(terminal: Terminal) -> None:
     """It is shortened there; one alone, and JSON, have all of it."""
-    long = " OR ".join(f"word{number}" for number in range(40))
-    terminal.type("retention", "assign", "long", "--query", long, "--keep", "3y", "--yes", *WHY)
+    long = " ".join(f"-word{number}" for number in range(40))
+    typed = ("retention", "assign", "long", "--query", long, "--keep", "3y", "--yes")
+    proposed = terminal.type(*typed, *WHY)
+    assert proposed.code == Exit.DONE, proposed.err
     listed = terminal.type("retention", "assignments").out
     assert max(map(len, listed.splitlines())) < 200
     assert "…" in listed
