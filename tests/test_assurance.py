@@ -39,6 +39,7 @@ from bridge.daemon import Daemon
 from bridge.errors import Missing
 from bridge.in_force import Law
 from bridge.ledger.checkpoint import Signer
+from bridge.ledger.tree import leaf_hash
 from bridge.message import SYMPHONY, WEIXIN, Batch, Echo, Message, Receipt, Sighting, Unasked, sighting
 from bridge.pipeline import House, Pace
 from bridge.policy import PolicySet, Source, assemble
@@ -1157,6 +1158,22 @@ async def test_whatever_a_clock_did_each_message_is_in_a_certificate(world: Worl
         made = await world.certificate()
         assert wrong <= set(made.lists["fault archive altered"])
         assert [one.last for one in made.accounts if one.kind == "source"] == [last, last]
+
+
+async def test_what_was_changed_in_the_ledger_is_explained_once(world: World) -> None:
+    """Whoever changed an entry with its hash changed every root after it: each day's certificate names it,
+    in the same words however long the ledger gets, and nobody has to say twice why."""
+    await world.begin()
+    (old,) = [row[0] for row in await world.hands.rows("SELECT entry FROM ledger WHERE seq = 3")]
+    new = bytes(old).replace(b'"at":1', b'"at":2')
+    world.execute(f"UPDATE ledger SET entry = x'{new.hex()}', leaf = x'{leaf_hash(new).hex()}' WHERE seq = 3")
+    for day in range(3):
+        await world.talk()
+        made = await world.certificate()
+        assert any(one.startswith("heads lane 0") for one in made.lists["fault archive altered"])
+        assert bool(world.assurance.troubles()) == (day == 0)
+        if day == 0:
+            await settled(world, made.day)
 
 
 async def test_the_first_certificate_has_all_of_its_day(world: World) -> None:

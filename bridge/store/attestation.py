@@ -50,8 +50,8 @@ class _Alike:
     def tell(self) -> None:
         """Report what has come together."""
         if self.count:
-            more = f" (and {self.count - 1} more, to {self.keys[-1]})" if self.count > 1 else ""
-            self.work.report(self.table, self.keys[0], "", self.meaning + more)
+            more = f"and {self.count - 1} more, to {self.keys[-1]}" if self.count > 1 else ""
+            self.work.report(self.table, self.keys[0], "", self.meaning, more)
         self.forget()
 
     def forget(self) -> None:

@@ -98,9 +98,9 @@ class Growth:
         if not self._wrong:
             return
         first, last = self._wrong[0], self._wrong[-1]
-        more = f" (and {len(self._wrong) - 1} later ones, to size {last})" if last != first else ""
-        meaning = f"does not match the entries{more}: it was changed, or an entry before {first} was"
-        self.work.report("heads", f"lane {self.lane} size {first}", "root", meaning)
+        more = f"and {len(self._wrong) - 1} later ones, to size {last}" if last != first else ""
+        meaning = f"does not match the entries: it was changed, or an entry before {first} was"
+        self.work.report("heads", f"lane {self.lane} size {first}", "root", meaning, more)
         self._wrong.clear()
 
     def missing(self, first: int, last: int) -> None:

@@ -54,16 +54,18 @@ Source: TypeAlias = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is not as it was recorded: where it is, and what that means."""
+    """One thing that is not as it was recorded: where it is, and what that means. `follow` says what follows
+    from it, which grows with the ledger; the rest stays the same for as long as the thing is wrong."""
 
     table: str
     key: str
     column: str
     meaning: str
+    follow: str = ""
 
     def __str__(self) -> str:
         place = f"{self.table} {self.key}".rstrip() + (f", {self.column}" if self.column else "")
-        return f"{place}: {self.meaning}"
+        return f"{place}: {self.meaning}" + (f" ({self.follow})" if self.follow else "")
 
 
 @dataclass(slots=True)
@@ -224,10 +226,10 @@ class Work:
         self.last_archived: dict[int, int] = {}  # by lane: place of the entry of the last message
         self.last_delivery: dict[int, tuple[int, int]] = {}  # by lane: number, place of its permit's entry
 
-    def report(self, table: str, key: str, column: str, meaning: str) -> None:
+    def report(self, table: str, key: str, column: str, meaning: str, follow: str = "") -> None:
         """Hand a finding over."""
         self.summary.findings += 1
-        self._found(Finding(table, key, column, meaning))
+        self._found(Finding(table, key, column, meaning, follow))
 
     def compare(self, table: str, key: str, pairs: Iterable[Comparison], source: str) -> None:
         """Report every (column, is, should be) whose values differ, without showing either."""
