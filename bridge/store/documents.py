@@ -388,12 +388,16 @@ class Stored:
     `broken` is known once a word of it was asked for.
     """
 
-    __slots__ = ("_decisions", "_files", "_known", "_page", "_row", "_value", "at", "broken", "number")
+    __slots__ = (
+        *("_decisions", "_files", "_known", "_page", "_passages", "_row", "_value"),
+        *("at", "broken", "number"),
+    )
 
     def __init__(self, page: _Page, row: Any) -> None:
         self._page, self._row = page, row
         self._decisions: list[Decided] | None = None
         self._files: list[Attached] | None = None
+        self._passages: list[Passage] | None = None
         self.number: int = row[0]
         self.at: int = row[3]
         self.broken = False
@@ -635,11 +639,13 @@ class Stored:
     @property
     def passages(self) -> list[Passage]:
         """What the ledger has of its permits, in order. Raises Damaged where that is no entry."""
-        found = self._page.passages.get(self.number, ())
-        return [
-            Passage(permit, testimony(lane, seq, bytes(data)), self._said(lane, seq, wrapped, sealed))
-            for _, lane, seq, permit, data, wrapped, sealed in found
-        ]
+        if self._passages is None:
+            found = self._page.passages.get(self.number, ())
+            self._passages = [
+                Passage(permit, testimony(lane, seq, bytes(data)), self._said(lane, seq, wrapped, sealed))
+                for _, lane, seq, permit, data, wrapped, sealed in found
+            ]
+        return self._passages
 
     @property
     def findings(self) -> list[tuple[int, Value]]:
