@@ -23,7 +23,7 @@ WORDS = (
     "李雷",
     "Wong",
     "bank.example",
-    "4111",
+    "4111 1111",
     "Quarterly",
     "騰訊",
     "私人微信",
