@@ -154,7 +154,7 @@ class _Earlier:
     def above(self, said: _Fields, network: str, since: Place | None, language: str) -> str | None:
         """The words that a message stood below where it arrived; "" where it is about no other, or nothing of
         that one had arrived by then."""
-        named = said.get("replaces") or said.get("refers_to")
+        named: str | None = said.get("replaces") or said.get("refers_to")
         if not named:
             return named  # None: even that is kept back
         if QUOTE in self.disclosure.things:

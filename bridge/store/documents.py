@@ -36,7 +36,7 @@ from bridge.store.directory import Directory
 from bridge.store.prepared import Prepared
 from bridge.store.proving import testimony
 from bridge.store.quoting import quoted_text
-from bridge.store.rows import WORDS_OF_OURS, final_words, find_message, is_gone, states_in
+from bridge.store.rows import WORDS_OF_OURS, final_words, find_message, is_gone
 from bridge.store.vault import Vault, apart, vault_of
 from bridge.words import visible
 
@@ -156,7 +156,7 @@ def _findings() -> Select[Any]:
     a, le = s.samples.c, s.ledger.c
     query = select(a.message, le.lane, le.seq, le.entry).join(s.messages, _M.id == a.message)
     query = query.join(s.ledger, and_(le.lane == _M.lane, le.seq == a.entry))
-    query = query.where(states_in(a.state, "closed"))
+    query = query.where(a.state == literal_column("'closed'"))
     return _with_content(query, le.lane, le.seq).order_by(le.lane, le.seq).distinct()
 
 

@@ -42,7 +42,8 @@ _PASSED = (
 )
 """The permits for a message, the last one first, with what each lets out."""
 
-_OPEN = select(_d.id).join(s.messages, _m.id == _d.message).where(is_open(s.deliveries))
+_OPEN = select(_d.id).join(s.messages, _m.id == _d.message)
+_OPEN = _OPEN.where(is_open(s.deliveries))  # type: ignore[arg-type]
 
 
 def quoted_text(db: Connection, network: str, named: str, conversation: str, by: int = FAR) -> str:
