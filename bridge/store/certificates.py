@@ -289,7 +289,8 @@ def opened(db: Connection, one: Kept) -> Certificate:
     """What a run found, as it was signed. Raises Damaged when it was changed."""
     with suppress(StoreError, ValueError, TypeError):
         found = from_value(orjson.loads(_body(db, one.lane, one.seq)))
-        if (found.day, found.run, found.digest()) == (one.day, one.run, one.sha256):
+        said = one.day, one.run, one.sha256, one.differences
+        if (found.day, found.run, found.digest(), found.faults) == said:
             return found
     raise Damaged(f"the certificate of {one.day}, run {one.run}, is not what the ledger testifies to")
 
@@ -461,12 +462,17 @@ def _explained(db: Connection, by_day: Mapping[str, Sequence[Kept]], entries: Bo
 # --- days -----------------------------------------------------------------------------------------------
 
 
+_NOT_DUE = 5 * DAY
+"""How much later than the begin of the last day that is due it can be by now, by whatever settings."""
+
+
 def began(db: Connection, last: date) -> date:
-    """The day on which the ledger begins. A later day than `last`, or no entry that can be read: somebody
-    changed it, or the clock was wrong, and the week up to then is what can be made up for."""
+    """The day on which the ledger begins. A day that has yet to come when `last` is the last one that is due,
+    or no entry that can be read: somebody changed it, or the clock was wrong, and the week up to `last` is
+    what can be made up for."""
     c = s.ledger.c
     rows = db.execute(select(c.entry).order_by(c.lane, c.seq).limit(FEW)).scalars()
-    times = [entry.at for entry in reconciling.readable(rows) if 0 < entry.at < _at(last) + 2 * DAY]
+    times = [entry.at for entry in reconciling.readable(rows) if 0 < entry.at < _at(last) + _NOT_DUE]
     if not times:
         return last - timedelta(days=RECENT - 1)
     return datetime.fromtimestamp(min(times) / 1000, UTC).date()

@@ -16,6 +16,7 @@ import pytest
 from rig import Hands
 from sqlalchemy import Connection, select, update
 
+from bridge.assurance import due
 from bridge.errors import Conflict, Damaged, Missing
 from bridge.message import SYMPHONY, WEIXIN
 from bridge.records.certificate import Account, Certificate, Finding
@@ -247,6 +248,17 @@ async def test_a_certificate_that_was_spoiled_stands_until_somebody_settles_it(h
 
 
 @ON_FILES
+async def test_an_entry_that_says_less_than_its_certificate_is_no_word(hands: Hands) -> None:
+    """Somebody writes a smaller number of differences into the entry: its certificate is not what it was."""
+    await keep(hands, lists={**LOST, "fault x": ("a",)})
+    await forge(hands, "day/2026-01-03", lambda entry: entry["facts"].update(differences=1))
+    with pytest.raises(Damaged, match="run 1, is not what"):
+        await hands.store.read(lambda db: certificates.certificate(db, "2026-01-03"))
+    (one,) = (await standing(hands)).values()
+    assert one.findings[0].item == f"certificate of 2026-01-03, run 1: {certificates.LOST}"
+
+
+@ON_FILES
 async def test_a_spoiled_certificate_that_found_nothing_can_be_settled(hands: Hands) -> None:
     """It stands for nobody before it is asked for; who cannot bring its page to a folder can say why."""
     await keep(hands)
@@ -327,6 +339,14 @@ async def test_a_beginning_that_cannot_be_is_a_week_ago(hands: Hands, at: int) -
     await hands.store.write(lambda tx: write(tx.db))
     last = date(2026, 3, 7)
     assert await hands.store.read(lambda db: certificates.began(db, last)) == date(2026, 3, 1)
+
+
+@ON_FILES
+@pytest.mark.parametrize("hour", [0, 2, 23])
+async def test_a_store_that_begins_now_lacks_no_day(hands: Hands, hour: int) -> None:
+    """Whatever the hour at which days are certified: nobody is called about days before there was a store."""
+    last = due(hands.clock.now(), hour)
+    assert await hands.store.read(lambda db: certificates.stand(db, last)) == []
 
 
 def test_who_settled_what_is_by_place() -> None:
