@@ -202,6 +202,14 @@ def test_a_span_is_reconciled_whole(desk: Terminal) -> None:
     assert desk.type("certify", "show", "2026-09-20..2026-09-24").code == 1
 
 
+def test_a_span_that_begins_today_is_shown(desk: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its name is longer than the day's: it has begun all the same."""
+    monkeypatch.setattr(certify, "_now", lambda: datetime.fromisoformat(f"{DAY}T12:00:00+00:00"))
+    assert desk.type("certify", "--offline", "--since", DAY, "--until", "2026-09-22").code == 1
+    assert desk.type("certify", "show", f"{DAY}..{DAY}").code == 1
+    assert "has not begun" in desk.type("certify", "show", "2026-09-22..2026-09-22").err
+
+
 @pytest.mark.parametrize(
     "written",
     [
