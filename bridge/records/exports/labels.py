@@ -58,6 +58,72 @@ _WORDS: Mapping[str, tuple[str, str, str]] = {
     "proof": ("Ledger entry", "账本条目", "帳本條目"),
 }
 
+_TERMS: Mapping[str, tuple[str, str]] = {
+    "advisor": ("顾问", "顧問"),
+    "client": ("客户", "客戶"),
+    "bridge": ("网桥", "網橋"),
+    "other": ("其他", "其他"),
+    "text": ("文字", "文字"),
+    "image": ("图片", "圖片"),
+    "voice": ("语音", "語音"),
+    "video": ("视频", "影片"),
+    "file": ("文件", "檔案"),
+    "sticker": ("表情", "貼圖"),
+    "location": ("位置", "位置"),
+    "link": ("链接", "連結"),
+    "card": ("名片", "名片"),
+    "app": ("小程序", "小程式"),
+    "record": ("聊天记录", "聊天記錄"),
+    "recall": ("撤回", "撤回"),
+    "note": ("网络提示", "網絡提示"),
+    "unknown": ("未知", "未知"),
+    "fetching": ("附件获取中", "附件獲取中"),
+    "new": ("待判定", "待判定"),
+    "passed": ("已放行", "已放行"),
+    "held": ("已暂扣", "已暫扣"),
+    "blocked": ("已拦截", "已攔截"),
+    "released": ("已释放", "已釋放"),
+    "rejected": ("已拒绝", "已拒絕"),
+    "noted": ("仅存档", "僅存檔"),
+    "recalled": ("已撤回", "已撤回"),
+    "ready": ("待发送", "待發送"),
+    "claimed": ("发送中", "發送中"),
+    "waiting": ("等待窗口", "等待視窗"),
+    "sent": ("已发送", "已發送"),
+    "parked": ("已搁置", "已擱置"),
+    "failed": ("未送达", "未送達"),
+    "dropped": ("已放弃", "已放棄"),
+    "retried": ("已重试", "已重試"),
+    "reviewed": ("已抽查", "已抽查"),
+    "deliver": ("放行", "放行"),
+    "annotate": ("加注后放行", "加註後放行"),
+    "redact": ("遮蔽后放行", "遮蔽後放行"),
+    "hold": ("暂扣", "暫扣"),
+    "block": ("拦截", "攔截"),
+    "rule": ("规则", "規則"),
+    "default": ("默认", "預設"),
+    "failure": ("故障", "故障"),
+    "person": ("人工", "人工"),
+    "paired": ("建立对话", "建立對話"),
+    "pair ended": ("对话结束", "對話結束"),
+    "the bridge's own notice": ("网桥自身的通知", "網橋自身的通知"),
+    "by": ("决定人", "決定人"),
+    "because": ("原因", "原因"),
+    "permit": ("许可", "許可"),
+    "rules": ("规则", "規則"),
+    "policy": ("政策", "政策"),
+    "network's ids": ("网络编号", "網絡編號"),
+    "in part": ("部分送达", "部分送達"),
+    "may have arrived": ("可能已送达", "可能已送達"),
+}
+"""Our own words for states, causes and roles in Chinese; what is not here is said as it is."""
+
+
+def term(word: str, language: str) -> str:
+    """One of our own words on a page in `language`; in both languages the English one, as in the record."""
+    simplified, traditional = _TERMS.get(word, (word, word))
+    return {"zh-Hans": simplified, "zh-Hant": traditional}.get(language, word)
+
 
 def label(key: str, language: str) -> str:
     """A label; in both languages the English one first."""

@@ -7,8 +7,9 @@ says the same. Values are as they were: whoever prints them makes them harmless.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
-from bridge.records.exports.labels import label
+from bridge.records.exports.labels import label, term
 from bridge.records.exports.telling import decided, delivered, follower, skips, state, utc, who
 from bridge.records.transcript import CLIENT, Came, Line, Party, Request, Slice
 
@@ -20,33 +21,34 @@ def heading(request: Request, one: Slice, language: str) -> Iterator[Pair]:
     yield label("conversation", language), f"{one.title} ({one.key})"
     piece = f", {one.piece}" if one.piece > 1 else ""
     yield label("day", language), f"{one.day.isoformat()} ({request.zone}){piece}"
-    yield label("participants", language), "; ".join(named(party) for party in one.participants)
+    yield label("participants", language), "; ".join(named(party, language) for party in one.participants)
     yield label("present", language), "; ".join(who(party) for party in one.present)
     yield label("messages", language), str(sum(1 for _ in one.lines))
     yield label("asked", language), request.query
     yield label("case", language), request.case
 
 
-def named(party: Party) -> str:
+def named(party: Party, language: str) -> str:
     """A participant with role and address."""
-    return f"{who(party)} <{party.address}>, {party.role}"
+    return f"{who(party)} <{party.address}>, {term(party.role, language)}"
 
 
 def change(item: Came, language: str) -> str:
     """Somebody's coming or going, on a line."""
     verb = label("joined" if item.joined else "left", language)
-    reason = f" ({item.reason})" if item.reason else ""
-    return f"{utc(item.at)} {named(item.party)} {verb}{reason}"
+    reason = f" ({term(item.reason, language)})" if item.reason else ""
+    return f"{utc(item.at)} {named(item.party, language)} {verb}{reason}"
 
 
 def facts(line: Line, language: str) -> Iterator[Pair]:
     """The short facts about a message, without its text."""
-    yield label("from", language), named(line.sender)
+    say = partial(term, language=language)
+    yield label("from", language), named(line.sender, language)
     yield label("to", language), "; ".join(who(one) for one in line.readers)
     yield label("sent_at", language), utc(line.sent_at)
     yield label("at", language), utc(line.at)
     yield label("network", language), f"{line.network} {line.source_id}".strip()
-    yield label("state", language), state(line)
+    yield label("state", language), state(line, say)
     yield label("origin", language), line.origin
     for key, number, outside in (
         ("edits", line.edits, line.replaces),
@@ -58,9 +60,9 @@ def facts(line: Line, language: str) -> Iterator[Pair]:
     yield label("gone", language), line.gone
     yield label("defect", language), line.defect
     for one in line.decisions:
-        yield label("decision", language), decided(one)
+        yield label("decision", language), decided(one, say)
     for passed in line.deliveries:
-        yield label("delivery", language), delivered(passed)
+        yield label("delivery", language), delivered(passed, say)
     yield label("proof", language), f"{line.lane}/{line.entry} {line.leaf.hex()}"
 
 

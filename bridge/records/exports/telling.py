@@ -1,18 +1,24 @@
 """What is said about a message beside its text: in the same words in every format that people read.
 
-Rules of this file: pure; English, because archives search it; times in UTC with the unit that they have.
+Rules of this file: pure; English, because archives search it, unless a page has another word (`say`); times
+in UTC with the unit that they have.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
 from bridge.records.transcript import Came, Enclosure, Judged, Later, Line, Party, Passed
 from bridge.search.moments import written_at
 
+Say = Callable[[str], str]
+"""How a page calls one of our own words."""
+
 IN_PART, UNKNOWN = "in part", "not known yet"
 """What the other side saw of what a network took some parts of, or gave no answer about."""
+
+_IDS = "network's ids"
 
 
 def utc(milliseconds: int) -> str:
@@ -56,9 +62,9 @@ def seen(line: Line) -> str:
     return "" if line.copy else UNKNOWN if line.unknown else "nothing"
 
 
-def state(line: Line) -> str:
+def state(line: Line, say: Say = str) -> str:
     """Its kind, and where it stands."""
-    return ", ".join(filter(None, (line.kind, line.state)))
+    return ", ".join(map(say, filter(None, (line.kind, line.state))))
 
 
 def remarks(line: Line) -> Iterator[tuple[str, str]]:
@@ -139,23 +145,23 @@ def _digest(file: Enclosure) -> str:
     return f"SHA-256 {file.digest}" if file.digest else f"missing: {file.missing or 'no reason recorded'}"
 
 
-def decided(judged: Judged) -> str:
+def decided(judged: Judged, say: Say = str) -> str:
     """One decision: when, what, why, by whom, by which rules of which policies."""
-    parts = [utc(judged.at), judged.outcome, judged.cause]
-    parts += [f"by {judged.person}"] if judged.person else []
-    parts += [f"because {judged.reason}"] if judged.reason else []
-    parts += [f"permit {judged.permit}"] if judged.permit else []
-    parts += [f"rules {', '.join(judged.rules)}"] if judged.rules else []
-    parts += [f"policy {name} {digest}" for name, digest in judged.policies]
+    parts = [utc(judged.at), say(judged.outcome), say(judged.cause)]
+    parts += [f"{say('by')} {judged.person}"] if judged.person else []
+    parts += [f"{say('because')} {say(judged.reason)}"] if judged.reason else []
+    parts += [f"{say('permit')} {judged.permit}"] if judged.permit else []
+    parts += [f"{say('rules')} {', '.join(judged.rules)}"] if judged.rules else []
+    parts += [f"{say('policy')} {name} {digest}" for name, digest in judged.policies]
     return "; ".join(part for part in parts if part)
 
 
-def delivered(passed: Passed) -> str:
+def delivered(passed: Passed, say: Say = str) -> str:
     """One delivery and where it stands; of what arrived in part, when."""
-    parts = [utc(passed.at), passed.state, f"permit {passed.permit}", passed.reason]
-    parts += [f"network's ids {', '.join(passed.receipts)}"] if passed.receipts else []
-    parts += [" ".join(["in part", *map(utc, passed.arrived)])] if passed.partly else []
-    parts += ["may have arrived"] if passed.unknown else []
+    parts = [utc(passed.at), say(passed.state), f"{say('permit')} {passed.permit}", passed.reason]
+    parts += [f"{say(_IDS)} {', '.join(passed.receipts)}"] if passed.receipts else []
+    parts += [" ".join([say(IN_PART), *map(utc, passed.arrived)])] if passed.partly else []
+    parts += [say("may have arrived")] if passed.unknown else []
     return "; ".join(part for part in parts if part)
 
 
