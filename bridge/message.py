@@ -485,8 +485,10 @@ class Permit:
     """The right to send `content` once into `conversation` of `network`.
 
     `id` is 20 characters of [0-9a-z]: the idempotency key where the network takes one. `attempt` counts
-    from 1. `uncertain` says that an earlier attempt may have arrived; `first_try_at` is when the first was
-    made, `archived_at` when the message came into the archive. `epoch` is that of the lane's lease.
+    from 1. `uncertain` says that an earlier attempt may have arrived; `unknown`, that nothing but its row
+    says that none was made, which is reason to look and none to believe that its reader saw it.
+    `first_try_at` is when the first attempt was made, or may have been; `archived_at` when the message came
+    into the archive. `epoch` is that of the lane's lease.
     """
 
     id: str
@@ -496,6 +498,7 @@ class Permit:
     message_seq: int
     attempt: int = 1
     uncertain: bool = False
+    unknown: bool = False
     first_try_at: int = 0
     archived_at: int = 0
     epoch: int = 0
@@ -527,7 +530,7 @@ class Traffic:
 class Receipt:
     """The network's proof that a permit was used: its ids for what was sent, in order.
 
-    `found`: an earlier, uncertain attempt was found to have arrived. `repeated` counts the ids that the
+    `found`: an earlier attempt was looked for and found to have arrived. `repeated` counts the ids that the
     network had taken from an earlier attempt.
     """
 

@@ -282,14 +282,15 @@ class Connector(Protocol):
         """Send what `permit` allows, once.
 
         MUST use `permit.id` as idempotency key where the network takes one. Where it takes none and
-        `permit.uncertain` is set, MUST look the earlier attempt up before it sends, and answer
-        `Receipt(found=True)` if it arrived.
+        `permit.uncertain` or `permit.unknown` is set, MUST look for an earlier attempt before it sends, and
+        answer `Receipt(found=True)` if it arrived.
         MUST check the network's limits (size, reply window) before it sends, from `traffic`.
         MUST check its `Lease`, where it was given one, immediately before each request that makes a message
         goes out, whatever it waited for before.
         Raises `Refused` when the network will never take it (nothing sent, or `sent` says what was),
         `Unreachable(certain=...)` when it is worth another try; `certain=True` only when nothing of
-        this permit can have arrived.
+        this permit can have arrived: with `permit.uncertain`, never; `permit.unknown` alone takes no
+        certainty away.
         """
 
 

@@ -740,7 +740,7 @@ class Line:
 
     async def send(self, permit: Permit, traffic: Traffic) -> Receipt:
         """See `bridge.ports.Connector`."""
-        if permit.uncertain and not self.peer.keys and self.looks_up:
+        if (permit.uncertain or permit.unknown) and not self.peer.keys and self.looks_up:
             self.fate.step("before lookup")
             found = self.peer.look(permit)
             self.fate.step("after lookup")

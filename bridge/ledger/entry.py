@@ -35,7 +35,7 @@ KINDS: Mapping[str, str] = {
     "message:recalled": "its sender took a held message back, or said it anew",
     "delivery:permitted": "one permit to send was made from a verdict",
     "delivery:sent": "the network accepted what a permit allowed",
-    "delivery:found": "an uncertain attempt was looked up and found to have arrived",
+    "delivery:found": "an earlier attempt was looked for and found to have arrived",
     "delivery:waiting": "the network's reply window is closed; the delivery waits for the reader to write",
     "delivery:parked": "the network refused, or the retries ran out: a person decides",
     "delivery:failed": "the network said later that the reader never got it",

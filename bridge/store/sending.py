@@ -550,7 +550,8 @@ def _claimed(tx: Tx, directory: Directory, row: object, epoch: int, uses: Uses) 
     direct = row.conversation.startswith(DIRECT)  # the table has a token of the address
     content = _content(tx.db, directory, row)
     first = row.first_try_at or tx.now
-    uncertain = uses.take(row.permit, row.network, uncertain=bool(row.uncertain))
+    uncertain = bool(row.uncertain) or uses.may_have_arrived(row.permit)
+    unknown = uses.is_unknown(row.permit, row.network)
     permit = Permit(
         id=row.permit,
         network=row.network,
@@ -559,12 +560,14 @@ def _claimed(tx: Tx, directory: Directory, row: object, epoch: int, uses: Uses) 
         message_seq=row.message,
         attempt=row.attempt + 1,
         uncertain=uncertain,
+        unknown=unknown,
         # Where it is looked for, its row is not what says since when.
-        first_try_at=min(first, made_at(row.permit)) if uncertain else first,
+        first_try_at=min(first, made_at(row.permit)) if uncertain or unknown else first,
         archived_at=row.archived_at,
         epoch=epoch,
         seal=_SEAL,
     )
+    uses.take(row.permit, row.network)
     return Claim(permit, Traffic(row.last_inbound_at, row.traffic_sent, row.inbound))
 
 
@@ -615,13 +618,13 @@ class _Attempts:
     def add(self, attempt: Attempt) -> None:
         """One attempt: sent, or what else."""
         permit = attempt.permit
-        uncertain = self._is_uncertain(attempt)
+        self.uses.end(permit.id, sent=attempt.step is Step.SEND, uncertain=attempt.uncertain)
         if permit.epoch != self.tx.epochs[self.lane]:
             return
         state = after(DeliveryState.CLAIMED, attempt.step.value)
         row = {"b_permit": permit.id, "b_epoch": permit.epoch, "b_state": state.value}
         row |= {"b_next": attempt.at or self.tx.now, "b_reason": attempt.reason}
-        row |= {"b_uncertain": int(uncertain), "b_done": 0}
+        row |= {"b_uncertain": int(attempt.uncertain), "b_done": 0}
         row["b_undo"] = int(attempt.step is Step.GIVE_BACK)
         self._receive(attempt)
         if attempt.step is Step.SEND:
@@ -633,14 +636,6 @@ class _Attempts:
             self.notices.append((permit.message_seq, attempt.notice))
         self.rows.append(row)
         self.chats.add((permit.network, self.tx.vault.hidden(permit.conversation)))
-
-    def _is_uncertain(self, attempt: Attempt) -> bool:
-        """Whether its row is to say that it may have arrived."""
-        permit = attempt.permit.id
-        if attempt.step is Step.GIVE_BACK and self.uses.put_back(permit):
-            return False  # it was not tried: only nobody knew whether it had been before this process began
-        self.uses.end(permit, sent=attempt.step is Step.SEND, uncertain=attempt.uncertain)
-        return attempt.uncertain
 
     def _receive(self, attempt: Attempt) -> None:
         permit, receipt = attempt.permit, attempt.receipt

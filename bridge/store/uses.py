@@ -27,9 +27,7 @@ class Uses:
 
     def __init__(self, since: int = 0, many: int = MANY) -> None:
         self._since, self._many = since, many
-        self._in_hand: dict[
-            str, tuple[str, bool]
-        ] = {}  # its network, and whether age alone makes it uncertain
+        self._in_hand: dict[str, str] = {}  # permit: its network
         self._spent: dict[str, None] = {}
         self._uncertain: set[str] = set()
 
@@ -41,13 +39,18 @@ class Uses:
         """Whether somebody is sending by it at this moment."""
         return permit in self._in_hand
 
-    def take(self, permit: str, network: str, *, uncertain: bool) -> bool:
-        """It is about to be used in `network`; gives whether an earlier use may have arrived, `uncertain` if
-        its row says so. Raises ValueError for what is no permit."""
-        known = uncertain or permit in self._uncertain
-        old = network == TAKES_NO_KEY and made_at(permit) < self._since
-        self._in_hand[permit] = network, old and not known
-        return known or old
+    def take(self, permit: str, network: str) -> None:
+        """It is about to be used in `network`."""
+        self._in_hand[permit] = network
+
+    def may_have_arrived(self, permit: str) -> bool:
+        """Whether a use whose end nobody knows was made here."""
+        return permit in self._uncertain
+
+    def is_unknown(self, permit: str, network: str) -> bool:
+        """Whether it is older than what is known here, where the network could not tell a repetition. That is
+        no sign of an earlier use. Raises ValueError for what is no permit."""
+        return network == TAKES_NO_KEY and made_at(permit) < self._since
 
     def end(self, permit: str, *, sent: bool, uncertain: bool) -> None:
         """A use has ended."""
@@ -65,11 +68,7 @@ class Uses:
             del self._spent[oldest]
             self._since = max(self._since, made_at(oldest) + 1)
 
-    def put_back(self, permit: str) -> bool:
-        """It was not used after all; gives whether its age alone had made it uncertain."""
-        return self._in_hand.pop(permit, ("", False))[1]
-
     def give_back(self, network: str) -> None:
         """Nobody sends in `network` any more, and nobody knows what became of what was being sent."""
-        for permit in [one for one, (where, _) in self._in_hand.items() if where == network]:
+        for permit in [one for one, where in self._in_hand.items() if where == network]:
             self.end(permit, sent=False, uncertain=True)

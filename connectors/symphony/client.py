@@ -6,7 +6,7 @@ read waits until the batch is ours. The feed is not trusted to be complete: when
 (a start, a vanished feed), the history of every known stream is read from its cursor.
 
 Symphony has no idempotency key. Each message carries its permit in its EntityJSON, and before an uncertain
-send is repeated, the stream's history is searched for it.
+send is repeated, or one that only its row calls the first, the stream's history is searched for it.
 """
 
 from __future__ import annotations
@@ -495,7 +495,7 @@ class SymphonyConnector:
         wire.check_limits(permit.content, message, self._settings.max_file_bytes)
         try:
             stream = await self._stream_of(permit.conversation)
-            if permit.uncertain and (found := await self._look_up(permit, stream)):
+            if (permit.uncertain or permit.unknown) and (found := await self._look_up(permit, stream)):
                 return Receipt((found,), found=True)
             return Receipt((await self._send_now(permit, stream, message),))
         except Unreachable as error:
@@ -522,7 +522,8 @@ class SymphonyConnector:
         return self._direct[conversation]
 
     async def _look_up(self, permit: Permit, stream: str) -> str:
-        """The id of the message that carries `permit`, "" if the stream has none."""
+        """The id of the message that carries `permit`, "" if the stream has none. Looking sends nothing: that
+        much is certain of an `Unreachable`."""
         since = max(0, permit.first_try_at - SEARCH_MARGIN)
         try:
             await self.whoami()
@@ -530,7 +531,9 @@ class SymphonyConnector:
                 if isinstance(item, Echo) and item.permit == permit.id:
                     return item.id
         except Refused as error:
-            raise Unreachable(str(error), certain=False) from None
+            raise Unreachable(str(error), certain=True) from None
+        except Unreachable as error:
+            raise Unreachable(str(error), certain=True, retry_after=error.retry_after) from None
         return ""
 
     async def _send_now(self, permit: Permit, stream: str, message: str) -> str:

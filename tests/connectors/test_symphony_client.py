@@ -603,6 +603,30 @@ async def test_an_uncertain_send_stays_uncertain_until_it_is_found(
     assert await harness.heard() == []
 
 
+async def test_what_nobody_remembers_is_looked_for(harness: PodHarness) -> None:
+    """Its row calls it the first attempt, and it is there: it does not go twice."""
+    async with harness.connector() as connector:
+        first = await connector.send(permit(harness, HELLO), Traffic())
+        again = await connector.send(permit(harness, HELLO, unknown=True, first_try_at=1), Traffic())
+    assert again.found and again.ids == first.ids
+    assert await harness.heard() == ["hello"]
+
+
+@pytest.mark.parametrize(
+    ("route", "status"), [("message.history", 403), ("message.history", 500), ("message.create", 429)]
+)
+async def test_what_nobody_remembers_is_no_sign_of_an_attempt(
+    harness: PodHarness, route: str, status: int
+) -> None:
+    """Looking sends nothing, and what the pod turned away it does not have: that is certain."""
+    async with harness.connector() as connector:
+        harness.pod.faults.add("status", route=route, status=status)
+        with pytest.raises(Unreachable) as caught:
+            await connector.send(permit(harness, HELLO, unknown=True, first_try_at=1), Traffic())
+    assert caught.value.certain is True
+    assert await harness.heard() == []
+
+
 async def test_attachments_are_opened_again_for_a_repetition(harness: PodHarness) -> None:
     """A repeated form carries the whole file, not the empty rest of a read one."""
     content = bytes(range(256)) * 200

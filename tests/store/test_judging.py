@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -10,9 +11,23 @@ import pytest
 from rig import CONTACT, PAIR, Clock, Hands, judge, message, new_store, opened
 
 from bridge import pipeline, words
-from bridge.errors import Conflict, StoreError
-from bridge.message import SYMPHONY, WEIXIN, Blob, Cause, File, Kind, Message, Outcome, Verdict
+from bridge.errors import Conflict, Refused, StoreError, Unreachable
+from bridge.message import (
+    SYMPHONY,
+    WEIXIN,
+    Blob,
+    Cause,
+    File,
+    Kind,
+    Message,
+    Outcome,
+    Permit,
+    Receipt,
+    Traffic,
+    Verdict,
+)
 from bridge.ports import Ruling, Step
+from bridge.store.uses import Uses
 from bridge.store.verify import verify
 
 STRANGER = {"conversation": "wkDesk/wmStranger", "sender": "wmStranger"}
@@ -300,6 +315,56 @@ async def test_what_is_recalled_after_an_uncertain_attempt_is_told(hands: Hands)
     await hands.say(recall(2, of=1))
     hands.clock.forward(1)
     assert await hands.send(SYMPHONY) == ["oops", en("recalled")]
+
+
+class Away:
+    """A network that got nothing, and that says so, as `bridge.ports.Connector.send` demands."""
+
+    def __init__(self, error: Unreachable | Refused) -> None:
+        self.error = error
+
+    async def send(self, permit: Permit, traffic: Traffic) -> Receipt:
+        """Nothing is sent."""
+        raise self.error
+
+
+async def fail(hands: Hands, error: Unreachable | Refused, *, restart: bool) -> None:
+    """The first attempt, of this process or of the next one, comes to nothing."""
+    if restart:
+        hands.clock.forward(60_000)
+        hands.store._uses = Uses(hands.clock.now())
+    (claim,) = await hands.claim(SYMPHONY)
+    house = SimpleNamespace(clock=hands.clock, pace=pipeline.Pace())
+    attempt = await pipeline.attempt_to_send(Away(error), claim, house)  # type: ignore[arg-type]
+    await hands.store.record_attempts([attempt])
+    hands.clock.forward(10_000)
+
+
+NOTHING_SENT = [Unreachable("no connection", certain=True), Refused("too-large", "too large")]
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("error", NOTHING_SENT)
+async def test_a_restart_shows_nobody_what_was_taken_back(
+    hands: Hands, error: Unreachable | Refused, restart: bool
+) -> None:
+    """That a permit is older than the process is no sign that its reader has seen anything."""
+    await hands.say(client(1, "my secret"))
+    await fail(hands, error, restart=restart)
+    assert await hands.rows("SELECT uncertain FROM deliveries WHERE message = 1") == [(0,)]
+    await hands.say(recall(2, of=1))
+    told = await hands.send(SYMPHONY)
+    assert "my secret" not in told and en("recalled") not in told
+    assert (await hands.states("deliveries"))[1] == "dropped"
+
+
+@pytest.mark.parametrize("restart", [False, True])
+async def test_a_restart_shows_nobody_what_was_said_wrongly(hands: Hands, restart: bool) -> None:
+    """Said anew before its reader saw it, only the new version goes."""
+    await hands.say(client(1, "pay 100000"))
+    await fail(hands, NOTHING_SENT[0], restart=restart)
+    await hands.say(client(2, "pay 1000", replaces="1"))
+    assert await hands.send(SYMPHONY) == ["pay 1000"]
 
 
 async def test_what_is_recalled_while_parked_never_goes(hands: Hands) -> None:

@@ -211,9 +211,9 @@ async def test_the_network_is_asked_first_by_who_cannot_know(hands: Hands, clock
     clock.forward(3_600_000)
     await hands.say(message(WEIXIN, 3, "sell 1000"))
     hands.store._uses = Uses(clock.now())
-    asked = [(one.permit.uncertain, one.permit.first_try_at) for one in await hands.claim(SYMPHONY)]
+    asked = [(one.permit.unknown, one.permit.first_try_at) for one in await hands.claim(SYMPHONY)]
     assert asked == [(True, made), (False, clock.now())]
-    assert [one.permit.uncertain for one in await hands.claim(WEIXIN)] == [False]
+    assert [one.permit.unknown for one in await hands.claim(WEIXIN)] == [False]
 
 
 async def test_what_was_not_tried_is_put_back_as_it_was(hands: Hands, clock: Clock) -> None:
@@ -223,10 +223,10 @@ async def test_what_was_not_tried_is_put_back_as_it_was(hands: Hands, clock: Clo
     hands.store._uses = Uses(clock.now())
     (claim,) = await hands.claim(SYMPHONY)
     await hands.end(claim, Step.GIVE_BACK, uncertain=claim.permit.uncertain)
-    assert claim.permit.uncertain
+    assert claim.permit.unknown and not claim.permit.uncertain
     assert await hands.rows("SELECT state, uncertain FROM deliveries") == [("ready", 0)]
     (again,) = await hands.claim(SYMPHONY)
-    assert again.permit.uncertain
+    assert again.permit.unknown and not again.permit.uncertain
 
 
 async def test_nothing_goes_out_by_a_permit_that_was_never_made(hands: Hands) -> None:

@@ -173,6 +173,7 @@ class Ticket:
     message_seq: int = 0
     attempt: int = 1
     uncertain: bool = False
+    unknown: bool = False
     first_try_at: int = 0
     archived_at: int = 0
     epoch: int = 0
