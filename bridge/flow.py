@@ -142,6 +142,10 @@ def became(
     return state
 
 
+LONGEST_PAUSE = 43_200_000
+"""Milliseconds after which whoever asked for more time is asked again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
     """How long to go on trying: `first` and `longest` pause in milliseconds, `tries` in all."""
@@ -155,9 +159,9 @@ def retry_at(now: int, attempt: int, patience: Patience, retry_after: float | No
     """When to try again after the `attempt`-th failure, in milliseconds; None when it is enough.
 
     The pause doubles up to the longest. A network that names its own pause (`retry_after`, seconds) is
-    given at least that.
+    given at least that, up to `LONGEST_PAUSE`.
     """
     if attempt >= patience.tries:
         return None
     pause = min(patience.first << min(attempt - 1, 20), patience.longest)
-    return now + max(pause, int((retry_after or 0) * 1000))
+    return now + int(min(max(pause, (retry_after or 0) * 1000), LONGEST_PAUSE))

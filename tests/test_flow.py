@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
+from math import inf
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from bridge.errors import Conflict
 from bridge.flow import (
     DELIVERY_STEPS,
+    LONGEST_PAUSE,
     MESSAGE_STEPS,
     OPEN,
     TESTIFIED,
@@ -116,14 +118,23 @@ def test_the_pause_doubles_up_to_the_longest() -> None:
 
 @given(PATIENCE, st.integers(1, 300), st.floats(0, 10**6) | st.none())
 def test_a_networks_own_pause_is_kept(patience: Patience, attempt: int, named: float | None) -> None:
-    """Nobody is asked again before the time it named; without one, never later than the longest pause."""
+    """Nobody is asked again before the time it named, but for one that is beyond all reason; without one,
+    never later than the longest pause."""
     at = retry_at(1000, attempt, patience, named)
     if attempt >= patience.tries:
         assert at is None
         return
     assert at is not None
-    assert at - 1000 >= max(patience.first, int((named or 0) * 1000))
-    assert at - 1000 <= max(patience.longest, int((named or 0) * 1000))
+    asked = int((named or 0) * 1000)
+    assert at - 1000 >= min(max(patience.first, asked), LONGEST_PAUSE)
+    assert at - 1000 <= min(max(patience.longest, asked), LONGEST_PAUSE)
+
+
+def test_no_network_asks_for_ever() -> None:
+    """What asks for days, or for all time, is asked again after half a day."""
+    assert {retry_at(0, 1, Patience(), named) for named in (43_201.0, 172_800.0, 1e300, inf)} == {
+        LONGEST_PAUSE
+    }
 
 
 @given(PATIENCE, st.integers(1, 300))

@@ -14,7 +14,7 @@ from dataclasses import replace
 from sqlalchemy import and_, bindparam, case, exists, func, literal_column, not_, or_, select, update
 
 from bridge import words
-from bridge.flow import DeliveryState, after
+from bridge.flow import LONGEST_PAUSE, DeliveryState, after
 from bridge.message import _SEAL, SYMPHONY, WEIXIN, Content, Permit, Receipt, Traffic
 from bridge.ports import DIRECT, Attempt, Claim, Step, Stopped, ignore
 from bridge.store import schema as s
@@ -52,7 +52,7 @@ ASTRAY_EVERY = 60_000
 """Milliseconds between two looks for deliveries that no conversation leads to: each reads all that waits."""
 
 _ASTRAY_AT_ONCE = 100
-_LONGEST = 86_400_000
+_LONGEST = 2 * LONGEST_PAUSE
 """Milliseconds beyond which nothing waits for a network: what does waits for its copies outside."""
 
 _TIMES, _COUNTS = 1 << 43, 1 << 30
