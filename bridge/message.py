@@ -512,9 +512,9 @@ class Permit:
 class Traffic:
     """What counts against a network's reply window in one conversation.
 
-    `last_inbound_at` is when the person there last wrote (0: never), by the network's clock; `sent` is
-    how many network messages we have sent since. `inbound` counts what they have ever written: it tells
-    two messages of the same second apart, which the network's clock does not.
+    `last_inbound_at` is when the person there last wrote (0: never), by the network's clock, but no more than
+    a minute ahead of ours; `sent` is how many network messages we have sent since. `inbound` counts what they
+    have ever written: it tells two messages of the same second apart, which the network's clock does not.
     """
 
     last_inbound_at: int = 0

@@ -33,6 +33,7 @@ from bridge.message import Batch, Blob, Inspection, Kind, Message, mend
 from bridge.ports import Unreadable, Wanted, ignore_unreadable
 from bridge.store import schema as s
 from bridge.store.codec import inspection_body, message_body, message_from
+from bridge.store.context import CLOCKS_APART
 from bridge.store.directory import Directory
 from bridge.store.prepared import Prepared
 from bridge.store.rows import (
@@ -136,7 +137,8 @@ def _count_inbound(tx: Tx, fresh: list[Message], lane: int) -> None:
         if message.kind not in silent and not message.defect:
             key = message.network, message.conversation
             counts[key] += 1
-            latest[key] = max(latest.get(key, 0), message.sent_at)
+            # One absurd timestamp of a network must not close, or hold open, a window for ever.
+            latest[key] = max(latest.get(key, 0), min(message.sent_at, tx.now + CLOCKS_APART))
     if not latest:
         return
     keys = [{"b_network": network, "b_chat": chat, "b_now": tx.now} for network, chat in latest]

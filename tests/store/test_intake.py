@@ -11,6 +11,7 @@ from sqlalchemy import select
 from bridge.errors import StoreError
 from bridge.message import SYMPHONY, WEIXIN, Batch, Blob, File, Inspection, Kind
 from bridge.ports import Step
+from bridge.store.context import CLOCKS_APART
 from bridge.store.schema import content
 
 BLOB = Blob("ab" * 32, 3, "a.txt")
@@ -214,6 +215,24 @@ async def test_an_attachment_is_settled_once(hands: Hands) -> None:
 
 
 # --- reply windows --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("absurd", [1_767_600_000_000_000, 1 << 44, 1 << 61])
+async def test_one_absurd_timestamp_stops_nobody(hands: Hands, absurd: int) -> None:
+    """A network's time in microseconds, say: what the other side writes then still goes out, and the window
+    that it opened is no longer than another."""
+    await hands.say(message(SYMPHONY, 1, "hi", sent_at=absurd))
+    assert await hands.rows("SELECT last_inbound_at FROM chats WHERE network = 'symphony'") == [
+        (hands.clock.now() + CLOCKS_APART,)
+    ]
+    await hands.say(message(WEIXIN, 2, "reply"))
+    assert await hands.send(SYMPHONY) == ["reply"]
+    hands.clock.forward(2 * CLOCKS_APART)
+    later = message(SYMPHONY, 3, "again", sent_at=hands.clock.now())
+    await hands.say(later)
+    await hands.say(message(WEIXIN, 4, "yes"))
+    (claim,) = await hands.claim(SYMPHONY)
+    assert claim.traffic.last_inbound_at == later.sent_at
 
 
 async def traffic(hands: Hands) -> tuple[int, int]:
