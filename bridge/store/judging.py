@@ -25,6 +25,7 @@ from bridge.store.context import Memory, earlier
 from bridge.store.directory import Directory
 from bridge.store.permits import Letter, enclosures_testified, seal_of
 from bridge.store.prepared import Prepared
+from bridge.store.proving import testimony
 from bridge.store.rows import (
     FAR,
     INSERT_MESSAGE,
@@ -98,18 +99,18 @@ def unjudged(
     """
     directory.refresh(db)
     while True:
-        rows = _new_rows(db, lane, limit)
+        rows = _new_rows(db, lane, limit, unreadable)
         found = _all_whole(db, directory, rows, reach, unreadable)
         if found or len(rows) < limit:
             return found
         limit *= 2  # so many that do not open stand before the next one that does
 
 
-def _new_rows(db: object, lane: int, limit: int) -> list[object]:
+def _new_rows(db: object, lane: int, limit: int, unreadable: Unreadable) -> list[object]:
     look = {"b_lane": lane, "b_limit": limit}
     rows = list(_UNJUDGED.one(db, look))
     if len(rows) < limit:
-        behind = [row for row in _RECALLS_BEHIND_A_HOLD.one(db, look) if _stops(db, row)]
+        behind = [row for row in _RECALLS_BEHIND_A_HOLD.one(db, look) if _stops(db, row, unreadable)]
         rows = sorted([*rows, *behind], key=lambda row: row.id) if behind else rows
     return rows
 
@@ -138,17 +139,22 @@ def _all_whole(
     return found
 
 
-def _stops(db: object, recall: object) -> bool:
+def _stops(db: object, recall: object, unreadable: Unreadable) -> bool:
     """Whether a recall is of something that nobody has decided yet, be it a later version: what was sent is
-    recalled in its turn."""
+    recalled in its turn. So is what may be of one that does not open, and `unreadable` is told of that."""
     try:
         message = message_from(recall.body, b"")
         original = find_message(db, message.network, message.refers_to, message.conversation)
         if original is None:
             return False
-        versions = [original, *_edits(db, original, recall.id)]
     except UNREADABLE:
         return True  # it is told of where it is opened
+    later = _later(db, original, recall.id)
+    for number in later.unknown:
+        unreadable(number)
+    if later.unknown:
+        return False
+    versions = [original, *later.versions]
     states = db.scalars(select(s.messages.c.state).where(s.messages.c.id.in_(versions)))
     return any(state in _UNDECIDED for state in states)
 
@@ -244,7 +250,7 @@ class Rulings:
         original = find_message(self.tx.db, message.network, message.refers_to, message.conversation)
         if original is None:
             return self._unseen(ruling)
-        versions = [original, *_edits(self.tx.db, original, archived.seq)]
+        versions = [original, *_later(self.tx.db, original, archived.seq).versions]
         stopped = [_withdraw(self, one, ruling) for one in versions]
         if not all(stopped):
             return False
@@ -497,6 +503,13 @@ _UNSEEN = (DeliveryState.READY, DeliveryState.WAITING, DeliveryState.PARKED, Del
 
 #: Messages of which nothing has been permitted: they are waiting for a person, or behind one that is.
 _UNDECIDED = (MessageState.HELD, MessageState.NEW)
+_UNJUDGED_STATES = (MessageState.FETCHING, MessageState.NEW)
+
+_ABOUT = Prepared(
+    select(s.ledger.c.lane, s.ledger.c.seq, s.ledger.c.entry)
+    .where(s.ledger.c.subject == bindparam("b_subject"))
+    .order_by(s.ledger.c.lane, s.ledger.c.seq)
+)
 
 
 def was_read(db: object, edit: Message) -> bool:
@@ -539,25 +552,50 @@ def _withdraw(work: Rulings, original: int, ruling: Ruling, reason: str = "recal
     return True
 
 
-def _edits(db: object, original: int, before: int) -> list[int]:
+class _Later(NamedTuple):
+    """The later versions of a message, and those of which nobody can say whether they are: nothing was
+    decided about them, and they do not open."""
+
+    versions: list[int]
+    unknown: list[int]
+
+
+def _later(db: object, original: int, before: int) -> _Later:
     """The later versions of message `original` that came before message `before`, in order: those that
-    replace it, and those that replace one of these."""
+    replace it, and those that replace one of these. Of one that does not open, the ledger says what it is."""
     m, c = s.messages.c, s.content.c
     first = db.execute(select(m.network, m.conversation, m.source_id, m.lane).where(m.id == original)).one()
     later = (
-        select(m.id, c.body)
+        select(m.id, m.source_id, m.state, if_whole(c.body).label("body"))
         .join(s.content, and_(c.lane == m.lane, c.seq == m.entry))
         .where(m.network == first.network, m.conversation == first.conversation)
-        .where(m.id > original, m.id < before, m.notice_for.is_(None))
+        .where(m.id > original, m.id < before, m.notice_for.is_(None), m.kind != Kind.RECALL.value)
         .order_by(m.id)
     )
-    names, found = {first.source_id}, []
+    names, found = {first.source_id: original}, _Later([], [])
     for row in db.execute(later):
-        version = message_from(row.body, b"")
-        if version.replaces in names:
-            names.add(version.id)
-            found.append(row.id)
+        try:
+            replaced = names.get(message_from(row.body, b"").replaces)
+        except UNREADABLE:
+            replaced = _edited(db, row.id)
+            if row.state in _UNJUDGED_STATES:
+                found.unknown.append(row.id)
+        if replaced in names.values():
+            names[row.source_id] = row.id
+            found.versions.append(row.id)
     return found
+
+
+def _edited(db: object, number: int) -> int | None:
+    """The message that message `number` is a version of, as the entry of its verdict says."""
+    for lane, seq, data in _ABOUT.look(db, {"b_subject": f"message/{number}"}):
+        try:
+            facts = testimony(lane, seq, data).facts
+            if "of" in facts:
+                return facts["of"]
+        except UNREADABLE:
+            continue  # `audit verify` names it
+    return None
 
 
 def _fail(work: Rulings, ruling: Ruling) -> None:
@@ -611,9 +649,12 @@ def tell_sender(work: Rulings, number: int, key: str) -> None:
 
 
 def language_of(db: object, pair: int | None, network: str) -> str:
-    """The language (a BCP 47 tag) of the person of `pair` on `network`; of its people, without a pair."""
-    body = pair and db.execute(select(s.pairs.c.body).where(s.pairs.c.id == pair)).scalar()
-    if not body:
+    """The language (a BCP 47 tag) of the person of `pair` on `network`; of its people, without a pair that
+    opens."""
+    named = select(if_whole(s.pairs.c.body).label("body")).where(s.pairs.c.id == pair)
+    body = db.execute(named).scalar() if pair else None
+    try:
+        return orjson.loads(body or b"")["advisor_language" if network == "symphony" else "contact_language"]
+    except UNREADABLE:
         key = f"language.{network}"
         return db.execute(select(s.meta.c.value).where(s.meta.c.key == key)).scalar() or "en"
-    return orjson.loads(body)["advisor_language" if network == "symphony" else "contact_language"]

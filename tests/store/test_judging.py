@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 from rig import CONTACT, PAIR, Clock, Hands, judge, message, new_store, opened
+from sqlalchemy import text
 
 from bridge import pipeline, words
 from bridge.errors import Conflict, Refused, StoreError, Unreachable
@@ -605,3 +606,63 @@ async def test_what_does_not_open_stops_its_conversation_alone(hands: Hands, nam
     told: list[int] = []
     (one,) = await hands.store.unjudged(limit, unreadable=told.append)
     assert (one.message.text, set(told)) == ("beside", {1})
+
+
+@pytest.mark.parametrize("name", SPOILED)
+async def test_a_recall_goes_past_what_does_not_open(hands: Hands, name: str) -> None:
+    """What stands between a message and its recall, and has nothing to do with either, stops neither."""
+    await hands.say(client(2, "another"), client(1, "oops"))
+    await hands.say(client(3, "no version of it"))
+    await hands.store.write(
+        lambda tx: tx.db.exec_driver_sql(SPOILED[name].replace("id = 1", "source_id = '3'")) and None
+    )
+    await hands.say(recall(4, of=1))
+    assert [facts["by"] for facts in await dropped(hands)] == [4]
+
+
+@pytest.mark.parametrize("name", SPOILED)
+@pytest.mark.parametrize("sent", [False, True], ids=["waits", "was sent"])
+async def test_a_version_that_does_not_open_is_recalled_all_the_same(
+    hands: Hands, name: str, sent: bool
+) -> None:
+    """The ledger says what it is a version of: it is taken off its way, or its reader is told."""
+    await hands.say(client(2, "another"), client(1, "oops"))
+    await hands.say(client(3, "second", replaces="1"))
+    await hands.say(client(5, "third", replaces="3"))
+    if sent:
+        await hands.send(SYMPHONY)
+    for spoiled in ("source_id = '3'", "source_id = '5'"):
+        change = SPOILED[name].replace("id = 1", spoiled)
+        await hands.store.write(lambda tx, change=change: tx.db.exec_driver_sql(change) and None)
+    await hands.say(recall(4, of=1))
+    recalls = [facts["by"] for facts in await dropped(hands) if facts["reason"] == "recalled"]
+    assert recalls == ([] if sent else [5])
+    texts = await hands.send(SYMPHONY)
+    assert "third" not in "".join(texts)
+    assert not sent or len(texts) == 1
+    assert (await hands.states("deliveries"))[4] == ("sent" if sent else "dropped")
+
+
+async def test_a_recall_waits_for_what_may_be_a_version(hands: Hands) -> None:
+    """Behind a hold, nobody has said yet what a message is that does not open: it is named, and once it is
+    put right all of it is taken back at once."""
+    await hands.say(client(1, "HOLD"), client(2, "WAIT"), client(3, "regretted", replaces="1"))
+    query = "SELECT body FROM content WHERE seq = (SELECT entry FROM messages WHERE id = 3)"
+    ((whole,),) = await hands.rows(query)
+    await hands.store.write(
+        lambda tx: tx.db.exec_driver_sql(SPOILED["its words"].replace("id = 1", "source_id = '3'")) and None
+    )
+    await hands.archive(recall(4, of=1))
+    told: list[int] = []
+    assert await hands.store.unjudged(9, unreadable=told.append) == []
+    assert set(told) == {3}
+    heal = text("UPDATE content SET body = :whole WHERE seq = (SELECT entry FROM messages WHERE id = 3)")
+    await hands.store.write(lambda tx: tx.db.execute(heal, {"whole": whole}) and None)
+    await hands.judge()
+    states = await hands.states("messages")
+    assert [states[number] for number in (1, 2, 3)] == ["recalled", "held", "recalled"]
+
+
+async def dropped(hands: Hands) -> list[dict[str, Any]]:
+    """What is said of deliveries that will never be made."""
+    return [entry.facts for entry in await hands.entries("delivery:dropped")]
