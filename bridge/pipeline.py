@@ -304,8 +304,9 @@ def _log_rulings(rulings: Sequence[Ruling]) -> None:
 
 async def deadlines(house: House) -> None:
     """See that a hold which nobody decides in time is escalated, or blocked, as its verdict said."""
+    tell = _told_once()
     while True:
-        late = await house.store.settle_late()
+        late = await house.store.settle_late(tell)
         for hold in late:
             house.tally.late(hold)
             if hold.expired:

@@ -431,8 +431,9 @@ class Store(Protocol):
     async def record_rulings(self, rulings: Sequence[Ruling]) -> None:
         """Write verdicts and what follows from them."""
 
-    async def settle_late(self) -> Sequence[Late]:
-        """Escalate, or block for good, the holds whose time is over; MUST release none."""
+    async def settle_late(self, unreadable: Unreadable = ignore_unreadable) -> Sequence[Late]:
+        """Escalate, or block for good, the holds whose time is over; MUST release none. `unreadable` is told
+        of each of which it cannot be read whom to call: it stays overdue."""
 
     async def claim(
         self, network: str, chats: int, *, look: bool = True, stopped: Stopped = ignore

@@ -308,11 +308,11 @@ class Database:
         """Write verdicts and what follows from them."""
         await self.write(lambda tx: judging.record_rulings(tx, rulings, self.lane, self.epoch))
 
-    async def settle_late(self) -> Sequence[Late]:
+    async def settle_late(self, unreadable: Unreadable = ignore_unreadable) -> Sequence[Late]:
         """Escalate, or block for good, the holds whose time is over."""
         if not await self.read(lambda db: deadlines.anything_late(db, self.clock.now())):
             return ()
-        return await self.write(lambda tx: deadlines.settle_late(tx, self.lane, self.epoch))
+        return await self.write(lambda tx: deadlines.settle_late(tx, self.lane, self.epoch, unreadable))
 
     async def claim(
         self, network: str, chats: int, *, look: bool = True, stopped: Stopped = ignore

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 from rig import LANGUAGES, Hands, judge, message
+from sqlalchemy import text
 
 from bridge import desk, pipeline, words
 from bridge.errors import Conflict, StoreError
 from bridge.message import SYMPHONY, WEIXIN
 from bridge.ports import Late
-from bridge.store import views
+from bridge.store import deadlines, views
 
 QUARTER = 900_000
 BOB = "bob.li@bank.example"
@@ -86,3 +87,47 @@ async def test_who_lost_the_lane_settles_nothing(hands: Hands) -> None:
     with pytest.raises(StoreError, match="taken by another daemon"):
         await hands.store.settle_late()
     assert await hands.states("reviews") == {1: "open"}
+
+
+async def spoil(hands: Hands, table: str, number: int) -> bytes:
+    """Write over what is sealed of a message, or of its verdict; gives what was there."""
+    key = "id" if table == "messages" else "message"
+    where = f"WHERE seq = (SELECT entry FROM {table} WHERE {key} = {number})"
+    ((whole,),) = await hands.rows(f"SELECT body FROM content {where}")
+    await hands.store.write(
+        lambda tx: tx.db.exec_driver_sql(f"UPDATE content SET body = salt {where}") and None
+    )
+    return bytes(whole)
+
+
+@pytest.mark.parametrize("if_late", ["block", "escalate"])
+async def test_a_late_hold_needs_no_words(hands: Hands, if_late: str) -> None:
+    """What its sender wrote does not open any more: what its verdict said happens all the same."""
+    await hold(hands, 1, if_late)
+    await spoil(hands, "messages", 1)
+    hands.clock.forward(QUARTER)
+    late = await hands.store.settle_late()
+    assert late == [Late(1, "control-room", expired=if_late == "block")]
+
+
+async def test_whom_to_call_has_to_be_read(hands: Hands, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An escalation whose verdict does not open is named, stops no other and no block, and is made up for
+    when the verdict is put right."""
+    monkeypatch.setattr(deadlines, "MANY", 1)
+    for number, if_late in ((1, "escalate"), (2, "block"), (3, "escalate")):
+        await hold(hands, number, if_late)
+    first, second, third = (
+        number for (number,) in await hands.rows("SELECT message FROM reviews ORDER BY 1")
+    )
+    whole = await spoil(hands, "verdicts", first)
+    await spoil(hands, "verdicts", second)
+    hands.clock.forward(QUARTER)
+    told: list[int] = []
+    late: list[int] = []
+    while done := await hands.store.settle_late(told.append):
+        late += [one.message_seq for one in done]
+    assert (late, set(told)) == ([second, third], {first})
+    heal = "UPDATE content SET body = :whole WHERE seq = (SELECT entry FROM verdicts WHERE message = 1)"
+    await hands.store.write(lambda tx: tx.db.execute(text(heal), {"whole": whole}) and None)
+    assert [one.message_seq for one in await hands.store.settle_late(told.append)] == [first]
+    assert words.staff("late", "en", first, queue="control-room") in await hands.send(SYMPHONY)
