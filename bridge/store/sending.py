@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from sqlalchemy import and_, bindparam, case, exists, func, literal_column, not_, or_, select, update
 
@@ -568,6 +569,7 @@ def _claimed(tx: Tx, directory: Directory, row: object, epoch: int, uses: Uses) 
         seal=_SEAL,
     )
     uses.take(row.permit, row.network)
+    tx.if_undone(partial(uses.end, row.permit, sent=False, uncertain=False))
     return Claim(permit, Traffic(row.last_inbound_at, row.traffic_sent, row.inbound))
 
 

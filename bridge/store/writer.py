@@ -46,6 +46,7 @@ Result = TypeVar("Result")
 Item = TypeVar("Item")
 
 NO_MORE: Mapping[int, bytes] = {}
+Mark = tuple[dict[int, Frontier], dict[int, int], int]
 
 #: How the owner of a lane begins in which nobody may write: what follows is why, for people.
 CLOSED = "closed: "
@@ -119,6 +120,7 @@ class Tx:
         # Asked each time: another process may have rotated the keys.
         self.store_key: int = _STORE_KEY.value(db, {}) or 0
         self._pool = b""
+        self._undoing: list[Callable[[], object]] = []
 
     def append(
         self,
@@ -193,13 +195,24 @@ class Tx:
             theirs = self.epochs[lane]
             raise StoreError(f"lane {lane} was taken by another daemon (epoch {theirs}, ours {epoch})")
 
-    def mark(self) -> tuple[dict[int, Frontier], dict[int, int]]:
-        """Where the ledger stands and who owns the lanes, for `rewind`."""
-        return {lane: frontier.copy() for lane, frontier in self._frontiers.items()}, self.epochs.copy()
+    def if_undone(self, undo: Callable[[], object]) -> None:
+        """Call `undo` should what is written here be rolled back: for what is remembered elsewhere."""
+        self._undoing.append(undo)
 
-    def rewind(self, mark: tuple[dict[int, Frontier], dict[int, int]]) -> None:
+    def undo(self, since: int = 0) -> None:
+        """It was rolled back: do what `if_undone` was given, the newest first, down to the first `since`."""
+        while len(self._undoing) > since:
+            self._undoing.pop()()
+
+    def mark(self) -> Mark:
+        """Where the ledger stands, who owns the lanes, and how much there is to undo, for `rewind`."""
+        frontiers = {lane: frontier.copy() for lane, frontier in self._frontiers.items()}
+        return frontiers, self.epochs.copy(), len(self._undoing)
+
+    def rewind(self, mark: Mark) -> None:
         """Forget the facts appended since `mark`: their job was rolled back."""
-        self._frontiers, self.epochs = mark
+        self._frontiers, self.epochs, undoing = mark
+        self.undo(undoing)
         self._entries.clear()
         self._nodes.clear()
         self._contents.clear()
@@ -319,7 +332,7 @@ class Writer:
 
     def _commit(self, db: Connection, group: list[Asked]) -> None:
         outcomes: list[_Outcome] = []
-        whole = False
+        whole, tx = False, None
         try:
             with db.begin():
                 tx = Tx(db, self._now)
@@ -332,6 +345,8 @@ class Writer:
                 whole = True
         except _EXPECTED as error:
             outcomes = [(None, _told(error, committing=whole))] * len(group)
+            if tx is not None:
+                tx.undo()
         except BaseException as error:  # the thread must answer its callers before it dies
             _answer(group, [(None, error)] * len(group))
             raise

@@ -8,9 +8,12 @@ import pytest
 from rig import CONTACT, PAIR, Hands, message
 
 from bridge import words
+from bridge.errors import StoreError
 from bridge.message import SYMPHONY, WEIXIN, Message, Receipt
 from bridge.ports import Claim, Step
+from bridge.store import sending
 from bridge.store.sending import PER_CHAT
+from bridge.store.writer import Tx
 
 
 def alice(number: int, text: str = "", **more: Any) -> Message:
@@ -43,6 +46,22 @@ async def test_a_chat_is_claimed_in_order_and_only_once(hands: Hands) -> None:
     assert await hands.claim(WEIXIN) == []
     await hands.end(claims[1])
     assert texts(await hands.claim(WEIXIN)) == ["text 3"]
+
+
+async def test_a_claim_that_was_not_kept_took_nothing(hands: Hands) -> None:
+    """Its transaction failed: nobody has these deliveries in hand, and the next claim gives them."""
+    await hands.say(alice(1))
+
+    def lose(tx: Tx) -> None:
+        store = hands.store
+        assert sending.claim(tx, store._directory, WEIXIN, store.lane, store.epoch, 10, uses=store._uses)
+        raise StoreError("the disk is full")
+
+    with pytest.raises(StoreError):
+        await hands.store.write(lose)
+    stopped: list[str] = []
+    claims = await hands.store.claim(WEIXIN, 10, stopped=lambda _, why: stopped.append(why))
+    assert (texts(list(claims)), stopped) == (["text 1"], [])
 
 
 async def test_a_chat_gives_a_handful_at_a_time(hands: Hands) -> None:

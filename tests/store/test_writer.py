@@ -110,6 +110,34 @@ async def test_many_jobs_share_a_commit(desk: Desk) -> None:
     assert desk.check() == places[-1] + 1
 
 
+async def test_what_is_remembered_beside_the_tables_goes_with_them(desk: Desk) -> None:
+    """A job that fails, alone or among others, takes back what it did outside; one that is kept does not."""
+    undone: list[str] = []
+
+    def job(name: str, *, fails: bool = False) -> Callable[[Tx], None]:
+        def run(tx: Tx) -> None:
+            tx.if_undone(lambda: undone.append(name))
+            if fails:
+                raise Conflict("no")
+
+        return run
+
+    with pytest.raises(Conflict):
+        await desk.writer.submit(job("alone", fails=True))
+    assert undone == ["alone"]
+    waiting = await desk.hold()
+    jobs = [("first", False), ("second", True), ("third", False)]
+    asked = [asyncio.ensure_future(desk.writer.submit(job(name, fails=fails))) for name, fails in jobs]
+    await asyncio.sleep(0)
+    desk.gate.set()
+    await asyncio.gather(waiting, *asked, return_exceptions=True)
+    assert undone == ["alone", "second"]
+    desk.fail_commit = True
+    with pytest.raises(StoreError):
+        await desk.writer.submit(job("lost"))
+    assert undone == ["alone", "second", "lost"]
+
+
 async def test_a_group_is_bounded(desk: Desk) -> None:
     """The latency of the first job is bounded by the size of its group."""
     waiting = await desk.hold()
