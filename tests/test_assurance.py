@@ -43,7 +43,7 @@ from bridge.ledger.tree import leaf_hash
 from bridge.message import SYMPHONY, WEIXIN, Batch, Echo, Message, Receipt, Sighting, Unasked, sighting
 from bridge.pipeline import House, Pace
 from bridge.policy import PolicySet, Source, assemble
-from bridge.ports import Claim
+from bridge.ports import Claim, Step
 from bridge.records.certificate import Certificate, read
 from bridge.store import certificates, heartbeats
 from bridge.store.database import Database
@@ -1224,3 +1224,79 @@ async def test_days_that_were_certified_before_they_came_are_certified_again(wor
         assert (made.day, made.run) == (one.day, 2)
         missing = made.lists["fault source missing"]
         assert [item.partition(":")[0] for item in missing] == [f"symphony/{lost.id}"]
+
+
+async def test_what_waits_behind_what_waits_is_not_left_over(world: World) -> None:
+    """A client's window is closed, for weeks: nobody is called about the second message into it either."""
+    await world.begin()
+    await world.pass_on()
+    for text in ("first", "second", "third"):
+        said = message(SYMPHONY, text, sent_at=world.clock.now())
+        world.lines[SYMPHONY].peer.stream.append(said)
+        await world.hands.say(said)
+        for claim in await world.database.claim(WEIXIN, 9):
+            await world.hands.end(claim, Step.WAIT, reason="asleep")
+    for _ in range(3):
+        made = await world.certificate()
+        await world.pass_on()
+        assert not [one for one in made.alerts if "not sent yet" in one], made.alerts
+
+
+async def test_a_morning_that_was_settled_hides_no_day(world: World) -> None:
+    """Somebody explains what a run of the unfinished day found; then nobody certifies for a fortnight: that
+    day is among those that stand."""
+    await world.begin()
+    await world.pass_on()
+    world.clock.forward(3 * HOUR)
+    start = world.clock.now() // DAY * DAY
+    day = datetime.fromtimestamp(start / 1000, UTC).date()
+    await world.assurance.certify(str(day), start, start + DAY, ask=False)
+    await settled(world, str(day))
+    world.clock.forward(14 * DAY)
+    last = due(world.clock.now(), world.assurance.plan.hour)
+    standing = await world.database.read(lambda db: certificates.stand(db, last))
+    assert str(day) in [one.name for one in standing]
+
+
+async def test_a_clock_put_back_while_a_day_is_certified_accuses_nobody(world: World) -> None:
+    """Two minutes, during the canary: the day is certified again, and its entry is one still."""
+    await world.begin()
+    await world.pass_on()
+    world.clock.forward(DAY - world.clock.now() % DAY + 90_000)
+    plant = world.assurance.plant
+    assert plant is not None
+
+    async def put_back(key: str, note: str) -> None:
+        world.clock.set_by(-120_000)
+        await plant(key, note)
+
+    world.assurance.plant = put_back
+    await world.assurance.certify_day(date(2026, 1, 5))
+    world.assurance.plant = plant
+    found = await world.database.read(certificates.book)
+    assert not found.spoiled and len(found.runs) == 1
+    world.clock.forward(DAY)
+    world.heard()
+    await world.assurance.certify_due()
+    runs = await world.database.read(certificates.certified)
+    assert [one.run for one in runs if one.day == "2026-01-05"] == [1, 2]
+
+
+async def test_a_clock_put_back_puts_no_delivery_out_of_order(world: World) -> None:
+    """Five minutes between two deliveries into one chat: the network shows them as they went."""
+    await world.begin()
+    shown = showing(world)
+    await world.notices(WEIXIN)
+    true = world.clock.now()
+    for number, back in enumerate((0, -300_000)):
+        true += 600_000
+        world.clock.forward(600_000)
+        world.clock.set_by(back)
+        said = message(WEIXIN, f"said {number}", sent_at=true)
+        world.lines[WEIXIN].peer.stream.append(said)
+        await world.hands.say(said)
+        for claim in await world.database.claim(SYMPHONY, 9):
+            shown.append(as_shown(claim, true))
+            await world.hands.end(claim)
+    made = await world.certificate()
+    assert not [name for name in made.lists if "reordered" in name], made.lists

@@ -158,12 +158,12 @@ class Known(NamedTuple):
 
 class Ours(NamedTuple):
     """What may be shown in our name under a permit: a delivery's number (0 for a note of the house), the
-    letters that have to be in it, when it was sent at its first try (0 where that is not known), and where it
-    goes ("" where that is not known)."""
+    letters that have to be in it, the place of the entry that its first try arrived, counted from 1 (0 where
+    none did), and the conversation that it goes to ("" where that is not known)."""
 
     number: int
     letters: str
-    at: int = 0
+    place: int = 0
     conversation: str = ""
 
 
@@ -299,8 +299,8 @@ class Recount:
             yield Fault(Stage.OUTBOX, What.ALTERED, name, detail)
         if not self.arrived.add(ours.number):
             yield Fault(Stage.OUTBOX, What.DUPLICATE, name, f"again as {one.id}")
-        elif ours.at:
-            place = _Place(one.at, (ours.at, ours.number), name)
+        elif ours.place:
+            place = _Place(one.at, (ours.place, ours.number), name)
             yield from self._placed(Stage.OUTBOX, one.conversation, place)
 
     def _placed(self, stage: Stage, conversation: str, place: _Place) -> Iterator[Fault]:

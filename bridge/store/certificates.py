@@ -221,6 +221,9 @@ def _entries(
         yield row, entry if place == (row.lane, row.seq, row.subject) else None
 
 
+PUT_BACK = 3_600_000
+"""How far (milliseconds) a clock may be put back while a certificate is made: its day is certified again."""
+
 _NUMBERS = ("archived", "differences", "alerts", "gaps", "uncompared")
 _NONE = {"gaps": 0, "uncompared": 0, "unasked": [], "entries": [0, 0], "written": [0, 0]}
 _TYPES = {**dict.fromkeys(_NUMBERS, int), "since": int, "until": int, "run": int, "sha256": str}
@@ -237,8 +240,10 @@ def _kept(entry: Entry) -> Kept | None:
     if not all(isinstance(one, list) and [*map(type, one)] == [int, int] for one in pairs):
         return None
     span = span_of(day)
-    if span is None or span[0] != facts["since"] or not span[0] < facts["until"] <= min(span[1], entry.at):
-        return None  # of no day, of another, or of one that had not come
+    if span is None or span[0] != facts["since"]:
+        return None  # of no day, or of another
+    if not span[0] < facts["until"] <= min(span[1], entry.at + PUT_BACK):
+        return None  # of one that had not come
     counts = {name: facts[name] for name in _NUMBERS}
     unasked = tuple(map(str, facts["unasked"]))
     ends = facts["since"], facts["until"], facts["sha256"]
@@ -390,7 +395,7 @@ def stand(db: Connection, last: date, entries: Book | None = None) -> list[Stand
     entries = entries or book(db)
     found = defaultdict[str, set[Finding]](set, _found(db, entries, last - timedelta(days=RECENT)))
     first = began(db, last)
-    done, tried = _settled_days(entries.settled, first, last), {one.day for one in entries.runs}
+    done, tried = _settled_days(entries, first, last), {one.day for one in entries.runs}
     for day in lacking(entries.runs, first, last):
         if day not in done:
             found[str(day)].add(UNASKED if str(day) in tried else NEVER)
@@ -488,7 +493,7 @@ def in_time(runs: Sequence[Kept], now: int = sys.maxsize) -> list[Kept]:
     found: list[Kept] = []
     reopened: set[int] = set()
     for one in reversed(runs):
-        if one.until not in reopened and one.at <= now:
+        if one.until not in reopened and one.until <= one.at <= now:
             found.append(one)
         reopened |= _yet_to_end(one.at)
         reopened |= {end for end in _yet_to_end(one.written[0]) if end <= one.since <= end + RECENT * DAY}
@@ -536,9 +541,15 @@ def lacking(runs: Sequence[Kept], first: date, last: date) -> list[date]:
     return sorted(_days(first, last, first, last) - had)
 
 
-def _settled_days(settled: Mapping[str, Settled], first: date, last: date) -> set[date]:
-    """The days between two that somebody settled; one by one, or together where they had no run."""
-    names = [name for name, done in settled.items() if span_of(name) and (".." not in name or not done.run)]
+def _settled_days(entries: Book, first: date, last: date) -> set[date]:
+    """The days between two that somebody settled, once they had ended; one by one, or together where they
+    had no run."""
+    ended = {(one.day, one.run) for one in entries.runs if one.ended}
+    names = [
+        name
+        for name, done in entries.settled.items()
+        if span_of(name) and (not done.run or (".." not in name and (name, done.run) in ended))
+    ]
     ends = ([date.fromisoformat(one) for one in name.split("..")] for name in names)
     return {day for some in ends for day in _days(some[0], some[-1], first, last)}
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
-from sqlalchemy import Connection, LargeBinary, and_, cast, func, or_, select
+from sqlalchemy import Connection, LargeBinary, and_, cast, exists, func, or_, select
 
 from bridge.errors import StoreError
 from bridge.flow import ENDED, TESTIFIED, became
@@ -548,9 +548,16 @@ class _Work:
             for number in self._each(new.order_by(m.id)):
                 self.found.note(("archive", "left over"), "unprocessed", f"message/{number}")
         permits = select(d.permit).order_by(d.id)
-        for permit in self._each(
-            permits.where(is_open(s.deliveries), d.state != "waiting", d.message < first)
-        ):
+        # What waits for its reader to write is neither, nor is what waits behind it.
+        ahead = s.deliveries.alias()
+        behind = exists().where(
+            ahead.c.network == d.network,
+            ahead.c.conversation == d.conversation,
+            is_open(ahead),
+            ahead.c.state == "waiting",
+            ahead.c.id <= d.id,
+        )
+        for permit in self._each(permits.where(is_open(s.deliveries), ~behind, d.message < first)):
             self.found.note(("outbox", "left over"), "unprocessed", f"delivery/{permit}")
         for permit in self._each(permits.where(states_in(d.state, "parked", "failed"), d.message < last)):
             self.found.note(("outbox", "left over"), "failed", f"delivery/{permit}")
@@ -885,15 +892,16 @@ def _ours(db: Connection, network: str, permits: Collection[str]) -> dict[str, O
     """What may be shown in our name by these permits: deliveries with what passed, and signed checkpoints."""
     d, m, v = s.deliveries.c, s.messages.c, s.verdicts.c
     query = (
-        select(d.permit, d.id, d.attempt, d.done_at, d.state, d.conversation)
+        select(d.permit, d.id, d.attempt, d.state, d.conversation)
         .add_columns(m.lane, m.entry, v.entry.label("verdict"))
         .select_from(s.deliveries.join(s.messages, m.id == d.message).join(s.verdicts, v.id == d.verdict))
         .where(d.permit.in_(permits), d.network == network)
     )
-    found = {}
+    found, stories = {}, _stories(db, permits)
     for row in db.execute(query):
-        at = row.done_at if row.state == "sent" and row.attempt <= 1 else 0
-        found[row.permit] = Ours(row.id, letters(_passed(db, row)), at, _where(row.conversation))
+        went = [entry.seq + 1 for entry in stories[row.permit] if entry.kind in SENT]
+        place = went[0] if went and row.state == "sent" and row.attempt <= 1 else 0
+        found[row.permit] = Ours(row.id, letters(_passed(db, row)), place, _where(row.conversation))
     for permit in permits:
         name, _, place = permit.partition("/")
         lane, _, size = place.partition("/")

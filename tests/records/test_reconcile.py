@@ -87,7 +87,7 @@ def test_what_is_said_in_our_name_is_ours_to_the_letter() -> None:
 
 def test_deliveries_that_the_network_has_in_another_order_are_named() -> None:
     """What was sent at its first try stands where it was sent."""
-    ours = {f"p{n}": Ours(n, "", at=n * 10) for n in (1, 2, 3)}
+    ours = {f"p{n}": Ours(n, "", place=n * 10) for n in (1, 2, 3)}
     recount = Recount(SYMPHONY, (1, 9), (1, 9))
     shown = [_ours("p1", 1, ""), _ours("p3", 2, ""), _ours("p2", 3, "")]
     assert list(recount.compare(shown, {}, ours)) == []
