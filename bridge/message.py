@@ -488,7 +488,8 @@ class Permit:
     from 1. `uncertain` says that an earlier attempt may have arrived; `unknown`, that nothing but its row
     says that none was made, which is reason to look and none to believe that its reader saw it.
     `first_try_at` is when the first attempt was made, or may have been; `archived_at` when the message came
-    into the archive. `epoch` is that of the lane's lease.
+    into the archive. `above` is the permit whose words `content.quote` has, "" for none. `epoch` is that of
+    the lane's lease.
     """
 
     id: str
@@ -501,6 +502,7 @@ class Permit:
     unknown: bool = False
     first_try_at: int = 0
     archived_at: int = 0
+    above: str = ""
     epoch: int = 0
     seal: object = field(repr=False, default=None)
 

@@ -137,21 +137,17 @@ def _policy(one: Record) -> Iterator[tuple[str, str]]:
 
 
 class _Earlier:
-    """What messages of a package are known by in the networks, for whoever answers, replaces or takes back
-    one of them."""
+    """By which permits messages of a package went out, for whoever answers, replaces or takes back one of
+    them."""
 
     def __init__(self, case: Case, disclosure: Disclosure, found: Mapping[Place, Record]) -> None:
         self.found, self.disclosure = found, disclosure
-        self._known: dict[tuple[str, str], tuple[_Fields, Way | None]] = {}
+        self._known: dict[str, tuple[_Fields, Way]] = {}
         for life in case.lives:
-            said, all_ = _Fields(found[life.places[0]]), list(case.about(life))
-            known = said, _way(all_)
-            network = str(all_[0].entry.facts.get("network", ""))
-            if own := said.get("id"):
-                self._known[network, own] = known
-            self._known |= {(way.network, one): known for way in ways(all_) for one in way.ids}
+            said = _Fields(found[life.places[0]])
+            self._known |= {way.permit: (said, way) for way in ways(case.about(life))}
 
-    def above(self, said: _Fields, network: str, since: Place | None, language: str) -> str | None:
+    def above(self, said: _Fields, network: str, shown: Way, language: str) -> str | None:
         """The words that a message stood below where it arrived; "" where it is about no other, or nothing of
         that one had arrived by then."""
         named: str | None = said.get("replaces") or said.get("refers_to")
@@ -159,13 +155,13 @@ class _Earlier:
             return named  # None: even that is kept back
         if QUOTE in self.disclosure.things:
             return None
-        known = self._known.get((network, named))
+        if not shown.above:
+            return ""
+        known = self._known.get(shown.above)
         if known is None:
             return None if self.disclosure.messages else phrase("elsewhere", language)
         earlier, way = known
-        if way is None or way.verdict is None or way.arrived not in (ALL, PART):
-            return ""
-        if since and way.since and since[0] == way.since[0] and since < way.since:
+        if way.verdict is None:
             return ""
         text: str | None = _Fields(self.found[way.verdict]).get("text", earlier.get("text"))
         if text is None:
@@ -231,7 +227,7 @@ def _told(
         receipts=tuple(dict.fromkeys(one for permit in ways(case.about(life)) for one in permit.ids)),
         files=tuple(_files(life, said, found, files)),
         steps=tuple(_step(found[place], entry) for place, entry in zip(life.places, entries, strict=True)),
-        below="" if way is None or ours or whole else earlier.above(said, network, way.since, language),
+        below="" if way is None or ours or whole else earlier.above(said, network, way, language),
     )
 
 

@@ -230,7 +230,7 @@ class Way:
     arrived: str = NOTHING
     ids: tuple[str, ...] = ()
     permit: str = ""  # the subject of its entries
-    since: Place | None = None  # the entry by which something had arrived
+    above: str = ""  # the subject of the entries of the permit whose words stood above what arrived
 
 
 def ways(life: Iterable[Exhibit]) -> list[Way]:
@@ -248,9 +248,8 @@ def ways(life: Iterable[Exhibit]) -> list[Way]:
             )
         elif way := found.get(entry.subject):
             ids = dict.fromkeys((*way.ids, *_ids(entry)))
-            arrived = _arrived(entry, way.arrived)
-            since = way.since or (None if arrived == NOTHING else one.place)
-            found[entry.subject] = replace(way, arrived=arrived, ids=tuple(ids), since=since)
+            arrived, above = _arrived(entry, way.arrived), _above(entry) or way.above
+            found[entry.subject] = replace(way, arrived=arrived, ids=tuple(ids), above=above)
     return list(found.values())
 
 
@@ -261,6 +260,12 @@ def _arrived(entry: Entry, before: str) -> str:
     if entry.kind == "delivery:failed":
         return LOST
     return PART if before == NOTHING and _ids(entry) else before
+
+
+def _above(entry: Entry) -> str:
+    """The permit whose words stood above what the network had taken by this entry, as `Way.permit`."""
+    above = entry.facts.get("above")
+    return f"delivery/{above}" if above else ""
 
 
 def _ids(entry: Entry) -> tuple[str, ...]:

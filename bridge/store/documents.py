@@ -33,9 +33,10 @@ from bridge.search.document import Attached, Decided, Delivered, Held, Person
 from bridge.store import schema as s
 from bridge.store.codec import inspection_from, words_in
 from bridge.store.directory import Directory
+from bridge.store.permits import WENT
 from bridge.store.prepared import Prepared
 from bridge.store.proving import testimony
-from bridge.store.quoting import quoted_text
+from bridge.store.quoting import quoted
 from bridge.store.rows import WORDS_OF_OURS, final_words, find_message, is_gone
 from bridge.store.vault import Vault, apart, vault_of
 from bridge.words import visible
@@ -134,7 +135,7 @@ def _files() -> Select[Any]:
 def _deliveries() -> Select[Any]:
     d = s.deliveries.c
     columns = (d.message, d.permit, d.network, d.state, d.done_at, d.reason)
-    return select(*columns, d.first_try_at, d.verdict, d.marks).order_by(d.id)
+    return select(*columns, d.verdict, d.marks).order_by(d.id)
 
 
 def _arrivals() -> Select[Any]:
@@ -555,17 +556,23 @@ class Stored:
 
     @property
     def sent_quote(self) -> str:
-        """What stood above what was sent, as what that answers, edits or takes back; "" if nothing."""
+        """What stood above what was sent, as what that answers, edits or takes back; "" if nothing: as the
+        entry says by which the network had it."""
         content = self._content(self._delivered())
         named = self.value.get("replaces") or self.value.get("refers_to")
         if content is None or content.notice or not named:
             return ""
         try:
             where = self.network, named, self._clear.conversation
-            quote = quoted_text(self._page.reading.db, *where, self._delivered()[-1][6])
+            quote = quoted(self._page.reading.db, *where, self._above(self._delivered()[-1][1]))
         except StoreError:
             return ""  # what it is about does not open any more: that one says so itself
-        return visible(quote)
+        return visible(quote.text)
+
+    def _above(self, permit: str) -> str:
+        """The permit whose words stood above what arrived by this one, "" for none."""
+        took = [one.entry for one in self.passages if one.permit == permit and one.entry.kind in WENT]
+        return str(took[-1].facts.get("above", "")) if took else ""
 
     def _delivered(self) -> list[Any]:
         rows = self._page.deliveries.get(self.number, ())

@@ -252,6 +252,7 @@ deliveries = Table(
     Column("epoch", Integer, nullable=False, server_default="0"),
     Column("uncertain", Integer, nullable=False, server_default="0"),
     Column("first_try_at", BigInteger, nullable=False, server_default="0"),
+    Column("above", Word),  # the permit whose words every try is shown below, "" for none; NULL: never tried
     Column("done_at", BigInteger, nullable=False, server_default="0"),
     Column("reason", Word, nullable=False, server_default=""),
 )

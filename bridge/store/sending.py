@@ -16,7 +16,7 @@ from sqlalchemy import and_, bindparam, case, exists, func, literal_column, not_
 
 from bridge import words
 from bridge.flow import LONGEST_PAUSE, DeliveryState, after
-from bridge.message import _SEAL, SYMPHONY, WEIXIN, Content, Permit, Receipt, Traffic
+from bridge.message import _SEAL, SYMPHONY, WEIXIN, Content, Permit, Traffic
 from bridge.ports import DIRECT, Attempt, Claim, Step, Stopped, ignore
 from bridge.store import schema as s
 from bridge.store.codec import message_from, verdict_words
@@ -24,7 +24,7 @@ from bridge.store.directory import Directory
 from bridge.store.judging import Rulings, drop_unpaired, fail_delivery, tell_sender
 from bridge.store.permits import ALTERED, BESIDE, SPENT, names_files, objection, story
 from bridge.store.prepared import Prepared
-from bridge.store.quoting import quoted_text, under_way
+from bridge.store.quoting import Quoted, quoted, under_way
 from bridge.store.rows import (
     FAR,
     MESSAGE_CONTENT,
@@ -273,6 +273,7 @@ _CLAIM = Prepared(
             (s.deliveries.c.first_try_at == literal_column("0"), bindparam("b_now")),
             else_=s.deliveries.c.first_try_at,
         ),
+        above=bindparam("b_above"),
     )
 )
 
@@ -334,8 +335,9 @@ def claim(
         except UNREADABLE:
             wrong[row.id] = ALTERED
     if claims:
-        rows = ({"b_id": row.id, "b_epoch": epoch, "b_now": tx.now} for row in going if row.id not in wrong)
-        _CLAIM.many(tx.db, list(rows))
+        taken = zip([row.id for row in going if row.id not in wrong], claims, strict=True)
+        rows = ({"b_id": number, "b_above": one.permit.above} for number, one in taken)
+        _CLAIM.many(tx.db, [row | {"b_epoch": epoch, "b_now": tx.now} for row in rows])
     if any(directory.ended(row.pair_of_message) for row in sound):
         # It was in hand when its pair was ended, and has come back.
         drop_unpaired(tx, lane, (row for row in sound if directory.ended(row.pair_of_message)))
@@ -549,7 +551,8 @@ def _own_words(tx: Tx, network: str, chat: str) -> tuple[list[int], int]:
 
 def _claimed(tx: Tx, directory: Directory, row: object, epoch: int, uses: Uses) -> Claim:
     direct = row.conversation.startswith(DIRECT)  # the table has a token of the address
-    content = _content(tx.db, directory, row)
+    above = _above(tx.db, row)
+    content = _content(tx.db, directory, row, above.text)
     first = row.first_try_at or tx.now
     uncertain = bool(row.uncertain) or uses.may_have_arrived(row.permit)
     unknown = uses.is_unknown(row.permit, row.network)
@@ -565,6 +568,7 @@ def _claimed(tx: Tx, directory: Directory, row: object, epoch: int, uses: Uses) 
         # Where it is looked for, its row is not what says since when.
         first_try_at=min(first, made_at(row.permit)) if uncertain or unknown else first,
         archived_at=row.archived_at,
+        above=above.permit,
         epoch=epoch,
         seal=_SEAL,
     )
@@ -573,7 +577,17 @@ def _claimed(tx: Tx, directory: Directory, row: object, epoch: int, uses: Uses) 
     return Claim(permit, Traffic(row.last_inbound_at, row.traffic_sent, row.inbound))
 
 
-def _content(db: object, directory: Directory, row: object) -> Content:
+def _above(db: object, row: object) -> Quoted:
+    """What its reader is shown it below: the same at each try."""
+    if row.notice_for is not None:
+        return Quoted()
+    message = message_from(row.body, b"")
+    chosen = row.above if isinstance(row.above, str) else None
+    named = message.replaces or message.refers_to
+    return quoted(db, message.network, named, message.conversation, chosen)
+
+
+def _content(db: object, directory: Directory, row: object, quote: str) -> Content:
     message = message_from(row.body, b"")
     if (row.notice_for is None) == (message.sender == WORDS_OF_OURS):
         raise ValueError("what is no notice goes out as it was judged, whatever its row says")
@@ -582,8 +596,6 @@ def _content(db: object, directory: Directory, row: object) -> Content:
     # Who was paired only after writing has no pair on the message.
     route = directory.route(row.pair_of_message, message.network) or directory.find(message)[1]
     let_out = verdict_words(row.verdict_body, message.text)
-    named = message.replaces or message.refers_to
-    quote = quoted_text(db, message.network, named, message.conversation, row.first_try_at or FAR)
     content = final_words(message.kind, let_out, row.marks, route, message.sender_name, quote)
     if not message.files:
         return content
@@ -634,7 +646,7 @@ class _Attempts:
         elif attempt.step is Step.WAIT:
             row |= self._wait(attempt)
         elif attempt.step is Step.PARK:
-            self._fact("delivery:parked", permit, {"reason": attempt.reason} | _ids(attempt.receipt))
+            self._fact("delivery:parked", permit, {"reason": attempt.reason} | _taken(attempt))
             self.notices.append((permit.message_seq, attempt.notice))
         self.rows.append(row)
         self.chats.add((permit.network, self.tx.vault.hidden(permit.conversation)))
@@ -650,14 +662,14 @@ class _Attempts:
         if attempt.step is Step.SEND:
             self.since[permit.network] = min(permit.first_try_at, self.since.get(permit.network, FAR))
             kind = "delivery:found" if receipt.found else "delivery:sent"
-            self._fact(kind, permit, _ids(receipt))
+            self._fact(kind, permit, _taken(attempt))
 
     def _wait(self, attempt: Attempt) -> dict:
         permit = attempt.permit
         c = s.chats.c
         chat = self.tx.vault.hidden(permit.conversation)
         query = select(c.inbound).where(c.network == permit.network, c.conversation == chat)
-        self._fact("delivery:waiting", permit, {"reason": attempt.reason} | _ids(attempt.receipt))
+        self._fact("delivery:waiting", permit, {"reason": attempt.reason} | _taken(attempt))
         if (self.tx.db.execute(query).scalar() or 0) > attempt.traffic.inbound:
             # They wrote while we were finding out that they had not: the window is open again.
             return {"b_state": DeliveryState.READY.value, "b_next": self.tx.now}
@@ -704,9 +716,13 @@ class _Attempts:
         return found
 
 
-def _ids(receipt: Receipt | None) -> dict[str, list[str]]:
-    """What an entry says of a receipt: the network's ids, also of parts that went out before a refusal."""
-    return {"ids": [one for one in receipt.ids if one.isascii()]} if receipt else {}
+def _taken(attempt: Attempt) -> dict[str, object]:
+    """What an entry says of a receipt: the network's ids, also of parts that went out before a refusal, and
+    the permit whose words stand above it, if any do."""
+    if attempt.receipt is None:
+        return {}
+    ids = [one for one in attempt.receipt.ids if one.isascii()]
+    return {"ids": ids} | ({"above": attempt.permit.above} if attempt.permit.above else {})
 
 
 _INSERT_RECEIPT = upserting(

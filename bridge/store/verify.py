@@ -92,7 +92,7 @@ __all__ = ["OPERATIONAL", "WHILE_OPEN", "Finding", "Summary", "verify", "verify_
 OPERATIONAL: Mapping[str, frozenset[str]] = {
     "lanes": frozenset({"owner", "lease_until"}),
     "files": frozenset({"attempt", "next_at"}),
-    "deliveries": frozenset({"next_at", "epoch", "uncertain", "first_try_at"}),
+    "deliveries": frozenset({"next_at", "epoch", "uncertain", "first_try_at", "above"}),
     "reviews": frozenset({"marked"}),
     "copies": frozenset({"since", "upto", "attempt", "next_at", "reason", "held", "until"}),
 }

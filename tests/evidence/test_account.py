@@ -13,6 +13,7 @@ from bridge.evidence import package
 from bridge.evidence.account import Account, _step, account
 from bridge.evidence.disclosure import ALL, LOST, NOTHING, PART, disclosing, named
 from bridge.evidence.exhibits import Case, Making
+from bridge.evidence.phrases import phrase
 from bridge.message import File, Kind, Outcome, Receipt
 from bridge.ports import Step
 from bridge.store import exhibits
@@ -122,7 +123,9 @@ def test_how_much_arrived_and_below_which_quote(tmp_path: Path) -> None:
     asyncio.run(_arrivals(tmp_path))
     engine = open_engine(f"sqlite:///{tmp_path / 'weighbridge.db'}")
     with engine.connect() as db, db.begin():
-        found = exhibits.gather(db, range(1, 12), verifiers([key_of(tmp_path)]), lambda *_: None)
+        keys = verifiers([key_of(tmp_path)])
+        found = exhibits.gather(db, range(1, 12), keys, lambda *_: None)
+        alone = exhibits.gather(db, [2], keys, lambda *_: None)
     engine.dispose()
     by_text = {one.written: one for one in told(found).messages}
     assert {text: one.arrived for text, one in by_text.items() if one.kind == "text"}.items() >= {
@@ -134,7 +137,8 @@ def test_how_much_arrived_and_below_which_quote(tmp_path: Path) -> None:
     assert recall.below == "a long one"
     assert by_text["as of old"].below == ""  # what it is about came later
     assert by_text["of many"].below == "长" * 59 + "…"
-    assert "not in this package" in (by_text["refused"].below or "")
+    assert by_text["refused"].below == ""  # it arrived below nothing
+    assert told(alone).messages[0].below == phrase("elsewhere", "en")
     kept = {one.number: one for one in told(found, "text").messages}
     assert (kept[edit.number].below, kept[recall.number].below) == (None, None)
 

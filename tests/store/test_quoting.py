@@ -14,7 +14,7 @@ from bridge.errors import Damaged
 from bridge.message import SYMPHONY, WEIXIN, Kind, Receipt
 from bridge.ports import Step
 from bridge.store.documents import documents
-from bridge.store.quoting import quoted_text
+from bridge.store.quoting import quoted
 from bridge.words import QUOTE
 from connectors.weixin.wire import compose
 
@@ -110,7 +110,7 @@ async def test_an_id_that_a_network_never_gave_leads_to_nothing(hands: Hands) ->
         f"UPDATE receipts SET id = '{first}' WHERE id = '{second}'",
     )
     with pytest.raises(Damaged, match="not what was permitted"):
-        await hands.store.read(lambda db: quoted_text(db, WEIXIN, first, conversation))
+        await hands.store.read(lambda db: quoted(db, WEIXIN, first, conversation))
 
 
 @pytest.mark.parametrize(
@@ -121,9 +121,9 @@ async def test_only_allowed_words_are_quoted(hands: Hands, text: str, allowed: s
     not arrived."""
     await hands.say(said := message(WEIXIN, 1, text))
     place = (WEIXIN, "1", said.conversation)
-    assert await hands.store.read(lambda db: quoted_text(db, *place)) == ""
+    assert await hands.store.read(lambda db: quoted(db, *place).text) == ""
     await hands.send(SYMPHONY)
-    assert await hands.store.read(lambda db: quoted_text(db, *place)) == allowed
+    assert await hands.store.read(lambda db: quoted(db, *place).text) == allowed
 
 
 async def test_what_a_person_kept_from_a_reader_no_edit_brings_him(hands: Hands) -> None:
@@ -183,3 +183,100 @@ async def test_the_record_has_the_quote_that_went_out(hands: Hands) -> None:
     assert [sent["other words"], sent["more words"]] == shown
     assert (shown[0], shown[1].startswith("late late"), shown[1][-1], len(shown[1])) == ("", True, "…", QUOTE)
     assert f"「{shown[1]}」" in compose(again.permit.content)
+
+
+async def sent_quotes(hands: Hands) -> dict[str, str]:
+    """The words that the record has above each message."""
+    return await hands.store.read(lambda db: {one.text: one.sent_quote for one in documents(db, range(1, 9))})
+
+
+@pytest.mark.parametrize("back", [0, -2_000, -300_000])
+async def test_no_clock_decides_what_is_quoted(hands: Hands, back: int) -> None:
+    """A clock that is corrected between a message and its edit: each try has what had arrived above it, and
+    so has the record."""
+    await hands.say(message(SYMPHONY, "orig", "shall we meet at ten"))
+    await hands.send(WEIXIN)
+    hands.clock.set_by(back)
+    await hands.say(message(SYMPHONY, "edit", "no, at eleven", replaces="orig"))
+    (first,) = await hands.claim(WEIXIN)
+    await hands.end(first, Step.RETRY, at=hands.clock.now(), uncertain=True, reason="unreachable")
+    (again,) = await hands.claim(WEIXIN)
+    await hands.end(again)
+    assert [one.permit.content.quote for one in (first, again)] == ["shall we meet at ten"] * 2
+    assert (await sent_quotes(hands))["no, at eleven"] == "shall we meet at ten"
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_each_try_has_the_same_words_above_it(hands: Hands, lost: bool) -> None:
+    """What arrives, or is lost, between two tries changes nothing: the first may have arrived as it was."""
+    await hands.say(message(SYMPHONY, "orig", "the words"))
+    (orig,) = await hands.claim(WEIXIN)
+    await hands.end(orig, **{} if lost else {"step": Step.PARK, "reason": "compliance"})
+    await hands.say(message(SYMPHONY, "answer", "other words", refers_to="orig"))
+    (first,) = await hands.claim(WEIXIN)
+    await hands.end(first, Step.RETRY, at=hands.clock.now(), uncertain=True, reason="unreachable")
+    if lost:
+        ((taken,),) = await hands.rows("SELECT id FROM receipts")
+        await hands.say(message(WEIXIN, "f", "", kind=Kind.FAILED, refers_to=taken))
+    else:
+        await hands.store.retry_delivery(orig.permit.id, "carol", "unblocked")
+    quotes = []
+    while claims := await hands.claim(WEIXIN):
+        for claim in claims:
+            quotes += [claim.permit.content.quote] if claim.permit.id == first.permit.id else []
+            await hands.end(claim)
+    assert quotes == [first.permit.content.quote] == ["the words" if lost else ""]
+    assert (await sent_quotes(hands))["other words"] == quotes[0]
+
+
+async def test_the_record_rests_on_entries(hands: Hands) -> None:
+    """What the columns say of when, and below what, a message was tried changes nothing that the record says
+    of it: its entry has the permit that stood above it."""
+    await hands.say(message(SYMPHONY, "orig", "the words"))
+    await hands.send(WEIXIN)
+    await hands.say(
+        message(SYMPHONY, "answer", "other words", refers_to="orig"), message(SYMPHONY, 3, "more")
+    )
+    await hands.send(WEIXIN)
+    first, answer, more = await hands.entries("delivery:sent")
+    assert [one.facts.get("above") for one in (first, answer, more)] == [
+        None, first.subject.removeprefix("delivery/"), None,
+    ]  # fmt: skip
+    before = await sent_quotes(hands)
+    await change(hands, "UPDATE deliveries SET first_try_at = 1, above = ''")
+    assert await sent_quotes(hands) == before
+    assert before == {"the words": "", "other words": "the words", "more": ""}
+
+
+async def test_a_choice_that_was_changed_brings_no_other_words(hands: Hands) -> None:
+    """Between two tries somebody writes another permit into the row, one that never arrived or is of another
+    message: nothing stands above the second try."""
+    await hands.say(message(SYMPHONY, "kept", "never to be said"))
+    (kept,) = await hands.claim(WEIXIN)
+    await hands.end(kept, Step.PARK, reason="compliance")
+    await hands.store.drop_delivery(kept.permit.id, "carol", "must not go out")
+    await hands.say(message(SYMPHONY, "that", "and that"))
+    (that,) = await hands.claim(WEIXIN)
+    await hands.end(that)
+    await hands.say(message(SYMPHONY, "edit", "other words", replaces="kept"))
+    for permit in (kept.permit.id, that.permit.id):
+        (claim,) = await hands.claim(WEIXIN)
+        await hands.end(claim, Step.RETRY, at=hands.clock.now(), reason="unreachable")
+        await change(hands, f"UPDATE deliveries SET above = '{permit}' WHERE state = 'ready'")
+    (claim,) = await hands.claim(WEIXIN)
+    assert (claim.permit.content.text[-11:], claim.permit.content.quote) == ("other words", "")
+
+
+async def test_what_is_about_a_stopped_delivery_goes_out_without_it(hands: Hands) -> None:
+    """It was altered, stopped and dropped, so that nobody was shown it: said anew, it arrives."""
+    await hands.say(message(SYMPHONY, "orig", "the words"))
+    await change(hands, "UPDATE deliveries SET marks = 'late'")
+    assert await hands.claim(WEIXIN) == []
+    ((permit,),) = await hands.rows("SELECT permit FROM deliveries WHERE state = 'parked'")
+    await hands.store.drop_delivery(permit, "carol", "said anew")
+    await hands.say(message(SYMPHONY, "again", "the words, said anew", replaces="orig"))
+    (claim,) = await hands.claim(WEIXIN)
+    assert (claim.permit.content.text.split("\n")[-1], claim.permit.content.quote) == (
+        "the words, said anew",
+        "",
+    )

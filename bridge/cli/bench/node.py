@@ -176,6 +176,7 @@ class Ticket:
     unknown: bool = False
     first_try_at: int = 0
     archived_at: int = 0
+    above: str = ""
     epoch: int = 0
 
 

@@ -398,6 +398,7 @@ def upgrade() -> None:
         sa.Column("epoch", sa.Integer(), server_default="0", nullable=False),
         sa.Column("uncertain", sa.Integer(), server_default="0", nullable=False),
         sa.Column("first_try_at", sa.BigInteger(), server_default="0", nullable=False),
+        sa.Column("above", WORD, nullable=True),
         sa.Column("done_at", sa.BigInteger(), server_default="0", nullable=False),
         sa.Column("reason", WORD, server_default="", nullable=False),
         sa.ForeignKeyConstraint(["message"], ["messages.id"], name=op.f("fk_deliveries_message")),
