@@ -142,10 +142,10 @@ class Database:
         self.clock = clock
         self.lane = 0
         self.epoch = -1
-        self._directory = Directory()
+        self._directory = Directory(goes_on=True)
         self._uses = Uses()
         self._looked_astray = -sending.ASTRAY_EVERY
-        self._reading_directory = Directory()
+        self._reading_directory = Directory(goes_on=True)
         self._writer = Writer(self.engine.execution_options(writes=True), clock.now)
         self._readers = ThreadPoolExecutor(1, "store-reader")
         self._reading: Connection | None = None
@@ -161,7 +161,7 @@ class Database:
             return await self._writer.submit(job)
         except StoreError:
             # What the directory read inside a transaction that failed may never have been true.
-            self._directory = Directory()
+            self._directory = Directory(goes_on=True)
             raise
 
     async def read(self, query: Callable[[Connection], Result]) -> Result:

@@ -113,7 +113,7 @@ _INSERT_FILE = Prepared(insert(s.files), ("message", "n", "network", "state"))
 def _insert_messages(tx: Tx, fresh: list[Message], directory: Directory, lane: int) -> None:
     rows, file_rows = [], []
     for number, message in enumerate(fresh, next_number(tx, s.messages.c.id)):
-        pair, _ = directory.find(message)
+        pair = directory.pair_of(message)
         facts = {"message": number, "network": message.network, "kind": message.kind.value}
         entry = tx.append(
             lane, "message:archived", f"message/{number}", facts, message_body(message), message.raw

@@ -6,9 +6,12 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from rig import ALICE, CONTACT, LI_LEI, PAIR, STREAM, Clock, message, new_store, opened
+from rig import ALICE, CONTACT, LI_LEI, PAIR, STREAM, Clock, Hands, message, new_store, opened
+from sqlalchemy import text
 
+from bridge.errors import Damaged
 from bridge.message import SYMPHONY, WEIXIN, Party
+from bridge.store.acts import note_pairs
 from bridge.store.directory import Directory
 
 
@@ -82,3 +85,47 @@ async def test_it_is_read_again_only_when_somebody_changed_it(tmp_path: Path) ->
     assert directory.find(message(SYMPHONY, 1)) == (None, None)
     assert directory.find(message(SYMPHONY, 1, conversation="s2"))[0] == 2
     store.close()
+
+
+async def change(hands: Hands, statement: str, **values: object) -> None:
+    """Write into the tables behind the bridge, and let the pairs be read again."""
+    await hands.store.write(lambda tx: tx.db.execute(text(statement), values) and note_pairs(tx))
+
+
+async def test_a_pair_that_does_not_open_stops_its_own_chats(hands: Hands) -> None:
+    """What its two write is archived and waits unjudged, what was to go to them is stopped and named; the
+    others go on, and so do the two when the row is put right."""
+    second = {"conversation": "stream-2", "sender": ALICE}
+    await hands.store.make_pair(PAIR | {"stream": "stream-2", "contact": "wkDesk/wmHan"}, "carol", "second")
+    await hands.say(message(SYMPHONY, 1, "before"))
+    ((whole,),) = await hands.rows("SELECT body FROM pairs WHERE id = 1")
+    await change(hands, "UPDATE pairs SET body = :spoiled WHERE id = 1", spoiled=b"\x01")
+    stopped: list[str] = []
+    claims = await hands.store.claim(WEIXIN, 9, stopped=lambda _, why: stopped.append(why))
+    assert (list(claims), stopped) == ([], ["altered"])
+    await hands.archive(message(SYMPHONY, 2, "theirs"), message(SYMPHONY, 3, "others'", **second))
+    await hands.archive(message(WEIXIN, 4, "from the client"))
+    told: list[int] = []
+    for one in await hands.store.unjudged(9, unreadable=told.append):
+        assert one.message.text == "others'"
+    ids = dict(await hands.rows("SELECT source_id, id FROM messages"))
+    assert set(told) == {ids["2"], ids["4"]}
+    await hands.judge()
+    assert await hands.send(WEIXIN) == ["others'"]
+    heal = text("UPDATE pairs SET body = :whole WHERE id = 1")
+    await hands.store.write(lambda tx: tx.db.execute(heal, {"whole": bytes(whole)}) and None)
+    assert [one.archived.message.text for one in await hands.judge()] == ["theirs", "from the client"]
+    assert await hands.send(WEIXIN) == ["theirs"]
+    await hands.store.retry_delivery(*(await hands.rows(STOPPED))[0], "carol", "put right")
+    assert await hands.send(WEIXIN) == ["before"]
+
+
+STOPPED = "SELECT permit FROM deliveries WHERE state = 'parked'"
+
+
+async def test_who_does_not_go_on_learns_of_it_at_once(hands: Hands) -> None:
+    """Whoever destroys, or shows, by what the pairs say does nothing by some of them."""
+    for spoil in ("UPDATE pairs SET body = :none", "DELETE FROM data_keys WHERE :none IS NOT NULL"):
+        await change(hands, spoil, none=b"\x01")
+        with pytest.raises(Damaged):
+            await hands.store.read(Directory().refresh)
