@@ -341,6 +341,7 @@ class _Delivery:
     ) -> None:
         self.connector, self.house, self.stop, self.tasks = connector, house, stop, tasks
         self.bell = house.bells.deliver[connector.network]
+        self.unreadable = _told_once()
         self.busy = 0
         self.results: list[Attempt] = []
 
@@ -360,7 +361,7 @@ class _Delivery:
         free = 0 if self.stop.is_set() else self.house.pace.concurrency - self.busy
         store, network = self.house.store, self.connector.network
         _, claims = await asyncio.gather(
-            store.record_attempts(results) if results else _nothing(),
+            store.record_attempts(results, self.unreadable) if results else _nothing(),
             store.claim(network, free, look=not results, stopped=self._stopped) if free else _nothing(),
         )
         for conversation in _by_conversation(claims):

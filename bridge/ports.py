@@ -444,8 +444,11 @@ class Store(Protocol):
         `stopped` is told of each that is not as it was permitted; such a one MUST NOT be among the claims.
         """
 
-    async def record_attempts(self, attempts: Sequence[Attempt]) -> None:
-        """Write what became of claimed deliveries."""
+    async def record_attempts(
+        self, attempts: Sequence[Attempt], unreadable: Unreadable = ignore_unreadable
+    ) -> None:
+        """Write what became of claimed deliveries. `unreadable` is told of each remark of a network that may
+        be about them and cannot be opened."""
 
 
 #: Looks into an archived attachment. However the look ends, it MUST give an inspection that says so.

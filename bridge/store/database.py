@@ -340,9 +340,11 @@ class Database:
         due = sending.anything_due(db, network, self.lane, now)
         return due or (astray and sending.anything_astray(db, self.lane, now, self._uses))
 
-    async def record_attempts(self, attempts: Sequence[Attempt]) -> None:
+    async def record_attempts(
+        self, attempts: Sequence[Attempt], unreadable: Unreadable = ignore_unreadable
+    ) -> None:
         """Write what became of claimed deliveries."""
-        await self.write(lambda tx: sending.record_attempts(tx, attempts, self.lane, self._uses))
+        await self.write(lambda tx: sending.record_attempts(tx, attempts, self.lane, self._uses, unreadable))
 
     async def set_languages(self, languages: Mapping[str, str]) -> None:
         """The language, by network, of people who are paired with nobody."""

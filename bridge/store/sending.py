@@ -17,7 +17,7 @@ from sqlalchemy import and_, bindparam, case, exists, func, literal_column, not_
 from bridge import words
 from bridge.flow import LONGEST_PAUSE, DeliveryState, after
 from bridge.message import _SEAL, SYMPHONY, WEIXIN, Content, Permit, Traffic
-from bridge.ports import DIRECT, Attempt, Claim, Step, Stopped, ignore
+from bridge.ports import DIRECT, Attempt, Claim, Step, Stopped, Unreadable, ignore, ignore_unreadable
 from bridge.store import schema as s
 from bridge.store.codec import message_from, verdict_words
 from bridge.store.directory import Directory
@@ -41,6 +41,7 @@ from bridge.store.rows import (
     upserting,
 )
 from bridge.store.uses import Uses, made_at
+from bridge.store.vault import if_whole
 from bridge.store.writer import Tx
 
 LOOK_AGAIN = 30_000
@@ -605,13 +606,20 @@ def _content(db: object, directory: Directory, row: object, quote: str) -> Conte
     return replace(content, files=tuple(replace(blob, name=words.visible(blob.name)) for blob in blobs))
 
 
-def record_attempts(tx: Tx, attempts: Iterable[Attempt], lane: int, uses: Uses | None = None) -> None:
-    """Write what became of claimed deliveries, and let `uses` know.
+def record_attempts(
+    tx: Tx,
+    attempts: Iterable[Attempt],
+    lane: int,
+    uses: Uses | None = None,
+    unreadable: Unreadable = ignore_unreadable,
+) -> None:
+    """Write what became of claimed deliveries, and let `uses` know; `unreadable` is told of a network's
+    remarks that may be about them and do not open.
 
     An attempt made under an epoch that has been superseded changes nothing: the new owner of the lane has
     already taken the delivery as uncertain and looks it up.
     """
-    work = _Attempts(tx, lane, uses or Uses())
+    work = _Attempts(tx, lane, uses or Uses(), unreadable)
     for attempt in attempts:
         work.add(attempt)
     work.write()
@@ -620,8 +628,8 @@ def record_attempts(tx: Tx, attempts: Iterable[Attempt], lane: int, uses: Uses |
 class _Attempts:
     """Gathers what became of many attempts, so that each table is written once."""
 
-    def __init__(self, tx: Tx, lane: int, uses: Uses) -> None:
-        self.tx, self.lane, self.uses = tx, lane, uses
+    def __init__(self, tx: Tx, lane: int, uses: Uses, unreadable: Unreadable) -> None:
+        self.tx, self.lane, self.uses, self.unreadable = tx, lane, uses, unreadable
         self.rows: list[dict] = []
         self.receipts: list[dict] = []
         self.spent: dict[tuple[str, str], int] = {}
@@ -711,7 +719,12 @@ class _Attempts:
             permits = {row["id"]: row["permit"] for row in self.receipts if row["network"] == network}
             look = {"b_network": network, "b_since": since}
             for number, body in _FAILURES_SINCE.one(self.tx.db, look).all():
-                if permit := permits.get(message_from(body, b"").refers_to):
+                try:
+                    permit = permits.get(message_from(body, b"").refers_to)
+                except UNREADABLE:
+                    self.unreadable(number)
+                    continue
+                if permit:
                     found.append((permit, number))
         return found
 
@@ -731,7 +744,7 @@ _INSERT_RECEIPT = upserting(
 
 # A failure may be told while the answer to our post is still on its way, or was lost with a process.
 _FAILURES_SINCE = Prepared(
-    select(s.messages.c.id, s.content.c.body)
+    select(s.messages.c.id, if_whole(s.content.c.body).label("body"))
     .join(s.content, and_(s.content.c.lane == s.messages.c.lane, s.content.c.seq == s.messages.c.entry))
     .where(
         s.messages.c.kind == literal_column("'failed'"),

@@ -219,13 +219,13 @@ class _StoreThatClaimsLate(Database):
         self.out[network] = {claim.permit.id for claim in taken}
         return taken
 
-    async def record_attempts(self, attempts: list[Attempt]) -> None:  # type: ignore[override]
+    async def record_attempts(self, attempts: list[Attempt], *told: Any) -> None:  # type: ignore[override]
         permits = tuple((self.epoch, attempt.permit.id) for attempt in attempts)
         statement = (
             "UPDATE deliveries SET state = 'claimed', attempt = attempt + 1, epoch = ? WHERE permit = ?"
         )
         await self.write(lambda tx: tx.db.exec_driver_sql(statement, list(permits)))
-        await super().record_attempts(attempts)
+        await super().record_attempts(attempts, *told)
         for attempt in attempts:
             self.out[attempt.permit.network].discard(attempt.permit.id)
 

@@ -27,7 +27,7 @@ from bridge.message import (
     Traffic,
     Verdict,
 )
-from bridge.ports import Ruling, Step
+from bridge.ports import Attempt, Ruling, Step
 from bridge.store.uses import Uses
 from bridge.store.verify import verify
 
@@ -666,3 +666,18 @@ async def test_a_recall_waits_for_what_may_be_a_version(hands: Hands) -> None:
 async def dropped(hands: Hands) -> list[dict[str, Any]]:
     """What is said of deliveries that will never be made."""
     return [entry.facts for entry in await hands.entries("delivery:dropped")]
+
+
+@pytest.mark.parametrize("name", SPOILED)
+async def test_a_remark_that_does_not_open_is_named_where_it_may_matter(hands: Hands, name: str) -> None:
+    """It came while a delivery was under way, so that it may be what failed: the delivery is written down
+    as what its network answered."""
+    await hands.say(alice(1, "hello"))
+    (claim,) = await hands.claim(WEIXIN)
+    await failed(hands, "another-id")
+    change = SPOILED[name].replace("id = 1", "source_id = '50'")
+    await hands.store.write(lambda tx: tx.db.exec_driver_sql(change) and None)
+    told: list[int] = []
+    attempt = Attempt(claim.permit, Step.SEND, claim.traffic, Receipt(("its-id",)))
+    await hands.store.record_attempts([attempt], told.append)
+    assert (await hands.states("deliveries"), told) == ({1: "sent"}, [2])
