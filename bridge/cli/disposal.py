@@ -34,7 +34,7 @@ _COLUMNS = {
 _NUMBER = click.argument("number", metavar="N", type=click.IntRange(1))
 
 clock_option = click.option(
-    "--clock-is-right", "sure", is_flag=True, help="Although nothing was recorded for more than a day."
+    "--clock-is-right", "sure", is_flag=True, help="Although no network was heard for more than a day."
 )
 
 

@@ -42,9 +42,14 @@ def _wide(node: Node, chats: Sequence[Keys], negated: bool = False) -> Node:
 
 
 def others(key: str, chats: Iterable[Keys]) -> list[str]:
-    """The keys that conversations have beside `key`, which may be the account before a key's `/`."""
-    found = (one for keys in chats if any(key in places_of(one) for one in keys) for one in keys)
-    return list(dict.fromkeys(one for one in found if key not in places_of(one)))
+    """The keys that conversations have beside `key`, which may be the account before a key's `/`: also those
+    of a conversation that has one of these, because its halves are one talk."""
+    left, met, found = list(chats), {key}, dict[str, None]()
+    while joining := [keys for keys in left if any(met.intersection(places_of(one)) for one in keys)]:
+        left = [keys for keys in left if keys not in joining]
+        found |= dict.fromkeys(one for keys in joining for one in keys)
+        met |= found.keys()
+    return [one for one in found if key not in places_of(one)]
 
 
 def names(query: Query, people: Sequence[Person], keys: Keys) -> bool:

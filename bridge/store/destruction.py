@@ -182,9 +182,16 @@ def _lane_of(db: Connection, disposal: int) -> int:
     return lane
 
 
-def erase_pair(tx: Tx, pair: int, disposal: int) -> int:
+Place = dict[str, int]
+"""Where an entry is, as `_destroy_at` takes it."""
+
+
+def erase_pair(tx: Tx, pair: int, disposal: int, before: Mapping[str, Sequence[Place]] | None = None) -> int:
     """Destroy the names, addresses and ids of two people who are paired no longer, and what is remembered of
-    their chats, as far as no other pair has it; gives how many consents went that a client had given."""
+    their chats, as far as no other pair has it; gives how many consents went that a client had given.
+
+    `before` is what `asked_before` gives, for whoever erases several pairs: it looks at all that is gone.
+    """
     tx.flush()
     p = s.pairs.c
     row = tx.db.execute(select(p.lane, p.stream, p.contact, p.advisor).where(p.id == pair)).one()
@@ -195,7 +202,8 @@ def erase_pair(tx: Tx, pair: int, disposal: int) -> int:
     for column, value in ((p.contact, row.contact), (p.stream, row.stream)):
         if not tx.db.execute(select(p.id).where(column == value, p.id != pair)).first():
             consents += _forget_chat(tx.db, value)
-            places += _asked_before(tx.db, value)
+            if column is p.contact:
+                places += (asked_before(tx.db) if before is None else before).get(value, ())
     places += [{"b_lane": one.lane, "b_seq": one.entry} for one in consents]
     _destroy_at(tx.db, places)
     nobody = {"advisor": "", "stream": "", "contact": "", "body": b""}
@@ -219,9 +227,9 @@ def _forget_chat(db: Connection, conversation: str) -> Sequence[Any]:
     return rows
 
 
-def _asked_before(db: Connection, contact: str) -> list[dict[str, int]]:
-    """The places of what a client was asked and agreed to in messages that are gone, also of what a later
-    answer took the place of: beside such messages nothing else is left."""
+def asked_before(db: Connection) -> Mapping[str, Sequence[Place]]:
+    """By client, the places of what they were asked and agreed to in messages that are gone, also of what a
+    later answer took the place of: beside such messages nothing else is left."""
     le, c, g = s.ledger.c, s.content.c, s.disposed.c
     query = (
         select(le.lane, le.seq, le.entry, c.body)
@@ -229,11 +237,12 @@ def _asked_before(db: Connection, contact: str) -> list[dict[str, int]]:
         .join(s.ledger, le.subject == literal_column("'message/'").concat(cast(g.message, String)))
         .join(s.content, and_(c.lane == le.lane, c.seq == le.seq))
     )
-    return [
-        {"b_lane": row.lane, "b_seq": row.seq}
-        for row in db.execute(query)
-        if _stays(bytes(row.entry)) and row.body and orjson.loads(row.body).get("contact") == contact
-    ]
+    found: defaultdict[str, list[Place]] = defaultdict(list)
+    for row in db.execute(query):
+        if _stays(bytes(row.entry)) and row.body:
+            contact = str(orjson.loads(row.body).get("contact", ""))
+            found[contact].append({"b_lane": row.lane, "b_seq": row.seq})
+    return found
 
 
 # --- after it -------------------------------------------------------------------------------------------

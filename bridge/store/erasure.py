@@ -23,7 +23,7 @@ from bridge.records.disposal import State
 from bridge.records.erasure import ERASED, KEPT, Answer, Carried, Paired, Request, due
 from bridge.store import schema as s
 from bridge.store.codec import dump
-from bridge.store.destruction import erase_pair
+from bridge.store.destruction import asked_before, erase_pair
 from bridge.store.directory import Directory
 from bridge.store.disposal import Ask, Found, Wanted, ask, certify, disposal, present, survey
 from bridge.store.disposal import plan as plan_disposal
@@ -210,9 +210,11 @@ def erase_pairs(tx: Tx, number: int) -> Erased:
     directory.refresh(tx.db)
     held, gone, consents = standing_holds(tx.db), [], 0
     left = bool(present(tx.db, [each.message for each in one.answers], tx.now + 1))
-    for row in _pairs(tx.db, [each.pair for each in one.pairs if each.outcome == ERASED]):
+    pairs = _pairs(tx.db, [each.pair for each in one.pairs if each.outcome == ERASED])
+    before = asked_before(tx.db) if pairs else {}  # once: it looks at all that is gone, while others wait
+    for row in pairs:
         if not any(_keeping(tx.db, row, directory, held, (), left=left)):
-            consents += erase_pair(tx, row.id, one.disposal)
+            consents += erase_pair(tx, row.id, one.disposal, before)
             gone.append(row.id)
     return Erased(tuple(gone), consents)
 

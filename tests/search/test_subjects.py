@@ -26,6 +26,7 @@ def asked(text: str) -> Query:
         ("in:room-c", "in:room-c OR in:wk/wm2"),
         ("in:room-c OR in:wk/wm2", "in:room-c OR in:wk/wm2"),
         ("in:wk/wm1", "in:wk/wm1 OR in:room-a OR in:room-b"),
+        ("in:room-a", "in:room-a OR in:wk/wm1 OR in:room-b"),
         ("in:wm2", "in:wm2 OR in:room-c"),
         ("in:wk", "in:wk OR in:room-a OR in:room-b OR in:room-c"),
         ("in:elsewhere swap", "in:elsewhere swap"),
@@ -41,8 +42,9 @@ def test_a_conversation_has_all_of_its_keys(text: str, wide: str) -> None:
 
 
 def test_other_keys_are_named_once() -> None:
-    """None for a key that nobody has."""
-    assert others("room-a", [*CHATS, *CHATS]) == ["wk/wm1"]
+    """None for a key that nobody has. Whoever names the room of one advisor names what the client wrote to
+    the next one as well: his half is one, and so are both of theirs."""
+    assert others("room-a", [*CHATS, *CHATS]) == ["wk/wm1", "room-b"]
     assert others("wm", CHATS) == []
 
 
