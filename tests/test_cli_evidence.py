@@ -160,6 +160,22 @@ def test_a_client_is_not_told_what_was_stopped(tmp_path: Path, capsys: pytest.Ca
     assert ("not told" in printed, "not delivered" in printed, "in part" in printed) == (True, False, True)
 
 
+def test_what_a_person_keeps_back_of_a_client_is_said(terminal: Terminal) -> None:
+    """Of the messages that he wrote or saw the withheld one is in his copy, closed and listed as such; one
+    that he never saw is not there, whether anybody keeps it back or not."""
+    out = terminal.folder / "copy.zip"
+    asked = ("--message", "1,4,6,7,8", "--reason", "asked", "--out", str(out), "--client-copy", CONTACT)
+    answer = terminal.type("audit", "evidence", *asked, "--black-out", "message:8,message:7")
+    assert answer.code == Exit.DONE, answer.err
+    listed = json.loads(files_of(out)["manifest.json"])
+    withheld = {one["number"]: one["withheld"] for one in listed["messages"]}
+    assert (withheld[8], 7 in withheld, sum(withheld.values())) == (True, False, 1)
+    assert [one["message"] for one in listed["exclusions"] if one["what"] == "content"] == [8]
+    assert "the whole of 1 message" in answer.out
+    assert "再见" not in b"".join(files_of(out).values()).decode("utf-8", "replace")
+    assert verified(out, key_of(terminal.folder))[0] == 0
+
+
 def test_two_clients_contradict_each_other(terminal: Terminal) -> None:
     """Neither is handed the other's thread; which copy was made for whom is on record."""
     out = terminal.folder / "copy.zip"

@@ -333,20 +333,22 @@ def clients_part(
 ) -> tuple[Case, Disclosure]:
     """What a client's copy is made of: of the messages of his `pairs` those that he wrote or was shown, of
     each the entries by which that is proven, and what of these is shown. All else is not there at all, so
-    that nobody can count it: neither what others wrote or were told, nor what was stopped on its way.
+    that nobody can count it: neither what others wrote or were told, nor what was stopped on its way. What a
+    person keeps back of his is there, and said to be withheld.
 
     Raises Conflict when one of `hidden` is not in the case, or nothing of it is his.
     """
-    disclosing(case, things, hidden)
+    whole = disclosing(case, things, hidden)
     his = _reduced(case, [life for life in case.lives if life.pair in pairs])
-    shown = as_client(his, disclosing(his, things, hidden & {life.number for life in his.lives}))
-    known = [_as_known(his, life) for life in his.lives if life.number not in shown.messages]
+    seen = as_client(his, disclosing(his, things, frozenset()))
+    known = [_as_known(his, life) for life in his.lives if life.number not in seen.messages]
     lives = [life for life in known if his.exhibits[life.places[0]].body is not None]
     if not lives:
         raise Conflict("the client neither wrote nor was shown any of these messages")
     part = _reduced(his, lives)
+    kept = disclosing(part, whole.things, whole.messages & {life.number for life in lives})
     theirs = [life for life in lives if not _is_own(part.exhibits[life.places[0]])]
-    more = {place: kept for place, kept in shown.more.items() if place in part.exhibits}
+    more = {place: more for place, more in seen.more.items() if place in part.exhibits}
     for life in theirs:
         place = life.places[0]
         if part.exhibits[place].entry.facts.get("network") == SYMPHONY:
@@ -358,7 +360,7 @@ def clients_part(
     for place in part.context:
         named = {"advisor_name"} if _of_pair(part.exhibits[place]) & spoke else set()
         only[place] = _PAIR_AS_SHOWN | named
-    return part, replace(shown, messages=frozenset(), closed=frozenset(), more=more, only=only, client=True)
+    return part, replace(kept, more=more, only=only, client=True)
 
 
 def _reduced(case: Case, lives: Sequence[Life]) -> Case:
