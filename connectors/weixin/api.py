@@ -28,6 +28,7 @@ from connectors.weixin.errcodes import Action, Errcode
 
 PIECE = 256 * 1024
 _QUICK_TRIES = 3
+_LONGEST_REST = 3600.0
 _PAUSE = 60.0
 _TOKEN_MARGIN = 60.0
 _COOL_DOWN = 60.0
@@ -148,11 +149,12 @@ def _reaching(call: str) -> Iterator[None]:
 
 
 def _check_status(call: str, response: aiohttp.ClientResponse) -> None:
-    """The platform answers 200 whatever it says; anything else is a gateway on the way."""
+    """The platform answers 200 whatever it says; anything else is a gateway on the way, which is given an
+    hour at most: what customers write meanwhile can be pulled for three days."""
     if response.status == 200:
         return
     after = response.headers.get("Retry-After", "")
-    seconds = float(after) if after.isdecimal() else None
+    seconds = min(float(after), _LONGEST_REST) if after.isdecimal() else None
     raise Unreachable(f"{call}: HTTP status {response.status}", certain=False, retry_after=seconds)
 
 

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 import aiohttp
 import orjson
 import pytest
+from aiohttp import web
 from weixin_stage import PlayedTime
 
 from bridge.errors import NetworkError, Refused, SignedOut, StoreError, Unreachable
@@ -407,3 +408,26 @@ async def test_the_name_of_a_file_is_found_without_its_bytes() -> None:
         medium = at.platform.media.put("file", "合同.pdf", b"%PDF-123456")
         assert await at.api.file_name(medium.media_id) == "合同.pdf"
         assert await at.api.file_name("unknown") == ""
+
+
+@pytest.mark.parametrize(("asked", "given"), [("7", 7.0), ("172800", 3600.0), ("soon", None)])
+async def test_a_gateway_is_given_an_hour_at_most(asked: str, given: float | None) -> None:
+    """Two days of patience would be two of the three for which customers' words can be pulled."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(status=503, headers={"Retry-After": asked})
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    (address,) = runner.addresses
+    async with aiohttp.ClientSession() as session:
+        url = f"http://127.0.0.1:{address[1]}"
+        api = WeComApi(session, url, "ww1", "s3cret", timeout=60, pace=PlayedTime().pace)
+        with pytest.raises(Unreachable) as away:
+            await api.call(LIST, BODY)
+    await runner.cleanup()
+    assert away.value.retry_after == given
