@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import json
 import sqlite3
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from evidence_rig import case_store, files_of, key_of, make, verified
 from pypdf import PdfReader
 from sqlalchemy import and_, select
-from story import ALICE, CONTACT, LI_LEI, STREAM, Terminal, copy_of_the_story
+from story import (
+    ALICE,
+    CONTACT,
+    LI_LEI,
+    STREAM,
+    Story,
+    Terminal,
+    copy_of_the_story,
+    passed_text,
+    ruled,
+)
 
 from bridge.cli.output import Exit
 from bridge.errors import StoreError
-from bridge.message import WEIXIN
+from bridge.message import WEIXIN, Cause, Outcome
 from bridge.records.exports.numbers import numbers_of
 from bridge.store import exhibits, schema
 from bridge.store.engines import open_engine
@@ -174,6 +186,52 @@ def test_what_a_person_keeps_back_of_a_client_is_said(terminal: Terminal) -> Non
     assert "the whole of 1 message" in answer.out
     assert "再见" not in b"".join(files_of(out).values()).decode("utf-8", "replace")
     assert verified(out, key_of(terminal.folder))[0] == 0
+
+
+async def _looked_into(folder: Path) -> None:
+    """Four messages that reached the client, two of them of interest to somebody in the firm, and one of
+    these masked; and one more that was masked, of interest to nobody."""
+    story = Story(folder)
+    await story.begin()
+    of_interest = {"legal_holds": ("cards/matter-3",), "tags": ("mnpi",), "archives": ("records/vault",)}
+    masked = replace(ruled(Outcome.REDACT, "card ****", (5, 9)), cause=Cause.RULE)
+    for text, verdict in (
+        ("nothing special", passed_text("nothing special")),
+        ("under a hold", replace(passed_text("under a hold"), **of_interest)),
+        ("card 4111", masked),
+        ("card 4112", replace(masked, **of_interest)),
+    ):
+        await story.archive(story.says(text))
+        await story.judge(verdict)
+        await story.deliver()
+    await story.sign()
+    story.store.close()
+
+
+def test_a_client_is_not_told_what_is_looked_at(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What reached him as written is there without its verdict, whoever is interested in it; the verdict by
+    which words were masked is there, unless the names of its fields say that somebody is. Then the words are
+    withheld, and whoever makes the copy hears of how many."""
+    asyncio.run(_looked_into(tmp_path))
+    terminal, out = Terminal(tmp_path, capsys), tmp_path / "copy.zip"
+    asked = ("--message", "1,2,3,4", "--reason", "asked", "--out", str(out), "--client-copy", CONTACT)
+    answer = terminal.type("audit", "evidence", *asked)
+    assert answer.code == Exit.DONE, answer.err
+    assert "without words: 1 message, " in answer.out
+    files = files_of(out)
+    records = [json.loads(line) for line in files["entries/0.jsonl"].splitlines()]
+    kinds: dict[str, list[str]] = {}
+    for one in map(json.loads, (record["entry"] for record in records)):
+        kinds.setdefault(str(one["facts"].get("message")), []).append(one["kind"])
+    assert ["message:judged" in kinds[number] for number in "1234"] == [False, False, True, False]
+    assert kinds["1"] == kinds["2"]
+    paper = "".join(page.extract_text() for page in PdfReader(io.BytesIO(files["report.pdf"])).pages)
+    said = b"".join(files.values()).decode("utf-8", "replace") + paper
+    telling = ("legal_holds", "matter-3", "mnpi", '"tags"', "records/vault", "card 411")
+    assert not [word for word in telling if word in said]
+    assert all(word in files["report.html"].decode() for word in ("nothing special", "under a hold", "****"))
+    code, printed = verified(out, key_of(tmp_path))
+    assert (code, printed.count(" delivered   "), "not judged" in printed) == (0, 4, False), printed
 
 
 def test_two_clients_contradict_each_other(terminal: Terminal) -> None:

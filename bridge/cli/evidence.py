@@ -76,7 +76,8 @@ async def make(
             )
         )
         box.settle()
-    return {"package": str(out), "sha256": digest, "bytes": size, **counts, "left_out": len(left)}
+    lacking = {"left_out": len(left), "without_words": len(disclosure.wordless)}
+    return {"package": str(out), "sha256": digest, "bytes": size, **counts, **lacking}
 
 
 def _said(making: Making, wanted: Wanted) -> Making:

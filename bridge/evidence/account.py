@@ -161,9 +161,8 @@ class _Earlier:
         if known is None:
             return None if self.disclosure.messages else phrase("elsewhere", language)
         earlier, way = known
-        if way.verdict is None:
-            return ""
-        text: str | None = _Fields(self.found[way.verdict]).get("text", earlier.get("text"))
+        verdict = _Fields(self.found[way.verdict] if way.verdict else None)
+        text: str | None = verdict.get("text", earlier.get("text"))
         if text is None:
             return None
         return words.shortened(text) if network == SYMPHONY else words.visible(text)
@@ -256,15 +255,14 @@ def _way(life: Sequence[Exhibit]) -> Way | None:
 
 def _delivered(way: Way, said: _Fields, found: Mapping[Place, Record], pair: _Fields | None) -> str | None:
     """The words that were permitted to go to the reader: what the verdict let out, with the marks that the
-    permit carries and the firm's texts below. A verdict that changed nothing does not repeat the words."""
+    permit carries and the firm's texts below. A verdict that changed nothing does not repeat the words, and
+    is in no client's copy."""
     written = said.get("text")
     verdict = _Fields(found[way.verdict] if way.verdict else None)
     text = verdict.get("text", written)
     below = verdict.get("annotations", [])
     if text is None or below is None:
         return None
-    if way.verdict is None:
-        return str(text)
     side = "contact_language" if way.network == WEIXIN else "advisor_language"
     language = (pair.get(side) if pair else "") or "en"
     kind = Kind(said.get("kind", "text") or "text")

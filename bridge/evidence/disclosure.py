@@ -129,7 +129,8 @@ CONTAINS: Mapping[str, Mapping[str, frozenset[str]]] = {
 @dataclass(frozen=True, slots=True)
 class Disclosure:
     """What is kept back: `things` everywhere, of `messages` all content, at some places `more` things, and at
-    some every field but those named in `only`. `client`: it is a copy for a client."""
+    some every field but those named in `only`. `client`: it is a copy for a client; `wordless` are the
+    messages whose words it lacks, because the verdict by which they reached him tells too much."""
 
     things: frozenset[str] = frozenset()
     messages: frozenset[int] = frozenset()
@@ -137,6 +138,7 @@ class Disclosure:
     more: Mapping[Place, frozenset[str]] = field(default_factory=dict)
     only: Mapping[Place, frozenset[str]] = field(default_factory=dict)
     client: bool = False
+    wordless: frozenset[int] = frozenset()
 
     @property
     def partial(self) -> bool:
@@ -221,7 +223,7 @@ _LET_OUT = ("delivery:sent", "delivery:found")
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One permit: by which verdict it was made (None: a notice has none), into which network, with which
+    """One permit: by which verdict it was made (None: it is not here), into which network, with which
     marks, how much arrived, and the network's ids of that."""
 
     verdict: Place | None
@@ -326,6 +328,9 @@ def _kept_from_client(life: list[Exhibit]) -> Mapping[Place, frozenset[str]] | N
 # Entries that say what the firm did with what is his are not: that it was held, that it was stopped.
 _PAIR_AS_SHOWN = frozenset({"contact_name", "contact_language", "advisor_language"})
 _VERDICT_AS_SHOWN = frozenset({"outcome", "text", "annotations"})
+_TELLING = frozenset({"legal_holds", "samples", "queue", "tags"})
+"""Fields and facts that only some verdicts have: that there is one, withheld or not, says that somebody looks
+at the message."""
 
 
 def clients_part(
@@ -349,8 +354,11 @@ def clients_part(
     kept = disclosing(part, whole.things, whole.messages & {life.number for life in lives})
     theirs = [life for life in lives if not _is_own(part.exhibits[life.places[0]])]
     more = {place: more for place, more in seen.more.items() if place in part.exhibits}
+    wordless = {life.number for life in his.lives if _tells_too_much(_masking(list(his.about(life))))}
     for life in theirs:
         place = life.places[0]
+        if life.number in wordless:
+            more[place] = more.get(place, frozenset()) | _WORDS
         if part.exhibits[place].entry.facts.get("network") == SYMPHONY:
             more[place] = more.get(place, frozenset()) | {ID, ADDRESS}
     spoke = {life.pair for life in theirs}
@@ -360,7 +368,8 @@ def clients_part(
     for place in part.context:
         named = {"advisor_name"} if _of_pair(part.exhibits[place]) & spoke else set()
         only[place] = _PAIR_AS_SHOWN | named
-    return part, replace(kept, more=more, only=only, client=True)
+    lacking = frozenset(life.number for life in theirs if life.number in wordless)
+    return part, replace(kept, more=more, only=only, client=True, wordless=lacking - kept.messages)
 
 
 def _reduced(case: Case, lives: Sequence[Life]) -> Case:
@@ -387,12 +396,13 @@ def _is_own(first: Exhibit) -> bool:
 
 
 def _as_known(case: Case, life: Life) -> Life:
-    """A life as a client knows it: of what he wrote that he wrote it; of the rest that it reached him, and by
-    which verdict."""
+    """A life as a client knows it: of what he wrote that he wrote it; of the rest that it reached him, and,
+    where it was masked or a text added, by which verdict."""
     about = list(case.about(life))
     kinds = {"file:archived"} | ({"file:missing"} if _is_own(about[0]) else set())
     came = [] if _is_own(about[0]) else [way for way in ways(about) if way.arrived in (PART, ALL)]
-    verdicts, arrived = {way.verdict for way in came}, {way.permit: way.arrived for way in came}
+    masking, arrived = _masking(about), {way.permit: way.arrived for way in came}
+    verdicts = set() if _tells_too_much(masking) else {one.place for one in masking}
     places = [
         one.place
         for one in about
@@ -402,6 +412,22 @@ def _as_known(case: Case, life: Life) -> Life:
         or _tells_arrival(one.entry, arrived.get(one.entry.subject, NOTHING))
     ]
     return replace(life, places=tuple(places))
+
+
+def _masking(life: Sequence[Exhibit]) -> Sequence[Exhibit]:
+    """The verdicts by which a message reached a client, if without them nobody could see what he was shown:
+    words were masked, or a text was added. None of his own messages has any."""
+    if _is_own(life[0]):
+        return ()
+    came = {way.verdict for way in ways(life) if way.arrived in (PART, ALL)}
+    found = [one for one in life if one.place in came]
+    changed = any(not _as_written(one, life[0]) or "annotations" in _said(one) for one in found)
+    return found if changed else ()
+
+
+def _tells_too_much(verdicts: Iterable[Exhibit]) -> bool:
+    """Whether the names alone of what verdicts say tell a client that the firm looks at a message."""
+    return any(_TELLING & {*one.entry.facts, *dict(one.pieces)} for one in verdicts)
 
 
 def _tells_arrival(entry: Entry, arrived: str) -> bool:

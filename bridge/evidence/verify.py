@@ -495,12 +495,15 @@ def check_messages(package: Package) -> None:
 
 
 def check_life(package: Package, where: str, number: int, life: Life) -> None:
-    """Archived, then judged, then permitted by a verdict that lets pass, then sent; all in one lane."""
+    """Archived, then judged, then permitted by a verdict that lets pass, then sent; all in one lane. A
+    client's copy has no verdict of what reached him as it was written."""
     if not life or life[0][1]["kind"] not in ARCHIVED:
         package.wrong(where, "does not begin with its archiving")
     if len({place[0] for place, _ in life}) > 1 or [place for place, _ in life] != sorted(p for p, _ in life):
         package.wrong(where, "its entries are not in the order of one lane")
-    archived, passing, permits = False, False, set()
+    judged = any(entry["kind"] == "message:judged" for _, entry in life)
+    passing = package.manifest.get("client_copy") is True and not judged
+    archived, permits = False, set()
     for place, entry in life:
         kind, at = entry["kind"], "entry {}/{}".format(*place)
         if entry["facts"].get("message", number) != number:
@@ -600,13 +603,14 @@ def told(package: Package, message: Dict[str, Any], most: int) -> Iterator[str]:
         return
     first, content = life[0]
     outcomes = [entry["facts"].get("outcome", "?") for entry, _ in life if entry["kind"] == "message:judged"]
-    untold = package.manifest.get("client_copy") is True and not outcomes
+    for_client = package.manifest.get("client_copy") is True
+    untold = for_client and not any(entry["kind"] == "delivery:permitted" for entry, _ in life)
     hidden = sum(piece is None for _, fields in life for piece in fields.values())
     yield "{:>8}  {}  {:<9} {:<18} {:<12} {:>3} entries  {}".format(
         message["number"],
         time_of(first["at"]),
         shown(first["facts"].get("network", ""), 9),
-        shown(" > ".join(outcomes) or ("" if untold else "not judged"), 30),
+        shown(" > ".join(outcomes) or ("" if for_client else "not judged"), 30),
         "not told" if untold else arrival([entry for entry, _ in life]),
         len(life),
         f"{hidden} fields withheld" if hidden else "",

@@ -92,6 +92,9 @@ def evidence(root: Root, /, out: Path, key: tuple[Path, ...], as_json: bool, **g
     if made["left_out"]:
         left = output.counted(message=made["left_out"])
         click.echo(f"  left out: {left} that this client neither wrote nor was shown, or that are gone")
+    if made["without_words"]:
+        bare = output.counted(message=made["without_words"])
+        click.echo(f"  without words: {bare}, because the verdict that has them tells too much")
     click.echo(f"  sha256 {made['sha256']}")
     if wanted.as_client:
         output.note(INHERENT)
