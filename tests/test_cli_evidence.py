@@ -28,7 +28,7 @@ from story import (
 
 from bridge.cli.output import Exit
 from bridge.errors import StoreError
-from bridge.message import WEIXIN, Cause, Outcome
+from bridge.message import WEIXIN, Cause, Kind, Outcome
 from bridge.records.exports.numbers import numbers_of
 from bridge.store import exhibits, schema
 from bridge.store.engines import open_engine
@@ -232,6 +232,33 @@ def test_a_client_is_not_told_what_is_looked_at(tmp_path: Path, capsys: pytest.C
     assert all(word in files["report.html"].decode() for word in ("nothing special", "under a hold", "****"))
     code, printed = verified(out, key_of(tmp_path))
     assert (code, printed.count(" delivered   "), "not judged" in printed) == (0, 4, False), printed
+
+
+async def _nobody_answered(folder: Path) -> None:
+    """A client's words that were blocked, with a notice to him; and what his network says in his name."""
+    story = Story(folder)
+    await story.begin()
+    await story.archive(story.answers("add my own account"))
+    await story.judge(ruled(Outcome.BLOCK, "", (0, 3)), notice="Your message was not delivered.")
+    await story.deliver()
+    await story.archive(story.answers("entered the chat", kind=Kind.NOTE))
+    await story.judge()
+    await story.sign()
+    story.store.close()
+
+
+def test_a_client_hears_of_nobody_who_never_wrote(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody of the firm is named to him of whom he had nothing but the bridge's notice; what his network
+    remarks in his name is not his."""
+    asyncio.run(_nobody_answered(tmp_path))
+    out = tmp_path / "copy.zip"
+    asked = ("--message", "1,2,3", "--reason", "asked", "--out", str(out), "--client-copy", CONTACT)
+    answer = Terminal(tmp_path, capsys).type("audit", "evidence", *asked)
+    assert answer.code == Exit.DONE, answer.err
+    files = files_of(out)
+    assert [one["number"] for one in json.loads(files["manifest.json"])["messages"]] == [1, 2]
+    said = b"".join(files.values()).decode("utf-8", "replace")
+    assert ("Your message was not delivered." in said, ALICE.name in said) == (True, False)
 
 
 def test_two_clients_contradict_each_other(terminal: Terminal) -> None:

@@ -18,7 +18,7 @@ from bridge.evidence.exhibits import Case, Exhibit, Life, Place
 from bridge.ledger.content import RAW as RAW_FIELD
 from bridge.ledger.content import WHOLE
 from bridge.ledger.entry import Entry
-from bridge.message import SYMPHONY
+from bridge.message import SYMPHONY, Kind
 
 TEXT, QUOTE, NAME, ADDRESS, ID, FILE, RULE, POLICY, PERSON, RAW = (
     *("text", "quote", "name", "address", "id", "file", "rule", "policy", "person", "raw"),
@@ -309,14 +309,14 @@ def as_client(case: Case, disclosure: Disclosure) -> Disclosure:
 
 def _kept_from_client(life: list[Exhibit]) -> Mapping[Place, frozenset[str]] | None:
     """By place in a message's life: what is kept back there. None: all of it."""
-    first, own = life[0], life[0].entry.facts.get("network") != SYMPHONY
+    first, ours = life[0], life[0].entry.facts.get("network") == SYMPHONY
     told = first.entry.kind == "notice:archived"
     judged = [one for one in life if one.entry.kind == "message:judged"]
-    if own and not told:
+    if _is_own(first):
         return {one.place: _WORDS for one in judged if not _as_written(one, first)}
     reached = {way.verdict: way.arrived for way in ways(life) if way.arrived in (PART, ALL)}
-    if not reached or (told and not own):
-        return None
+    if not reached or told == ours:
+        return None  # also what a network tells the bridge, in a client's name
     shown = [one for one in judged if one.place in reached]
     files = frozenset() if ALL in reached.values() else frozenset({FILE})
     kept = {one.place: _WORDS for one in judged if one not in shown}
@@ -361,7 +361,11 @@ def clients_part(
             more[place] = more.get(place, frozenset()) | _WORDS
         if part.exhibits[place].entry.facts.get("network") == SYMPHONY:
             more[place] = more.get(place, frozenset()) | {ID, ADDRESS}
-    spoke = {life.pair for life in theirs}
+    spoke = {
+        life.pair
+        for life in theirs
+        if part.exhibits[life.places[0]].entry.kind == "message:archived" and life.number not in kept.messages
+    }
     only = {
         place: _VERDICT_AS_SHOWN for place, one in part.exhibits.items() if one.entry.kind == "message:judged"
     }
@@ -391,8 +395,10 @@ def _reduced(case: Case, lives: Sequence[Life]) -> Case:
 
 
 def _is_own(first: Exhibit) -> bool:
-    """Whether a client wrote a message himself."""
-    return first.entry.facts.get("network") != SYMPHONY and first.entry.kind != "notice:archived"
+    """Whether a client wrote a message himself: his network's remarks and reports he did not."""
+    facts = first.entry.facts
+    written = first.entry.kind == "message:archived" and facts.get("kind") not in (Kind.NOTE, Kind.FAILED)
+    return written and facts.get("network") != SYMPHONY
 
 
 def _as_known(case: Case, life: Life) -> Life:

@@ -23,7 +23,7 @@ from bridge.evidence.disclosure import NAMES as CHOICES
 from bridge.evidence.exhibits import Attachment, Case, Exhibit, Life
 from bridge.ledger.content import written
 from bridge.ledger.entry import Entry, encode
-from bridge.message import Inspection, Message, Verdict
+from bridge.message import Inspection, Kind, Message, Verdict
 from bridge.record import _SCALARS, _WRITERS
 
 WITHHELD: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
@@ -167,12 +167,15 @@ SECRET, MASKED = {"text": "card 4111"}, {"text": "card ****"}
 Step = tuple[str, dict[str, object]]
 
 
-def shown_to_client(*steps: Step, network: str = "symphony", kind: str = ARCHIVED) -> list[str] | None:
+def shown_to_client(
+    *steps: Step, network: str = "symphony", kind: str = ARCHIVED, what: str = "text"
+) -> list[str] | None:
     """The words of a message's life that stand in a client's copy; None where all of it is kept back."""
     exhibits = []
     for seq, (step, said) in enumerate(((kind, SECRET), *steps), 1):
         delivery = step.startswith("delivery:")
-        facts = {"ids": said["ids"]} if "ids" in said else {"network": network} if seq == 1 else {}
+        first = {"network": network, "kind": what}
+        facts = {"ids": said["ids"]} if "ids" in said else first if seq == 1 else {}
         subject = "delivery/p" if delivery else "message/1"
         body = None if delivery else written(said)
         exhibits.append(Exhibit(encode(Entry(0, seq, 2, step, subject, facts)), (), b"s", body))
@@ -250,10 +253,13 @@ def test_a_client_gets_no_file_that_perhaps_never_reached_him(end: str, whole: b
 
 
 def test_a_client_gets_his_own_words() -> None:
-    """Not what others got to see of them; and of the bridge's notices those alone that were for him."""
+    """Not what others got to see of them, nor what his network says in his name; and of the bridge's notices
+    those alone that were for him."""
     steps: list[Step] = [(JUDGED, MASKED), (PERMITTED, {}), (SENT, {"ids": ["1"]})]
     assert shown_to_client(*steps, network="weixin") == ["card 4111"]
     assert shown_to_client(network="weixin") == ["card 4111"]
+    for remark in (Kind.NOTE, Kind.FAILED):
+        assert shown_to_client(*steps, network="weixin", what=remark) is None
     notice = "notice:archived"
     assert shown_to_client(*steps[1:], network="weixin", kind=notice) == ["card 4111"]
     assert shown_to_client(*steps[1:], kind=notice) is None
