@@ -22,6 +22,7 @@ from story import (
     Story,
     Terminal,
     copy_of_the_story,
+    held,
     passed_text,
     ruled,
 )
@@ -259,6 +260,35 @@ def test_a_client_hears_of_nobody_who_never_wrote(tmp_path: Path, capsys: pytest
     assert [one["number"] for one in json.loads(files["manifest.json"])["messages"]] == [1, 2]
     said = b"".join(files.values()).decode("utf-8", "replace")
     assert ("Your message was not delivered." in said, ALICE.name in said) == (True, False)
+
+
+async def _wrote_unpaired(folder: Path) -> None:
+    """A client writes while nobody is paired with him; so does another one."""
+    story = Story(folder)
+    await story.begin()
+    await story.archive(story.answers("hello"))
+    await story.judge()
+    await story.store.end_pair(1, "carol.ng@bank.example", "she left")
+    stranger = replace(story.answers("韩梅梅 alone"), conversation="wkDesk/wmHan", sender="wmHan")
+    await story.archive(story.answers("is anybody there"), stranger)
+    await story.judge(held("is anybody there"), held("韩梅梅 alone"))
+    await story.sign()
+    story.store.close()
+
+
+@pytest.mark.parametrize("option", ["--client-copy", "--only-contact"])
+def test_what_a_client_wrote_while_unpaired_is_his(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    """His words to nobody are shown with those to somebody; another one's are not."""
+    asyncio.run(_wrote_unpaired(tmp_path))
+    out = tmp_path / "copy.zip"
+    asked = ("--message", "1,2,3", "--reason", "asked", "--out", str(out), option, CONTACT)
+    answer = Terminal(tmp_path, capsys).type("audit", "evidence", *asked)
+    assert answer.code == Exit.DONE, answer.err
+    said = b"".join(files_of(out).values()).decode("utf-8", "replace")
+    assert ("is anybody there" in said, "韩梅梅 alone" in said) == (True, False)
+    assert verified(out, key_of(tmp_path))[0] == 0
 
 
 def test_two_clients_contradict_each_other(terminal: Terminal) -> None:

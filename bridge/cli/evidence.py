@@ -88,15 +88,16 @@ def _said(making: Making, wanted: Wanted) -> Making:
 
 def _disclosure(db: Any, case: Case, wanted: Wanted) -> tuple[Case, Disclosure]:
     """What is handed over of a case, and what is kept back there; with a contact, every message that is not
-    of its pairs, and in a client's copy that is not there at all."""
+    his, and in a client's copy that is not there at all."""
     if not wanted.contact:
         return case, disclosing(case, wanted.things, wanted.hidden)
     pairs = exhibits.pairs_of(db, wanted.contact)
-    others = {life.number for life in case.lives if life.pair not in pairs}
+    his = exhibits.messages_of(db, pairs, case.lives)
+    others = {life.number for life in case.lives} - his
     if len(others) == len(case.lives):
         raise Conflict(f"none of these messages is of {wanted.contact!r}: give a contact's name or id")
     if wanted.as_client:
-        return clients_part(case, pairs, wanted.things, wanted.hidden)
+        return clients_part(case, his, wanted.things, wanted.hidden)
     return case, disclosing(case, wanted.things, wanted.hidden | others)
 
 

@@ -334,17 +334,17 @@ at the message."""
 
 
 def clients_part(
-    case: Case, pairs: Container[int], things: frozenset[str], hidden: frozenset[int]
+    case: Case, own: Container[int], things: frozenset[str], hidden: frozenset[int]
 ) -> tuple[Case, Disclosure]:
-    """What a client's copy is made of: of the messages of his `pairs` those that he wrote or was shown, of
-    each the entries by which that is proven, and what of these is shown. All else is not there at all, so
-    that nobody can count it: neither what others wrote or were told, nor what was stopped on its way. What a
-    person keeps back of his is there, and said to be withheld.
+    """What a client's copy is made of: of the messages of his conversation (`own`) those that he wrote or was
+    shown, of each the entries by which that is proven, and what of these is shown. All else is not there at
+    all, so that nobody can count it: neither what others wrote or were told, nor what was stopped on its way.
+    What a person keeps back of his is there, and said to be withheld.
 
     Raises Conflict when one of `hidden` is not in the case, or nothing of it is his.
     """
     whole = disclosing(case, things, hidden)
-    his = _reduced(case, [life for life in case.lives if life.pair in pairs])
+    his = _reduced(case, [life for life in case.lives if life.number in own])
     seen = as_client(his, disclosing(his, things, frozenset()))
     known = [_as_known(his, life) for life in his.lives if life.number not in seen.messages]
     lives = [life for life in known if his.exhibits[life.places[0]].body is not None]

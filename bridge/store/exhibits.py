@@ -5,11 +5,11 @@ verified here, against a checkpoint that one of the given keys signed."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, func, select
 
 from bridge.errors import Conflict, Missing, StoreError
 from bridge.evidence.exhibits import Attachment, Case, Exhibit, Lane, Life, Making, Place
@@ -18,11 +18,13 @@ from bridge.ledger.content import digest_of
 from bridge.ledger.entry import Entry
 from bridge.ledger.proofs import consistent, includes, prove_consistency, prove_inclusion
 from bridge.ledger.tree import leaf_hash
+from bridge.message import WEIXIN
 from bridge.records.exports.numbers import Numbers
 from bridge.store import checkpoints
 from bridge.store import schema as s
 from bridge.store.codec import dump, inspection_from
 from bridge.store.documents import Reading
+from bridge.store.identities import contact_id
 from bridge.store.proving import Placed, Subtrees, entries_about, entry_at, testimony
 from bridge.store.rows import is_gone
 from bridge.store.vault import if_whole
@@ -128,6 +130,21 @@ def pairs_of(db: Connection, contact: str) -> frozenset[int]:
     if len(people := list(dict.fromkeys(map(_id, named)))) > 1:
         raise Conflict(f"{contact!r} is the name of several: give an id, one of {', '.join(people)}.")
     return frozenset(row.id for row in named)
+
+
+def messages_of(db: Connection, pairs: Collection[int], chosen: Iterable[Life]) -> frozenset[int]:
+    """Which of the messages are of the contact of these `pairs`: in them, or written while nobody was paired
+    with him, with what belongs to such a message."""
+    m, p = s.messages.c, s.pairs.c
+    keys = set(db.execute(select(p.contact).where(p.id.in_(pairs))).scalars())
+    ids, found = {contact_id(key) for key in keys}, set[int]()
+    for life in chosen:
+        about = select(func.coalesce(m.notice_for, m.id)).where(m.id == life.number).scalar_subquery()
+        row = db.execute(select(m.network, m.conversation, m.sender).where(m.id == about)).first()
+        alone = life.pair == 0 and row is not None and row.network == WEIXIN
+        if life.pair in pairs or (alone and (row.conversation in keys or row.sender in ids)):
+            found.add(life.number)
+    return frozenset(found)
 
 
 def _id(row: Any) -> str:
