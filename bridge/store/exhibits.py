@@ -140,8 +140,8 @@ def messages_of(db: Connection, pairs: Collection[int], chosen: Iterable[Life]) 
     ids, found = {contact_id(key) for key in keys}, set[int]()
     for life in chosen:
         about = select(func.coalesce(m.notice_for, m.id)).where(m.id == life.number).scalar_subquery()
-        row = db.execute(select(m.network, m.conversation, m.sender).where(m.id == about)).first()
-        alone = life.pair == 0 and row is not None and row.network == WEIXIN
+        row = db.execute(select(m.network, m.conversation, m.sender).where(m.id == about)).one()
+        alone = life.pair == 0 and row.network == WEIXIN
         if life.pair in pairs or (alone and (row.conversation in keys or row.sender in ids)):
             found.add(life.number)
     return frozenset(found)
