@@ -309,11 +309,11 @@ class Writer:
             self._refuse(_failure(error))
         except StoreError as error:
             self._refuse(error)
-        except BaseException:
-            self._refuse(StoreError("the writing thread ended by a bug: restart the process"))
+        except BaseException as error:
+            self._refuse(error)  # whoever ends the process for it has to name the bug, whoever heard it first
             raise
 
-    def _refuse(self, error: StoreError) -> None:
+    def _refuse(self, error: BaseException) -> None:
         """Nothing can be written any more: say so to everybody, rather than let them wait for ever."""
         while (job := self._jobs.get()) is not None:
             _answer([job], [(None, error)])

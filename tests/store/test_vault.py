@@ -7,6 +7,7 @@ log, attachments, whatever else lies there.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,12 +35,11 @@ ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "gbk", "big5", "unicode_escape")
 
 
 def shapes(text: str) -> Iterator[bytes]:
-    """The bytes of a text in every encoding that has them."""
+    """The bytes of a text in every encoding that has them; no fewer than five, which chance writes as well."""
     for encoding in ENCODINGS:
-        try:
-            yield text.encode(encoding)
-        except UnicodeEncodeError:
-            continue
+        with contextlib.suppress(UnicodeEncodeError):
+            if len(shape := text.encode(encoding)) > 4:
+                yield shape
 
 
 def in_clear(folder: Path, *texts: str) -> list[tuple[str, str]]:
