@@ -35,7 +35,7 @@ ENCODINGS = ("utf-8", "utf-16-le", "utf-16-be", "gbk", "big5", "unicode_escape")
 
 
 def shapes(text: str) -> Iterator[bytes]:
-    """The bytes of a text in every encoding that has them; no fewer than five, which chance writes as well."""
+    """The bytes of a text in every encoding that has them, where chance does not write as few as well."""
     for encoding in ENCODINGS:
         with contextlib.suppress(UnicodeEncodeError):
             if len(shape := text.encode(encoding)) > 4:
